@@ -1,7 +1,6 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
-export PYTHONPATH := $(CURDIR)
 SOURCE ?= simulated
 BERKA_DIR ?=
 
@@ -10,13 +9,15 @@ help: ## Show this help
 
 setup: $(VENV)/.installed ## Create the environment from the pinned lock
 
-$(VENV)/.installed: requirements/requirements.lock
+$(VENV)/.installed: requirements/bootstrap.lock requirements/requirements.lock pyproject.toml
 	python3.11 -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bootstrap.lock
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements/requirements.lock
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: setup ## The whole system on a simulated bank (SOURCE=berka BERKA_DIR=... for the Berka bank)
-	SOURCE=$(SOURCE) BERKA_DIR=$(BERKA_DIR) $(PY) -m demo
+	$(PY) -m demo --source "$(SOURCE)" --berka-dir "$(BERKA_DIR)"
 
 test: setup ## The checks that every change must pass
 	$(PY) -m ruff check .
@@ -25,10 +26,15 @@ test: setup ## The checks that every change must pass
 test-full: setup ## Every check, the slow ones too: before a release
 	$(PY) -m pytest
 
-lock: ## Resolve requirements.in again (needs uv)
-	cd requirements && uv pip compile requirements.in --override overrides.txt --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 -o requirements.lock
+bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
+	$(PY) -m benchmarks.bench
+
+lock: setup ## Resolve requirements.in again
+	cd requirements && for name in bootstrap requirements; do \
+		../$(VENV)/bin/uv pip compile $$name.in --override overrides.txt --generate-hashes --no-emit-index-url \
+			--no-header --no-annotate --python-version 3.11 --quiet -o $$name.lock; done
 
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo test test-full lock clean
+.PHONY: help setup demo test test-full bench lock clean
