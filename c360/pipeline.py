@@ -1,0 +1,189 @@
+"""The steps of a business date, in order. DAG tasks and ``c360 run`` call the same functions."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import ml_jobs.scoring
+from c360 import ingestion, lake, warehouse
+from c360.calendar import as_of_grid, built_dates, landed_dates
+from c360.contracts import load_deployment
+from c360.identity import link
+from c360.lake import Outcome, Pin
+from c360.runs import new_run_id, recorded
+from c360.settings import Settings
+from c360.warehouse.changes import as_of_dates_to_build, dirty_from
+from expectations import gates
+from ml_jobs.tasks import load_tasks
+
+
+class NotReady(RuntimeError):
+    """A required feed is missing: the day stops, and nothing is published."""
+
+
+def ingest(settings: Settings, feed: str, business_date: date, run_id: str) -> list[Outcome]:
+    """Take every delivery of one feed that is known by the business date into the lake."""
+    with recorded(settings, run_id, f"ingest_{feed}", business_date) as detail:
+        outcomes = ingestion.ingest_feed(settings, feed, business_date)
+        detail["deliveries"] = {outcome.delivery_id: outcome.reason or outcome.outcome for outcome in outcomes}
+        return outcomes
+
+
+def check_delivered(settings: Settings, business_date: date, channels: Iterable[str], run_id: str) -> None:
+    """The gate between landing and raw: every required feed is there, and what is there looks as it should.
+
+    Raises
+    ------
+    NotReady
+        If a required feed of the channels has no loaded delivery for a business date that is still to be built.
+    expectations.gates.GateFailed
+        If an expectation of severity ``error`` fails.
+    """
+    channels = tuple(channels)
+    with recorded(settings, run_id, "check_" + "_".join(channels), business_date):
+        _require_feeds(settings, business_date, channels)
+        gates.check_raw(settings, lake.pin(settings.lake, business_date), channels)
+
+
+def build(settings: Settings, business_date: date, run_id: str) -> date:
+    """Bring marts, features and labels up to the business date, or, for an earlier one, from it forward.
+
+    Returns
+    -------
+    date
+        The business date as of which the build engine stands.
+    """
+    with recorded(settings, run_id, "build", business_date) as detail:
+        state = warehouse.read_state(settings)
+        target = max(business_date, state.business_date) if state else business_date
+        _require_feeds(settings, target, ("branch", "online", "reference"))
+        pin = lake.pin(settings.lake, target)
+        xref = link(settings, pin)
+        warehouse.attach(settings, pin, xref)
+        variables = _variables(settings, pin) | {
+            "from_date": str(dirty_from(state, pin, business_date)),
+            "as_of_dates": [str(day) for day in as_of_dates_to_build(state, pin, business_date, as_of_grid(pin))],
+        }
+        detail |= variables
+        for selection in ("tag:staging", "tag:marts"):
+            warehouse.run_dbt(settings, selection, variables)
+        warehouse.write_state(settings, warehouse.BuildState.of(pin, xref))
+        return target
+
+
+def score(settings: Settings, business_date: date, run_id: str) -> None:
+    """Score every task for the business date, and for the built dates that have no scores yet."""
+    with recorded(settings, run_id, "score", business_date) as detail:
+        for task in load_tasks():
+            for day in _dates_to_score(settings, business_date):
+                detail[f"{task} {day}"] = str(ml_jobs.scoring.score(settings, task, day))
+
+
+def serve(settings: Settings, business_date: date, run_id: str) -> None:
+    """Build what readers see, gate it, and publish it; a failed gate leaves yesterday's tables as they are."""
+    with recorded(settings, run_id, "serve", business_date):
+        state = warehouse.read_state(settings)
+        pin = lake.pin(settings.lake, state.business_date)
+        warehouse.attach(settings, pin, settings.lake / state.identity)
+        warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin))
+        gates.check_marts(settings, state.business_date)
+        warehouse.publish(settings, state.business_date, run_id)
+
+
+def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
+    """After a failure: tell readers what happened, and leave every other table as it is."""
+    state = warehouse.read_state(settings)
+    pin = lake.pin(settings.lake, max(business_date, state.business_date) if state else business_date)
+    warehouse.attach(settings, pin, settings.lake / state.identity if state else None)
+    warehouse.run_dbt(settings, "path:models/ops", _variables(settings, pin))
+    warehouse.publish(settings, pin.business_date, run_id, schemas=("ops",))
+
+
+def run(
+    settings: Settings,
+    first: date | None = None,
+    last: date | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[date]:
+    """Run every business date from ``first`` to ``last``, in one process and without a scheduler.
+
+    By default from the first date that is not built yet to the last that has landed.
+
+    Returns
+    -------
+    list of date
+        The dates that were run.
+
+    Raises
+    ------
+    NotReady, expectations.gates.GateFailed, c360.warehouse.DbtFailed
+        From the first date that fails; its failure is published in ``ops``.
+    """
+    dates = dates_to_run(settings, first, last)
+    for business_date in dates:
+        run_date(settings, business_date, new_run_id(business_date), progress)
+    return dates
+
+
+def dates_to_run(settings: Settings, first: date | None, last: date | None) -> list[date]:
+    """The landed business dates between ``first`` and ``last``, both included."""
+    landed = landed_dates(settings.landing)
+    state = warehouse.read_state(settings)
+    if first is None and state is not None:
+        unbuilt = [day for day in landed if day > state.business_date]
+        first = unbuilt[0] if unbuilt else max(landed, default=state.business_date)
+    dates = [day for day in landed if (first is None or day >= first) and (last is None or day <= last)]
+    if not dates:
+        raise NotReady(
+            f"no delivery in {settings.landing} falls between {first or 'the first'} and {last or 'the last'} business date: "
+            "check the folder and the manifests' cutoff_at"
+        )
+    return dates
+
+
+def run_date(settings: Settings, business_date: date, run_id: str, progress: Callable[[str], None]) -> None:
+    """All steps of one business date."""
+    deployment = load_deployment(settings.deployment)
+    try:
+        progress(f"{business_date} ingest")
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # DuckDB works outside Python's lock
+            jobs = [pool.submit(ingest, settings, feed, business_date, run_id) for feed in deployment.feeds]
+        for outcome in (outcome for job in jobs for outcome in job.result() if not outcome.is_loaded):
+            progress(f"{business_date} rejected {outcome.delivery_id}: {outcome.reason}")
+        check_delivered(settings, business_date, ("branch", "online", "reference"), run_id)
+        for step in (build, score, serve):
+            progress(f"{business_date} {step.__name__}")
+            step(settings, business_date, run_id)
+    except Exception:
+        publish_ops(settings, business_date, run_id)
+        raise
+
+
+def _require_feeds(settings: Settings, business_date: date, channels: tuple[str, ...]) -> None:
+    state = warehouse.read_state(settings)
+    pin = lake.pin(settings.lake, business_date)
+    built = state.business_date if state else None
+    waiting = [day for day in built_dates(pin) if built is None or day > built]
+    deployment = load_deployment(settings.deployment)
+    for day in sorted({*waiting, business_date}):
+        if missing := ingestion.missing_feeds(settings, deployment, lake.pin(settings.lake, day), channels):
+            raise NotReady(
+                f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; nothing is published. "
+                f"Deliver it to {settings.landing} and run {business_date} again"
+            )
+
+
+def _dates_to_score(settings: Settings, business_date: date) -> list[date]:
+    built = warehouse.read_state(settings).business_date
+    dates = built_dates(lake.pin(settings.lake, built))
+    return [day for day in dates if day >= business_date or not ml_jobs.scoring.is_scored(settings, day)]
+
+
+def _variables(settings: Settings, pin: Pin) -> dict:
+    deployment = load_deployment(settings.deployment)
+    return {
+        "business_date": str(pin.business_date),
+        "currency": deployment.currency,
+        "reconciliation": deployment.reconciliation,
+    }
