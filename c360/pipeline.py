@@ -94,8 +94,10 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
 def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
     """After a failure: tell readers what happened, and leave every other table as it is."""
     state = warehouse.read_state(settings)
-    pin = lake.pin(settings.lake, max(business_date, state.business_date) if state else business_date)
-    warehouse.attach(settings, pin, settings.lake / state.identity if state else None)
+    if state is None:
+        return  # readers have nothing yet; `c360 status` tells from the lake
+    pin = lake.pin(settings.lake, max(business_date, state.business_date))
+    warehouse.attach(settings, pin, settings.lake / state.identity)
     warehouse.run_dbt(settings, "path:models/ops", _variables(settings, pin))
     warehouse.publish(settings, pin.business_date, run_id, schemas=("ops",))
 
@@ -136,8 +138,8 @@ def dates_to_run(settings: Settings, first: date | None, last: date | None) -> l
     dates = [day for day in landed if (first is None or day >= first) and (last is None or day <= last)]
     if not dates:
         raise NotReady(
-            f"no delivery in {settings.landing} falls between {first or 'the first'} and {last or 'the last'} business date: "
-            "check the folder and the manifests' cutoff_at"
+            f"no delivery in {settings.landing} falls between {first or 'the first'} and {last or 'the last'} "
+            "business date: check the folder and the manifests' cutoff_at"
         )
     return dates
 
@@ -155,8 +157,11 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
         for step in (build, score, serve):
             progress(f"{business_date} {step.__name__}")
             step(settings, business_date, run_id)
-    except Exception:
-        publish_ops(settings, business_date, run_id)
+    except Exception as failure:
+        try:
+            publish_ops(settings, business_date, run_id)
+        except Exception as second:
+            failure.add_note(f"nor could ops be published: {second}")
         raise
 
 
@@ -169,8 +174,8 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
     for day in sorted({*waiting, business_date}):
         if missing := ingestion.missing_feeds(settings, deployment, lake.pin(settings.lake, day), channels):
             raise NotReady(
-                f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; nothing is published. "
-                f"Deliver it to {settings.landing} and run {business_date} again"
+                f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; "
+                f"nothing is published. Deliver it to {settings.landing} and run {business_date} again"
             )
 
 
