@@ -1,0 +1,38 @@
+"""The state of an installation: from the lake and the stores, without writing to either."""
+
+import json
+
+from c360 import warehouse
+from c360.lake import read_outcomes
+from c360.settings import Settings
+
+LAST_STEPS = 12
+
+
+def read_status(settings: Settings) -> dict:
+    """What is built, what is published, deliveries by outcome, and the newest steps of runs.
+
+    Returns
+    -------
+    dict
+        ``target``, ``built``, ``published`` (business dates or None), ``deliveries`` (outcome -> count),
+        ``rejected`` (delivery -> reason), ``steps`` (newest last).
+    """
+    state = warehouse.read_state(settings)
+    outcomes = read_outcomes(settings.lake)
+    counts: dict[str, int] = {}
+    for outcome in outcomes:
+        counts[outcome.outcome] = counts.get(outcome.outcome, 0) + 1
+    records = [json.loads(path.read_text()) for path in (settings.lake / "runs").glob("*/[!.]*.json")]
+    newest = sorted(records, key=lambda record: record["ended_at"])[-LAST_STEPS:]
+    return {
+        "target": settings.target,
+        "built": state and state.business_date,
+        "published": warehouse.published_date(settings),
+        "deliveries": counts,
+        "rejected": {outcome.delivery_id: outcome.reason for outcome in outcomes if not outcome.is_loaded},
+        "steps": [
+            {name: record[name] for name in ("business_date", "step", "status", "ended_at", "error")}
+            for record in newest
+        ],
+    }
