@@ -9,9 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-app = typer.Typer(
-    no_args_is_help=True, help="Customer information for a retail bank: feeds in, customers and scores out."
-)
+app = typer.Typer(no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out.")
 adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank's deliveries.")
 evaluate = typer.Typer(no_args_is_help=True, help="Hold what the system says against the truth.")
 app.add_typer(adapt, name="adapt")
@@ -20,7 +18,7 @@ app.add_typer(evaluate, name="evaluate")
 console, errors = Console(), Console(stderr=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Target = Annotated[
-    str | None, typer.Option(help="Engine and store: duckdb or postgres [default: C360_TARGET or duckdb].")
+    str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
 ]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
@@ -57,7 +55,7 @@ def berka(
 
 @app.command()
 def run(
-    landing: Annotated[Path | None, typer.Option(help="Landing folder [default: C360_LANDING].")] = None,
+    landing: Annotated[Path | None, typer.Option(help="Landing folder; by default C360_LANDING.")] = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First date to run.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last date to run.")] = None,
     target: Target = None,
@@ -76,7 +74,7 @@ def run(
     try:
         dates = pipeline.run(settings, _date(first), _date(last), _progress())
     except (pipeline.NotReady, GateFailed, DbtFailed, DeliveryError) as failure:
-        errors.print(f"[bold red]stopped[/] {failure}", soft_wrap=True, markup=True)
+        errors.print("\n".join([f"stopped: {failure}", *getattr(failure, "__notes__", ())]), style="red", markup=False)
         raise typer.Exit(1) from failure
     console.print(f"built and published {', '.join(map(str, dates))} in {settings.warehouse}")
 
