@@ -20,6 +20,7 @@ class Settings:
     deployment: Path
     target: str
     postgres_dsn: str
+    memory_limit: str  # of DuckDB, for instance "6GB"
     token_secret: str
 
     @classmethod
@@ -52,7 +53,13 @@ class Settings:
         if target not in ("duckdb", "postgres"):
             raise ValueError(f"target is {target!r}: use duckdb or postgres")
         secret = value("token_secret", "") or _kept_secret(paths["lake"].parent / "token.secret")
-        return cls(**paths, target=target, postgres_dsn=value("postgres_dsn", ""), token_secret=secret)
+        return cls(
+            **paths,
+            target=target,
+            postgres_dsn=value("postgres_dsn", ""),
+            memory_limit=value("memory_limit", "6GB"),
+            token_secret=secret,
+        )
 
 
 def _kept_secret(path: Path) -> str:

