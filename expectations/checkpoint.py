@@ -1,0 +1,170 @@
+"""Great Expectations: suites from YAML, one checkpoint over the frames of a gate, and its Data Docs."""
+
+from datetime import date
+from pathlib import Path
+
+import great_expectations as gx
+import pandas as pd
+import yaml
+from great_expectations.data_context import EphemeralDataContext
+from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.row_conditions import Column
+
+SUITES = Path(__file__).parent / "suites"
+RESULTS_IN_INDEX = 100  # newest first; the entry page costs the same however long the history is
+EXAMPLES = 5
+
+
+def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pd.DataFrame]) -> tuple[list, int, Path]:
+    """Hold each frame against the suite of its name, and write the Data Docs site of the gate.
+
+    Parameters
+    ----------
+    docs
+        Folder of the gate's Data Docs.
+    frames
+        Suite name -> frame; the frame's first column names its rows in findings. Empty frames are left out.
+
+    Returns
+    -------
+    findings, checks, index
+        The expectations that were not met (fields of ``gates.Finding``), how many were checked, and the entry page.
+
+    Raises
+    ------
+    RuntimeError
+        If an expectation could not be computed: a suite that names a column which its frame lacks must not pass.
+    """
+    context = _context(docs)
+    frames = {name: frame for name, frame in frames.items() if len(frame)}
+    source = context.data_sources.add_pandas(gate)
+    findings, checks = [], 0
+    for name, frame in frames.items():
+        suite = context.suites.add(load_suite(name))
+        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+        definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
+        checkpoint = context.checkpoints.add(
+            gx.Checkpoint(
+                name=name,
+                validation_definitions=[context.validation_definitions.add(definition)],
+                actions=[gx.checkpoint.UpdateDataDocsAction(name="data_docs", site_names=["data_docs"])],
+                result_format={
+                    "result_format": "SUMMARY",
+                    "unexpected_index_column_names": [frame.columns[0]],
+                    "partial_unexpected_count": EXAMPLES,
+                },
+            )
+        )
+        run = checkpoint.run(
+            batch_parameters={"dataframe": frame}, run_id=gx.RunIdentifier(run_name=str(business_date))
+        )
+        for result in next(iter(run.run_results.values())).results:
+            checks += 1
+            if not result.success:
+                findings.append(_finding(name, result, frame.columns[0]))
+    return findings, checks, docs / "index.html"
+
+
+def load_suite(name: str) -> gx.ExpectationSuite:
+    """The suite ``suites/<name>.yml``.
+
+    Raises
+    ------
+    ValueError
+        If an expectation there does not say why it is made and what to do when it is not met.
+    """
+    raw = yaml.safe_load((SUITES / f"{name}.yml").read_text())
+    for item in raw["expectations"]:
+        if missing := {"type", "kwargs", "severity", "why", "what_to_do"} - set(item):
+            raise ValueError(f"suites/{name}.yml: {item.get('type')} lacks {', '.join(sorted(missing))}")
+    return gx.ExpectationSuite(
+        name=name,
+        meta={"notes": raw["purpose"]},
+        expectations=[
+            ExpectationConfiguration(
+                type=item["type"],
+                kwargs=item["kwargs"] | (_only(**item["rows"]) if "rows" in item else {}),
+                severity=item["severity"],
+                meta={
+                    "what_to_do": item["what_to_do"],
+                    "notes": {"format": "markdown", "content": [item["why"], f"**If not met:** {item['what_to_do']}"]},
+                },
+            ).to_domain_obj()
+            for item in raw["expectations"]
+        ],
+    )
+
+
+def _only(column: str, value: object) -> dict:
+    """Make an expectation of those rows only in which the column has the value."""
+    return {"row_condition": Column(column) == value}
+
+
+def _finding(suite: str, result: gx.core.ExpectationValidationResult, key: str) -> dict:
+    config = result.expectation_config
+    if any(isinstance(info, dict) and info.get("raised_exception") for info in _exceptions(result)):
+        raise RuntimeError(f"suite {suite}: {config.type} {config.kwargs} could not be computed: {_exceptions(result)}")
+    columns = [config.kwargs[name] for name in ("column", "column_A", "column_B") if name in config.kwargs]
+    limits = ", ".join(f"{name} {config.kwargs[name]}" for name in ("min_value", "max_value") if name in config.kwargs)
+    return {
+        "suite": suite,
+        "expectation": f"{config.type} ({limits})" if limits else config.type,
+        "subject": " and ".join(columns) or "table",
+        "observed": _observed(result.result, columns, key),
+        "severity": config.severity,
+        "what_to_do": config.meta["what_to_do"],
+    }
+
+
+def _exceptions(result: gx.core.ExpectationValidationResult) -> list:
+    info = result.exception_info or {}
+    return [info] if "raised_exception" in info else list(info.values())
+
+
+def _observed(result: dict, columns: list[str], key: str) -> str:
+    if "observed_value" in result:
+        return f"observed {result['observed_value']}"
+    rows = [
+        f"{row[key]} ({', '.join(f'{column} = {row[column]}' for column in columns if column != key)})"
+        for row in result["partial_unexpected_index_list"]
+    ]
+    more = result["unexpected_count"] - len(rows)
+    return (
+        f"{result['unexpected_count']} of {result['element_count']} rows: "
+        + ", ".join(rows)
+        + (f", and {more} more" if more > 0 else "")
+    )
+
+
+def _context(docs: Path) -> EphemeralDataContext:
+    def files(folder: Path) -> dict:
+        return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+
+    memory = {"class_name": "InMemoryStoreBackend"}
+    config = DataContextConfig(
+        config_version=4.0,
+        stores={
+            "expectations_store": {"class_name": "ExpectationsStore", "store_backend": memory},
+            "validation_definition_store": {"class_name": "ValidationDefinitionStore", "store_backend": memory},
+            "checkpoint_store": {"class_name": "CheckpointStore", "store_backend": memory},
+            "results_store": {"class_name": "ValidationResultsStore", "store_backend": files(docs / ".results")},
+        },
+        expectations_store_name="expectations_store",
+        checkpoint_store_name="checkpoint_store",
+        validation_results_store_name="results_store",
+        data_docs_sites={
+            "data_docs": {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": files(docs),
+                "site_index_builder": {
+                    "class_name": "DefaultSiteIndexBuilder",
+                    "validation_results_limit": RESULTS_IN_INDEX,
+                },
+            }
+        },
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)

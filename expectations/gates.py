@@ -1,0 +1,98 @@
+"""The gates between the layers: landing -> raw, and marts -> readers.
+
+A gate profiles what is new in small frames, and holds them against the suites under ``suites/`` with Great
+Expectations. A failed expectation of severity ``critical`` stops the hand-over, a ``warning`` is listed; either
+way the Data Docs are written beside the lake, one site per gate.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from c360.contracts import load_deployment
+from c360.lake import Pin
+from c360.settings import Settings
+from expectations import marts_profile, raw_profile
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One expectation that was not met."""
+
+    suite: str
+    expectation: str
+    subject: str  # the column or columns
+    observed: str
+    severity: str  # "critical", "warning"
+    what_to_do: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.suite}: {self.expectation} on {self.subject} was not met: {self.observed}. "
+            f"What to do: {self.what_to_do}"
+        )
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What a gate found; ``docs`` is the entry page of its Data Docs."""
+
+    gate: str
+    business_date: date
+    checks: int
+    findings: tuple[Finding, ...]
+    docs: Path
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity == "critical")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity != "critical")
+
+
+class GateFailed(RuntimeError):
+    """A critical expectation was not met: what stands behind the gate stays as it is."""
+
+    def __init__(self, result: GateResult):
+        super().__init__(
+            f"gate {result.gate} for {result.business_date}: {len(result.failures)} of {result.checks} expectations "
+            "failed, nothing passed on. " + " | ".join(map(str, result.failures)) + f" | Data Docs: {result.docs}"
+        )
+        self.result = result
+
+
+def check_raw(settings: Settings, pin: Pin, channels: Iterable[str]) -> GateResult:
+    """Gate the deliveries of some channels, as known by the pin's business date.
+
+    Raises
+    ------
+    GateFailed
+        If a critical expectation is not met.
+    """
+    channels = tuple(channels)
+    frames = raw_profile.frames(settings.lake, pin, load_deployment(settings.deployment), channels)
+    return _passed(settings, "raw_" + "_".join(channels), pin.business_date, frames)
+
+
+def check_marts(settings: Settings, business_date: date) -> GateResult:
+    """Gate what the build engine made for the business date, before readers see it.
+
+    Raises
+    ------
+    GateFailed
+        If a critical expectation is not met.
+    """
+    return _passed(settings, "marts", business_date, marts_profile.frames(settings, business_date))
+
+
+def _passed(settings: Settings, gate: str, business_date: date, frames: dict) -> GateResult:
+    from expectations.checkpoint import validate  # Great Expectations takes seconds to import, and few steps need it
+
+    findings, checks, docs = validate(settings.lake.parent / "data_docs" / gate, gate, business_date, frames)
+    result = GateResult(gate, business_date, checks, tuple(Finding(**finding) for finding in findings), docs)
+    if result.failures:
+        raise GateFailed(result)
+    return result

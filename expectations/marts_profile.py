@@ -1,0 +1,12 @@
+"""What the gate marts -> readers looks at, asked of the build engine and of the last published version."""
+
+from datetime import date
+
+import pandas as pd
+
+from c360.settings import Settings
+
+
+def frames(settings: Settings, business_date: date) -> dict[str, pd.DataFrame]:
+    """Suite name -> frame."""
+    return {}

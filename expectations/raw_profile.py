@@ -1,0 +1,141 @@
+"""What the gate landing -> raw looks at: small frames about the newest deliveries.
+
+They come from outcome records and the footers of lake files; no data page is read.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from c360.contracts import Deployment, Feed, load_feeds
+from c360.lake import Outcome, Pin
+
+RECENT = timedelta(days=7)  # a date that no run looked at (a scheduler at rest) is still looked at by the next one
+COMPARED = 10  # earlier deliveries that make the usual volume
+NOTICEABLE_ROWS = 100  # below it, shares and volumes jump by chance
+
+
+def frames(lake: Path, pin: Pin, deployment: Deployment, channels: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Suite name -> frame.
+
+    ``raw_feeds``: one row per declared feed of the channels. ``raw_deliveries``: one row per current delivery of the
+    last seven days (with the months of an initial load that ended in them). ``raw_columns``: one row per optional
+    column of each feed's newest delivery, for deliveries of 100 rows or more.
+    """
+    contracts, names = load_feeds(), deployment.feeds_of(*channels)
+    return {
+        "raw_feeds": pd.DataFrame([_feed_row(pin, contracts[name], name in deployment.required) for name in names]),
+        "raw_deliveries": pd.DataFrame(
+            [row for name in names for row in _delivery_rows(pin, contracts[name], name in deployment.required)]
+        ),
+        "raw_columns": pd.DataFrame([row for name in names for row in _column_rows(lake, pin, contracts[name])]),
+    }
+
+
+def _feed_row(pin: Pin, feed: Feed, is_required: bool) -> dict:
+    known = [item.outcome.cutoff_date for item in pin.of(feed.name)]
+    days = (pin.business_date - max(known)).days if known else None
+    accepted = {item.outcome.period for item in pin.of(feed.name)}
+    rejected = [
+        o
+        for o in pin.rejected
+        if o.feed == feed.name and o.cutoff_date > pin.business_date - RECENT and o.period not in accepted
+    ]
+    return {
+        "feed": feed.name,
+        "is_required": is_required,
+        "is_expected": is_required or bool(known),  # an optional feed that never came is no news
+        "days_since_delivery": days,
+        "days_over_latency": None if days is None else days - feed.latency_days,
+        "rejected_deliveries": len(rejected),
+        "rejected_why": "; ".join(f"{o.delivery_id}: {o.reason}" for o in rejected),
+    }
+
+
+def _delivery_rows(pin: Pin, feed: Feed, is_required: bool) -> list[dict]:
+    current = [item.outcome for item in pin.of(feed.name) if item.superseded_date is None]
+    initial_end = max((o.cutoff_date for o in current if o.load == "initial"), default=None)
+    first = pin.business_date - RECENT
+    recent = [
+        o
+        for o in current
+        if o.cutoff_date > first or (o.load == "initial" and initial_end is not None and initial_end > first)
+    ]
+    return [_delivery_row(pin, feed, outcome, is_required) for outcome in recent]
+
+
+def _delivery_row(pin: Pin, feed: Feed, outcome: Outcome, is_required: bool) -> dict:
+    delivered = outcome.rows_delivered or 0
+    reject_rate = outcome.rows_quarantined / delivered if delivered else 0.0
+    usual = _usual_rows(pin, outcome)
+    return {
+        "delivery": outcome.delivery_id,
+        "is_required": is_required,
+        "rows_delivered": delivered,
+        "rows_loaded": outcome.rows_loaded,
+        "rows_quarantined": outcome.rows_quarantined,
+        "rows_accounted": outcome.rows_loaded + outcome.rows_quarantined,
+        "reject_rate": reject_rate,
+        "reject_rate_over_limit": reject_rate - feed.reject_limit,
+        "late_rate": outcome.late_rows / outcome.rows_loaded if outcome.rows_loaded else 0.0,
+        "usual_rows": usual,
+        "volume_ratio": delivered / usual if usual and usual >= NOTICEABLE_ROWS else None,
+        "days_after_cutoff": _days_after(outcome),
+    }
+
+
+def _days_after(outcome: Outcome) -> int | None:
+    """Days by which the newest row lies after the delivery's cut-off."""
+    if outcome.max_business_date is None:
+        return None
+    return (outcome.max_business_date - outcome.cutoff_date).days
+
+
+def _usual_rows(pin: Pin, outcome: Outcome) -> float | None:
+    """The median of what the feed delivered before, among deliveries of the same kind (a day or a month)."""
+    earlier = [
+        item.outcome.rows_delivered or 0
+        for item in pin.of(outcome.feed)
+        if item.outcome.load == outcome.load and item.outcome.period < outcome.period
+    ]
+    return median(earlier[-COMPARED:]) if earlier else None
+
+
+def _column_rows(lake: Path, pin: Pin, feed: Feed) -> list[dict]:
+    filled = sorted(
+        (
+            item.outcome
+            for item in pin.of(feed.name)
+            if item.outcome.lake_file and item.outcome.rows_loaded >= NOTICEABLE_ROWS
+        ),
+        key=lambda outcome: (outcome.cutoff_date, outcome.period, outcome.version),
+    )[-COMPARED - 1 :]
+    if not filled or filled[-1].cutoff_date <= pin.business_date - RECENT:
+        return []
+    *earlier, newest = [(outcome, _null_shares(lake / outcome.lake_file)) for outcome in filled]
+    outcome, shares = newest
+    return [
+        {
+            "column": f"{outcome.delivery_id} {column.name}",
+            "null_share": shares[column.name],
+            "usual_null_share": (usual := median(s[column.name] for _, s in earlier) if earlier else None),
+            "null_share_increase": None if usual is None else shares[column.name] - usual,
+        }
+        for column in feed.columns
+        if not column.is_required
+    ]
+
+
+def _null_shares(path: Path) -> dict[str, float]:
+    """Share of nulls per column, from the file's footer."""
+    metadata = pq.read_metadata(path)
+    nulls: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(index)
+            nulls[chunk.path_in_schema] = nulls.get(chunk.path_in_schema, 0) + chunk.statistics.null_count
+    return {name: count / metadata.num_rows for name, count in nulls.items()}

@@ -1,0 +1,124 @@
+"""The gate landing -> raw, on real outcome records and Parquet files in a lake of their own."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from c360 import lake
+from c360.contracts import load_feeds
+from c360.lake import Outcome
+from c360.settings import Settings
+from expectations.gates import GateFailed, check_raw
+
+DAY = date(2026, 1, 9)
+CHANNELS = ("branch", "reference")
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    deployment = tmp_path / "deployment.yml"
+    deployment.write_text("name: test\ncurrency: CNY\nrequired: [accounts]\noptional: [complaints]\n")
+    return Settings.from_env(lake=tmp_path / "lake", deployment=deployment, token_secret="test")
+
+
+def deliver(settings: Settings, feed: str, day: date, rows: int = 200, empty: tuple[str, ...] = (), **changes) -> None:
+    """Put one loaded delivery of ``rows`` rows into the lake; ``changes`` are fields of its outcome record."""
+    contract = load_feeds()[feed]
+    outcome = Outcome(
+        feed=feed, channel=contract.channel, period=str(day), version=1, load="daily",
+        source_hash=f"{day:%Y%m%d}".ljust(64, "0"), cutoff_date=day, outcome="loaded", reason=None,
+        rows_delivered=rows, rows_loaded=rows, rows_quarantined=0, min_business_date=day, max_business_date=day,
+        late_rows=0, lake_file=f"raw/{feed}/period={day}/v1.parquet", quarantine_file=None, files=("test.dat",),
+    )  # fmt: skip
+    outcome = replace(outcome, **changes)
+    if outcome.lake_file:
+        values = {name: [None if name in empty else "1"] * rows for name, _ in contract.lake_columns}
+        path = settings.lake / outcome.lake_file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({name: pa.array(value, pa.string()) for name, value in values.items()}), path)
+    lake.write_outcome(settings.lake, outcome)
+
+
+def history(settings: Settings, days: int = 8) -> None:
+    for back in range(days, 0, -1):
+        deliver(settings, "accounts", DAY - timedelta(days=back))
+
+
+def gate(settings: Settings):
+    return check_raw(settings, lake.pin(settings.lake, DAY), CHANNELS)
+
+
+def test_a_good_day_passes_and_leaves_data_docs(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY)
+    result = gate(settings)
+    assert result.findings == ()
+    assert result.checks > 10
+    assert "raw_deliveries" in result.docs.read_text()
+    assert result.docs.is_relative_to(settings.lake.parent / "data_docs")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"rows_loaded": 190}, ("rows_delivered and rows_accounted", "rows_accounted = 190")),
+        ({"rows_loaded": 150, "rows_quarantined": 50}, ("reject_rate_over_limit", "0.24")),
+        ({"max_business_date": DAY + timedelta(days=1)}, ("days_after_cutoff", "= 1")),
+        ({"empty": ("closed_date",)}, ("null_share_increase", "closed_date")),
+    ],
+)
+def test_a_bad_delivery_fails_and_the_message_names_it(settings, changes, words):
+    history(settings)
+    deliver(settings, "accounts", DAY, **changes)
+    with pytest.raises(GateFailed) as failure:
+        gate(settings)
+    for word in ("accounts/2026-01-09/v1", "What to do", *words):
+        assert word in str(failure.value)
+    assert failure.value.result.docs.exists()
+
+
+def test_a_required_feed_whose_delivery_was_rejected_fails(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY, outcome="rejected", reason="truncated", rows_loaded=0, lake_file=None)
+    with pytest.raises(GateFailed, match="rejected_deliveries was not met.*accounts"):
+        gate(settings)
+
+
+def test_a_required_feed_that_went_quiet_fails(settings):
+    deliver(settings, "accounts", DAY - timedelta(days=3))
+    with pytest.raises(GateFailed, match="days_over_latency was not met.*accounts"):
+        gate(settings)
+
+
+def test_an_optional_feed_only_warns(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY)
+    deliver(settings, "complaints", DAY - timedelta(days=4), rows=3)
+    deliver(settings, "complaints", DAY, outcome="rejected", reason="truncated", rows_loaded=0, lake_file=None)
+    warnings = {finding.subject: finding for finding in gate(settings).warnings}
+    assert set(warnings) == {"days_over_latency", "rejected_deliveries"}
+    assert "complaints" in warnings["rejected_deliveries"].observed
+
+
+def test_an_unusual_volume_only_warns(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY, rows=20)
+    (warning,) = gate(settings).warnings
+    assert warning.subject == "volume_ratio" and "0.1" in warning.observed
+
+
+def test_a_new_version_stands_in_for_a_rejected_one(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY, outcome="rejected", reason="truncated", rows_loaded=0, lake_file=None)
+    deliver(settings, "accounts", DAY, version=2, source_hash="f" * 64)
+    assert gate(settings).findings == ()
+
+
+def test_what_lies_behind_a_week_is_not_looked_at_again(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY - timedelta(days=30), rows_loaded=1)
+    deliver(settings, "accounts", DAY)
+    assert gate(settings).findings == ()
