@@ -1,0 +1,1 @@
+"""Scores: task files, point-in-time training, honest figures, and one Parquet file per task and business date."""

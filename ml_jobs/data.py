@@ -1,0 +1,149 @@
+"""Reading features and labels from the build engine: only the columns and dates that are asked for."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from c360 import warehouse
+from c360.settings import Settings
+from ml_jobs.months import LabelledMonth
+from ml_jobs.tasks import Task
+
+KEYS = ("customer_key", "as_of_date")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Customers at as-of dates, ordered by date and key, so that the same rows always come in the same order."""
+
+    columns: tuple[str, ...]
+    customer: np.ndarray  # (n,) text
+    as_of_date: np.ndarray  # (n,) datetime64[D]
+    values: np.ndarray  # (n, columns) float32, nan where missing
+    label: np.ndarray | None  # (n,) 0 or 1
+
+    def column(self, name: str) -> np.ndarray:
+        if name not in self.columns:
+            raise ValueError(f"the feature table has no column {name}: correct the task file or the features model")
+        return self.values[:, self.columns.index(name)]
+
+    def between(self, first: date, last: date) -> "Rows":
+        """The rows of these as-of dates, both included; views, not copies."""
+        keep = slice(
+            np.searchsorted(self.as_of_date, np.datetime64(first)),
+            np.searchsorted(self.as_of_date, np.datetime64(last), side="right"),
+        )
+        return Rows(
+            self.columns,
+            self.customer[keep],
+            self.as_of_date[keep],
+            self.values[keep],
+            None if self.label is None else self.label[keep],
+        )
+
+
+def feature_columns(settings: Settings, task: Task) -> tuple[str, ...]:
+    """The features of the task's table, in alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        If a column is neither a number nor a key.
+    """
+    schema = warehouse.query(settings, f"select * from build_{task.features} limit 0").schema
+    features = [field for field in schema if field.name not in KEYS]
+    if texts := [field.name for field in features if not _is_number(field.type)]:
+        raise ValueError(f"{task.features}: {', '.join(texts)} must be numbers: encode them in the features model")
+    return tuple(sorted(field.name for field in features))
+
+
+def labelled_months(settings: Settings, task: Task, known_by: date) -> list[LabelledMonth]:
+    """The month-ends whose labels were ripe by ``known_by``, oldest first."""
+    table = warehouse.query(
+        settings,
+        f"""
+        select
+            as_of_date,
+            max(ripe_date) as ripe_date,
+            cast(count(*) as bigint) as row_count,
+            cast(sum(label) as bigint) as positive_count
+        from build_{task.label}
+        where ripe_date <= {_literal(known_by)} and horizon_days = {int(task.horizon_days)}
+        group by as_of_date
+        order by as_of_date
+        """,
+    )
+    months = [LabelledMonth(*row.values()) for row in table.to_pylist()]
+    return [month for month in months if (month.as_of_date + timedelta(days=1)).day == 1]
+
+
+def read_labelled(
+    settings: Settings, task: Task, columns: tuple[str, ...], dates: tuple[date, ...], known_by: date
+) -> Rows:
+    """Features with their labels at ``dates``; a label that was not ripe by ``known_by`` is not read."""
+    table = warehouse.query(
+        settings,
+        f"""
+        select features.customer_key, features.as_of_date, cast(labels.label as integer) as label, {_reals(columns)}
+        from build_{task.features} as features
+        inner join build_{task.label} as labels
+            on features.customer_key = labels.customer_key and features.as_of_date = labels.as_of_date
+        where features.as_of_date in ({", ".join(map(_literal, dates))})
+            and labels.ripe_date <= {_literal(known_by)}
+            and labels.horizon_days = {int(task.horizon_days)}
+        """,
+    )
+    return _rows(table, columns)
+
+
+def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_of_date: date) -> Rows:
+    """Every customer's features at ``as_of_date``.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    table = warehouse.query(
+        settings,
+        f"""
+        select features.customer_key, features.as_of_date, {_reals(columns)}
+        from build_{task.features} as features
+        where features.as_of_date = {_literal(as_of_date)}
+        """,
+    )
+    if not table.num_rows:
+        raise ValueError(f"{task.features} has no customer at {as_of_date}: build that business date first")
+    return _rows(table, columns)
+
+
+def _rows(table: pa.Table, columns: tuple[str, ...]) -> Rows:
+    order = pc.sort_indices(table, [(name, "ascending") for name in ("as_of_date", "customer_key")]).to_numpy()
+    values = np.empty((table.num_rows, len(columns)), dtype=np.float32, order="F")
+    for position, name in enumerate(columns):
+        values[:, position] = table[name].to_numpy()[order]
+        if np.isinf(values[:, position]).any():
+            raise ValueError(f"feature {name} is infinite for some customer: guard its division in the features model")
+    return Rows(
+        columns,
+        table["customer_key"].to_numpy()[order],
+        table["as_of_date"].to_numpy().astype("datetime64[D]")[order],
+        values,
+        table["label"].to_numpy()[order].astype(np.int8) if "label" in table.column_names else None,
+    )
+
+
+def _reals(columns: tuple[str, ...]) -> str:
+    """Single precision: half the memory, and blind to the last bits, in which engines and thread counts differ."""
+    return ", ".join(f'cast(features."{name}" as real) as "{name}"' for name in columns)
+
+
+def _literal(day: date) -> str:
+    return f"date '{day.isoformat()}'"
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)

@@ -1,0 +1,85 @@
+"""How a task divides the labelled month-ends by time.
+
+For the labelled month-ends, oldest first::
+
+    fit ......... | gap | calibration ... | gap | test
+    <----------- development ----------->       (the last)
+
+*Test* is the last labelled month-end. *Development* are the month-ends whose labels were ripe at the test month-end:
+what a bank could have trained on that day. *Calibration* are the last quarter of them, and *fit* those whose labels
+were ripe when the calibration months began. So no outcome window of a part reaches into the next part's.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from ml_jobs.tasks import Task
+
+CALIBRATION_SHARE = 4  # every fourth development month calibrates
+
+
+@dataclass(frozen=True)
+class LabelledMonth:
+    """The labels of one month-end."""
+
+    as_of_date: date
+    ripe_date: date
+    rows: int
+    positives: int
+
+
+class CannotScore(Exception):
+    """The data do not support the score; the message is the reason that readers see."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Month-ends by the part that they play."""
+
+    fit: tuple[LabelledMonth, ...]
+    calibration: tuple[LabelledMonth, ...]
+    test: LabelledMonth
+    development: tuple[LabelledMonth, ...]
+
+
+def training_date(business_date: date) -> date:
+    """The last month-end that is not after ``business_date``."""
+    if business_date.day == monthrange(business_date.year, business_date.month)[1]:
+        return business_date
+    return business_date.replace(day=1) - timedelta(days=1)
+
+
+def split(months: list[LabelledMonth], task: Task) -> Split:
+    """Divide the labelled month-ends, given oldest first, by time.
+
+    Raises
+    ------
+    CannotScore
+        If a part would be too small.
+    """
+    least = task.minimum
+    fit: tuple[LabelledMonth, ...] = ()
+    if months:
+        test = months[-1]
+        development = tuple(month for month in months if month.ripe_date <= test.as_of_date)
+        calibration = development[-max(1, len(development) // CALIBRATION_SHARE) :]
+        fit = tuple(month for month in development if month.ripe_date <= calibration[0].as_of_date)
+    if len(fit) < least.fit_months:
+        raise CannotScore(
+            f"{len(months)} month-ends have labels that are ripe, which leaves {len(fit)} to fit, "
+            f"{task.horizon_days} days apart from those that calibrate and test; at least {least.fit_months} are needed"
+        )
+    for part, part_months, needed in (
+        ("fit", fit, least.positives),
+        ("calibration", calibration, least.test_positives),
+        ("test", (test,), least.test_positives),
+    ):
+        positives = sum(month.positives for month in part_months)
+        negatives = sum(month.rows for month in part_months) - positives
+        if min(positives, negatives) < needed:
+            raise CannotScore(
+                f"the {part} months {part_months[0].as_of_date} to {part_months[-1].as_of_date} have {positives} "
+                f"customers with the outcome and {negatives} without; at least {needed} of each are needed"
+            )
+    return Split(fit, calibration, test, development)

@@ -1,0 +1,67 @@
+"""What a model says of the customers of one date, as a table to the score contract."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from ml_jobs.data import Rows
+from ml_jobs.explain import EXPLAINED, REASONS, contributions, top_reasons
+from ml_jobs.model import Model
+from ml_jobs.tasks import Task
+
+SCHEMA = pa.schema(
+    [
+        ("customer_key", pa.string()),
+        ("as_of_date", pa.date32()),
+        ("horizon_days", pa.int32()),
+        ("probability", pa.float64()),
+        ("band", pa.string()),
+        ("rank", pa.int32()),
+        *(
+            (f"reason_{position}_{part}", kind)
+            for position in range(1, REASONS + 1)
+            for part, kind in (("code", pa.string()), ("value", pa.float64()))
+        ),
+        ("model_name", pa.string()),
+        ("model_version", pa.string()),
+        ("feature_version", pa.string()),
+        ("scored_at", pa.timestamp("us")),
+    ]
+)
+
+
+def score_table(task: Task, model: Model, rows: Rows) -> pa.Table:
+    """The score contract for ``rows`` of one as-of date, in order of rank.
+
+    Reasons are given for the first ``EXPLAINED`` customers; fewer than three where fewer features push the score up.
+    """
+    margin = model.margin(rows.values)
+    order = np.lexsort((rows.customer, -margin))
+    count = len(order)
+    rank = np.arange(1, count + 1)
+    explained = order[:EXPLAINED]
+    features, pushes_up = top_reasons(contributions(model.trees, rows.values[explained])[0])
+    columns = {
+        "customer_key": rows.customer[order],
+        "as_of_date": rows.as_of_date[order],
+        "horizon_days": np.full(count, task.horizon_days),
+        "probability": model.probability(margin[order]),
+        "band": np.select(
+            [rank <= task.bands.high * count, rank <= task.bands.medium * count], ["high", "medium"], "low"
+        ),
+        "rank": rank,
+        "model_name": [model.card["model_name"]] * count,
+        "model_version": [model.card["model_version"]] * count,
+        "feature_version": [model.card["feature_version"]] * count,
+        "scored_at": [datetime.now(UTC).replace(tzinfo=None)] * count,
+    }
+    for reason in range(REASONS):
+        position, given = features[:, reason], pushes_up[:, reason]
+        value = rows.values[explained, position].astype(np.float64)
+        code = pa.array(np.array(rows.columns)[position], mask=~given)
+        value = pa.array(value, mask=~given | np.isnan(value))
+        unexplained = count - len(explained)
+        columns[f"reason_{reason + 1}_code"] = pa.concat_arrays([code, pa.nulls(unexplained, code.type)])
+        columns[f"reason_{reason + 1}_value"] = pa.concat_arrays([value, pa.nulls(unexplained, value.type)])
+    return pa.table(columns).select(SCHEMA.names).cast(SCHEMA)

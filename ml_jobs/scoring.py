@@ -1,0 +1,100 @@
+"""Scoring one task at one business date: a Parquet file in the lake, or an abstention that says why."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from c360 import lake
+from c360.contracts import load_deployment
+from c360.settings import Settings
+from ml_jobs.data import Rows, feature_columns, read_features
+from ml_jobs.months import CannotScore, training_date
+from ml_jobs.paths import abstention_path, score_path
+from ml_jobs.tasks import Task, load_tasks
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of one task and date are in the lake."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"scored: {self.path.stem}"
+
+
+@dataclass(frozen=True)
+class Abstained:
+    """The data do not support the score."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"abstained: {self.reason}"
+
+
+def score(settings: Settings, task: str, business_date: date) -> Scored | Abstained:
+    """Score every customer of ``business_date``; scores that are in the lake are kept as they are.
+
+    Parameters
+    ----------
+    task : str
+        The name of a file under ``ml_jobs/tasks``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such task.
+    """
+    described = load_tasks()[task]
+    try:
+        if reason := load_deployment(settings.deployment).unsupported_scores.get(task):
+            raise CannotScore(reason)
+        path = score_path(settings, task, business_date)
+        if not path.exists():
+            _write_scores(settings, described, business_date, path)
+        return Scored(path)
+    except CannotScore as abstention:
+        _keep_abstention(settings, task, business_date, str(abstention))
+        return Abstained(str(abstention))
+
+
+def is_scored(settings: Settings, business_date: date) -> bool:
+    """Whether every task has scores of ``business_date``, or an abstention, from what was known by then."""
+    return all(
+        score_path(settings, task, business_date).exists() or abstention_path(settings, task, business_date).exists()
+        for task in load_tasks()
+    )
+
+
+def _write_scores(settings: Settings, task: Task, business_date: date, path: Path) -> None:
+    # scikit-learn takes seconds to import, which the command line and the DAG files must not.
+    from ml_jobs.prediction import score_table
+    from ml_jobs.training import train
+
+    columns = feature_columns(settings, task)
+    rows = read_features(settings, task, columns, business_date)
+    _check_activity(task, rows, business_date)
+    model = train(settings, task, training_date(business_date))
+    if model.columns != columns:
+        rows = read_features(settings, task, model.columns, business_date)
+    with lake.appearing(path) as temporary:
+        pq.write_table(score_table(task, model, rows), temporary, compression="zstd")
+
+
+def _check_activity(task: Task, rows: Rows, business_date: date) -> None:
+    open_rows = rows.column(task.activity.open) > 0
+    active = (rows.column(task.activity.recent) > 0) & open_rows
+    if active.sum() < task.activity.minimum_share * open_rows.sum():
+        raise CannotScore(
+            f"only {active.sum()} of {open_rows.sum()} customers with an open account have a transaction in the 90 "
+            f"days before {business_date}: the extract has ended, or its last deliveries are missing"
+        )
+
+
+def _keep_abstention(settings: Settings, task: str, business_date: date, reason: str) -> None:
+    path = abstention_path(settings, task, business_date)
+    if not path.exists():
+        lake.write_json(path, {"task": task, "as_of_date": business_date, "reason": reason})
