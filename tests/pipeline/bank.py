@@ -1,0 +1,75 @@
+"""A small simulated bank for pipeline tests: its deliveries, day by day, and what readers see of it."""
+
+import hashlib
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from c360.settings import Settings
+from tests.conftest import temporary_settings
+
+READER_SCHEMAS = ("marts", "features", "scores", "actions")
+RUN_COLUMNS = ("run_id", "scored_at", "published_at")  # the only columns that differ between equal runs
+
+
+def deployment_at(folder: Path, landing: Path, **overrides: object) -> Settings:
+    """Settings below ``folder`` that read the given landing folder."""
+    return temporary_settings(folder, landing=landing, **overrides)
+
+
+def content(warehouse: Path) -> dict[str, tuple[int, int]]:
+    """(rows, order-independent hash of every column but the run's) of every published table."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute(
+            "select table_schema, table_name from information_schema.tables "
+            f"where table_schema in {READER_SCHEMAS} order by all"
+        ).fetchall()
+        return {f"{schema}.{table}": _hash(connection, schema, table) for schema, table in tables}
+
+
+def _hash(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> tuple[int, int]:
+    described = connection.execute(f'describe "{schema}"."{table}"').fetchall()
+    columns = ", ".join(f'"{name}"' for name, *_ in described if name not in RUN_COLUMNS)
+    return connection.execute(
+        f'select count(*), coalesce(sum(hash({columns})::hugeint), 0) from "{schema}"."{table}"'
+    ).fetchone()
+
+
+def deliver(source: Path, landing: Path, up_to: date) -> None:
+    """Copy every delivery with a cut-off up to the date: what a bank would have sent by then."""
+    for manifest in source.glob("*/*.manifest.json"):
+        described = json.loads(manifest.read_text())
+        if date.fromisoformat(described["cutoff_at"][:10]) <= up_to:
+            folder = landing / manifest.parent.name
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in (*(file["name"] for file in described["files"]), manifest.name):
+                shutil.copyfile(manifest.parent / name, folder / name)
+
+
+def lines_of(landing: Path, feed: str, period: str, version: int = 1) -> list[str]:
+    """The lines of a delimited UTF-8 delivery, header first."""
+    return (landing / feed / f"{feed}_{period}_v{version}.dat").read_text().splitlines()
+
+
+def redeliver(landing: Path, feed: str, period: str, version: int, lines: list[str], cutoff: date) -> None:
+    """Write a delivery of a delimited UTF-8 feed with a manifest that agrees with it."""
+    name = f"{feed}_{period}_v{version}"
+    data = ("\n".join(lines) + "\n").encode()
+    (landing / feed / f"{name}.dat").write_bytes(data)
+    before = json.loads((landing / feed / f"{feed}_{period}_v1.manifest.json").read_text())
+    header = lines[0].split("|")
+    sums = {
+        column: f"{sum(round(100 * float(line.split('|')[header.index(column)])) for line in lines[1:]) / 100:.2f}"
+        for column in before["control_sums"]
+    }
+    manifest = before | {
+        "version": version,
+        "cutoff_at": f"{cutoff}T23:59:59+08:00",
+        "row_count": len(lines) - 1,
+        "control_sums": sums,
+        "files": [{"name": f"{name}.dat", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}],
+    }
+    (landing / feed / f"{name}.manifest.json").write_text(json.dumps(manifest))

@@ -1,0 +1,45 @@
+"""One bank for the session, simulated once; and the warehouse that an undisturbed run, day by day, makes of it."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+import simulator
+from c360 import pipeline
+from c360.settings import Settings
+from tests.pipeline.bank import content, deployment_at, lines_of, redeliver
+
+CUSTOMERS, MONTHS, DAYS = 300, 14, 3
+LAST_OF_HISTORY = date(2025, 2, 28)
+D1, D2, D3 = (LAST_OF_HISTORY + timedelta(days=number) for number in (1, 2, 3))
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A finished installation and the content of its published tables."""
+
+    settings: Settings
+    content: dict[str, tuple[int, int]]
+
+
+@pytest.fixture(scope="session")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history of months and three days; the second day has a late row, the third sends the first one again."""
+    folder = tmp_path_factory.mktemp("bank")
+    simulator.generate(CUSTOMERS, MONTHS, 11, folder, days=DAYS, start=date(2024, 1, 1))
+    landing = folder / "landing"
+    second, first = (lines_of(landing, "transactions", str(day)) for day in (D2, D1))
+    late = second[1].replace(str(D2), str(D1 - timedelta(days=2)))
+    redeliver(landing, "transactions", str(D2), 1, [second[0], late, *second[2:]], D2)
+    redeliver(landing, "transactions", str(D1), 2, first[:-1], D3)
+    return landing
+
+
+@pytest.fixture(scope="session")
+def day_by_day(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """Every date in order, each once."""
+    settings = deployment_at(tmp_path_factory.mktemp("undisturbed"), landing)
+    assert pipeline.run(settings) == [LAST_OF_HISTORY, D1, D2, D3]
+    return Undisturbed(settings, content(settings.warehouse))

@@ -1,0 +1,59 @@
+"""What readers see depends on the deliveries alone: not on the order or the number of runs."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from c360 import pipeline, warehouse
+from tests.pipeline.bank import content, deliver, deployment_at, lines_of, redeliver
+from tests.pipeline.conftest import D1, D2, D3, LAST_OF_HISTORY, Undisturbed
+
+
+def test_the_undisturbed_run_publishes_rows_everywhere(day_by_day: Undisturbed) -> None:
+    expected = {"marts.fct_transactions", "marts.customer_360", "features.customer_features", "scores.churn"}
+    assert expected <= set(day_by_day.content)
+    assert [name for name, (rows, _) in day_by_day.content.items() if rows == 0] == []
+
+
+def test_any_date_twice_changes_nothing(day_by_day: Undisturbed) -> None:
+    for day in (D3, D1):
+        pipeline.run(day_by_day.settings, day, day)
+        assert content(day_by_day.settings.warehouse) == day_by_day.content
+
+
+def test_dates_out_of_order_change_nothing(landing: Path, day_by_day: Undisturbed, tmp_path: Path) -> None:
+    settings = deployment_at(tmp_path, landing)
+    for day in (LAST_OF_HISTORY, D3, D1, D2):
+        pipeline.run(settings, day, day)
+    assert content(settings.warehouse) == day_by_day.content
+
+
+def test_a_full_refresh_equals_the_days(landing: Path, day_by_day: Undisturbed, tmp_path: Path) -> None:
+    settings = deployment_at(tmp_path, landing)
+    pipeline.run(settings, D3, D3)
+    assert content(settings.warehouse) == day_by_day.content
+    warehouse.drop_build(settings)
+    pipeline.run(settings, D3, D3)
+    assert content(settings.warehouse) == day_by_day.content
+
+
+def test_one_changed_cent_changes_the_content(landing: Path, day_by_day: Undisturbed, tmp_path: Path) -> None:
+    copied = tmp_path / "landing"
+    deliver(landing, copied, D3)
+    postings = lines_of(copied, "transactions", str(D3))
+    posting = dict(zip(postings[0].split("|"), postings[1].split("|"), strict=True))
+    sign = 1 if posting["direction"] == "C" else -1
+    dearer = posting | {"amount": f"{Decimal(posting['amount']) + Decimal('0.01')}"}
+    redeliver(copied, "transactions", str(D3), 1, [postings[0], "|".join(dearer.values()), *postings[2:]], D3)
+    balances = lines_of(copied, "balances", str(D3))
+    position = balances[0].split("|").index("balance")
+    for number, line in enumerate(balances):
+        fields = line.split("|")
+        if fields[0] == posting["account_no"]:
+            fields[position] = f"{Decimal(fields[position]) + sign * Decimal('0.01')}"
+            balances[number] = "|".join(fields)
+    redeliver(copied, "balances", str(D3), 1, balances, D3)
+    settings = deployment_at(tmp_path, copied)
+    pipeline.run(settings, D3, D3)
+    changed = content(settings.warehouse)
+    for table in ("marts.fct_transactions", "marts.fct_balances_daily", "marts.customer_360"):
+        assert changed[table] != day_by_day.content[table]
