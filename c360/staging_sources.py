@@ -1,0 +1,175 @@
+"""Writes the dbt sources and the staging docs from the feed contracts: ``python -m c360.staging_sources``."""
+
+from dataclasses import fields
+from typing import Any
+
+import yaml
+
+from c360.contracts import Feed, load_feeds
+from c360.lake import Outcome
+from c360.settings import PROJECT
+
+STAGING = PROJECT / "dbt_project" / "models" / "staging"
+HEADER = "# Written from feeds/ by `python -m c360.staging_sources`. Change the contract, not this file.\n"
+
+LAKE_COLUMNS = {
+    "_file": ("varchar", "Landing file that the row came in"),
+    "_row": ("bigint", "Physical line in that file; the header is line 1"),
+    "_known_date": ("date", "Day from which the bank's system knew the row"),
+    "_delivery": ("varchar", "Delivery, as <feed>/<period>/v<version>-<hash12>"),
+    "_superseded_date": ("date", "Day from which another delivery took its place; null while current"),
+}
+OUTCOMES = {
+    "delivery_id": ("varchar", "Delivery, as <feed>/<period>/v<version>-<hash12>"),
+    "feed": ("varchar", "Feed"),
+    "channel": ("varchar", "branch, online or reference"),
+    "period": ("varchar", "Day, or month of an initial load"),
+    "version": ("integer", "Version of the period"),
+    "load": ("varchar", "initial or daily"),
+    "source_hash": ("varchar", "Hash over the manifest and the data files as they landed"),
+    "cutoff_date": ("date", "Day from which the delivery is known"),
+    "outcome": ("varchar", "loaded, replaced (an earlier version) or rejected"),
+    "reason": ("varchar", "Why it was rejected; null if it was not"),
+    "rows_delivered": ("bigint", "Rows that the manifest announced"),
+    "rows_loaded": ("bigint", "Rows that became lake rows"),
+    "rows_quarantined": ("bigint", "Rows that went to quarantine"),
+    "min_business_date": ("date", "First business date among the loaded rows"),
+    "max_business_date": ("date", "Last business date among the loaded rows"),
+    "late_rows": ("bigint", "Loaded rows whose business date lies before the period"),
+    "lake_file": ("varchar", "Lake file, relative to the lake; null if rejected"),
+    "quarantine_file": ("varchar", "Quarantine file, relative to the lake; null without rejects"),
+    "files": ("varchar", "Landing files, comma separated"),
+    "superseded_date": ("date", "Day from which another delivery took its place; null while current"),
+}
+RUN_STEPS = {
+    "run_id": ("varchar", "Run"),
+    "business_date": ("date", "Business date of the run"),
+    "step": ("varchar", "Step"),
+    "status": ("varchar", "success or failed"),
+    "started_at": ("timestamp", "Start, UTC"),
+    "ended_at": ("timestamp", "End, UTC"),
+    "error": ("varchar", "Why it failed; null if it did not"),
+    "detail": ("varchar", "What it did, as JSON"),
+}
+CUSTOMER_XREF = {
+    "party_key": ("varchar", "One source's record of a person or an organisation"),
+    "customer_key": ("varchar", "Customer: the earliest-known party record of its cluster"),
+    "rule": ("varchar", "Rule that joined the record to the customer"),
+    "match_weight": ("double precision", "Weight of the match"),
+    "valid_from": ("date", "First day"),
+    "valid_to": ("date", "First day on which it no longer holds; null while it does"),
+}
+SCORES = {
+    "task": ("varchar", "Score: churn, tier_upgrade, tier_downgrade"),
+    "customer_key": ("varchar", "Customer, as known on the as-of date"),
+    "as_of_date": ("date", "Day that the score speaks of"),
+    "horizon_days": ("integer", "Days ahead"),
+    "probability": ("double precision", "Calibrated probability"),
+    "band": ("varchar", "Band of the probability"),
+    "rank": ("integer", "Rank on the as-of date; 1 is the highest probability"),
+    **{
+        name: column
+        for place in (1, 2, 3)
+        for name, column in {
+            f"reason_{place}_code": ("varchar", f"Reason {place}: feature"),
+            f"reason_{place}_value": ("double precision", f"Reason {place}: value of the feature"),
+        }.items()
+    },
+    "model_name": ("varchar", "Kind of model"),
+    "model_version": ("varchar", "Training date and the pin of its content"),
+    "feature_version": ("varchar", "Version of the feature definitions"),
+    "scored_at": ("timestamp", "Time of the scoring, UTC"),
+}
+REJECTS = {
+    "feed": ("varchar", "Feed"),
+    "period": ("varchar", "Period of the delivery"),
+    "version": ("integer", "Version of the period"),
+    "file": ("varchar", "Landing file"),
+    "row": ("bigint", "Physical line in that file; the header is line 1"),
+    "column_name": ("varchar", "Column at fault; null for the whole row"),
+    "reason": ("varchar", "Why the row was refused"),
+    "raw_text": ("varchar", "The row as it came"),
+    "business_date": ("date", "Business date, where it could be read"),
+    "account_no": ("varchar", "Account, where it could be read"),
+}
+VERSIONED = (
+    *("accounts", "balances", "transactions", "holdings", "customers", "cards", "loans", "loan_repayments"),
+    *("branch_visits", "rm_contacts", "complaints", "registrations", "app_events", "mall_orders"),
+    *("wallet_bindings", "wallet_payments", "campaign_touches", "campaign_responses"),
+)
+PARTY_PREFIX = {"customer_no": "cif:", "user_id": "online:", "lead_id": "lead:"}
+
+
+def party_column(feed: Feed) -> str | None:
+    """The column that names whose record a row is; None where rows belong to no party directly."""
+    names = [column.name for column in feed.columns]
+    return next((name for name in PARTY_PREFIX if name in names), None)
+
+
+def sources_yaml() -> str:
+    """The text of ``_raw__sources.yml``: everything that c360/warehouse attaches."""
+    assert set(OUTCOMES) >= {field.name for field in fields(Outcome)}
+    tables = [_table(feed.name, feed.description, _feed_columns(feed)) for feed in load_feeds().values()]
+    tables += [
+        _table("delivery_outcomes", "What became of each delivery.", OUTCOMES),
+        _table("run_steps", "Steps of the runs.", RUN_STEPS),
+        _table("customer_xref", "Party records and their customers, from the identity step.", CUSTOMER_XREF),
+        _table("scores", "Scores of all tasks, as scored.", SCORES),
+    ]
+    rejects = [_table("rejects", "Rows that were refused, with the reason and the raw text.", REJECTS)]
+    return _dump(
+        {
+            "sources": [
+                {"name": "raw", "schema": "raw", "description": "The pinned lake, by feed.", "tables": tables},
+                {"name": "quarantine", "schema": "quarantine", "description": "Refused rows.", "tables": rejects},
+            ]
+        }
+    )
+
+
+def staging_yaml() -> str:
+    """The text of ``_staging__models.yml``: what every staging view and column means."""
+    models = []
+    for feed in load_feeds().values():
+        name = f"stg_{feed.channel}__{feed.name}"
+        models.append(_model(name, f"{feed.description} Current rows only.", feed))
+        if feed.name in VERSIONED:
+            models.append(_model(f"{name}_versions", f"{feed.description} Every version that was ever known.", feed))
+    return _dump({"models": models})
+
+
+def _feed_columns(feed: Feed) -> dict[str, tuple[str, str]]:
+    described = {column.name: (column.type, column.description) for column in feed.columns}
+    tokens = {f"{name}_token": ("varchar", f"Token of {name}") for name in feed.tokenised}
+    return {**described, **tokens, **LAKE_COLUMNS}
+
+
+def _table(name: str, description: str, columns: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": description,
+        "columns": [
+            {"name": column, "data_type": kind, "description": text} for column, (kind, text) in columns.items()
+        ],
+    }
+
+
+def _model(name: str, description: str, feed: Feed) -> dict[str, Any]:
+    pii = {column.name for column in feed.columns if column.is_pii}
+    columns = []
+    if party_column(feed):
+        columns.append({"name": "party_key", "description": "Party record that the row belongs to"})
+    for column, (_, text) in _feed_columns(feed).items():
+        if column == "_superseded_date" and feed.name not in VERSIONED:
+            continue
+        columns.append({"name": column, "description": text, **({"meta": {"pii": True}} if column in pii else {})})
+    return {"name": name, "description": description, "columns": columns}
+
+
+def _dump(content: dict[str, Any]) -> str:
+    return HEADER + yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True)
+
+
+if __name__ == "__main__":
+    (STAGING / "_raw__sources.yml").write_text(sources_yaml())
+    (STAGING / "_staging__models.yml").write_text(staging_yaml())

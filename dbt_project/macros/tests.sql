@@ -1,0 +1,21 @@
+{# More than one row with the same values in `columns`. #}
+{% test has_unique_key(model, columns) %}
+select {{ columns | join(', ') }}
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1
+{% endtest %}
+
+{# Spells of one key that overlap, leave a gap, or end before they begin. #}
+{% test spells_join_up(model, key) %}
+with neighbours as (
+    select
+        {{ key }},
+        valid_from,
+        valid_to,
+        lead(valid_from) over (partition by {{ key }} order by valid_from) as next_from
+    from {{ model }}
+)
+select * from neighbours
+where valid_to <= valid_from or valid_to is distinct from next_from
+{% endtest %}

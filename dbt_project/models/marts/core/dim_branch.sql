@@ -1,0 +1,14 @@
+with branches as (
+
+    select * from {{ ref('stg_reference__branches') }}
+
+)
+
+select
+    branch_code,
+    branch_name,
+    city,
+    region,
+    average_salary as average_salary_amount,
+    unemployment_rate
+from branches

@@ -1,0 +1,37 @@
+-- Deposit, wealth and loan accounts: one full row for every account that was opened or changed that day. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'accounts') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'cif:' || customer_no as party_key,
+        account_no,
+        customer_no,
+        product_code,
+        branch_code,
+        ---------- texts
+        currency,
+        status,
+        ---------- numbers
+        interest_rate,
+        ---------- dates and times
+        business_date,
+        opened_date,
+        closed_date,
+        maturity_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,33 @@
+-- Queue tickets drawn in branches. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'branch_visits') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'cif:' || customer_no as party_key,
+        ticket_id,
+        customer_no,
+        branch_code,
+        ---------- texts
+        service_type,
+        ---------- dates and times
+        business_date,
+        queued_at,
+        served_at,
+        finished_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,34 @@
+-- Complaints received over any channel. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'complaints') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'cif:' || customer_no as party_key,
+        complaint_id,
+        customer_no,
+        ---------- texts
+        channel,
+        category,
+        ---------- numbers
+        severity,
+        ---------- dates and times
+        business_date,
+        received_at,
+        resolved_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

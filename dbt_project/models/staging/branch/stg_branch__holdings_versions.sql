@@ -1,0 +1,33 @@
+-- Investment holdings: a row for every day on which a holding changed or was valued. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'holdings') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'cif:' || customer_no as party_key,
+        holding_id,
+        business_date,
+        customer_no,
+        product_code,
+        ---------- numbers
+        market_value,
+        cost,
+        ---------- dates and times
+        start_date,
+        maturity_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,38 @@
+-- Loans: one full row for every loan that was granted or changed that day. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'loans') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'cif:' || customer_no as party_key,
+        loan_no,
+        customer_no,
+        account_no,
+        product_code,
+        guarantor_customer_no,
+        ---------- texts
+        status,
+        ---------- numbers
+        principal,
+        term_months,
+        interest_rate,
+        instalment,
+        ---------- dates and times
+        business_date,
+        granted_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,35 @@
+-- Contacts between relationship managers and customers. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'rm_contacts') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'cif:' || customer_no as party_key,
+        contact_id,
+        customer_no,
+        rm_id,
+        ---------- texts
+        channel,
+        purpose,
+        outcome,
+        ---------- dates and times
+        business_date,
+        contact_at,
+        ---------- personal data
+        note,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,39 @@
+-- Ledger postings on deposit accounts. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'transactions') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        txn_id,
+        account_no,
+        ---------- texts
+        direction,
+        channel,
+        txn_type,
+        counterparty_bank,
+        remark,
+        ---------- numbers
+        amount,
+        ---------- dates and times
+        business_date,
+        txn_at,
+        ---------- personal data
+        counterparty_account,
+        ---------- tokens
+        counterparty_account_token,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,33 @@
+-- App and web events. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'app_events') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'online:' || user_id as party_key,
+        event_id,
+        user_id,
+        session_id,
+        product_code,
+        ---------- texts
+        platform,
+        event_name,
+        ---------- dates and times
+        business_date,
+        event_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

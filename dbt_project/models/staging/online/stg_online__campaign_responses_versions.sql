@@ -1,0 +1,29 @@
+-- Responses to campaign contacts. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'campaign_responses') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        response_id,
+        touch_id,
+        ---------- texts
+        response,
+        ---------- dates and times
+        business_date,
+        responded_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,33 @@
+-- Orders in the bank's shopping mall. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'mall_orders') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'online:' || user_id as party_key,
+        order_id,
+        user_id,
+        ---------- texts
+        category,
+        status,
+        ---------- numbers
+        amount,
+        ---------- dates and times
+        business_date,
+        ordered_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,45 @@
+-- Online registrations (app, web, mall): one full row when opened or changed. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'registrations') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'online:' || user_id as party_key,
+        user_id,
+        lead_id,
+        ---------- texts
+        platform,
+        city,
+        is_marketing_opt_out,
+        ---------- dates and times
+        business_date,
+        registered_at,
+        ---------- personal data
+        name,
+        phone,
+        email,
+        birth_date,
+        address,
+        id_no,
+        bound_card_no,
+        ---------- tokens
+        phone_token,
+        email_token,
+        id_no_token,
+        bound_card_no_token,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,38 @@
+-- Leads from social media. Current rows only.
+with source as (
+
+    select * from {{ source('raw', 'social_leads') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'lead:' || lead_id as party_key,
+        lead_id,
+        ---------- texts
+        source,
+        city,
+        interest,
+        ---------- numbers
+        cost,
+        ---------- dates and times
+        business_date,
+        captured_at,
+        ---------- personal data
+        name,
+        phone,
+        ---------- tokens
+        phone_token,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery
+    from source
+
+)
+
+select * from renamed

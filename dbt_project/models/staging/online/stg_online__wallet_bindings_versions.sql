@@ -1,0 +1,30 @@
+-- Bank accounts bound to third-party wallets: one full row when bound or unbound. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'wallet_bindings') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        binding_id,
+        account_no,
+        ---------- texts
+        provider,
+        ---------- dates and times
+        business_date,
+        bound_at,
+        unbound_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,31 @@
+-- Payments through third-party wallets from bound accounts. Every version that was ever known.
+with source as (
+
+    select * from {{ source('raw', 'wallet_payments') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        payment_id,
+        binding_id,
+        ---------- texts
+        purpose,
+        ---------- numbers
+        amount,
+        ---------- dates and times
+        business_date,
+        paid_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed

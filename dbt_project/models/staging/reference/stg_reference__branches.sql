@@ -1,0 +1,30 @@
+-- Branches. Current rows only.
+with source as (
+
+    select * from {{ source('raw', 'branches') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        branch_code,
+        ---------- texts
+        branch_name,
+        city,
+        region,
+        ---------- numbers
+        average_salary,
+        unemployment_rate,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery
+    from source
+
+)
+
+select * from renamed

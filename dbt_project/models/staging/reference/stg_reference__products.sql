@@ -1,0 +1,31 @@
+-- Product catalogue. Current rows only.
+with source as (
+
+    select * from {{ source('raw', 'products') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        product_code,
+        ---------- texts
+        product_name,
+        product_family,
+        risk_rating,
+        ---------- numbers
+        minimum_amount,
+        term_days,
+        interest_rate,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,28 @@
+-- Which relationship manager looked after which customer, and when. Current rows only.
+with source as (
+
+    select * from {{ source('raw', 'rm_assignments') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        'cif:' || customer_no as party_key,
+        customer_no,
+        rm_id,
+        valid_from,
+        ---------- dates and times
+        valid_to,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery
+    from source
+
+)
+
+select * from renamed
