@@ -76,16 +76,14 @@ def adapt(source: Path, out: Path) -> Summary:
 
 def _calendar(con: duckdb.DuckDBPyConnection) -> tuple[list[date], date]:
     """First days of all months from the first business date to the last, and the last day of the last month."""
-    days = con.execute("""
+    months = con.execute("""
         with dates as (
             select business_date from accounts
             union all select business_date from transactions
             union all select getvariable('status_date')
         ),
-        bounds as (select min(business_date) as first_date, max(business_date) as last_date from dates),
-        months as (
-            select unnest(generate_series(date_trunc('month', first_date), last_date, interval 1 month)) as month from bounds
-        )
+        bounds as (select date_trunc('month', min(business_date)) as first, max(business_date) as last from dates),
+        months as (select unnest(generate_series(first, last, interval 1 month)) as month from bounds)
         select cast(month as date), last_day(month) from months
     """).fetchall()
-    return [month for month, _ in days], days[-1][1]
+    return [month for month, _ in months], months[-1][1]

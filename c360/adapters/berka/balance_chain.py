@@ -42,7 +42,7 @@ def booking_order(
     opening = balance - signed
     new_account = np.diff(account, prepend=account[:1] - 1) != 0
     starts = np.flatnonzero(new_account | (np.diff(day, prepend=day[:1] - 1) != 0))
-    ends = np.append(starts[1:], len(account))
+    ends = np.append(starts, len(account))[1:]
     last = 0
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         if new_account[start]:
