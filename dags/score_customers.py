@@ -1,0 +1,34 @@
+"""
+### Purpose
+Scores every customer for a business date (churn, tier upgrade, tier downgrade), builds what readers see, checks it, and
+publishes it.
+
+### Notes
+- A score that the data cannot support abstains, and says why; that is a success.
+- `serve` publishes after the gate marts -> readers only. If the gate fails, readers keep yesterday's tables, and `ops`
+  says what failed.
+- Models are trained when a month's first date is scored, and kept in the lake.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, task
+
+from c360.scheduling import MARTS, SCORES, business_date, dag, report_failure
+from c360.settings import Settings
+
+with dag("score_customers", __doc__, ["scores", "readers"], schedule=PartitionedAssetTimetable(assets=MARTS)):
+
+    @task(pool="build")
+    def score(*, dag_run=None) -> None:
+        from c360 import pipeline
+
+        pipeline.score(Settings.from_env(), business_date(dag_run), dag_run.run_id)
+
+    @task(pool="build", outlets=[SCORES])
+    def serve(*, dag_run=None) -> None:
+        from c360 import pipeline
+
+        pipeline.serve(Settings.from_env(), business_date(dag_run), dag_run.run_id)
+
+    scored, served = score(), serve()
+    scored >> served
+    [scored, served] >> report_failure()
