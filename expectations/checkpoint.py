@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import great_expectations as gx
-import pandas as pd
+import pyarrow as pa
 import yaml
 from great_expectations.data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
@@ -16,7 +16,7 @@ RESULTS_IN_INDEX = 100  # newest first; the entry page costs the same however lo
 EXAMPLES = 5
 
 
-def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pd.DataFrame]) -> tuple[list, int, Path]:
+def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pa.Table]) -> tuple[list, int, Path]:
     """Hold each frame against the suite of its name, and write the Data Docs site of the gate.
 
     Parameters
@@ -37,7 +37,7 @@ def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pd.Da
         If an expectation could not be computed: a suite that names a column which its frame lacks must not pass.
     """
     context = _context(docs)
-    frames = {name: frame for name, frame in frames.items() if len(frame)}
+    frames = {name: frame.to_pandas() for name, frame in frames.items() if frame.num_rows}
     source = context.data_sources.add_pandas(gate)
     findings, checks = [], 0
     for name, frame in frames.items():

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+
 from c360.contracts import load_deployment
 from c360.lake import Pin
 from c360.settings import Settings
@@ -88,7 +90,7 @@ def check_marts(settings: Settings, business_date: date) -> GateResult:
     return _passed(settings, "marts", business_date, marts_profile.frames(settings, business_date))
 
 
-def _passed(settings: Settings, gate: str, business_date: date, frames: dict) -> GateResult:
+def _passed(settings: Settings, gate: str, business_date: date, frames: dict[str, pa.Table]) -> GateResult:
     from expectations.checkpoint import validate  # Great Expectations takes seconds to import, and few steps need it
 
     findings, checks, docs = validate(settings.lake.parent / "data_docs" / gate, gate, business_date, frames)

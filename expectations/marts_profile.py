@@ -2,11 +2,11 @@
 
 from datetime import date
 
-import pandas as pd
+import pyarrow as pa
 
 from c360.settings import Settings
 
 
-def frames(settings: Settings, business_date: date) -> dict[str, pd.DataFrame]:
+def frames(settings: Settings, business_date: date) -> dict[str, pa.Table]:
     """Suite name -> frame."""
     return {}

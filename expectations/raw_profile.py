@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
-import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from c360.contracts import Deployment, Feed, load_feeds
@@ -19,7 +19,7 @@ COMPARED = 10  # earlier deliveries that make the usual volume
 NOTICEABLE_ROWS = 100  # below it, shares and volumes jump by chance
 
 
-def frames(lake: Path, pin: Pin, deployment: Deployment, channels: Iterable[str]) -> dict[str, pd.DataFrame]:
+def frames(lake: Path, pin: Pin, deployment: Deployment, channels: Iterable[str]) -> dict[str, pa.Table]:
     """Suite name -> frame.
 
     ``raw_feeds``: one row per declared feed of the channels. ``raw_deliveries``: one row per current delivery of the
@@ -28,11 +28,15 @@ def frames(lake: Path, pin: Pin, deployment: Deployment, channels: Iterable[str]
     """
     contracts, names = load_feeds(), deployment.feeds_of(*channels)
     return {
-        "raw_feeds": pd.DataFrame([_feed_row(pin, contracts[name], name in deployment.required) for name in names]),
-        "raw_deliveries": pd.DataFrame(
+        "raw_feeds": pa.Table.from_pylist(
+            [_feed_row(pin, contracts[name], name in deployment.required) for name in names]
+        ),
+        "raw_deliveries": pa.Table.from_pylist(
             [row for name in names for row in _delivery_rows(pin, contracts[name], name in deployment.required)]
         ),
-        "raw_columns": pd.DataFrame([row for name in names for row in _column_rows(lake, pin, contracts[name])]),
+        "raw_columns": pa.Table.from_pylist(
+            [row for name in names for row in _column_rows(lake, pin, contracts[name])]
+        ),
     }
 
 
