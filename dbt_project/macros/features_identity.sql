@@ -1,0 +1,84 @@
+{# Which customer each party record belonged to on each `day` of `dates`. Grain: `day` x party_key. #}
+{% macro features_identity(dates, day) %}
+select
+    dates.{{ day }},
+    xref.party_key,
+    xref.customer_key
+from {{ dates }} as dates
+inner join {{ ref('customer_xref') }} as xref
+    on xref.valid_from <= dates.{{ day }}
+    and (xref.valid_to is null or xref.valid_to > dates.{{ day }})
+{% endmacro %}
+
+{# Accounts as known on each `day` of `dates`, with the customer who owned them then. Grain: `day` x account_no. #}
+{% macro features_accounts(dates, identity, day) %}
+with accounts as (
+    {{ features_state(ref('stg_branch__accounts_versions'), 'account_no', dates, day) }}
+),
+
+products as (
+    select * from {{ ref('stg_reference__products') }}
+)
+
+select
+    accounts.state_date as {{ day }},
+    accounts.account_no,
+    identity.customer_key,
+    products.product_family,
+    coalesce(products.product_family, 'current') not in ('loan', 'card') as is_deposit,
+    accounts.status <> 'closed' as is_open,
+    accounts.opened_date,
+    accounts.maturity_date
+from accounts
+inner join {{ identity }} as identity
+    on accounts.state_date = identity.{{ day }}
+    and accounts.party_key = identity.party_key
+left join products
+    on accounts.product_code = products.product_code
+{% endmacro %}
+
+{# Deposits and investments of each customer on each `day`, today and before, from the positions per account and per holding
+   (relations or queries in brackets). Grain: `day` x customer_key. #}
+{% macro features_customer_positions(balances, holdings, holders, accounts, day) %}
+with amounts as (
+    select accounts.customer_key, 'deposit' as kind, balances.*
+    from {{ balances }} as balances
+    inner join {{ accounts }} as accounts
+        on balances.{{ day }} = accounts.{{ day }} and balances.position_key = accounts.account_no
+    union all
+    select holders.customer_key, 'investment' as kind, holdings.*
+    from {{ holdings }} as holdings
+    inner join {{ holders }} as holders
+        on holdings.{{ day }} = holders.{{ day }} and holdings.position_key = holders.holding_id
+)
+
+select
+    {{ day }},
+    customer_key,
+    {%- for days in features_sampled_days() %}
+    cast(coalesce(sum(amount_{{ days }}d_ago) filter (where kind = 'deposit'), 0) as decimal(38,2)) as deposit_{{ days }}d_ago_amount,
+    cast(sum(amount_{{ days }}d_ago) as decimal(38,2)) as aum_{{ days }}d_ago_amount,
+    {%- endfor %}
+    cast(sum(amount_days_90d) as decimal(38,2)) as aum_days_90d_amount,
+    cast(sum(amount_days_previous_90d) as decimal(38,2)) as aum_days_previous_90d_amount
+from amounts
+group by {{ day }}, customer_key
+{% endmacro %}
+
+{# Holdings as known on each `day` of `dates`, with the customer who held them then. Grain: `day` x holding_id. #}
+{% macro features_holders(dates, identity, day) %}
+with holdings as (
+    {{ features_state(ref('stg_branch__holdings_versions'), 'holding_id', dates, day) }}
+)
+
+select
+    holdings.state_date as {{ day }},
+    holdings.holding_id,
+    identity.customer_key,
+    holdings.product_code,
+    holdings.market_value as amount,
+    holdings.maturity_date
+from holdings
+inner join {{ identity }} as identity
+    on holdings.state_date = identity.{{ day }} and holdings.party_key = identity.party_key
+{% endmacro %}

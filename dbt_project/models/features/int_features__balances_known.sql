@@ -1,0 +1,3 @@
+{{ config(schema='build_intermediate', contract={'enforced': false}) }}
+
+{{ features_positions(ref('stg_branch__balances_versions'), 'account_no', 'balance', ref('int_features__as_of_dates'), 'as_of_date') }}

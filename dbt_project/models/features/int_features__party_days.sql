@@ -1,0 +1,105 @@
+{{ config(
+    schema='build_intermediate', contract={'enforced': false},
+    materialized='incremental', incremental_strategy='replace_dates', on_schema_change='fail',
+) }}
+
+{% set condition = dates_of_run('business_date') %}
+{% set measures = {
+    'app': {
+        'app_login_count': "platform = 'app' and event_name = 'login'",
+        'web_login_count': "platform = 'web' and event_name = 'login'",
+        'product_view_count': "event_name = 'product_view'",
+        'application_count': "event_name in ('apply_start', 'apply_finish')",
+        'help_count': "event_name = 'help'",
+        'close_account_view_count': "event_name = 'close_account_view'",
+    },
+    'visit': {
+        'visit_count': 'true',
+        'account_visit_count': "service_type = 'account'",
+        'wealth_visit_count': "service_type = 'wealth'",
+        'loan_visit_count': "service_type = 'loan'",
+        'cash_visit_count': "service_type = 'cash'",
+    },
+    'contact': {
+        'contact_count': 'true',
+        'reached_contact_count': "outcome <> 'not_reached'",
+        'retention_contact_count': "purpose = 'retention'",
+        'refused_contact_count': "outcome = 'refused'",
+    },
+    'complaint': {'complaint_count': 'true', 'severe_complaint_count': 'severity >= 3'},
+    'touch': {'touch_count': "arm = 'treatment'"},
+    'response': {'response_count': "response <> 'opted_out'", 'opt_out_count': "response = 'opted_out'"},
+    'order': {'mall_order_count': "status = 'paid'"},
+} %}
+
+with app_rows as (
+{{ features_event_spans('app_events', ref('stg_online__app_events_versions'), 'event_id', ['party_key', 'platform', 'event_name'], condition) }}
+),
+
+visit_rows as (
+{{ features_event_spans('branch_visits', ref('stg_branch__branch_visits_versions'), 'ticket_id', ['party_key', 'service_type'],
+    condition ~ ' and party_key is not null') }}
+),
+
+contact_rows as (
+{{ features_event_spans('rm_contacts', ref('stg_branch__rm_contacts_versions'), 'contact_id', ['party_key', 'purpose', 'outcome'], condition) }}
+),
+
+complaint_rows as (
+{{ features_event_spans('complaints', ref('stg_branch__complaints_versions'), 'complaint_id', ['party_key', 'severity'], condition) }}
+),
+
+touch_rows as (
+{{ features_event_spans('campaign_touches', ref('stg_online__campaign_touches_versions'), 'touch_id', ['party_key', 'arm'], condition) }}
+),
+
+touched_parties as (
+    select touch_id, min(party_key) as party_key
+    from {{ ref('stg_online__campaign_touches_versions') }}
+    group by touch_id
+),
+
+response_spans as (
+{{ features_event_spans('campaign_responses', ref('stg_online__campaign_responses_versions'), 'response_id', ['touch_id', 'response'], condition) }}
+),
+
+response_rows as (
+    select touched_parties.party_key, response_spans.*
+    from response_spans
+    inner join touched_parties on response_spans.touch_id = touched_parties.touch_id
+),
+
+order_rows as (
+{{ features_event_spans('mall_orders', ref('stg_online__mall_orders_versions'), 'order_id', ['party_key', 'status'], condition) }}
+),
+
+counted as (
+    {%- for source, own_measures in measures.items() %}
+    select
+        party_key,
+        business_date,
+        known_date,
+        superseded_date
+        {%- for other, its_measures in measures.items() %}{% for measure, test in its_measures.items() %},
+        cast({% if other == source %}count(*) filter (where {{ test }}){% else %}0{% endif %} as integer) as {{ measure }}
+        {%- endfor %}{% endfor %}
+    from {{ source }}_rows
+    group by party_key, business_date, known_date, superseded_date
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+days as (
+    select
+        party_key,
+        business_date,
+        known_date,
+        superseded_date
+        {%- for its_measures in measures.values() %}{% for measure in its_measures %},
+        cast(sum({{ measure }}) as integer) as {{ measure }}
+        {%- endfor %}{% endfor %}
+    from counted
+    group by party_key, business_date, known_date, superseded_date
+)
+
+select * from days

@@ -1,0 +1,6 @@
+{{ config(schema='build_intermediate', contract={'enforced': false}) }}
+
+{{ features_customer_positions(
+    ref('int_features__balances_known'), ref('int_features__holdings_known'),
+    ref('int_features__holders_known'), ref('int_features__accounts_known'), 'as_of_date',
+) }}
