@@ -1,0 +1,228 @@
+"""``make bench``: seconds and peak memory of every stage on a simulated bank, beside the straight-line script."""
+
+import json
+import resource
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import duckdb
+import typer
+
+import simulator
+from benchmarks import straight_line
+from c360 import lake, pipeline, warehouse
+from c360.calendar import landed_dates
+from c360.contracts import load_deployment
+from c360.identity import link
+from c360.settings import Settings
+from c360.warehouse.dbt import target_path
+
+CHANNELS = ("branch", "online", "reference")
+COMPARED_MARTS = ("fct_transactions", "fct_balances_daily", "account_monthly")
+SAME_FIGURES = {
+    "select count(*), sum(signed_amount) from build_marts.fct_transactions": (
+        "select count(*), sum(case direction when 'C' then amount else -amount end) from ledger"
+    ),
+    "select count(*), sum(balance_amount) from build_marts.fct_balances_daily where txn_count > 0": (
+        "select count(*), sum(balance_amount) from balances_daily"
+    ),
+    "select count(*), sum(outflow_amount), sum(counterparty_count) from build_marts.account_monthly": (
+        "select count(*), sum(outflow_amount), sum(counterparty_count) from account_monthly"
+    ),
+}
+RATIO_GOAL, PEAK_GOAL_GB, DAY_GOAL_RATE, DAY_GOAL_SECONDS = 3.0, 8.0, 0.03, 20.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one step cost."""
+
+    name: str
+    seconds: float  # wall clock, the start of its process included
+    peak_gb: float  # resident memory of its largest process
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One run of the bench."""
+
+    customers: int
+    months: int
+    transactions: int
+    simulate: Stage
+    straight_line: Stage
+    straight_line_stages: dict[str, float]
+    full_build: list[Stage]
+    compared_models: dict[str, float]  # seconds of the compared marts and of the models that they are made from
+    one_more_day: list[Stage]
+
+    @property
+    def ratio(self) -> float:
+        """Load and the same marts, against the straight line."""
+        load = next(stage.seconds for stage in self.full_build if stage.name == "ingest transactions")
+        return (load + sum(self.compared_models.values())) / sum(self.straight_line_stages.values())
+
+    @property
+    def peak_gb(self) -> float:
+        return max(stage.peak_gb for stage in (*self.full_build, *self.one_more_day))
+
+    @property
+    def full_seconds(self) -> float:
+        return sum(stage.seconds for stage in self.full_build)
+
+    @property
+    def day_seconds(self) -> float:
+        return sum(stage.seconds for stage in self.one_more_day)
+
+    @property
+    def goals(self) -> dict[str, bool]:
+        day_goal = self.full_seconds * DAY_GOAL_RATE + DAY_GOAL_SECONDS
+        return {
+            f"load and same marts: {self.ratio:.2f} x straight line, goal {RATIO_GOAL:.0f}": self.ratio <= RATIO_GOAL,
+            f"peak memory: {self.peak_gb:.1f} GB, goal below {PEAK_GOAL_GB:.0f}": self.peak_gb < PEAK_GOAL_GB,
+            f"one more day: {self.day_seconds:.0f} s, goal {day_goal:.0f}": self.day_seconds <= day_goal,
+        }
+
+
+def main(
+    customers: Annotated[int, typer.Option(min=10)] = 100_000,
+    months: Annotated[int, typer.Option(min=1)] = 24,
+    seed: int = 1,
+    scratch: Annotated[Path | None, typer.Option(help="Folder to work in, and to keep; else a temporary one.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+) -> None:
+    """Simulate a bank, build it, add a day, and compare with the straight-line script."""
+    with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as folder:
+        figures = measure(Path(folder), customers, months, seed)
+    if json_:
+        derived = ("ratio", "peak_gb", "full_seconds", "day_seconds", "goals")
+        typer.echo(json.dumps(asdict(figures) | {name: getattr(figures, name) for name in derived}, indent=1))
+    else:
+        typer.echo(report(figures))
+
+
+def measure(folder: Path, customers: int, months: int, seed: int) -> Figures:
+    """Run everything once below ``folder``.
+
+    Raises
+    ------
+    ValueError
+        If pipeline and straight line disagree on a figure, so that their times would say nothing.
+    """
+    names = {name: folder / name for name in ("landing", "lake", "published")}
+    settings = Settings.from_env(
+        **names, build=folder / "build.duckdb", warehouse=folder / "warehouse.duckdb", target="duckdb"
+    )
+    simulate, _ = _stage("simulate", simulator.generate, customers, months, seed, folder, days=1)
+    initial, next_day = landed_dates(settings.landing)
+    database = folder / "straight_line.duckdb"
+    line, line_stages = _stage("straight line", straight_line.run, settings.landing, database)
+    full_build = _run_date(settings, initial)
+    compared_models = _compared_models(settings)
+    transactions = _agreed_count(settings, database)
+    one_more_day = _run_date(settings, next_day)
+    return Figures(
+        customers, months, transactions, simulate, line, line_stages, full_build, compared_models, one_more_day
+    )
+
+
+def report(figures: Figures) -> str:
+    """The figures as a table for people."""
+
+    def rows(stages: list[Stage]) -> list[str]:
+        return [f"  {stage.name:28s} {stage.seconds:9.1f} s {stage.peak_gb:6.1f} GB" for stage in stages]
+
+    return "\n".join(
+        [
+            f"{figures.customers:,} customers, {figures.months} months, {figures.transactions:,} transactions",
+            *rows([figures.simulate]),
+            "straight line",
+            *(f"  {name:28s} {seconds:9.1f} s" for name, seconds in figures.straight_line_stages.items()),
+            *rows([figures.straight_line]),
+            "full build",
+            *rows(figures.full_build),
+            f"  {'total':28s} {figures.full_seconds:9.1f} s",
+            "of which the marts that the straight line computes too",
+            *(f"  {name:28s} {seconds:9.1f} s" for name, seconds in figures.compared_models.items()),
+            "one more day",
+            *rows(figures.one_more_day),
+            f"  {'total':28s} {figures.day_seconds:9.1f} s",
+            *(f"{'reached' if is_reached else 'MISSED '} {goal}" for goal, is_reached in figures.goals.items()),
+        ]
+    )
+
+
+def ingest_feeds(settings: Settings, feeds: tuple[str, ...], business_date: date) -> None:
+    """Take the deliveries of several feeds at once, as the DAG's mapped tasks do."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda feed: pipeline.ingest(settings, feed, business_date, "bench"), feeds))
+
+
+def link_parties(settings: Settings, business_date: date) -> None:
+    """The build's first part, on its own; the build then finds it done."""
+    link(settings, lake.pin(settings.lake, business_date))
+
+
+def _run_date(settings: Settings, day: date) -> list[Stage]:
+    others = tuple(feed for feed in load_deployment(settings.deployment).feeds if feed != "transactions")
+    steps = {
+        "ingest transactions": (pipeline.ingest, "transactions", day, "bench"),
+        "ingest other feeds": (ingest_feeds, others, day),
+        "check": (pipeline.check_delivered, day, CHANNELS, "bench"),
+        "link": (link_parties, day),
+        "build": (pipeline.build, day, "bench"),
+        "score": (pipeline.score, day, "bench"),
+        "serve": (pipeline.serve, day, "bench"),
+    }
+    return [_stage(name, step, settings, *arguments)[0] for name, (step, *arguments) in steps.items()]
+
+
+def _stage(name: str, step: Callable, *arguments: Any, **options: Any) -> tuple[Stage, Any]:
+    """Run a step in a fresh process; what it cost, and what it returned."""
+    typer.echo(name, err=True)
+    start = perf_counter()
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        peak_gb, result = pool.submit(_with_peak, step, arguments, options).result()
+    return Stage(name, perf_counter() - start, peak_gb), result
+
+
+def _with_peak(step: Callable, arguments: tuple, options: dict) -> tuple[float, Any]:
+    result = step(*arguments, **options)
+    processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(process).ru_maxrss for process in processes) / 1e6, result
+
+
+def _compared_models(settings: Settings) -> dict[str, float]:
+    """Seconds, by dbt's own record, of the compared marts and of every table that they are made from."""
+    results = json.loads((target_path(settings) / "run_results.json").read_text())["results"]
+    seconds = {result["unique_id"]: result["execution_time"] for result in results}
+    parents = json.loads((target_path(settings) / "manifest.json").read_text())["parent_map"]
+    waiting, needed = [f"model.bank.{mart}" for mart in COMPARED_MARTS], set()
+    while waiting:
+        if (node := waiting.pop()) not in needed:
+            needed.add(node)
+            waiting += parents[node]
+    return {node.split(".")[2]: seconds[node] for node in sorted(needed & set(seconds))}
+
+
+def _agreed_count(settings: Settings, database: Path) -> int:
+    """Number of transactions, once pipeline and straight line agree on it, on the balances and on the months."""
+    with duckdb.connect(str(database), read_only=True) as con:
+        for pipeline_sql, line_sql in SAME_FIGURES.items():
+            ours = tuple(warehouse.query(settings, pipeline_sql).to_pylist()[0].values())
+            theirs = con.execute(line_sql).fetchone()
+            if ours != theirs:
+                raise ValueError(f"{ours} from {pipeline_sql!r}, but {theirs} from {line_sql!r}")
+        return con.execute("select count(*) from ledger").fetchone()[0]
+
+
+if __name__ == "__main__":
+    typer.run(main)
