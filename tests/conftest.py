@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -42,15 +43,22 @@ def postgres_server() -> Iterator[str]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def postgres_dsn(postgres_server: str) -> Iterator[str]:
-    """DSN of an empty database, owned by a role that is no superuser, dropped after the test."""
+@contextmanager
+def create_database(server: str) -> Iterator[str]:
+    """DSN of an empty database, owned by a role that is no superuser, dropped at the end."""
     name = f"bank_{uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("create role {} login createrole").format(sql.Identifier(name)))
         connection.execute(sql.SQL("create database {0} owner {0}").format(sql.Identifier(name)))
-        yield psycopg.conninfo.make_conninfo(postgres_server, dbname=name, user=name)
+        yield psycopg.conninfo.make_conninfo(server, dbname=name, user=name)
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: str) -> Iterator[str]:
+    """DSN of an empty database of the test's own."""
+    with create_database(postgres_server) as dsn:
+        yield dsn
 
 
 @pytest.fixture
