@@ -1,0 +1,264 @@
+"""What an engine attaches: every relation of the lake that dbt reads, as files or as small tables."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from c360 import lake
+from c360.contracts import load_feeds
+
+ATTACHED = "raw._attached"  # one row per attached file: relation, file, _delivery, _superseded_date, task
+FEED_CONSTANTS = (("_delivery", "varchar"), ("_superseded_date", "date"))
+
+REJECTS = (
+    ("feed", "varchar"),
+    ("period", "varchar"),
+    ("version", "integer"),
+    ("file", "varchar"),
+    ("row", "bigint"),
+    ("column_name", "varchar"),
+    ("reason", "varchar"),
+    ("raw_text", "varchar"),
+    ("business_date", "date"),
+    ("account_no", "varchar"),
+)
+XREF = (
+    ("party_key", "varchar"),
+    ("customer_key", "varchar"),
+    ("rule", "varchar"),
+    ("match_weight", "double precision"),
+    ("valid_from", "date"),
+    ("valid_to", "date"),
+)
+SCORES = (
+    ("customer_key", "varchar"),
+    ("as_of_date", "date"),
+    ("horizon_days", "integer"),
+    ("probability", "double precision"),
+    ("band", "varchar"),
+    ("rank", "integer"),
+    ("reason_1_code", "varchar"),
+    ("reason_1_value", "double precision"),
+    ("reason_2_code", "varchar"),
+    ("reason_2_value", "double precision"),
+    ("reason_3_code", "varchar"),
+    ("reason_3_value", "double precision"),
+    ("model_name", "varchar"),
+    ("model_version", "varchar"),
+    ("feature_version", "varchar"),
+    ("scored_at", "timestamp"),
+)
+OUTCOMES = (
+    ("delivery_id", "varchar"),
+    ("feed", "varchar"),
+    ("channel", "varchar"),
+    ("period", "varchar"),
+    ("version", "integer"),
+    ("load", "varchar"),
+    ("source_hash", "varchar"),
+    ("cutoff_date", "date"),
+    ("outcome", "varchar"),
+    ("reason", "varchar"),
+    ("rows_delivered", "bigint"),
+    ("rows_loaded", "bigint"),
+    ("rows_quarantined", "bigint"),
+    ("min_business_date", "date"),
+    ("max_business_date", "date"),
+    ("late_rows", "bigint"),
+    ("lake_file", "varchar"),
+    ("quarantine_file", "varchar"),
+    ("files", "varchar"),
+    ("superseded_date", "date"),
+)
+RUN_STEPS = (
+    ("run_id", "varchar"),
+    ("business_date", "date"),
+    ("step", "varchar"),
+    ("status", "varchar"),
+    ("started_at", "timestamp"),
+    ("ended_at", "timestamp"),
+    ("error", "varchar"),
+    ("detail", "varchar"),
+)
+ARROW_TYPES = {
+    "varchar": pa.string(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """One Parquet file of a relation, and the values that all its rows share."""
+
+    path: Path
+    delivery: str | None = None
+    superseded_date: date | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True)
+class LakeRelation:
+    """A relation whose rows lie in Parquet files: (name, SQL type) of its columns, and of those constant per file."""
+
+    schema: str
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    constants: tuple[tuple[str, str], ...]
+    files: tuple[LakeFile, ...]
+    date_column: str | None = None  # by which incremental models read it
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class SmallTable:
+    """A relation that is made from records, whole, at each attach: (name, SQL type) of its columns, and its rows."""
+
+    schema: str
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    records: list[dict[str, object]]
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def rows(self) -> pa.Table:
+        return pa.Table.from_pylist(
+            self.records, pa.schema([(name, ARROW_TYPES[type_]) for name, type_ in self.columns])
+        )
+
+
+def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRelation]:
+    """Every relation with Parquet behind it, from exactly the files that ``pin`` knows."""
+    feeds = [
+        LakeRelation(
+            "raw",
+            feed.name,
+            feed.lake_columns,
+            FEED_CONSTANTS,
+            tuple(
+                LakeFile(root / item.outcome.lake_file, item.outcome.delivery_id, item.superseded_date)
+                for item in pin.of(feed.name)
+            ),
+            feed.business_date_column,
+        )
+        for feed in load_feeds().values()
+    ]
+    known = [*(item.outcome for item in pin.deliveries), *pin.rejected]
+    rejects = tuple(LakeFile(root / outcome.quarantine_file) for outcome in known if outcome.quarantine_file)
+    return [
+        *feeds,
+        LakeRelation("quarantine", "rejects", REJECTS, (), rejects),
+        LakeRelation("raw", "customer_xref", XREF, (), (LakeFile(xref),) if xref else ()),
+        LakeRelation("raw", "scores", SCORES, (("task", "varchar"),), tuple(_current_scores(root, pin))),
+    ]
+
+
+def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
+    """The outcome of every delivery known by the pin's date, and every step of every run."""
+    known = [(item.outcome, item.superseded_date) for item in pin.deliveries]
+    known += [(outcome, None) for outcome in pin.rejected]
+    outcomes = [
+        asdict(outcome)
+        | {"delivery_id": outcome.delivery_id, "files": ",".join(outcome.files), "superseded_date": superseded}
+        for outcome, superseded in known
+    ]
+    steps = [_step(path) for path in sorted((root / "runs").glob("*/[!.]*.json"))]
+    return [
+        SmallTable("raw", "delivery_outcomes", OUTCOMES, outcomes),
+        SmallTable("raw", "run_steps", RUN_STEPS, steps),
+    ]
+
+
+def select(relation: LakeRelation) -> str:
+    """DuckDB SQL that reads the relation's files with the contract's names and types; needs ``raw._attached``."""
+    if not relation.files:
+        typed = (f"cast(null as {type_}) as {quoted(name)}" for name, type_ in relation.columns + relation.constants)
+        return f"select {', '.join(typed)} where false"
+    columns = [f"cast(parquet.{quoted(name)} as {type_}) as {quoted(name)}" for name, type_ in relation.columns]
+    paths = ", ".join(literal(str(file.path)) for file in relation.files)
+    if not relation.constants:
+        return f"select {', '.join(columns)} from read_parquet([{paths}]) as parquet"
+    columns += [f"attached.{quoted(name)}" for name, _ in relation.constants]
+    return (
+        f"select {', '.join(columns)} from read_parquet([{paths}], filename = true) as parquet "
+        f"join {ATTACHED} as attached on attached.file = parquet.filename "
+        f"and attached.relation = {literal(relation.full_name)}"
+    )
+
+
+def attached_rows(relations: list[LakeRelation]) -> pa.Table:
+    """The content of ``raw._attached``."""
+    rows = [(relation.full_name, file) for relation in relations for file in relation.files]
+    return pa.table(
+        {
+            "relation": pa.array([name for name, _ in rows], pa.string()),
+            "file": pa.array([str(file.path) for _, file in rows], pa.string()),
+            "_delivery": pa.array([file.delivery for _, file in rows], pa.string()),
+            "_superseded_date": pa.array([file.superseded_date for _, file in rows], pa.date32()),
+            "task": pa.array([file.task for _, file in rows], pa.string()),
+        }
+    )
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL string, where a view's definition allows no bound value."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _current_scores(root: Path, pin: lake.Pin) -> Iterator[LakeFile]:
+    """For each task and as-of date: the scores of what was known by then, by the newest model of what was known then.
+
+    Files are named ``<training date>-<pin of it>-<pin of the as-of date>.parquet``.
+    """
+    pins: dict[date, str] = {}
+
+    def pin_of(known: date) -> str:
+        if known not in pins:
+            deliveries = tuple(item for item in pin.deliveries if item.outcome.cutoff_date <= known)
+            pins[known] = lake.Pin(known, deliveries, ()).hash
+        return pins[known]
+
+    for folder in sorted((root / "scores").glob("*/as_of_date=*")):
+        as_of = date.fromisoformat(folder.name.removeprefix("as_of_date="))
+        if as_of > pin.business_date:
+            continue
+        files = {}
+        for path in folder.glob(f"[!.]*-{pin_of(as_of)}.parquet"):
+            training_date, training_pin, _ = path.stem.rsplit("-", 2)
+            files[training_date, training_pin == pin_of(date.fromisoformat(training_date)), path.name] = path
+        if files:
+            yield LakeFile(files[max(files)], task=folder.parent.name)
+
+
+def _step(path: Path) -> dict[str, object]:
+    step = json.loads(path.read_text())
+    return step | {
+        "business_date": date.fromisoformat(step["business_date"]),
+        "started_at": _utc(step["started_at"]),
+        "ended_at": _utc(step["ended_at"]),
+        "detail": json.dumps(step["detail"], ensure_ascii=False),
+    }
+
+
+def _utc(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
