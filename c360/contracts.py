@@ -22,6 +22,7 @@ class Column:
     is_required: bool
     is_pii: bool
     is_tokenised: bool
+    normalise: str | None  # "digits", "lower", "upper": how a value is written before it becomes a token
     allowed: tuple[str, ...]
     minimum: Decimal | None
     maximum: Decimal | None
@@ -42,7 +43,8 @@ class Feed:
     delimiter: str | None
     business_date_column: str | None
     initial_lag_days: int
-    reject_limit: float
+    reject_limit: float  # rate of bad rows
+    reject_floor: int  # rows: so many bad ones are tolerated in however small a file
     control_sums: tuple[str, ...]
     latency_days: int
 
@@ -144,6 +146,7 @@ def _feed(contract: OpenDataContractStandard) -> Feed:
         business_date_column=custom.get("businessDateColumn"),
         initial_lag_days=int(custom.get("initialLagDays", 0)),
         reject_limit=float(custom["rejectLimit"]),
+        reject_floor=int(custom.get("rejectFloor", 0)),
         control_sums=tuple(custom.get("controlSums", ())),
         latency_days=next(int(item.value) for item in contract.slaProperties if item.property == "latency"),
     )
@@ -159,6 +162,7 @@ def _column(item: Any) -> Column:
         is_required=bool(item.required),
         is_pii=item.classification == "pii",
         is_tokenised=bool(custom.get("tokenise")),
+        normalise=custom.get("normalise"),
         allowed=tuple(custom.get("allowedValues", ())),
         minimum=None if options.get("minimum") is None else Decimal(str(options["minimum"])),
         maximum=None if options.get("maximum") is None else Decimal(str(options["maximum"])),
