@@ -51,10 +51,12 @@
 
 {# Daily states with the span in which they stood: `known_date` to `superseded_date` (exclusive, null while it stands). A state that is told
    again is corrected: the later telling takes its place from the day that one is known. Only dates that came in more than one delivery
-   can hold such rows; the others are spared the window. #}
-{% macro features_state_spans(relation, key, amount) %}
+   can hold such rows; the others are spared the window.
+
+   No row is read that is older than the last state that every day from `first_day` on saw in place. #}
+{% macro features_state_spans(relation, key, amount, first_day) %}
     select {{ key }}, {{ amount }}, business_date, _known_date as known_date, _superseded_date as superseded_date
-    from {{ relation }}
+    from ({{ features_states_since(relation, key, first_day) }}) as states
     where business_date not in ({{ features_contested_dates(relation) }})
     union all
     select {{ key }}, {{ amount }}, business_date, known_date, superseded_date
@@ -67,10 +69,27 @@
             least(_superseded_date, lead(_known_date) over (
                 partition by {{ key }}, business_date order by _known_date, _delivery, _row
             )) as superseded_date
-        from {{ relation }}
+        from ({{ features_states_since(relation, key, first_day) }}) as states
         where business_date in ({{ features_contested_dates(relation) }})
     ) as contested
     where superseded_date is null or superseded_date > known_date
+{% endmacro %}
+
+{% macro features_states_since(relation, key, first_day) %}
+    select * from {{ relation }}
+    where business_date >= {{ first_day }}
+    union all
+    select versions.*
+    from {{ relation }} as versions
+    left join (
+        select {{ key }}, max(business_date) as opening_date
+        from {{ relation }}
+        where business_date < {{ first_day }} and _known_date < {{ first_day }} and _superseded_date is null
+        group by {{ key }}
+    ) as openings
+        on versions.{{ key }} = openings.{{ key }}
+    where versions.business_date < {{ first_day }}
+        and (openings.opening_date is null or versions.business_date >= openings.opening_date)
 {% endmacro %}
 
 {% macro features_contested_dates(relation) -%}

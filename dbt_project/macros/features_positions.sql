@@ -2,11 +2,13 @@
    changed. Grain: `day` x position_key. `amount_days_90d` is the sum of the amounts at the end of the 90 days that end on `day`,
    `amount_days_previous_90d` of the 90 before (a 90th of it is the average); `amount_<n>d_ago` is the amount at the end of that day; no row yet is 0.
 
+   `first_day` is a date at least 180 days before the first `day`: what was replaced before it is not read.
+
    A key whose rows became known in the order of their business dates has one history, so one pass over it serves every day. A key with
    a late or a replaced row has as many histories as days: its rows are laid out once per day. #}
-{% macro features_positions(relation, key, amount, dates, day) %}
+{% macro features_positions(relation, key, amount, dates, day, first_day) %}
 with spans as (
-{{ features_state_spans(relation, key, amount) }}
+{{ features_state_spans(relation, key, amount, first_day) }}
 ),
 
 sequenced as (

@@ -26,12 +26,7 @@ obligations as (
 ),
 
 tiers as (
-    select
-        star_tier,
-        minimum_average_aum_amount as lower_amount,
-        lead(minimum_average_aum_amount) over (order by star_tier) as upper_amount
-    from {{ ref('tier_thresholds') }}
-    where currency = '{{ var("currency") }}'
+{{ features_tiers() }}
 ),
 
 averaged as (

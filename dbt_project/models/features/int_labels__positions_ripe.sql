@@ -1,0 +1,6 @@
+{{ config(schema='build_intermediate', contract={'enforced': false}) }}
+
+{{ features_customer_positions(
+    ref('int_labels__balances_ripe'), ref('int_labels__holdings_ripe'),
+    ref('int_labels__holders_ripe'), ref('int_labels__accounts_ripe'), 'ripe_date',
+) }}
