@@ -125,7 +125,7 @@ def _calibration_slope(log_odds, weight, positive, steps=25):
     if np.ptp(log_odds) == 0:
         return float("nan")
     design = np.stack([np.ones_like(log_odds), log_odds])
-    coefficients = np.array([0.0, 1.0])
+    coefficients = np.zeros(2)  # from the prediction itself (0, 1) an overconfident one diverges
     for _ in range(steps):
         fitted = expit(coefficients @ design)
         gradient = design @ (positive - weight * fitted)

@@ -14,6 +14,7 @@ import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 # Beyond scikit-learn's public estimators and numpy arrays, which skops trusts: the nodes of a grown tree.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
@@ -37,7 +38,8 @@ class Model:
 
     def margin(self, values: np.ndarray) -> np.ndarray:
         """Log odds before calibration; what customers are ranked by."""
-        return self.trees.decision_function(values)
+        with threadpool_limits(1):  # on a busy machine threads wait for each other longer than they work
+            return self.trees.decision_function(values)
 
     def probability(self, margin: np.ndarray) -> np.ndarray:
         """Calibrated probability of each margin; it never falls as the margin rises."""

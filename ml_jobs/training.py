@@ -28,7 +28,8 @@ from ml_jobs.paths import model_folder, model_version
 from ml_jobs.tasks import Task
 
 SEED = 20240229
-THREADS = 2  # fixed, so that sums are taken in the same order on every machine
+THREADS = 2  # the most, fixed, so that sums are taken in the same order on every machine
+VALUES_PER_THREAD = 20_000_000  # for less, threads wait for each other longer than they work
 
 
 def train(settings: Settings, task: Task, trained_on: date) -> Model:
@@ -59,7 +60,7 @@ def _trained(settings: Settings, task: Task, trained_on: date) -> Model:
         rows.between(months[0].as_of_date, months[-1].as_of_date)
         for months in (parts.fit, parts.calibration, parts.development, (parts.test,))
     )
-    with threadpool_limits(THREADS):
+    with threadpool_limits(min(THREADS, 1 + development.values.size // VALUES_PER_THREAD)):
         trial = _trees(task).fit(fit.values, fit.label, X_val=calibration.values, y_val=calibration.label)
         iterations = max(1, int(np.argmax(trial.validation_score_)))
         margin = next(islice(trial.staged_decision_function(calibration.values), iterations - 1, None)).ravel()

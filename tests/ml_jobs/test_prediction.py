@@ -1,0 +1,88 @@
+"""The score contract: columns, order, bands, and reasons that add up."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from conftest import BUSINESS_DATE, CUSTOMERS
+
+from c360.warehouse.relations import SCORES
+from ml_jobs.data import read_features
+from ml_jobs.explain import contributions, top_reasons
+from ml_jobs.prediction import SCHEMA, score_table
+from ml_jobs.tasks import load_tasks
+from ml_jobs.training import train
+
+CHURN = load_tasks()["churn"]
+
+
+@pytest.fixture(scope="module")
+def model(bank):
+    return train(bank, CHURN, BUSINESS_DATE)
+
+
+@pytest.fixture(scope="module")
+def today(bank, model):
+    return read_features(bank, CHURN, model.columns, BUSINESS_DATE)
+
+
+@pytest.fixture(scope="module")
+def table(model, today):
+    return score_table(CHURN, model, today)
+
+
+def test_columns_are_those_that_the_warehouse_attaches(table):
+    assert table.schema == SCHEMA
+    assert SCHEMA.names == [name for name, _ in SCORES]
+
+
+def test_every_customer_has_one_rank_and_the_highest_comes_first(table, today):
+    assert sorted(table["customer_key"].to_pylist()) == sorted(today.customer)
+    assert table["rank"].to_pylist() == list(range(1, CUSTOMERS + 1))
+    probability = table["probability"].to_numpy()
+    assert (np.diff(probability) <= 0).all()
+    assert ((probability > 0) & (probability < 1)).all()
+
+
+def test_bands_are_shares_of_the_list(table):
+    counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(table["band"]).to_pylist()}
+    assert counts == {"high": 75, "medium": 225, "low": 1200}
+    assert pc.max(table.filter(pc.equal(table["band"], "high"))["rank"]).as_py() == 75
+
+
+def test_equal_scores_are_ranked_by_key(model, today):
+    alike = replace(today, values=np.repeat(today.values[:1], CUSTOMERS, axis=0), customer=today.customer[::-1])
+    assert score_table(CHURN, model, alike)["customer_key"].to_pylist() == sorted(today.customer)
+
+
+def test_contributions_add_up_to_the_margin(model, today):
+    contribution, base = contributions(model.trees, today.values)
+    assert contribution.shape == today.values.shape
+    assert np.abs(contribution.sum(axis=1) + base - model.margin(today.values)).max() < 1e-6
+
+
+def test_reasons_are_the_features_that_push_up_the_most_with_their_values(table, model, today):
+    contribution, _ = contributions(model.trees, today.values)
+    of_customer = {key: position for position, key in enumerate(today.customer)}
+    for row in table.to_pylist()[:50] + table.to_pylist()[-50:]:
+        position = of_customer[row["customer_key"]]
+        strongest = sorted(zip(-contribution[position], model.columns, today.values[position], strict=True))[:3]
+        for reason, (push, code, value) in enumerate(strongest, start=1):
+            expected = (code, None if np.isnan(value) else float(value)) if push < 0 else (None, None)
+            assert (row[f"reason_{reason}_code"], row[f"reason_{reason}_value"]) == expected
+    assert table.slice(0, CUSTOMERS // 2)["reason_1_code"].null_count == 0
+
+
+def test_a_feature_that_pushes_down_is_no_reason():
+    order, pushes_up = top_reasons(np.array([[-1.0, 0.5, 0.0, 2.0], [-1.0, -2.0, -3.0, 0.0]]))
+    assert order.tolist() == [[3, 1, 2], [3, 0, 1]]
+    assert pushes_up.tolist() == [[True, True, False], [False, False, False]]
+
+
+def test_beyond_the_cap_the_top_of_the_list_is_explained(model, today, table, monkeypatch):
+    monkeypatch.setattr("ml_jobs.prediction.EXPLAINED", 100)
+    capped = score_table(CHURN, model, today)
+    assert capped.slice(0, 100).drop("scored_at") == table.slice(0, 100).drop("scored_at")
+    assert capped.slice(100)["reason_1_code"].null_count == CUSTOMERS - 100
+    assert capped["probability"] == table["probability"]
