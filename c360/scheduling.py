@@ -56,8 +56,9 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
 
             pipeline.ingest(Settings.from_env(), feed, business_date(dag_run), dag_run.run_id)
 
-        # Whatever became of single feeds: the gate judges by what is in the lake.
-        @task(pool="lake", outlets=[LAKE[asset]], trigger_rule=TriggerRule.ALL_DONE, retries=0)
+        # Whatever became of single feeds: the gate judges by what is in the lake. It asks the build engine, too, which
+        # dates are still to be built.
+        @task(pool="build", outlets=[LAKE[asset]], trigger_rule=TriggerRule.ALL_DONE, retries=0)
         def check_delivered(*, dag_run=None) -> None:
             from c360 import pipeline
 

@@ -1,0 +1,214 @@
+"""A real Airflow on this machine for as long as a block lasts: SQLite, LocalExecutor, loopback only.
+
+``python -m demo.airflow`` opens the user interface on what the demo left behind.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from c360.settings import PROJECT
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor")
+START_TIMEOUT = 120.0  # seconds
+
+
+class AirflowError(RuntimeError):
+    """Airflow did not do as asked; the message says where to look."""
+
+
+@dataclass(frozen=True)
+class LocalAirflow:
+    """A running Airflow, over its REST interface."""
+
+    home: Path
+    url: str
+    processes: Mapping[str, subprocess.Popen]
+
+    def require_alive(self) -> None:
+        """Raise ``AirflowError`` if a component has ended; the message has the tail of its log."""
+        for component, process in self.processes.items():
+            if process.poll() is not None:
+                log = self.home / "logs" / f"{component}.log"
+                raise AirflowError(f"airflow {component} ended with code {process.returncode}, see {log}\n{tail(log)}")
+
+    def ask(self, method: str, path: str, **arguments: Any) -> Any:
+        """One call of the REST interface; what it answers.
+
+        Raises
+        ------
+        AirflowError
+            If it answers with an error.
+        """
+        response = httpx.request(method, f"{self.url}/api/v2{path}", timeout=30, **arguments)
+        if response.is_error:
+            raise AirflowError(f"{method} {path}: {response.status_code} {response.text}")
+        return response.json()
+
+    def backfill(self, dag_id: str, first: date, last: date) -> None:
+        """Airflow's own back-fill of one DAG over a range of business dates, one run at a time."""
+        body = {"dag_id": dag_id, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
+        self.ask("POST", "/backfills", json=body | {"max_active_runs": 1})
+
+    def runs(self) -> list[dict]:
+        """Every run of every DAG: ``dag_id``, ``dag_run_id``, ``partition_key``, ``state``, ``duration``, ..."""
+        return self.ask("GET", "/dags/~/dagRuns", params={"limit": 1000, "order_by": "id"})["dag_runs"]
+
+    def tasks(self, run: dict) -> list[dict]:
+        """The task instances of one run."""
+        path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances"
+        return self.ask("GET", path, params={"limit": 1000})["task_instances"]
+
+    def log_file(self, task: dict) -> Path | None:
+        """The log of the last try of a task instance."""
+        folder = self.home / "logs" / f"dag_id={task['dag_id']}" / f"run_id={task['dag_run_id']}"
+        folder = folder / f"task_id={task['task_id']}"
+        if task["map_index"] >= 0:
+            folder = folder / f"map_index={task['map_index']}"
+        return max(folder.glob("attempt=*.log"), default=None)
+
+    def dag_ids(self) -> set[str]:
+        """The DAGs that Airflow has read.
+
+        Raises
+        ------
+        AirflowError
+            If a DAG file cannot be imported.
+        """
+        if errors := self.ask("GET", "/importErrors")["import_errors"]:
+            raise AirflowError("\n".join(f"{error['filename']}: {error['stack_trace']}" for error in errors))
+        return {dag["dag_id"] for dag in self.ask("GET", "/dags", params={"limit": 100})["dags"]}
+
+
+@contextmanager
+def local_airflow(home: Path, environment: Mapping[str, str], dag_ids: set[str]) -> Iterator[LocalAirflow]:
+    """Start Airflow in ``home``, wait until it is healthy and has read every DAG, and end all of it with the block.
+
+    Parameters
+    ----------
+    home
+        Metadata and logs; kept, so that a later start goes on from there.
+    environment
+        Of every process, the tasks' included, beside Airflow's own settings.
+    dag_ids
+        The DAGs to wait for.
+
+    Raises
+    ------
+    AirflowError
+        If a component ends, or does not become healthy in time; names its log.
+    """
+    (home / "logs").mkdir(parents=True, exist_ok=True)
+    port = _free_port()
+    settings = {**os.environ, **environment, **_configuration(home, port)}
+    settings.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
+    _run(home, settings, "db", "migrate")
+    _run(home, settings, "pools", "import", str(PROJECT / "deploy" / "pools.json"))
+    processes: dict[str, subprocess.Popen] = {}
+    try:
+        for component in COMPONENTS:
+            command = _command(component, *(["--port", str(port)] if component == "api-server" else []))
+            with (home / "logs" / f"{component}.log").open("ab") as log:
+                processes[component] = subprocess.Popen(
+                    command, env=settings, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                )
+        airflow = LocalAirflow(home, f"http://127.0.0.1:{port}", processes)
+        _wait_until_ready(airflow, dag_ids)
+        yield airflow
+    finally:
+        _end_sessions({process.pid for process in processes.values()})
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _configuration(home: Path, port: int) -> dict[str, str]:
+    sections = {
+        "core": {
+            "dags_folder": PROJECT / "dags",
+            "load_examples": False,
+            "executor": "LocalExecutor",
+            "parallelism": 4,
+            "dags_are_paused_at_creation": False,
+            "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
+            "simple_auth_manager_all_admins": True,  # loopback only
+        },
+        "api": {"host": "127.0.0.1", "base_url": f"http://127.0.0.1:{port}", "workers": 1},
+        "api_auth": {"jwt_secret": secrets.token_hex(32)},
+        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        "dag_processor": {"min_file_process_interval": 600},  # the files do not change meanwhile
+        "scheduler": {"scheduler_idle_sleep_time": 0.3},
+        "logging": {"base_log_folder": home / "logs"},
+    }
+    return {"AIRFLOW_HOME": str(home)} | {
+        f"AIRFLOW__{section.upper()}__{name.upper()}": str(value)
+        for section, options in sections.items()
+        for name, value in options.items()
+    }
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "airflow", *arguments]
+
+
+def _run(home: Path, environment: Mapping[str, str], *arguments: str) -> None:
+    done = subprocess.run(_command(*arguments), env=environment, capture_output=True, text=True)
+    (home / "logs" / f"{arguments[0]}.log").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        raise AirflowError(f"airflow {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+
+
+def _wait_until_ready(airflow: LocalAirflow, dag_ids: set[str]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while not (_is_healthy(airflow) and dag_ids <= airflow.dag_ids()):
+        airflow.require_alive()
+        if time.monotonic() > deadline:
+            raise AirflowError(f"Airflow is not healthy after {START_TIMEOUT:.0f} s: see {airflow.home / 'logs'}")
+        time.sleep(0.5)
+
+
+def _is_healthy(airflow: LocalAirflow) -> bool:
+    try:
+        health = airflow.ask("GET", "/monitor/health")
+    except (httpx.TransportError, AirflowError):
+        return False  # not yet listening
+    return all(health[component]["status"] == "healthy" for component in ("metadatabase", "scheduler", "dag_processor"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _end_sessions(sessions: set[int]) -> None:
+    """End every process of the given sessions: tasks make process groups of their own, but stay in the session."""
+
+    def members() -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            with suppress(ProcessLookupError):
+                if os.getsid(process.pid) in sessions:
+                    found.append(process)
+        return found
+
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in (alive := members()):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        psutil.wait_procs(alive, timeout=8)

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Run once by the Postgres image: the role that builds and publishes, no superuser, owns the warehouse.
+set -eu
+psql --set ON_ERROR_STOP=1 --set password="$C360_WAREHOUSE_PASSWORD" --username "$POSTGRES_USER" --dbname postgres <<'SQL'
+create role c360 login createrole password :'password';
+alter database warehouse owner to c360;
+SQL
