@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -105,7 +105,12 @@ def read_outcomes(lake: Path, feed: str = "*") -> list[Outcome]:
 
 def pin(lake: Path, business_date: date) -> Pin:
     """List the lake once, as known by ``business_date``."""
-    known = [outcome for outcome in read_outcomes(lake) if outcome.cutoff_date <= business_date]
+    return pin_of(read_outcomes(lake), business_date)
+
+
+def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
+    """What one listing of the lake says was known by ``business_date``."""
+    known = [outcome for outcome in outcomes if outcome.cutoff_date <= business_date]
     loaded = [outcome for outcome in known if outcome.is_loaded]
     feeds = load_feeds()
     series: dict[tuple[str, ...], list[Outcome]] = {}

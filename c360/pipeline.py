@@ -54,7 +54,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
     date
         The business date as of which the build engine stands.
     """
-    with recorded(settings, run_id, "build", business_date) as detail:
+    with recorded(settings, run_id, "build", business_date) as detail, warehouse.exclusive(settings):
         state = warehouse.read_state(settings)
         target = max(business_date, state.business_date) if state else business_date
         _require_feeds(settings, target, ("branch", "online", "reference"))
@@ -82,7 +82,7 @@ def score(settings: Settings, business_date: date, run_id: str) -> None:
 
 def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, gate it, and publish it; a failed gate leaves yesterday's tables as they are."""
-    with recorded(settings, run_id, "serve", business_date):
+    with recorded(settings, run_id, "serve", business_date), warehouse.exclusive(settings):
         state = warehouse.read_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
         warehouse.attach(settings, pin, settings.lake / state.identity)
@@ -93,13 +93,14 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
 
 def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
     """After a failure: tell readers what happened, and leave every other table as it is."""
-    state = warehouse.read_state(settings)
-    if state is None:
-        return  # readers have nothing yet; `c360 status` tells from the lake
-    pin = lake.pin(settings.lake, max(business_date, state.business_date))
-    warehouse.attach(settings, pin, settings.lake / state.identity)
-    warehouse.run_dbt(settings, "path:models/ops", _variables(settings, pin))
-    warehouse.publish(settings, pin.business_date, run_id, schemas=("ops",))
+    with warehouse.exclusive(settings):
+        state = warehouse.read_state(settings)
+        if state is None:
+            return  # readers have nothing yet; `c360 status` tells from the lake
+        pin = lake.pin(settings.lake, max(business_date, state.business_date))
+        warehouse.attach(settings, pin, settings.lake / state.identity)
+        warehouse.run_dbt(settings, "path:models/ops", _variables(settings, pin))
+        warehouse.publish(settings, pin.business_date, run_id, schemas=("ops",))
 
 
 def run(
@@ -167,12 +168,12 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
 
 def _require_feeds(settings: Settings, business_date: date, channels: tuple[str, ...]) -> None:
     state = warehouse.read_state(settings)
-    pin = lake.pin(settings.lake, business_date)
-    built = state.business_date if state else None
-    waiting = [day for day in built_dates(pin) if built is None or day > built]
+    outcomes = lake.read_outcomes(settings.lake)
+    dates = built_dates(lake.pin_of(outcomes, business_date))
+    unbuilt = [day for day in dates if state is None or day > state.business_date]
     deployment = load_deployment(settings.deployment)
-    for day in sorted({*waiting, business_date}):
-        if missing := ingestion.missing_feeds(settings, deployment, lake.pin(settings.lake, day), channels):
+    for day in sorted({*unbuilt, business_date}):
+        if missing := ingestion.missing_feeds(settings, deployment, lake.pin_of(outcomes, day), channels):
             raise NotReady(
                 f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; "
                 f"nothing is published. Deliver it to {settings.landing} and run {business_date} again"
