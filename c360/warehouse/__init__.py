@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from c360.lake import Pin
 from c360.settings import Settings
-from c360.warehouse import dbt, duckdb, duckdb_store, publication
+from c360.warehouse import dbt, duckdb, duckdb_store, postgres, postgres_store, publication
 from c360.warehouse.changes import BuildState
 from c360.warehouse.dbt import DbtFailed, Node
 from c360.warehouse.duckdb import LOCK_SECONDS, EngineLocked
@@ -140,8 +140,8 @@ def drop_build(settings: Settings) -> None:
 
 
 def _engine(settings: Settings) -> ModuleType:
-    return duckdb
+    return {"duckdb": duckdb, "postgres": postgres}[settings.target]
 
 
 def _store(settings: Settings) -> ModuleType:
-    return duckdb_store
+    return {"duckdb": duckdb_store, "postgres": postgres_store}[settings.target]

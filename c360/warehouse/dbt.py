@@ -12,6 +12,7 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict
 
 from c360.settings import PROJECT, Settings
+from c360.warehouse import postgres
 
 DBT_PROJECT = PROJECT / "dbt_project"
 PROFILES = PROJECT / "dbt_project"
@@ -108,6 +109,7 @@ def _connection(settings: Settings) -> dict[str, str]:
     if settings.target == "postgres":
         names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
         given = conninfo_to_dict(settings.postgres_dsn)
+        environment["PGOPTIONS"] = postgres.OPTIONS
         environment |= {f"C360_PG_{name}": str(given[key]) for key, name in names.items() if given.get(key)}
     return environment
 

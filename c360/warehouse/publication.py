@@ -182,8 +182,8 @@ def check_columns(model: Model, columns: Columns) -> None:
 
 
 def content_columns(columns: Columns) -> Columns:
-    """(name, type) of the columns that are content."""
-    return tuple(column for column in columns if column[0] not in NOT_CONTENT)
+    """(name, type) of the columns that are content, by name: their order in a table is none."""
+    return tuple(sorted(column for column in columns if column[0] not in NOT_CONTENT))
 
 
 def partition_of(columns: Columns, row_count: int, row_hash: int) -> Partition:

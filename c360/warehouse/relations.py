@@ -11,7 +11,14 @@ import pyarrow as pa
 from c360 import lake
 from c360.contracts import load_feeds
 
-ATTACHED = "raw._attached"  # one row per attached file: relation, file, _delivery, _superseded_date, task
+ATTACHED = "raw._attached"  # one row per attached file
+ATTACHED_COLUMNS = (
+    ("relation", "varchar"),
+    ("file", "varchar"),
+    ("_delivery", "varchar"),
+    ("_superseded_date", "date"),
+    ("task", "varchar"),
+)
 FEED_CONSTANTS = (("_delivery", "varchar"), ("_superseded_date", "date"))
 
 REJECTS = (
@@ -200,16 +207,18 @@ def select(relation: LakeRelation) -> str:
 
 def attached_rows(relations: list[LakeRelation]) -> pa.Table:
     """The content of ``raw._attached``."""
-    rows = [(relation.full_name, file) for relation in relations for file in relation.files]
-    return pa.table(
+    records = [
         {
-            "relation": pa.array([name for name, _ in rows], pa.string()),
-            "file": pa.array([str(file.path) for _, file in rows], pa.string()),
-            "_delivery": pa.array([file.delivery for _, file in rows], pa.string()),
-            "_superseded_date": pa.array([file.superseded_date for _, file in rows], pa.date32()),
-            "task": pa.array([file.task for _, file in rows], pa.string()),
+            "relation": relation.full_name,
+            "file": str(file.path),
+            "_delivery": file.delivery,
+            "_superseded_date": file.superseded_date,
+            "task": file.task,
         }
-    )
+        for relation in relations
+        for file in relation.files
+    ]
+    return SmallTable("raw", "_attached", ATTACHED_COLUMNS, records).rows
 
 
 def quoted(name: str) -> str:

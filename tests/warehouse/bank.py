@@ -102,5 +102,5 @@ def posting(number: int, day: date, amount: str = "10.00", account: int | None =
         "txn_type": "transfer",
         "counterparty_account": "6222 0000",
         "counterparty_account_token": hashlib.sha256(str(number).encode()).hexdigest(),
-        "remark": "o'clock \"quoted\" 工资 | \\N \t tab\nnew line",
+        "remark": 'o\'clock "quoted" 工资 | \\N \t tab\nnew line',
     }

@@ -29,7 +29,13 @@ def publications(settings):
 def test_every_model_is_published_with_one_publish_id(history, run_day):
     publish_id = run_day(history, FIRST + timedelta(days=3), FIRST)
     told = publications(history)
-    assert set(told) == {"marts.fct_transactions", "marts.dim_account", "marts.account_days", "ops.deliveries", "ops.runs"}
+    assert set(told) == {
+        "marts.fct_transactions",
+        "marts.dim_account",
+        "marts.account_days",
+        "ops.deliveries",
+        "ops.runs",
+    }
     assert {row["publish_id"] for row in told.values()} == {publish_id}
     assert told["marts.fct_transactions"]["row_count"] == 40
     days = warehouse.query_serving(history, "select cast(sum(txn_count) as bigint) as n from marts.account_days")
