@@ -1,0 +1,77 @@
+"""One full run, and three daily runs, publish what independent SQL makes of the landed files.
+
+``expected/<mart>.sql`` reads the landed files (see ``landed.py``), never the lake nor an output of the pipeline. A bank
+of 150 customers gets a posting that comes late, a day that is delivered again with one changed cent, a posting that is
+told twice, and customer records that change out of order (see ``amend.py``).
+"""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import simulator
+from c360 import pipeline, warehouse
+from c360.settings import Settings
+from tests.conftest import temporary_settings
+from tests.golden import landed
+from tests.golden.amend import amend
+
+EXPECTED = Path(__file__).with_name("expected")
+MARTS = sorted(path.stem for path in EXPECTED.glob("*.sql"))
+LAST = date(2024, 8, 3)
+DAYS = [LAST - timedelta(days=back) for back in (2, 1, 0)]
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven months of history, then three days, amended."""
+    folder = tmp_path_factory.mktemp("bank")
+    summary = simulator.generate(150, 7, 5, folder, days=len(DAYS), start=date(2024, 1, 1))
+    assert summary.last_date == LAST
+    amend(folder / "landing", DAYS)
+    return folder / "landing"
+
+
+@pytest.fixture(scope="module", params=["one full run", "daily runs"])
+def settings(request: pytest.FixtureRequest, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The system after its runs: everything at once, or the history and then day by day."""
+    settings = temporary_settings(tmp_path_factory.mktemp("run"), landing=landing)
+    if request.param == "one full run":
+        assert pipeline.run(settings, LAST, LAST) == [LAST]
+    else:
+        assert pipeline.run(settings) == [DAYS[0] - timedelta(days=1), *DAYS]
+    return settings
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_published_equals_expected(settings: Settings, mart: str) -> None:
+    con = landed.load(settings.landing, LAST, settings.token_secret)
+    published = warehouse.query_serving(settings, f"select * from marts.{mart}")
+    con.register("published", published)
+    con.execute(f"create table expected as {(EXPECTED / f'{mart}.sql').read_text()}")
+    assert published.num_rows, "nothing was published"
+    assert set(published.column_names) == {name for name, *_ in con.execute("describe expected").fetchall()}
+    columns = ", ".join(published.column_names)
+    surplus = con.sql(f"select {columns} from published except all select {columns} from expected").df()
+    lacking = con.sql(f"select {columns} from expected except all select {columns} from published").df()
+    assert surplus.empty and lacking.empty, f"only published:\n{_shown(surplus)}\nonly expected:\n{_shown(lacking)}"
+
+
+def test_the_amendments_bite(landing: Path) -> None:
+    """What the runs must get right is really there: without it the comparison would say little."""
+    con = landed.load(landing, LAST, "secret")
+    late, repeated, replaced, changed = con.execute("""
+        select
+            (select count(*) from transactions where business_date < known_date - 30),
+            (select count(*) - count(distinct txn_id) from transactions),
+            (select count(*) from transactions_told as told join transactions using (txn_id)
+             where not told.is_current and told.amount != transactions.amount),
+            (select count(*) from customers where business_date < known_date)
+    """).fetchone()
+    assert (late, repeated, replaced, changed) == (1, 1, 1, 1)
+
+
+def _shown(rows: pd.DataFrame) -> str:
+    return rows.head(5).T.to_string() if len(rows) else "nothing"
