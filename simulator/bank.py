@@ -1,0 +1,187 @@
+"""A simulated bank: customers who behave, and the files that a bank would send about them."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from simulator import reference
+from simulator.campaigns import Campaigns
+from simulator.channels import Channels
+from simulator.deliveries import COMMUNITY, Deliveries
+from simulator.draws import Draws
+from simulator.ledger import Ledger
+from simulator.loans import Loans
+from simulator.money import Money
+from simulator.moods import Moods
+from simulator.names import CITIES
+from simulator.people import customer_nos, people
+from simulator.records import Records
+from simulator.reference import Managers
+from simulator.timeline import Timeline
+from simulator.truth import Truth
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was written."""
+
+    landing: Path
+    truth: Path
+    customers: int
+    deliveries: int
+    rows: int
+    faults: int
+    first_date: date
+    last_date: date
+
+
+def generate(
+    customers: int,
+    months: int,
+    seed: int,
+    out: Path,
+    *,
+    days: int = 0,
+    start: date = date(2024, 1, 1),
+    faults: bool = False,
+    chunk: int = 4096,
+    only: Collection[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Summary:
+    """Simulate a bank and write its deliveries to ``out/landing`` and the hidden truth to ``out/truth``.
+
+    Parameters
+    ----------
+    customers
+        Number of customer records.
+    months
+        Months of history, each one delivery per feed (the initial load).
+    seed
+        The same seed writes the same bytes, whatever the chunk.
+    out
+        Folder; its ``landing`` and ``truth`` must not exist yet.
+    days
+        Daily deliveries after the history.
+    start
+        First day of the history, the first of a month.
+    faults
+        Plant bad rows and a truncated file in the last day's deliveries; needs ``days``.
+    chunk
+        Customers simulated together: bounds the memory; rounded up to whole communities of 256.
+    only
+        Feeds to write; None writes all.
+    progress
+        Called with a line of text now and then.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a landing or truth folder already.
+    ValueError
+        If the figures make no bank.
+    """
+    if customers < 1:
+        raise ValueError("a bank needs at least one customer")
+    if faults and not days:
+        raise ValueError("faults are planted in the last daily delivery: give days")
+    timeline = Timeline.of(start, months, days)
+    landing, hidden = out / "landing", out / "truth"
+    for folder in (landing, hidden):
+        if folder.exists():
+            raise FileExistsError(f"{folder} exists: choose another folder, or remove it first")
+    draws = Draws(seed)
+    deliveries = Deliveries(landing, timeline, only)
+    truth = Truth(hidden, timeline)
+    branches = min(len(CITIES), -(-customers // COMMUNITY)) * reference.BRANCHES_PER_CITY
+    staff = Managers.of(draws, branches, timeline)
+    _write_reference(deliveries, draws, staff, branches, timeline)
+    step = -(-chunk // COMMUNITY) * COMMUNITY
+    for first in range(0, customers, step):
+        last = min(first + step, customers)
+        _simulate(deliveries, truth, draws, staff, timeline, first, last, customers)
+        if progress:
+            progress(f"{last:,} of {customers:,} customers simulated")
+    truth.close()
+    rows = deliveries.close()
+    return Summary(
+        landing, hidden, customers, len(deliveries.files), rows, 0, start, date.fromordinal(timeline.last + 719_163)
+    )
+
+
+def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers) -> None:
+    """All months of the customers from ``first`` to ``last``."""
+    population = people(draws, first, last, customers, timeline)
+    moods = Moods.of(draws, population.index)
+    loans = Loans.of(draws, population, timeline)
+    money = Money.of(draws, population, timeline, loans)
+    records = Records.of(draws, population, timeline)
+    channels = Channels(population, draws, staff)
+    campaigns = Campaigns(population, draws, np.full(len(population), -1))
+    for month in timeline.months:
+        ledger = Ledger(month)
+        was_open = money.is_open.copy()
+        if month.index == 0:
+            money.bring_forward(ledger, deliveries)
+            who = np.flatnonzero(loans.exists)
+            loans.write_loans(deliveries, who, np.full(len(who), month.first))
+        moods.advance(month.index)
+        money.remember()
+        events = money.month(ledger, deliveries, month, moods)
+        stays = was_open & money.is_open
+        records.month(deliveries, month, stays)
+        channels.month(deliveries, month, moods, stays, np.full(len(population), month.last))
+        campaigns.month(deliveries, month, stays)
+        deliveries.flush(month)
+        truth.month(month, population, moods, money, loans, events)
+    truth.records(records.truth)
+    _write_assignments(deliveries, staff, population, timeline)
+
+
+def _write_reference(deliveries, draws, staff, branches, timeline) -> None:
+    for index, period in enumerate(timeline.periods):
+        if index < timeline.history_months - 1:
+            continue
+        for name, rows in {
+            "products": reference.products(),
+            "branches": reference.branches(draws, branches),
+            "relationship_managers": reference.managers(draws, staff, period.last),
+            "holidays": reference.holiday_rows(),
+            "market_rates": reference.market_rates(draws, timeline.first, period.last),
+        }.items():
+            some = next(iter(rows.values()))
+            deliveries.write_snapshot(name, index, rows, np.zeros(len(some), np.int64))
+
+
+def _write_assignments(deliveries, staff, population, timeline) -> None:
+    """Who looked after whom, as known at each snapshot: a customer's first manager, and the one who took over."""
+    who = np.flatnonzero(population.manager >= 0)
+    manager, index = population.manager[who], population.index[who]
+    begins = np.maximum(staff.joined[manager], population.opened[who])
+    left = staff.left[manager]
+    handed_over = np.flatnonzero(left >= begins)
+    rows_owner = np.concatenate([index, index[handed_over]])
+    rows_manager = np.concatenate([manager, staff.successor(manager[handed_over])])
+    valid_from = np.concatenate([begins, left[handed_over] + 1])
+    valid_to = np.concatenate([left, np.full(len(handed_over), np.iinfo(np.int64).min)])
+    order = np.lexsort((valid_from, rows_owner))
+    rows_owner, rows_manager, valid_from, valid_to = (
+        values[order] for values in (rows_owner, rows_manager, valid_from, valid_to)
+    )
+    for position, period in enumerate(timeline.periods):
+        if position < timeline.history_months - 1:
+            continue
+        known = np.flatnonzero(valid_from <= period.last)
+        deliveries.write_snapshot(
+            "rm_assignments",
+            position,
+            {
+                "customer_no": customer_nos(rows_owner[known]),
+                "rm_id": reference.manager_ids(rows_manager[known]),
+                "valid_from": valid_from[known],
+                "valid_to": np.where(valid_to[known] <= period.last, valid_to[known], np.iinfo(np.int64).min),
+            },
+            rows_owner[known],
+        )

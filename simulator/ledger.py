@@ -1,0 +1,165 @@
+"""The ledger of one month: postings collected in any order, sorted by account and time, and the balances they leave."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulator.deliveries import Deliveries
+from simulator.names import BANKS, FUNDS, WALLETS
+from simulator.people import account_no
+from simulator.text import NULL, coded
+from simulator.timeline import DAY, SHANGHAI, Month
+
+# txn_type, channel, remark
+_KINDS = {
+    "brought_forward": ("brought_forward", "batch", "结转"),
+    "salary": ("salary", "batch", "工资"),
+    "bonus": ("salary", "batch", "奖金"),
+    "pension": ("pension", "batch", "养老金"),
+    "turnover_pos": ("purchase", "pos", "收单结算"),
+    "turnover_transfer": ("transfer", "batch", "货款"),
+    "purchase_pos": ("purchase", "pos", "消费"),
+    "purchase_mobile": ("purchase", "mobile", "网上消费"),
+    "utility": ("utility", "batch", "水电燃气费"),
+    "tax": ("tax", "batch", "税费"),
+    "cash_atm": ("cash", "atm", "取现"),
+    "cash_counter": ("cash", "counter", "柜台现金"),
+    "transfer_mobile": ("transfer", "mobile", "转账"),
+    "transfer_web": ("transfer", "web", "转账"),
+    "transfer_counter": ("transfer", "counter", "转账"),
+    "own_transfer": ("transfer", "mobile", "本人账户互转"),
+    "wallet": ("wallet", "wallet", "快捷支付"),
+    "mmf": ("mmf", "wallet", "转入货币基金"),
+    "mmf_mobile": ("mmf", "mobile", "转入货币基金"),
+    "interest": ("interest", "batch", "结息"),
+    "fee": ("fee", "batch", "手续费"),
+    "loan_payment": ("loan_payment", "batch", "贷款还款"),
+    "loan_grant": ("loan_grant", "batch", "贷款发放"),
+    "invest": ("investment", "mobile", "购买理财"),
+    "redeem": ("investment", "batch", "理财到期赎回"),
+    "big_in": ("transfer", "counter", "大额汇入"),
+    "big_out": ("transfer", "counter", "大额汇出"),
+}
+KIND = {name: code for code, name in enumerate(_KINDS)}
+_TYPES, _CHANNELS, _REMARKS = zip(*_KINDS.values(), strict=True)
+
+COUNTERPARTY_BANKS = (*BANKS, *WALLETS, *FUNDS, "本行")
+"""Banks, wallets and funds on the other side; the last is this bank itself."""
+FIRST_WALLET, FIRST_FUND, OURS = len(BANKS), len(BANKS) + len(WALLETS), len(COUNTERPARTY_BANKS) - 1
+
+_SLOTS = 1_000  # account suffixes per customer
+
+
+@dataclass
+class Ledger:
+    """Postings of one month on the deposit accounts of one chunk of customers."""
+
+    month: Month
+    _parts: list[tuple[np.ndarray, ...]] = field(default_factory=list)
+
+    def post(
+        self,
+        who: np.ndarray,
+        suffix: np.ndarray | int,
+        day: np.ndarray | int,
+        second: np.ndarray | int,
+        cents: np.ndarray,
+        kind: np.ndarray | str,
+        counterparty: np.ndarray | int = 0,
+        bank: np.ndarray | int = -1,
+    ) -> None:
+        """Add postings.
+
+        Parameters
+        ----------
+        who, suffix
+            Customer's position in the chunk, and last three digits of the account.
+        day, second
+            Business day, and local second of the day.
+        cents
+            Amount, positive into the account; zero amounts are dropped.
+        kind
+            Name or code of a kind of posting.
+        counterparty, bank
+            Account number (0 for none) and index of ``COUNTERPARTY_BANKS`` (-1 for none).
+        """
+        kind = KIND[kind] if isinstance(kind, str) else kind
+        row = np.broadcast_arrays(who, suffix, day, second, cents, kind, counterparty, bank)
+        keep = row[4] != 0
+        self._parts.append(tuple(values if keep.all() else values[keep] for values in row))
+
+    def net(self, customers: int, suffix: int) -> np.ndarray:
+        """Sum of the postings on one account of every customer, in cents."""
+        total = np.zeros(customers, np.int64)
+        for who, account, _, _, cents, *_ in self._parts:
+            mine = account == suffix
+            np.add.at(total, who[mine], cents[mine])
+        return total
+
+    def write(self, deliveries: Deliveries, first_index: int, opening: tuple[np.ndarray, np.ndarray]) -> None:
+        """Write transactions and end-of-day balances.
+
+        Parameters
+        ----------
+        deliveries
+            Where to.
+        first_index
+            Customer index of the chunk's first customer.
+        opening
+            Sorted keys (position times 1000 plus suffix) and balances in cents at the start of the month of every
+            account that had money then.
+        """
+        who, suffix, day, second, cents, kind, counterparty, bank = (
+            np.concatenate(columns) for columns in zip(*self._parts, strict=True)
+        )
+        account = who.astype(np.int64) * _SLOTS + suffix
+        stamp = (day - self.month.first) * DAY + second
+        order = np.argsort((account << np.int64(22)) | stamp, kind="stable")
+        account, stamp, cents, kind = account[order], stamp[order], cents[order].astype(np.int64), kind[order]
+        counterparty, bank, day = counterparty[order], bank[order], day[order].astype(np.int64)
+
+        starts = np.flatnonzero(np.diff(account, prepend=-1))
+        rank = np.arange(len(account)) - np.repeat(starts, np.diff([*starts, len(account)]))
+        index = first_index + account // _SLOTS
+        number = account_no(index, account % _SLOTS)
+        deliveries.write(
+            "transactions",
+            {
+                "txn_id": ((index * _SLOTS + account % _SLOTS) * 1_000 + self.month.index) * 10_000 + rank,
+                "account_no": number,
+                "business_date": day,
+                "txn_at": self.month.first * DAY + stamp - SHANGHAI,
+                "amount": np.abs(cents),
+                "direction": coded(("C", "D"), (cents < 0).astype(np.int64)),
+                "channel": coded(_CHANNELS, kind),
+                "txn_type": coded(_TYPES, kind),
+                "counterparty_account": np.where(counterparty == 0, NULL, counterparty),
+                "counterparty_bank": coded(COUNTERPARTY_BANKS, bank),
+                "remark": coded(_REMARKS, kind),
+            },
+            day,
+            index,
+        )
+        keys, amounts = opening
+        place = np.minimum(np.searchsorted(keys, account[starts]), len(keys) - 1)
+        before = np.where(keys[place] == account[starts], amounts[place], 0)
+        running = np.cumsum(cents)
+        before -= running[starts] - cents[starts]
+        running += np.repeat(before, np.diff([*starts, len(account)]))
+        ends = np.flatnonzero(np.diff(account * 64 + day - self.month.first, append=-1))
+        deliveries.write(
+            "balances",
+            {
+                "account_no": number[ends],
+                "business_date": day[ends],
+                "balance": running[ends],
+                "currency": coded(("CNY",), np.zeros(len(ends), np.int64)),
+            },
+            day[ends],
+            index[ends],
+        )
+
+
+def outside_account(bits: np.ndarray) -> np.ndarray:
+    """A 16-digit account number at another bank."""
+    return 9_558_000_000_000_000 + (bits % np.uint64(999_999_999_999)).astype(np.int64)

@@ -1,0 +1,279 @@
+"""Loans: grants, instalments, lateness that means nothing, and arrears that do."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.deliveries import Deliveries
+from simulator.draws import Draws
+from simulator.moods import Moods
+from simulator.people import MAIN, People, account_no, customer_nos
+from simulator.reference import PRODUCT, PRODUCT_CODES, PRODUCTS
+from simulator.text import NULL, coded, join, numbers
+from simulator.timeline import Month, Timeline
+
+RUNNING, IN_ARREARS, REPAID, WRITTEN_OFF = range(4)
+_STATUS = ("running", "in_arrears", "repaid", "written_off")
+_MILESTONES = (1, 5, 10, 15, 30, 45, 60, 75, 90)
+_LATEST_PAYMENT = 20  # days, of an instalment that is paid late for no deeper reason
+
+
+@dataclass
+class Loans:
+    """At most one loan per customer; every array has one entry per customer."""
+
+    people: People
+    draws: Draws
+    timeline: Timeline
+    exists: np.ndarray
+    status: np.ndarray
+    product: np.ndarray
+    granted: np.ndarray  # day
+    term: np.ndarray  # months
+    principal: np.ndarray  # cents
+    rate: np.ndarray
+    instalment: np.ndarray  # cents
+    due_day: np.ndarray  # day of the month, 1 to 25
+    paid_count: np.ndarray  # instalments that have fallen due
+    missed_since: np.ndarray  # month of the first instalment in arrears, -1 without
+    late_habit: np.ndarray  # chance that an instalment is paid late
+
+    @classmethod
+    def of(cls, draws: Draws, people: People, timeline: Timeline) -> "Loans":
+        index = people.index
+        kind = np.where(people.is_enterprise, 2, draws.choice([7, 3], "loan kind", index))
+        product = np.array([PRODUCT["LN01"], PRODUCT["LN02"], PRODUCT["LN03"]])[kind]
+        rate = np.array([row[6] or 0 for row in PRODUCTS])[product]
+        term = np.array([24, 240, 36])[kind] + np.array([12, 60, 12])[kind] * draws.integers(3, "loan term", index)
+        burden = 0.10 + 0.20 * draws.uniform("loan burden", index)
+        burden = np.where(people.is_enterprise, 0.05, burden)
+        instalment = np.round(people.income * burden) * 100
+        principal = np.round(instalment * (1 - (1 + rate / 12) ** -term) / (rate / 12) / 100_000) * 100_000
+        factor = (rate / 12) / (1 - (1 + rate / 12) ** -term)
+        has = (draws.uniform("has loan", index) < np.where(people.is_enterprise, 0.45, 0.26)) & (
+            people.opened_month < 0
+        )
+        has &= ~people.is_duplicate & ~(people.is_child & (people.earns == 0)) & (principal > 0)
+        elapsed = draws.integers(np.minimum(term - 2, 30), "loan age", index)
+        return cls(
+            people,
+            draws,
+            timeline,
+            exists=has,
+            status=np.full(len(people), RUNNING),
+            product=product,
+            granted=timeline.first - 31 * elapsed - 15,
+            term=term,
+            principal=principal.astype(np.int64),
+            rate=rate,
+            instalment=np.round(principal * factor).astype(np.int64),
+            due_day=1 + draws.integers(25, "due day", index),
+            paid_count=elapsed,
+            missed_since=np.full(len(people), -1),
+            late_habit=0.22 * draws.uniform("late habit", index) ** 1.5,
+        )
+
+    @property
+    def is_running(self) -> np.ndarray:
+        return self.exists & (self.status == RUNNING)
+
+    @property
+    def is_owed(self) -> np.ndarray:
+        return self.exists & (self.status <= IN_ARREARS)
+
+    def loan_nos(self, who: np.ndarray):
+        return join("LN", numbers(self.people.index[who], 9))
+
+    def write_loans(self, deliveries: Deliveries, who: np.ndarray, day: np.ndarray) -> None:
+        """Write the full rows of loans that were granted or changed."""
+        guarantor = np.where(
+            (self.people.head != self.people.index) & (self.people.index % 3 == 0), self.people.head, -1
+        )
+        deliveries.write(
+            "loans",
+            {
+                "loan_no": self.loan_nos(who),
+                "business_date": day,
+                "customer_no": customer_nos(self.people.index[who]),
+                "account_no": account_no(self.people.index[who], MAIN),
+                "product_code": coded(PRODUCT_CODES, self.product[who]),
+                "granted_date": self.granted[who],
+                "principal": self.principal[who],
+                "term_months": self.term[who],
+                "interest_rate": self.rate[who],
+                "instalment": self.instalment[who],
+                "guarantor_customer_no": customer_nos(guarantor[who]),
+                "status": coded(_STATUS, self.status[who]),
+            },
+            day,
+            self.people.index[who],
+        )
+
+    def month(self, deliveries: Deliveries, month: Month, moods: Moods, until: np.ndarray, is_leaving: np.ndarray):
+        """One month of every loan.
+
+        Parameters
+        ----------
+        deliveries, month, moods
+            Where to, when, and what moves people.
+        until
+            Last day on which each customer acts as usual.
+        is_leaving
+            Customers who close everything this month; their loans are repaid early.
+
+        Returns
+        -------
+        who, day, cents
+            Payments to be taken from the main account.
+        """
+        paid: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        due = month.first + self.due_day - 1
+        owed = self.is_owed & (self.granted < month.first) & ~is_leaving
+        falls_due = owed & (self.paid_count < self.term)
+        turns_bad = (
+            falls_due
+            & (self.missed_since < 0)
+            & (self.paid_count < self.term - 4)
+            & (self.draws.uniform("miss", self.people.index, month.index) < moods.hazard("delinquency"))
+        )
+        before = self.missed_since
+        self.missed_since = np.where(turns_bad, month.index, self.missed_since)
+        self._age(deliveries, month)
+        self._end_arrears(deliveries, month, paid)
+
+        regular = np.flatnonzero(falls_due & (self.missed_since < 0))
+        delay = self._delay(regular, month.index)
+        on_time = regular[delay == 0]
+        self._report(deliveries, on_time, month.index, due[on_time], due[on_time], 0, is_paid=True)
+        paid.append((on_time, due[on_time], self.instalment[on_time]))
+        late = regular[delay > 0]
+        self._report(deliveries, late, month.index, due[late], due[late], 0, is_paid=False)
+        missed = np.flatnonzero(falls_due & (self.missed_since >= 0))
+        self._report(deliveries, missed, month.index, due[missed], due[missed], 0, is_paid=False)
+        was_good = before < 0
+        self._late(deliveries, month, 0, until, paid, falls_due)
+        self._late(deliveries, month, 1, until, paid, was_good)
+
+        self.paid_count = self.paid_count + falls_due
+        ended = np.flatnonzero(falls_due & (self.missed_since < 0) & (self.paid_count >= self.term))
+        self.status[ended] = REPAID
+        self.write_loans(deliveries, ended, due[ended])
+        early = np.flatnonzero(self.is_owed & is_leaving)
+        self.status[early] = REPAID
+        self.write_loans(deliveries, early, until[early])
+        paid.append((early, until[early], self._outstanding(early)))
+        self.paid_count[early] = self.term[early] + 1  # nothing falls due any more, nor did last month
+        return tuple(np.concatenate(columns) for columns in zip(*paid, strict=True))
+
+    def grant(self, deliveries: Deliveries, month: Month, may_borrow: np.ndarray) -> np.ndarray:
+        """New loans of the month; positions of the borrowers, whose ``granted`` and ``principal`` are set."""
+        wants = self.draws.uniform("wants loan", self.people.index, month.index) < 0.006
+        who = np.flatnonzero(wants & may_borrow & ~self.exists & (self.principal > 0) & ~self.people.is_duplicate)
+        self.exists[who] = True
+        self.granted[who] = month.first + 4 + self.draws.integers(15, "grant day", self.people.index[who])
+        self.paid_count[who] = 0
+        self.write_loans(deliveries, who, self.granted[who])
+        return who
+
+    def _delay(self, who: np.ndarray, month: int) -> np.ndarray:
+        """Days by which an instalment of the month is paid late for no deeper reason."""
+        is_late = self.draws.uniform("late", self.people.index[who], month) < self.late_habit[who]
+        return is_late * (1 + self.draws.integers(_LATEST_PAYMENT, "delay", self.people.index[who], month))
+
+    def _late(self, deliveries, month: Month, ago: int, until: np.ndarray, paid: list, may: np.ndarray) -> None:
+        """Ageing and payment, within this month, of instalments paid late that fell due ``ago`` months before."""
+        if month.index < ago:
+            return
+        due_month = self.timeline.months[month.index - ago]
+        due = due_month.first + self.due_day - 1
+        count = self.paid_count - ago  # before the instalment of the due month
+        may = (
+            may
+            & self.exists
+            & (self.granted < due_month.first)
+            & (self.missed_since < 0)
+            & (count >= 0)
+            & (count < self.term)
+        )
+        may &= (self.status == RUNNING) | (self.status == REPAID) & (ago == 1)
+        who = np.flatnonzero(may)
+        delay = self._delay(who, due_month.index)
+        who, delay = who[delay > 0], delay[delay > 0]
+        for milestone in _MILESTONES:
+            day = due[who] + milestone
+            now = (milestone < delay) & (day >= month.first) & (day <= np.minimum(month.last, until[who]))
+            self._report(deliveries, who[now], due_month.index, due[who[now]], day[now], milestone, is_paid=False)
+        day = due[who] + delay
+        now = (day >= month.first) & (day <= month.last)
+        who, day = who[now], np.minimum(day[now], until[who[now]])
+        self._report(deliveries, who, due_month.index, due[who], day, day - due[who], is_paid=True)
+        paid.append((who, day, self.instalment[who]))
+
+    def _age(self, deliveries: Deliveries, month: Month) -> None:
+        """Rows of missed instalments that reach a milestone this month; a loan is in arrears from 30 days on."""
+        for ago in range(min(5, month.index + 1)):
+            due_month = self.timeline.months[month.index - ago]
+            who = np.flatnonzero((self.missed_since >= 0) & (self.missed_since <= due_month.index) & self.is_owed)
+            due = due_month.first + self.due_day[who] - 1
+            for milestone in _MILESTONES:
+                day = due + milestone
+                now = (day >= month.first) & (day <= month.last) & ~self._ends(who, month, day)
+                self._report(deliveries, who[now], due_month.index, due[now], day[now], milestone, is_paid=False)
+                if milestone == 30:
+                    arrears = now & (self.missed_since[who] == due_month.index)
+                    self.status[who[arrears]] = IN_ARREARS
+                    self.write_loans(deliveries, who[arrears], day[arrears])
+
+    def _ends(self, who: np.ndarray, month: Month, day: np.ndarray) -> np.ndarray:
+        """True where the arrears end in this month, on or before the day."""
+        cures, writes_off = self._outcome(who, month)
+        return (cures | writes_off) & (day >= month.first + self.due_day[who] - 1)
+
+    def _outcome(self, who: np.ndarray, month: Month) -> tuple[np.ndarray, np.ndarray]:
+        """Whether arrears are cured, or written off, in this month."""
+        since = self.missed_since[who]
+        is_curable = self.draws.uniform("cure", self.people.index[who], since) < 0.7
+        return (
+            (since >= 0) & is_curable & (month.index == since + 2),
+            (since >= 0) & ~is_curable & (month.index == since + 4),
+        )
+
+    def _end_arrears(self, deliveries: Deliveries, month: Month, paid: list) -> None:
+        """Cure in the third month (everything is paid on the due day), or a write-off in the fifth."""
+        who = np.flatnonzero(self.status == IN_ARREARS)
+        cures, writes_off = self._outcome(who, month)
+        day = month.first + self.due_day - 1
+        cured = who[cures]
+        for ago in (1, 2):
+            due_month = self.timeline.months[month.index - ago]
+            due = due_month.first + self.due_day[cured] - 1
+            self._report(deliveries, cured, due_month.index, due, day[cured], day[cured] - due, is_paid=True)
+            paid.append((cured, day[cured], self.instalment[cured]))
+        lost = who[writes_off]
+        self.status[cured], self.status[lost] = RUNNING, WRITTEN_OFF
+        self.missed_since[who[cures | writes_off]] = -1
+        self.write_loans(deliveries, cured, day[cured])
+        self.write_loans(deliveries, lost, day[lost])
+
+    def _report(self, deliveries, who, due_month: int, due, day, days_past_due, is_paid: bool) -> None:
+        index = self.people.index[who]
+        deliveries.write(
+            "loan_repayments",
+            {
+                "repayment_id": numbers(index * 1_000 + due_month + 10_000_000_000_000),
+                "business_date": day,
+                "loan_no": self.loan_nos(who),
+                "due_date": due,
+                "due_amount": self.instalment[who],
+                "paid_amount": self.instalment[who] * is_paid,
+                "paid_date": day if is_paid else np.full(len(who), NULL),
+                "days_past_due": np.broadcast_to(days_past_due, day.shape).astype(np.int64),
+            },
+            day,
+            index,
+        )
+
+    def _outstanding(self, who: np.ndarray) -> np.ndarray:
+        growth = (1 + self.rate[who] / 12) ** self.paid_count[who]
+        debt = self.principal[who] * growth - self.instalment[who] * (growth - 1) / (self.rate[who] / 12)
+        return np.maximum(np.round(debt), 0).astype(np.int64)

@@ -1,0 +1,271 @@
+"""People as clerks and customers record them: the customer file, cards, registrations, wallet bindings, leads."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from simulator import names
+from simulator.deliveries import COMMUNITY, Deliveries
+from simulator.draws import Draws
+from simulator.people import (
+    MAIN,
+    People,
+    account_no,
+    addresses,
+    as_typed,
+    customer_nos,
+    person_names,
+    phone_numbers,
+    user_ids,
+)
+from simulator.reference import BRANCHES_PER_CITY
+from simulator.text import NULL, coded, join, numbers
+from simulator.timeline import DAY, SHANGHAI, Month, Timeline
+
+_RATINGS = ("R1", "R2", "R3", "R4", "R5")
+_LEADS_PER_COMMUNITY = 3.0  # a month
+
+
+@dataclass
+class Records:
+    """The identity data of a chunk of customers, and the true person behind every record."""
+
+    people: People
+    draws: Draws
+    timeline: Timeline
+    phone: np.ndarray
+    address_version: np.ndarray
+    truth: list[tuple[pa.Array, pa.Array]] = field(default_factory=list)  # party_key, person_id
+
+    @classmethod
+    def of(cls, draws: Draws, people: People, timeline: Timeline) -> "Records":
+        records = cls(people, draws, timeline, people.phone, people.is_duplicate.astype(np.int64))
+        person = join("P", numbers(people.person, 9))
+        records.truth.append((join("cif:", customer_nos(people.index)), person))
+        online = np.flatnonzero(people.is_online)
+        records.truth.append((join("online:", user_ids(people.index[online])), person.take(pa.array(online))))
+        return records
+
+    def month(self, deliveries: Deliveries, month: Month, is_open: np.ndarray) -> None:
+        """Records opened or changed this month."""
+        index, draws = self.people.index, self.draws
+        first = month.index == 0
+        opens = (self.people.opened_month == month.index) | (first & (self.people.opened_month < 0))
+        day = np.where(self.people.opened_month < 0, month.first, self.people.opened)
+        changes = is_open & ~opens & (draws.uniform("record changes", index, month.index) < 0.012)
+        moves = changes & (draws.uniform("moves", index, month.index) < 0.5)
+        self.address_version = self.address_version + 2 * moves
+        renews = changes & ~moves
+        self.phone = np.where(renews, phone_numbers(draws, index, month.index + 1), self.phone)
+        day = np.where(changes, month.first + draws.integers(27, "record day", index, month.index), day)
+        self._customers(deliveries, np.flatnonzero(opens | changes), day)
+        self._cards(deliveries, np.flatnonzero(opens), day)
+        registered = np.maximum(self.people.registered, month.first if first else 0)
+        registers = self.people.is_online & (registered >= month.first) & (registered <= month.last)
+        self._registrations(deliveries, np.flatnonzero(registers), registered)
+        binds = np.flatnonzero(registers & (self.people.wallet >= 0))
+        bound = self.people.registered[binds] * DAY + 52_000 - SHANGHAI
+        deliveries.write(
+            "wallet_bindings",
+            {
+                "binding_id": join("WB", numbers(index[binds], 9)),
+                "business_date": registered[binds],
+                "account_no": account_no(index[binds], MAIN),
+                "provider": coded(names.WALLETS, self.people.wallet[binds]),
+                "bound_at": bound,
+                "unbound_at": np.full(len(binds), NULL),
+            },
+            registered[binds],
+            index[binds],
+        )
+        self._leads(deliveries, month)
+
+    def _city(self, who: np.ndarray) -> np.ndarray:
+        return self.people.branch[who] // BRANCHES_PER_CITY
+
+    def _customers(self, deliveries: Deliveries, who: np.ndarray, day: np.ndarray) -> None:
+        if not len(who):
+            return
+        people = self.people
+        index, firm = people.index[who], people.is_enterprise[who]
+        household = np.where(people.is_child[who], people.head[who], people.person[who])
+        chosen = pa.array(who)
+        emails = join(pa.array(self.phone[who], mask=index % 3 > 0).cast(pa.string()), "@example.cn")
+        deliveries.write(
+            "customers",
+            {
+                "customer_no": customer_nos(index),
+                "business_date": day[who],
+                "party_type": coded(("P", "E"), firm.astype(np.int64)),
+                "name": people.name.take(chosen),
+                "gender": coded(("M", "F"), np.where(firm, -1, people.is_woman[who])),
+                "birth_date": people.birth[who],
+                "id_type": coded(("ID", "USCC"), firm.astype(np.int64)),
+                "id_no": people.id_no.take(chosen),
+                "phone": pa.array(self.phone[who]).cast(pa.string()),
+                "email": emails,
+                "address": addresses(
+                    self.draws, household, self.address_version[who], self._city(who), np.zeros(len(who), bool)
+                ),
+                "city": coded(tuple(city[0] for city in names.CITIES), self._city(who)),
+                "occupation": coded(
+                    (*names.OCCUPATIONS, *names.INDUSTRIES),
+                    np.where(firm, len(names.OCCUPATIONS) + index % len(names.INDUSTRIES), people.occupation[who]),
+                ),
+                "monthly_income": (np.round(people.income[who] / 100) * 10_000).astype(np.int64),
+                "risk_rating": coded(_RATINGS, people.appetite[who] - 1),
+                "home_branch_code": join("B", numbers(people.branch[who], 4)),
+                "opened_date": people.opened[who],
+                "is_marketing_opt_out": people.is_opted_out[who],
+                "owner_customer_no": customer_nos(people.owner[who]),
+            },
+            day[who],
+            index,
+        )
+
+    def _cards(self, deliveries: Deliveries, who: np.ndarray, day: np.ndarray) -> None:
+        index = self.people.index
+        has_credit = (self.draws.uniform("credit card", index) < 0.3) & ~self.people.is_enterprise
+        for kind, holders in enumerate((who[~self.people.is_enterprise[who]], who[has_credit[who]])):
+            deliveries.write(
+                "cards",
+                {
+                    "card_id": join("CD", numbers(index[holders] * 10 + kind, 10)),
+                    "business_date": day[holders],
+                    "card_no": card_nos(index[holders], kind),
+                    "customer_no": customer_nos(index[holders]),
+                    "account_no": account_no(index[holders], MAIN),
+                    "card_type": coded(("debit", "credit"), np.full(len(holders), kind)),
+                    "card_level": coded(
+                        ("普卡", "金卡", "白金卡"), (self.people.wealth[holders] > [[1e5], [1e6]]).sum(axis=0)
+                    ),
+                    "issued_date": np.minimum(self.people.opened[holders] + 3, day[holders]),
+                    "credit_limit": np.where(
+                        kind, (self.people.income[holders] * 2 // 1_000).astype(np.int64) * 100_000, NULL
+                    ),
+                    "status": coded(("active",), np.zeros(len(holders), np.int64)),
+                },
+                day[holders],
+                index[holders],
+            )
+
+    def _registrations(self, deliveries: Deliveries, who: np.ndarray, day: np.ndarray) -> None:
+        if not len(who):
+            return
+        people, draws = self.people, self.draws
+        index = people.index[who]
+        # An enterprise's online user is its owner, who types the firm's name.
+        texts = as_typed(draws, "customer's slip", index, people.name.take(pa.array(who)).to_pylist(), 0.06)
+        has_name = draws.uniform("gives name", index) < 0.93
+        has_birth = draws.uniform("gives birth date", index) < 0.7
+        number = phone_numbers(draws, index, 77)
+        phone = np.where(draws.uniform("same phone", index) < 0.85, self.phone[who], number)
+        verified = pa.array(~people.is_verified[who])
+        bound = pa.array(~people.has_bound_card[who] | people.is_enterprise[who])
+        household = np.where(people.is_child[who], people.head[who], people.person[who])
+        deliveries.write(
+            "registrations",
+            {
+                "user_id": user_ids(index),
+                "business_date": day[who],
+                "registered_at": people.registered[who] * DAY + 50_000 + index % 9_000 - SHANGHAI,
+                "platform": coded(("app", "web", "mall"), draws.choice([80, 12, 8], "platform", index)),
+                "name": pa.array(
+                    [text if has else None for text, has in zip(texts, has_name, strict=True)], pa.string()
+                ),
+                "phone": pa.array(phone).cast(pa.string()),
+                "email": join(pa.array(phone, mask=index % 3 > 0).cast(pa.string()), "@example.cn"),
+                "birth_date": np.where(has_birth, people.birth[who], NULL),
+                "address": addresses(
+                    draws, household, self.address_version[who], self._city(who), np.ones(len(who), bool)
+                ),
+                "city": coded(tuple(city[0] for city in names.CITIES), self._city(who)),
+                "id_no": _without(people.id_no.take(pa.array(who)), verified),
+                "bound_card_no": _without(card_nos(index, 0), bound),
+                "lead_id": pa.nulls(len(who), pa.string()),
+                "is_marketing_opt_out": people.is_opted_out[who],
+            },
+            day[who],
+            index,
+        )
+
+    def _leads(self, deliveries: Deliveries, month: Month) -> None:
+        """Leads of each community: some are customers already, some register online and stay without an account."""
+        draws, people = self.draws, self.people
+        community = np.unique(people.index // COMMUNITY)
+        counts = draws.poisson(np.full(len(community), _LEADS_PER_COMMUNITY), "leads", community, month.index)
+        home = np.repeat(community, counts)
+        nth = np.arange(len(home)) - np.repeat(np.cumsum(counts) - counts, counts)
+        if not len(home):
+            return
+        # Customers whose community is not full (the last one) have fewer neighbours.
+        size = np.minimum(COMMUNITY, people.index[-1] + 1 - home * COMMUNITY)
+        member = home * COMMUNITY + draws.integers(size, "lead member", home, month.index, nth) - people.index[0]
+        is_known = (draws.uniform("lead known", home, month.index, nth) < 0.35) & ~people.is_enterprise[member]
+        stranger = ((home + 1) * 1_000 + month.index) * 100 + nth + 4 * 10**12
+        woman = draws.uniform("lead gender", stranger) < 0.5
+        texts = person_names(draws, stranger, stranger, woman)
+        known = people.name.take(pa.array(member)).to_pylist()
+        texts = [k if is_k else text for k, text, is_k in zip(known, texts, is_known, strict=True)]
+        phone = np.where(is_known, self.phone[member], phone_numbers(draws, stranger, 0))
+        number = (home * 1_000 + month.index) * 100 + nth
+        lead = join("L", numbers(number, 12))
+        day = month.first + draws.integers(24, "lead day", number)
+        stamp = day * DAY + 30_000 + draws.integers(40_000, "lead time", number) - SHANGHAI
+        city = self._city(member)
+        deliveries.write(
+            "social_leads",
+            {
+                "lead_id": lead,
+                "business_date": day,
+                "captured_at": stamp,
+                "source": coded(names.LEAD_SOURCES, draws.integers(4, "lead source", number)),
+                "name": pa.array(texts),
+                "phone": pa.array(phone).cast(pa.string()),
+                "city": coded(tuple(c[0] for c in names.CITIES), city),
+                "interest": coded(
+                    ("savings", "fund", "fixed_term_wealth", "loan"), draws.integers(4, "interest", number)
+                ),
+                "cost": 800 + draws.integers(4_000, "lead cost", number),
+            },
+            day,
+            home * COMMUNITY,
+        )
+        person = np.where(is_known, people.person[member], stranger)
+        self.truth.append((join("lead:", lead), join("P", numbers(person, 9))))
+        who = np.flatnonzero(~is_known & (draws.uniform("lead registers", number) < 0.4))
+        user = join("U9", numbers(number[who], 11))
+        nothing = pa.nulls(len(who), pa.string())
+        deliveries.write(
+            "registrations",
+            {
+                "user_id": user,
+                "business_date": day[who] + 2,
+                "registered_at": stamp[who] + 2 * DAY,
+                "platform": coded(("app", "web", "mall"), np.zeros(len(who), np.int64)),
+                "name": pa.array(as_typed(draws, "lead slip", number[who], [texts[i] for i in who], 0.06)),
+                "phone": pa.array(phone[who]).cast(pa.string()),
+                "email": nothing,
+                "birth_date": np.full(len(who), NULL),
+                "address": nothing,
+                "city": coded(tuple(c[0] for c in names.CITIES), city[who]),
+                "id_no": nothing,
+                "bound_card_no": nothing,
+                "lead_id": lead.take(pa.array(who)),
+                "is_marketing_opt_out": np.zeros(len(who), bool),
+            },
+            day[who] + 2,
+            home[who] * COMMUNITY,
+        )
+        self.truth.append((join("online:", user), join("P", numbers(person[who], 9))))
+
+
+def card_nos(index: np.ndarray, kind: int) -> pa.Array:
+    return numbers(6_217_000_000_000_000 + index * 10 + kind)
+
+
+def _without(texts: pa.Array, hidden: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.if_else(hidden, pa.scalar(None, pa.string()), texts)

@@ -1,0 +1,75 @@
+"""Every row of every feed keeps its contract, read and judged without the pipeline's own code."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from bank_files import read
+
+from c360.contracts import Column, Feed, load_feeds
+
+PATTERNS = {
+    "date": r"\d{4}-\d{2}-\d{2}",
+    "timestamp": r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}",
+    "decimal(18,2)": r"-?\d+(\.\d{1,2})?",
+    "decimal(12,6)": r"-?\d(\.\d{1,6})?",
+    "integer": r"-?\d+",
+    "boolean": r"true|false|True|False",
+    "varchar": r"[^|\"\n]+",
+}
+PARSERS = {"date": date.fromisoformat, "timestamp": datetime.fromisoformat}
+
+
+def faults(column: Column, text: str | None) -> str | None:
+    if text is None:
+        return "missing" if column.is_required else None
+    if not re.fullmatch(PATTERNS[column.type], text):
+        return "type"
+    if column.type in PARSERS:
+        PARSERS[column.type](text)
+    if column.allowed and text not in column.allowed:
+        return "not allowed"
+    below = column.minimum is not None and Decimal(text) < column.minimum
+    above = column.maximum is not None and Decimal(text) > column.maximum
+    return "range" if below or above else None
+
+
+def manifests(bank: Path, feed: str) -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted((bank / "landing" / feed).glob("*.manifest.json"))]
+
+
+@pytest.mark.parametrize("feed", load_feeds().values(), ids=lambda feed: feed.name)
+def test_rows_keep_the_contract_and_manifests_tell_the_truth(bank: Path, feed: Feed) -> None:
+    names = [column.name for column in feed.columns]
+    delivered = manifests(bank, feed.name)
+    assert delivered[-1]["period"] == "2024-06-02"
+    keys_of_days: Counter[tuple] = Counter()
+    for manifest in delivered:
+        (file,) = manifest["files"]
+        path = bank / "landing" / feed.name / file["name"]
+        assert (file["bytes"], file["sha256"]) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+        rows = list(read(path, feed.name))
+        assert len(rows) == manifest["row_count"]
+        bad = Counter(
+            (column.name, fault, row[column.name])
+            for row in rows
+            for column in feed.columns
+            if (fault := faults(column, row[column.name]))
+        )
+        assert not bad
+        assert all(list(row) == names for row in rows)
+        keys = Counter(tuple(row[name] for name in feed.key) for row in rows)
+        assert max(keys.values(), default=0) <= 1
+        keys_of_days += keys
+        for column, total in manifest["control_sums"].items():
+            assert sum(Decimal(row[column]) for row in rows) == Decimal(total)
+        if feed.business_date_column:
+            assert all(row[feed.business_date_column].startswith(manifest["period"]) for row in rows)
+    assert keys_of_days, "the feed is empty"
+    if feed.delivery == "event stream":
+        assert max(keys_of_days.values()) == 1
