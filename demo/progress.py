@@ -1,0 +1,81 @@
+"""Lines with elapsed seconds, and waiting for Airflow with something to read meanwhile."""
+
+import time
+from collections.abc import Callable
+from datetime import date
+
+from rich.console import Console
+
+from demo.airflow import AirflowError, LocalAirflow, tail
+
+Say = Callable[[str], None]
+POLL = 1.0  # seconds
+QUIET = 15.0  # seconds without news, after which a line says what is running
+PATIENCE = 1800.0  # seconds for all runs together
+ENDED = {"success", "failed"}
+
+
+def stop_watch(console: Console) -> Say:
+    """A printer of lines with the seconds since it was made."""
+    began = time.monotonic()
+    return lambda line: console.print(f"[dim]{time.monotonic() - began:5.0f} s[/] {line}", highlight=False)
+
+
+def follow(airflow: LocalAirflow, dag_ids: set[str], dates: list[date], say: Say) -> None:
+    """Wait until every DAG has succeeded for every date.
+
+    Raises
+    ------
+    AirflowError
+        If a run fails, names the task, its date and its log; or if they do not end in half an hour.
+    """
+    expected = {(dag_id, str(day)) for dag_id in dag_ids for day in dates}
+    deadline, last_news, told = time.monotonic() + PATIENCE, time.monotonic(), set()
+    while True:
+        airflow.require_alive()
+        runs = [run for run in airflow.runs() if (run["dag_id"], run["partition_key"]) in expected]
+        for run in runs:
+            if run["state"] == "failed":
+                raise AirflowError(_why(airflow, run))
+            if run["state"] == "success" and run["dag_run_id"] not in told:
+                told.add(run["dag_run_id"])
+                say(f"{run['partition_key']} [green]{run['dag_id']}[/] in {run['duration']:.0f} s")
+                last_news = time.monotonic()
+        if expected <= {(run["dag_id"], run["partition_key"]) for run in runs if run["state"] == "success"}:
+            return
+        if time.monotonic() > deadline:
+            raise AirflowError(f"not all runs have ended after {PATIENCE:.0f} s: see {airflow.home / 'logs'}")
+        if time.monotonic() - last_news > QUIET:
+            say(_at_work(airflow, runs))
+            last_news = time.monotonic()
+        time.sleep(POLL)
+
+
+def _at_work(airflow: LocalAirflow, runs: list[dict]) -> str:
+    """What is running now; a task that failed and will be tried again is told with its log."""
+    parts = []
+    for run in (run for run in runs if run["state"] == "running"):
+        tasks = airflow.tasks(run)
+        done = sum(task["state"] == "success" for task in tasks)
+        busy = sorted({_name(task) for task in tasks if task["state"] == "running"})
+        now = ", ".join(busy) or "waiting"
+        parts.append(f"{run['partition_key']} {run['dag_id']}: {done} of {len(tasks)} tasks, now {now}")
+        parts += [
+            f"[yellow]{_name(task)} failed once and is tried again: {airflow.log_file(task)}[/]"
+            for task in tasks
+            if task["state"] == "up_for_retry"
+        ]
+    return "[dim]" + "; ".join(parts or ["waiting for the scheduler"]) + "[/]"
+
+
+def _why(airflow: LocalAirflow, run: dict) -> str:
+    lines = [f"{run['dag_id']} failed for {run['partition_key']}"]
+    for task in airflow.tasks(run):
+        if task["state"] == "failed" and task["task_id"] != "report_failure":
+            log = airflow.log_file(task)
+            lines += [f"task {_name(task)}, log {log}:", tail(log) if log else "no log: the task never began"]
+    return "\n".join(lines)
+
+
+def _name(task: dict) -> str:
+    return f"{task['task_id']}[{task['rendered_map_index']}]" if task["map_index"] >= 0 else task["task_id"]

@@ -1,0 +1,111 @@
+"""The DAG files: they import fast, hold the house rules, and wire what the deployment declares."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from c360.contracts import load_deployment
+from c360.settings import PROJECT
+
+IMPORT = """
+import sys, time
+from airflow.dag_processing.dagbag import DagBag
+began = time.monotonic()
+bag = DagBag(sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+heavy = {"great_expectations", "duckdb", "sklearn", "pandas", "dbt"} & set(sys.modules)
+print(time.monotonic() - began, ",".join(sorted(bag.dags)), ",".join(sorted(heavy)), sep=";")
+"""
+
+
+def imported(tmp_path, deployment: str) -> tuple[float, set[str], str]:
+    """Seconds, DAG ids, heavy modules: in a process of its own, as Airflow does it."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "C360_DEPLOYMENT": str(PROJECT / "deployments" / f"{deployment}.yml"),
+        "C360_LAKE": str(tmp_path / "lake"),
+    }
+    command = [sys.executable, "-c", IMPORT, str(PROJECT / "dags")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seconds, dag_ids, heavy = done.stdout.splitlines()[-1].split(";")
+    return float(seconds), set(dag_ids.split(",")), heavy
+
+
+def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
+    seconds, dag_ids, heavy = imported(tmp_path, "simulated")
+    assert dag_ids == {"ingest_branch", "ingest_online", "build_customer_360", "score_customers"}
+    assert seconds < 2.0
+    assert heavy == ""
+
+
+def test_a_deployment_without_online_feeds_has_no_online_dag(tmp_path):
+    assert imported(tmp_path, "berka")[1] == {"ingest_branch", "build_customer_360", "score_customers"}
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        patch.setenv("C360_LAKE", str(tmp_path_factory.mktemp("store") / "lake"))
+        from airflow.dag_processing.dagbag import DagBag
+
+        return DagBag(str(PROJECT / "dags")).dags
+
+
+def test_every_task_has_an_owner_a_time_out_a_pool_and_a_failure_call_back(dags):
+    for dag in dags.values():
+        assert "### Purpose" in dag.doc_md and "### Notes" in dag.doc_md
+        assert {"c360"} < set(dag.tags) and dag.max_active_runs == 1 and not dag.catchup
+        for task in dag.tasks:
+            options = task.partial_kwargs if task.is_mapped else vars(task)
+            assert options["owner"] == "customer-data"
+            assert timedelta(0) < options["execution_timeout"] <= timedelta(hours=6)
+            assert options["pool"] in ("lake", "build")
+            assert options["on_failure_callback"]
+
+
+def test_one_mapped_task_per_declared_feed(dags):
+    deployment = load_deployment(PROJECT / "deployments" / "simulated.yml")
+    mapped = {
+        name: set(dags[name].get_task("ingest").op_kwargs_expand_input.value["feed"])
+        for name in ("ingest_branch", "ingest_online")
+    }
+    assert mapped["ingest_branch"] | mapped["ingest_online"] == set(deployment.feeds)
+    assert mapped["ingest_online"] == set(deployment.feeds_of("online"))
+
+
+@pytest.mark.parametrize("key", [None, "", "None", "2026-1-5", "2026-02-30", "20260105", "2026-01-05T00:00:00"])
+def test_a_run_without_a_business_date_is_refused_without_retry(dags, key):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from c360.scheduling import business_date
+
+    with pytest.raises(AirflowFailException, match="not a business date"):
+        business_date(SimpleNamespace(run_id="manual__1", partition_key=key))
+
+
+def test_a_killed_step_is_recorded_once(dags, tmp_path, monkeypatch):
+    import json
+
+    from c360.scheduling import record_failure
+
+    monkeypatch.setenv("C360_LAKE", str(tmp_path / "lake"))
+    run = SimpleNamespace(run_id="backfill__2026:01", partition_key="2026-01-05")
+    context = {
+        "dag_run": run,
+        "ti": SimpleNamespace(dag_id="build_customer_360", task_id="build"),
+        "exception": "killed by the system",
+    }
+    record_failure(context)
+    record_failure(context | {"ti": SimpleNamespace(dag_id="build_customer_360", task_id="report_failure")})
+    (path,) = (tmp_path / "lake" / "runs").glob("*/*.json")
+    record = json.loads(path.read_text())
+    assert (record["step"], record["status"]) == ("build_customer_360.build", "failed")
+    assert "killed by the system" in record["error"]
