@@ -4,6 +4,7 @@ Every figure is computed on *tie groups* (rows of equal score), so ties count as
 costs one pass over the sorted groups: scikit-learn's own figures, to which these are equal, would sort each time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +52,19 @@ def figures(
         bins = _bins_of_equal_size(clipped)
         for line, (score, weight, positive) in zip(lines, _grouped(label, clipped, weights), strict=True):
             line |= _probabilistic_figures(score, weight, positive, bins)
-    return {name: _interval([line[name] for line in lines]) for name in lines[0]}
+    return {name: interval([line[name] for line in lines]) for name in lines[0]}
 
 
 def auc(label: np.ndarray, ranking: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The area under the ROC curve, once per line of ``weights``."""
     return np.array([_auc(weight, positive) for _, weight, positive in _grouped(label, ranking, weights)])
+
+
+def interval(values: Sequence[float] | np.ndarray) -> Interval:
+    """The first value, and the central 95 % of the others; those that are not finite do not count."""
+    value, *replicates = map(float, values)
+    low, high = np.nanquantile(replicates, [0.025, 0.975]) if np.isfinite(value) else (np.nan, np.nan)
+    return Interval(value, float(low), float(high))
 
 
 def bootstrap_weights(customer: np.ndarray, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
@@ -135,8 +143,3 @@ def _calibration_slope(log_odds, weight, positive, steps=25):
         if np.abs(step).max() < 1e-8:
             break
     return float(coefficients[1])
-
-
-def _interval(values):
-    low, high = np.nanquantile(values[1:], [0.025, 0.975]) if np.isfinite(values[0]) else (np.nan, np.nan)
-    return Interval(values[0], float(low), float(high))

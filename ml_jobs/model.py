@@ -10,6 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
@@ -53,8 +55,16 @@ def feature_version(columns: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12]
 
 
-def save(model: Model, folder: Path) -> None:
-    """Write ``model.skops`` and ``card.json``; the folder appears whole. If another run was faster, its model stays."""
+def save(model: Model, evaluation: pa.Table, folder: Path) -> None:
+    """Write ``model.skops``, ``card.json`` and ``evaluation.parquet``; the folder appears whole.
+
+    If another run was faster, its model stays.
+
+    Parameters
+    ----------
+    evaluation : pyarrow.Table
+        The rows of the test month and what each score says of them, for figures that come later.
+    """
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
     temporary.mkdir(parents=True)
     try:
@@ -62,6 +72,7 @@ def save(model: Model, folder: Path) -> None:
         card = model.card | {"model_sha256": hashlib.sha256(content).hexdigest()}
         _write(temporary / "model.skops", content)
         _write(temporary / "card.json", json.dumps(card, ensure_ascii=False, indent=1).encode())
+        pq.write_table(evaluation, temporary / "evaluation.parquet", compression="zstd")
         try:
             os.rename(temporary, folder)
         except OSError:

@@ -18,6 +18,14 @@ def model_folder(settings: Settings, task: str, trained_on: date) -> Path:
     return settings.lake / "models" / task / model_version(settings, trained_on)
 
 
+def newest_model(settings: Settings, task: str) -> Path | None:
+    """The model of the latest training date, of what is known by that date now."""
+    folders = (settings.lake / "models" / task).glob("????-??-??-*")
+    dates = sorted({date.fromisoformat(folder.name[:10]) for folder in folders}, reverse=True)
+    current = (model_folder(settings, task, trained_on) for trained_on in dates)
+    return next((folder for folder in current if folder.exists()), None)
+
+
 def score_path(settings: Settings, task: str, business_date: date) -> Path:
     """The scores of the date, by the model of its training date."""
     known = lake.pin(settings.lake, business_date).hash

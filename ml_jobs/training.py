@@ -11,6 +11,7 @@ from importlib.metadata import version
 from itertools import islice
 
 import numpy as np
+import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
@@ -47,11 +48,11 @@ def train(settings: Settings, task: Task, trained_on: date) -> Model:
     """
     folder = model_folder(settings, task.task, trained_on)
     if not folder.exists():
-        save(_trained(settings, task, trained_on), folder)
+        save(*_trained(settings, task, trained_on), folder)
     return load(folder)
 
 
-def _trained(settings: Settings, task: Task, trained_on: date) -> Model:
+def _trained(settings: Settings, task: Task, trained_on: date) -> tuple[Model, pa.Table]:
     parts = split(labelled_months(settings, task, trained_on), task)
     columns = feature_columns(settings, task)
     dates = tuple(month.as_of_date for month in (*parts.development, parts.test))
@@ -66,26 +67,26 @@ def _trained(settings: Settings, task: Task, trained_on: date) -> Model:
         margin = next(islice(trial.staged_decision_function(calibration.values), iterations - 1, None)).ravel()
         calibrator = _calibrator(task, margin, calibration.label)
         trees = _trees(task, iterations).fit(development.values, development.label)
-        model = Model(trees, calibrator, card={})
-        card = {
-            "task": task.model_dump(),
-            "model_name": task.model_name,
-            "model_version": model_version(settings, trained_on),
-            "feature_version": feature_version(columns),
-            "features": columns,
-            "iterations": iterations,
-            "calibration": type(calibrator).__name__,
-            "months": {
-                "fit": _described(parts.fit),
-                "calibration": _described(parts.calibration),
-                "development": _described(parts.development),
-                "test": _described((parts.test,)),
-            },
-            "evaluated": "on the test month, which no choice has seen; the model evaluated is the model that scores",
-            "figures": _figures(task, model, development, test),
-            "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops", "shap")},
-        }
-    return Model(trees, calibrator, card)
+        evaluation = _evaluation(task, Model(trees, calibrator, card={}), development, test)
+    card = {
+        "task": task.model_dump(),
+        "model_name": task.model_name,
+        "model_version": model_version(settings, trained_on),
+        "feature_version": feature_version(columns),
+        "features": columns,
+        "iterations": iterations,
+        "calibration": type(calibrator).__name__,
+        "months": {
+            "fit": _described(parts.fit),
+            "calibration": _described(parts.calibration),
+            "development": _described(parts.development),
+            "test": _described((parts.test,)),
+        },
+        "evaluated": "on the test month, which no choice has seen; the model evaluated is the model that scores",
+        "figures": _figures(evaluation),
+        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops", "shap")},
+    }
+    return Model(trees, calibrator, card), evaluation
 
 
 def _trees(task: Task, iterations: int | None = None) -> HistGradientBoostingClassifier:
@@ -111,35 +112,45 @@ def _calibrator(task: Task, margin: np.ndarray, label: np.ndarray) -> IsotonicRe
     return IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip").fit(margin, label)
 
 
-def _figures(task: Task, model: Model, development: Rows, test: Rows) -> dict[str, dict]:
-    """The model's figures on the test month, beside those of simpler scores."""
+def _evaluation(task: Task, model: Model, development: Rows, test: Rows) -> pa.Table:
+    """The rows of the test month with their outcome, the model's margin and probability, and simpler scores."""
     margin = model.margin(test.values)
     impute = SimpleImputer(strategy="median", keep_empty_features=True)
     regression = make_pipeline(impute, StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
     regression.fit(_compressed(development.values), development.label)
-    linear = regression.predict_proba(_compressed(test.values))[:, 1]
-    base_rate = np.full(len(test.label), development.label.mean())
-    weights = bootstrap_weights(test.customer)
-    scores = {
-        "model": (margin, model.probability(margin)),
-        "logistic_regression": (linear, linear),
-        "rule": (rule(task, test), None),
-        "base_rate": (base_rate, base_rate),
+    rule = task.baseline.sign * test.column(task.baseline.feature).astype(np.float64)
+    return pa.table(
+        {
+            "customer_key": test.customer,
+            "as_of_date": test.as_of_date,
+            "label": test.label,
+            "model": margin,
+            "model_probability": model.probability(margin),
+            "logistic_regression": regression.predict_proba(_compressed(test.values))[:, 1],
+            "rule": np.where(np.isnan(rule), -np.inf, rule),  # customers without the figure come last
+            "base_rate": np.full(len(test.label), development.label.mean()),
+        }
+    )
+
+
+def _figures(evaluation: pa.Table) -> dict[str, dict]:
+    """The model's figures on the test month, beside those of the simpler scores."""
+    column = {name: evaluation[name].to_numpy() for name in evaluation.column_names}
+    weights = bootstrap_weights(column["customer_key"])
+    probability = {
+        "model": column["model_probability"],
+        "logistic_regression": column["logistic_regression"],
+        "rule": None,
+        "base_rate": column["base_rate"],
     }
     return {
         name: {
             key: asdict(figure)
-            for key, figure in figures(test.label, *score, weights).items()
+            for key, figure in figures(column["label"], column[name], stated, weights).items()
             if np.isfinite(figure.value)  # a constant score has no calibration slope
         }
-        for name, score in scores.items()
+        for name, stated in probability.items()
     }
-
-
-def rule(task: Task, rows: Rows) -> np.ndarray:
-    """The one-line rule as a ranking; customers without the figure come last."""
-    ranking = task.baseline.sign * rows.column(task.baseline.feature)
-    return np.where(np.isnan(ranking), -np.inf, ranking)
 
 
 def _compressed(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import shutil
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import skops.io
 from conftest import BUSINESS_DATE
@@ -14,6 +15,8 @@ from ml_jobs.model import UntrustedModel, load, save
 from ml_jobs.paths import model_folder
 from ml_jobs.tasks import load_tasks
 from ml_jobs.training import train
+
+NO_ROWS = pa.table({"label": pa.array([], pa.int8())})
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def replace_content(folder, content: bytes) -> None:
 
 def test_a_kept_model_says_the_same_as_before(kept, tmp_path):
     model = load(kept)
-    save(model, tmp_path / "again")
+    save(model, NO_ROWS, tmp_path / "again")
     again = load(tmp_path / "again")
     values = np.random.default_rng(0).normal(size=(100, len(model.columns)))
     margin = model.margin(values)
@@ -72,9 +75,9 @@ def test_foreign_content_is_refused_even_if_the_card_vouches_for_it(copy, conten
 def test_the_first_of_two_runs_wins_and_nothing_is_left_behind(kept, tmp_path):
     model = load(kept)
     folder = tmp_path / "models" / "2025-12-31-abc"
-    save(model, folder)
+    save(model, NO_ROWS, folder)
     first = (folder / "model.skops").stat().st_ino
-    save(model, folder)
+    save(model, NO_ROWS, folder)
     assert (folder / "model.skops").stat().st_ino == first
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
@@ -85,7 +88,7 @@ def test_a_save_that_fails_leaves_nothing(kept, tmp_path, monkeypatch):
 
     monkeypatch.setattr("ml_jobs.model.os.fsync", full)
     with pytest.raises(OSError, match="no space"):
-        save(load(kept), tmp_path / "models" / "version")
+        save(load(kept), NO_ROWS, tmp_path / "models" / "version")
     assert not list((tmp_path / "models").iterdir())
 
 

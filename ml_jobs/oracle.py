@@ -1,0 +1,84 @@
+"""The best that any score could do: the simulated bank's true hazards, on the rows that a model was evaluated on.
+
+Only evaluation reads this; the pipeline never does, and a real bank has no truth.
+"""
+
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from c360 import warehouse
+from c360.settings import Settings
+from ml_jobs.metrics import auc, bootstrap_weights, interval
+from ml_jobs.paths import newest_model
+from ml_jobs.tasks import load_tasks
+
+SCORES = ("model", "logistic_regression", "rule")
+
+
+def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
+    """The newest model, the simpler scores and the true hazard, on the test month's rows whose hazard is known.
+
+    Parameters
+    ----------
+    truth : Path
+        The simulator's ``truth/``; ``hazards.parquet`` has ``customer_no``, ``as_of_date`` and a probability per task.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``rows_without_hazard``, ``roc_auc`` (per score and of the ``oracle``) and ``gini_of_oracle`` (per
+        score: its Gini coefficient over the oracle's), each with an interval from a bootstrap over customers.
+
+    Raises
+    ------
+    ValueError
+        If the task has no model, or the truth knows none of its customers.
+    """
+    folder = newest_model(settings, task)
+    if folder is None:
+        raise ValueError(f"{task} has no model in {settings.lake / 'models'}: run the pipeline first")
+    evaluation = pq.read_table(folder / "evaluation.parquet")
+    as_of_date = evaluation["as_of_date"][0].as_py()
+    rows = evaluation.join(hazards(settings, truth, task, as_of_date), "customer_key", join_type="inner")
+    if not rows.num_rows:
+        raise ValueError(f"{truth}: no hazard of a customer at {as_of_date}: is it the truth of this bank?")
+    rows = rows.sort_by("customer_key")
+    label = rows["label"].to_numpy()
+    weights = bootstrap_weights(rows["customer_key"].to_numpy())
+    areas = {name: auc(label, rows[name].to_numpy(), weights) for name in (*SCORES, "oracle")}
+    return {
+        "rows": rows.num_rows,
+        "rows_without_hazard": evaluation.num_rows - rows.num_rows,
+        "positives": int(label.sum()),
+        "roc_auc": {name: asdict(interval(area)) for name, area in areas.items()},
+        "gini_of_oracle": {
+            name: asdict(interval((2 * areas[name] - 1) / (2 * areas["oracle"] - 1))) for name in SCORES
+        },
+    }
+
+
+def hazards(settings: Settings, truth: Path, task: str, as_of_date: date) -> pa.Table:
+    """``customer_key`` and ``oracle``, the true probability; the mean of a customer's records if there are several."""
+    if task not in load_tasks():
+        raise ValueError(f"{task} is no task: use one of {', '.join(load_tasks())}")
+    xref = warehouse.query(settings, "select party_key, customer_key, valid_from, valid_to from raw.customer_xref")
+    with duckdb.connect() as connection:
+        connection.register("xref", xref)
+        return connection.execute(
+            f"""
+            select xref.customer_key, avg(hazards."{task}") as oracle
+            from read_parquet($truth) as hazards
+            inner join xref on xref.party_key = 'cif:' || hazards.customer_no
+            where hazards.as_of_date = $day
+                and hazards."{task}" is not null
+                and xref.valid_from <= $day
+                and (xref.valid_to is null or xref.valid_to > $day)
+            group by xref.customer_key
+            """,
+            {"truth": str(truth / "hazards.parquet"), "day": as_of_date},
+        ).to_arrow_table()
