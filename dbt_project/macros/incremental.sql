@@ -4,11 +4,13 @@
 {%- endmacro %}
 
 {# Strategy `replace_dates` (config `date_column`): every row from `from_date` on goes, also one that a killed run left after
-   `business_date` and one whose date has no new rows; then the run's rows come in. #}
+   `business_date` and one whose date has no new rows; then the run's rows come in. With `whole_months`, from the first day
+   of the month of `from_date` on. #}
 {% macro get_incremental_replace_dates_sql(arg_dict) %}
+    {%- set first_date = month_start(var('from_date')) if config.get('whole_months') else var('from_date') -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     delete from {{ arg_dict['target_relation'] }}
-    where {{ config.get('date_column', 'business_date') }} >= cast('{{ var("from_date") }}' as date);
+    where {{ config.get('date_column', 'business_date') }} >= {{ date_literal(first_date) }};
     insert into {{ arg_dict['target_relation'] }} ({{ columns }}) (select {{ columns }} from {{ arg_dict['temp_relation'] }});
 {% endmacro %}
 

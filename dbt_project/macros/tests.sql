@@ -19,3 +19,10 @@ with neighbours as (
 select * from neighbours
 where valid_to <= valid_from or valid_to is distinct from next_from
 {% endtest %}
+
+{# Rows for which the arithmetic fails. #}
+{% test holds_for_every_row(model, condition) %}
+select *
+from {{ model }}
+where not ({{ condition }})
+{% endtest %}

@@ -3,6 +3,7 @@
     meta={'partition_by': 'business_date'},
     indexes=[{'columns': ['business_date']}, {'columns': ['account_no', 'business_date']}] if target.type == 'postgres' else [],
 ) }}
+{%- set own_banks = "'" ~ var('own_banks') | join("', '") ~ "'" %}
 
 with postings as (
 
@@ -26,6 +27,7 @@ scoped as (
         case
             when counterparties.party_key = owners.party_key then 'own'
             when counterparties.party_key is not null then 'in_bank'
+            when postings.counterparty_bank in ({{ own_banks }}) then 'in_bank'
             when postings.counterparty_account is not null or postings.counterparty_bank is not null then 'outside'
             else 'none'
         end as counterparty_scope
@@ -35,6 +37,7 @@ scoped as (
     left join owners as counterparties
         on postings.counterparty_account = counterparties.account_no
             and {{ is_valid_on('counterparties', 'postings.business_date') }}
+            and (postings.counterparty_bank is null or postings.counterparty_bank in ({{ own_banks }}))
 
 ),
 

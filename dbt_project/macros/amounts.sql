@@ -1,0 +1,15 @@
+{# `total / count`, exact to the cent, halves away from zero: the engines' own division of decimals differs. #}
+{% macro average_amount(total, count) -%} {{ return(adapter.dispatch('average_amount')(total, count)) }} {%- endmacro %}
+
+{% macro default__average_amount(total, count) -%}
+    cast(round(cast({{ total }} as decimal(38,2)) / {{ count }}, 2) as decimal(38,2))
+{%- endmacro %}
+
+{% macro duckdb__average_amount(total, count) -%}
+    {#- DuckDB divides decimals as doubles: count in cents instead -#}
+    cast(
+        sign({{ total }})
+        * ((cast(abs({{ total }}) * 200 as hugeint) + {{ count }}) // (2 * cast({{ count }} as hugeint)))
+        * 0.01 as decimal(38,2)
+    )
+{%- endmacro %}

@@ -1,0 +1,65 @@
+-- Grain: loan, today. Feeds give no outstanding principal: the share of the instalments that is not yet paid stands for it.
+with states as (
+
+    {{ last_known(ref('stg_branch__loans'), ['loan_no', 'business_date']) }}
+
+),
+
+loans as (
+
+    select
+        *,
+        row_number() over (partition by loan_no order by business_date desc) as recency
+    from states
+
+),
+
+instalment_states as (
+
+    {{ last_known(ref('stg_branch__loan_repayments'), ['repayment_id', 'business_date']) }}
+
+),
+
+instalments as (
+
+    select
+        *,
+        row_number() over (partition by repayment_id order by business_date desc) as recency
+    from instalment_states
+
+),
+
+paid as (
+
+    select
+        loan_no,
+        sum(paid_amount) as paid_amount,
+        max(case when paid_date is null then days_past_due else 0 end) as days_past_due
+    from instalments
+    where recency = 1
+    group by loan_no
+
+)
+
+select
+    loans.loan_no,
+    loans.party_key,
+    loans.account_no,
+    loans.product_code,
+    loans.granted_date,
+    loans.status,
+    loans.principal as principal_amount,
+    coalesce(paid.days_past_due, 0) as days_past_due,
+    case
+        when loans.status in ('repaid', 'written_off') then cast(0 as decimal(38,2))
+        when coalesce(loans.instalment, 0) = 0 then cast(loans.principal as decimal(38,2))
+        when coalesce(paid.paid_amount, 0) >= loans.instalment * loans.term_months then cast(0 as decimal(38,2))
+        else
+            {{ average_amount(
+                'loans.principal * cast(100 * (loans.instalment * loans.term_months - coalesce(paid.paid_amount, 0)) as bigint)',
+                'cast(100 * loans.instalment * loans.term_months as bigint)'
+            ) }}
+    end as outstanding_amount
+from loans
+left join paid on loans.loan_no = paid.loan_no
+where loans.recency = 1
