@@ -12,6 +12,7 @@ from simulator.campaigns import Campaigns
 from simulator.channels import Channels
 from simulator.deliveries import COMMUNITY, Deliveries
 from simulator.draws import Draws
+from simulator.faults import plant
 from simulator.ledger import Ledger
 from simulator.loans import Loans
 from simulator.money import Money
@@ -20,7 +21,7 @@ from simulator.names import CITIES
 from simulator.people import customer_nos, people
 from simulator.records import Records
 from simulator.reference import Managers
-from simulator.timeline import Timeline
+from simulator.timeline import Timeline, to_date
 from simulator.truth import Truth
 
 
@@ -85,8 +86,8 @@ def generate(
     """
     if customers < 1:
         raise ValueError("a bank needs at least one customer")
-    if faults and not days:
-        raise ValueError("faults are planted in the last daily delivery: give days")
+    if faults and not (days and only is None):
+        raise ValueError("faults are planted in the last daily delivery of all feeds: give days, and leave out only")
     timeline = Timeline.of(start, months, days)
     landing, hidden = out / "landing", out / "truth"
     for folder in (landing, hidden):
@@ -105,10 +106,9 @@ def generate(
         if progress:
             progress(f"{last:,} of {customers:,} customers simulated")
     truth.close()
+    planted = plant(deliveries, draws, hidden / "faults.parquet") if faults else 0
     rows = deliveries.close()
-    return Summary(
-        landing, hidden, customers, len(deliveries.files), rows, 0, start, date.fromordinal(timeline.last + 719_163)
-    )
+    return Summary(landing, hidden, customers, len(deliveries.files), rows, planted, start, to_date(timeline.last))
 
 
 def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers) -> None:

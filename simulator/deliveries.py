@@ -145,6 +145,18 @@ class Deliveries:
                 # One gzip member per community: the bytes do not depend on how customers are chunked.
                 file.append(zlib.compress(content[offsets[begin] : offsets[end]], 1, wbits=31))
 
+    def last(self, name: str) -> tuple[str, File]:
+        """Period and file of a feed's last delivery."""
+        index = len(self._timeline.periods) - 1
+        return self._timeline.periods[index].name, self.files[name, index]
+
+    def replace(self, name: str, content: bytes, rows: int, sums: dict[str, int]) -> None:
+        """Write a feed's last file anew; ``rows`` and ``sums`` go into its manifest."""
+        _, file = self.last(name)
+        file.path.unlink()
+        file.rows, file.bytes, file.sums, file.hash = rows, 0, sums, hashlib.sha256()
+        file.append(content)
+
     def close(self) -> int:
         """Write the manifests; number of rows of all deliveries."""
         for (name, index), file in self.files.items():
