@@ -37,19 +37,21 @@ left join products
     on accounts.product_code = products.product_code
 {% endmacro %}
 
-{# Deposits and investments of each customer on each `day`, today and before, from the positions per account and per holding
-   (relations or queries in brackets). Grain: `day` x customer_key. #}
-{% macro features_customer_positions(balances, holdings, holders, accounts, day) %}
+{# Deposits and investments of each customer on each `day`, today and before, from the positions per account and per holding.
+   Grain: `day` x customer_key. #}
+{% macro features_customer_positions(balances, holdings, accounts, identity, day) %}
+{% set columns = ['amount_days_90d', 'amount_days_previous_90d'] %}
+{% for days in features_sampled_days() %}{% do columns.append('amount_' ~ days ~ 'd_ago') %}{% endfor %}
 with amounts as (
-    select accounts.customer_key, 'deposit' as kind, balances.*
+    select accounts.{{ day }}, accounts.customer_key, 'deposit' as kind, {{ columns | join(', ') }}
     from {{ balances }} as balances
     inner join {{ accounts }} as accounts
         on balances.{{ day }} = accounts.{{ day }} and balances.position_key = accounts.account_no
     union all
-    select holders.customer_key, 'investment' as kind, holdings.*
+    select identity.{{ day }}, identity.customer_key, 'investment' as kind, {{ columns | join(', ') }}
     from {{ holdings }} as holdings
-    inner join {{ holders }} as holders
-        on holdings.{{ day }} = holders.{{ day }} and holdings.position_key = holders.holding_id
+    inner join {{ identity }} as identity
+        on holdings.{{ day }} = identity.{{ day }} and holdings.party_key = identity.party_key
 )
 
 select
@@ -63,22 +65,4 @@ select
     cast(sum(amount_days_previous_90d) as decimal(38,2)) as aum_days_previous_90d_amount
 from amounts
 group by {{ day }}, customer_key
-{% endmacro %}
-
-{# Holdings as known on each `day` of `dates`, with the customer who held them then. Grain: `day` x holding_id. #}
-{% macro features_holders(dates, identity, day) %}
-with holdings as (
-    {{ features_state(ref('stg_branch__holdings_versions'), 'holding_id', dates, day) }}
-)
-
-select
-    holdings.state_date as {{ day }},
-    holdings.holding_id,
-    identity.customer_key,
-    holdings.product_code,
-    holdings.market_value as amount,
-    holdings.maturity_date
-from holdings
-inner join {{ identity }} as identity
-    on holdings.state_date = identity.{{ day }} and holdings.party_key = identity.party_key
 {% endmacro %}

@@ -54,16 +54,16 @@
    can hold such rows; the others are spared the window.
 
    No row is read that is older than the last state that every day from `first_day` on saw in place. #}
-{% macro features_state_spans(relation, key, amount, first_day) %}
-    select {{ key }}, {{ amount }}, business_date, _known_date as known_date, _superseded_date as superseded_date
+{% macro features_state_spans(relation, key, columns, first_day) %}
+    select {{ key }}, {{ columns | join(', ') }}, business_date, _known_date as known_date, _superseded_date as superseded_date
     from ({{ features_states_since(relation, key, first_day) }}) as states
     where business_date not in ({{ features_contested_dates(relation) }})
     union all
-    select {{ key }}, {{ amount }}, business_date, known_date, superseded_date
+    select {{ key }}, {{ columns | join(', ') }}, business_date, known_date, superseded_date
     from (
         select
             {{ key }},
-            {{ amount }},
+            {{ columns | join(', ') }},
             business_date,
             _known_date as known_date,
             least(_superseded_date, lead(_known_date) over (

@@ -123,7 +123,10 @@ select
     cast(coalesce(activity.visit_90d_count, 0) as double precision) as visit_90d_count,
     cast(coalesce(activity.account_visit_90d_count, 0) as double precision) as account_visit_90d_count,
     cast(coalesce(activity.wealth_visit_90d_count, 0) as double precision) as wealth_visit_90d_count,
-    {{ features_ratio('activity.app_login_90d_count + activity.web_login_90d_count', 'activity.login_previous_90d_count') }} as login_change_90d_rate,
+    {{ features_ratio(
+        'activity.app_login_90d_count + activity.web_login_90d_count',
+        'activity.app_login_180d_count + activity.web_login_180d_count - activity.app_login_90d_count - activity.web_login_90d_count',
+    ) }} as login_change_90d_rate,
     cast(coalesce(activity.days_since_online_login, 180) as double precision) as days_since_online_login,
     cast(coalesce(activity.days_since_visit, 180) as double precision) as days_since_visit,
     ---------- contacts, complaints, campaigns

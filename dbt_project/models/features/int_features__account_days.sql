@@ -4,7 +4,7 @@
 ) }}
 
 {% set outflows = ['wallet', 'mmf', 'other_bank', 'merchant', 'cash'] %}
-{% set channels = ['counter', 'atm', 'mobile', 'web', 'pos', 'wallet'] %}
+{% set channels = ['counter', 'mobile', 'pos', 'wallet'] %}
 
 with spans as (
 {{ features_event_spans(
@@ -42,7 +42,6 @@ days as (
         cast(coalesce(sum(amount) filter (where direction = 'D' and counterparty_class = '{{ class }}'), 0) as decimal(18,2))
             as {{ class }}_outflow_amount,
         {%- endfor %}
-        cast(count(*) filter (where direction = 'C' and counterparty_class = 'salary') as integer) as salary_count,
         {%- for channel in channels %}
         cast(count(*) filter (where channel = '{{ channel }}') as integer) as {{ channel }}_txn_count,
         {%- endfor %}

@@ -14,8 +14,16 @@ balances as (
     select * from {{ ref('int_features__balances_known') }}
 ),
 
-holders as (
-    select * from {{ ref('int_features__holders_known') }}
+holdings as (
+    select
+        holdings.as_of_date,
+        identity.customer_key,
+        holdings.product_code,
+        holdings.maturity_date,
+        holdings.amount_0d_ago as amount
+    from {{ ref('int_features__holdings_known') }} as holdings
+    inner join identity
+        on holdings.as_of_date = identity.as_of_date and holdings.party_key = identity.party_key
 ),
 
 cards as (
@@ -44,11 +52,10 @@ cards_held as (
     select
         identity.as_of_date,
         identity.customer_key,
-        count(*) filter (where cards.card_type = 'debit') as debit_card_count,
-        count(*) filter (where cards.card_type = 'credit') as credit_card_count
+        count(*) as credit_card_count
     from cards
     inner join identity on cards.state_date = identity.as_of_date and cards.party_key = identity.party_key
-    where cards.status = 'active'
+    where cards.status = 'active' and cards.card_type = 'credit'
     group by identity.as_of_date, identity.customer_key
 ),
 
@@ -85,7 +92,7 @@ maturing_positions as (
     where accounts.is_open
     union all
     select as_of_date, customer_key, maturity_date, amount
-    from holders
+    from holdings
 ),
 
 maturities as (
@@ -103,9 +110,8 @@ holdings_held as (
     select
         as_of_date,
         customer_key,
-        count(*) as holding_count,
         count(distinct product_code) as investment_product_count
-    from holders
+    from holdings
     where amount > 0
     group by as_of_date, customer_key
 ),
@@ -124,7 +130,6 @@ wallets_bound as (
 select
     customers.as_of_date,
     customers.customer_key,
-    cast(coalesce(cards_held.debit_card_count, 0) as bigint) as debit_card_count,
     cast(coalesce(cards_held.credit_card_count, 0) as bigint) as credit_card_count,
     cast(coalesce(loans_owed.loan_count, 0) as bigint) as loan_count,
     cast(coalesce(loans_owed.instalment_amount, 0) as decimal(38,2)) as instalment_amount,
@@ -132,7 +137,6 @@ select
     coalesce(loans_owed.worst_days_past_due, 0) as worst_days_past_due,
     cast(coalesce(maturities.maturing_30d_amount, 0) as decimal(38,2)) as maturing_30d_amount,
     cast(coalesce(maturities.maturing_90d_amount, 0) as decimal(38,2)) as maturing_90d_amount,
-    cast(coalesce(holdings_held.holding_count, 0) as bigint) as holding_count,
     cast(coalesce(holdings_held.investment_product_count, 0) as bigint) as investment_product_count,
     cast(coalesce(wallets_bound.wallet_count, 0) as bigint) as wallet_count
 from customers

@@ -17,18 +17,15 @@
         'visit_count': 'true',
         'account_visit_count': "service_type = 'account'",
         'wealth_visit_count': "service_type = 'wealth'",
-        'loan_visit_count': "service_type = 'loan'",
-        'cash_visit_count': "service_type = 'cash'",
     },
     'contact': {
         'contact_count': 'true',
         'reached_contact_count': "outcome <> 'not_reached'",
         'retention_contact_count': "purpose = 'retention'",
-        'refused_contact_count': "outcome = 'refused'",
     },
-    'complaint': {'complaint_count': 'true', 'severe_complaint_count': 'severity >= 3'},
+    'complaint': {'complaint_count': 'true'},
     'touch': {'touch_count': "arm = 'treatment'"},
-    'response': {'response_count': "response <> 'opted_out'", 'opt_out_count': "response = 'opted_out'"},
+    'response': {'response_count': "response <> 'opted_out'"},
     'order': {'mall_order_count': "status = 'paid'"},
 } %}
 
@@ -46,7 +43,7 @@ contact_rows as (
 ),
 
 complaint_rows as (
-{{ features_event_spans('complaints', ref('stg_branch__complaints_versions'), 'complaint_id', ['party_key', 'severity'], condition) }}
+{{ features_event_spans('complaints', ref('stg_branch__complaints_versions'), 'complaint_id', ['party_key'], condition) }}
 ),
 
 touch_rows as (
