@@ -58,11 +58,11 @@ select
     {{ day }},
     customer_key,
     {%- for days in features_sampled_days() %}
-    cast(coalesce(sum(amount_{{ days }}d_ago) filter (where kind = 'deposit'), 0) as decimal(38,2)) as deposit_{{ days }}d_ago_amount,
-    cast(sum(amount_{{ days }}d_ago) as decimal(38,2)) as aum_{{ days }}d_ago_amount,
+    cast(coalesce(sum(amount_{{ days }}d_ago) filter (where kind = 'deposit'), 0) as decimal(38,2)) as deposit_amount_{{ days }}d_ago,
+    cast(sum(amount_{{ days }}d_ago) as decimal(38,2)) as aum_amount_{{ days }}d_ago,
     {%- endfor %}
-    cast(sum(amount_days_90d) as decimal(38,2)) as aum_days_90d_amount,
-    cast(sum(amount_days_previous_90d) as decimal(38,2)) as aum_days_previous_90d_amount
+    cast(sum(amount_days_90d) as decimal(38,2)) as aum_days_amount_90d,
+    cast(sum(amount_days_previous_90d) as decimal(38,2)) as aum_days_amount_previous_90d
 from amounts
 group by {{ day }}, customer_key
 {% endmacro %}

@@ -32,9 +32,9 @@ tiers as (
 averaged as (
     select
         *,
-        cast(aum_days_90d_amount as double precision) / 90 as average_aum_90d_amount,
-        cast(aum_days_previous_90d_amount as double precision) / 90 as average_aum_previous_90d_amount,
-        cast({% for days in sampled %}deposit_{{ days }}d_ago_amount{{ ' + ' if not loop.last }}{% endfor %} as double precision)
+        cast(aum_days_amount_90d as double precision) / 90 as average_aum_amount_90d,
+        cast(aum_days_amount_previous_90d as double precision) / 90 as average_aum_amount_previous_90d,
+        cast({% for days in sampled %}deposit_amount_{{ days }}d_ago{{ ' + ' if not loop.last }}{% endfor %} as double precision)
             / {{ sampled | length }} as mean_deposit_amount
     from positions
 ),
@@ -47,95 +47,95 @@ measured as (
         tiers.upper_amount,
         sqrt((
             {%- for days in sampled %}
-            power(cast(averaged.deposit_{{ days }}d_ago_amount as double precision) - averaged.mean_deposit_amount, 2)
+            power(cast(averaged.deposit_amount_{{ days }}d_ago as double precision) - averaged.mean_deposit_amount, 2)
             {{- ' +' if not loop.last }}
             {%- endfor %}
         ) / {{ sampled | length }}) as deposit_deviation_amount
     from averaged
     left join tiers
-        on averaged.average_aum_90d_amount >= tiers.lower_amount
-        and (tiers.upper_amount is null or averaged.average_aum_90d_amount < tiers.upper_amount)
+        on averaged.average_aum_amount_90d >= tiers.lower_amount
+        and (tiers.upper_amount is null or averaged.average_aum_amount_90d < tiers.upper_amount)
 )
 
 select
     profiles.customer_key,
     profiles.as_of_date,
     ---------- what is held
-    cast(coalesce(measured.aum_0d_ago_amount, 0) as double precision) as aum_amount,
-    cast(coalesce(measured.deposit_0d_ago_amount, 0) as double precision) as deposit_amount,
-    {{ features_ratio('measured.aum_0d_ago_amount - measured.deposit_0d_ago_amount', 'measured.aum_0d_ago_amount') }} as investment_rate,
-    cast(coalesce(measured.average_aum_90d_amount, 0) as double precision) as average_aum_90d_amount,
+    cast(coalesce(measured.aum_amount_0d_ago, 0) as double precision) as aum_amount,
+    cast(coalesce(measured.deposit_amount_0d_ago, 0) as double precision) as deposit_amount,
+    {{ features_ratio('measured.aum_amount_0d_ago - measured.deposit_amount_0d_ago', 'measured.aum_amount_0d_ago') }} as investment_rate,
+    cast(coalesce(measured.average_aum_amount_90d, 0) as double precision) as average_aum_amount_90d,
     cast(coalesce(measured.star_tier, 1) as double precision) as star_tier,
-    {{ features_ratio('measured.upper_amount - measured.average_aum_90d_amount', 'measured.upper_amount') }} as next_tier_gap_rate,
-    {{ features_ratio('measured.average_aum_90d_amount - measured.lower_amount', 'measured.average_aum_90d_amount') }} as lower_tier_margin_rate,
+    {{ features_ratio('measured.upper_amount - measured.average_aum_amount_90d', 'measured.upper_amount') }} as next_tier_gap_rate,
+    {{ features_ratio('measured.average_aum_amount_90d - measured.lower_amount', 'measured.average_aum_amount_90d') }} as lower_tier_margin_rate,
     cast(coalesce(profiles.deposit_account_count, 0) as double precision) as deposit_account_count,
     cast(coalesce(profiles.closed_account_count, 0) as double precision) as closed_account_count,
     cast(coalesce(profiles.product_family_count, 0) as double precision) as product_family_count,
     cast(coalesce(obligations.investment_product_count, 0) as double precision) as investment_product_count,
-    {{ features_ratio('obligations.maturing_30d_amount', 'measured.aum_0d_ago_amount') }} as maturing_30d_rate,
-    {{ features_ratio('obligations.maturing_90d_amount', 'measured.aum_0d_ago_amount') }} as maturing_90d_rate,
+    {{ features_ratio('obligations.maturing_amount_30d', 'measured.aum_amount_0d_ago') }} as maturing_rate_30d,
+    {{ features_ratio('obligations.maturing_amount_90d', 'measured.aum_amount_0d_ago') }} as maturing_rate_90d,
     ---------- how it moves
-    {{ features_ratio('measured.aum_0d_ago_amount', 'measured.aum_30d_ago_amount') }} as aum_30d_rate,
-    {{ features_ratio('measured.aum_0d_ago_amount', 'measured.aum_90d_ago_amount') }} as aum_90d_rate,
-    {{ features_ratio('measured.average_aum_90d_amount', 'measured.average_aum_previous_90d_amount') }} as average_aum_change_90d_rate,
-    {{ features_ratio('measured.deposit_deviation_amount', 'measured.mean_deposit_amount') }} as deposit_volatility_90d_rate,
+    {{ features_ratio('measured.aum_amount_0d_ago', 'measured.aum_amount_30d_ago') }} as aum_rate_30d,
+    {{ features_ratio('measured.aum_amount_0d_ago', 'measured.aum_amount_90d_ago') }} as aum_rate_90d,
+    {{ features_ratio('measured.average_aum_amount_90d', 'measured.average_aum_amount_previous_90d') }} as average_aum_change_rate_90d,
+    {{ features_ratio('measured.deposit_deviation_amount', 'measured.mean_deposit_amount') }} as deposit_volatility_rate_90d,
     ---------- money in and out
-    cast(coalesce(flows.inflow_90d_amount, 0) as double precision) as inflow_90d_amount,
-    cast(coalesce(flows.outflow_90d_amount, 0) as double precision) as outflow_90d_amount,
-    {{ features_ratio('3 * flows.inflow_30d_amount', 'flows.inflow_90d_amount') }} as inflow_pace_rate,
-    {{ features_ratio('3 * flows.outflow_30d_amount', 'flows.outflow_90d_amount') }} as outflow_pace_rate,
-    {{ features_ratio('flows.inflow_90d_amount', 'flows.inflow_previous_90d_amount') }} as inflow_change_90d_rate,
-    {{ features_ratio('flows.outflow_90d_amount', 'flows.outflow_previous_90d_amount') }} as outflow_change_90d_rate,
-    {{ features_ratio('flows.inflow_30d_amount - flows.outflow_30d_amount', 'measured.average_aum_90d_amount') }} as net_flow_30d_rate,
-    {{ features_ratio('flows.inflow_90d_amount - flows.outflow_90d_amount', 'measured.average_aum_90d_amount') }} as net_flow_90d_rate,
-    {{ features_ratio('flows.largest_outflow_90d_amount', 'measured.average_aum_90d_amount') }} as largest_outflow_90d_rate,
+    cast(coalesce(flows.inflow_amount_90d, 0) as double precision) as inflow_amount_90d,
+    cast(coalesce(flows.outflow_amount_90d, 0) as double precision) as outflow_amount_90d,
+    {{ features_ratio('3 * flows.inflow_amount_30d', 'flows.inflow_amount_90d') }} as inflow_pace_rate,
+    {{ features_ratio('3 * flows.outflow_amount_30d', 'flows.outflow_amount_90d') }} as outflow_pace_rate,
+    {{ features_ratio('flows.inflow_amount_90d', 'flows.inflow_amount_previous_90d') }} as inflow_change_rate_90d,
+    {{ features_ratio('flows.outflow_amount_90d', 'flows.outflow_amount_previous_90d') }} as outflow_change_rate_90d,
+    {{ features_ratio('flows.inflow_amount_30d - flows.outflow_amount_30d', 'measured.average_aum_amount_90d') }} as net_flow_rate_30d,
+    {{ features_ratio('flows.inflow_amount_90d - flows.outflow_amount_90d', 'measured.average_aum_amount_90d') }} as net_flow_rate_90d,
+    {{ features_ratio('flows.largest_outflow_amount_90d', 'measured.average_aum_amount_90d') }} as largest_outflow_rate_90d,
     ---------- who is on the other side
-    {{ features_ratio('flows.wallet_outflow_90d_amount', 'flows.outflow_90d_amount') }} as wallet_outflow_90d_rate,
-    {{ features_ratio('flows.mmf_outflow_90d_amount', 'flows.outflow_90d_amount') }} as mmf_outflow_90d_rate,
-    {{ features_ratio('flows.other_bank_outflow_90d_amount', 'flows.outflow_90d_amount') }} as other_bank_outflow_90d_rate,
-    {{ features_ratio('flows.merchant_outflow_90d_amount', 'flows.outflow_90d_amount') }} as merchant_outflow_90d_rate,
-    {{ features_ratio('flows.cash_outflow_90d_amount', 'flows.outflow_90d_amount') }} as cash_outflow_90d_rate,
-    {{ features_ratio('flows.other_bank_outflow_30d_amount', 'flows.outflow_30d_amount') }} as other_bank_outflow_30d_rate,
+    {{ features_ratio('flows.wallet_outflow_amount_90d', 'flows.outflow_amount_90d') }} as wallet_outflow_rate_90d,
+    {{ features_ratio('flows.mmf_outflow_amount_90d', 'flows.outflow_amount_90d') }} as mmf_outflow_rate_90d,
+    {{ features_ratio('flows.other_bank_outflow_amount_90d', 'flows.outflow_amount_90d') }} as other_bank_outflow_rate_90d,
+    {{ features_ratio('flows.merchant_outflow_amount_90d', 'flows.outflow_amount_90d') }} as merchant_outflow_rate_90d,
+    {{ features_ratio('flows.cash_outflow_amount_90d', 'flows.outflow_amount_90d') }} as cash_outflow_rate_90d,
+    {{ features_ratio('flows.other_bank_outflow_amount_30d', 'flows.outflow_amount_30d') }} as other_bank_outflow_rate_30d,
     cast(coalesce(obligations.wallet_count, 0) as double precision) as wallet_count,
     ---------- salary
-    cast(coalesce(flows.salary_90d_amount, 0) as double precision) as salary_90d_amount,
+    cast(coalesce(flows.salary_amount_90d, 0) as double precision) as salary_amount_90d,
     cast(coalesce(flows.days_since_salary, 180) as double precision) as days_since_salary,
-    {{ features_ratio('flows.salary_90d_amount', 'flows.salary_previous_90d_amount') }} as salary_change_90d_rate,
+    {{ features_ratio('flows.salary_amount_90d', 'flows.salary_amount_previous_90d') }} as salary_change_rate_90d,
     ---------- postings by channel
-    cast(coalesce(flows.own_txn_30d_count, 0) as double precision) as txn_30d_count,
-    cast(coalesce(flows.own_txn_90d_count, 0) as double precision) as txn_90d_count,
+    cast(coalesce(flows.own_txn_count_30d, 0) as double precision) as txn_count_30d,
+    cast(coalesce(flows.own_txn_count_90d, 0) as double precision) as txn_count_90d,
     cast(coalesce(flows.days_since_txn, 180) as double precision) as days_since_txn,
-    {{ features_ratio('flows.own_txn_90d_count', 'flows.own_txn_previous_90d_count') }} as txn_change_90d_rate,
-    cast(coalesce(flows.counter_txn_90d_count, 0) as double precision) as counter_txn_90d_count,
-    cast(coalesce(flows.mobile_txn_90d_count, 0) as double precision) as mobile_txn_90d_count,
-    cast(coalesce(flows.pos_txn_90d_count, 0) as double precision) as pos_txn_90d_count,
-    cast(coalesce(flows.wallet_txn_90d_count, 0) as double precision) as wallet_txn_90d_count,
+    {{ features_ratio('flows.own_txn_count_90d', 'flows.own_txn_count_previous_90d') }} as txn_change_rate_90d,
+    cast(coalesce(flows.counter_txn_count_90d, 0) as double precision) as counter_txn_count_90d,
+    cast(coalesce(flows.mobile_txn_count_90d, 0) as double precision) as mobile_txn_count_90d,
+    cast(coalesce(flows.pos_txn_count_90d, 0) as double precision) as pos_txn_count_90d,
+    cast(coalesce(flows.wallet_txn_count_90d, 0) as double precision) as wallet_txn_count_90d,
     ---------- app, web and branch
-    cast(coalesce(activity.app_login_30d_count, 0) as double precision) as app_login_30d_count,
-    cast(coalesce(activity.app_login_90d_count, 0) as double precision) as app_login_90d_count,
-    cast(coalesce(activity.web_login_90d_count, 0) as double precision) as web_login_90d_count,
-    cast(coalesce(activity.product_view_90d_count, 0) as double precision) as product_view_90d_count,
-    cast(coalesce(activity.application_90d_count, 0) as double precision) as application_90d_count,
-    cast(coalesce(activity.help_90d_count, 0) as double precision) as help_90d_count,
-    cast(coalesce(activity.close_account_view_30d_count, 0) as double precision) as close_account_view_30d_count,
-    cast(coalesce(activity.close_account_view_90d_count, 0) as double precision) as close_account_view_90d_count,
-    cast(coalesce(activity.mall_order_90d_count, 0) as double precision) as mall_order_90d_count,
-    cast(coalesce(activity.visit_90d_count, 0) as double precision) as visit_90d_count,
-    cast(coalesce(activity.account_visit_90d_count, 0) as double precision) as account_visit_90d_count,
-    cast(coalesce(activity.wealth_visit_90d_count, 0) as double precision) as wealth_visit_90d_count,
+    cast(coalesce(activity.app_login_count_30d, 0) as double precision) as app_login_count_30d,
+    cast(coalesce(activity.app_login_count_90d, 0) as double precision) as app_login_count_90d,
+    cast(coalesce(activity.web_login_count_90d, 0) as double precision) as web_login_count_90d,
+    cast(coalesce(activity.product_view_count_90d, 0) as double precision) as product_view_count_90d,
+    cast(coalesce(activity.application_count_90d, 0) as double precision) as application_count_90d,
+    cast(coalesce(activity.help_count_90d, 0) as double precision) as help_count_90d,
+    cast(coalesce(activity.close_account_view_count_30d, 0) as double precision) as close_account_view_count_30d,
+    cast(coalesce(activity.close_account_view_count_90d, 0) as double precision) as close_account_view_count_90d,
+    cast(coalesce(activity.mall_order_count_90d, 0) as double precision) as mall_order_count_90d,
+    cast(coalesce(activity.visit_count_90d, 0) as double precision) as visit_count_90d,
+    cast(coalesce(activity.account_visit_count_90d, 0) as double precision) as account_visit_count_90d,
+    cast(coalesce(activity.wealth_visit_count_90d, 0) as double precision) as wealth_visit_count_90d,
     {{ features_ratio(
-        'activity.app_login_90d_count + activity.web_login_90d_count',
-        'activity.app_login_180d_count + activity.web_login_180d_count - activity.app_login_90d_count - activity.web_login_90d_count',
-    ) }} as login_change_90d_rate,
+        'activity.app_login_count_90d + activity.web_login_count_90d',
+        'activity.app_login_count_180d + activity.web_login_count_180d - activity.app_login_count_90d - activity.web_login_count_90d',
+    ) }} as login_change_rate_90d,
     cast(coalesce(activity.days_since_online_login, 180) as double precision) as days_since_online_login,
     cast(coalesce(activity.days_since_visit, 180) as double precision) as days_since_visit,
     ---------- contacts, complaints, campaigns
-    cast(coalesce(activity.contact_90d_count, 0) as double precision) as contact_90d_count,
-    cast(coalesce(activity.retention_contact_90d_count, 0) as double precision) as retention_contact_90d_count,
+    cast(coalesce(activity.contact_count_90d, 0) as double precision) as contact_count_90d,
+    cast(coalesce(activity.retention_contact_count_90d, 0) as double precision) as retention_contact_count_90d,
     cast(coalesce(activity.days_since_contact, 180) as double precision) as days_since_contact,
-    cast(coalesce(activity.complaint_180d_count, 0) as double precision) as complaint_180d_count,
-    cast(coalesce(activity.touch_90d_count, 0) as double precision) as touch_90d_count,
-    cast(coalesce(activity.response_90d_count, 0) as double precision) as response_90d_count,
+    cast(coalesce(activity.complaint_count_180d, 0) as double precision) as complaint_count_180d,
+    cast(coalesce(activity.touch_count_90d, 0) as double precision) as touch_count_90d,
+    cast(coalesce(activity.response_count_90d, 0) as double precision) as response_count_90d,
     ---------- cards and loans
     cast(coalesce(obligations.credit_card_count, 0) as double precision) as credit_card_count,
     cast(coalesce(obligations.loan_count, 0) as double precision) as loan_count,

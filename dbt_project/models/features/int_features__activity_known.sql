@@ -44,7 +44,7 @@ select
     summed_by_stretch.as_of_date,
     identity.customer_key
     {%- for window, condition in windows.items() %}{% for name in counts %},
-    cast(coalesce(sum({{ name }}_count) filter (where {{ condition }}), 0) as bigint) as {{ name }}_{{ window }}_count
+    cast(coalesce(sum({{ name }}_count) filter (where {{ condition }}), 0) as bigint) as {{ name }}_count_{{ window }}
     {%- endfor %}{% endfor %}{% for name in recencies %},
     min(days_since_{{ name }}) as days_since_{{ name }}
     {%- endfor %}

@@ -44,11 +44,11 @@ select
     summed_by_stretch.as_of_date,
     accounts.customer_key
     {%- for window, condition in windows.items() %}{% for name in amounts %},
-    cast(coalesce(sum({{ name }}_amount) filter (where {{ condition }}), 0) as decimal(38,2)) as {{ name }}_{{ window }}_amount
+    cast(coalesce(sum({{ name }}_amount) filter (where {{ condition }}), 0) as decimal(38,2)) as {{ name }}_amount_{{ window }}
     {%- endfor %}{% for name in counts %},
-    cast(coalesce(sum({{ name }}_count) filter (where {{ condition }}), 0) as bigint) as {{ name }}_{{ window }}_count
+    cast(coalesce(sum({{ name }}_count) filter (where {{ condition }}), 0) as bigint) as {{ name }}_count_{{ window }}
     {%- endfor %}{% endfor %},
-    cast(coalesce(max(largest_outflow_amount) filter (where {{ windows['90d'] }}), 0) as decimal(38,2)) as largest_outflow_90d_amount,
+    cast(coalesce(max(largest_outflow_amount) filter (where {{ windows['90d'] }}), 0) as decimal(38,2)) as largest_outflow_amount_90d,
     min(days_since_txn) as days_since_txn,
     min(days_since_salary) as days_since_salary
 from summed_by_stretch

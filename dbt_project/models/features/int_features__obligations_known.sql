@@ -99,8 +99,8 @@ maturities as (
     select
         as_of_date,
         customer_key,
-        sum(amount) filter (where {{ days_between('as_of_date', 'maturity_date') }} <= 30) as maturing_30d_amount,
-        sum(amount) as maturing_90d_amount
+        sum(amount) filter (where {{ days_between('as_of_date', 'maturity_date') }} <= 30) as maturing_amount_30d,
+        sum(amount) as maturing_amount_90d
     from maturing_positions
     where maturity_date > as_of_date and {{ days_between('as_of_date', 'maturity_date') }} <= 90
     group by as_of_date, customer_key
@@ -135,8 +135,8 @@ select
     cast(coalesce(loans_owed.instalment_amount, 0) as decimal(38,2)) as instalment_amount,
     coalesce(loans_owed.days_past_due, 0) as days_past_due,
     coalesce(loans_owed.worst_days_past_due, 0) as worst_days_past_due,
-    cast(coalesce(maturities.maturing_30d_amount, 0) as decimal(38,2)) as maturing_30d_amount,
-    cast(coalesce(maturities.maturing_90d_amount, 0) as decimal(38,2)) as maturing_90d_amount,
+    cast(coalesce(maturities.maturing_amount_30d, 0) as decimal(38,2)) as maturing_amount_30d,
+    cast(coalesce(maturities.maturing_amount_90d, 0) as decimal(38,2)) as maturing_amount_90d,
     cast(coalesce(holdings_held.investment_product_count, 0) as bigint) as investment_product_count,
     cast(coalesce(wallets_bound.wallet_count, 0) as bigint) as wallet_count
 from customers

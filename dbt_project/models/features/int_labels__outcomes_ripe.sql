@@ -33,8 +33,8 @@ averages as (
         features.as_of_date,
         ripe_dates.ripe_date,
         open_accounts.customer_key is null as has_left,
-        coalesce(positions.aum_days_previous_90d_amount, 0) / 90 as average_aum_before_amount,
-        coalesce(positions.aum_days_90d_amount, 0) / 90 as average_aum_after_amount
+        coalesce(positions.aum_days_amount_previous_90d, 0) / 90 as average_aum_before_amount,
+        coalesce(positions.aum_days_amount_90d, 0) / 90 as average_aum_after_amount
     from features
     inner join ripe_dates on features.as_of_date = ripe_dates.as_of_date
     inner join identity
