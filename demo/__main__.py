@@ -5,7 +5,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -116,7 +116,7 @@ def _run(bank: Bank, say: Say) -> None:
     dag_ids = producers | {"build_customer_360", "score_customers"}
     initial, *days = bank.dates
     say("starting Airflow")
-    with local_airflow(FOLDER / "airflow", _environment(bank), dag_ids) as airflow:
+    with local_airflow(FOLDER / "airflow", bank.settings, bank.dates[-1], dag_ids) as airflow:
         say(f"Airflow is up at {airflow.url}")
         for dates, what in (([initial], "the initial load"), (days, "the business days")):
             if not dates:
@@ -126,12 +126,6 @@ def _run(bank: Bank, say: Say) -> None:
                 airflow.backfill(dag_id, dates[0], dates[-1])
             follow(airflow, dag_ids, dates, say)
     say("every DAG has succeeded for every date")
-
-
-def _environment(bank: Bank) -> dict[str, str]:
-    return {
-        f"C360_{field.name.upper()}": str(getattr(bank.settings, field.name)) for field in fields(bank.settings)
-    } | {"C360_LAST_DATE": str(bank.dates[-1])}
 
 
 if __name__ == "__main__":

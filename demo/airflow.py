@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import psutil
 
-from c360.settings import PROJECT
+from c360.settings import PROJECT, Settings
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 START_TIMEOUT = 120.0  # seconds
@@ -94,15 +94,17 @@ class LocalAirflow:
 
 
 @contextmanager
-def local_airflow(home: Path, environment: Mapping[str, str], dag_ids: set[str]) -> Iterator[LocalAirflow]:
+def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[str]) -> Iterator[LocalAirflow]:
     """Start Airflow in ``home``, wait until it is healthy and has read every DAG, and end all of it with the block.
 
     Parameters
     ----------
     home
         Metadata and logs; kept, so that a later start goes on from there.
-    environment
-        Of every process, the tasks' included, beside Airflow's own settings.
+    settings
+        Of the tasks.
+    last_date
+        The last business date of the bank's deliveries: its dates are run by back-fill, the real clock makes none.
     dag_ids
         The DAGs to wait for.
 
@@ -113,17 +115,18 @@ def local_airflow(home: Path, environment: Mapping[str, str], dag_ids: set[str])
     """
     (home / "logs").mkdir(parents=True, exist_ok=True)
     port = _free_port()
-    settings = {**os.environ, **environment, **_configuration(home, port)}
-    settings.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
-    _run(home, settings, "db", "migrate")
-    _run(home, settings, "pools", "import", str(PROJECT / "deploy" / "pools.json"))
+    environment = {**os.environ, **_configuration(home, port), "C360_LAST_DATE": str(last_date)}
+    environment |= {f"C360_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
+    _run(home, environment, "db", "migrate")
+    _run(home, environment, "pools", "import", str(PROJECT / "deploy" / "pools.json"))
     processes: dict[str, subprocess.Popen] = {}
     try:
         for component in COMPONENTS:
             command = _command(component, *(["--port", str(port)] if component == "api-server" else []))
             with (home / "logs" / f"{component}.log").open("ab") as log:
                 processes[component] = subprocess.Popen(
-                    command, env=settings, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                    command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
                 )
         airflow = LocalAirflow(home, f"http://127.0.0.1:{port}", processes)
         _wait_until_ready(airflow, dag_ids)

@@ -52,19 +52,18 @@ def follow(airflow: LocalAirflow, dag_ids: set[str], dates: list[date], say: Say
 
 
 def _at_work(airflow: LocalAirflow, runs: list[dict]) -> str:
-    """What is running now; a task that failed and will be tried again is told with its log."""
+    """What is running now; tasks that failed and will be tried again are told with a log to read."""
     parts = []
     for run in (run for run in runs if run["state"] == "running"):
         tasks = airflow.tasks(run)
         done = sum(task["state"] == "success" for task in tasks)
         busy = sorted({_name(task) for task in tasks if task["state"] == "running"})
-        now = ", ".join(busy) or "waiting"
-        parts.append(f"{run['partition_key']} {run['dag_id']}: {done} of {len(tasks)} tasks, now {now}")
-        parts += [
-            f"[yellow]{_name(task)} failed once and is tried again: {airflow.log_file(task)}[/]"
-            for task in tasks
-            if task["state"] == "up_for_retry"
-        ]
+        again = [task for task in tasks if task["state"] == "up_for_retry"]
+        parts.append(
+            f"{run['partition_key']} {run['dag_id']}: {done} of {len(tasks)} tasks, now {', '.join(busy) or 'waiting'}"
+        )
+        if again:
+            parts.append(f"[yellow]{len(again)} failed and will be tried again, e.g. {airflow.log_file(again[0])}[/]")
     return "[dim]" + "; ".join(parts or ["waiting for the scheduler"]) + "[/]"
 
 
