@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from ml_jobs.data import Rows
-from ml_jobs.explain import EXPLAINED, REASONS, contributions, top_reasons
+from ml_jobs.explain import REASONS, top_reasons
 from ml_jobs.model import Model
 from ml_jobs.tasks import Task
 
@@ -34,14 +34,13 @@ SCHEMA = pa.schema(
 def score_table(task: Task, model: Model, rows: Rows) -> pa.Table:
     """The score contract for ``rows`` of one as-of date, in order of rank.
 
-    Reasons are given for the first ``EXPLAINED`` customers; fewer than three where fewer features push the score up.
+    There are fewer than three reasons where fewer features push the score up.
     """
     margin = model.margin(rows.values)
     order = np.lexsort((rows.customer, -margin))
     count = len(order)
     rank = np.arange(1, count + 1)
-    explained = order[:EXPLAINED]
-    features, pushes_up = top_reasons(contributions(model.trees, rows.values[explained])[0])
+    features, pushes_up = top_reasons(model.trees, rows.values)
     columns = {
         "customer_key": rows.customer[order],
         "as_of_date": rows.as_of_date[order],
@@ -57,11 +56,8 @@ def score_table(task: Task, model: Model, rows: Rows) -> pa.Table:
         "scored_at": [datetime.now(UTC).replace(tzinfo=None)] * count,
     }
     for reason in range(REASONS):
-        position, given = features[:, reason], pushes_up[:, reason]
-        value = rows.values[explained, position].astype(np.float64)
-        code = pa.array(np.array(rows.columns)[position], mask=~given)
-        value = pa.array(value, mask=~given | np.isnan(value))
-        unexplained = count - len(explained)
-        columns[f"reason_{reason + 1}_code"] = pa.concat_arrays([code, pa.nulls(unexplained, code.type)])
-        columns[f"reason_{reason + 1}_value"] = pa.concat_arrays([value, pa.nulls(unexplained, value.type)])
+        feature, is_reason = features[order, reason], pushes_up[order, reason]
+        value = rows.values[order, feature].astype(np.float64)
+        columns[f"reason_{reason + 1}_code"] = pa.array(np.array(rows.columns)[feature], mask=~is_reason)
+        columns[f"reason_{reason + 1}_value"] = pa.array(value, mask=~is_reason | np.isnan(value))
     return pa.table(columns).select(SCHEMA.names).cast(SCHEMA)

@@ -22,7 +22,7 @@ class Parameters(_Strict):
 
     learning_rate: float
     max_iter: Count
-    max_leaf_nodes: Count
+    max_leaf_nodes: Annotated[int, Field(ge=2, le=8)]  # `explain` tabulates every way through a tree
     min_samples_leaf: Count
     l2_regularization: float
 

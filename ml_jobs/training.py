@@ -84,7 +84,7 @@ def _trained(settings: Settings, task: Task, trained_on: date) -> tuple[Model, p
         },
         "evaluated": "on the test month, which no choice has seen; the model evaluated is the model that scores",
         "figures": _figures(evaluation),
-        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops", "shap")},
+        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops")},
     }
     return Model(trees, calibrator, card), evaluation
 
@@ -96,7 +96,7 @@ def _trees(task: Task, iterations: int | None = None) -> HistGradientBoostingCla
         **task.parameters.model_dump() | chosen,
         early_stopping=iterations is None,
         n_iter_no_change=30,
-        categorical_features=None,  # shap is silently wrong with them
+        categorical_features=None,  # `explain` reads every split as a threshold
         random_state=SEED,
     )
 

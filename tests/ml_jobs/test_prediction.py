@@ -5,7 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+import shap
 from conftest import BUSINESS_DATE, CUSTOMERS
+from scipy.special import expit
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from c360.warehouse.relations import SCORES
 from ml_jobs.data import read_features
@@ -59,7 +62,21 @@ def test_equal_scores_are_ranked_by_key(model, today):
 def test_contributions_add_up_to_the_margin(model, today):
     contribution, base = contributions(model.trees, today.values)
     assert contribution.shape == today.values.shape
-    assert np.abs(contribution.sum(axis=1) + base - model.margin(today.values)).max() < 1e-6
+    assert np.abs(contribution.sum(axis=1) + base - model.margin(today.values)).max() < 1e-9
+
+
+@pytest.mark.parametrize("leaves", [2, 5, 8])
+def test_contributions_are_those_of_shap(leaves):
+    random = np.random.default_rng(leaves)
+    values = random.normal(size=(3_000, 6)).astype(np.float32)
+    values[random.random(values.shape) < 0.1] = np.nan
+    label = random.random(3_000) < expit(np.nan_to_num(values[:, 0] * values[:, 1] - 2 * values[:, 2]))
+    trees = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=leaves, early_stopping=False).fit(values, label)
+    explainer = shap.TreeExplainer(trees)
+    contribution, base = contributions(trees, values[:200])
+    assert np.abs(contribution).max() > 0.1
+    assert np.abs(contribution - explainer.shap_values(values[:200])).max() < 1e-9
+    assert base == pytest.approx(explainer.expected_value.item(), abs=1e-9)
 
 
 def test_reasons_are_the_features_that_push_up_the_most_with_their_values(table, model, today):
@@ -74,15 +91,9 @@ def test_reasons_are_the_features_that_push_up_the_most_with_their_values(table,
     assert table.slice(0, CUSTOMERS // 2)["reason_1_code"].null_count == 0
 
 
-def test_a_feature_that_pushes_down_is_no_reason():
-    order, pushes_up = top_reasons(np.array([[-1.0, 0.5, 0.0, 2.0], [-1.0, -2.0, -3.0, 0.0]]))
-    assert order.tolist() == [[3, 1, 2], [3, 0, 1]]
-    assert pushes_up.tolist() == [[True, True, False], [False, False, False]]
-
-
-def test_beyond_the_cap_the_top_of_the_list_is_explained(model, today, table, monkeypatch):
-    monkeypatch.setattr("ml_jobs.prediction.EXPLAINED", 100)
-    capped = score_table(CHURN, model, today)
-    assert capped.slice(0, 100).drop("scored_at") == table.slice(0, 100).drop("scored_at")
-    assert capped.slice(100)["reason_1_code"].null_count == CUSTOMERS - 100
-    assert capped["probability"] == table["probability"]
+def test_long_lists_are_explained_in_chunks(model, today, monkeypatch):
+    whole = top_reasons(model.trees, today.values)
+    monkeypatch.setattr("ml_jobs.explain.CHUNK", 400)
+    for found, expected in zip(top_reasons(model.trees, today.values), whole, strict=True):
+        assert (found == expected).all()
+    assert not whole[1].all() and whole[1].any()
