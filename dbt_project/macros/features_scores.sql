@@ -1,0 +1,53 @@
+{# Every score of a task, as it was scored. #}
+{% macro score_history(task) %}
+select
+    {{ score_columns() }}
+from {{ source('raw', 'scores') }}
+where task = '{{ task }}'
+{% endmacro %}
+
+{# The scores of a task's latest as-of date, one per customer of today: of records that have become one customer since,
+   the highest probability stands. #}
+{% macro score_latest(task) %}
+with scores as (
+    select * from {{ ref(task) }}
+),
+
+links as (
+    select * from {{ ref('int_party__customers') }}
+),
+
+latest as (
+    select scores.*
+    from scores
+    inner join (select max(as_of_date) as as_of_date from scores) as last_date
+        on scores.as_of_date = last_date.as_of_date
+),
+
+resolved as (
+    select
+        links.customer_key as today_customer_key,
+        latest.*,
+        row_number() over (
+            partition by links.customer_key order by latest.probability desc, latest.customer_key
+        ) as place
+    from latest
+    inner join links on latest.customer_key = links.party_key
+)
+
+select
+    today_customer_key as customer_key,
+    {{ score_columns(without=['customer_key']) }}
+from resolved
+where place = 1
+{% endmacro %}
+
+{% macro score_columns(without=[]) -%}
+    {{ [
+        'customer_key', 'as_of_date', 'horizon_days', 'probability', 'band', 'rank',
+        'reason_1_code', 'reason_1_value', 'reason_2_code', 'reason_2_value', 'reason_3_code', 'reason_3_value',
+        'model_name', 'model_version', 'feature_version', 'scored_at',
+    ] | reject('in', without) | join(',\n    ') }}
+{%- endmacro %}
+
+{% macro score_tasks() %}{{ return(['churn', 'tier_upgrade', 'tier_downgrade']) }}{% endmacro %}

@@ -1,0 +1,24 @@
+with outcomes as (
+    select * from {{ source('raw', 'delivery_outcomes') }}
+    where outcome <> 'rejected'
+),
+
+feeds as (
+    select
+        feed,
+        max(channel) as channel,
+        max(cutoff_date) as last_cutoff_date,
+        max(max_business_date) as last_business_date,
+        count(*) as delivery_count
+    from outcomes
+    group by feed
+)
+
+select
+    feed,
+    channel,
+    last_cutoff_date,
+    last_business_date,
+    cast(delivery_count as bigint) as delivery_count,
+    {{ days_between('last_cutoff_date', date_literal(var('business_date'))) }} as days_since_delivery
+from feeds

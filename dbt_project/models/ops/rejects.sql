@@ -1,0 +1,13 @@
+with rejects as (
+    select * from {{ source('quarantine', 'rejects') }}
+)
+
+select
+    feed,
+    period,
+    version,
+    file as source_file,
+    "row" as source_row,
+    column_name,
+    reason
+from rejects
