@@ -1,12 +1,147 @@
-"""What the gate marts -> readers looks at, asked of the build engine and of the last published version."""
+"""What the gate marts -> readers looks at: columns and totals of the build engine, beside the last published ones."""
 
 from datetime import date
 
 import pyarrow as pa
 
+from c360 import lake, warehouse
 from c360.settings import Settings
+from ml_jobs.paths import abstention_path
+from ml_jobs.tasks import load_tasks
 
 
 def frames(settings: Settings, business_date: date) -> dict[str, pa.Table]:
-    """Suite name -> frame."""
-    return {}
+    """Suite name -> frame.
+
+    ``marts_customers``: one row per customer, the columns under audit only. ``marts_scores``: one row per score.
+    ``marts_dates``: one row per table. ``marts_postings``, ``marts_balance_breaks``: one row. ``marts_totals``: one row
+    per total that readers watch.
+    """
+    return {
+        "marts_customers": _customers(settings),
+        "marts_scores": _scores(settings, business_date),
+        "marts_dates": _dates(settings, business_date),
+        "marts_postings": _postings(settings, business_date),
+        "marts_balance_breaks": _balance_breaks(settings),
+        "marts_totals": _totals(settings),
+    }
+
+
+def _customers(settings: Settings) -> pa.Table:
+    probabilities = ", ".join(f"{task}_probability" for task in load_tasks())
+    return warehouse.query(
+        settings,
+        f"""
+        select customer_key, star_tier, cast(aum_amount as double precision) as aum_amount, {probabilities}
+        from build_marts.customer_360
+        """,
+    )
+
+
+def _scores(settings: Settings, business_date: date) -> pa.Table:
+    """Every customer with features is scored, or the score abstains."""
+    eligible = _value(
+        settings, "select count(*) from build_features.customer_features where as_of_date = $1", business_date
+    )
+    rows = []
+    for task in load_tasks():
+        scored = warehouse.query(
+            settings,
+            f"""
+            select count(*) as row_count, count(distinct customer_key) as customer_count
+            from build_scores.{task}
+            where as_of_date = $1
+            """,
+            (business_date,),
+        ).to_pylist()[0]
+        is_abstained = abstention_path(settings, task, business_date).exists()
+        rows.append(
+            {
+                "score": task,
+                "is_abstained": is_abstained,
+                "expected_rows": 0 if is_abstained else eligible,
+                "scored_rows": scored["row_count"],
+                "scored_customers": scored["customer_count"],
+            }
+        )
+    return pa.Table.from_pylist(rows)
+
+
+def _dates(settings: Settings, business_date: date) -> pa.Table:
+    newest = {
+        "customer_360": "select max(as_of_date) from build_marts.customer_360",
+        "fct_transactions": "select max(business_date) from build_marts.fct_transactions",
+        "fct_balances_daily": "select max(business_date) from build_marts.fct_balances_daily",
+        "customer_features": "select max(as_of_date) from build_features.customer_features",
+    }
+    rows = []
+    for table, sql in newest.items():
+        found = _value(settings, sql)
+        rows.append(
+            {
+                "table": table,
+                "is_daily": table in ("customer_360", "customer_features"),
+                "newest_date": str(found),
+                "days_after_business_date": None if found is None else (found - business_date).days,
+            }
+        )
+    return pa.Table.from_pylist(rows)
+
+
+def _postings(settings: Settings, business_date: date) -> pa.Table:
+    """Over all of history, from the outcome records: dbt's own test sees the dates of a run, through staging."""
+    current = [
+        item.outcome.rows_loaded
+        for item in lake.pin(settings.lake, business_date).of("transactions")
+        if item.superseded_date is None
+    ]
+    facts = _value(settings, "select count(*) from build_marts.fct_transactions")
+    repeated = _value(
+        settings,
+        """
+        select count(*)
+        from build_intermediate.int_ops__repeated_events
+        where feed = 'transactions' and valid_to is null
+        """,
+    )
+    row = {"feed": "transactions", "rows_loaded": sum(current), "rows_in_facts": facts, "rows_repeated": repeated}
+    return pa.Table.from_pylist([row | {"rows_accounted": facts + repeated}])
+
+
+def _balance_breaks(settings: Settings) -> pa.Table:
+    return warehouse.query(
+        settings,
+        """
+        select
+            coalesce(min(account_no || ' on ' || business_date) filter (where explanation is null), 'none') as example,
+            count(*) filter (where explanation is null) as unexplained_breaks,
+            count(explanation) as explained_breaks
+        from build_marts.balance_breaks
+        """,
+    )
+
+
+def _totals(settings: Settings) -> pa.Table:
+    totals = (
+        "select count(*) as customers, cast(sum(aum_amount) as double precision) as aum_amount from {}.customer_360"
+    )
+    today = warehouse.query(settings, totals.format("build_marts")).to_pylist()[0]
+    published = dict.fromkeys(today)
+    if warehouse.published_date(settings):
+        published = warehouse.query_serving(settings, totals.format("marts")).to_pylist()[0]
+    return pa.Table.from_pylist(
+        [
+            {
+                "total": name,
+                "today": float(value or 0),
+                "published": published[name],
+                "change_rate": (value or 0) / published[name] - 1 if published[name] else None,
+            }
+            for name, value in today.items()
+        ]
+    )
+
+
+def _value(settings: Settings, sql: str, *parameters: object) -> object:
+    """The one value that a query returns."""
+    return warehouse.query(settings, sql, parameters).column(0)[0].as_py()
