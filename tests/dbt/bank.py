@@ -14,6 +14,7 @@ from c360.contracts import load_feeds
 from c360.settings import PROJECT
 from c360.staging_sources import STAGING
 
+LAYERS = ("path:seeds", "path:models/staging", "path:models/intermediate", "path:models/marts")
 FILLERS = {"varchar": "x", "date": date(2025, 1, 1), "integer": 1, "boolean": False}
 
 
@@ -75,10 +76,10 @@ class Bank:
             for row in rows:
                 self._insert(connection, table, row)
 
-    def dbt(self, business_date: str, from_date: str, *arguments: str, **variables: Any) -> None:
-        """Build staging and marts for a business date; a failure shows dbt's own words."""
-        given = {"business_date": business_date, "from_date": from_date, "as_of_dates": [business_date], **variables}
-        run_dbt(self.path, self.folder, ["build", "--select", "tag:staging tag:marts", *arguments], given)
+    def dbt(self, business_date: str, from_date: str, **variables: Any) -> None:
+        """Build seeds, staging, intermediate and marts for a business date, with all their tests."""
+        given = {"business_date": business_date, "from_date": from_date, **variables}
+        run_dbt({"C360_TARGET": "duckdb", "C360_BUILD": str(self.path)}, self.folder, given)
 
     def rows(self, sql: str) -> list[tuple]:
         with self.connect() as connection:
@@ -90,12 +91,14 @@ class Bank:
         connection.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values()))
 
 
-def run_dbt(build: Path, scratch: Path, arguments: list[str], variables: dict[str, Any]) -> None:
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments, "--vars", yaml.safe_dump(variables)]
-    command += ["--project-dir", ".", "--profiles-dir", "."]
+def run_dbt(connection: dict[str, str], scratch: Path, variables: dict[str, Any]) -> None:
+    """``dbt build`` of everything up to the marts; a failure shows dbt's own words."""
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select", *LAYERS]
+    command += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]
     command += ["--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
-    environment = os.environ | {"C360_TARGET": "duckdb", "C360_BUILD": str(build)}
-    done = subprocess.run(command, cwd=PROJECT / "dbt_project", env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=PROJECT / "dbt_project", env=os.environ | connection, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

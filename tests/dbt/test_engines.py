@@ -1,0 +1,53 @@
+"""Postgres builds from the same rows what DuckDB builds: after a full load, and after days on top."""
+
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.dbt import story
+from tests.dbt.bank import Bank, run_dbt
+from tests.dbt.test_incremental import tables
+
+
+def copy_raw(bank: Bank, dsn: str) -> None:
+    """Replace the raw tables of a Postgres database by those of the bank's build engine."""
+    with psycopg.connect(dsn) as connection:
+        for schema in ("raw", "quarantine"):
+            connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+        for name, columns in bank.tables.items():
+            table = sql.Identifier(*name.split("."))
+            typed = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns.items()]
+            names = sql.SQL(", ").join(map(sql.Identifier, columns))
+            connection.execute(sql.SQL("create table if not exists {} ({})").format(table, sql.SQL(", ").join(typed)))
+            connection.execute(sql.SQL("truncate {}").format(table))
+            with connection.cursor().copy(sql.SQL("copy {} ({}) from stdin").format(table, names)) as copy:
+                for row in bank.rows(f"select {', '.join(columns)} from {name}"):
+                    copy.write_row(row)
+
+
+def test_engines_agree(tmp_path: Path, postgres_dsn: str, daily_bank: Bank) -> None:
+    bank = Bank(tmp_path)
+    given = conninfo_to_dict(postgres_dsn)
+    keys = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "dbname"}
+    connection = {"C360_TARGET": "postgres"} | {
+        f"C360_PG_{key}": str(given.get(name, "")) for key, name in keys.items()
+    }
+    story.deliver_initial(bank)
+    copy_raw(bank, postgres_dsn)
+    run_dbt(connection, tmp_path, {"business_date": story.INITIAL_DATE, "from_date": story.FIRST_DATE})
+    for business_date, from_date in story.DAYS:
+        story.deliver_day(bank, business_date)
+        copy_raw(bank, postgres_dsn)
+        run_dbt(connection, tmp_path, {"business_date": business_date, "from_date": from_date})
+
+    differing = []
+    with psycopg.connect(postgres_dsn) as postgres:
+        for name in tables(daily_bank):
+            columns = [column for (column,) in daily_bank.rows(f"select name from pragma_table_info('{name}')")]
+            query = f"select {', '.join(columns)} from {name}"
+            duckdb_rows, postgres_rows = daily_bank.rows(query), postgres.execute(query).fetchall()
+            if sorted(duckdb_rows, key=repr) != sorted(postgres_rows, key=repr):
+                differing.append((name, set(duckdb_rows) ^ set(postgres_rows)))
+    assert not differing
