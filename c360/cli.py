@@ -65,7 +65,6 @@ def run(
     By default from the first landed date that is not built yet to the last one that has landed.
     """
     from c360 import pipeline
-    from c360.ingestion import DeliveryError
     from c360.settings import Settings
     from c360.warehouse import DbtFailed
     from expectations.gates import GateFailed
@@ -73,7 +72,7 @@ def run(
     settings = Settings.from_env(landing=landing, target=target)
     try:
         dates = pipeline.run(settings, _date(first), _date(last), _progress())
-    except (pipeline.NotReady, GateFailed, DbtFailed, DeliveryError) as failure:
+    except (pipeline.NotReady, GateFailed, DbtFailed) as failure:
         errors.print("\n".join([f"stopped: {failure}", *getattr(failure, "__notes__", ())]), style="red", markup=False)
         raise typer.Exit(1) from failure
     console.print(f"built and published {', '.join(map(str, dates))} in {settings.warehouse}")

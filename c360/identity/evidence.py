@@ -110,6 +110,6 @@ def _attach(connection: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, feed: s
         superseded = item.superseded_date or FOREVER
         connection.execute(
             f"insert into {feed} by name select * exclude (_file, _row, _known_date), _known_date as known_from, "
-            "cast($until as date) as known_to from read_parquet($file)",
+            "cast($until as date) as known_to from read_parquet($file, hive_partitioning = false)",
             {"until": superseded, "file": str(lake / item.outcome.lake_file)},
         )

@@ -70,7 +70,7 @@ def run_dbt(
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
     command = [sys.executable, "-P", str(Path(__file__).with_name("_dbt_child.py")), "build"]
-    command += ["--select", selection, "--vars", json.dumps(dict(variables), default=str)]
+    command += ["--select", selection, "--indirect-selection", "buildable", "--vars", json.dumps(dict(variables), default=str)]
     command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES), "--target", settings.target]
     command += ["--target-path", str(target), "--log-path", str(target / "logs"), "--log-format", "json"]
     command += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
