@@ -23,6 +23,7 @@ from simulator.records import Records
 from simulator.reference import Managers
 from simulator.timeline import Timeline, to_date
 from simulator.truth import Truth
+from simulator.turn import Turn
 
 
 @dataclass(frozen=True)
@@ -118,22 +119,37 @@ def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers)
     loans = Loans.of(draws, population, timeline)
     money = Money.of(draws, population, timeline, loans)
     records = Records.of(draws, population, timeline)
-    channels = Channels(population, draws, staff)
-    campaigns = Campaigns(population, draws, np.full(len(population), -1))
+    channels = Channels.of(draws, population, staff)
+    campaigns = Campaigns.of(draws, population)
     for month in timeline.months:
-        ledger = Ledger(month)
-        was_open = money.is_open.copy()
+        moods.advance(month.index)
+        chance = moods.hazard("churn", campaigns.effect(month))
+        decides = draws.uniform("churn", population.index, month.index) < chance
+        leaves = money.is_open & (loans.missed_since < 0) & decides
+        opens = population.opened_month == month.index
+        decision = month.first + draws.integers(5, "decision", population.index, month.index)
+        turn = Turn(
+            timeline,
+            month,
+            draws,
+            population,
+            moods,
+            deliveries,
+            Ledger(month),
+            opens,
+            leaves,
+            active=money.is_open & ~leaves,
+            since=np.where(opens, population.opened, month.first),
+            until=np.where(leaves, decision, month.last),
+        )
         if month.index == 0:
-            money.bring_forward(ledger, deliveries)
+            money.bring_forward(turn.ledger, deliveries, month.first)
             who = np.flatnonzero(loans.exists)
             loans.write_loans(deliveries, who, np.full(len(who), month.first))
-        moods.advance(month.index)
-        money.remember()
-        events = money.month(ledger, deliveries, month, moods)
-        stays = was_open & money.is_open
-        records.month(deliveries, month, stays)
-        channels.month(deliveries, month, moods, stays, np.full(len(population), month.last))
-        campaigns.month(deliveries, month, stays)
+        events = money.month(turn)
+        records.month(turn)
+        channels.month(turn)
+        campaigns.month(turn)
         deliveries.flush(month)
         truth.month(month, population, moods, money, loans, events)
     truth.records(records.truth)

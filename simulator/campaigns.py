@@ -3,53 +3,60 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from simulator.deliveries import Deliveries
 from simulator.draws import Draws
 from simulator.people import People, customer_nos
 from simulator.reference import PRODUCT, PRODUCT_CODES
 from simulator.text import coded, join, numbers
 from simulator.timeline import DAY, SHANGHAI, Month
+from simulator.turn import Turn
 
 _CHANNELS = ("sms", "push", "email", "phone")
 _COSTS = np.array([5, 1, 1, 800])  # cents
-RETENTION_LOGIT = -0.7
-"""Added to the logit of the monthly churn hazard for three months after a retention call."""
+_OFFERS = [PRODUCT[code] for code in ("WM01", "FU01", "FD12", "SD01")]
+_SALES, _RETENTION = 0, 1
+CONTROL_RATE = 0.3
+RETENTION_LOGIT, MONTHS_OF_EFFECT = -0.7, 3
+"""Added to the logit of the monthly churn hazard for so many months after a retention call."""
 
 
 @dataclass
 class Campaigns:
-    """Each month one sales campaign; each quarter a retention campaign by phone."""
+    """Each month a sales campaign; each quarter a retention campaign by phone."""
 
     people: People
     draws: Draws
     called_until: np.ndarray  # last month in which a retention call still works
 
-    def month(self, deliveries: Deliveries, month: Month, may: np.ndarray) -> None:
-        """Touch the customers of this month's campaigns."""
-        self._run(
-            deliveries, month, 0, may & (self.draws.uniform("sales target", self.people.index, month.index) < 0.1)
-        )
-        if month.number % 3 == 1:
-            target = may & (self.draws.uniform("retention target", self.people.index, month.index) < 0.15)
-            treated = self._run(deliveries, month, 1, target)
-            self.called_until[treated] = month.index + 3
+    @classmethod
+    def of(cls, draws: Draws, people: People) -> "Campaigns":
+        return cls(people, draws, np.full(len(people), -1))
 
     def effect(self, month: Month) -> np.ndarray:
         """What is added to the logit of churn this month."""
         return np.where(self.called_until >= month.index, RETENTION_LOGIT, 0.0)
 
-    def _run(self, deliveries: Deliveries, month: Month, kind: int, target: np.ndarray) -> np.ndarray:
-        who = np.flatnonzero(target & ~self.people.is_opted_out)
-        index = self.people.index[who]
+    def month(self, turn: Turn) -> None:
+        """Touch the targets of this month's campaigns; a call works from the next month on."""
+        targets = turn.active & (turn.uniform("sales target") < 0.1)
+        self._run(turn, _SALES, targets, turn.draws.integers(3, "by", self.people.index, turn.month.index))
+        if turn.month.number % 3 == 1:
+            targets = turn.active & (turn.uniform("retention target") < 0.15)
+            called = self._run(turn, _RETENTION, targets, np.full(len(self.people), _CHANNELS.index("phone")))
+            self.called_until[called] = turn.month.index + MONTHS_OF_EFFECT
+
+    def _run(self, turn: Turn, kind: int, targets: np.ndarray, channel: np.ndarray) -> np.ndarray:
+        """Draw the arms, send the touches and responses; positions of the treated."""
+        who = np.flatnonzero(targets & ~self.people.is_opted_out)
+        index, channel, month = self.people.index[who], channel[who], turn.month
         number = (index * 1_000 + month.index) * 10 + kind
-        control = self.draws.uniform("arm", number) < 0.3
-        channel = np.full(len(who), 3) if kind else self.draws.integers(3, "campaign channel", number)
+        is_control = self.draws.uniform("arm", number) < CONTROL_RATE
         day = month.first + 2 + self.draws.integers(18, "touch day", number)
         stamp = day * DAY + 36_000 + self.draws.integers(28_000, "touch time", number) - SHANGHAI
-        product = np.full(len(who), -1) if kind else np.full(len(who), PRODUCT["WM01"] + month.index % 4)
+        product = np.full(len(who), -1 if kind == _RETENTION else _OFFERS[month.index % len(_OFFERS)])
         touch = join("TC", numbers(number, 13))
-        deliveries.write(
+        turn.deliveries.write(
             "campaign_touches",
             {
                 "touch_id": touch,
@@ -59,24 +66,27 @@ class Campaigns:
                 "touched_at": stamp,
                 "channel": coded(_CHANNELS, channel),
                 "product_code": coded(PRODUCT_CODES, product),
-                "arm": coded(("treatment", "control"), control.astype(np.int64)),
-                "cost": np.where(control, 0, _COSTS[channel]),
+                "arm": coded(("treatment", "control"), is_control.astype(np.int64)),
+                "cost": np.where(is_control, 0, _COSTS[channel]),
             },
             day,
             index,
         )
-        response = self.draws.choice([70, 18, 7, 2, 2, 1], "response", number) - 1
-        chosen = np.flatnonzero((response >= 0) & ~control)
-        deliveries.write(
+        answers = self.draws.uniform("answers", number) < 0.3 * np.minimum(
+            np.exp(-0.5 * turn.moods["distance"][who]), 3
+        )
+        chosen = np.flatnonzero(answers & ~is_control)
+        response = self.draws.choice([60, 22, 8, 7, 3], "response", number[chosen])
+        turn.deliveries.write(
             "campaign_responses",
             {
                 "response_id": join("RS", numbers(number[chosen], 13)),
                 "business_date": day[chosen] + 1,
-                "touch_id": touch.take(chosen),
+                "touch_id": touch.take(pa.array(chosen)),
                 "responded_at": stamp[chosen] + DAY,
-                "response": coded(("opened", "clicked", "applied", "converted", "opted_out"), response[chosen]),
+                "response": coded(("opened", "clicked", "applied", "converted", "opted_out"), response),
             },
             day[chosen] + 1,
             index[chosen],
         )
-        return who[~control]
+        return who[~is_control]

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator import names
-from simulator.deliveries import Deliveries
 from simulator.draws import Draws
-from simulator.moods import Moods
 from simulator.people import People, customer_nos, user_ids
 from simulator.reference import PRODUCT_CODES, Managers, manager_ids
 from simulator.text import NULL, coded, join, numbers
-from simulator.timeline import DAY, SHANGHAI, Month
+from simulator.timeline import DAY, SHANGHAI
+from simulator.turn import Turn
 
 _EVENTS = ("login", "balance", "transfer", "product_view", "apply_start", "apply_finish", "help", "close_account_view")
 _SERVICES = ("cash", "account", "wealth", "loan", "complaint", "enquiry")
+_PURPOSES = ("service", "sales", "retention", "collection")
+_NOTES = ("客户表示满意", "无人接听", "答应考虑", "暂无需求", "同意购买")
 
 
 @dataclass
@@ -24,46 +25,66 @@ class Channels:
     people: People
     draws: Draws
     staff: Managers
+    habit: np.ndarray  # how much more, or less, of everything online a customer does, for no deeper reason
 
-    def month(self, deliveries: Deliveries, month: Month, moods: Moods, is_open: np.ndarray, until: np.ndarray) -> None:
-        """Everything that customers did in a month; ``until`` is the last day on which each one acts."""
-        self._events(deliveries, month, moods, is_open)
-        self._visits(deliveries, month, moods, is_open)
-        self._complaints(deliveries, month, moods, is_open)
-        self._contacts(deliveries, month, moods, is_open)
-        self._orders(deliveries, month, is_open)
+    @classmethod
+    def of(cls, draws: Draws, people: People, staff: Managers) -> "Channels":
+        return cls(people, draws, staff, np.exp(0.25 * draws.normal("online habit", people.index)))
 
-    def _occurrences(self, stream: str, month: Month, mean: np.ndarray):
-        """(position, number within the month, local second from the epoch) of Poisson many occurrences."""
-        index = self.people.index
-        counts = self.draws.poisson(mean, stream, index, month.index)
-        who = np.repeat(np.arange(len(index)), counts)
-        nth = np.arange(len(who)) - np.repeat(np.cumsum(counts) - counts, counts)
-        moment = self.draws.uniform(f"{stream} moment", index[who], month.index, nth)
-        day = month.first + (moment * month.length).astype(np.int64)
-        second = 9 * 3600 + self.draws.integers(8 * 3600, f"{stream} second", index[who], month.index, nth)
-        return who, nth, day, day * DAY + second - SHANGHAI
+    def month(self, turn: Turn) -> None:
+        """Everything that those who are customers the whole month do in it."""
+        self._events(turn)
+        self._visits(turn)
+        self._complaints(turn)
+        self._contacts(turn)
+        self._orders(turn)
 
-    def _number(self, who: np.ndarray, month: Month, nth: np.ndarray) -> np.ndarray:
-        return (self.people.index[who] * 1_000 + month.index) * 1_000 + nth + 10**14
+    def _occurrences(self, turn: Turn, stream: str, mean: np.ndarray):
+        """(position, number for the record, day, UTC second) of Poisson many occurrences."""
+        who, nth = turn.several(stream, np.where(turn.active, np.minimum(mean, 25), 0))
+        moment = turn.uniform(f"{stream} moment", who, nth) * turn.month.length
+        day = turn.month.first + moment.astype(np.int64)
+        second = 9 * 3600 + (turn.uniform(f"{stream} time", who, nth) * 8 * 3600).astype(np.int64)
+        number = (self.people.index[who] * 1_000 + turn.month.index) * 1_000 + nth + 10**14
+        return who, number, day, day * DAY + second - SHANGHAI
 
-    def _events(self, deliveries: Deliveries, month: Month, moods: Moods, is_open: np.ndarray) -> None:
-        people, draws = self.people, self.draws
-        may = is_open & people.is_online & (people.registered <= month.first)
-        mean = np.where(may, 3.2 * np.exp(-0.4 * moods["drift"]), 0)
-        who, nth, day, stamp = self._occurrences("session", month, mean)
-        more = draws.integers(4, "session length", people.index[who], month.index, nth)
+    def _picks(self, stream: str, odds: list[np.ndarray], who: np.ndarray, *keys: np.ndarray) -> np.ndarray:
+        """One of several kinds per row, by odds that differ per customer."""
+        chance = self.draws.uniform(stream, *keys) * sum(odds)[who]
+        choice, reached = np.zeros(len(who), np.int64), 0
+        for weight in odds[:-1]:
+            reached = reached + weight
+            choice += chance > reached[who]
+        return choice
+
+    def _is_online(self, turn: Turn) -> np.ndarray:
+        return self.people.is_online & (self.people.registered < turn.month.first)
+
+    def _events(self, turn: Turn) -> None:
+        people, moods, one = self.people, turn.moods, np.ones(len(self.people))
+        mean = np.where(self._is_online(turn), 2.4 * self.habit * np.exp(-0.5 * moods["drift"]), 0)
+        who, number, day, stamp = self._occurrences(turn, "session", mean)
+        # Night owls: the day in Shanghai is then a day ahead of the date in UTC.
+        stamp = np.where(self.draws.uniform("night", number) < 0.04, day * DAY + number % (7 * 3600) - SHANGHAI, stamp)
+        more = self.draws.integers(4, "session length", number)
         session = np.repeat(np.arange(len(who)), 1 + more)
         step = np.arange(len(session)) - np.repeat(np.cumsum(1 + more) - 1 - more, 1 + more)
-        number = self._number(who, month, nth)
-        kind = 1 + draws.choice([45, 25, 20, 3, 2, 5, 0.5], "event", number[session], step)
+        odds = [
+            3.0 * np.exp(0.3 * moods["stress"]),
+            2.0 * one,
+            2.2 * np.exp(0.8 * moods["windfall"]),
+            0.45 * np.exp(0.8 * moods["plans"]),
+            0.1 * one,
+            1.2 * np.exp(0.8 * moods["grievance"]),
+            0.06 * np.exp(0.9 * moods.score("churn")),
+        ]
+        kind = 1 + self._picks("event", odds, who[session], number[session], step)
         kind = np.where(step == 0, 0, kind)
-        product = np.where(
-            np.isin(kind, (3, 4, 5)), draws.integers(len(PRODUCT_CODES), "product", number[session], step), -1
-        )
-        is_app = draws.uniform("app", number) < 0.85
+        looks = np.isin(kind, (3, 4, 5))
+        product = self.draws.integers(len(PRODUCT_CODES), "product", number[session], step)
+        is_web = self.draws.uniform("web", number) < 0.15
         user = people.index[who[session]]
-        deliveries.write(
+        turn.deliveries.write(
             "app_events",
             {
                 "event_id": numbers(number[session] * 10 + step),
@@ -71,74 +92,75 @@ class Channels:
                 "user_id": user_ids(user),
                 "session_id": numbers(number[session]),
                 "event_at": stamp[session] + 20 * step,
-                "platform": coded(("app", "web"), 1 - is_app[session]),
+                "platform": coded(("app", "web"), is_web[session].astype(np.int64)),
                 "event_name": coded(_EVENTS, kind),
-                "product_code": coded(PRODUCT_CODES, product),
+                "product_code": coded(PRODUCT_CODES, np.where(looks, product, -1)),
             },
             day[session],
             user,
         )
 
-    def _visits(self, deliveries: Deliveries, month: Month, moods: Moods, is_open: np.ndarray) -> None:
-        mean = np.where(is_open, np.where(self.people.is_online, 0.12, 0.5), 0)
-        who, nth, day, stamp = self._occurrences("visit", month, mean)
-        number = self._number(who, month, nth)
-        wait = 60 * draws_between(self.draws, "wait", number, 2, 50)
-        left = self.draws.uniform("gives up", number) < 0.05
-        served = np.where(left, NULL, stamp + wait)
-        anonymous = self.draws.uniform("no card", number) < 0.1
-        deliveries.write(
+    def _visits(self, turn: Turn) -> None:
+        people, moods, one = self.people, turn.moods, np.ones(len(self.people))
+        mean = np.where(people.is_online, 0.15, 0.7) * np.where(people.is_online, 1, np.exp(-0.5 * moods["drift"]))
+        who, number, day, stamp = self._occurrences(turn, "visit", mean)
+        odds = [
+            3.5 * one,
+            1.5 * one,
+            1.5 * np.exp(0.8 * moods["windfall"]),
+            0.8 * np.exp(0.8 * moods["plans"]),
+            0.5 * np.exp(0.8 * moods["grievance"]),
+            1.2 * np.exp(0.4 * moods["grievance"]),
+        ]
+        wait = 60 * (2 + self.draws.integers(48, "wait", number))
+        took = 60 * (2 + self.draws.integers(28, "service time", number))
+        gives_up = self.draws.uniform("gives up", number) < 0.05
+        is_anonymous = self.draws.uniform("no card", number) < 0.1
+        turn.deliveries.write(
             "branch_visits",
             {
                 "ticket_id": join("Q", numbers(number)),
                 "business_date": day,
-                "customer_no": customer_nos(np.where(anonymous, -1, self.people.index[who])),
-                "branch_code": join("B", numbers(self.people.branch[who], 4)),
-                "service_type": coded(_SERVICES, self.draws.choice([40, 20, 14, 8, 4, 14], "service", number)),
+                "customer_no": customer_nos(np.where(is_anonymous, -1, people.index[who])),
+                "branch_code": join("B", numbers(people.branch[who], 4)),
+                "service_type": coded(_SERVICES, self._picks("service", odds, who, number)),
                 "queued_at": stamp,
-                "served_at": served,
-                "finished_at": np.where(
-                    left, NULL, stamp + wait + 60 * draws_between(self.draws, "service time", number, 2, 30)
-                ),
+                "served_at": np.where(gives_up, NULL, stamp + wait),
+                "finished_at": np.where(gives_up, NULL, stamp + wait + took),
             },
             day,
-            self.people.index[who],
+            people.index[who],
         )
 
-    def _complaints(self, deliveries: Deliveries, month: Month, moods: Moods, is_open: np.ndarray) -> None:
-        who, nth, day, stamp = self._occurrences(
-            "complaint", month, np.where(is_open, 0.02 * np.exp(0.6 * moods["grievance"]), 0)
-        )
-        number = self._number(who, month, nth)
-        took = 1 + self.draws.integers(20, "resolution", number)
-        deliveries.write(
+    def _complaints(self, turn: Turn) -> None:
+        mean = 0.025 * np.exp(0.9 * turn.moods["grievance"])
+        who, number, day, stamp = self._occurrences(turn, "complaint", mean)
+        took = self.draws.integers(20, "resolution", number)
+        channel = self.draws.choice([3, 4, 2, 1], "complaint channel", number)
+        category = self.draws.choice([30, 30, 18, 4, 18], "category", number)
+        turn.deliveries.write(
             "complaints",
             {
                 "complaint_id": join("CP", numbers(number)),
                 "business_date": day,
                 "customer_no": customer_nos(self.people.index[who]),
                 "received_at": stamp,
-                "channel": coded(
-                    ("counter", "phone", "mobile", "web"), self.draws.choice([3, 4, 2, 1], "complaint channel", number)
-                ),
-                "category": coded(
-                    ("fees", "service", "product", "fraud", "system"),
-                    self.draws.choice([30, 30, 18, 4, 18], "category", number),
-                ),
+                "channel": coded(("counter", "phone", "mobile", "web"), channel),
+                "category": coded(("fees", "service", "product", "fraud", "system"), category),
                 "severity": 1 + self.draws.choice([60, 30, 10], "severity", number),
-                "resolved_date": np.where(took <= 1, day, NULL),
+                "resolved_date": np.where(took == 0, day, NULL),  # later resolutions are not sent again
             },
             day,
             self.people.index[who],
         )
 
-    def _contacts(self, deliveries: Deliveries, month: Month, moods: Moods, is_open: np.ndarray) -> None:
-        people = self.people
-        mean = np.where(is_open & (people.manager >= 0) & ~people.is_opted_out, 0.5, 0)
-        who, nth, day, stamp = self._occurrences("contact", month, mean)
-        number = self._number(who, month, nth)
-        outcome = self.draws.choice([45, 30, 10, 10, 5], "outcome", number)
-        deliveries.write(
+    def _contacts(self, turn: Turn) -> None:
+        people, one = self.people, np.ones(len(self.people))
+        mean = np.where((people.manager >= 0) & ~people.is_opted_out, 0.5, 0)
+        who, number, day, stamp = self._occurrences(turn, "contact", mean)
+        near = np.exp(-0.7 * turn.moods["distance"])
+        outcome = self._picks("outcome", [4.0 * near, 3.0 * one, 0.8 * near, 1.0 / near, 0.5 * near], who, number)
+        turn.deliveries.write(
             "rm_contacts",
             {
                 "contact_id": join("RC", numbers(number)),
@@ -146,34 +168,27 @@ class Channels:
                 "customer_no": customer_nos(people.index[who]),
                 "rm_id": manager_ids(self.staff.in_charge(people.manager[who], day)),
                 "contact_at": stamp,
-                "channel": coded(
-                    ("phone", "visit", "message"), self.draws.choice([60, 10, 30], "contact channel", number)
-                ),
-                "purpose": coded(
-                    ("service", "sales", "retention", "collection"),
-                    self.draws.choice([50, 40, 8, 2], "purpose", number),
-                ),
+                "channel": coded(("phone", "visit", "message"), self.draws.choice([6, 1, 3], "by", number)),
+                "purpose": coded(_PURPOSES, self.draws.choice([50, 40, 8, 2], "purpose", number)),
                 "outcome": coded(("reached", "not_reached", "promised", "refused", "accepted"), outcome),
-                "note": coded(("客户表示满意", "无人接听", "答应考虑", "暂无需求", "同意购买"), outcome),
+                "note": coded(_NOTES, outcome),
             },
             day,
             people.index[who],
         )
 
-    def _orders(self, deliveries: Deliveries, month: Month, is_open: np.ndarray) -> None:
-        may = is_open & self.people.is_online & (self.people.registered <= month.first)
-        who, nth, day, stamp = self._occurrences("order", month, np.where(may, 0.08, 0))
-        number = self._number(who, month, nth)
-        deliveries.write(
+    def _orders(self, turn: Turn) -> None:
+        mean = np.where(self._is_online(turn), 0.3 * np.exp(-0.6 * turn.moods["distance"]), 0)
+        who, number, day, stamp = self._occurrences(turn, "order", mean)
+        goods = self.draws.integers(len(names.MALL_CATEGORIES), "goods", number)
+        turn.deliveries.write(
             "mall_orders",
             {
                 "order_id": join("MO", numbers(number)),
                 "business_date": day,
                 "user_id": user_ids(self.people.index[who]),
                 "ordered_at": stamp,
-                "category": coded(
-                    names.MALL_CATEGORIES, self.draws.integers(len(names.MALL_CATEGORIES), "goods", number)
-                ),
+                "category": coded(names.MALL_CATEGORIES, goods),
                 "amount": np.round(np.exp(9.5 + 0.9 * self.draws.normal("order amount", number))).astype(np.int64),
                 "status": coded(
                     ("paid", "cancelled", "returned"), self.draws.choice([90, 6, 4], "order status", number)
@@ -182,7 +197,3 @@ class Channels:
             day,
             self.people.index[who],
         )
-
-
-def draws_between(draws: Draws, stream: str, number: np.ndarray, low: int, high: int) -> np.ndarray:
-    return low + draws.integers(high - low, stream, number)

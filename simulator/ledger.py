@@ -89,10 +89,10 @@ class Ledger:
         self._parts.append(tuple(values if keep.all() else values[keep] for values in row))
 
     def net(self, customers: int, suffix: int) -> np.ndarray:
-        """Sum of the postings on one account of every customer, in cents."""
+        """Sum of the month's postings on one account of every customer, in cents, without what was brought forward."""
         total = np.zeros(customers, np.int64)
-        for who, account, _, _, cents, *_ in self._parts:
-            mine = account == suffix
+        for who, account, _, _, cents, kind, *_ in self._parts:
+            mine = (account == suffix) & (kind != KIND["brought_forward"])
             np.add.at(total, who[mine], cents[mine])
         return total
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from simulator.deliveries import Deliveries
 from simulator.draws import Draws
-from simulator.moods import Moods
 from simulator.people import MAIN, People, account_no, customer_nos
 from simulator.reference import PRODUCT, PRODUCT_CODES, PRODUCTS
 from simulator.text import NULL, coded, join, numbers
 from simulator.timeline import Month, Timeline
+from simulator.turn import Turn
 
 RUNNING, IN_ARREARS, REPAID, WRITTEN_OFF = range(4)
 _STATUS = ("running", "in_arrears", "repaid", "written_off")
@@ -37,6 +37,8 @@ class Loans:
     paid_count: np.ndarray  # instalments that have fallen due
     missed_since: np.ndarray  # month of the first instalment in arrears, -1 without
     late_habit: np.ndarray  # chance that an instalment is paid late
+    delay: np.ndarray  # days by which this month's instalment is paid late, and last month's
+    last_delay: np.ndarray
 
     @classmethod
     def of(cls, draws: Draws, people: People, timeline: Timeline) -> "Loans":
@@ -70,7 +72,9 @@ class Loans:
             due_day=1 + draws.integers(25, "due day", index),
             paid_count=elapsed,
             missed_since=np.full(len(people), -1),
-            late_habit=0.22 * draws.uniform("late habit", index) ** 1.5,
+            late_habit=0.16 * draws.uniform("late habit", index),
+            delay=np.zeros(len(people), np.int64),
+            last_delay=np.zeros(len(people), np.int64),
         )
 
     @property
@@ -109,23 +113,15 @@ class Loans:
             self.people.index[who],
         )
 
-    def month(self, deliveries: Deliveries, month: Month, moods: Moods, until: np.ndarray, is_leaving: np.ndarray):
-        """One month of every loan.
-
-        Parameters
-        ----------
-        deliveries, month, moods
-            Where to, when, and what moves people.
-        until
-            Last day on which each customer acts as usual.
-        is_leaving
-            Customers who close everything this month; their loans are repaid early.
+    def month(self, turn: Turn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One month of every loan; those who leave repay theirs early.
 
         Returns
         -------
         who, day, cents
             Payments to be taken from the main account.
         """
+        deliveries, month, until, is_leaving = turn.deliveries, turn.month, turn.until, turn.leaves
         paid: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         due = month.first + self.due_day - 1
         owed = self.is_owed & (self.granted < month.first) & ~is_leaving
@@ -134,15 +130,18 @@ class Loans:
             falls_due
             & (self.missed_since < 0)
             & (self.paid_count < self.term - 4)
-            & (self.draws.uniform("miss", self.people.index, month.index) < moods.hazard("delinquency"))
+            & (turn.uniform("miss") < turn.moods.hazard("delinquency"))
         )
-        before = self.missed_since
         self.missed_since = np.where(turns_bad, month.index, self.missed_since)
         self._age(deliveries, month)
         self._end_arrears(deliveries, month, paid)
 
         regular = np.flatnonzero(falls_due & (self.missed_since < 0))
-        delay = self._delay(regular, month.index)
+        self.last_delay, self.delay = self.delay, np.zeros(len(self.people), np.int64)
+        habit = np.minimum(self.late_habit[regular] * np.exp(0.8 * turn.moods["disorder"][regular]), 0.9)
+        is_late = turn.uniform("late", regular) < habit
+        delay = is_late * (1 + (_LATEST_PAYMENT * turn.uniform("delay", regular)).astype(np.int64))
+        self.delay[regular] = delay
         on_time = regular[delay == 0]
         self._report(deliveries, on_time, month.index, due[on_time], due[on_time], 0, is_paid=True)
         paid.append((on_time, due[on_time], self.instalment[on_time]))
@@ -150,9 +149,8 @@ class Loans:
         self._report(deliveries, late, month.index, due[late], due[late], 0, is_paid=False)
         missed = np.flatnonzero(falls_due & (self.missed_since >= 0))
         self._report(deliveries, missed, month.index, due[missed], due[missed], 0, is_paid=False)
-        was_good = before < 0
-        self._late(deliveries, month, 0, until, paid, falls_due)
-        self._late(deliveries, month, 1, until, paid, was_good)
+        self._late(turn, 0, until, paid)
+        self._late(turn, 1, until, paid)
 
         self.paid_count = self.paid_count + falls_due
         ended = np.flatnonzero(falls_due & (self.missed_since < 0) & (self.paid_count >= self.term))
@@ -162,51 +160,33 @@ class Loans:
         self.status[early] = REPAID
         self.write_loans(deliveries, early, until[early])
         paid.append((early, until[early], self._outstanding(early)))
-        self.paid_count[early] = self.term[early] + 1  # nothing falls due any more, nor did last month
         return tuple(np.concatenate(columns) for columns in zip(*paid, strict=True))
 
-    def grant(self, deliveries: Deliveries, month: Month, may_borrow: np.ndarray) -> np.ndarray:
+    def grant(self, turn: Turn) -> np.ndarray:
         """New loans of the month; positions of the borrowers, whose ``granted`` and ``principal`` are set."""
-        wants = self.draws.uniform("wants loan", self.people.index, month.index) < 0.006
-        who = np.flatnonzero(wants & may_borrow & ~self.exists & (self.principal > 0) & ~self.people.is_duplicate)
+        wants = (turn.uniform("wants loan") < 0.006) & turn.active & (self.people.earns > 0)
+        who = np.flatnonzero(wants & ~self.exists & (self.principal > 0) & ~self.people.is_duplicate)
         self.exists[who] = True
-        self.granted[who] = month.first + 4 + self.draws.integers(15, "grant day", self.people.index[who])
+        self.granted[who] = turn.month.first + 4 + (15 * turn.uniform("grant day", who)).astype(np.int64)
         self.paid_count[who] = 0
-        self.write_loans(deliveries, who, self.granted[who])
+        self.write_loans(turn.deliveries, who, self.granted[who])
         return who
 
-    def _delay(self, who: np.ndarray, month: int) -> np.ndarray:
-        """Days by which an instalment of the month is paid late for no deeper reason."""
-        is_late = self.draws.uniform("late", self.people.index[who], month) < self.late_habit[who]
-        return is_late * (1 + self.draws.integers(_LATEST_PAYMENT, "delay", self.people.index[who], month))
-
-    def _late(self, deliveries, month: Month, ago: int, until: np.ndarray, paid: list, may: np.ndarray) -> None:
+    def _late(self, turn: Turn, ago: int, until: np.ndarray, paid: list) -> None:
         """Ageing and payment, within this month, of instalments paid late that fell due ``ago`` months before."""
-        if month.index < ago:
-            return
+        month = turn.month
+        who = np.flatnonzero(self.last_delay if ago else self.delay)
+        delay = (self.last_delay if ago else self.delay)[who]
         due_month = self.timeline.months[month.index - ago]
-        due = due_month.first + self.due_day - 1
-        count = self.paid_count - ago  # before the instalment of the due month
-        may = (
-            may
-            & self.exists
-            & (self.granted < due_month.first)
-            & (self.missed_since < 0)
-            & (count >= 0)
-            & (count < self.term)
-        )
-        may &= (self.status == RUNNING) | (self.status == REPAID) & (ago == 1)
-        who = np.flatnonzero(may)
-        delay = self._delay(who, due_month.index)
-        who, delay = who[delay > 0], delay[delay > 0]
+        due = due_month.first + self.due_day[who] - 1
         for milestone in _MILESTONES:
-            day = due[who] + milestone
+            day = due + milestone
             now = (milestone < delay) & (day >= month.first) & (day <= np.minimum(month.last, until[who]))
-            self._report(deliveries, who[now], due_month.index, due[who[now]], day[now], milestone, is_paid=False)
-        day = due[who] + delay
+            self._report(turn.deliveries, who[now], due_month.index, due[now], day[now], milestone, is_paid=False)
+        day = due + delay
         now = (day >= month.first) & (day <= month.last)
-        who, day = who[now], np.minimum(day[now], until[who[now]])
-        self._report(deliveries, who, due_month.index, due[who], day, day - due[who], is_paid=True)
+        who, due, day = who[now], due[now], np.minimum(day[now], until[who[now]])
+        self._report(turn.deliveries, who, due_month.index, due, day, day - due, is_paid=True)
         paid.append((who, day, self.instalment[who]))
 
     def _age(self, deliveries: Deliveries, month: Month) -> None:

@@ -12,25 +12,24 @@ from simulator.draws import Draws
 FACTORS = (
     "grievance",  # dissatisfied with the bank
     "pull",  # drawn by wallets and outside money-market funds
-    "drift",  # losing the habit of using our app
-    "insecurity",  # the salary or turnover is at risk
-    "distance",  # no bond with branch and relationship manager
+    "drift",  # losing the habit of using our app and branches
+    "insecurity",  # the salary, pension or turnover is at risk
+    "distance",  # no bond with the bank: others handle the daily business
     "windfall",  # a large sum is coming: a property sale, a bonus, an inheritance
     "plans",  # a large sum will be needed: a house, a wedding, a business
     "stress",  # living at the edge of the means
     "disorder",  # pays late, forgets
 )
-PERSISTENCE = 0.97
+PERSISTENCE = 0.98
 """Correlation of a factor with itself a month later."""
 
 # Weight of each factor in the index of a hazard; the squares sum to 1.
 _WEIGHTS = {
-    "churn": {"grievance": 0.50, "pull": 0.42, "drift": 0.48, "insecurity": 0.40, "distance": 0.43},
-    "windfall": {"windfall": 0.66, "distance": -0.40, "drift": -0.37, "insecurity": -0.36, "grievance": -0.37},
-    "outflow": {"plans": 0.64, "pull": 0.45, "stress": 0.40, "grievance": 0.34, "distance": 0.33},
-    "delinquency": {"stress": 0.58, "insecurity": 0.50, "disorder": 0.52, "plans": 0.38},
+    "churn": {"grievance": 0.48, "pull": 0.45, "drift": 0.45, "insecurity": 0.42, "distance": 0.43},
+    "windfall": {"windfall": 0.62, "distance": -0.42, "drift": -0.40, "insecurity": -0.38, "pull": -0.37},
+    "outflow": {"plans": 0.60, "pull": 0.46, "stress": 0.40, "grievance": 0.36, "distance": 0.37},
+    "delinquency": {"stress": 0.56, "insecurity": 0.50, "disorder": 0.50, "plans": 0.43},
 }
-_MATRIX = {hazard: np.array([weights.get(factor, 0.0) for factor in FACTORS]) for hazard, weights in _WEIGHTS.items()}
 # Logit of the monthly hazard: intercept and slope over the index.
 _LOGIT = {"churn": (-6.3, 2.1), "windfall": (-6.0, 2.1), "outflow": (-6.0, 2.1), "delinquency": (-6.3, 2.2)}
 
@@ -39,32 +38,41 @@ _LOGIT = {"churn": (-6.3, 2.1), "windfall": (-6.0, 2.1), "outflow": (-6.0, 2.1),
 class Moods:
     """The factors of a chunk of customers, month by month."""
 
-    index: np.ndarray
+    customer: np.ndarray
     draws: Draws
     factors: np.ndarray  # [customers, factors], standard normal
 
     @classmethod
-    def of(cls, draws: Draws, index: np.ndarray) -> "Moods":
+    def of(cls, draws: Draws, customer: np.ndarray) -> "Moods":
         columns = np.arange(len(FACTORS))
-        return cls(index, draws, draws.normal("mood at the start", index[:, None], columns))
+        return cls(customer, draws, draws.normal("mood at the start", customer[:, None], columns))
 
     def advance(self, month: int) -> None:
         """Move on to the given month."""
-        shock = self.draws.normal("mood", self.index[:, None], np.arange(len(FACTORS)), month)
+        shock = self.draws.normal("mood", self.customer[:, None], np.arange(len(FACTORS)), month)
         self.factors = PERSISTENCE * self.factors + np.sqrt(1 - PERSISTENCE**2) * shock
 
     def __getitem__(self, factor: str) -> np.ndarray:
         return self.factors[:, FACTORS.index(factor)]
 
-    def hazard(self, name: str) -> np.ndarray:
-        """Probability of the event within the present month."""
+    def shift(self, factor: str, who: np.ndarray, change: float) -> None:
+        """Move a factor of some customers (positions), as an event does."""
+        self.factors[who, FACTORS.index(factor)] += change
+
+    def score(self, name: str) -> np.ndarray:
+        """The weighted factors behind a hazard, about standard normal."""
+        # Not a matrix product: its last bits may depend on the number of rows, that is on the chunk.
+        return sum(weight * self[factor] for factor, weight in _WEIGHTS[name].items())
+
+    def hazard(self, name: str, added: np.ndarray | float = 0.0) -> np.ndarray:
+        """Probability of the event within the present month; ``added`` goes to its logit."""
         intercept, slope = _LOGIT[name]
-        return 1 / (1 + np.exp(-intercept - slope * (self.factors @ _MATRIX[name])))
+        return 1 / (1 + np.exp(-intercept - slope * self.score(name) - added))
 
     def ahead(self, name: str, months: int) -> np.ndarray:
-        """Expected probability of the event in each of the next ``months`` months, [customers, months]."""
+        """Expected probability of the event in each of the next ``months`` months, [months, customers]."""
         intercept, slope = _LOGIT[name]
-        score = self.factors @ _MATRIX[name]
+        score = self.score(name)
         probabilities = []
         for step in range(1, months + 1):
             kept = PERSISTENCE**step
@@ -72,4 +80,4 @@ class Moods:
             # A logistic of a normal is near a logistic with a flatter slope (MacKay 1992).
             flat = np.sqrt(1 + np.pi * spread**2 / 8)
             probabilities.append(1 / (1 + np.exp(-(intercept + slope * kept * score) / flat)))
-        return np.stack(probabilities, axis=1)
+        return np.stack(probabilities)

@@ -101,7 +101,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     income = np.exp(np.log(9_000) + 0.55 * draws.normal("income", person))
     income = np.where(earns == 2, 0.45 * income + 1_500, np.where(earns == 0, 0.35 * income, income))
     income = np.where(is_enterprise, np.exp(np.log(120_000) + 0.7 * draws.normal("turnover", index)), income)
-    wealth = income * np.exp(np.log(3.2) + 1.35 * draws.normal("wealth", index))
+    wealth = income * np.maximum(np.exp(np.log(3.0) + 1.35 * draws.normal("wealth", index)), 0.4)
     wealth = np.where(is_enterprise, income * (0.8 + 1.2 * draws.uniform("cash of firm", index)), wealth)
     wealth = np.where(is_duplicate, wealth * 0.15, wealth)
     employer = start + BLOCK - 1

@@ -22,6 +22,7 @@ from simulator.people import (
 from simulator.reference import BRANCHES_PER_CITY
 from simulator.text import NULL, coded, join, numbers
 from simulator.timeline import DAY, SHANGHAI, Month, Timeline
+from simulator.turn import Turn
 
 _RATINGS = ("R1", "R2", "R3", "R4", "R5")
 _LEADS_PER_COMMUNITY = 3.0  # a month
@@ -47,13 +48,14 @@ class Records:
         records.truth.append((join("online:", user_ids(people.index[online])), person.take(pa.array(online))))
         return records
 
-    def month(self, deliveries: Deliveries, month: Month, is_open: np.ndarray) -> None:
+    def month(self, turn: Turn) -> None:
         """Records opened or changed this month."""
+        deliveries, month = turn.deliveries, turn.month
         index, draws = self.people.index, self.draws
         first = month.index == 0
         opens = (self.people.opened_month == month.index) | (first & (self.people.opened_month < 0))
         day = np.where(self.people.opened_month < 0, month.first, self.people.opened)
-        changes = is_open & ~opens & (draws.uniform("record changes", index, month.index) < 0.012)
+        changes = turn.active & ~opens & (draws.uniform("record changes", index, month.index) < 0.012)
         moves = changes & (draws.uniform("moves", index, month.index) < 0.5)
         self.address_version = self.address_version + 2 * moves
         renews = changes & ~moves

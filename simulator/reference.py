@@ -40,6 +40,9 @@ PRODUCTS = (
 )
 PRODUCT_CODES = tuple(row[0] for row in PRODUCTS)
 PRODUCT = {code: position for position, code in enumerate(PRODUCT_CODES)}
+TERMS = np.array([row[5] or 0 for row in PRODUCTS])  # days, 0 without a term
+RATES = np.array([row[6] or 0.0 for row in PRODUCTS])
+RISKS = np.array([int(row[3][2]) if row[3] else 0 for row in PRODUCTS])
 
 _HOLIDAYS = {
     # First and last day off; 2027 is a projection of the usual pattern.

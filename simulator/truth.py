@@ -36,10 +36,10 @@ class Truth:
     def month(self, month: Month, population, moods, money, loans, events) -> None:
         who = np.flatnonzero(money.is_open)
         number = customer_nos(population.index[who])
-        churn = 1 - np.prod(1 - moods.ahead("churn", 3)[who], axis=1)
-        miss = 1 - np.prod(1 - moods.ahead("delinquency", 3)[who], axis=1)
-        up = 1 - np.prod(1 - moods.ahead("windfall", 3)[who], axis=1)
-        down = 1 - np.prod(1 - moods.ahead("outflow", 3)[who], axis=1)
+        churn = 1 - np.prod(1 - moods.ahead("churn", 3)[:, who], axis=0)
+        miss = 1 - np.prod(1 - moods.ahead("delinquency", 2)[:, who], axis=0)
+        up = 1 - np.prod(1 - moods.ahead("windfall", 3)[:, who], axis=0)
+        down = 1 - np.prod(1 - moods.ahead("outflow", 3)[:, who], axis=0)
         for day in self._timeline.as_of_days:
             if month.first <= day <= month.last:
                 self._hazards.write(
@@ -55,12 +55,12 @@ class Truth:
                         schema=_HAZARDS,
                     )
                 )
-        for name, positions in events.items():
+        for name, (positions, days) in events.items():
             self._events.write(
                 pa.table(
                     {
                         "customer_no": customer_nos(population.index[positions]),
-                        "event_date": pa.array(np.full(len(positions), month.first, np.int32)).cast(pa.date32()),
+                        "event_date": pa.array(days.astype(np.int32)).cast(pa.date32()),
                         "event": pa.array([name] * len(positions), pa.string()),
                     },
                     schema=_EVENTS,

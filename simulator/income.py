@@ -1,0 +1,83 @@
+"""What comes in: salaries (from enterprises of the community or from outside), pensions, turnover, and the odd sum."""
+
+import numpy as np
+
+from simulator.ledger import KIND, OURS, outside_account
+from simulator.names import BANKS
+from simulator.people import MAIN, account_no
+from simulator.turn import Turn
+
+_PAYDAYS = np.array([5, 10, 10, 15])
+
+
+def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Post the month's income.
+
+    Parameters
+    ----------
+    turn
+        The month.
+    budget
+        Cents that each customer can still pay this month; wage bills of enterprises are taken off in place.
+
+    Returns
+    -------
+    payday, pay
+        Day and cents of each customer's salary or pension; 0 cents without one.
+    """
+    people, month = turn.people, turn.month
+    insecurity = turn.moods["insecurity"]
+    everyone = np.arange(len(people))
+    # Who must fear for the income is paid less than declared, and later.
+    noise = np.exp(0.04 * turn.draws.normal("pay", people.index, month.index) - 0.09 * insecurity)
+    cents = np.round(people.income * noise).astype(np.int64) * 100
+    delay = np.minimum(turn.uniform("pay delay") * 4 * np.exp(0.6 * insecurity), 12).astype(np.int64)
+    usual = _PAYDAYS[turn.draws.integers(4, "payday", np.where(people.employer >= 0, people.employer, people.index))]
+    payday = month.first - 1 + usual + delay
+    has_pay = turn.active & ((people.earns == 1) | (people.earns == 2))
+    pay = np.where(has_pay, cents, 0)
+
+    employer = people.employer - people.index[0]
+    inside = has_pay & (people.earns == 1) & (people.employer >= 0)
+    inside &= turn.active[np.where(inside, employer, 0)]
+    staff = np.flatnonzero(inside)
+    bill = np.bincount(employer[staff], pay[staff], len(people))
+    afford = np.minimum(1, 0.6 * np.maximum(budget, 0) / np.maximum(bill, 1))
+    pay[staff] = (pay[staff] * afford[employer[staff]]).astype(np.int64)
+    budget -= np.bincount(employer[staff], pay[staff], len(people))
+    firm = people.index[employer[staff]]
+    turn.ledger.post(staff, MAIN, payday[staff], 32_400, pay[staff], "salary", account_no(firm, MAIN), OURS)
+    own = account_no(people.index[staff], MAIN)
+    turn.ledger.post(employer[staff], MAIN, payday[staff], 32_400, -pay[staff], "salary", own, OURS)
+
+    outside = everyone[has_pay & ~inside]
+    bits = turn.draws.bits("employer", people.index[outside])
+    kind = np.where(people.earns[outside] == 2, KIND["pension"], KIND["salary"])
+    bank = (bits % np.uint64(len(BANKS))).astype(np.int64)
+    turn.ledger.post(outside, MAIN, payday[outside], 32_400, pay[outside], kind, outside_account(bits), bank)
+    _odd_sums(turn)
+    return payday, pay
+
+
+def _odd_sums(turn: Turn) -> None:
+    """Turnover of enterprises, support for those without an income, and gifts and earnest money for others."""
+    people, month = turn.people, turn.month
+    insecurity = np.exp(-0.09 * turn.moods["insecurity"])
+    mean = np.where(
+        people.earns == 3, 5.0, np.where(people.earns == 0, 1.2, 0.25 * np.exp(0.7 * turn.moods["windfall"]))
+    )
+    share = np.where(people.earns == 3, 0.2 * insecurity, np.where(people.earns == 0, 0.85 * insecurity, 0.08))
+    who, nth = turn.several("odd sum", np.where(turn.active, np.minimum(mean, 8), 0))
+    size = np.exp(0.5 * turn.draws.normal("odd sum", people.index[who], month.index, nth) - 0.125)
+    cents = np.round((share * people.income)[who] * size).astype(np.int64) * 100
+    bits = turn.draws.bits("payer", people.index[who], (6 * turn.uniform("payer", who, nth)).astype(np.int64))
+    turn.ledger.post(
+        who,
+        MAIN,
+        month.first + (month.length * turn.uniform("odd day", who, nth)).astype(np.int64),
+        28_800 + (40_000 * turn.uniform("odd time", who, nth)).astype(np.int64),
+        cents,
+        np.where(people.earns[who] == 3, KIND["turnover_transfer"], KIND["transfer_mobile"]),
+        outside_account(bits),
+        (bits % np.uint64(len(BANKS))).astype(np.int64),
+    )

@@ -1,0 +1,147 @@
+"""Everyday spending: how much, on what, and to whom."""
+
+import numpy as np
+
+from simulator.deliveries import COMMUNITY
+from simulator.ledger import FIRST_FUND, FIRST_WALLET, KIND, OURS, outside_account
+from simulator.names import BANKS
+from simulator.people import BLOCK, MAIN, account_no
+from simulator.text import coded, join, numbers
+from simulator.timeline import DAY, SHANGHAI
+from simulator.turn import Turn
+
+_WAYS = (
+    "purchase_pos",
+    "purchase_mobile",
+    "utility",
+    "cash_atm",
+    "cash_counter",
+    "transfer_mobile",
+    "wallet",
+    "mmf",
+    "tax",
+)
+_KINDS = np.array([KIND[name] for name in _WAYS])
+_FEE = 1_000  # cents
+
+
+def spend(
+    turn: Turn, wish: np.ndarray, budget: np.ndarray, payday: np.ndarray, pay: np.ndarray, is_open: np.ndarray
+) -> None:
+    """Post the month's spending, and what reaches others inside the bank.
+
+    Parameters
+    ----------
+    turn
+        The month.
+    wish
+        Cents that each customer would like to spend.
+    budget
+        Cents at hand at the start of the month. Until payday no more than this is spent, so that no balance falls
+        below nothing.
+    payday, pay
+        When and how much comes in.
+    is_open
+        Who was a customer at the start of the month.
+    """
+    people, moods = turn.people, turn.moods
+    at_hand = 0.85 * np.maximum(budget, 0)
+    total = np.where(is_open, np.minimum(wish, at_hand + 0.85 * pay), 0)
+    rate = np.where(people.is_enterprise, 7.0, np.where(people.is_duplicate, 1.5, 6.0 * np.exp(0.2 * moods["stress"])))
+    who, nth = turn.several("spending", np.where(total > 2_000, np.minimum(rate, 14), 0))
+    weight = 0.1 - np.log(turn.uniform("spent", who, nth))
+    cents = total[who] * weight / np.bincount(who, weight, len(people))[who]
+    day = turn.month.first + (turn.uniform("spent day", who, nth) * turn.month.length).astype(np.int64)
+    early = day <= payday[who]
+    before = np.bincount(who[early], cents[early], len(people))
+    cents = np.where(early, cents * np.minimum(1, at_hand / np.maximum(before, 1))[who], cents).astype(np.int64)
+    second = 7 * 3600 + (turn.uniform("spent time", who, nth) * 15.5 * 3600).astype(np.int64)
+    kind = _kinds(turn, who, nth)
+    acts = (day >= turn.since[who]) & (day <= turn.until[who]) & (cents > 0)
+    _post(turn, who[acts], nth[acts], cents[acts], kind[acts], day[acts], second[acts], is_open)
+    _fees(turn, budget)
+
+
+def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
+    """The way of each payment, as moods have it."""
+    people, moods = turn.people, turn.moods
+    pull, near = np.exp(moods["pull"]), np.exp(-moods["distance"])
+    online, firm, has_wallet = people.is_online, people.is_enterprise, people.wallet >= 0
+    cash = np.exp(0.6 * moods["plans"])
+    odds = [
+        np.where(firm, 0.3, 2.4) * near**0.5,
+        np.where(online, 1.2, 0.2) * near**0.5,
+        np.full(len(people), 0.8),
+        np.where(firm, 0.2, 0.6) * cash,
+        np.where(online, 0.15, 0.5) * cash,
+        np.where(firm, 3.0, 0.8) * near**-0.5 * np.where(has_wallet, 1, pull**0.6),
+        np.where(has_wallet, 1.3 * pull**0.6, 0),
+        np.where(online, 0.5, 0.1) * pull**0.9,
+        np.where(firm, 0.8, 0.0),
+    ]
+    total = sum(odds)
+    chance = turn.uniform("way", who, nth) * total[who]
+    choice, reached = np.zeros(len(who), np.int64), np.zeros(len(people))
+    for weight in odds[:-1]:
+        reached = reached + weight
+        choice += chance > reached[who]
+    kind = _KINDS[choice]
+    kind = np.where((kind == KIND["mmf"]) & ~has_wallet[who], KIND["mmf_mobile"], kind)
+    return np.where((kind == KIND["transfer_mobile"]) & ~online[who], KIND["transfer_counter"], kind)
+
+
+def _post(turn: Turn, who, nth, cents, kind, day, second, is_open) -> None:
+    people = turn.people
+    index, first = people.index[who], people.index[0]
+    is_transfer = (kind == KIND["transfer_mobile"]) | (kind == KIND["transfer_counter"])
+    payee = turn.draws.bits("payee", index, (5 * turn.uniform("payee", who, nth)).astype(np.int64))
+    provider = np.maximum(people.wallet[who], 0)
+    is_wallet, is_fund = kind == KIND["wallet"], (kind == KIND["mmf"]) | (kind == KIND["mmf_mobile"])
+    bank = np.where(is_transfer, (payee % np.uint64(len(BANKS))).astype(np.int64), -1)
+    bank = np.where(is_wallet, FIRST_WALLET + provider, np.where(is_fund, FIRST_FUND + provider, bank))
+    account = np.where(is_transfer, outside_account(payee), 0)
+    # Some money stays inside the bank: it goes to the head of the family, or to the enterprise next door.
+    receives = is_open & ~turn.leaves
+    shop = np.minimum(index - index % COMMUNITY % BLOCK + BLOCK - 1, people.index[-1])
+    to_shop = (kind == KIND["purchase_pos"]) & (payee % np.uint64(10) == 0) & (shop // COMMUNITY == index // COMMUNITY)
+    to_shop &= people.is_enterprise[shop - first] & receives[shop - first] & (shop != index)
+    head = people.head[who]
+    to_head = is_transfer & (payee % np.uint64(3) == 0) & (head != index) & receives[head - first]
+    inside = (to_shop | to_head) & ~turn.leaves[who]
+    receiver = np.where(to_shop, shop, head)
+    account = np.where(inside, account_no(receiver, MAIN), account)
+    turn.ledger.post(who, MAIN, day, second, -cents, kind, account, np.where(inside, OURS, bank))
+    turn.ledger.post(
+        receiver[inside] - first,
+        MAIN,
+        day[inside],
+        second[inside],
+        cents[inside],
+        np.where(to_shop[inside], KIND["turnover_pos"], kind[inside]),
+        account_no(index[inside], MAIN),
+        OURS,
+    )
+    paid = np.flatnonzero(is_wallet | (kind == KIND["mmf"]))
+    number = (index[paid] * 1_000 + turn.month.index) * 1_000 + nth[paid] + 10**14
+    purpose = np.where(is_fund[paid], 2, turn.draws.uniform("purpose", number) < 0.2)
+    turn.deliveries.write(
+        "wallet_payments",
+        {
+            "payment_id": join("WP", numbers(number)),
+            "business_date": day[paid],
+            "binding_id": join("WB", numbers(index[paid], 9)),
+            "paid_at": day[paid] * DAY + second[paid] - SHANGHAI,
+            "amount": cents[paid],
+            "purpose": coded(("merchant", "transfer", "mmf"), purpose),
+        },
+        day[paid],
+        index[paid],
+    )
+
+
+def _fees(turn: Turn, budget: np.ndarray) -> None:
+    """Fees for what was overlooked."""
+    mean = np.minimum(0.35 * np.exp(0.8 * turn.moods["disorder"]), 4)
+    who, nth = turn.several("fee", np.where(turn.active & (0.1 * budget > 8 * _FEE), mean, 0))
+    day = turn.month.first + (turn.uniform("fee day", who, nth) * turn.month.length).astype(np.int64)
+    turn.ledger.post(who, MAIN, day, 80_000 + nth, np.full(len(who), -_FEE), "fee")

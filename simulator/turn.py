@@ -1,0 +1,40 @@
+"""What everybody needs to know to act in one month."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.deliveries import Deliveries
+from simulator.draws import Draws
+from simulator.ledger import Ledger
+from simulator.moods import Moods
+from simulator.people import People
+from simulator.timeline import Month, Timeline
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One month of one chunk of customers; arrays have one entry per customer."""
+
+    timeline: Timeline
+    month: Month
+    draws: Draws
+    people: People
+    moods: Moods
+    deliveries: Deliveries
+    ledger: Ledger
+    opens: np.ndarray  # becomes a customer this month
+    leaves: np.ndarray  # closes all accounts this month
+    active: np.ndarray  # a customer during the whole month
+    since: np.ndarray  # first and last day on which the customer acts as usual
+    until: np.ndarray
+
+    def uniform(self, stream: str, who: np.ndarray | slice = slice(None), *keys: np.ndarray | int) -> np.ndarray:
+        """A uniform draw of this month for each of the positions ``who``."""
+        return self.draws.uniform(stream, self.people.index[who], self.month.index, *keys)
+
+    def several(self, stream: str, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(position, number) of Poisson many occurrences per customer this month, ordered by position."""
+        counts = self.draws.poisson(mean, stream, self.people.index, self.month.index)
+        who = np.repeat(np.arange(len(counts)), counts)
+        return who, np.arange(len(who)) - np.repeat(np.cumsum(counts) - counts, counts)
