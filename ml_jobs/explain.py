@@ -1,9 +1,9 @@
 """Why a customer has a high score: exact Shapley values of the trees, and the features that push the score up the most.
 
 The same values as shap's TreeExplainer (path dependent), to which the tests compare them, in an eighth of the time, and
-without its seconds of import. What a tree says of a row hangs only on the row's answers at the splits: left or right. A
-tree of at most eight leaves has at most 2^7 sets of answers, so the Shapley values of every set are worked out once, and
-rows look theirs up.
+without its seconds of import. What a tree says of a row hangs only on the row's answers at the splits: left or right.
+A tree of at most eight leaves has at most 2^7 sets of answers, so the Shapley values of every set are worked out once,
+and rows look theirs up.
 """
 
 from functools import cache

@@ -118,7 +118,7 @@ def test_an_extract_that_has_ended_abstains(settings):
     change_features(
         settings,
         f"""
-        update build_features.customer_features set txn_90d_count = 0
+        update build_features.customer_features set txn_count_90d = 0
         where as_of_date = date '{NEXT_DAY}' and customer_key > 'cif:000700'
         """,
     )

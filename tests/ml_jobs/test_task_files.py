@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from c360.settings import PROJECT
 from ml_jobs.tasks import FOLDER, load_tasks
 
 
@@ -11,6 +12,15 @@ def test_the_three_scores_are_described():
     assert list(tasks) == ["churn", "tier_downgrade", "tier_upgrade"]
     assert {task.horizon_days for task in tasks.values()} == {90}
     assert {task.label for task in tasks.values()} == {f"features.label_{name}" for name in tasks}
+
+
+def test_every_feature_that_a_task_names_is_in_the_features_model():
+    models = yaml.safe_load((PROJECT / "dbt_project/models/features/_features__models.yml").read_text())["models"]
+    columns = {model["name"]: {column["name"] for column in model["columns"]} for model in models}
+    for task in load_tasks().values():
+        named = {task.baseline.feature, task.activity.open, task.activity.recent}
+        assert named <= columns[task.features.removeprefix("features.")]
+        assert task.label.removeprefix("features.") in columns
 
 
 @pytest.mark.parametrize(
