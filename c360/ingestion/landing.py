@@ -1,0 +1,208 @@
+"""The landing folder: which deliveries are there, and whether what landed is what the sender meant to send."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
+
+_BLOCK = 1 << 20
+_MANIFEST_NAME = re.compile(
+    r"(?P<feed>[a-z][a-z0-9_]*)_(?P<period>\d{4}-\d{2}(-\d{2})?)_v(?P<version>\d+)\.manifest\.json"
+)
+
+
+class Rejected(Exception):
+    """A delivery that must not be loaded; the message is the reason that the outcome keeps."""
+
+
+@dataclass(frozen=True, order=True)
+class Period:
+    """A day ("2026-01-05"), or a month of an initial load ("2026-01"), with its first and last date."""
+
+    text: str
+
+    @property
+    def start(self) -> date:
+        return date.fromisoformat(self.text if len(self.text) == 10 else f"{self.text}-01")
+
+    @property
+    def end(self) -> date:
+        if len(self.text) == 10:
+            return self.start
+        return (self.start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+    def overlaps(self, other: "Period") -> bool:
+        return self.start <= other.end and other.start <= self.end
+
+    def contains(self, day: date) -> bool:
+        return self.start <= day <= self.end
+
+
+class File(BaseModel):
+    """A data file, as the manifest declares it."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Manifest(BaseModel):
+    """What the sender says of a delivery."""
+
+    feed: str
+    period: str
+    version: Annotated[int, Field(ge=1)]
+    load: Literal["initial", "daily"]
+    cutoff_at: AwareDatetime
+    row_count: Annotated[int, Field(ge=0)]
+    control_sums: dict[str, Decimal] = {}
+    files: Annotated[list[File], Field(min_length=1)]
+
+    @field_validator("cutoff_at", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> datetime:
+        """Keep the offset as written: the cut-off's date is the sender's, whatever the machine's time zone."""
+        if not isinstance(value, str):
+            raise ValueError("must be text such as 2026-01-05T23:59:59+08:00")
+        return datetime.fromisoformat(value)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The bytes of one data file as they lie in the landing folder."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    lines: int  # physical lines
+    has_nul: bool
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery whose manifest has landed. Without a readable manifest only its name is known."""
+
+    feed: str
+    period: Period
+    version: int
+    path: Path  # of the manifest
+    manifest: Manifest | None
+    problem: str | None  # of the manifest
+
+    @property
+    def cutoff_date(self) -> date:
+        return self.manifest.cutoff_at.date() if self.manifest else self.period.end
+
+    @property
+    def declared_hash(self) -> str | None:
+        """The source hash that this delivery has if its files are what the manifest says; None if they cannot be."""
+        if self.manifest is None:
+            return None
+        for file in self.manifest.files:
+            path = self.path.parent / file.name
+            if not path.is_file() or path.stat().st_size != file.bytes:
+                return None
+        return self._hash([(file.name, file.bytes, file.sha256) for file in self.manifest.files])
+
+    def source_hash(self, landed: dict[str, Landed]) -> str:
+        """64 hex digits over the manifest and the data as they landed; ``landed`` holds the files that are there."""
+        return self._hash([(name, file.bytes, file.sha256) for name, file in landed.items()])
+
+    def _hash(self, files: list[tuple[str, int, str]]) -> str:
+        digest = hashlib.sha256(self.path.read_bytes())
+        for file in files:
+            digest.update(repr(file).encode())
+        return digest.hexdigest()
+
+
+def deliveries(landing: Path, feed: str) -> Iterator[Delivery]:
+    """Every delivery of the feed that has its manifest, oldest first. A file whose manifest is missing is not there."""
+    named = [
+        (Period(match["period"]), int(match["version"]), path)
+        for path in (landing / feed).glob("*.manifest.json")
+        if (match := _MANIFEST_NAME.fullmatch(path.name)) and match["feed"] == feed and _is_period(match["period"])
+    ]
+    for period, version, path in sorted(named):
+        manifest, problem = _read(path, feed, period.text, version)
+        yield Delivery(feed, period, version, path, manifest, problem)
+
+
+def misnamed(landing: Path, feed: str) -> list[Path]:
+    """Manifests whose names say neither period nor version, so that nothing can be recorded of them."""
+    kept = {delivery.path for delivery in deliveries(landing, feed)}
+    return sorted(set((landing / feed).glob("*.manifest.json")) - kept)
+
+
+def measure(delivery: Delivery) -> dict[str, Landed]:
+    """Read every data file once: bytes, digest and physical lines of those that are there, by name."""
+    paths = [delivery.path.parent / file.name for file in delivery.manifest.files] if delivery.manifest else []
+    return {path.name: _measure(path) for path in paths if path.is_file()}
+
+
+def check_arrived(delivery: Delivery, landed: dict[str, Landed]) -> None:
+    """Refuse a delivery whose manifest is no good or whose files are not the ones that the manifest declares.
+
+    Raises
+    ------
+    Rejected
+        Naming the file, what was expected, what was found and what to do.
+    """
+    if delivery.manifest is None:
+        raise Rejected(f"{delivery.path.name}: {delivery.problem}: send the manifest again")
+    if delivery.period.start > delivery.cutoff_date:
+        raise Rejected(
+            f"{delivery.path.name}: period {delivery.period.text} begins after the cut-off {delivery.cutoff_date}: "
+            "correct the period or cutoff_at"
+        )
+    for file in delivery.manifest.files:
+        found = landed.get(file.name)
+        if found is None:
+            raise Rejected(f"{file.name}: missing from {delivery.path.parent.name}/: send it, then the manifest again")
+        if found.bytes != file.bytes:
+            short = " (truncated)" if found.bytes < file.bytes else ""
+            raise Rejected(
+                f"{file.name}: {file.bytes} bytes expected by the manifest, {found.bytes} found{short}: "
+                "send the file again whole"
+            )
+        if found.sha256 != file.sha256:
+            raise Rejected(
+                f"{file.name}: sha256 {file.sha256} expected by the manifest, {found.sha256} found: "
+                "send the file again, or the manifest that belongs to it"
+            )
+
+
+def _read(path: Path, feed: str, period: str, version: int) -> tuple[Manifest | None, str | None]:
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors())
+        return None, f"not a complete manifest ({faults})"
+    stated = (manifest.feed, manifest.period, manifest.version)
+    if stated != (feed, period, version):
+        return None, f"says feed, period and version {stated}, but its name says {(feed, period, version)}"
+    return manifest, None
+
+
+def _is_period(text: str) -> bool:
+    try:
+        return bool(Period(text).start)
+    except ValueError:
+        return False
+
+
+def _measure(path: Path) -> Landed:
+    digest, size, newlines, has_nul, last = hashlib.sha256(), 0, 0, False, b"\n"
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+            newlines += block.count(b"\n")
+            has_nul = has_nul or b"\0" in block
+            last = block[-1:]
+    return Landed(path, size, digest.hexdigest(), newlines + (last != b"\n"), has_nul)
