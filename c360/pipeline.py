@@ -61,10 +61,12 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         pin = lake.pin(settings.lake, target)
         xref = link(settings, pin)
         warehouse.attach(settings, pin, xref)
-        variables = _variables(settings, pin) | {
-            "from_date": str(dirty_from(state, pin, business_date)),
-            "as_of_dates": [str(day) for day in as_of_dates_to_build(state, pin, business_date, as_of_grid(pin))],
-        }
+        variables = _variables(
+            settings,
+            pin,
+            dirty_from(state, pin, business_date),
+            as_of_dates_to_build(state, pin, business_date, as_of_grid(pin)),
+        )
         detail |= variables
         for selection in ("tag:staging", "tag:marts"):
             warehouse.run_dbt(settings, selection, variables)
@@ -186,10 +188,15 @@ def _dates_to_score(settings: Settings, business_date: date) -> list[date]:
     return [day for day in dates if day >= business_date or not ml_jobs.scoring.is_scored(settings, day)]
 
 
-def _variables(settings: Settings, pin: Pin) -> dict:
+def _variables(
+    settings: Settings, pin: Pin, from_date: date | None = None, as_of_dates: Iterable[date] | None = None
+) -> dict:
+    """dbt's variables; by default those of a day on top, which dbt has then parsed already when it serves."""
     deployment = load_deployment(settings.deployment)
     return {
         "business_date": str(pin.business_date),
+        "from_date": str(from_date or pin.business_date),
+        "as_of_dates": [str(day) for day in as_of_dates or (pin.business_date,)],
         "currency": deployment.currency,
         "reconciliation": deployment.reconciliation,
     }

@@ -70,9 +70,11 @@ def run_dbt(
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
     command = [sys.executable, "-P", str(Path(__file__).with_name("_dbt_child.py")), "build"]
-    command += ["--select", selection, "--indirect-selection", "buildable", "--vars", json.dumps(dict(variables), default=str)]
+    command += ["--select", selection, "--indirect-selection", "buildable"]
+    command += ["--vars", json.dumps(dict(variables), default=str)]
     command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES), "--target", settings.target]
-    command += ["--target-path", str(target), "--log-path", str(target / "logs"), "--log-format", "json"]
+    command += ["--target-path", str(target), "--log-path", str(target / "logs")]
+    command += ["--log-format", "json", "--no-use-colors"]
     command += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     environment = {**os.environ, **_connection(settings), "C360_PARENT_PID": str(os.getpid())}
     errors = []
