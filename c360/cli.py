@@ -62,7 +62,7 @@ def run(
 ) -> None:
     """Run business dates in this process, the same steps as the DAGs: ingest, check, build, score, serve.
 
-    By default from the first landed date that is not built yet to the last one that has landed.
+    By default from the first landed date that is not published yet to the last one that has landed.
     """
     from c360 import pipeline
     from c360.settings import Settings

@@ -113,7 +113,7 @@ def run(
 ) -> list[date]:
     """Run every business date from ``first`` to ``last``, in one process and without a scheduler.
 
-    By default from the first date that is not built yet to the last that has landed.
+    By default from the first date that is not published yet to the last that has landed.
 
     Returns
     -------
@@ -134,10 +134,9 @@ def run(
 def dates_to_run(settings: Settings, first: date | None, last: date | None) -> list[date]:
     """The landed business dates between ``first`` and ``last``, both included."""
     landed = landed_dates(settings.landing)
-    state = warehouse.read_state(settings)
-    if first is None and state is not None:
-        unbuilt = [day for day in landed if day > state.business_date]
-        first = unbuilt[0] if unbuilt else max(landed, default=state.business_date)
+    published = warehouse.published_date(settings)
+    if first is None and published is not None:
+        first = min((day for day in landed if day > published), default=max(landed, default=None))
     dates = [day for day in landed if (first is None or day >= first) and (last is None or day <= last)]
     if not dates:
         raise NotReady(

@@ -121,9 +121,9 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
 
 
 def published_date(settings: Settings) -> date | None:
-    """The latest business date that readers see; None: nothing is published."""
-    dates = [row.business_date for row in _store(settings).published(settings).publications.values()]
-    return max(dates, default=None)
+    """The business date of the marts that readers see; None: none is published. ``ops`` may speak of a later one."""
+    told = _store(settings).published(settings).publications.items()
+    return max((row.business_date for name, row in told if not name.startswith("ops.")), default=None)
 
 
 def content_hash(settings: Settings, table: str) -> str:
