@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from simulator import reference
 from simulator.campaigns import Campaigns
@@ -18,6 +19,7 @@ from simulator.loans import Loans
 from simulator.money import Money
 from simulator.moods import Moods
 from simulator.names import CITIES
+from simulator.outlook import Outlook
 from simulator.people import customer_nos, people
 from simulator.records import Records
 from simulator.reference import Managers
@@ -96,7 +98,7 @@ def generate(
             raise FileExistsError(f"{folder} exists: choose another folder, or remove it first")
     draws = Draws(seed)
     deliveries = Deliveries(landing, timeline, only)
-    truth = Truth(hidden, timeline)
+    truth = Truth(hidden)
     branches = min(len(CITIES), -(-customers // COMMUNITY)) * reference.BRANCHES_PER_CITY
     staff = Managers.of(draws, branches, timeline)
     _write_reference(deliveries, draws, staff, branches, timeline)
@@ -121,13 +123,14 @@ def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers)
     records = Records.of(draws, population, timeline)
     channels = Channels.of(draws, population, staff)
     campaigns = Campaigns.of(draws, population)
+    outlook = Outlook(money, loans)
     for month in timeline.months:
         moods.advance(month.index)
         chance = moods.hazard("churn", campaigns.effect(month))
         decides = draws.uniform("churn", population.index, month.index) < chance
         leaves = money.is_open & (loans.missed_since < 0) & decides
         opens = population.opened_month == month.index
-        decision = month.first + draws.integers(5, "decision", population.index, month.index)
+        decision = month.first + 1 + draws.integers(4, "decision", population.index, month.index)
         turn = Turn(
             timeline,
             month,
@@ -146,14 +149,35 @@ def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers)
             money.bring_forward(turn.ledger, deliveries, month.first)
             who = np.flatnonzero(loans.exists)
             loans.write_loans(deliveries, who, np.full(len(who), month.first))
+        start = money.aum
         events = money.month(turn)
         records.month(turn)
         channels.month(turn)
         campaigns.month(turn)
         deliveries.flush(month)
-        truth.month(month, population, moods, money, loans, events)
-    truth.records(records.truth)
+        _tell(truth, turn, outlook, events, start)
+    for owner, party_key, person_id in records.truth:
+        truth.add("persons", owner, {"party_key": party_key, "person_id": person_id})
+    truth.flush()
     _write_assignments(deliveries, staff, population, timeline)
+
+
+def _tell(truth: Truth, turn: Turn, outlook: Outlook, events: dict, start: np.ndarray) -> None:
+    """Note the month's true events, and the true probabilities on its as-of days."""
+    index, money, loans = turn.people.index, outlook.money, outlook.loans
+    for day in turn.timeline.as_of_days:
+        if turn.month.first <= day <= turn.month.last:
+            closed = np.full(len(index), day)
+            leavers, closing = events["churn"]
+            closed[leavers] = closing - 1
+            is_customer = (money.is_open | turn.leaves) & (turn.since <= day) & (closed >= day)
+            who = np.flatnonzero(is_customer)
+            ahead = {name: values[who] for name, values in outlook.probabilities(turn, day, start).items()}
+            ahead["delinquency"] = pa.array(ahead["delinquency"], mask=~loans.is_running[who])
+            truth.add_by_customer("hazards", index[who], day, ahead)
+    outlook.remember(turn, start)
+    for name, (who, day) in events.items():
+        truth.add_by_customer("events", index[who], day, {"event": pa.array([name] * len(who), pa.string())})
 
 
 def _write_reference(deliveries, draws, staff, branches, timeline) -> None:

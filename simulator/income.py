@@ -7,6 +7,7 @@ from simulator.names import BANKS
 from simulator.people import MAIN, account_no
 from simulator.turn import Turn
 
+_KINDS_OF_PAY = np.array([KIND["transfer_mobile"], KIND["salary"], KIND["pension"]])  # by People.earns
 _PAYDAYS = np.array([5, 10, 10, 15])
 
 
@@ -34,7 +35,7 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     delay = np.minimum(turn.uniform("pay delay") * 4 * np.exp(0.6 * insecurity), 12).astype(np.int64)
     usual = _PAYDAYS[turn.draws.integers(4, "payday", np.where(people.employer >= 0, people.employer, people.index))]
     payday = month.first - 1 + usual + delay
-    has_pay = turn.active & ((people.earns == 1) | (people.earns == 2))
+    has_pay = turn.active & (people.earns < 3)
     pay = np.where(has_pay, cents, 0)
 
     employer = people.employer - people.index[0]
@@ -52,7 +53,7 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     outside = everyone[has_pay & ~inside]
     bits = turn.draws.bits("employer", people.index[outside])
-    kind = np.where(people.earns[outside] == 2, KIND["pension"], KIND["salary"])
+    kind = _KINDS_OF_PAY[people.earns[outside]]
     bank = (bits % np.uint64(len(BANKS))).astype(np.int64)
     turn.ledger.post(outside, MAIN, payday[outside], 32_400, pay[outside], kind, outside_account(bits), bank)
     _odd_sums(turn)
@@ -60,15 +61,13 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _odd_sums(turn: Turn) -> None:
-    """Turnover of enterprises, support for those without an income, and gifts and earnest money for others."""
+    """Turnover of enterprises; gifts and earnest money of persons."""
     people, month = turn.people, turn.month
-    insecurity = np.exp(-0.09 * turn.moods["insecurity"])
-    mean = np.where(
-        people.earns == 3, 5.0, np.where(people.earns == 0, 1.2, 0.25 * np.exp(0.7 * turn.moods["windfall"]))
-    )
-    share = np.where(people.earns == 3, 0.2 * insecurity, np.where(people.earns == 0, 0.85 * insecurity, 0.08))
+    firm = people.is_enterprise
+    mean = np.where(firm, 7.0, 0.25 * np.exp(0.7 * turn.moods["windfall"]))
+    share = np.where(firm, np.exp(-0.09 * turn.moods["insecurity"]) / 7, 0.08)
     who, nth = turn.several("odd sum", np.where(turn.active, np.minimum(mean, 8), 0))
-    size = np.exp(0.5 * turn.draws.normal("odd sum", people.index[who], month.index, nth) - 0.125)
+    size = np.exp(0.3 * turn.draws.normal("odd sum", people.index[who], month.index, nth) - 0.045)
     cents = np.round((share * people.income)[who] * size).astype(np.int64) * 100
     bits = turn.draws.bits("payer", people.index[who], (6 * turn.uniform("payer", who, nth)).astype(np.int64))
     turn.ledger.post(
@@ -77,7 +76,7 @@ def _odd_sums(turn: Turn) -> None:
         month.first + (month.length * turn.uniform("odd day", who, nth)).astype(np.int64),
         28_800 + (40_000 * turn.uniform("odd time", who, nth)).astype(np.int64),
         cents,
-        np.where(people.earns[who] == 3, KIND["turnover_transfer"], KIND["transfer_mobile"]),
+        np.where(firm[who], KIND["turnover_transfer"], KIND["transfer_mobile"]),
         outside_account(bits),
         (bits % np.uint64(len(BANKS))).astype(np.int64),
     )

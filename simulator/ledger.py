@@ -41,6 +41,7 @@ _KINDS = {
     "big_out": ("transfer", "counter", "大额汇出"),
 }
 KIND = {name: code for code, name in enumerate(_KINDS)}
+_WITHIN = [KIND["brought_forward"], KIND["invest"], KIND["redeem"]]
 _TYPES, _CHANNELS, _REMARKS = zip(*_KINDS.values(), strict=True)
 
 COUNTERPARTY_BANKS = (*BANKS, *WALLETS, *FUNDS, "本行")
@@ -95,6 +96,21 @@ class Ledger:
             mine = (account == suffix) & (kind != KIND["brought_forward"])
             np.add.at(total, who[mine], cents[mine])
         return total
+
+    def flows(self, customers: int, day: int) -> tuple[np.ndarray, np.ndarray]:
+        """Money from and to outside the customer's own accounts and holdings, from the first of the month to ``day``.
+
+        Returns
+        -------
+        change, weighted
+            Cents per customer; and cents times the days from the posting to ``day``, both counted.
+        """
+        change, weighted = np.zeros(customers, np.int64), np.zeros(customers, np.int64)
+        for who, _, posted, _, cents, kind, *_ in self._parts:
+            counts = (posted <= day) & ~np.isin(kind, _WITHIN)
+            np.add.at(change, who[counts], cents[counts])
+            np.add.at(weighted, who[counts], (cents * (day - posted + 1))[counts])
+        return change, weighted
 
     def write(self, deliveries: Deliveries, first_index: int, opening: tuple[np.ndarray, np.ndarray]) -> None:
         """Write transactions and end-of-day balances.

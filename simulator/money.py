@@ -19,6 +19,7 @@ from simulator.timeline import Timeline
 from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
+_SPENT_OF_INCOME = 1.01  # the odd sums are spent too
 WINDFALL = (3.0, 7.0)
 """A windfall is so many times what the customer has with us, at least 15,000 yuan more or less."""
 
@@ -34,6 +35,7 @@ class Money:
     main: np.ndarray
     second: np.ndarray
     level: np.ndarray  # where the main account tends to
+    payday: np.ndarray
 
     @classmethod
     def of(cls, draws: Draws, people: People, timeline: Timeline, loans: Loans) -> "Money":
@@ -44,7 +46,7 @@ class Money:
         liquid = wealth - savings.total
         second = np.where(people.has_second, (liquid * 0.4).astype(np.int64), 0)
         level = np.where(is_open, liquid - second, np.round(people.wealth) * 100)
-        return cls(people, loans, savings, is_open, liquid - second, second, level.astype(np.float64))
+        return cls(people, loans, savings, is_open, liquid - second, second, level.astype(np.float64), people.opened)
 
     @property
     def aum(self) -> np.ndarray:
@@ -67,6 +69,7 @@ class Money:
         self._open(turn, np.flatnonzero(turn.opens))
         due = self._repay(turn, budget)
         payday, pay = earn(turn, budget)
+        self.payday = payday
         is_in = turn.active & (turn.uniform("windfall") < turn.moods.hazard("windfall"))
         is_out = turn.active & ~is_in & (turn.uniform("outflow") < turn.moods.hazard("outflow"))
         early_day = month.first + np.where(turn.leaves, 6, 2)
@@ -130,9 +133,9 @@ class Money:
         """Spend what comes in, more if the account is above its level, less below."""
         people = self.people
         self.level = np.maximum(self.level, _LEAST_LEVEL * 100 * people.income)
-        usual = people.income * 100 * np.where(people.earns == 3, 0.97, 1.02) - due
-        pace = np.clip(self.main / self.level, 0.1, 4.0) ** 0.6
-        wish = usual * pace * np.exp(0.2 * turn.draws.normal("spending", people.index, turn.month.index) - 0.02)
+        usual = people.income * 100 * _SPENT_OF_INCOME - due
+        pace = np.clip(self.main / self.level, 0.1, 3.0)
+        wish = usual * pace * np.exp(0.12 * turn.draws.normal("spending", people.index, turn.month.index))
         spend(turn, wish, budget, payday, pay, self.is_open)
 
     def _receive(self, turn: Turn, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +154,7 @@ class Money:
     def _withdraw(self, turn: Turn, who: np.ndarray, budget, freed) -> tuple[np.ndarray, np.ndarray]:
         """A large sum goes out: nearly everything there is."""
         income = self.people.income[who] * 100
-        share = 0.85 + 0.13 * turn.uniform("outflow share", who)
+        share = 0.9 + 0.09 * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
         day = turn.month.first + 8 + (19 * turn.uniform("outflow day", who)).astype(np.int64)

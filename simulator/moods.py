@@ -31,7 +31,7 @@ _WEIGHTS = {
     "delinquency": {"stress": 0.56, "insecurity": 0.50, "disorder": 0.50, "plans": 0.43},
 }
 # Logit of the monthly hazard: intercept and slope over the index.
-_LOGIT = {"churn": (-6.3, 2.1), "windfall": (-6.0, 2.1), "outflow": (-6.0, 2.1), "delinquency": (-6.3, 2.2)}
+_LOGIT = {"churn": (-5.5, 2.1), "windfall": (-6.0, 2.1), "outflow": (-5.6, 2.1), "delinquency": (-5.5, 2.1)}
 
 
 @dataclass

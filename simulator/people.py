@@ -101,9 +101,9 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     income = np.exp(np.log(9_000) + 0.55 * draws.normal("income", person))
     income = np.where(earns == 2, 0.45 * income + 1_500, np.where(earns == 0, 0.35 * income, income))
     income = np.where(is_enterprise, np.exp(np.log(120_000) + 0.7 * draws.normal("turnover", index)), income)
-    wealth = income * np.maximum(np.exp(np.log(3.0) + 1.35 * draws.normal("wealth", index)), 0.4)
-    wealth = np.where(is_enterprise, income * (0.8 + 1.2 * draws.uniform("cash of firm", index)), wealth)
-    wealth = np.where(is_duplicate, wealth * 0.15, wealth)
+    wealth = income * np.maximum(np.exp(np.log(4.5) + 1.25 * draws.normal("wealth", index)), 1.2)
+    wealth = np.where(is_enterprise, income * (1.5 + 2.5 * draws.uniform("cash of firm", index)), wealth)
+    wealth = np.where(is_duplicate, wealth * 0.35, wealth)
     employer = start + BLOCK - 1
     employer = np.where(
         (earns == 1)
@@ -122,7 +122,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     is_managed = (wealth > 300_000) | (draws.uniform("managed", index) < 0.25) & ~is_duplicate
     manager = branch * MANAGERS_PER_BRANCH + draws.integers(MANAGERS_PER_BRANCH, "manager", index)
 
-    is_new = draws.uniform("new customer", index) < 0.12
+    is_new = draws.uniform("new customer", index) < 0.07
     opened_month = np.where(is_new, draws.integers(len(timeline.months), "opened month", index), -1)
     month_first = np.array([month.first for month in timeline.months])
     opened = np.where(

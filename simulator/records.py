@@ -37,15 +37,17 @@ class Records:
     timeline: Timeline
     phone: np.ndarray
     address_version: np.ndarray
-    truth: list[tuple[pa.Array, pa.Array]] = field(default_factory=list)  # party_key, person_id
+    truth: list[tuple[np.ndarray, pa.Array, pa.Array]] = field(default_factory=list)  # owner, party_key, person_id
 
     @classmethod
     def of(cls, draws: Draws, people: People, timeline: Timeline) -> "Records":
         records = cls(people, draws, timeline, people.phone, people.is_duplicate.astype(np.int64))
         person = join("P", numbers(people.person, 9))
-        records.truth.append((join("cif:", customer_nos(people.index)), person))
+        records.truth.append((people.index, join("cif:", customer_nos(people.index)), person))
         online = np.flatnonzero(people.is_online)
-        records.truth.append((join("online:", user_ids(people.index[online])), person.take(pa.array(online))))
+        records.truth.append(
+            (people.index[online], join("online:", user_ids(people.index[online])), person.take(pa.array(online)))
+        )
         return records
 
     def month(self, turn: Turn) -> None:
@@ -235,7 +237,7 @@ class Records:
             home * COMMUNITY,
         )
         person = np.where(is_known, people.person[member], stranger)
-        self.truth.append((join("lead:", lead), join("P", numbers(person, 9))))
+        self.truth.append((home * COMMUNITY, join("lead:", lead), join("P", numbers(person, 9))))
         who = np.flatnonzero(~is_known & (draws.uniform("lead registers", number) < 0.4))
         user = join("U9", numbers(number[who], 11))
         nothing = pa.nulls(len(who), pa.string())
@@ -260,7 +262,7 @@ class Records:
             day[who] + 2,
             home[who] * COMMUNITY,
         )
-        self.truth.append((join("online:", user), join("P", numbers(person[who], 9))))
+        self.truth.append((home[who] * COMMUNITY, join("online:", user), join("P", numbers(person[who], 9))))
 
 
 def card_nos(index: np.ndarray, kind: int) -> pa.Array:

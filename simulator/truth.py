@@ -6,71 +6,70 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulator.deliveries import COMMUNITY
 from simulator.people import customer_nos
-from simulator.timeline import Month, Timeline
 
-_PERSONS = pa.schema([("party_key", pa.string()), ("person_id", pa.string())])
-_HAZARDS = pa.schema(
-    [
-        ("customer_no", pa.string()),
-        ("as_of_date", pa.date32()),
-        ("churn", pa.float64()),
-        ("tier_upgrade", pa.float64()),
-        ("tier_downgrade", pa.float64()),
-        ("delinquency", pa.float64()),
-    ]
-)
-_EVENTS = pa.schema([("customer_no", pa.string()), ("event_date", pa.date32()), ("event", pa.string())])
+_SCHEMAS = {
+    "persons": pa.schema([("party_key", pa.string()), ("person_id", pa.string())]),
+    "hazards": pa.schema(
+        [
+            ("customer_no", pa.string()),
+            ("as_of_date", pa.date32()),
+            ("churn", pa.float64()),
+            ("tier_upgrade", pa.float64()),
+            ("tier_downgrade", pa.float64()),
+            ("delinquency", pa.float64()),
+        ]
+    ),
+    "events": pa.schema([("customer_no", pa.string()), ("event_date", pa.date32()), ("event", pa.string())]),
+    "treatment_effects": pa.schema(
+        [
+            ("customer_no", pa.string()),
+            ("as_of_date", pa.date32()),
+            ("treatment", pa.string()),
+            ("outcome", pa.string()),
+            ("untreated", pa.float64()),
+            ("treated", pa.float64()),
+        ]
+    ),
+}
 
 
 class Truth:
-    """Parquet files that grow chunk by chunk."""
+    """Parquet files that grow chunk by chunk, one row group per community, so that chunks leave no trace."""
 
-    def __init__(self, folder: Path, timeline: Timeline) -> None:
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
-        self._timeline = timeline
-        self._persons = pq.ParquetWriter(folder / "persons.parquet", _PERSONS)
-        self._hazards = pq.ParquetWriter(folder / "hazards.parquet", _HAZARDS)
-        self._events = pq.ParquetWriter(folder / "events.parquet", _EVENTS)
+        self._writers = {
+            name: pq.ParquetWriter(folder / f"{name}.parquet", schema) for name, schema in _SCHEMAS.items()
+        }
+        self._pending: dict[str, list[tuple[np.ndarray, pa.Table]]] = {name: [] for name in _SCHEMAS}
 
-    def month(self, month: Month, population, moods, money, loans, events) -> None:
-        who = np.flatnonzero(money.is_open)
-        number = customer_nos(population.index[who])
-        churn = 1 - np.prod(1 - moods.ahead("churn", 3)[:, who], axis=0)
-        miss = 1 - np.prod(1 - moods.ahead("delinquency", 2)[:, who], axis=0)
-        up = 1 - np.prod(1 - moods.ahead("windfall", 3)[:, who], axis=0)
-        down = 1 - np.prod(1 - moods.ahead("outflow", 3)[:, who], axis=0)
-        for day in self._timeline.as_of_days:
-            if month.first <= day <= month.last:
-                self._hazards.write(
-                    pa.table(
-                        {
-                            "customer_no": number,
-                            "as_of_date": pa.array(np.full(len(who), day, np.int32)).cast(pa.date32()),
-                            "churn": churn,
-                            "tier_upgrade": up,
-                            "tier_downgrade": down,
-                            "delinquency": pa.array(miss, mask=~loans.is_running[who]),
-                        },
-                        schema=_HAZARDS,
-                    )
-                )
-        for name, (positions, days) in events.items():
-            self._events.write(
-                pa.table(
-                    {
-                        "customer_no": customer_nos(population.index[positions]),
-                        "event_date": pa.array(days.astype(np.int32)).cast(pa.date32()),
-                        "event": pa.array([name] * len(positions), pa.string()),
-                    },
-                    schema=_EVENTS,
-                )
-            )
+    def add(self, name: str, owner: np.ndarray, columns: dict[str, pa.Array | np.ndarray]) -> None:
+        """Keep rows of customers with index ``owner`` until the chunk ends."""
+        schema = _SCHEMAS[name]
+        arrays = [pa.array(columns[field.name]).cast(field.type) for field in schema]
+        self._pending[name].append((owner, pa.table(arrays, schema=schema)))
 
-    def records(self, pairs: list[tuple[pa.Array, pa.Array]]) -> None:
-        for party_key, person_id in pairs:
-            self._persons.write(pa.table({"party_key": party_key, "person_id": person_id}, schema=_PERSONS))
+    def add_by_customer(self, name: str, owner: np.ndarray, day: int | np.ndarray, columns: dict) -> None:
+        """Keep rows that have a customer number and a date (the second column)."""
+        days = pa.array(np.broadcast_to(np.asarray(day, np.int32), owner.shape))
+        self.add(name, owner, {"customer_no": customer_nos(owner), _SCHEMAS[name].names[1]: days, **columns})
+
+    def flush(self) -> None:
+        """Write what was kept, by community."""
+        for name, parts in self._pending.items():
+            if not parts:
+                continue
+            owner = np.concatenate([part[0] for part in parts])
+            table = pa.concat_tables([part[1] for part in parts])
+            order = np.argsort(owner, kind="stable")
+            table, community = table.take(pa.array(order)).combine_chunks(), owner[order] // COMMUNITY
+            starts = [*np.flatnonzero(np.diff(community, prepend=-1)), len(order)]
+            for begin, end in zip(starts, starts[1:], strict=False):
+                self._writers[name].write_table(table.slice(begin, end - begin))
+            parts.clear()
 
     def close(self) -> None:
-        for writer in (self._persons, self._hazards, self._events):
+        for writer in self._writers.values():
             writer.close()
