@@ -31,9 +31,8 @@ def test_engines_agree(tmp_path: Path, postgres_dsn: str, daily_bank: Bank) -> N
     bank = Bank(tmp_path)
     given = conninfo_to_dict(postgres_dsn)
     keys = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "dbname"}
-    connection = {"C360_TARGET": "postgres"} | {
-        f"C360_PG_{key}": str(given.get(name, "")) for key, name in keys.items()
-    }
+    connection = {f"C360_PG_{key}": str(given[name]) for key, name in keys.items() if given.get(name)}
+    connection["C360_TARGET"] = "postgres"
     story.deliver_initial(bank)
     copy_raw(bank, postgres_dsn)
     run_dbt(connection, tmp_path, {"business_date": story.INITIAL_DATE, "from_date": story.FIRST_DATE})
