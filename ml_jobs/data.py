@@ -81,9 +81,20 @@ def labelled_months(settings: Settings, task: Task, known_by: date) -> list[Labe
 
 
 def read_labelled(
-    settings: Settings, task: Task, columns: tuple[str, ...], dates: tuple[date, ...], known_by: date
+    settings: Settings,
+    task: Task,
+    columns: tuple[str, ...],
+    dates: tuple[date, ...],
+    known_by: date,
+    share: float = 1.0,
 ) -> Rows:
-    """Features with their labels at ``dates``; a label that was not ripe by ``known_by`` is not read."""
+    """Features with their labels at ``dates``; a label that was not ripe by ``known_by`` is not read.
+
+    Parameters
+    ----------
+    share : float
+        Of the customers, 0 to 1. The same customers, with all their rows, are read on every engine and date.
+    """
     table = warehouse.query(
         settings,
         f"""
@@ -94,6 +105,7 @@ def read_labelled(
         where features.as_of_date in ({", ".join(map(_literal, dates))})
             and labels.ripe_date <= {_literal(known_by)}
             and labels.horizon_days = {int(task.horizon_days)}
+            and substring(md5(features.customer_key), 1, 6) <= '{int(share * 0xFFFFFF):06x}'
         """,
     )
     return _rows(table, columns)

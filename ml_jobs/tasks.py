@@ -72,6 +72,7 @@ class Task(_Strict):
     horizon_days: Count
     algorithm: Literal["hist_gradient_boosting"]
     parameters: Parameters
+    training_rows: Count
     calibration: Calibration
     baseline: Baseline
     bands: Bands

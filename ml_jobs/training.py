@@ -55,12 +55,13 @@ def train(settings: Settings, task: Task, trained_on: date) -> Model:
 def _trained(settings: Settings, task: Task, trained_on: date) -> tuple[Model, pa.Table]:
     parts = split(labelled_months(settings, task, trained_on), task)
     columns = feature_columns(settings, task)
-    dates = tuple(month.as_of_date for month in (*parts.development, parts.test))
-    rows = read_labelled(settings, task, columns, dates, known_by=trained_on)
-    fit, calibration, development, test = (
-        rows.between(months[0].as_of_date, months[-1].as_of_date)
-        for months in (parts.fit, parts.calibration, parts.development, (parts.test,))
+    share = min(1.0, task.training_rows / sum(month.rows for month in parts.development))
+    dates = tuple(month.as_of_date for month in parts.development)
+    development = read_labelled(settings, task, columns, dates, known_by=trained_on, share=share)
+    fit, calibration = (
+        development.between(months[0].as_of_date, months[-1].as_of_date) for months in (parts.fit, parts.calibration)
     )
+    test = read_labelled(settings, task, columns, (parts.test.as_of_date,), known_by=trained_on)
     with threadpool_limits(min(THREADS, 1 + development.values.size // VALUES_PER_THREAD)):
         trial = _trees(task).fit(fit.values, fit.label, X_val=calibration.values, y_val=calibration.label)
         iterations = max(1, int(np.argmax(trial.validation_score_)))
@@ -82,6 +83,7 @@ def _trained(settings: Settings, task: Task, trained_on: date) -> tuple[Model, p
             "development": _described(parts.development),
             "test": _described((parts.test,)),
         },
+        "customers_sampled": round(share, 6),  # of the development months; all of the test month
         "evaluated": "on the test month, which no choice has seen; the model evaluated is the model that scores",
         "figures": _figures(evaluation),
         "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops")},

@@ -5,8 +5,9 @@ from datetime import date
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from conftest import BUSINESS_DATE, made_up_bank
+from conftest import BUSINESS_DATE, CUSTOMERS, made_up_bank
 from scipy.special import logit
 
 from ml_jobs.data import feature_columns, read_labelled
@@ -136,6 +137,19 @@ def test_month_ends_train_and_other_built_dates_do_not(bank, model, test_month, 
     settings = made_up_bank(tmp_path, features, pa.concat_tables([labels, daily]))
     again = train(settings, CHURN, BUSINESS_DATE)
     assert again.card["months"] == model.card["months"]
+
+
+def test_a_large_bank_trains_on_a_sample_of_whole_customers_and_tests_on_all(bank, model, rows, tmp_path):
+    dates = (date(2024, 6, 30), date(2024, 7, 31))
+    sample = read_labelled(bank, CHURN, model.columns, dates, BUSINESS_DATE, share=0.25)
+    first, second = (set(sample.between(day, day).customer) for day in dates)
+    assert first == second
+    assert len(first) == pytest.approx(CUSTOMERS / 4, rel=0.2)
+    capped = train(made_up_bank(tmp_path, *rows), CHURN.model_copy(update={"training_rows": 13_000}), BUSINESS_DATE)
+    assert capped.card["customers_sampled"] == pytest.approx(13_000 / 19_500, abs=1e-6)
+    evaluation = pq.read_table(model_folder(bank, "churn", BUSINESS_DATE) / "evaluation.parquet")
+    assert evaluation.num_rows == capped.card["months"]["test"]["rows"] == CUSTOMERS
+    assert capped.card["figures"]["model"]["roc_auc"]["value"] > 0.8
 
 
 def test_text_and_infinite_features_are_refused_by_name(rows, tmp_path):
