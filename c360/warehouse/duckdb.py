@@ -71,6 +71,8 @@ def mark_unpublished(settings: Settings, since: date) -> None:
 
 
 def query(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    if not settings.build.exists():
+        raise FileNotFoundError(f"{settings.build}: nothing is built yet; run a business date first")
     with opened(settings, read_only=True) as connection:
         return connection.sql(sql, params=list(parameters)).to_arrow_table()
 

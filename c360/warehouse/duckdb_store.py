@@ -103,7 +103,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> C
 
 def _row_hash(columns: Columns) -> str:
     names = ", ".join(quoted(name) for name, _ in publication.content_columns(columns))
-    return f"coalesce(sum(hash({names})), 0)"
+    return f"coalesce(sum(hash(hash({names}))), 0)"
 
 
 def _hasher(build: duckdb.DuckDBPyConnection, model: Model, columns: Columns) -> publication.Hasher:

@@ -99,9 +99,9 @@ def exclusive(settings: Settings, wait: float) -> Iterator[None]:
         while not connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone()[0]:
             if time.monotonic() > deadline:
                 holder = connection.execute(
-                    "select pid, coalesce(host(client_addr), 'this machine'), backend_start from pg_locks join pg_stat_activity using (pid) "
-                    "where locktype = 'advisory' and objid = %s and granted "
-                    "and pg_locks.database = (select oid from pg_database where datname = current_database())",
+                    "select pid, coalesce(host(client_addr), 'this machine'), backend_start "
+                    "from pg_locks join pg_stat_activity using (pid) "
+                    "where locktype = 'advisory' and objid = %s and granted and datname = current_database()",
                     [BUILD_LOCK],
                 ).fetchone()
                 who = "backend {} (from {}, since {:%Y-%m-%d %H:%M} UTC)".format(*holder) if holder else "another run"

@@ -132,8 +132,10 @@ def _columns(connection: psycopg.Connection, table: str) -> Columns:
 
 
 def _row_hash(columns: Columns) -> sql.Composed:
+    """A record's hash is linear in those of its columns: hashed again, a swap between two rows shows in the sum."""
     names = _names(publication.content_columns(columns))
-    return sql.SQL("coalesce(sum(cast(hash_record_extended(row({}), 0) as numeric)), 0)").format(names)
+    hashed = "coalesce(sum(cast(hashint8extended(hash_record_extended(row({}), 0), 0) as numeric)), 0)"
+    return sql.SQL(hashed).format(names)
 
 
 def _hasher(connection: psycopg.Connection, model: Model, columns: Columns) -> publication.Hasher:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,8 @@ import pyarrow.parquet as pq
 from c360 import lake
 from c360.contracts import load_feeds
 from c360.lake import Outcome
+from c360.settings import Settings
+from c360.warehouse.relations import REJECTS
 
 TYPES = {
     "varchar": pa.string(),
@@ -62,8 +65,6 @@ def deliver(
         ]
         write(root / "raw" / name, table(contract.lake_columns, known))
     if rejects:
-        from c360.warehouse.relations import REJECTS
-
         write(root / "quarantine" / name, table(REJECTS, rejects))
     record = Outcome(
         feed=feed,
@@ -87,6 +88,11 @@ def deliver(
     )
     lake.write_outcome(root, record)
     return record
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables by which another process gets the same settings."""
+    return {f"C360_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
 
 
 def posting(number: int, day: date, amount: str = "10.00", account: int | None = None) -> dict:
