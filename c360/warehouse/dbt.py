@@ -44,7 +44,7 @@ def run_dbt(
     variables: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Node, ...]:
-    """``dbt build`` of ``selection``.
+    """``dbt build`` of ``selection``, its data tests included; unit tests judge the code, so ``make test`` runs them.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def run_dbt(
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
     command = [sys.executable, "-P", str(Path(__file__).with_name("_dbt_child.py")), "build"]
-    command += ["--select", selection, "--indirect-selection", "buildable"]
+    command += ["--select", selection, "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
     command += ["--vars", json.dumps(dict(variables), default=str)]
     command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES), "--target", settings.target]
     command += ["--target-path", str(target), "--log-path", str(target / "logs")]
