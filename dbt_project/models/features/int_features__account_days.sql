@@ -3,6 +3,7 @@
     materialized='incremental', incremental_strategy='replace_dates', on_schema_change='fail',
 ) }}
 
+{% set own_banks = "'" ~ var('own_banks') | join("', '") ~ "'" %}
 {% set outflows = ['wallet', 'mmf', 'other_bank', 'merchant', 'cash'] %}
 {% set channels = ['counter', 'mobile', 'pos', 'wallet'] %}
 
@@ -18,11 +19,13 @@ postings as (
         *,
         case
             when txn_type in ('salary', 'pension') then 'salary'
-            when txn_type = 'wallet' or channel = 'wallet' then 'wallet'
             when txn_type = 'mmf' then 'mmf'
+            when txn_type = 'wallet' or channel = 'wallet' then 'wallet'
             when txn_type in ('purchase', 'utility') then 'merchant'
             when txn_type = 'cash' then 'cash'
-            when txn_type = 'transfer' and counterparty_bank is not null then 'other_bank'
+            when txn_type = 'transfer' and counterparty_bank not in ({{ own_banks }}) then 'other_bank'
+            when txn_type in ('investment', 'transfer') then 'within'
+            else 'other'
         end as counterparty_class
     from spans
     where txn_type <> 'brought_forward'
@@ -34,9 +37,9 @@ days as (
         business_date,
         known_date,
         superseded_date,
-        cast(coalesce(sum(amount) filter (where direction = 'C'), 0) as decimal(18,2)) as inflow_amount,
-        cast(coalesce(sum(amount) filter (where direction = 'D'), 0) as decimal(18,2)) as outflow_amount,
-        cast(coalesce(max(amount) filter (where direction = 'D'), 0) as decimal(18,2)) as largest_outflow_amount,
+        cast(coalesce(sum(amount) filter (where direction = 'C' and counterparty_class <> 'within'), 0) as decimal(18,2)) as inflow_amount,
+        cast(coalesce(sum(amount) filter (where direction = 'D' and counterparty_class <> 'within'), 0) as decimal(18,2)) as outflow_amount,
+        cast(coalesce(max(amount) filter (where direction = 'D' and counterparty_class <> 'within'), 0) as decimal(18,2)) as largest_outflow_amount,
         cast(coalesce(sum(amount) filter (where direction = 'C' and counterparty_class = 'salary'), 0) as decimal(18,2)) as salary_amount,
         {%- for class in outflows %}
         cast(coalesce(sum(amount) filter (where direction = 'D' and counterparty_class = '{{ class }}'), 0) as decimal(18,2))

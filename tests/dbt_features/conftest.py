@@ -1,0 +1,56 @@
+"""Features and labels of the story: built once all at once, once day by day."""
+
+import shutil
+
+import pytest
+
+from c360.warehouse import run_dbt
+from tests.conftest import temporary_settings
+from tests.dbt.bank import Bank
+from tests.dbt_features import story
+
+MODELS = "+label_churn +label_tier_upgrade +label_tier_downgrade"
+
+
+def build(bank: Bank, business_date: str, from_date: str, as_of_dates: list[str]) -> None:
+    """Build features and labels in the bank's engine, with the tests of what is built."""
+    variables = {"business_date": business_date, "from_date": from_date, "as_of_dates": as_of_dates}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DBT_INDIRECT_SELECTION", "cautious")
+        run_dbt(temporary_settings(bank.folder), MODELS, variables)
+
+
+def deliver_all(bank: Bank) -> None:
+    """The whole story."""
+    story.deliver_initial(bank)
+    for day, _ in story.DAYS:
+        story.deliver_day(bank, day)
+
+
+@pytest.fixture(scope="session")
+def initial_bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """The story up to the end of its initial load."""
+    bank = Bank(tmp_path_factory.mktemp("features_initial"))
+    story.deliver_initial(bank)
+    build(bank, story.INITIAL_DATE, story.FIRST_DATE, story.MONTH_ENDS)
+    return bank
+
+
+@pytest.fixture(scope="session")
+def full_bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """The whole story in one build, with every as-of date."""
+    bank = Bank(tmp_path_factory.mktemp("features_full"))
+    deliver_all(bank)
+    build(bank, story.DAYS[-1][0], story.FIRST_DATE, [*story.MONTH_ENDS, *(day for day, _ in story.DAYS)])
+    return bank
+
+
+@pytest.fixture(scope="session")
+def daily_bank(initial_bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """The story as it happened: the initial build, then a day at a time."""
+    bank = Bank(tmp_path_factory.mktemp("features_daily"))
+    shutil.copy(initial_bank.path, bank.path)
+    for day, from_date in story.DAYS:
+        story.deliver_day(bank, day)
+        build(bank, day, from_date, [day])
+    return bank

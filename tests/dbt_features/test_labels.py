@@ -1,0 +1,49 @@
+"""Labels of the story: what happened within 90 days, as it was known at their end."""
+
+import pytest
+
+from tests.dbt.bank import Bank
+from tests.dbt_features.test_features import LABELS
+
+
+def labels(bank: Bank, task: str, as_of: str) -> dict[str, int]:
+    """Customer -> label."""
+    return dict(
+        bank.rows(f"select customer_key, label from build_features.label_{task} where as_of_date = date '{as_of}'")
+    )
+
+
+@pytest.mark.parametrize(
+    ("as_of", "left"),
+    [
+        ("2024-07-31", {"cif:3", "cif:5", "cif:7"}),
+        ("2024-08-31", {"cif:3"}),  # Qian is Sun's customer by then, Zhou has another account, of Wu nobody has heard
+    ],
+)
+def test_churn_is_every_account_closed(initial_bank: Bank, as_of: str, left: set[str]) -> None:
+    happened = labels(initial_bank, "churn", as_of)
+    assert {customer for customer, label in happened.items() if label} == left
+    assert {"cif:1", "cif:6", "cif:8", "cif:9"} <= happened.keys() - left
+
+
+def test_only_ripe_month_ends_have_labels(initial_bank: Bank) -> None:
+    dates = "select distinct cast(as_of_date as varchar), cast(ripe_date as varchar), horizon_days"
+    for table in LABELS:
+        assert initial_bank.rows(f"{dates} from {table} order by 1") == [
+            ("2024-07-31", "2024-10-29", 90),
+            ("2024-08-31", "2024-11-29", 90),
+        ]
+
+
+def test_tiers_by_average_assets_before_and_after(initial_bank: Bank) -> None:
+    upgrade, downgrade = (labels(initial_bank, f"tier_{way}", "2024-08-31") for way in ("upgrade", "downgrade"))
+    assert (upgrade["cif:1"], downgrade["cif:1"]) == (1, 0)  # from 33,000 to some 200,000
+    assert (upgrade["cif:2"], downgrade["cif:2"]) == (0, 1)  # from 60,000 for most of it to 5,000
+    assert (upgrade["cif:9"], downgrade["cif:9"]) == (0, 0)
+    assert upgrade["cif:3"] == 0 and "cif:3" not in downgrade  # who leaves does not fall
+
+
+def test_a_ripe_label_never_changes(initial_bank: Bank, daily_bank: Bank) -> None:
+    for table in LABELS:
+        query = f"select * from {table} where ripe_date <= date '2024-11-30' order by customer_key, as_of_date"
+        assert daily_bank.rows(query) == initial_bank.rows(query)
