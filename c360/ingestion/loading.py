@@ -79,25 +79,22 @@ def _load_clean(
     incoming = records.framed(landed, feed, damages) if is_framed else records.numbered(landed, feed, _THREADS)
     source = f"({rules.fields(feed, 'incoming')})" if is_framed else "incoming"
     row = f"case when ({rules.problem(feed, delivery.period, is_framed)}) is null then _row else error('fault') end"
-    key = f"hash({', '.join(map(identifier, feed.key))})"
     con.register("incoming", incoming)
     try:
         with appearing(raw) as path:
-            select = f"select {rules.lake_select(feed, delivery.manifest, row)} from {source}"
-            written = _write(con, select, path)
+            written = _write(con, f"select {rules.lake_select(feed, delivery.manifest, row)} from {source}", path)
             loaded, first, last, late = _summary(con, feed, delivery, written)
-            keys = con.execute(f"select count(*) from (select {key} as key_hash from {written} group by key_hash)")
-            if (
-                damages
-                or loaded != delivery.manifest.row_count
-                or (not is_framed and loaded != sum(file.lines - 1 for file in landed))
-                or keys.fetchall()[0][0] != loaded
-                or _control_sum_problem(con, delivery, f"(select *, false as is_unread from {written})")
-            ):
-                raise _NotClean("figures differ, keys repeat, or a row is more than a line")
+            if damages or loaded != delivery.manifest.row_count:
+                raise _NotClean("rows are missing")
+            if not is_framed and loaded != sum(file.lines - 1 for file in landed):
+                raise _NotClean("a row is no line")
+            if loaded != _key_count(con, feed, written):
+                raise _NotClean("keys repeat")
+            if problem := _control_sum_problem(con, delivery, f"(select *, false as is_unread from {written})"):
+                raise _NotClean(problem)
         return Figures(loaded, loaded, 0, first, last, late)
-    except (duckdb.Error, _NotClean) as error:
-        log.debug("%s goes the careful way: %s", delivery.path.name, error)
+    except (_NotClean, duckdb.InvalidInputException) as reason:
+        log.info("%s goes the careful way: %s", delivery.path.name, reason)
         return None
     finally:
         con.unregister("incoming")
@@ -148,9 +145,16 @@ def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, lande
     )
 
 
+def _key_count(con: duckdb.DuckDBPyConnection, feed: Feed, written: str) -> int:
+    """Different keys in a lake file, by their hashes: hardly ever too few, never too many."""
+    key = f"hash({', '.join(map(identifier, feed.key))})"
+    counted = con.execute(f"select count(*) from (select {key} as key_hash from {written} group by key_hash)")
+    return counted.fetchall()[0][0]
+
+
 def _write(con: duckdb.DuckDBPyConnection, select: str, path: Path) -> str:
     """Write a query's rows, in their order, and return the SQL that reads them."""
-    con.execute(f"copy ({select}) to {literal(str(path))} (format parquet, compression zstd)")
+    con.execute(f"copy ({select}) to {literal(str(path))} (format parquet, compression zstd)").fetchall()
     return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
 
 

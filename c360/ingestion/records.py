@@ -108,17 +108,22 @@ def framed(files: list[Landed], feed: Feed, damages: list[str]) -> pa.RecordBatc
     return pa.RecordBatchReader.from_batches(FRAMED, batches())
 
 
-def split_quoted(text: str, delimiter: str) -> list[str] | None:
-    """The fields of one record with quotes; None if a quote is not closed or stands where none may."""
-    field = re.compile(rf'"([^"]*(?:""[^"]*)*)"(?=\{delimiter}|\Z)|([^"\{delimiter}\n]*)(?=\{delimiter}|\Z)')
+def split_quoted(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
+    """The fields of one record, and whether it ends within quotes, so that the next line may belong to it.
+
+    A field is quoted if it begins with a quote; other quotes are text. Fields are None if a quote is never closed,
+    or closed before the end of its field.
+    """
+    mark = re.escape(delimiter)
+    field = re.compile(rf'"([^"]*(?:""[^"]*)*)"(?={mark}|\Z)|((?:[^"\n{mark}][^\n{mark}]*)?)(?={mark}|\Z)')
     fields, position = [], 0
     while match := field.match(text, position):
         quoted, plain = match.groups()
         fields.append(plain if quoted is None else quoted.replace('""', '"'))
         if match.end() == len(text):
-            return fields
+            return fields, False
         position = match.end() + 1
-    return None
+    return None, re.compile(r'"[^"]*(?:""[^"]*)*\Z').match(text, position) is not None
 
 
 class _TooLong(Exception):
@@ -196,23 +201,18 @@ def _plain(path: Path, row: int, lines: _Lines) -> pa.RecordBatch:
 def _quoted(path: Path, row: int, lines: _Lines, feed: Feed, is_last: bool) -> tuple[pa.RecordBatch, int]:
     """Records of which some have quotes, and how many lines they take up.
 
-    An opening quote without a partner makes its own line a broken record: what follows is read as if it were whole.
+    An opening quote that does not lead to a whole record makes its own line a broken one: what follows is read on.
     """
     rows, texts, fields, faults = [], [], [], []
     index, count = 0, len(lines.texts)
     while index < count:
         text, span, values, fault = lines.texts[index].removesuffix("\r"), 1, None, None
         if '"' in text:
-            span = _span(lines.texts, index)
-            if span is None and not is_last and count - index < _MOST_LINES:
+            text, span, values = _record(lines.texts, index, feed)
+            if values is None and span == count - index and span < _MOST_LINES and not is_last:
                 break
-            if span is not None:
-                whole = "\n".join(lines.texts[index : index + span]).removesuffix("\r")
-                values = split_quoted(whole, feed.delimiter)
-            if span is not None and values is not None and (span == 1 or len(values) == len(feed.columns)):
-                text = whole
-            else:
-                span, values, fault = 1, None, "wrong_column_count"
+            if values is None or (span > 1 and len(values) != len(feed.columns)):
+                text, span, values, fault = lines.texts[index].removesuffix("\r"), 1, None, "wrong_column_count"
         if any(at in lines.unreadable for at in range(index, index + span)):
             fault = "invalid_encoding"
         if text:
@@ -224,14 +224,15 @@ def _quoted(path: Path, row: int, lines: _Lines, feed: Feed, is_last: bool) -> t
     return _batch(path, rows, texts, fields, faults), index
 
 
-def _span(texts: list[str], start: int) -> int | None:
-    """How many lines the record takes whose first line is ``start``, going by its quotes; None if they never pair."""
-    if texts[start].count('"') % 2 == 0:
-        return 1
-    for index in range(start + 1, min(start + _MOST_LINES, len(texts))):
-        if texts[index].count('"') % 2:
-            return index - start + 1
-    return None
+def _record(texts: list[str], start: int, feed: Feed) -> tuple[str, int, list[str] | None]:
+    """The record that begins at ``start``: its text, lines and fields; None instead of fields if quotes do not fit."""
+    end, latest = start + 1, min(start + _MOST_LINES, len(texts))
+    while True:
+        text = "\n".join(texts[start:end]).removesuffix("\r")
+        values, is_open = split_quoted(text, feed.delimiter)
+        if not is_open or end == latest:
+            return text, end - start, values
+        end = next((at + 1 for at in range(end, latest) if '"' in texts[at]), latest)
 
 
 def _batch(
