@@ -12,7 +12,7 @@ setup: $(VENV)/.installed ## Create the environment from the pinned lock
 $(VENV)/.installed: requirements/bootstrap.lock requirements/requirements.lock pyproject.toml
 	python3.11 -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bootstrap.lock
-	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements/requirements.lock
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes requirements/requirements.lock
 	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
