@@ -63,18 +63,17 @@ def _feed_row(pin: Pin, feed: Feed, is_required: bool) -> dict:
 def _delivery_rows(pin: Pin, feed: Feed, is_required: bool) -> list[dict]:
     current = [item.outcome for item in pin.of(feed.name) if item.superseded_date is None]
     initial_end = max((o.cutoff_date for o in current if o.load == "initial"), default=None)
-    first = pin.business_date - RECENT
-    recent = [
-        o
-        for o in current
-        if o.cutoff_date > first or (o.load == "initial" and initial_end is not None and initial_end > first)
+    known = [(o, initial_end if o.load == "initial" else o.cutoff_date) for o in current]
+    return [
+        _delivery_row(pin, feed, outcome, is_required) | {"is_new": since == pin.business_date}
+        for outcome, since in known
+        if since > pin.business_date - RECENT
     ]
-    return [_delivery_row(pin, feed, outcome, is_required) for outcome in recent]
 
 
 def _delivery_row(pin: Pin, feed: Feed, outcome: Outcome, is_required: bool) -> dict:
     delivered = outcome.rows_delivered or 0
-    reject_rate = outcome.rows_quarantined / delivered if delivered else 0.0
+    tolerated = max(feed.reject_limit * delivered, feed.reject_floor)
     usual = _usual_rows(pin, outcome)
     return {
         "delivery": outcome.delivery_id,
@@ -83,8 +82,7 @@ def _delivery_row(pin: Pin, feed: Feed, outcome: Outcome, is_required: bool) -> 
         "rows_loaded": outcome.rows_loaded,
         "rows_quarantined": outcome.rows_quarantined,
         "rows_accounted": outcome.rows_loaded + outcome.rows_quarantined,
-        "reject_rate": reject_rate,
-        "reject_rate_over_limit": reject_rate - feed.reject_limit,
+        "rejects_over_limit": outcome.rows_quarantined - tolerated,
         "late_rate": outcome.late_rows / outcome.rows_loaded if outcome.rows_loaded else 0.0,
         "usual_rows": usual,
         "volume_ratio": delivered / usual if usual and usual >= NOTICEABLE_ROWS else None,
@@ -100,11 +98,11 @@ def _days_after(outcome: Outcome) -> int | None:
 
 
 def _usual_rows(pin: Pin, outcome: Outcome) -> float | None:
-    """The median of what the feed delivered before, among deliveries of the same kind (a day or a month)."""
+    """The median of the feed's days before; the months of an initial load grow with the bank, so they have no usual."""
     earlier = [
         item.outcome.rows_delivered or 0
         for item in pin.of(outcome.feed)
-        if item.outcome.load == outcome.load and item.outcome.period < outcome.period
+        if item.outcome.load == outcome.load == "daily" and item.outcome.period < outcome.period
     ]
     return median(earlier[-COMPARED:]) if earlier else None
 

@@ -65,7 +65,7 @@ def test_a_good_day_passes_and_leaves_data_docs(settings):
     ("changes", "words"),
     [
         ({"rows_loaded": 190}, ("rows_delivered and rows_accounted", "rows_accounted = 190")),
-        ({"rows_loaded": 150, "rows_quarantined": 50}, ("reject_rate_over_limit", "0.24")),
+        ({"rows_loaded": 150, "rows_quarantined": 50}, ("rejects_over_limit", "rejects_over_limit = 4")),
         ({"max_business_date": DAY + timedelta(days=1)}, ("days_after_cutoff", "= 1")),
         ({"empty": ("closed_date",)}, ("null_share_increase", "closed_date")),
     ],
@@ -108,6 +108,15 @@ def test_an_unusual_volume_only_warns(settings):
     deliver(settings, "accounts", DAY, rows=20)
     (warning,) = gate(settings).warnings
     assert warning.subject == "volume_ratio" and "0.1" in warning.observed
+
+
+def test_a_warning_is_told_on_the_delivery_s_own_day_only(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY, rows_loaded=199, rows_quarantined=1)
+    deliver(settings, "accounts", DAY + timedelta(days=1))
+    (warning,) = gate(settings).warnings
+    assert warning.subject == "rows_quarantined"
+    assert check_raw(settings, lake.pin(settings.lake, DAY + timedelta(days=1)), CHANNELS).findings == ()
 
 
 def test_a_new_version_stands_in_for_a_rejected_one(settings):
