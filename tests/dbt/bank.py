@@ -91,13 +91,19 @@ class Bank:
         connection.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values()))
 
 
-def run_dbt(connection: dict[str, str], scratch: Path, variables: dict[str, Any]) -> None:
-    """``dbt build`` of everything up to the marts; a failure shows dbt's own words."""
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select", *LAYERS]
-    command += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]
-    command += ["--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
+def run_dbt(
+    connection: dict[str, str],
+    scratch: Path,
+    variables: dict[str, Any],
+    command: str = "build",
+    select: tuple[str, ...] = LAYERS,
+) -> None:
+    """Run dbt, by default a build of everything up to the marts; a failure shows dbt's own words."""
+    arguments = [str(Path(sys.executable).with_name("dbt")), "--quiet", command, "--select", *select]
+    arguments += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]
+    arguments += ["--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
     done = subprocess.run(
-        command, cwd=PROJECT / "dbt_project", env=os.environ | connection, capture_output=True, text=True
+        arguments, cwd=PROJECT / "dbt_project", env=os.environ | connection, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,0 +1,147 @@
+"""Figures of the story bank, worked out from the raw rows in plain Python, never from the marts."""
+
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+
+from tests.dbt.bank import Bank
+
+BUSINESS_DATE = date(2025, 4, 3)
+
+
+def current_postings(bank: Bank) -> list[tuple[str, str, date, Decimal]]:
+    """(txn_id, account, day, signed amount): current rows, each number once, as it was told first."""
+    told = bank.rows(
+        """select txn_id, account_no, business_date, case direction when 'C' then amount else -amount end
+           from raw.transactions where _superseded_date is null order by _known_date, _delivery, _row"""
+    )
+    first: dict[str, tuple] = {}
+    for row in told:
+        first.setdefault(row[0], row)
+    return list(first.values())
+
+
+def values_by_day(changes: list[tuple[date, Decimal]]) -> dict[date, Decimal]:
+    """End-of-day values from 2024-10-01 to the business date."""
+    days, value, result = sorted(changes), Decimal(0), {}
+    day = date(2024, 10, 1)
+    while day <= BUSINESS_DATE:
+        value += sum(amount for on, amount in days if on == day)
+        result[day] = value
+        day += timedelta(days=1)
+    return result
+
+
+def test_balances_are_the_running_sum_of_the_postings(full_bank: Bank) -> None:
+    changes = defaultdict(list)
+    for _, account, day, amount in current_postings(full_bank):
+        changes[account].append((day, amount))
+    expected = {account: values_by_day(moves) for account, moves in changes.items()}
+    found = full_bank.rows("select account_no, business_date, balance_amount from build_marts.balances_daily_dense")
+    assert len({(account, day) for account, day, _ in found}) == len(found)
+    assert {(account, day): value for account, day, value in found} == {
+        (account, day): value
+        for account, values in expected.items()
+        for day, value in values.items()
+        if day >= min(on for on, _ in changes[account])
+    }
+
+
+def test_aum_of_the_month_ends_and_of_today(full_bank: Bank) -> None:
+    owners = {"A1": "cif:1", "A1b": "cif:1", "A2": "cif:2", "A3": "cif:3"}
+    changes = defaultdict(list)
+    for _, account, day, amount in current_postings(full_bank):
+        changes[owners[account]].append((day, amount))
+    changes["cif:2"] += [
+        (date(2025, 2, 1), Decimal(1000)),
+        (date(2025, 3, 1), Decimal(100)),
+        (date(2025, 4, 2), Decimal(-1100)),
+    ]
+    found = full_bank.rows(
+        """select customer_key, as_of_date, aum_amount, average_aum_3m_amount
+           from build_intermediate.int_customer__positions where customer_key like 'cif:%'"""
+    )
+    assert len(found) == 3 * 4
+    for customer, as_of, aum, average in found:
+        days = values_by_day(changes[customer])
+        window = [days[as_of - timedelta(days=back)] for back in range(90)]
+        assert aum == days[as_of], (customer, as_of)
+        assert average == (sum(window) / 90).quantize(Decimal("0.01"), "ROUND_HALF_UP"), (customer, as_of)
+
+
+def test_tiers_follow_the_average(full_bank: Bank) -> None:
+    minimums = {1: 0, 2: 10_000, 3: 50_000, 4: 200_000, 5: 500_000, 6: 2_000_000, 7: 6_000_000}
+    found = full_bank.rows("select star_tier, average_aum_3m_amount from build_marts.customer_360_monthly")
+    assert {tier for tier, _ in found} >= {1, 2, 4}
+    for tier, average in found:
+        assert tier == max(number for number, minimum in minimums.items() if average >= minimum)
+
+
+def test_counterparty_classes(full_bank: Bank) -> None:
+    found = dict(full_bank.rows("select txn_id, counterparty_class from build_marts.fct_transactions"))
+    assert found == {
+        "t01": "opening",
+        "t02": "salary",
+        "t03": "own_transfer",
+        "t04": "own_transfer",
+        "t05": "other_customer",
+        "t06": "other_customer",
+        "t07": "cash",
+        "t08": "cash",
+        "t09": "wallet",
+        "t10": "other_bank",
+        "t11": "cash",
+        "t12": "merchant",
+        "t13": "money_market_fund",
+        "t15": "merchant",
+        "t16": "cash",
+        "t17": "other_bank",
+    }
+
+
+def test_identity_joins_the_online_record_to_the_customer(full_bank: Bank) -> None:
+    xref = dict(full_bank.rows("select party_key, customer_key from pii.customer_xref"))
+    assert xref == {
+        "cif:1": "cif:1",
+        "cif:2": "cif:2",
+        "cif:3": "cif:3",
+        "online:u1": "cif:1",
+        "online:u2": "online:u2",
+        "lead:d1": "lead:d1",
+    }
+    current = full_bank.rows(
+        """select customer_key, city, birth_year, is_marketing_opt_out, party_count
+           from build_marts.dim_customer where is_current and customer_key in ('cif:1', 'cif:2') order by 1"""
+    )
+    assert current == [("cif:1", "杭州", 1980, True, 2), ("cif:2", "天津", None, False, 1)]
+    spells = full_bank.rows(
+        "select valid_from, valid_to from build_marts.dim_customer where customer_key = 'cif:2' order by 1"
+    )
+    assert spells == [(date(2025, 1, 1), date(2025, 3, 25)), (date(2025, 3, 25), None)]
+
+
+def test_one_row_per_customer_today(full_bank: Bank) -> None:
+    found = full_bank.rows(
+        """select customer_key, app_count_30d, mall_count_90d, loan_amount, life_cycle_stage, last_activity_date
+           from build_intermediate.int_customer__position order by 1"""
+    )
+    assert [(key, app, mall, float(loan)) for key, app, mall, loan, _, _ in found] == [
+        ("cif:1", 2, 0, 1100.0),  # one event, one posting (t17)
+        ("cif:2", 0, 0, 0.0),
+        ("cif:3", 0, 0, 0.0),
+        ("lead:d1", 0, 0, 0.0),
+        ("online:u2", 1, 1, 0.0),
+    ]
+    stages = {key: stage for key, _, _, _, stage, _ in found}
+    assert stages["cif:3"] == "lost"
+    assert stages["online:u2"] == stages["lead:d1"] == "prospect"
+
+
+def test_loan_and_contacts(full_bank: Bank) -> None:
+    assert full_bank.rows("select contact_kind, count(*) from build_marts.fct_contacts group by all order by 1") == [
+        ("campaign_touch", 1),
+        ("complaint", 1),
+        ("rm_contact", 1),
+    ]
+    owner = full_bank.rows("select party_key from build_marts.fct_online_events where event_kind = 'wallet_payment'")
+    assert owner == [("cif:1",)]

@@ -1,0 +1,43 @@
+"""The sources and the staging views say what the contracts say."""
+
+import re
+
+import pytest
+
+from c360 import staging_sources
+from c360.contracts import Feed, load_feeds
+from tests.dbt.bank import Bank
+
+
+def test_generated_files_are_current() -> None:
+    assert (staging_sources.STAGING / "_raw__sources.yml").read_text() == staging_sources.sources_yaml()
+    assert (staging_sources.STAGING / "_staging__models.yml").read_text() == staging_sources.staging_yaml()
+
+
+@pytest.mark.parametrize("feed", load_feeds().values(), ids=lambda feed: feed.name)
+def test_staging_keeps_every_column_of_the_contract(full_bank: Bank, feed: Feed) -> None:
+    view = f"staging.stg_{feed.channel}__{feed.name}"
+    expected = {column: kind.upper() for column, kind in feed.lake_columns} | {"_delivery": "VARCHAR"}
+    if staging_sources.party_column(feed):
+        expected["party_key"] = "VARCHAR"
+    versions = feed.name in staging_sources.VERSIONED
+    for name in (view, f"{view}_versions") if versions else (view,):
+        expected_here = expected | ({"_superseded_date": "DATE"} if versions else {})
+        found = dict(full_bank.rows(f"select name, type from pragma_table_info('{name}')"))
+        assert found == expected_here
+
+
+def test_personal_data_stays_out_of_what_is_published(full_bank: Bank) -> None:
+    personal = {column.name for feed in load_feeds().values() for column in feed.columns if column.is_pii}
+    columns = full_bank.rows(
+        """select table_name, column_name from information_schema.columns
+           where table_schema in ('build_marts', 'build_intermediate')"""
+    )
+    assert len(columns) > 200
+    allowed = {("dim_product", "product_name")}
+    leaks = {
+        (table, column)
+        for table, column in columns
+        if any(re.fullmatch(rf"(.*_)?{name}", column) for name in personal) and (table, column) not in allowed
+    }
+    assert {leak for leak in leaks if not leak[1].endswith(("branch_name", "holiday_name", "event_name"))} == set()
