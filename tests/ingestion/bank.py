@@ -144,8 +144,9 @@ def total(rows: Iterable[dict[str, str]], column: str) -> Decimal:
 
     def value(text: object) -> Decimal:
         try:
-            return Decimal(str(text))
+            number = Decimal(str(text))
         except InvalidOperation:
             return Decimal(0)
+        return number if number.is_finite() else Decimal(0)
 
     return sum((value(row[column]) for row in rows), Decimal(0))
