@@ -33,7 +33,7 @@ select
     home_branch_code,
     opened_date,
     is_marketing_opt_out,
-    'cif:' || owner_customer_no as owner_party_key
+    cast('cif:' || owner_customer_no as varchar) as owner_party_key
 from customers
 
 union all

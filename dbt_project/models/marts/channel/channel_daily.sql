@@ -12,7 +12,7 @@ with touches as (
 
 select
     business_date,
-    channel,
+    cast(channel as varchar) as channel,
     cast(count(distinct party_key) as bigint) as party_count,
     cast(sum(case when touch_kind = 'transaction' then 1 else 0 end) as bigint) as txn_count,
     cast(sum(case when touch_kind = 'transaction' then 0 else 1 end) as bigint) as event_count,

@@ -31,8 +31,8 @@ complaints as (
 )
 
 select
-    'rm:' || contact_id as contact_id,
-    'rm_contact' as contact_kind,
+    cast('rm:' || contact_id as varchar) as contact_id,
+    cast('rm_contact' as varchar) as contact_kind,
     party_key,
     business_date,
     contact_at,
@@ -40,8 +40,8 @@ select
     purpose,
     outcome,
     rm_id,
-    null as campaign_id,
-    null as product_code,
+    cast(null as varchar) as campaign_id,
+    cast(null as varchar) as product_code,
     cast(null as integer) as severity,
     cast(null as decimal(18,2)) as cost_amount,
     _known_date as known_date
@@ -50,13 +50,13 @@ from rm_contacts
 union all
 
 select
-    'campaign:' || touch_id as contact_id,
-    'campaign_touch' as contact_kind,
+    cast('campaign:' || touch_id as varchar) as contact_id,
+    cast('campaign_touch' as varchar) as contact_kind,
     party_key,
     business_date,
     touched_at as contact_at,
     channel,
-    'sales' as purpose,
+    cast('sales' as varchar) as purpose,
     null as outcome,
     null as rm_id,
     campaign_id,
@@ -69,8 +69,8 @@ from campaign_touches
 union all
 
 select
-    'complaint:' || complaint_id as contact_id,
-    'complaint' as contact_kind,
+    cast('complaint:' || complaint_id as varchar) as contact_id,
+    cast('complaint' as varchar) as contact_kind,
     party_key,
     business_date,
     received_at as contact_at,
@@ -81,6 +81,6 @@ select
     null as campaign_id,
     null as product_code,
     severity,
-    null as cost_amount,
+    cast(null as decimal(18,2)) as cost_amount,
     _known_date as known_date
 from complaints

@@ -41,8 +41,8 @@ owners as (
 )
 
 select
-    'app:' || event_id as online_event_id,
-    'app_event' as event_kind,
+    cast('app:' || event_id as varchar) as online_event_id,
+    cast('app_event' as varchar) as event_kind,
     party_key,
     business_date,
     event_at,
@@ -57,13 +57,13 @@ from app_events
 union all
 
 select
-    'mall:' || order_id as online_event_id,
-    'mall_order' as event_kind,
+    cast('mall:' || order_id as varchar) as online_event_id,
+    cast('mall_order' as varchar) as event_kind,
     party_key,
     business_date,
     ordered_at as event_at,
     'mall' as channel,
-    'order_' || status as event_name,
+    cast('order_' || status as varchar) as event_name,
     null as product_code,
     null as session_id,
     amount,
@@ -73,13 +73,13 @@ from mall_orders
 union all
 
 select
-    'wallet:' || wallet_payments.payment_id as online_event_id,
-    'wallet_payment' as event_kind,
+    cast('wallet:' || wallet_payments.payment_id as varchar) as online_event_id,
+    cast('wallet_payment' as varchar) as event_kind,
     owners.party_key,
     wallet_payments.business_date,
     wallet_payments.paid_at as event_at,
     'wallet' as channel,
-    'pay_' || wallet_payments.purpose as event_name,
+    cast('pay_' || wallet_payments.purpose as varchar) as event_name,
     null as product_code,
     null as session_id,
     wallet_payments.amount,

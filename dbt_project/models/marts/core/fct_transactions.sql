@@ -58,7 +58,7 @@ select
     scoped.direction,
     scoped.channel,
     scoped.txn_type,
-    coalesce(classes.counterparty_class, 'other') as counterparty_class,
+    cast(coalesce(classes.counterparty_class, 'other') as varchar) as counterparty_class,
     scoped.counterparty_account_token,
     scoped.counterparty_bank,
     scoped._known_date as known_date,

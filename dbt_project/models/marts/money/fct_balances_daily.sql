@@ -104,7 +104,7 @@ select
     cast(running.debit_amount as decimal(38,2)) as debit_amount,
     cast(running.txn_count as bigint) as txn_count,
     cast(running.balance_amount as decimal(38,2)) as balance_amount,
-    running.bank_balance_amount,
+    cast(running.bank_balance_amount as decimal(18,2)) as bank_balance_amount,
     cast(running.bank_balance_amount - running.balance_amount as decimal(38,2)) as difference_amount
 from running
 left join owners

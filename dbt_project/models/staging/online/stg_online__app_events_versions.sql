@@ -9,7 +9,7 @@ renamed as (
 
     select
         ---------- ids
-        'online:' || user_id as party_key,
+        cast('online:' || user_id as varchar) as party_key,
         event_id,
         user_id,
         session_id,

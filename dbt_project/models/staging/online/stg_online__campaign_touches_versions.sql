@@ -9,7 +9,7 @@ renamed as (
 
     select
         ---------- ids
-        'cif:' || customer_no as party_key,
+        cast('cif:' || customer_no as varchar) as party_key,
         touch_id,
         campaign_id,
         customer_no,

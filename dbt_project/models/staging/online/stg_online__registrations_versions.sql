@@ -9,7 +9,7 @@ renamed as (
 
     select
         ---------- ids
-        'online:' || user_id as party_key,
+        cast('online:' || user_id as varchar) as party_key,
         user_id,
         lead_id,
         ---------- texts

@@ -10,7 +10,7 @@ renamed as (
 
     select
         ---------- ids
-        'lead:' || lead_id as party_key,
+        cast('lead:' || lead_id as varchar) as party_key,
         lead_id,
         ---------- texts
         source,

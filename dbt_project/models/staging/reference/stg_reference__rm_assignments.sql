@@ -10,7 +10,7 @@ renamed as (
 
     select
         ---------- ids
-        'cif:' || customer_no as party_key,
+        cast('cif:' || customer_no as varchar) as party_key,
         customer_no,
         rm_id,
         valid_from,
