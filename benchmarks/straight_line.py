@@ -19,7 +19,7 @@ COLUMNS = (
 STAGES = {
     "load": f"""
         create table ledger as
-        select * exclude (txn_type, counterparty_bank, remark)
+        select * exclude (txn_id, txn_type, counterparty_bank, remark)
         from read_csv(
             $files, columns = {COLUMNS}, delim = '|', quote = '"', header = true,
             auto_detect = false, store_rejects = true

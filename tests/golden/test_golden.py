@@ -19,6 +19,7 @@ from tests.conftest import temporary_settings
 from tests.golden import landed
 from tests.golden.amend import amend
 
+pytestmark = pytest.mark.timeout(1200)  # the first test of a module waits for all runs
 EXPECTED = Path(__file__).with_name("expected")
 MARTS = sorted(path.stem for path in EXPECTED.glob("*.sql"))
 LAST = date(2024, 8, 3)
