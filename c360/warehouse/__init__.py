@@ -25,6 +25,7 @@ __all__ = [
     "EngineLocked",
     "Node",
     "attach",
+    "begin_build",
     "content_hash",
     "drop_build",
     "exclusive",
@@ -81,6 +82,11 @@ def read_state(settings: Settings, wait: float = LOCK_SECONDS) -> BuildState | N
     return _engine(settings).read_state(settings, wait)
 
 
+def begin_build(settings: Settings) -> None:
+    """From here to ``write_state`` the marts may stand between two days: only ``ops`` can be published."""
+    _engine(settings).begin_build(settings)
+
+
 def write_state(settings: Settings, state: BuildState) -> None:
     """Remember what the build engine holds now, after every model has been built."""
     _engine(settings).write_state(settings, state)
@@ -112,7 +118,8 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
     Raises
     ------
     CannotPublish
-        If a model was never built, shows a PII column, or is a view over something that readers do not have.
+        If a build was cut short, or a model was never built, shows a PII column, or is a view over what readers do not
+        have.
     """
     models = publication.read_models(dbt.target_path(settings) / "manifest.json")
     told = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))

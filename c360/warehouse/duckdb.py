@@ -54,11 +54,17 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
     return state.from_text(row[0])
 
 
+def begin_build(settings: Settings) -> None:
+    with opened(settings) as connection:
+        if has_table(connection, "_state"):
+            connection.execute("update raw._state set is_building = true")
+
+
 def write_state(settings: Settings, built: BuildState) -> None:
     with opened(settings) as connection, transaction(connection):
         connection.execute("create schema if not exists raw")
-        connection.execute("create or replace table raw._state (state varchar)")
-        connection.execute("insert into raw._state values ($1)", [state.to_text(built)])
+        connection.execute("create or replace table raw._state (state varchar, is_building boolean)")
+        connection.execute("insert into raw._state values ($1, false)", [state.to_text(built)])
 
 
 def mark_unpublished(settings: Settings, since: date) -> None:

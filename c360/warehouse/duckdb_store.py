@@ -45,6 +45,8 @@ def publish(settings: Settings, models: list[Model], schemas: tuple[str, ...], t
     last = published(settings)
     views = _reader_views(settings)
     with opened(settings) as build:
+        if has_table(build, "_state"):
+            publication.check_finished(schemas, *build.execute("select is_building from raw._state").fetchone())
         since = _unpublished_from(build, last.publish_id)
         kept = last.without(schemas)
         now = replace(kept, publish_id=last.publish_id + 1)

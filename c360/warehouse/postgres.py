@@ -60,12 +60,18 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
     return state.from_text(row[0])
 
 
+def begin_build(settings: Settings) -> None:
+    with psycopg.connect(dsn(settings)) as connection:
+        if has_table(connection, "raw._state"):
+            connection.execute("update raw._state set is_building = true")
+
+
 def write_state(settings: Settings, built: BuildState) -> None:
     with psycopg.connect(dsn(settings)) as connection:
         connection.execute("create schema if not exists raw")
-        connection.execute("create table if not exists raw._state (state varchar not null)")
-        connection.execute("delete from raw._state")
-        connection.execute("insert into raw._state values (%s)", [state.to_text(built)])
+        connection.execute("drop table if exists raw._state")
+        connection.execute("create table raw._state (state varchar not null, is_building boolean not null)")
+        connection.execute("insert into raw._state values (%s, false)", [state.to_text(built)])
 
 
 def mark_unpublished(settings: Settings, since: date) -> None:

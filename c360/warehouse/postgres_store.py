@@ -39,6 +39,8 @@ def publish(settings: Settings, models: list[Model], schemas: tuple[str, ...], t
     """Replace the changed partitions of the readers' tables, and tell so, in one transaction."""
     with psycopg.connect(dsn(settings)) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
+        if has_table(connection, "raw._state"):
+            publication.check_finished(schemas, *connection.execute("select is_building from raw._state").fetchone())
         _ensure_schemas(connection)
         last = _published(connection)
         since = _unpublished_from(connection, last.publish_id)

@@ -166,6 +166,18 @@ def read_models(manifest: Path) -> list[Model]:
     return sorted(models, key=lambda model: model.is_view)
 
 
+def check_finished(schemas: Collection[str], is_building: bool) -> None:
+    """Refuse marts that a killed build left between two days.
+
+    Raises
+    ------
+    CannotPublish
+        If a build began and did not end; ``ops`` may be published all the same.
+    """
+    if is_building and set(schemas) != {"ops"}:
+        raise CannotPublish("a build was cut short and left the marts between two days: run its business date again")
+
+
 def check_columns(model: Model, columns: Columns) -> None:
     """Refuse a table that shows a person.
 

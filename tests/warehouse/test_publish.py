@@ -1,19 +1,24 @@
 """Readers see what was built: changed partitions only, all at one moment, nothing private."""
 
 import json
+import os
+import random
 import subprocess
 import sys
 import time
 from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import handmade_lake as bank
 import psycopg
 import pytest
+from handmade_lake import as_environment
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from c360 import warehouse
-from c360.settings import Settings
+from c360 import lake, warehouse
+from c360.settings import PROJECT, Settings
 from c360.warehouse import dbt
 from c360.warehouse.publication import CannotPublish
 
@@ -237,6 +242,25 @@ def test_nothing_private_and_nothing_hidden_is_published(built):
         warehouse.publish(settings, DAY, "run 1")
 
 
+def test_a_build_that_was_cut_short_is_not_shown(built):
+    settings = built.settings
+    built.model("marts.facts", FACTS)
+    built.model("ops.runs", "select 1 as run")
+    state = warehouse.BuildState.of(lake.pin(settings.lake, DAY), Path("identity/a.parquet"))
+    warehouse.write_state(settings, state)
+    warehouse.publish(settings, DAY, "run 1")
+    warehouse.begin_build(settings)
+    built.execute("delete from build_marts.facts")
+    with pytest.raises(CannotPublish, match="cut short"):
+        warehouse.publish(settings, DAY, "run 2")
+    warehouse.publish(settings, DAY, "run 2", schemas=("ops",))
+    count = "select count(*) as n from marts.facts"
+    assert warehouse.query_serving(settings, count).to_pylist() == [{"n": 7}]
+    warehouse.write_state(settings, state)
+    warehouse.publish(settings, DAY, "run 3")
+    assert warehouse.query_serving(settings, count).to_pylist() == [{"n": 0}]
+
+
 def test_a_model_that_was_never_built_is_named(built):
     built.model("marts.facts", FACTS)
     built.execute("drop table build_marts.facts")
@@ -395,3 +419,45 @@ def test_readers_that_poll_see_whole_publishes_and_no_error(built):
     reads = [list(map(int, out.split())) for out, _ in outcomes]
     assert sum(count for count, *_ in reads) >= 100
     assert all(seen == [1, 2, 3, 4] for _, *seen in reads)
+
+
+PUBLISHER = """
+import sys
+from datetime import date
+from c360 import lake, warehouse
+from c360.settings import PROJECT, Settings
+settings = Settings.from_env()
+print("ready", flush=True)
+while True:
+    warehouse.publish(settings, date(2026, 3, 1), "killed run")
+"""
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.full)])
+def test_a_publish_killed_at_any_moment_shows_all_or_nothing(built, kills):
+    settings, moments = built.settings, random.Random(11)
+    expected = []
+    for run in range(kills):
+        for name in ("marts.facts", "marts.more"):
+            rows = f"select business_date, amount + {run} as amount from ({FACTS}) as facts"
+            built.model(name, rows, partition_by="business_date")
+        publisher = subprocess.Popen(
+            [sys.executable, "-c", PUBLISHER],
+            env=os.environ | as_environment(settings),
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert publisher.stdout.readline() == "ready\n"
+        time.sleep(moments.uniform(0, 0.3))
+        publisher.kill()
+        publisher.wait()
+        told = publications(settings) if warehouse.published_date(settings) else {}
+        assert len({row["publish_id"] for row in told.values()}) <= 1
+        assert all(warehouse.content_hash(settings, name) == row["content_hash"] for name, row in told.items())
+        expected.append(len(told))
+    assert set(expected) <= {0, 2}
+    warehouse.publish(settings, DAY, "run after")
+    sums = "select (select sum(amount) from marts.facts) as one, (select sum(amount) from marts.more) as other"
+    (row,) = warehouse.query_serving(settings, sums).to_pylist()
+    assert row["one"] == row["other"] == Decimal("88.75") + 7 * (kills - 1)
