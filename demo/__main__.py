@@ -17,12 +17,15 @@ from rich.console import Console
 from c360.calendar import landed_dates
 from c360.contracts import load_deployment
 from c360.settings import PROJECT, Settings
-from demo.airflow import AirflowError, local_airflow
+from demo.airflow import AirflowError, LocalAirflow, local_airflow
+from demo.docs import write_dbt_docs
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
 
 FOLDER = PROJECT / "var" / "demo"
 CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
+PRODUCERS = {"ingest_branch", "ingest_online"}
+MARK = ".c360-demo"  # says that a folder is a demo's, and may be emptied
 console = Console()
 
 
@@ -43,15 +46,20 @@ class Bank:
 def main(
     source: Annotated[Source, typer.Option(help="A simulated bank, or the PKDD'99 Berka bank.")] = Source.simulated,
     berka_dir: Annotated[str, typer.Option(help="Folder with the Berka bank's .asc files.")] = "",
+    folder: Annotated[Path, typer.Option(help="Where everything goes; what a demo left there is removed.")] = FOLDER,
+    look: Annotated[bool, typer.Option(help="Only open Airflow on what the last demo left, until Ctrl-C.")] = False,
 ) -> None:
     """Land a bank's files, run the system over them under Airflow, and show what came out."""
-    if source is Source.berka and not Path(berka_dir or "-").is_dir():
+    folder = folder.resolve()
+    if source is Source.berka and not look and not Path(berka_dir or "-").is_dir():
         raise typer.BadParameter("give the folder with the .asc files: make demo SOURCE=berka BERKA_DIR=…")
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     say = stop_watch(console)
     try:
-        with _own_folder():
-            bank = _simulated(say) if source is Source.simulated else _berka(Path(berka_dir), say)
+        if look:
+            _look(_bank(folder, source, None), say)
+        with _own_folder(folder):
+            bank = _simulated(folder, say) if source is Source.simulated else _berka(folder, Path(berka_dir), say)
             _run(bank, say)
             print_summary(console, bank.settings, bank.truth)
     except AirflowError as failure:
@@ -63,45 +71,50 @@ def main(
 
 
 @contextmanager
-def _own_folder() -> Iterator[None]:
-    """An empty ``var/demo``, for one demo at a time."""
-    FOLDER.parent.mkdir(exist_ok=True)
-    with (FOLDER.parent / "demo.lock").open("w") as lock:
+def _own_folder(folder: Path) -> Iterator[None]:
+    """The folder, empty, for one demo at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / MARK
+    if any(folder.iterdir()) and not mark.exists():
+        raise typer.BadParameter(f"{folder} holds something else than a demo: give an empty folder")
+    with mark.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            console.print("another demo is running in this checkout: wait until it ends", style="red")
-            raise typer.Exit(1) from None
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        FOLDER.mkdir()
+            raise typer.BadParameter(f"another demo is running in {folder}: wait until it ends") from None
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != mark:
+                path.unlink()
         yield
 
 
-def _simulated(say: Say) -> Bank:
+def _simulated(folder: Path, say: Say) -> Bank:
     import simulator
 
     say(f"simulating a bank: {CUSTOMERS:,} customers, {MONTHS} months, then {DAYS} days, the last one with bad files")
-    made = simulator.generate(CUSTOMERS, MONTHS, SEED, FOLDER, days=DAYS, faults=True)
+    made = simulator.generate(CUSTOMERS, MONTHS, SEED, folder, days=DAYS, faults=True)
     say(f"{made.deliveries:,} deliveries with {made.rows:,} rows have landed")
-    return _bank("simulated", made.truth)
+    return _bank(folder, "simulated", made.truth)
 
 
-def _berka(source: Path, say: Say) -> Bank:
+def _berka(folder: Path, source: Path, say: Say) -> Bank:
     from c360.adapters import berka
 
     say(f"turning the Berka bank's files in {source} into deliveries")
-    made = berka.adapt(source, FOLDER / "landing")
+    made = berka.adapt(source, folder / "landing")
     say(f"{made.deliveries:,} deliveries with {sum(made.rows.values()):,} rows have landed")
-    return _bank("berka", None)
+    return _bank(folder, "berka", None)
 
 
-def _bank(deployment: str, truth: Path | None) -> Bank:
+def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
     settings = Settings.from_env(
-        landing=FOLDER / "landing",
-        lake=FOLDER / "lake",
-        build=FOLDER / "build.duckdb",
-        warehouse=FOLDER / "warehouse.duckdb",
-        published=FOLDER / "published",
+        landing=folder / "landing",
+        lake=folder / "lake",
+        build=folder / "build.duckdb",
+        warehouse=folder / "warehouse.duckdb",
+        published=folder / "published",
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )
@@ -110,22 +123,34 @@ def _bank(deployment: str, truth: Path | None) -> Bank:
 
 def _run(bank: Bank, say: Say) -> None:
     """Airflow's own back-fill: the initial load, then the days on top; the rest follows from the assets."""
-    producers = {"ingest_branch"}
-    if load_deployment(bank.settings.deployment).feeds_of("online"):
-        producers.add("ingest_online")
-    dag_ids = producers | {"build_customer_360", "score_customers"}
     initial, *days = bank.dates
-    say("starting Airflow")
-    with local_airflow(FOLDER / "airflow", bank.settings, bank.dates[-1], dag_ids) as airflow:
-        say(f"Airflow is up at {airflow.url}")
+    with _airflow(bank, say) as (airflow, dag_ids):
         for dates, what in (([initial], "the initial load"), (days, "the business days")):
             if not dates:
                 continue
             say(f"back-fill of {what}: {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else ""))
-            for dag_id in sorted(producers):
+            for dag_id in sorted(dag_ids & PRODUCERS):
                 airflow.backfill(dag_id, dates[0], dates[-1])
             follow(airflow, dag_ids, dates, say)
-    say("every DAG has succeeded for every date")
+    say("every DAG has succeeded for every date; writing the documentation of the models")
+    write_dbt_docs(bank.settings, bank.dates[-1])
+
+
+def _look(bank: Bank, say: Say) -> None:
+    with _airflow(bank, say):
+        signal.pause()
+
+
+@contextmanager
+def _airflow(bank: Bank, say: Say) -> Iterator[tuple[LocalAirflow, set[str]]]:
+    """A running Airflow, and the DAGs of the bank's deployment."""
+    dag_ids = {"ingest_branch", "build_customer_360", "score_customers"}
+    if load_deployment(bank.settings.deployment).feeds_of("online"):
+        dag_ids.add("ingest_online")
+    say("starting Airflow")
+    with local_airflow(bank.settings.lake.parent / "airflow", bank.settings, bank.dates[-1], dag_ids) as airflow:
+        say(f"Airflow is up at {airflow.url}")
+        yield airflow, dag_ids
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""A real Airflow on this machine for as long as a block lasts: SQLite, LocalExecutor, loopback only.
-
-``python -m demo.airflow`` opens the user interface on what the demo left behind.
-"""
+"""A real Airflow on this machine for as long as a block lasts: SQLite, LocalExecutor, loopback only."""
 
 import os
 import secrets

@@ -1,0 +1,173 @@
+"""What came out, on one screen: read from the serving store, as any reader would."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from c360 import warehouse
+from c360.settings import Settings
+from ml_jobs.report import score_quality
+
+RISKS = {"churn": "who may leave within 90 days", "tier_downgrade": "who may fall a tier within 90 days"}
+CALLS = 10
+
+
+def print_summary(console: Console, settings: Settings, truth: Path | None) -> None:
+    """Print deliveries, gates, customers, score quality, whom to call first, and where to look next."""
+    for part in (_deliveries, _gates, _customers):
+        console.print(part(settings), highlight=False)
+    for part in (*_scores(settings, truth), _calls(settings), _next_steps(settings)):
+        console.print(part, highlight=False)
+
+
+def _deliveries(settings: Settings) -> str:
+    (total,) = _rows(
+        settings,
+        """
+        select
+            count(*) as deliveries,
+            count(*) filter (where outcome = 'rejected') as rejected,
+            sum(rows_loaded) as rows_loaded,
+            sum(rows_quarantined) as rows_quarantined
+        from ops.deliveries
+        """,
+    )
+    reasons = _rows(settings, "select reason, feed, count(*) as rejects from ops.rejects group by all order by all")
+    rejected = _rows(settings, "select delivery_id, reason from ops.deliveries where outcome = 'rejected' order by 1")
+    facts = _rows(settings, "select count(*) as postings, min(business_date) as first, max(business_date) as last "
+                            "from marts.fct_transactions")[0]  # fmt: skip
+    lines = [
+        f"[bold]Deliveries[/]  {total['deliveries']:,} taken in, {total['rejected']} rejected whole; "
+        f"{total['rows_loaded']:,} rows loaded, {total['rows_quarantined']:,} in quarantine; "
+        f"{facts['postings']:,} postings from {facts['first']} to {facts['last']}"
+    ]
+    if reasons:
+        counts = (f"{row['feed']} {row['reason'].replace('_', ' ')} {row['rejects']}" for row in reasons)
+        lines.append(f"  quarantine: {', '.join(counts)}")
+    lines += [f"  [yellow]rejected[/] {row['delivery_id']}: {row['reason']}" for row in rejected]
+    return "\n".join(lines)
+
+
+def _gates(settings: Settings) -> str:
+    checks, unmet = 0, {}
+    for gate, day, result in _gate_results(settings):
+        checks += 1
+        if not result["success"]:
+            config = result["expectation_config"]
+            subject = (
+                config["kwargs"].get("column") or f"{config['kwargs']['column_A']} = {config['kwargs']['column_B']}"
+            )
+            unmet.setdefault((gate, config["severity"], subject), []).append(day)
+    lines = [f"[bold]Gates[/]  {checks:,} expectations held against the deliveries and the marts, {len(unmet)} not met"]
+    lines += [
+        f"  [yellow]{severity}[/] {gate}: {subject} ({', '.join(sorted(set(days)))})"
+        for (gate, severity, subject), days in sorted(unmet.items())
+    ]
+    return "\n".join(lines)
+
+
+def _gate_results(settings: Settings) -> Iterator[tuple[str, str, dict]]:
+    """(gate, business date, result) of every expectation that was checked, as Great Expectations keeps them."""
+    for path in sorted((settings.lake.parent / "data_docs").glob("*/.results/*/*/*/*.json")):
+        gate, day = path.parts[-6], path.parts[-3]
+        for result in json.loads(path.read_text())["results"]:
+            yield gate, day, result
+
+
+def _customers(settings: Settings) -> str:
+    tiers = _rows(
+        settings,
+        """
+        select star_tier, currency, as_of_date, count(*) as customers, sum(aum_amount) as aum_amount
+        from marts.customer_360
+        group by all
+        order by star_tier
+        """,
+    )
+    (moved,) = _rows(
+        settings,
+        """
+        select
+            count(*) filter (where star_tier > previous_star_tier) as risen,
+            count(*) filter (where star_tier < previous_star_tier) as fallen
+        from marts.customer_tier_history
+        where valid_from > (select max(as_of_date) from marts.customer_360) - interval 92 day
+        """,
+    )
+    customers, aum = sum(row["customers"] for row in tiers), sum(row["aum_amount"] for row in tiers)
+    by_tier = ", ".join(f"tier {row['star_tier']}: {row['customers']:,}" for row in tiers)
+    return (
+        f"[bold]Customers[/]  {customers:,} on {tiers[0]['as_of_date']} with {aum / 1_000_000:,.1f} million "
+        f"{tiers[0]['currency']} in deposits and investments\n"
+        f"  {by_tier}; in the last three months {moved['risen']} rose and {moved['fallen']} fell"
+    )
+
+
+def _scores(settings: Settings, truth: Path | None) -> Iterator[Table | str]:
+    table = Table(title="Scores: ROC AUC on untouched rows (95 % interval)", title_justify="left", title_style="bold")
+    for name in ("score", "model", "logistic regression", "one-line rule", "oracle (true hazards)"):
+        table.add_column(name)
+    for task, quality in score_quality(settings, truth).items():
+        if "abstained" in quality:
+            yield f"[bold]{task}[/] abstains: {quality['abstained']}"
+            continue
+        areas = {name: figures["roc_auc"] for name, figures in quality["figures"].items()}
+        areas |= quality.get("oracle", {}).get("roc_auc", {})
+        names = ("model", "logistic_regression", "rule", "oracle")
+        table.add_row(task, *(_interval(areas.get(name)) for name in names))
+    if table.row_count:
+        yield table
+
+
+def _interval(area: dict | None) -> str:
+    return "-" if area is None else f"{area['value']:.3f} ({area['low']:.3f} to {area['high']:.3f})"
+
+
+def _calls(settings: Settings) -> Table | str:
+    """Those who may be contacted, by what the bank stands to lose: probability times assets."""
+    task = next((task for task in RISKS if _rows(settings, f"select 1 from scores.{task}_latest limit 1")), None)
+    if task is None:
+        return "[bold]Call first[/]  nobody is scored, so nobody is on the list"
+    table = Table(title=f"Call first: {RISKS[task]}, by assets at risk", title_justify="left", title_style="bold")
+    for name in ("customer", "tier", "assets", "probability", "why"):
+        table.add_column(name, justify="right" if name in ("tier", "assets", "probability") else "left")
+    for row in _rows(
+        settings,
+        f"""
+        select customers.customer_key, customers.star_tier, customers.aum_amount, scores.probability,
+            string_agg(reasons.phrase_en, '; ' order by reasons.place) as why
+        from marts.customer_360 as customers
+        inner join scores.{task}_latest as scores on customers.customer_key = scores.customer_key
+        left join scores.score_reasons as reasons
+            on scores.customer_key = reasons.customer_key and reasons.task = '{task}'
+        where not coalesce(customers.is_marketing_opt_out, false)
+        group by all
+        order by scores.probability * customers.aum_amount desc, customers.customer_key
+        limit {CALLS}
+        """,
+    ):
+        assets, probability = f"{row['aum_amount']:,.0f}", f"{row['probability']:.0%}"
+        table.add_row(row["customer_key"], str(row["star_tier"]), assets, probability, row["why"])
+    return table
+
+
+def _next_steps(settings: Settings) -> str:
+    folder = os.path.relpath(settings.lake.parent)
+    source = "" if settings.deployment.stem == "simulated" else f" --source {settings.deployment.stem}"
+    gates = ", ".join(os.path.relpath(path) for path in sorted(settings.lake.parent.glob("data_docs/*/index.html")))
+    return f"""[bold]Where to look next[/]
+  runs and logs   .venv/bin/python -m demo --look{source}        Airflow's user interface on what just ran
+  gates           {gates}
+  models          {folder}/build.dbt/duckdb/static_index.html
+  state           C360_LAKE={folder}/lake C360_BUILD={folder}/build.duckdb C360_WAREHOUSE={folder}/warehouse.duckdb \\
+                    .venv/bin/c360 status
+  query           .venv/bin/python -c "import duckdb; print(duckdb.connect('{folder}/warehouse.duckdb', read_only=True)
+                    .sql('from marts.customer_360 order by churn_rank limit 10'))\""""
+
+
+def _rows(settings: Settings, sql: str) -> list[dict]:
+    return warehouse.query_serving(settings, sql).to_pylist()

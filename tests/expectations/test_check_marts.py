@@ -1,0 +1,99 @@
+"""The gate marts -> readers, on a real build engine that holds just what the gate reads."""
+
+import json
+from datetime import date
+
+import duckdb
+import pytest
+
+from c360.lake import Outcome, write_outcome
+from c360.settings import Settings
+from expectations.gates import GateFailed, check_marts
+from ml_jobs.paths import abstention_path
+
+DAY = date(2026, 1, 9)
+ENGINE = """
+    create schema build_marts;
+    create schema build_features;
+    create schema build_scores;
+    create schema build_intermediate;
+    create table build_marts.customer_360 as
+        select 'cif:' || i as customer_key, date '2026-01-09' as as_of_date, 1 + i % 7 as star_tier,
+            cast(100 * i as decimal(38, 2)) as aum_amount, 0.1 as churn_probability, 0.2 as tier_upgrade_probability,
+            0.3 as tier_downgrade_probability
+        from range(1, 101) as numbers(i);
+    create table build_features.customer_features as select customer_key, as_of_date from build_marts.customer_360;
+    create table build_scores.churn as select customer_key, as_of_date from build_marts.customer_360;
+    create table build_scores.tier_upgrade as from build_scores.churn;
+    create table build_scores.tier_downgrade as from build_scores.churn;
+    create table build_marts.fct_transactions as
+        select i as txn_id, date '2026-01-09' as business_date from range(1000) as numbers(i);
+    create table build_marts.fct_balances_daily as select date '2026-01-09' as business_date;
+    create table build_intermediate.int_ops__repeated_events (feed varchar, valid_to date);
+    create table build_marts.balance_breaks (account_no varchar, business_date date, explanation varchar);
+"""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    with duckdb.connect(settings.build) as engine:
+        engine.execute(ENGINE)
+    outcome = Outcome(
+        feed="transactions", channel="branch", period=str(DAY), version=1, load="daily", source_hash="a" * 64,
+        cutoff_date=DAY, outcome="loaded", reason=None, rows_delivered=1000, rows_loaded=1000, rows_quarantined=0,
+        min_business_date=DAY, max_business_date=DAY, late_rows=0, lake_file="raw/x.parquet", quarantine_file=None,
+        files=("x.dat",),
+    )  # fmt: skip
+    write_outcome(settings.lake, outcome)
+    return settings
+
+
+def change(settings: Settings, sql: str) -> None:
+    with duckdb.connect(settings.build) as engine:
+        engine.execute(sql)
+
+
+def test_good_marts_pass(settings):
+    result = check_marts(settings, DAY)
+    assert result.findings == ()
+    assert result.checks >= 18
+    assert result.docs.exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("insert into build_marts.customer_360 from build_marts.customer_360 limit 1", "to_be_unique on customer_key"),
+        ("update build_marts.customer_360 set star_tier = 8 where customer_key = 'cif:7'", "cif:7 (star_tier = 8"),
+        ("update build_marts.customer_360 set aum_amount = null where customer_key = 'cif:7'", "aum_amount"),
+        ("update build_marts.customer_360 set churn_probability = 1.2 where customer_key = 'cif:7'", "cif:7"),
+        ("delete from build_scores.churn where customer_key = 'cif:7'", "churn (expected_rows = 100, scored_rows = 99"),
+        ("insert into build_scores.churn from build_scores.churn limit 1", "scored_rows = 101"),
+        ("delete from build_marts.fct_transactions where txn_id = 7", "rows_accounted = 999"),
+        ("insert into build_marts.balance_breaks values ('A7', '2026-01-09', null)", "A7 on 2026-01-09"),
+        ("update build_marts.customer_360 set as_of_date = date '2026-01-08'", "customer_360 (days_after"),
+        ("insert into build_marts.fct_balances_daily values ('2026-01-10')", "fct_balances_daily (days_after"),
+        ("delete from build_marts.customer_360; delete from build_features.customer_features", "customers (today = 0"),
+    ],
+)
+def test_a_fault_fails_and_the_message_names_it(settings, fault, words):
+    change(settings, fault)
+    with pytest.raises(GateFailed) as failure:
+        check_marts(settings, DAY)
+    assert words in str(failure.value)
+    assert "What to do" in str(failure.value)
+
+
+def test_an_explained_break_and_an_abstention_only_warn(settings):
+    change(settings, "insert into build_marts.balance_breaks values ('A7', '2026-01-09', 'quarantined row')")
+    change(settings, "delete from build_scores.churn")
+    path = abstention_path(settings, "churn", DAY)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"reason": "too few"}))
+    assert {warning.subject for warning in check_marts(settings, DAY).warnings} == {"explained_breaks", "is_abstained"}
+
+
+def test_a_suite_that_asks_for_what_is_not_there_is_an_error_not_a_pass(settings):
+    change(settings, "alter table build_marts.balance_breaks drop column explanation")
+    with pytest.raises(duckdb.Error):
+        check_marts(settings, DAY)
