@@ -13,28 +13,20 @@ inner join {{ ref('customer_xref') }} as xref
 {# Accounts as known on each `day` of `dates`, with the customer who owned them then. Grain: `day` x account_no. #}
 {% macro features_accounts(dates, identity, day) %}
 with accounts as (
-    {{ features_state(ref('stg_branch__accounts_versions'), 'account_no', dates, day) }}
-),
-
-products as (
-    select * from {{ ref('stg_reference__products') }}
+{{ features_state(ref('stg_branch__accounts_versions'), 'account_no', dates, day) }}
 )
 
 select
     accounts.state_date as {{ day }},
     accounts.account_no,
     identity.customer_key,
-    products.product_family,
-    coalesce(products.product_family, 'current') not in ('loan', 'card') as is_deposit,
+    accounts.product_code,
     accounts.status <> 'closed' as is_open,
-    accounts.opened_date,
     accounts.maturity_date
 from accounts
 inner join {{ identity }} as identity
     on accounts.state_date = identity.{{ day }}
     and accounts.party_key = identity.party_key
-left join products
-    on accounts.product_code = products.product_code
 {% endmacro %}
 
 {# Deposits and investments of each customer on each `day`, today and before, from the positions per account and per holding.

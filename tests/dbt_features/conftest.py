@@ -15,9 +15,7 @@ MODELS = "+label_churn +label_tier_upgrade +label_tier_downgrade"
 def build(bank: Bank, business_date: str, from_date: str, as_of_dates: list[str]) -> None:
     """Build features and labels in the bank's engine, with the tests of what is built."""
     variables = {"business_date": business_date, "from_date": from_date, "as_of_dates": as_of_dates}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DBT_INDIRECT_SELECTION", "cautious")
-        run_dbt(temporary_settings(bank.folder), MODELS, variables)
+    run_dbt(temporary_settings(bank.folder), MODELS, variables)
 
 
 def deliver_all(bank: Bank) -> None:

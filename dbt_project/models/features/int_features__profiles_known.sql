@@ -1,5 +1,6 @@
 {{ config(schema='build_intermediate', contract={'enforced': false}) }}
 
+{% set is_debt = "coalesce(products.product_family in ('loan', 'card'), false)" %}
 {% set dates = ref('int_features__as_of_dates') %}
 
 with identity as (
@@ -14,8 +15,20 @@ customers as (
     {{ features_state(ref('stg_branch__customers_versions'), 'customer_no', dates, 'as_of_date') }}
 ),
 
-rm_assignments as (
-    select * from {{ ref('stg_reference__rm_assignments') }}
+products as (
+    select dates.as_of_date, products.product_code, products.product_family
+    from {{ source('raw', 'products') }} as products
+    inner join {{ dates }} as dates on {{ features_is_known('products', 'dates.as_of_date') }}
+),
+
+managed_parties as (
+    select dates.as_of_date, 'cif:' || assignments.customer_no as party_key
+    from {{ source('raw', 'rm_assignments') }} as assignments
+    inner join {{ dates }} as dates
+        on {{ features_is_known('assignments', 'dates.as_of_date') }}
+        and assignments.valid_from <= dates.as_of_date
+        and (assignments.valid_to is null or assignments.valid_to >= dates.as_of_date)
+    group by dates.as_of_date, assignments.customer_no
 ),
 
 persons as (
@@ -28,26 +41,26 @@ persons as (
         max(cast(substring(customers.risk_rating, 2, 1) as integer)) as risk_rating_level,
         max(case when customers.party_type = 'E' then 1 else 0 end) as is_enterprise,
         max(case when customers.is_marketing_opt_out then 1 else 0 end) as is_marketing_opt_out,
-        max(case when rm_assignments.party_key is not null then 1 else 0 end) as has_rm
+        max(case when managed_parties.party_key is not null then 1 else 0 end) as has_rm
     from customers
     inner join identity
         on customers.state_date = identity.as_of_date and customers.party_key = identity.party_key
-    left join rm_assignments
-        on customers.party_key = rm_assignments.party_key
-        and rm_assignments.valid_from <= customers.state_date
-        and (rm_assignments.valid_to is null or rm_assignments.valid_to >= customers.state_date)
+    left join managed_parties
+        on customers.state_date = managed_parties.as_of_date and customers.party_key = managed_parties.party_key
     group by identity.as_of_date, identity.customer_key
 ),
 
 account_counts as (
     select
-        as_of_date,
-        customer_key,
-        count(*) filter (where is_open and is_deposit) as deposit_account_count,
-        count(distinct case when is_open then product_family end) as product_family_count,
-        count(*) filter (where not is_open and is_deposit) as closed_account_count
+        accounts.as_of_date,
+        accounts.customer_key,
+        count(*) filter (where accounts.is_open and not {{ is_debt }}) as deposit_account_count,
+        count(*) filter (where not accounts.is_open and not {{ is_debt }}) as closed_account_count,
+        count(distinct case when accounts.is_open then products.product_family end) as product_family_count
     from accounts
-    group by as_of_date, customer_key
+    left join products
+        on accounts.as_of_date = products.as_of_date and accounts.product_code = products.product_code
+    group by accounts.as_of_date, accounts.customer_key
 )
 
 select
