@@ -13,6 +13,7 @@ ACCOUNTS = (
     "unreadable",
     "refused",
     "missing",
+    "blind",
     "late",
     "superseded",
     "rounded",
@@ -35,7 +36,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     bank.deliver("transactions", "2025-01", [posting(f"o-{name}", name, "2025-01-10", 100, "C") for name in ACCOUNTS])
     opening = [balance(name, "2025-01-10", 100.1 if name == "rounded" else 100) for name in ACCOUNTS]
     bank.deliver(
-        "balances", "2025-01", [*opening, balance("hole", "2025-01-21", 120), balance("unexplained", "2025-01-21", 99)]
+        "balances", "2025-01", [*opening, balance("hole", "2025-01-21", 120), balance("unexplained", "2025-01-15", 99)]
     )
     bank.deliver(
         "balances", "2025-02-01", [balance("quarantined", "2025-02-01", 130), balance("ok", "2025-02-01", 107)]
@@ -59,10 +60,12 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     )
     bank.deliver("transactions", "2025-02-05", [posting("l-1", "late", "2025-02-04", 8, "C")])
     bank.deliver("balances", "2025-02-05", [balance("late", "2025-02-05", 108)])
-    bank.deliver("transactions", "2025-02-07", [])
-    bank.deliver("balances", "2025-02-06", [])
-    bank.deliver("balances", "2025-02-07", [balance("missing", "2025-02-07", 70)])
-    bank.dbt("2025-02-07", "2025-01-01", reconciliation=RECONCILIATION)
+    bank.deliver("balances", "2025-02-06", [balance("missing", "2025-02-06", 70)])
+    bank.deliver("transactions", "2025-02-08", [])
+    bank.deliver("balances", "2025-02-08", [balance("blind", "2025-02-08", 70)])
+    bank.deliver("transactions", "2025-02-09", [])
+    bank.deliver("balances", "2025-02-09", [balance("unexplained", "2025-02-09", 50)])
+    bank.dbt("2025-02-09", "2025-01-01", reconciliation=RECONCILIATION)
     return bank
 
 
@@ -71,15 +74,17 @@ def test_every_break_has_its_explanation(bank: Bank) -> None:
         "select account_no, business_date, break_amount, explanation from build_marts.balance_breaks order by all"
     )
     assert [(account, str(day), float(amount), why) for account, day, amount, why in found] == [
+        ("blind", "2025-02-08", -30.0, "missing delivery"),  # of the 7th, postings and balances alike
         ("hole", "2025-01-21", 20.0, "the bank's own file is cut"),
         ("late", "2025-02-04", -8.0, "late or superseded row"),
         ("late", "2025-02-05", 8.0, "late or superseded row"),
-        ("missing", "2025-02-07", -30.0, "missing delivery"),
+        ("missing", "2025-02-06", -30.0, "missing delivery"),
         ("quarantined", "2025-02-01", 30.0, "quarantined row"),
         ("refused", "2025-02-03", -10.0, "rejected delivery"),
         ("rounded", "2025-01-10", 0.1, "rounding"),
         ("superseded", "2025-02-04", 5.0, "late or superseded row"),
-        ("unexplained", "2025-01-21", -1.0, None),
+        ("unexplained", "2025-01-15", -1.0, None),
+        ("unexplained", "2025-02-09", -49.0, "missing delivery"),
         ("unreadable", "2025-02-02", -10.0, "quarantined row"),
     ]
 

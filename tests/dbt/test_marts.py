@@ -126,7 +126,7 @@ def test_one_row_per_customer_today(full_bank: Bank) -> None:
            from build_intermediate.int_customer__position order by 1"""
     )
     assert [(key, app, mall, float(loan)) for key, app, mall, loan, _, _ in found] == [
-        ("cif:1", 2, 0, 1100.0),  # one event, one posting (t17)
+        ("cif:1", 3, 0, 1100.0),  # an event (e1) and two postings (t13, t17)
         ("cif:2", 0, 0, 0.0),
         ("cif:3", 0, 0, 0.0),
         ("lead:d1", 0, 0, 0.0),

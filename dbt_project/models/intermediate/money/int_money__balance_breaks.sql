@@ -69,13 +69,14 @@ rejects as (
 
     select
         *,
-        length(period) as period_length
+        length(period) as period_length,
+        coalesce(cast(business_date as varchar), period) as day_or_period
     from {{ source('quarantine', 'rejects') }}
     where feed in ('transactions', 'balances')
 
 ),
 
--- a refused row of the account, or of no readable one, on a day since the last comparison, or of its period if it has no day
+-- a refused row of the account since the comparison before, or of that time's periods if its day could not be read
 by_reject as (
 
     select distinct
@@ -83,7 +84,7 @@ by_reject as (
         breaks.business_date
     from breaks
     inner join rejects
-        on (rejects.account_no = breaks.account_no or rejects.account_no is null)
+        on rejects.account_no = breaks.account_no
             and (
                 (rejects.business_date > breaks.previous_date and rejects.business_date <= breaks.business_date)
                 or (
@@ -91,6 +92,26 @@ by_reject as (
                     and rejects.period >= left(cast(breaks.previous_date as varchar), rejects.period_length)
                     and rejects.period <= left(cast(breaks.business_date as varchar), rejects.period_length)
                 )
+            )
+
+),
+
+-- What follows names no account. The bank tells a balance for every day on which it changed, so a posting that is lacking
+-- shows on its own day; only a balance that is lacking too lets it show later.
+by_unreadable_reject as (
+
+    select distinct
+        breaks.account_no,
+        breaks.business_date
+    from breaks
+    inner join rejects
+        on rejects.account_no is null
+            and rejects.day_or_period <= left(cast(breaks.business_date as varchar), length(rejects.day_or_period))
+            and rejects.day_or_period >= left(
+                cast(
+                    case rejects.feed when 'transactions' then breaks.business_date else breaks.previous_date end as varchar
+                ),
+                length(rejects.day_or_period)
             )
 
 ),
@@ -123,8 +144,13 @@ by_refused_delivery as (
         breaks.business_date
     from breaks
     inner join refused
-        on refused.period >= left(cast(breaks.previous_date as varchar), refused.period_length)
-            and refused.period <= left(cast(breaks.business_date as varchar), refused.period_length)
+        on refused.period <= left(cast(breaks.business_date as varchar), refused.period_length)
+            and refused.period >= left(
+                cast(
+                    case refused.feed when 'transactions' then breaks.business_date else breaks.previous_date end as varchar
+                ),
+                refused.period_length
+            )
 
 ),
 
@@ -159,7 +185,9 @@ by_missing_delivery as (
         breaks.business_date
     from breaks
     inner join missing_days
-        on missing_days.date_day > breaks.previous_date and missing_days.date_day <= breaks.business_date
+        on missing_days.date_day <= breaks.business_date
+            and missing_days.date_day > breaks.previous_date
+            and (missing_days.feed = 'balances' or missing_days.date_day = breaks.business_date)
 
 ),
 
@@ -210,14 +238,17 @@ select
         when abs(breaks.break_amount) <= {{ (var('reconciliation') or {}).get('tolerance_amount', 0) }} * breaks.txn_count
             then 'rounding'
         when by_reject.account_no is not null then 'quarantined row'
+        when by_late_or_superseded.account_no is not null then 'late or superseded row'
+        when by_unreadable_reject.account_no is not null then 'quarantined row'
         when by_refused_delivery.account_no is not null then 'rejected delivery'
         when by_missing_delivery.account_no is not null then 'missing delivery'
-        when by_late_or_superseded.account_no is not null then 'late or superseded row'
         when by_hole.account_no is not null then by_hole.reason
     end as explanation
 from breaks
 left join by_hole on breaks.account_no = by_hole.account_no and breaks.business_date = by_hole.business_date
 left join by_reject on breaks.account_no = by_reject.account_no and breaks.business_date = by_reject.business_date
+left join by_unreadable_reject
+    on breaks.account_no = by_unreadable_reject.account_no and breaks.business_date = by_unreadable_reject.business_date
 left join by_refused_delivery
     on breaks.account_no = by_refused_delivery.account_no and breaks.business_date = by_refused_delivery.business_date
 left join by_missing_delivery
