@@ -20,6 +20,8 @@ LAST_DATE = os.environ.get("C360_LAST_DATE")
 
 DEPLOYMENT = load_deployment(Settings.from_env().deployment)
 CHANNELS = {"lake_branch": ("branch", "reference"), "lake_online": ("online",)}  # asset -> the channels it stands for
+# Who gets the build engine's one slot first: the date that is nearest to its readers.
+URGENCY = {"check": 1, "build": 2, "score": 3, "serve": 4}
 LAKE = {name: Asset(name) for name, channels in CHANNELS.items() if DEPLOYMENT.feeds_of(*channels)}
 MARTS, SCORES = Asset("marts"), Asset("scores")
 
@@ -34,6 +36,7 @@ def dag(dag_id: str, doc_md: str, tags: list[str], **schedule: object) -> DAG:
         catchup=False,
         default_args={
             "owner": "customer-data",
+            "weight_rule": "absolute",
             "retries": 2,
             "retry_delay": timedelta(minutes=1),
             "retry_exponential_backoff": True,
@@ -58,7 +61,13 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
 
         # Whatever became of single feeds: the gate judges by what is in the lake. It asks the build engine, too, which
         # dates are still to be built.
-        @task(pool="build", outlets=[LAKE[asset]], trigger_rule=TriggerRule.ALL_DONE, retries=0)
+        @task(
+            pool="build",
+            priority_weight=URGENCY["check"],
+            outlets=[LAKE[asset]],
+            trigger_rule=TriggerRule.ALL_DONE,
+            retries=0,
+        )
         def check_delivered(*, dag_run=None) -> None:
             from c360 import pipeline
 
@@ -71,7 +80,7 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
     return producer
 
 
-@task(pool="build", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
+@task(pool="build", priority_weight=URGENCY["serve"], trigger_rule=TriggerRule.ONE_FAILED, retries=0)
 def report_failure(*, dag_run=None) -> None:
     """Publish ``ops`` alone, so that readers see what failed; then fail: a run ends in the state of its last task."""
     from c360 import pipeline

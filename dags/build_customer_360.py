@@ -15,14 +15,14 @@ from operator import and_
 
 from airflow.sdk import PartitionedAssetTimetable, task
 
-from c360.scheduling import LAKE, MARTS, business_date, dag, report_failure
+from c360.scheduling import LAKE, MARTS, URGENCY, business_date, dag, report_failure
 from c360.settings import Settings
 
 schedule = PartitionedAssetTimetable(assets=reduce(and_, LAKE.values()))
 
 with dag("build_customer_360", __doc__, ["marts"], schedule=schedule):
 
-    @task(pool="build", outlets=[MARTS], execution_timeout=timedelta(hours=6))
+    @task(pool="build", priority_weight=URGENCY["build"], outlets=[MARTS], execution_timeout=timedelta(hours=6))
     def build(*, dag_run=None) -> None:
         from c360 import pipeline
 

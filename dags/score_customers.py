@@ -12,18 +12,18 @@ publishes it.
 
 from airflow.sdk import PartitionedAssetTimetable, task
 
-from c360.scheduling import MARTS, SCORES, business_date, dag, report_failure
+from c360.scheduling import MARTS, SCORES, URGENCY, business_date, dag, report_failure
 from c360.settings import Settings
 
 with dag("score_customers", __doc__, ["scores", "readers"], schedule=PartitionedAssetTimetable(assets=MARTS)):
 
-    @task(pool="build")
+    @task(pool="build", priority_weight=URGENCY["score"])
     def score(*, dag_run=None) -> None:
         from c360 import pipeline
 
         pipeline.score(Settings.from_env(), business_date(dag_run), dag_run.run_id)
 
-    @task(pool="build", outlets=[SCORES])
+    @task(pool="build", priority_weight=URGENCY["serve"], outlets=[SCORES])
     def serve(*, dag_run=None) -> None:
         from c360 import pipeline
 

@@ -113,6 +113,7 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
     (home / "logs").mkdir(parents=True, exist_ok=True)
     port = _free_port()
     environment = {**os.environ, **_configuration(home, port), "C360_LAST_DATE": str(last_date)}
+    environment["PYTHONPATH"] = str(PROJECT / "deploy" / "airflow")
     environment |= {f"C360_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
     _run(home, environment, "db", "migrate")

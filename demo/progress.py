@@ -57,7 +57,7 @@ def _at_work(airflow: LocalAirflow, runs: list[dict]) -> str:
     for run in (run for run in runs if run["state"] == "running"):
         tasks = airflow.tasks(run)
         done = sum(task["state"] == "success" for task in tasks)
-        busy = sorted({_name(task) for task in tasks if task["state"] == "running"})
+        busy = sorted({task["task_id"] for task in tasks if task["state"] == "running"})
         again = [task for task in tasks if task["state"] == "up_for_retry"]
         parts.append(
             f"{run['partition_key']} {run['dag_id']}: {done} of {len(tasks)} tasks, now {', '.join(busy) or 'waiting'}"

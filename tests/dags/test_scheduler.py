@@ -1,0 +1,109 @@
+"""A small bank under a real Airflow scheduler: back-fill of the producers, the rest by assets, and a day that fails."""
+
+import json
+import time
+from collections import Counter
+
+import duckdb
+import pytest
+
+import simulator
+from c360 import pipeline, warehouse
+from c360.calendar import landed_dates
+from demo.airflow import local_airflow
+from demo.progress import follow
+from expectations.gates import GateFailed
+from tests.conftest import temporary_settings
+
+DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers"}
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    """Settings and business dates of a bank of 200 customers; the third day lacks its transactions."""
+    folder = tmp_path_factory.mktemp("bank")
+    simulator.generate(200, 9, 1, folder, days=2)
+    settings = temporary_settings(folder)
+    dates = landed_dates(settings.landing)
+    (settings.landing / "transactions" / f"transactions_{dates[-1]}_v1.manifest.json").unlink()
+    return settings, dates
+
+
+@pytest.fixture(scope="module")
+def airflow(bank):
+    settings, dates = bank
+    with local_airflow(settings.lake.parent / "airflow", settings, dates[-1], DAGS) as running:
+        for dag_id in ("ingest_branch", "ingest_online"):
+            running.backfill(dag_id, dates[0], dates[-2])
+        follow(running, DAGS, dates[:-1], print)
+        yield running
+
+
+def ended(airflow, run: dict) -> dict:
+    """The run, when it has ended."""
+    deadline = time.monotonic() + 120
+    while run["state"] not in ("success", "failed"):
+        assert time.monotonic() < deadline, run
+        time.sleep(0.5)
+        run = airflow.ask("GET", f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}")
+    return run
+
+
+def runs(airflow) -> Counter:
+    return Counter((run["dag_id"], run["partition_key"], run["state"]) for run in airflow.runs())
+
+
+def test_every_dag_ran_once_per_date_and_nothing_else_ran(bank, airflow):
+    assert runs(airflow) == {(dag_id, str(day), "success"): 1 for dag_id in DAGS for day in bank[1][:-1]}
+
+
+def test_readers_have_the_last_date(bank, airflow):
+    assert warehouse.published_date(bank[0]) == bank[1][-2]
+
+
+def test_a_run_without_a_key_is_refused_and_starts_nothing(bank, airflow):
+    before = runs(airflow)
+    for dag_id in ("ingest_online", "score_customers"):
+        run = airflow.ask("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None})
+        assert ended(airflow, run)["state"] == "failed"
+        assert "is not a business date" in "".join(
+            log.read_text()
+            for log in (airflow.home / "logs").glob(f"dag_id={dag_id}/run_id={run['dag_run_id']}/**/*.log")
+        )
+    started = runs(airflow) - before
+    assert {dag_id for dag_id, _, _ in started} == {"ingest_online", "score_customers"}
+
+
+def test_a_failed_gate_stops_publication_and_leaves_yesterday_readable(bank, airflow):
+    settings, dates = bank
+    before = warehouse.content_hash(settings, "marts.fct_transactions")
+    with duckdb.connect(settings.build) as engine:
+        lost = engine.execute("select * from build_marts.fct_transactions order by txn_id limit 1").to_arrow_table()
+        engine.execute("delete from build_marts.fct_transactions where txn_id = (select txn_id from lost)")
+    with pytest.raises(GateFailed, match="rows_loaded and rows_accounted"):
+        pipeline.serve(settings, dates[-2], "a-posting-is-lost")
+    assert warehouse.content_hash(settings, "marts.fct_transactions") == before
+    assert warehouse.published_date(settings) == dates[-2]
+    with duckdb.connect(settings.build) as engine:
+        engine.execute("insert into build_marts.fct_transactions from lost")
+
+
+def test_a_day_without_a_required_feed_stops_says_so_and_leaves_yesterday_readable(bank, airflow):
+    settings, dates = bank
+    yesterday = warehouse.content_hash(settings, "marts.customer_360")
+    airflow.backfill("ingest_branch", dates[-1], dates[-1])
+    (run,) = [run for run in airflow.runs() if run["partition_key"] == str(dates[-1])]
+    assert ended(airflow, run)["state"] == "failed"
+    states = {task["task_id"]: task["state"] for task in airflow.tasks(run) if task["map_index"] < 0}
+    assert states["check_delivered"] == "failed"
+    failed = [
+        record
+        for path in (settings.lake / "runs").glob("*/check_branch_reference.json")
+        if (record := json.loads(path.read_text()))["status"] == "failed"
+    ]
+    assert [record["business_date"] for record in failed] == [str(dates[-1])]
+    assert "required feed transactions" in failed[0]["error"]
+    assert not [run for run in airflow.runs() if run["dag_id"] == "build_customer_360" and run["state"] != "success"]
+    assert warehouse.content_hash(settings, "marts.customer_360") == yesterday
+    steps = warehouse.query_serving(settings, "select * from ops.runs").to_pylist()
+    assert any("required feed transactions" in (step["error"] or "") for step in steps)
