@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
 
 _BLOCK = 1 << 20
+_LOOSE_QUOTES = (b' "', b'" ', b'\t"', b'"\t')
 _MANIFEST_NAME = re.compile(
     r"(?P<feed>[a-z][a-z0-9_]*)_(?P<period>\d{4}-\d{2}(-\d{2})?)_v(?P<version>\d+)\.manifest\.json"
 )
@@ -81,7 +82,7 @@ class Landed:
     bytes: int
     sha256: str
     lines: int  # physical lines
-    has_nul: bool
+    needs_care: bool  # has what DuckDB's CSV reader reads otherwise than we do
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def misnamed(landing: Path, feed: str) -> list[Path]:
 def measure(delivery: Delivery) -> dict[str, Landed]:
     """Read every data file once: bytes, digest and physical lines of those that are there, by name."""
     paths = [delivery.path.parent / file.name for file in delivery.manifest.files] if delivery.manifest else []
-    return {path.name: _measure(path) for path in paths if path.is_file()}
+    return {path.name: measure_file(path) for path in paths if path.is_file()}
 
 
 def check_arrived(delivery: Delivery, landed: dict[str, Landed]) -> None:
@@ -196,13 +197,17 @@ def _is_period(text: str) -> bool:
         return False
 
 
-def _measure(path: Path) -> Landed:
-    digest, size, newlines, has_nul, last = hashlib.sha256(), 0, 0, False, b"\n"
+def measure_file(path: Path) -> Landed:
+    """Read one file for its figures. DuckDB's CSV reader drops spaces around quotes and returns without a newline."""
+    digest, size, newlines, lone_returns, is_loose, last = hashlib.sha256(), 0, 0, 0, False, b"\n"
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
             size += len(block)
             newlines += block.count(b"\n")
-            has_nul = has_nul or b"\0" in block
+            with_last = last + block
+            lone_returns += block.count(b"\r") - with_last.count(b"\r\n")
+            is_loose = is_loose or b"\0" in block or any(pair in with_last for pair in _LOOSE_QUOTES)
             last = block[-1:]
-    return Landed(path, size, digest.hexdigest(), newlines + (last != b"\n"), has_nul)
+    lines = newlines + (last != b"\n")
+    return Landed(path, size, digest.hexdigest(), lines, needs_care=is_loose or lone_returns > 0)

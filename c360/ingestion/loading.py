@@ -74,7 +74,7 @@ def _load_clean(
     con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], raw: Path
 ) -> Figures | None:
     """Read, judge and write in one pass that ends at the first fault; None, and nothing written, if there is one."""
-    is_framed = feed.format != "delimited" or feed.encoding != "UTF-8" or any(file.has_nul for file in landed)
+    is_framed = feed.format != "delimited" or feed.encoding != "UTF-8" or any(file.needs_care for file in landed)
     damages: list[str] = []
     incoming = records.framed(landed, feed, damages) if is_framed else records.numbered(landed, feed, _THREADS)
     source = f"({rules.fields(feed, 'incoming')})" if is_framed else "incoming"
