@@ -31,9 +31,9 @@ inner join {{ identity }} as identity
 
 {# Deposits and investments of each customer on each `day`, today and before, from the positions per account and per holding.
    Grain: `day` x customer_key. #}
-{% macro features_customer_positions(balances, holdings, accounts, identity, day) %}
+{% macro features_customer_positions(balances, holdings, accounts, identity, day, sampled) %}
 {% set columns = ['amount_days_90d', 'amount_days_previous_90d'] %}
-{% for days in features_sampled_days() %}{% do columns.append('amount_' ~ days ~ 'd_ago') %}{% endfor %}
+{% for days in sampled %}{% do columns.append('amount_' ~ days ~ 'd_ago') %}{% endfor %}
 with amounts as (
     select accounts.{{ day }}, accounts.customer_key, 'deposit' as kind, {{ columns | join(', ') }}
     from {{ balances }} as balances
@@ -49,7 +49,7 @@ with amounts as (
 select
     {{ day }},
     customer_key,
-    {%- for days in features_sampled_days() %}
+    {%- for days in sampled %}
     cast(coalesce(sum(amount_{{ days }}d_ago) filter (where kind = 'deposit'), 0) as decimal(38,2)) as deposit_amount_{{ days }}d_ago,
     cast(sum(amount_{{ days }}d_ago) as decimal(38,2)) as aum_amount_{{ days }}d_ago,
     {%- endfor %}

@@ -2,9 +2,13 @@
 
 {% set counts = [
     'app_login', 'web_login', 'product_view', 'application', 'help', 'close_account_view', 'mall_order',
-    'visit', 'account_visit', 'wealth_visit', 'contact', 'retention_contact', 'complaint', 'touch', 'response',
+    'visit', 'account_visit', 'wealth_visit', 'contact', 'retention_contact', 'touch', 'response', 'complaint',
 ] %}
-{% set windows = {'30d': 'stretch = 1', '90d': 'stretch <= 2', '180d': 'stretch <= 3'} %}
+{% set windows = {
+    '30d': {'stretches': 'stretch = 1', 'counts': ['app_login', 'close_account_view']},
+    '90d': {'stretches': 'stretch <= 2', 'counts': counts | reject('equalto', 'complaint') | list},
+    '180d': {'stretches': 'stretch <= 3', 'counts': ['app_login', 'web_login', 'complaint']},
+} %}
 {% set recencies = {'online_login': 'app_login_count + web_login_count', 'visit': 'visit_count', 'contact': 'reached_contact_count'} %}
 
 with party_days as (
@@ -43,8 +47,8 @@ summed_by_stretch as (
 select
     summed_by_stretch.as_of_date,
     identity.customer_key
-    {%- for window, condition in windows.items() %}{% for name in counts %},
-    cast(coalesce(sum({{ name }}_count) filter (where {{ condition }}), 0) as bigint) as {{ name }}_count_{{ window }}
+    {%- for window, summed in windows.items() %}{% for name in summed.counts %},
+    cast(coalesce(sum({{ name }}_count) filter (where {{ summed.stretches }}), 0) as bigint) as {{ name }}_count_{{ window }}
     {%- endfor %}{% endfor %}{% for name in recencies %},
     min(days_since_{{ name }}) as days_since_{{ name }}
     {%- endfor %}

@@ -2,5 +2,6 @@
 
 {{ features_positions(
     ref('stg_branch__balances_versions'), 'account_no', 'balance',
-    ref('int_features__as_of_dates'), 'as_of_date', features_first_day(var('as_of_dates') | min or var('business_date')),
+    ref('int_features__as_of_dates'), 'as_of_date',
+    features_first_day(var('as_of_dates') | min or var('business_date')), features_sampled_days(),
 ) }}

@@ -2,7 +2,11 @@
 
 {% set amounts = ['inflow', 'outflow', 'salary', 'wallet_outflow', 'mmf_outflow', 'other_bank_outflow', 'merchant_outflow', 'cash_outflow'] %}
 {% set counts = ['own_txn', 'counter_txn', 'mobile_txn', 'pos_txn', 'wallet_txn'] %}
-{% set windows = {'30d': 'stretch = 1', '90d': 'stretch <= 2', 'previous_90d': 'stretch = 3'} %}
+{% set windows = {
+    '30d': {'stretches': 'stretch = 1', 'amounts': ['inflow', 'outflow', 'other_bank_outflow'], 'counts': ['own_txn']},
+    '90d': {'stretches': 'stretch <= 2', 'amounts': amounts, 'counts': counts},
+    'previous_90d': {'stretches': 'stretch = 3', 'amounts': ['inflow', 'outflow', 'salary'], 'counts': ['own_txn']},
+} %}
 
 with account_days as (
     select * from {{ ref('int_features__account_days') }}
@@ -43,12 +47,12 @@ summed_by_stretch as (
 select
     summed_by_stretch.as_of_date,
     accounts.customer_key
-    {%- for window, condition in windows.items() %}{% for name in amounts %},
-    cast(coalesce(sum({{ name }}_amount) filter (where {{ condition }}), 0) as decimal(38,2)) as {{ name }}_amount_{{ window }}
-    {%- endfor %}{% for name in counts %},
-    cast(coalesce(sum({{ name }}_count) filter (where {{ condition }}), 0) as bigint) as {{ name }}_count_{{ window }}
+    {%- for window, summed in windows.items() %}{% for name in summed.amounts %},
+    cast(coalesce(sum({{ name }}_amount) filter (where {{ summed.stretches }}), 0) as decimal(38,2)) as {{ name }}_amount_{{ window }}
+    {%- endfor %}{% for name in summed.counts %},
+    cast(coalesce(sum({{ name }}_count) filter (where {{ summed.stretches }}), 0) as bigint) as {{ name }}_count_{{ window }}
     {%- endfor %}{% endfor %},
-    cast(coalesce(max(largest_outflow_amount) filter (where {{ windows['90d'] }}), 0) as decimal(38,2)) as largest_outflow_amount_90d,
+    cast(coalesce(max(largest_outflow_amount) filter (where stretch <= 2), 0) as decimal(38,2)) as largest_outflow_amount_90d,
     min(days_since_txn) as days_since_txn,
     min(days_since_salary) as days_since_salary
 from summed_by_stretch
