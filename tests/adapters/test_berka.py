@@ -7,8 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from c360 import pipeline, warehouse
 from c360.adapters import berka
 from c360.settings import PROJECT
+from tests.conftest import temporary_settings
 
 RAW = Path(os.environ.get("BERKA_DIR") or PROJECT.parent / "shared/data/berka/raw")
 needs_berka = pytest.mark.skipif(
@@ -54,10 +56,16 @@ def small(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> tuple[duckdb.DuckDBPyConnection, berka.Summary]:
-    """The adapter's deliveries beside the raw files: ``postings`` is written in SQL that shares nothing with it."""
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, berka.Summary]:
+    """The landing folder of the real bank."""
     landing = tmp_path_factory.mktemp("berka")
-    summary = berka.adapt(RAW, landing)
+    return landing, berka.adapt(RAW, landing)
+
+
+@pytest.fixture(scope="module")
+def bank(adapted: tuple[Path, berka.Summary]) -> tuple[duckdb.DuckDBPyConnection, berka.Summary]:
+    """The adapter's deliveries beside the raw files: ``postings`` is written in SQL that shares nothing with it."""
+    landing, summary = adapted
     con = duckdb.connect()
     landed(con, landing)
     for name in ("account", "client", "disp", "order", "loan", "card", "district"):
@@ -191,6 +199,40 @@ def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
     assert len(files) > 1000
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+@needs_berka
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+def test_the_whole_main_job_on_the_real_bank(adapted, bank, tmp_path: Path) -> None:
+    """Published figures equal those of the raw files; the scores that the data cannot support abstain."""
+    con, _ = bank
+    settings = temporary_settings(tmp_path, landing=adapted[0], deployment=PROJECT / "deployments" / "berka.yml")
+    assert pipeline.run(settings) == [date(1998, 12, 31)]
+
+    def published(sql: str) -> list[tuple]:
+        return [tuple(row.values()) for row in warehouse.query_serving(settings, sql).to_pylist()]
+
+    for ours, theirs in {
+        "select count(*) from marts.dim_account": "select count(*) from raw_account",
+        "select count(*) from marts.dim_customer where is_current": "select count(*) from raw_client",
+        "select direction, count(*), sum(amount) from marts.fct_transactions group by direction order by direction": (
+            "select if(signed > 0, 'C', 'D') as side, count(*), sum(abs(signed)) from postings group by 1 order by 1"
+        ),
+        """
+        select account_no, balance_amount from marts.fct_balances_daily
+        where (account_no, business_date) in (
+            select (account_no, max(business_date)) from marts.fct_balances_daily group by account_no
+        ) order by account_no
+        """: "select account_id, sum(signed) from postings group by account_id order by account_id",
+    }.items():
+        assert published(ours) == con.execute(theirs).fetchall()
+    breaks = "select business_date, count(*) from marts.balance_breaks where abs(break_amount) > 1 group by 1"
+    assert published(breaks) == [(date(1994, 3, 31), 22)]
+    for task in ("churn", "tier_upgrade", "tier_downgrade"):
+        assert published(f"select count(*) from scores.{task}") == [(0,)]
+        (abstention,) = (settings.lake / "models" / task / "abstentions").glob("*.json")
+        assert "extract" in abstention.read_text()
 
 
 def test_small_bank(small: Path, tmp_path: Path) -> None:
