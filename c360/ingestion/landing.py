@@ -206,8 +206,11 @@ def measure_file(path: Path) -> Landed:
             size += len(block)
             newlines += block.count(b"\n")
             with_last = last + block
-            lone_returns += block.count(b"\r") - with_last.count(b"\r\n")
-            is_loose = is_loose or b"\0" in block or any(pair in with_last for pair in _LOOSE_QUOTES)
+            if b"\r" in with_last:
+                lone_returns += block.count(b"\r") - with_last.count(b"\r\n")
+            if b'"' in with_last:
+                is_loose = is_loose or any(pair in with_last for pair in _LOOSE_QUOTES)
+            is_loose = is_loose or b"\0" in block
             last = block[-1:]
     lines = newlines + (last != b"\n")
     return Landed(path, size, digest.hexdigest(), lines, needs_care=is_loose or lone_returns > 0)
