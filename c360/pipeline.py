@@ -68,6 +68,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
             as_of_dates_to_build(state, pin, business_date, as_of_grid(pin)),
         )
         detail |= variables
+        warehouse.begin_build(settings)
         for selection in ("tag:staging", "tag:marts"):
             warehouse.run_dbt(settings, selection, variables)
         warehouse.write_state(settings, warehouse.BuildState.of(pin, xref))

@@ -15,10 +15,14 @@ def read_status(settings: Settings) -> dict:
     Returns
     -------
     dict
-        ``target``, ``built``, ``published`` (business dates or None), ``deliveries`` (outcome -> count),
+        ``target``, ``built``, ``published`` (business dates or None; ``built`` names the run that is building), ``deliveries`` (outcome -> count),
         ``rejected`` (delivery -> reason), ``steps`` (newest last).
     """
-    state = warehouse.read_state(settings)
+    try:
+        state = warehouse.read_state(settings, wait=1)
+        built = state and state.business_date
+    except warehouse.EngineLocked as busy:
+        built = str(busy)
     outcomes = read_outcomes(settings.lake)
     counts: dict[str, int] = {}
     for outcome in outcomes:
@@ -27,7 +31,7 @@ def read_status(settings: Settings) -> dict:
     newest = sorted(records, key=lambda record: record["ended_at"])[-LAST_STEPS:]
     return {
         "target": settings.target,
-        "built": state and state.business_date,
+        "built": built,
         "published": warehouse.published_date(settings),
         "deliveries": counts,
         "rejected": {outcome.delivery_id: outcome.reason for outcome in outcomes if not outcome.is_loaded},

@@ -3,10 +3,10 @@
 import adbc_driver_postgresql.dbapi
 import numpy as np
 import pyarrow as pa
-from conftest import BUSINESS_DATE, made_up_bank, made_up_rows
 
 from ml_jobs.data import feature_columns, labelled_months, read_features, read_labelled
 from ml_jobs.tasks import load_tasks
+from tests.ml_jobs.made_up import BUSINESS_DATE, made_up_bank, made_up_rows
 
 CHURN = load_tasks()["churn"]
 

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import skops.io
-from conftest import BUSINESS_DATE
 
 from ml_jobs.model import UntrustedModel, load, save
-from ml_jobs.paths import model_folder
+from ml_jobs.paths import Known, model_folder
 from ml_jobs.tasks import load_tasks
 from ml_jobs.training import train
+from tests.ml_jobs.made_up import BUSINESS_DATE
 
 NO_ROWS = pa.table({"label": pa.array([], pa.int8())})
 
@@ -22,7 +22,7 @@ NO_ROWS = pa.table({"label": pa.array([], pa.int8())})
 @pytest.fixture(scope="module")
 def kept(bank):
     train(bank, load_tasks()["churn"], BUSINESS_DATE)
-    return model_folder(bank, "churn", BUSINESS_DATE)
+    return model_folder(bank, "churn", Known.by(bank, BUSINESS_DATE))
 
 
 @pytest.fixture

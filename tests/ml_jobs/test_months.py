@@ -3,10 +3,10 @@
 from datetime import date, timedelta
 
 import pytest
-from conftest import HORIZON, month_ends
 
 from ml_jobs.months import CannotScore, LabelledMonth, split, training_date
 from ml_jobs.tasks import load_tasks
+from tests.ml_jobs.made_up import HORIZON, month_ends
 
 CHURN = load_tasks()["churn"]
 

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 import shap
-from conftest import BUSINESS_DATE, CUSTOMERS
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -16,6 +15,7 @@ from ml_jobs.explain import contributions, top_reasons
 from ml_jobs.prediction import SCHEMA, score_table
 from ml_jobs.tasks import load_tasks
 from ml_jobs.training import train
+from tests.ml_jobs.made_up import BUSINESS_DATE, CUSTOMERS
 
 CHURN = load_tasks()["churn"]
 

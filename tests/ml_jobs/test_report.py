@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import BUSINESS_DATE, made_up_bank
 from sklearn.metrics import roc_auc_score
 
 from ml_jobs.oracle import hazards, oracle_auc
@@ -16,6 +15,7 @@ from ml_jobs.report import score_quality
 from ml_jobs.scoring import score
 from ml_jobs.tasks import load_tasks
 from ml_jobs.training import train
+from tests.ml_jobs.made_up import BUSINESS_DATE, made_up_bank
 
 TEST_MONTH = date(2025, 9, 30)
 

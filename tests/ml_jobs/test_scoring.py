@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import BUSINESS_DATE, deliver, made_up_bank
 
 from c360.lake import pin
 from ml_jobs.scoring import Abstained, Scored, is_scored, score
 from ml_jobs.tasks import load_tasks
+from tests.ml_jobs.made_up import BUSINESS_DATE, deliver, made_up_bank
 
 NEXT_DAY = BUSINESS_DATE + timedelta(days=1)
 

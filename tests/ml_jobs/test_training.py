@@ -7,16 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import BUSINESS_DATE, CUSTOMERS, made_up_bank
 from scipy.special import logit
 
 from ml_jobs.data import feature_columns, read_labelled
 from ml_jobs.metrics import auc
 from ml_jobs.model import load
 from ml_jobs.months import CannotScore
-from ml_jobs.paths import model_folder
+from ml_jobs.paths import Known, model_folder
 from ml_jobs.tasks import load_tasks
 from ml_jobs.training import train
+from tests.ml_jobs.made_up import BUSINESS_DATE, CUSTOMERS, made_up_bank
 
 CHURN = load_tasks()["churn"]
 
@@ -112,7 +112,7 @@ def test_a_label_that_ripened_after_the_training_date_is_never_used(model, test_
 
 def test_a_model_in_the_lake_is_used_again_even_when_its_data_have_gone(bank, model, rows, tmp_path):
     settings = made_up_bank(tmp_path, *rows)
-    folder = model_folder(settings, "churn", BUSINESS_DATE)
+    folder = model_folder(settings, "churn", Known.by(settings, BUSINESS_DATE))
     train(settings, CHURN, BUSINESS_DATE)
     kept = (folder / "model.skops").read_bytes()
     settings.build.unlink()
@@ -147,7 +147,7 @@ def test_a_large_bank_trains_on_a_sample_of_whole_customers_and_tests_on_all(ban
     assert len(first) == pytest.approx(CUSTOMERS / 4, rel=0.2)
     capped = train(made_up_bank(tmp_path, *rows), CHURN.model_copy(update={"training_rows": 13_000}), BUSINESS_DATE)
     assert capped.card["customers_sampled"] == pytest.approx(13_000 / 19_500, abs=1e-6)
-    evaluation = pq.read_table(model_folder(bank, "churn", BUSINESS_DATE) / "evaluation.parquet")
+    evaluation = pq.read_table(model_folder(bank, "churn", Known.by(bank, BUSINESS_DATE)) / "evaluation.parquet")
     assert evaluation.num_rows == capped.card["months"]["test"]["rows"] == CUSTOMERS
     assert capped.card["figures"]["model"]["roc_auc"]["value"] > 0.8
 

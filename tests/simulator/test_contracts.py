@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from bank_files import read
 
 from c360.contracts import Column, Feed, load_feeds
+from tests.simulator.bank_files import read
 
 PATTERNS = {
     "date": r"\d{4}-\d{2}-\d{2}",

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 
-import handmade_lake as bank
 import pytest
 import yaml
 
@@ -10,6 +9,7 @@ from c360 import lake, warehouse
 from c360.contracts import load_feeds
 from c360.settings import PROJECT
 from c360.warehouse.relations import SCORES, XREF, lake_relations, small_tables
+from tests.warehouse import handmade_lake as bank
 
 DAY = date(2026, 3, 2)
 NEXT = DAY + timedelta(days=1)

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from pathlib import Path
 
-import handmade_lake as bank
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from c360 import lake
 from c360.lake import Outcome, Pin, PinnedDelivery
 from c360.warehouse import state
 from c360.warehouse.changes import BuildState, as_of_dates_to_build, dirty_from
+from tests.warehouse import handmade_lake as bank
 
 XREF = Path("lake/identity/2026-03-31-abc.parquet")
 MONTH_ENDS = [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31)]

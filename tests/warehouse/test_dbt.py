@@ -8,14 +8,14 @@ import time
 from datetime import date
 from pathlib import Path
 
-import handmade_lake as bank
 import psycopg
 import pytest
-from handmade_lake import as_environment
 
 from c360 import lake, warehouse
 from c360.settings import PROJECT
 from c360.warehouse import dbt
+from tests.warehouse import handmade_lake as bank
+from tests.warehouse.handmade_lake import as_environment
 
 DAY = date(2026, 3, 2)
 VARIABLES = {"business_date": DAY, "from_date": DAY}

@@ -8,12 +8,12 @@ import time
 from datetime import date
 from pathlib import Path
 
-import handmade_lake as bank
 import pytest
-from handmade_lake import as_environment
 
 from c360 import lake, warehouse
 from c360.settings import PROJECT
+from tests.warehouse import handmade_lake as bank
+from tests.warehouse.handmade_lake import as_environment
 
 DAY = date(2026, 3, 2)
 XREF = Path("identity/a.parquet")

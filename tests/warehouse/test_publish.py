@@ -11,16 +11,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import handmade_lake as bank
 import psycopg
 import pytest
-from handmade_lake import as_environment
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from c360 import lake, warehouse
 from c360.settings import PROJECT, Settings
 from c360.warehouse import dbt
 from c360.warehouse.publication import CannotPublish
+from tests.warehouse import handmade_lake as bank
+from tests.warehouse.handmade_lake import as_environment
 
 DAY = date(2026, 3, 1)
 FACTS = """

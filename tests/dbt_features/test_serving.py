@@ -1,0 +1,139 @@
+"""What readers see: scores by today's identity, reasons in words, one row per customer, and ops without raw text."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from c360.settings import PROJECT
+from c360.warehouse import run_dbt
+from tests.conftest import temporary_settings
+from tests.dbt.bank import Bank
+from tests.dbt_features import story
+
+LAST_DATE = story.DAYS[-1][0]
+VARIABLES = {"business_date": LAST_DATE, "from_date": story.FIRST_DATE, "as_of_dates": [LAST_DATE]}
+
+
+@pytest.fixture(scope="module")
+def serving_bank(full_bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """The whole story with scores, a refused row and a run, built up to what readers see."""
+    bank = Bank(tmp_path_factory.mktemp("serving"))
+    shutil.copy(full_bank.path, bank.path)
+    with bank.connect() as connection:
+        connection.execute("update raw.delivery_outcomes set delivery_id = feed || '/' || period || '/v' || version")
+    bank.insert(
+        "raw.scores",
+        _score("cif:2", "2024-11-30", 0.9),
+        _score("cif:1", "2024-12-01", 0.1),
+        _score("cif:2", "2024-12-01", 0.2),
+        _score("cif:2b", "2024-12-01", 0.3),
+    )
+    bank.insert(
+        "quarantine.rejects",
+        dict(
+            feed="customers",
+            period="2024-12-01",
+            version=1,
+            file="c.dat",
+            row=7,
+            reason="invalid_type",
+            raw_text="李|138",
+        ),
+    )
+    bank.insert(
+        "raw.run_steps",
+        dict(
+            run_id="r1",
+            business_date=LAST_DATE,
+            step="build",
+            status="success",
+            started_at="2024-12-03 20:00:00",
+            ended_at="2024-12-03 20:01:30",
+        ),
+    )
+    run_dbt(temporary_settings(bank.folder), "+tag:serving", VARIABLES)
+    return bank
+
+
+def _score(customer_key: str, as_of_date: str, probability: float) -> dict[str, object]:
+    return dict(
+        task="churn",
+        customer_key=customer_key,
+        as_of_date=as_of_date,
+        horizon_days=90,
+        probability=probability,
+        band="low",
+        rank=1,
+        reason_1_code="days_since_txn",
+        reason_1_value=12.0,
+        model_name="trees",
+        model_version="2024-11-30-0",
+        feature_version="1",
+        scored_at="2024-12-01 22:00:00",
+    )
+
+
+def test_scores_are_kept_as_scored_and_read_by_today_s_identity(serving_bank: Bank) -> None:
+    kept = serving_bank.rows("select customer_key, probability from build_scores.churn order by 2")
+    assert kept == [("cif:1", 0.1), ("cif:2", 0.2), ("cif:2b", 0.3), ("cif:2", 0.9)]
+    latest = serving_bank.rows("select customer_key, probability from build_scores.churn_latest order by 1")
+    assert latest == [("cif:1", 0.1), ("cif:2", 0.3)]
+    assert serving_bank.rows("select * from build_scores.tier_upgrade_latest") == []
+
+
+def test_reasons_read_as_words(serving_bank: Bank) -> None:
+    reasons = "select task, customer_key, place, reason_value, phrase_en, phrase_zh from build_scores.score_reasons"
+    assert serving_bank.rows(f"{reasons} where customer_key = 'cif:1'") == [
+        ("churn", "cif:1", 1, 12.0, "days since the last transaction", "距上次交易天数")
+    ]
+
+
+def test_every_feature_has_its_phrase() -> None:
+    features = PROJECT / "dbt_project" / "models" / "features" / "_features__models.yml"
+    models = {model["name"]: model for model in yaml.safe_load(features.read_text())["models"]}
+    names = [column["name"] for column in models["customer_features"]["columns"]]
+    with (PROJECT / "dbt_project" / "seeds" / "reason_phrases.csv").open() as file:
+        phrases = list(csv.DictReader(file))
+    assert [phrase["reason_code"] for phrase in phrases] == names[2:]  # after customer_key and as_of_date
+    assert all(phrase["phrase_en"] and phrase["phrase_zh"] for phrase in phrases)
+
+
+def test_customer_360_is_one_row_per_customer_of_today(serving_bank: Bank) -> None:
+    rows = serving_bank.rows(
+        "select customer_key, deposit_amount, churn_probability, churn_reason_zh, rm_id from build_marts.customer_360"
+    )
+    customers = {customer: rest for customer, *rest in rows}
+    assert len(customers) == len(rows) == 8  # nine records of persons and one of an enterprise, two of them absorbed
+    assert [float(customers["cif:2"][0]), *customers["cif:2"][1:]] == [970, 0.3, "距上次交易天数", None]
+    assert customers["cif:1"][3] == "R1"
+    assert customers["cif:3"][1] is None
+
+
+def test_ops_tell_what_happened_without_raw_text(serving_bank: Bank) -> None:
+    assert serving_bank.rows("select source_file, source_row, reason from build_ops.rejects") == [
+        ("c.dat", 7, "invalid_type")
+    ]
+    shown = serving_bank.rows("select column_name from information_schema.columns where table_schema = 'build_ops'")
+    assert ("raw_text",) not in shown
+    assert serving_bank.rows("select step, status, duration_seconds from build_ops.runs") == [
+        ("build", "success", 90.0)
+    ]
+    counts = "select count(*) from build_ops.deliveries where outcome = 'loaded' and feed = 'transactions'"
+    assert serving_bank.rows(counts) == [(9,)]
+    assert serving_bank.rows("select count(*) from build_ops.freshness where days_since_delivery < 0") == [(0,)]
+
+
+def test_unit_tests_of_the_models_pass(serving_bank: Bank) -> None:
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "test", "--resource-type", "unit_test"]
+    command += ["--select", "path:models/features", "path:models/serving", "--vars", yaml.safe_dump(VARIABLES)]
+    command += ["--project-dir", ".", "--profiles-dir", ".", "--target-path", str(serving_bank.folder / "unit")]
+    command += ["--log-path", str(serving_bank.folder / "logs")]
+    engine = {"C360_TARGET": "duckdb", "C360_BUILD": str(serving_bank.path)}
+    done = subprocess.run(command, cwd=PROJECT / "dbt_project", env=os.environ | engine, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
