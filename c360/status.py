@@ -15,8 +15,8 @@ def read_status(settings: Settings) -> dict:
     Returns
     -------
     dict
-        ``target``, ``built``, ``published`` (business dates or None; ``built`` names the run that is building), ``deliveries`` (outcome -> count),
-        ``rejected`` (delivery -> reason), ``steps`` (newest last).
+        ``target``, ``built``, ``published`` (business dates or None; ``built`` names the run that is building),
+        ``deliveries`` (outcome -> count), ``rejected`` (delivery -> reason), ``steps`` (newest last).
     """
     try:
         state = warehouse.read_state(settings, wait=1)
