@@ -1,39 +1,53 @@
 """Where a task's files are in the lake. A name carries the pin of what was known, so content and name agree."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from c360 import lake
+from c360.lake import Pin
 from c360.settings import Settings
 from ml_jobs.months import training_date
 
 
-def model_version(settings: Settings, trained_on: date) -> str:
-    """The training date and what was known by then."""
-    return f"{trained_on}-{lake.pin(settings.lake, trained_on).hash}"
+@dataclass(frozen=True)
+class Known:
+    """What was known by a business date, and by the month-end whose model scores it."""
+
+    business_date: date
+    pin_hash: str
+    trained_on: date
+    model_version: str
+
+    @classmethod
+    def by(cls, settings: Settings, business_date: date) -> "Known":
+        """List the lake once for both dates."""
+        known = lake.pin(settings.lake, business_date)
+        trained_on = training_date(business_date)
+        deliveries = tuple(item for item in known.deliveries if item.outcome.cutoff_date <= trained_on)
+        version = f"{trained_on}-{Pin(trained_on, deliveries, ()).hash}"
+        return cls(business_date, known.hash, trained_on, version)
 
 
-def model_folder(settings: Settings, task: str, trained_on: date) -> Path:
-    """Holds ``model.skops`` and ``card.json``."""
-    return settings.lake / "models" / task / model_version(settings, trained_on)
+def model_folder(settings: Settings, task: str, known: Known) -> Path:
+    """Holds ``model.skops``, ``card.json`` and ``evaluation.parquet``."""
+    return settings.lake / "models" / task / known.model_version
 
 
 def newest_model(settings: Settings, task: str) -> Path | None:
     """The model of the latest training date, of what is known by that date now."""
     folders = (settings.lake / "models" / task).glob("????-??-??-*")
     dates = sorted({date.fromisoformat(folder.name[:10]) for folder in folders}, reverse=True)
-    current = (model_folder(settings, task, trained_on) for trained_on in dates)
+    current = (model_folder(settings, task, Known.by(settings, trained_on)) for trained_on in dates)
     return next((folder for folder in current if folder.exists()), None)
 
 
-def score_path(settings: Settings, task: str, business_date: date) -> Path:
-    """The scores of the date, by the model of its training date."""
-    known = lake.pin(settings.lake, business_date).hash
-    name = f"{model_version(settings, training_date(business_date))}-{known}.parquet"
-    return settings.lake / "scores" / task / f"as_of_date={business_date}" / name
+def score_path(settings: Settings, task: str, known: Known) -> Path:
+    """The scores of the business date, by the model of its training date."""
+    folder = settings.lake / "scores" / task / f"as_of_date={known.business_date}"
+    return folder / f"{known.model_version}-{known.pin_hash}.parquet"
 
 
-def abstention_path(settings: Settings, task: str, business_date: date) -> Path:
-    """Why there are no scores of the date."""
-    known = lake.pin(settings.lake, business_date).hash
-    return settings.lake / "models" / task / "abstentions" / f"{business_date}-{known}.json"
+def abstention_path(settings: Settings, task: str, known: Known) -> Path:
+    """Why there are no scores of the business date."""
+    return settings.lake / "models" / task / "abstentions" / f"{known.business_date}-{known.pin_hash}.json"

@@ -10,8 +10,8 @@ from c360 import lake
 from c360.contracts import load_deployment
 from c360.settings import Settings
 from ml_jobs.data import Rows, feature_columns, read_features
-from ml_jobs.months import CannotScore, training_date
-from ml_jobs.paths import abstention_path, score_path
+from ml_jobs.months import CannotScore
+from ml_jobs.paths import Known, abstention_path, score_path
 from ml_jobs.tasks import Task, load_tasks
 
 
@@ -49,37 +49,39 @@ def score(settings: Settings, task: str, business_date: date) -> Scored | Abstai
         If there is no such task.
     """
     described = load_tasks()[task]
+    known = Known.by(settings, business_date)
     try:
         if reason := load_deployment(settings.deployment).unsupported_scores.get(task):
             raise CannotScore(reason)
-        path = score_path(settings, task, business_date)
+        path = score_path(settings, task, known)
         if not path.exists():
-            _write_scores(settings, described, business_date, path)
+            _write_scores(settings, described, known, path)
         return Scored(path)
     except CannotScore as abstention:
-        _keep_abstention(settings, task, business_date, str(abstention))
+        _keep_abstention(settings, task, known, str(abstention))
         return Abstained(str(abstention))
 
 
 def is_scored(settings: Settings, business_date: date) -> bool:
     """Whether every task has scores of ``business_date``, or an abstention, from what was known by then."""
+    known = Known.by(settings, business_date)
     return all(
-        score_path(settings, task, business_date).exists() or abstention_path(settings, task, business_date).exists()
+        score_path(settings, task, known).exists() or abstention_path(settings, task, known).exists()
         for task in load_tasks()
     )
 
 
-def _write_scores(settings: Settings, task: Task, business_date: date, path: Path) -> None:
+def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> None:
     # scikit-learn takes seconds to import, which the command line and the DAG files must not.
     from ml_jobs.prediction import score_table
     from ml_jobs.training import train
 
     columns = feature_columns(settings, task)
-    rows = read_features(settings, task, columns, business_date)
-    _check_activity(task, rows, business_date)
-    model = train(settings, task, training_date(business_date))
+    rows = read_features(settings, task, columns, known.business_date)
+    _check_activity(task, rows, known.business_date)
+    model = train(settings, task, known.trained_on)
     if model.columns != columns:
-        rows = read_features(settings, task, model.columns, business_date)
+        rows = read_features(settings, task, model.columns, known.business_date)
     with lake.appearing(path) as temporary:
         pq.write_table(score_table(task, model, rows), temporary, compression="zstd")
 
@@ -94,7 +96,7 @@ def _check_activity(task: Task, rows: Rows, business_date: date) -> None:
         )
 
 
-def _keep_abstention(settings: Settings, task: str, business_date: date, reason: str) -> None:
-    path = abstention_path(settings, task, business_date)
+def _keep_abstention(settings: Settings, task: str, known: Known, reason: str) -> None:
+    path = abstention_path(settings, task, known)
     if not path.exists():
-        lake.write_json(path, {"task": task, "as_of_date": business_date, "reason": reason})
+        lake.write_json(path, {"task": task, "as_of_date": known.business_date, "reason": reason})

@@ -24,6 +24,7 @@ class Parameters(_Strict):
     max_iter: Count
     max_leaf_nodes: Annotated[int, Field(ge=2, le=8)]  # `explain` tabulates every way through a tree
     min_samples_leaf: Count
+    max_features: Share
     l2_regularization: float
 
 

@@ -25,7 +25,7 @@ from ml_jobs.data import Rows, feature_columns, labelled_months, read_labelled
 from ml_jobs.metrics import bootstrap_weights, figures
 from ml_jobs.model import Model, feature_version, load, save
 from ml_jobs.months import CannotScore, LabelledMonth, split
-from ml_jobs.paths import model_folder, model_version
+from ml_jobs.paths import Known, model_folder
 from ml_jobs.tasks import Task
 
 SEED = 20240229
@@ -46,13 +46,13 @@ def train(settings: Settings, task: Task, trained_on: date) -> Model:
     CannotScore
         If there are too few months or outcomes.
     """
-    folder = model_folder(settings, task.task, trained_on)
+    folder = model_folder(settings, task.task, Known.by(settings, trained_on))
     if not folder.exists():
-        save(*_trained(settings, task, trained_on), folder)
+        save(*_trained(settings, task, trained_on, folder.name), folder)
     return load(folder)
 
 
-def _trained(settings: Settings, task: Task, trained_on: date) -> tuple[Model, pa.Table]:
+def _trained(settings: Settings, task: Task, trained_on: date, model_version: str) -> tuple[Model, pa.Table]:
     parts = split(labelled_months(settings, task, trained_on), task)
     columns = feature_columns(settings, task)
     share = min(1.0, task.training_rows / sum(month.rows for month in parts.development))
@@ -72,7 +72,7 @@ def _trained(settings: Settings, task: Task, trained_on: date) -> tuple[Model, p
     card = {
         "task": task.model_dump(),
         "model_name": task.model_name,
-        "model_version": model_version(settings, trained_on),
+        "model_version": model_version,
         "feature_version": feature_version(columns),
         "features": columns,
         "iterations": iterations,
