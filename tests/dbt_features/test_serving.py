@@ -106,13 +106,13 @@ def test_every_feature_has_its_phrase() -> None:
 
 def test_customer_360_is_one_row_per_customer_of_today(serving_bank: Bank) -> None:
     rows = serving_bank.rows(
-        "select customer_key, deposit_amount, churn_probability, churn_reason_zh, rm_id from build_marts.customer_360"
+        "select customer_key, churn_probability, churn_reason_zh, rm_id from build_marts.customer_360"
     )
     customers = {customer: rest for customer, *rest in rows}
-    assert len(customers) == len(rows) == 8  # nine records of persons and one of an enterprise, two of them absorbed
-    assert [float(customers["cif:2"][0]), *customers["cif:2"][1:]] == [970, 0.3, "距上次交易天数", None]
-    assert customers["cif:1"][3] == "R1"
-    assert customers["cif:3"][1] is None
+    assert len(customers) == len(rows) == 7  # nine records of the branch, two of them absorbed
+    assert customers["cif:2"] == [0.3, "距上次交易天数", None]
+    assert customers["cif:1"][2] == "R1"
+    assert customers["cif:3"] == [None, None, None]
 
 
 def test_ops_tell_what_happened_without_raw_text(serving_bank: Bank) -> None:
