@@ -1,5 +1,6 @@
 """Great Expectations: suites from YAML, one checkpoint over the frames of a gate, and its Data Docs."""
 
+import logging
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from great_expectations.expectations.row_conditions import Column
 SUITES = Path(__file__).parent / "suites"
 RESULTS_IN_INDEX = 100  # newest first; the entry page costs the same however long the history is
 EXAMPLES = 5
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every class that it registers
 
 
 def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pa.Table]) -> tuple[list, int, Path]:

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from c360 import lake, warehouse
 from c360.settings import Settings
-from ml_jobs.paths import abstention_path
 from ml_jobs.tasks import load_tasks
 
 
@@ -43,6 +42,7 @@ def _scores(settings: Settings, business_date: date) -> pa.Table:
     eligible = _value(
         settings, "select count(*) from build_features.customer_features where as_of_date = $1", business_date
     )
+    known = lake.pin(settings.lake, business_date).hash
     rows = []
     for task in load_tasks():
         scored = warehouse.query(
@@ -54,7 +54,7 @@ def _scores(settings: Settings, business_date: date) -> pa.Table:
             """,
             (business_date,),
         ).to_pylist()[0]
-        is_abstained = abstention_path(settings, task, business_date).exists()
+        is_abstained = (settings.lake / "models" / task / "abstentions" / f"{business_date}-{known}.json").exists()
         rows.append(
             {
                 "score": task,

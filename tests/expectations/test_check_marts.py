@@ -1,15 +1,14 @@
 """The gate marts -> readers, on a real build engine that holds just what the gate reads."""
 
-import json
 from datetime import date
 
 import duckdb
 import pytest
 
+from c360 import lake
 from c360.lake import Outcome, write_outcome
 from c360.settings import Settings
 from expectations.gates import GateFailed, check_marts
-from ml_jobs.paths import abstention_path
 
 DAY = date(2026, 1, 9)
 ENGINE = """
@@ -87,9 +86,9 @@ def test_a_fault_fails_and_the_message_names_it(settings, fault, words):
 def test_an_explained_break_and_an_abstention_only_warn(settings):
     change(settings, "insert into build_marts.balance_breaks values ('A7', '2026-01-09', 'quarantined row')")
     change(settings, "delete from build_scores.churn")
-    path = abstention_path(settings, "churn", DAY)
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"reason": "too few"}))
+    known = lake.pin(settings.lake, DAY).hash
+    abstention = {"task": "churn", "as_of_date": DAY, "reason": "too few"}
+    lake.write_json(settings.lake / "models" / "churn" / "abstentions" / f"{DAY}-{known}.json", abstention)
     assert {warning.subject for warning in check_marts(settings, DAY).warnings} == {"explained_breaks", "is_abstained"}
 
 
