@@ -46,7 +46,7 @@ def made_up_rows(customers: int = CUSTOMERS, seed: int = 1) -> tuple[pa.Table, p
             "customer_key": key,
             "as_of_date": as_of,
             "deposit_account_count": np.ones(count),
-            "txn_count_30d": txn_count.astype(float),
+            "pos_txn_count_90d": txn_count.astype(float),
             "txn_count_90d": 3.0 * txn_count + 1,
             "trend_rate": trend,
             "tension_rate": pa.array(tension, mask=random.random(count) < 0.02),
