@@ -35,6 +35,7 @@ class Bank:
         self.folder = folder
         self.path = folder / "build.duckdb"
         self.tables = raw_tables()
+        self.connection = {"C360_TARGET": "duckdb", "C360_BUILD": str(self.path)}
         with self.connect() as connection:
             connection.execute("create schema raw; create schema quarantine")
             for name, columns in self.tables.items():
@@ -79,7 +80,7 @@ class Bank:
     def dbt(self, business_date: str, from_date: str, **variables: Any) -> None:
         """Build seeds, staging, intermediate and marts for a business date, with all their tests."""
         given = {"business_date": business_date, "from_date": from_date, **variables}
-        run_dbt({"C360_TARGET": "duckdb", "C360_BUILD": str(self.path)}, self.folder, given)
+        run_dbt(self.connection, self.folder, given)
 
     def rows(self, sql: str) -> list[tuple]:
         with self.connect() as connection:
@@ -91,19 +92,14 @@ class Bank:
         connection.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values()))
 
 
-def run_dbt(
-    connection: dict[str, str],
-    scratch: Path,
-    variables: dict[str, Any],
-    command: str = "build",
-    select: tuple[str, ...] = LAYERS,
-) -> None:
+def run_dbt(connection: dict[str, str], scratch: Path, variables: dict[str, Any], *arguments: str) -> None:
     """Run dbt, by default a build of everything up to the marts; a failure shows dbt's own words."""
-    arguments = [str(Path(sys.executable).with_name("dbt")), "--quiet", command, "--select", *select]
-    arguments += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]
-    arguments += ["--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
+    what = arguments or ("build", "--select", *LAYERS, "--exclude-resource-type", "unit_test")
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *what]
+    command += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]
+    command += ["--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
     done = subprocess.run(
-        arguments, cwd=PROJECT / "dbt_project", env=os.environ | connection, capture_output=True, text=True
+        command, cwd=PROJECT / "dbt_project", env=os.environ | connection, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
