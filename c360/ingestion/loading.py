@@ -154,7 +154,8 @@ def _key_count(con: duckdb.DuckDBPyConnection, feed: Feed, written: str) -> int:
 
 def _write(con: duckdb.DuckDBPyConnection, select: str, path: Path) -> str:
     """Write a query's rows, in their order, and return the SQL that reads them."""
-    con.execute(f"copy ({select}) to {literal(str(path))} (format parquet, compression zstd)").fetchall()
+    options = "format parquet, compression zstd, compression_level 1"
+    con.execute(f"copy ({select}) to {literal(str(path))} ({options})").fetchall()
     return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
 
 

@@ -26,6 +26,7 @@ _BLOCK = 1 << 22
 _LONGEST_RECORD = 1 << 24  # bytes
 _MOST_LINES = 1000  # of one record: an opening quote that finds no partner within them was never closed
 _FILE = pa.dictionary(pa.int32(), pa.string())
+_LONE_QUOTE = re.compile(r'(?<!")(?:"")*"(?!")')  # can close a field; doubled quotes cannot
 _NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # Postgres cannot hold U+0000
 
 FRAMED = pa.schema(
@@ -150,13 +151,18 @@ def _frame(path: Path, feed: Feed) -> Iterator[pa.RecordBatch]:
             end = len(data) if is_last else data.rfind(b"\n") + 1
             data, carry = data[:end], data[end:]
             if len(carry) > _LONGEST_RECORD:
-                raise _TooLong(f"a line of over {_LONGEST_RECORD} bytes: send the file as the contract has it")
+                raise _TooLong(
+                    f"after row {row}: a line of over {_LONGEST_RECORD} bytes: send the file as the contract has it"
+                )
             if not data:
                 continue
+            has_quotes = is_delimited and b'"' in data
+            if not has_quotes:
+                data = data.replace(b"\r\n", b"\n")
             lines = _decode(data.removesuffix(b"\n"), feed)
             if row == 1:
                 lines.texts[0] = "" if is_delimited else lines.texts[0].removeprefix("\ufeff")
-            if is_delimited and b'"' in data:
+            if has_quotes:
                 batch, taken = _quoted(path, row, lines, feed, is_last)
                 if taken < len(lines.texts):
                     carry = b"\n".join(data.split(b"\n")[taken:]) + carry
@@ -187,15 +193,10 @@ def _decode(data: bytes, feed: Feed) -> _Lines:
 
 def _plain(path: Path, row: int, lines: _Lines) -> pa.RecordBatch:
     """One record per line; blank lines are none."""
-    texts = [text.removesuffix("\r") for text in lines.texts]
-    kept = range(len(texts)) if all(texts) else [index for index, text in enumerate(texts) if text]
-    return _batch(
-        path,
-        [row + index for index in kept],
-        [texts[index] for index in kept],
-        None,
-        ["invalid_encoding" if index in lines.unreadable else None for index in kept] if lines.unreadable else None,
-    )
+    kept = np.arange(len(lines.texts)) if all(lines.texts) else np.flatnonzero(lines.texts)
+    texts = lines.texts if len(kept) == len(lines.texts) else [lines.texts[index] for index in kept]
+    faults = ["invalid_encoding" if index in lines.unreadable else None for index in kept] if lines.unreadable else None
+    return _batch(path, kept + row, texts, None, faults)
 
 
 def _quoted(path: Path, row: int, lines: _Lines, feed: Feed, is_last: bool) -> tuple[pa.RecordBatch, int]:
@@ -232,7 +233,7 @@ def _record(texts: list[str], start: int, feed: Feed) -> tuple[str, int, list[st
         values, is_open = split_quoted(text, feed.delimiter)
         if not is_open or end == latest:
             return text, end - start, values
-        end = next((at + 1 for at in range(end, latest) if '"' in texts[at]), latest)
+        end = next((at + 1 for at in range(end, latest) if _LONE_QUOTE.search(texts[at])), latest)
 
 
 def _batch(

@@ -12,12 +12,7 @@ from c360.contracts import Column, Feed
 from c360.ingestion.landing import Manifest, Period
 from c360.ingestion.sql import identifier, literal
 
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIMESTAMP = _DATE + r" ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-_FIRST = {  # type -> how it is written, and its first value (Postgres knows no year 0)
-    "date": (_DATE, "date '0001-01-01'"),
-    "timestamp": (_TIMESTAMP, "timestamp '0001-01-01 00:00:00'"),
-}
+_WIDTHS = {"date": len("2026-01-05"), "timestamp": len("2026-01-05 23:59:59")}
 _TEXT_TYPES = ("varchar", "date", "timestamp")
 
 
@@ -114,10 +109,9 @@ def _is_malformed(column: Column) -> str:
         return "false"
     if column.type == "boolean":
         return f"{name} not in ('true', 'false')"
-    if column.type in _FIRST:
-        pattern, first = _FIRST[column.type]
-        is_too_early = f"coalesce({_typed(column)} < {first}, {name} is not null)"
-        return f"not regexp_full_match({name}, '{pattern}') or {is_too_early}"
+    if column.type in _WIDTHS:
+        written_back = f"cast({_typed(column)} as varchar)"
+        return f"length({name}) <> {_WIDTHS[column.type]} or {written_back} is distinct from {name}"
     scale = int(column.type.partition(",")[2].rstrip(")")) if column.type.startswith("decimal") else 0
     fraction = rf"([.][0-9]{{1,{scale}}})?" if scale else ""
     return f"not regexp_full_match({name}, '-?[0-9]+{fraction}') or ({name} is not null and {_typed(column)} is null)"

@@ -209,6 +209,24 @@ def test_broken_quotes_in_a_file_of_many_blocks(bank: Bank) -> None:
     assert all(remark == changes[int(key[1:]) - 1]["remark"] for key, remark, _ in loaded)
 
 
+def test_quotes_that_open_everywhere_cost_their_rows_and_no_time(bank: Bank) -> None:
+    """Each line opens a quote that only doubled quotes follow."""
+    rows = ['T|A|"' + 'x""y' * 10 for _ in range(20_000)]
+    content = "\n".join([*delimited("transactions", []).decode().splitlines(), good_line(1), *rows, good_line(2), ""])
+    bank.deliver("transactions", content.encode(), rows=20_002, sums={"amount": "0"})
+    (outcome,) = bank.ingest("transactions")
+    assert "20000 of 20002 rows are bad" in outcome.reason
+    assert bank.read(outcome.quarantine_file, "row, reason")[-1] == (20_002, "wrong_column_count")
+
+
+def test_a_line_without_end_is_rejected(bank: Bank) -> None:
+    content = delimited("transactions", postings({})) + b"x" * 25_000_000
+    bank.deliver("transactions", content, rows=2, sums={"amount": "0"})
+    (outcome,) = bank.ingest("transactions")
+    assert outcome.outcome == "rejected"
+    assert f"transactions_{DAY}_v1.dat: a line from row 3 on is over" in outcome.reason
+
+
 def test_a_broken_record_of_several_lines_rejects_the_delivery(bank: Bank) -> None:
     """Its lines stand for themselves, so the count cannot hold; guessing where it ends could swallow good rows."""
     text = delimited("transactions", postings({}, {"remark": "two\nlines"}, {})).decode().replace("T2|", '"T2|')
