@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -27,6 +28,7 @@ def copy_raw(bank: Bank, dsn: str) -> None:
                     copy.write_row(row)
 
 
+@pytest.mark.timeout(1800)  # eight builds, if this test is the first to need the bank
 def test_engines_agree(tmp_path: Path, postgres_dsn: str, daily_bank: Bank) -> None:
     bank = Bank(tmp_path)
     given = conninfo_to_dict(postgres_dsn)
