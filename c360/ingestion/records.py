@@ -151,9 +151,7 @@ def _frame(path: Path, feed: Feed) -> Iterator[pa.RecordBatch]:
             end = len(data) if is_last else data.rfind(b"\n") + 1
             data, carry = data[:end], data[end:]
             if len(carry) > _LONGEST_RECORD:
-                raise _TooLong(
-                    f"after row {row}: a line of over {_LONGEST_RECORD} bytes: send the file as the contract has it"
-                )
+                raise _TooLong(f"a line from row {row} on is over {_LONGEST_RECORD} bytes: send it by its contract")
             if not data:
                 continue
             has_quotes = is_delimited and b'"' in data
