@@ -3,10 +3,13 @@
 import logging
 import re
 from datetime import date
+from pathlib import Path
+
+import duckdb
 
 from c360.contracts import Feed, load_feeds
 from c360.ingestion.landing import Delivery, Landed, Period, Rejected, check_arrived, deliveries, measure, misnamed
-from c360.ingestion.loading import Figures, load
+from c360.ingestion.loading import Figures, connection, load
 from c360.lake import Outcome, read_outcomes, write_outcome
 from c360.settings import Settings
 
@@ -35,24 +38,40 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
     for path in misnamed(settings.landing, feed):
         log.warning("%s: ignored: a manifest is named %s_<period>_v<version>.manifest.json", path, feed)
     outcomes = read_outcomes(settings.lake, feed)
+    waiting = [
+        delivery
+        for delivery in deliveries(settings.landing, feed)
+        if delivery.cutoff_date <= business_date and delivery.declared_hash not in _hashes(outcomes, delivery)
+    ]
+    if not waiting:
+        return []
     taken = []
-    for delivery in deliveries(settings.landing, feed):
-        known = {o.source_hash for o in outcomes if (o.period, o.version) == (delivery.period.text, delivery.version)}
-        if delivery.cutoff_date > business_date or delivery.declared_hash in known:
-            continue
-        landed = measure(delivery)
-        source_hash = delivery.source_hash(landed)
-        if source_hash in known:
-            continue
-        outcome = _ingest(settings, delivery, landed, source_hash, outcomes)
-        write_outcome(settings.lake, outcome)
-        outcomes.append(outcome)
-        taken.append(outcome)
+    with connection(settings) as con:
+        for delivery in waiting:
+            landed = measure(delivery)
+            source_hash = delivery.source_hash(landed)
+            if source_hash in _hashes(outcomes, delivery):
+                continue
+            outcome = _ingest(con, settings.lake, delivery, landed, source_hash, outcomes)
+            write_outcome(settings.lake, outcome)
+            outcomes.append(outcome)
+            taken.append(outcome)
     return taken
 
 
+def _hashes(outcomes: list[Outcome], delivery: Delivery) -> set[str]:
+    """Sources of this version that have an outcome already."""
+    place = (delivery.period.text, delivery.version)
+    return {outcome.source_hash for outcome in outcomes if (outcome.period, outcome.version) == place}
+
+
 def _ingest(
-    settings: Settings, delivery: Delivery, landed: dict[str, Landed], source_hash: str, earlier: list[Outcome]
+    con: duckdb.DuckDBPyConnection,
+    lake: Path,
+    delivery: Delivery,
+    landed: dict[str, Landed],
+    source_hash: str,
+    earlier: list[Outcome],
 ) -> Outcome:
     feed = load_feeds().get(delivery.feed)
     loaded = [outcome for outcome in earlier if outcome.is_loaded]
@@ -65,7 +84,7 @@ def _ingest(
             )
         check_arrived(delivery, landed)
         _check_place(delivery, source_hash, loaded)
-        figures = load(settings, feed, delivery, list(landed.values()), name)
+        figures = load(con, lake, feed, delivery, list(landed.values()), name)
         problem = figures.problem
     except Rejected as error:
         problem = str(error)

@@ -124,20 +124,14 @@ class Delivery:
 
 def deliveries(landing: Path, feed: str) -> Iterator[Delivery]:
     """Every delivery of the feed that has its manifest, oldest first. A file whose manifest is missing is not there."""
-    named = [
-        (Period(match["period"]), int(match["version"]), path)
-        for path in (landing / feed).glob("*.manifest.json")
-        if (match := _MANIFEST_NAME.fullmatch(path.name)) and match["feed"] == feed and _is_period(match["period"])
-    ]
-    for period, version, path in sorted(named):
+    for period, version, path in _named(landing, feed):
         manifest, problem = _read(path, feed, period.text, version)
         yield Delivery(feed, period, version, path, manifest, problem)
 
 
 def misnamed(landing: Path, feed: str) -> list[Path]:
     """Manifests whose names say neither period nor version, so that nothing can be recorded of them."""
-    kept = {delivery.path for delivery in deliveries(landing, feed)}
-    return sorted(set((landing / feed).glob("*.manifest.json")) - kept)
+    return sorted({*(landing / feed).glob("*.manifest.json")} - {path for _, _, path in _named(landing, feed)})
 
 
 def measure(delivery: Delivery) -> dict[str, Landed]:
@@ -176,6 +170,14 @@ def check_arrived(delivery: Delivery, landed: dict[str, Landed]) -> None:
                 f"{file.name}: sha256 {file.sha256} expected by the manifest, {found.sha256} found: "
                 "send the file again, or the manifest that belongs to it"
             )
+
+
+def _named(landing: Path, feed: str) -> list[tuple[Period, int, Path]]:
+    return sorted(
+        (Period(match["period"]), int(match["version"]), path)
+        for path in (landing / feed).glob("*.manifest.json")
+        if (match := _MANIFEST_NAME.fullmatch(path.name)) and match["feed"] == feed and _is_period(match["period"])
+    )
 
 
 def _read(path: Path, feed: str, period: str, version: int) -> tuple[Manifest | None, str | None]:

@@ -40,7 +40,22 @@ class _NotClean(Exception):
     """Rows or figures that the careful way has to look at."""
 
 
-def load(settings: Settings, feed: Feed, delivery: Delivery, landed: list[Landed], name: str) -> Figures:
+@contextmanager
+def connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory, for the deliveries of one feed; what does not fit is spilled beside the lake."""
+    settings.lake.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill:
+        config = {"threads": _THREADS, "memory_limit": _MEMORY, "temp_directory": spill}
+        with duckdb.connect(config=config) as con:
+            # it would turn a long IN list into a join, and a join loses the order of the rows
+            con.execute("set disabled_optimizers = 'in_clause'")
+            rules.create_token_macro(con, settings.token_secret)
+            yield con
+
+
+def load(
+    con: duckdb.DuckDBPyConnection, lake: Path, feed: Feed, delivery: Delivery, landed: list[Landed], name: str
+) -> Figures:
     """Write ``raw/<name>`` if the delivery is good, and ``quarantine/<name>`` if rows of it were bad.
 
     Raises
@@ -52,22 +67,8 @@ def load(settings: Settings, feed: Feed, delivery: Delivery, landed: list[Landed
     if feed.format == "delimited":
         for file in landed:
             records.check_header(file.path, feed)
-    raw, quarantine = settings.lake / "raw" / name, settings.lake / "quarantine" / name
-    with _connection(settings) as con:
-        figures = _load_clean(con, feed, delivery, landed, raw)
-        return figures or _load_sifted(con, feed, delivery, landed, raw, quarantine)
-
-
-@contextmanager
-def _connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    settings.lake.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill:
-        config = {"threads": _THREADS, "memory_limit": _MEMORY, "temp_directory": spill}
-        with duckdb.connect(config=config) as con:
-            # it would turn a long IN list into a join, and a join loses the order of the rows
-            con.execute("set disabled_optimizers = 'in_clause'")
-            rules.create_token_macro(con, settings.token_secret)
-            yield con
+    raw, quarantine = lake / "raw" / name, lake / "quarantine" / name
+    return _load_clean(con, feed, delivery, landed, raw) or _load_sifted(con, feed, delivery, landed, raw, quarantine)
 
 
 def _load_clean(
@@ -127,9 +128,9 @@ def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, lande
     """Make the table ``judged``: every row in the order of delivery, with its first problem, if any."""
     damages: list[str] = []
     con.register("incoming", records.framed(landed, feed, damages))
+    problem = rules.problem(feed, delivery.period, is_framed=True)
     con.execute(
-        f"create temp table judged as select *, {rules.problem(feed, delivery.period, is_framed=True)} as problem "
-        f"from ({rules.fields(feed, 'incoming')})"
+        f"create or replace temp table judged as select *, {problem} as problem from ({rules.fields(feed, 'incoming')})"
     )
     con.unregister("incoming")
     if damages:

@@ -156,6 +156,15 @@ def test_a_feed_without_a_contract_is_rejected(bank: Bank) -> None:
     assert_rejected(bank, "gossip", "no contract for gossip")
 
 
+def test_a_manifest_whose_name_says_nothing_is_named_in_the_log(bank: Bank, caplog: pytest.LogCaptureFixture) -> None:
+    data = bank.deliver("transactions", ROWS)
+    for name in ("transactions_2026-13_v1.manifest.json", "final.manifest.json"):
+        data.with_name(name).write_text("{}")
+    assert [outcome.outcome for outcome in bank.ingest("transactions")] == ["loaded"]
+    assert "transactions_2026-13_v1.manifest.json: ignored" in caplog.text
+    assert "final.manifest.json: ignored" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["../transactions", "*", "", "transactions/x"])
 def test_a_feed_is_a_plain_name(bank: Bank, name: str) -> None:
     with pytest.raises(ValueError, match="is no feed"):
