@@ -53,10 +53,11 @@
    again is corrected: the later telling takes its place from the day that one is known. Only dates that came in more than one delivery
    can hold such rows; the others are spared the window.
 
-   No row is read that is older than the last state that every day from `first_day` on saw in place. #}
-{% macro features_state_spans(relation, key, columns, first_day) %}
+   No row is read that is older than the last state that every day from `first_day` on saw in place, and none where `dates` is empty:
+   on most days no label gets ripe. #}
+{% macro features_state_spans(relation, key, columns, first_day, dates) %}
     select {{ key }}, {{ columns | join(', ') }}, business_date, _known_date as known_date, _superseded_date as superseded_date
-    from ({{ features_states_since(relation, key, first_day) }}) as states
+    from ({{ features_states_since(relation, key, first_day, dates) }}) as states
     where business_date not in ({{ features_contested_dates(relation) }})
     union all
     select {{ key }}, {{ columns | join(', ') }}, business_date, known_date, superseded_date
@@ -69,15 +70,15 @@
             least(_superseded_date, lead(_known_date) over (
                 partition by {{ key }}, business_date order by _known_date, _delivery, _row
             )) as superseded_date
-        from ({{ features_states_since(relation, key, first_day) }}) as states
+        from ({{ features_states_since(relation, key, first_day, dates) }}) as states
         where business_date in ({{ features_contested_dates(relation) }})
     ) as contested
     where superseded_date is null or superseded_date > known_date
 {% endmacro %}
 
-{% macro features_states_since(relation, key, first_day) %}
+{% macro features_states_since(relation, key, first_day, dates) %}
     select * from {{ relation }}
-    where business_date >= {{ first_day }}
+    where business_date >= {{ first_day }} and exists (select 1 from {{ dates }})
     union all
     select versions.*
     from {{ relation }} as versions
@@ -88,7 +89,7 @@
         group by {{ key }}
     ) as openings
         on versions.{{ key }} = openings.{{ key }}
-    where versions.business_date < {{ first_day }}
+    where versions.business_date < {{ first_day }} and exists (select 1 from {{ dates }})
         and (openings.opening_date is null or versions.business_date >= openings.opening_date)
 {% endmacro %}
 

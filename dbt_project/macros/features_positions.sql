@@ -10,7 +10,7 @@
 {% macro features_positions(relation, key, amount, dates, day, first_day, sampled, attributes=[]) %}
 {%- set columns = [amount] + attributes -%}
 with spans as (
-{{ features_state_spans(relation, key, columns, first_day) }}
+{{ features_state_spans(relation, key, columns, first_day, dates) }}
 ),
 
 sequenced as (
