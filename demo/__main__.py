@@ -3,6 +3,7 @@
 import fcntl
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from rich.console import Console
 from c360.calendar import landed_dates
 from c360.contracts import load_deployment
 from c360.settings import PROJECT, Settings
-from demo.airflow import AirflowError, LocalAirflow, local_airflow
+from demo.airflow import AirflowError, LocalAirflow, local_airflow, settings_environment
 from demo.docs import write_dbt_docs
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
@@ -26,7 +27,8 @@ FOLDER = PROJECT / "var" / "demo"
 CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
 PRODUCERS = {"ingest_branch", "ingest_online"}
 MARK = ".c360-demo"  # says that a folder is a demo's, and may be emptied
-console = Console()
+NOT_TOLD = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the secret has a file of its own beside the lake
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 class Source(StrEnum):
@@ -118,6 +120,8 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )
+    lines = [f"{name}={value}\n" for name, value in settings_environment(settings).items() if name not in NOT_TOLD]
+    (folder / "env").write_text("".join(lines))
     return Bank(settings, landed_dates(settings.landing), truth)
 
 

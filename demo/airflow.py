@@ -114,7 +114,7 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
     port = _free_port()
     environment = {**os.environ, **_configuration(home, port), "C360_LAST_DATE": str(last_date)}
     environment["PYTHONPATH"] = str(PROJECT / "deploy" / "airflow")
-    environment |= {f"C360_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
+    environment |= settings_environment(settings)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
     _run(home, environment, "db", "migrate")
     _run(home, environment, "pools", "import", str(PROJECT / "deploy" / "pools.json"))
@@ -131,6 +131,11 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
         yield airflow
     finally:
         _end_sessions({process.pid for process in processes.values()})
+
+
+def settings_environment(settings: Settings) -> dict[str, str]:
+    """The settings as the environment variables that make them."""
+    return {f"C360_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -18,7 +18,9 @@ ENDED = {"success", "failed"}
 def stop_watch(console: Console) -> Say:
     """A printer of lines with the seconds since it was made."""
     began = time.monotonic()
-    return lambda line: console.print(f"[dim]{time.monotonic() - began:5.0f} s[/] {line}", highlight=False)
+    return lambda line: console.print(
+        f"[dim]{time.monotonic() - began:5.0f} s[/] {line}", highlight=False, soft_wrap=True
+    )
 
 
 def follow(airflow: LocalAirflow, dag_ids: set[str], dates: list[date], say: Say) -> None:

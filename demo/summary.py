@@ -12,16 +12,16 @@ from c360 import warehouse
 from c360.settings import Settings
 from ml_jobs.report import score_quality
 
-RISKS = {"churn": "who may leave within 90 days", "tier_downgrade": "who may fall a tier within 90 days"}
+RISKS = {"churn": "most likely to leave within 90 days", "tier_downgrade": "most likely to fall a tier within 90 days"}
 CALLS = 10
 
 
 def print_summary(console: Console, settings: Settings, truth: Path | None) -> None:
     """Print deliveries, gates, customers, score quality, whom to call first, and where to look next."""
     for part in (_deliveries, _gates, _customers):
-        console.print(part(settings), highlight=False)
+        console.print(part(settings), highlight=False, soft_wrap=True)
     for part in (*_scores(settings, truth), _calls(settings), _next_steps(settings)):
-        console.print(part, highlight=False)
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str))
 
 
 def _deliveries(settings: Settings) -> str:
@@ -132,20 +132,24 @@ def _calls(settings: Settings) -> Table | str:
     task = next((task for task in RISKS if _rows(settings, f"select 1 from scores.{task}_latest limit 1")), None)
     if task is None:
         return "[bold]Call first[/]  nobody is scored, so nobody is on the list"
-    table = Table(title=f"Call first: {RISKS[task]}, by assets at risk", title_justify="left", title_style="bold")
+    title = f"Call first: of the twentieth {RISKS[task]}, those with the most assets at risk"
+    table = Table(title=title, title_justify="left", title_style="bold")
     for name in ("customer", "tier", "assets", "probability", "why"):
         table.add_column(name, justify="right" if name in ("tier", "assets", "probability") else "left")
     for row in _rows(
         settings,
         f"""
-        select customers.customer_key, customers.star_tier, customers.aum_amount, scores.probability,
-            string_agg(reasons.phrase_en, '; ' order by reasons.place) as why
+        with reasons as (
+            select customer_key, string_agg(phrase_en, '; ' order by place) as why
+            from scores.score_reasons
+            where task = '{task}'
+            group by customer_key
+        )
+        select customers.customer_key, customers.star_tier, customers.aum_amount, scores.probability, reasons.why
         from marts.customer_360 as customers
         inner join scores.{task}_latest as scores on customers.customer_key = scores.customer_key
-        left join scores.score_reasons as reasons
-            on scores.customer_key = reasons.customer_key and reasons.task = '{task}'
-        where not coalesce(customers.is_marketing_opt_out, false)
-        group by all
+        left join reasons on customers.customer_key = reasons.customer_key
+        where scores.band = 'high' and not coalesce(customers.is_marketing_opt_out, false)
         order by scores.probability * customers.aum_amount desc, customers.customer_key
         limit {CALLS}
         """,
@@ -158,15 +162,14 @@ def _calls(settings: Settings) -> Table | str:
 def _next_steps(settings: Settings) -> str:
     folder = os.path.relpath(settings.lake.parent)
     source = "" if settings.deployment.stem == "simulated" else f" --source {settings.deployment.stem}"
-    gates = ", ".join(os.path.relpath(path) for path in sorted(settings.lake.parent.glob("data_docs/*/index.html")))
+    gates = sorted(path.parent.name for path in settings.lake.parent.glob("data_docs/*/index.html"))
     return f"""[bold]Where to look next[/]
-  runs and logs   .venv/bin/python -m demo --look{source}        Airflow's user interface on what just ran
-  gates           {gates}
+  runs and logs   .venv/bin/python -m demo --look{source}     (Airflow's user interface on what just ran)
+  gates           {folder}/data_docs/{{{",".join(gates)}}}/index.html
   models          {folder}/build.dbt/duckdb/static_index.html
-  state           C360_LAKE={folder}/lake C360_BUILD={folder}/build.duckdb C360_WAREHOUSE={folder}/warehouse.duckdb \\
-                    .venv/bin/c360 status
-  query           .venv/bin/python -c "import duckdb; print(duckdb.connect('{folder}/warehouse.duckdb', read_only=True)
-                    .sql('from marts.customer_360 order by churn_rank limit 10'))\""""
+  state           (set -a; . {folder}/env; .venv/bin/c360 status)
+  query           .venv/bin/python -c "import duckdb; duckdb.connect('{folder}/warehouse.duckdb', read_only=True)
+                    .sql('from marts.customer_360 order by churn_rank limit 10').show()\""""
 
 
 def _rows(settings: Settings, sql: str) -> list[dict]:
