@@ -69,8 +69,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         )
         detail |= variables
         warehouse.begin_build(settings)
-        for selection in ("tag:staging", "tag:marts"):
-            warehouse.run_dbt(settings, selection, variables)
+        warehouse.run_dbt(settings, "tag:staging tag:marts", variables)
         warehouse.write_state(settings, warehouse.BuildState.of(pin, xref))
         return target
 
@@ -78,8 +77,8 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
 def score(settings: Settings, business_date: date, run_id: str) -> None:
     """Score every task for the business date, and for the built dates that have no scores yet."""
     with recorded(settings, run_id, "score", business_date) as detail:
-        for task in load_tasks():
-            for day in _dates_to_score(settings, business_date):
+        for day in _dates_to_score(settings, business_date):
+            for task in load_tasks():
                 detail[f"{task} {day}"] = str(ml_jobs.scoring.score(settings, task, day))
 
 

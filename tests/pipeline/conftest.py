@@ -11,7 +11,8 @@ from c360 import pipeline
 from c360.settings import Settings
 from tests.pipeline.bank import content, deployment_at, lines_of, redeliver
 
-CUSTOMERS, MONTHS, DAYS = 300, 14, 3
+CUSTOMERS, MONTHS, DAYS = 800, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
+START = date(2023, 9, 1)
 LAST_OF_HISTORY = date(2025, 2, 28)
 D1, D2, D3 = (LAST_OF_HISTORY + timedelta(days=number) for number in (1, 2, 3))
 
@@ -28,7 +29,7 @@ class Undisturbed:
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A history of months and three days; the second day has a late row, the third sends the first one again."""
     folder = tmp_path_factory.mktemp("bank")
-    simulator.generate(CUSTOMERS, MONTHS, 11, folder, days=DAYS, start=date(2024, 1, 1))
+    simulator.generate(CUSTOMERS, MONTHS, 11, folder, days=DAYS, start=START)
     landing = folder / "landing"
     second, first = (lines_of(landing, "transactions", str(day)) for day in (D2, D1))
     late = second[1].replace(str(D2), str(D1 - timedelta(days=2)))
