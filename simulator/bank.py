@@ -19,7 +19,7 @@ from simulator.loans import Loans
 from simulator.money import Money
 from simulator.moods import Moods
 from simulator.names import CITIES
-from simulator.outlook import Outlook
+from simulator.outlook import LAST_DECISION, Outlook
 from simulator.people import customer_nos, people
 from simulator.records import Records
 from simulator.reference import Managers
@@ -123,14 +123,14 @@ def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers)
     records = Records.of(draws, population, timeline)
     channels = Channels.of(draws, population, staff)
     campaigns = Campaigns.of(draws, population)
-    outlook = Outlook(money, loans)
+    outlook = Outlook(money, loans, campaigns)
     for month in timeline.months:
         moods.advance(month.index)
-        chance = moods.hazard("churn", campaigns.effect(month))
+        chance = moods.hazard("churn", campaigns.effect(month.index) + money.unrest(month.index))
         decides = draws.uniform("churn", population.index, month.index) < chance
         leaves = money.is_open & (loans.missed_since < 0) & decides
         opens = population.opened_month == month.index
-        decision = month.first + 1 + draws.integers(4, "decision", population.index, month.index)
+        decision = month.first + 1 + draws.integers(LAST_DECISION, "decision", population.index, month.index)
         turn = Turn(
             timeline,
             month,
@@ -153,9 +153,12 @@ def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers)
         events = money.month(turn)
         records.month(turn)
         channels.month(turn)
-        campaigns.month(turn)
+        called = campaigns.month(turn)
         deliveries.flush(month)
         _tell(truth, turn, outlook, events, start)
+        effects = {"treatment": _text("retention_call", len(called)), "outcome": _text("churn", len(called))}
+        effects |= outlook.retention(turn, called)
+        truth.add_by_customer("treatment_effects", population.index[called], month.last, effects)
     for owner, party_key, person_id in records.truth:
         truth.add("persons", owner, {"party_key": party_key, "person_id": person_id})
     truth.flush()
@@ -177,7 +180,11 @@ def _tell(truth: Truth, turn: Turn, outlook: Outlook, events: dict, start: np.nd
             truth.add_by_customer("hazards", index[who], day, ahead)
     outlook.remember(turn, start)
     for name, (who, day) in events.items():
-        truth.add_by_customer("events", index[who], day, {"event": pa.array([name] * len(who), pa.string())})
+        truth.add_by_customer("events", index[who], day, {"event": _text(name, len(who))})
+
+
+def _text(value: str, count: int) -> pa.Array:
+    return pa.array([value] * count, pa.string())
 
 
 def _write_reference(deliveries, draws, staff, branches, timeline) -> None:

@@ -9,7 +9,7 @@ from simulator.draws import Draws
 from simulator.people import People, customer_nos
 from simulator.reference import PRODUCT, PRODUCT_CODES
 from simulator.text import coded, join, numbers
-from simulator.timeline import DAY, SHANGHAI, Month
+from simulator.timeline import DAY, SHANGHAI
 from simulator.turn import Turn
 
 _CHANNELS = ("sms", "push", "email", "phone")
@@ -33,21 +33,26 @@ class Campaigns:
     def of(cls, draws: Draws, people: People) -> "Campaigns":
         return cls(people, draws, np.full(len(people), -1))
 
-    def effect(self, month: Month) -> np.ndarray:
-        """What is added to the logit of churn this month."""
-        return np.where(self.called_until >= month.index, RETENTION_LOGIT, 0.0)
+    def effect(self, month: int) -> np.ndarray:
+        """What retention calls add to the logit of churn in the month."""
+        return np.where(self.called_until >= month, RETENTION_LOGIT, 0.0)
 
-    def month(self, turn: Turn) -> None:
-        """Touch the targets of this month's campaigns; a call works from the next month on."""
+    def month(self, turn: Turn) -> np.ndarray:
+        """Touch the targets of this month's campaigns; positions of those in the retention campaign, both arms.
+
+        A call works from the next month on.
+        """
         targets = turn.active & (turn.uniform("sales target") < 0.1)
         self._run(turn, _SALES, targets, turn.draws.integers(3, "by", self.people.index, turn.month.index))
-        if turn.month.number % 3 == 1:
-            targets = turn.active & (turn.uniform("retention target") < 0.15)
-            called = self._run(turn, _RETENTION, targets, np.full(len(self.people), _CHANNELS.index("phone")))
-            self.called_until[called] = turn.month.index + MONTHS_OF_EFFECT
+        if turn.month.number % 3 != 1:
+            return np.zeros(0, np.int64)
+        targets = turn.active & (turn.uniform("retention target") < 0.15)
+        who, is_control = self._run(turn, _RETENTION, targets, np.full(len(self.people), _CHANNELS.index("phone")))
+        self.called_until[who[~is_control]] = turn.month.index + MONTHS_OF_EFFECT
+        return who
 
-    def _run(self, turn: Turn, kind: int, targets: np.ndarray, channel: np.ndarray) -> np.ndarray:
-        """Draw the arms, send the touches and responses; positions of the treated."""
+    def _run(self, turn: Turn, kind: int, targets: np.ndarray, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the arms, send the touches and responses; positions of the targets, and who is in the control arm."""
         who = np.flatnonzero(targets & ~self.people.is_opted_out)
         index, channel, month = self.people.index[who], channel[who], turn.month
         number = (index * 1_000 + month.index) * 10 + kind
@@ -89,4 +94,4 @@ class Campaigns:
             day[chosen] + 1,
             index[chosen],
         )
-        return who[~is_control]
+        return who, is_control

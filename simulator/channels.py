@@ -29,7 +29,7 @@ class Channels:
 
     @classmethod
     def of(cls, draws: Draws, people: People, staff: Managers) -> "Channels":
-        return cls(people, draws, staff, np.exp(0.25 * draws.normal("online habit", people.index)))
+        return cls(people, draws, staff, np.exp(0.15 * draws.normal("online habit", people.index)))
 
     def month(self, turn: Turn) -> None:
         """Everything that those who are customers the whole month do in it."""
@@ -62,7 +62,7 @@ class Channels:
 
     def _events(self, turn: Turn) -> None:
         people, moods, one = self.people, turn.moods, np.ones(len(self.people))
-        mean = np.where(self._is_online(turn), 2.4 * self.habit * np.exp(-0.5 * moods["drift"]), 0)
+        mean = np.where(self._is_online(turn), 2.1 * self.habit * np.exp(-0.7 * moods["drift"]), 0)
         who, number, day, stamp = self._occurrences(turn, "session", mean)
         # Night owls: the day in Shanghai is then a day ahead of the date in UTC.
         stamp = np.where(self.draws.uniform("night", number) < 0.04, day * DAY + number % (7 * 3600) - SHANGHAI, stamp)
@@ -70,12 +70,12 @@ class Channels:
         session = np.repeat(np.arange(len(who)), 1 + more)
         step = np.arange(len(session)) - np.repeat(np.cumsum(1 + more) - 1 - more, 1 + more)
         odds = [
-            3.0 * np.exp(0.3 * moods["stress"]),
-            2.0 * one,
-            2.2 * np.exp(0.8 * moods["windfall"]),
-            0.45 * np.exp(0.8 * moods["plans"]),
+            2.0 * np.exp(0.6 * moods["stress"]),
+            1.0 * one,
+            2.4 * np.exp(1.0 * moods["windfall"]),
+            1.0 * np.exp(1.0 * moods["plans"]),
             0.1 * one,
-            1.2 * np.exp(0.8 * moods["grievance"]),
+            1.8 * np.exp(1.2 * moods["grievance"]),
             0.06 * np.exp(0.9 * moods.score("churn")),
         ]
         kind = 1 + self._picks("event", odds, who[session], number[session], step)
@@ -102,15 +102,15 @@ class Channels:
 
     def _visits(self, turn: Turn) -> None:
         people, moods, one = self.people, turn.moods, np.ones(len(self.people))
-        mean = np.where(people.is_online, 0.15, 0.7) * np.where(people.is_online, 1, np.exp(-0.5 * moods["drift"]))
+        mean = np.where(people.is_online, 0.2, 1.1 * np.exp(-0.9 * moods["drift"]))
         who, number, day, stamp = self._occurrences(turn, "visit", mean)
         odds = [
             3.5 * one,
             1.5 * one,
-            1.5 * np.exp(0.8 * moods["windfall"]),
-            0.8 * np.exp(0.8 * moods["plans"]),
-            0.5 * np.exp(0.8 * moods["grievance"]),
-            1.2 * np.exp(0.4 * moods["grievance"]),
+            1.5 * np.exp(1.0 * moods["windfall"]),
+            0.8 * np.exp(1.0 * moods["plans"]),
+            0.6 * np.exp(1.1 * moods["grievance"]),
+            1.2 * np.exp(0.6 * moods["grievance"]),
         ]
         wait = 60 * (2 + self.draws.integers(48, "wait", number))
         took = 60 * (2 + self.draws.integers(28, "service time", number))
@@ -133,7 +133,7 @@ class Channels:
         )
 
     def _complaints(self, turn: Turn) -> None:
-        mean = 0.025 * np.exp(0.9 * turn.moods["grievance"])
+        mean = 0.03 * np.exp(1.1 * turn.moods["grievance"])
         who, number, day, stamp = self._occurrences(turn, "complaint", mean)
         took = self.draws.integers(20, "resolution", number)
         channel = self.draws.choice([3, 4, 2, 1], "complaint channel", number)
@@ -178,7 +178,7 @@ class Channels:
         )
 
     def _orders(self, turn: Turn) -> None:
-        mean = np.where(self._is_online(turn), 0.3 * np.exp(-0.6 * turn.moods["distance"]), 0)
+        mean = np.where(self._is_online(turn), 0.25 * np.exp(-0.9 * turn.moods["distance"]), 0)
         who, number, day, stamp = self._occurrences(turn, "order", mean)
         goods = self.draws.integers(len(names.MALL_CATEGORIES), "goods", number)
         turn.deliveries.write(

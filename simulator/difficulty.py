@@ -3,12 +3,14 @@
 Reads deliveries and truth with DuckDB, nothing of the pipeline: ``python -m simulator.difficulty FOLDER``.
 """
 
+import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 from sklearn.metrics import roc_auc_score
 
 TASKS = ("churn", "tier_upgrade", "tier_downgrade", "delinquency")
@@ -20,21 +22,23 @@ RULES = {
 }
 _FIRST_MONTH_END = 6  # so that 180 days of behaviour lie before
 
+_TEXT = "delim = '|', all_varchar = true, header = true"
 _TABLES = """
 create table accounts as
-    select account_no, customer_no, min(cast(opened_date as date)) as opened_date, max(cast(closed_date as date)) as closed_date
-    from read_csv('{landing}/accounts/*.dat', delim = '|', all_varchar = true, header = true)
+    select account_no, customer_no, min(cast(opened_date as date)) as opened_date,
+           coalesce(max(cast(closed_date as date)), date '2999-01-01') as closed_date
+    from read_csv('{landing}/accounts/*.dat', {text})
     group by account_no, customer_no;
 
 create table amounts as
     with changes as (
         select account_no as position_no, cast(business_date as date) as day, cast(balance as decimal(18, 2)) as amount,
                customer_no
-        from read_csv('{landing}/balances/*.dat', delim = '|', all_varchar = true, header = true)
+        from read_csv('{landing}/balances/*.dat', {text})
         join accounts using (account_no)
         union all
         select holding_id, cast(business_date as date), cast(market_value as decimal(18, 2)), customer_no
-        from read_csv('{landing}/holdings/*.dat', delim = '|', all_varchar = true, header = true)
+        from read_csv('{landing}/holdings/*.dat', {text})
     )
     select customer_no, cast(amount as double) as amount, day as first_day,
            lead(day, 1, date '2999-01-01') over (partition by position_no order by day) as next_day
@@ -42,13 +46,16 @@ create table amounts as
 
 create table days as
     select customer_no, cast(business_date as date) as day, count(*) filter (where channel <> 'batch') as txn_count
-    from read_csv('{landing}/transactions/*.dat', delim = '|', all_varchar = true, header = true)
+    from read_csv('{landing}/transactions/*.dat', {text})
     join accounts using (account_no)
     group by all;
 
 create table logins as
     select 'C' || (cast(substr(user_id, 2) as bigint) - 400000000) as customer_no, cast(business_date as date) as day
-    from read_json('{landing}/app_events/*.gz', columns = {{user_id: 'varchar', business_date: 'varchar', event_name: 'varchar'}})
+    from read_json(
+        '{landing}/app_events/*.gz',
+        columns = {{user_id: 'varchar', business_date: 'varchar', event_name: 'varchar'}}
+    )
     where event_name = 'login';
 
 create table complaints as
@@ -56,18 +63,19 @@ create table complaints as
 
 create table loans as
     select loan_no, customer_no, status, cast(business_date as date) as day
-    from read_csv('{landing}/loans/*.dat', delim = '|', all_varchar = true, header = true);
+    from read_csv('{landing}/loans/*.dat', {text});
 
 create table repayments as
     select customer_no, cast(business_date as date) as day, cast(due_date as date) as due_date,
            cast(days_past_due as integer) as days_past_due, paid_date
-    from read_csv('{landing}/loan_repayments/*.dat', delim = '|', all_varchar = true, header = true)
+    from read_csv('{landing}/loan_repayments/*.dat', {text})
     join (select distinct loan_no, customer_no from loans) using (loan_no);
 
 create table truth as from read_parquet('{truth}/hazards.parquet');
 
 create table tiers as
-    select row_number() over (order by lower_amount) as tier, lower_amount, lead(lower_amount) over (order by lower_amount) as upper_amount
+    select row_number() over (order by lower_amount) as tier, lower_amount,
+           lead(lower_amount, 1, 1000000000) over (order by lower_amount) as upper_amount
     from (values (0), (10000), (50000), (200000), (500000), (2000000), (6000000)) as thresholds (lower_amount);
 """
 
@@ -81,12 +89,13 @@ assets as (
     select
         customer_no,
         as_of_date,
-        sum(amount * greatest(date_diff('day', greatest(first_day, as_of_date - 89), least(next_day, as_of_date + 1)), 0)) / 90
+        sum(amount * greatest(least(next_day, as_of_date + 1) - greatest(first_day, as_of_date - 89), 0)) / 90
             as average_amount,
-        sum(amount * greatest(date_diff('day', greatest(first_day, as_of_date + 1), least(next_day, as_of_date + 91)), 0)) / 90
+        sum(amount * greatest(least(next_day, as_of_date + 91) - greatest(first_day, as_of_date + 1), 0)) / 90
             as future_amount,
         coalesce(sum(amount) filter (where first_day <= as_of_date and next_day > as_of_date), 0) as amount,
-        coalesce(sum(amount) filter (where first_day <= as_of_date - 90 and next_day > as_of_date - 90), 0) as earlier_amount
+        coalesce(sum(amount) filter (where first_day <= as_of_date - 90 and next_day > as_of_date - 90), 0)
+            as earlier_amount
     from amounts
     join dates on first_day <= as_of_date + 90 and next_day > as_of_date - 90
     group by customer_no, as_of_date
@@ -96,15 +105,15 @@ open as (
     select
         customer_no,
         as_of_date,
-        not bool_or(opened_date <= as_of_date + 90 and (closed_date is null or closed_date > as_of_date + 90)) as has_left
+        not bool_or(opened_date <= as_of_date + 90 and closed_date > as_of_date + 90) as has_left
     from accounts
     join dates on true
     group by customer_no, as_of_date
-    having bool_or(opened_date <= as_of_date and (closed_date is null or closed_date > as_of_date))
+    having bool_or(opened_date <= as_of_date and closed_date > as_of_date)
 ),
 
 activity as (
-    select customer_no, as_of_date, date_diff('day', max(day) filter (where txn_count > 0), as_of_date) as days_since_txn
+    select customer_no, as_of_date, as_of_date - max(day) filter (where txn_count > 0) as days_since_txn
     from days
     join dates on day between as_of_date - 180 and as_of_date
     group by customer_no, as_of_date
@@ -135,16 +144,14 @@ arrears as (
         customer_no,
         as_of_date,
         bool_or(day > as_of_date and days_past_due >= 30) as falls_behind,
-        max(days_past_due) filter (where day <= as_of_date) as past_due_before,
-        max(date_diff('day', due_date, as_of_date)) filter (where day <= as_of_date and paid_date is null)
-            - max(date_diff('day', due_date, as_of_date)) filter (where day <= as_of_date and paid_date is not null) as unpaid
+        max(days_past_due) filter (where day <= as_of_date) as past_due_before
     from repayments
     join dates on day <= as_of_date + 90
     group by customer_no, as_of_date
 ),
 
 current_dues as (
-    select customer_no, as_of_date, date_diff('day', min(due_date), as_of_date) as past_due_now
+    select customer_no, as_of_date, as_of_date - min(due_date) as past_due_now
     from (
         select customer_no, as_of_date, due_date
         from repayments
@@ -175,7 +182,7 @@ select
     -logins_rise as logins_fall,
     -coalesce(logins_90d, 0) as few_logins,
     coalesce(complaint_90d, 0) as complaint_90d,
-    -coalesce((before.upper_amount - average_amount) / before.upper_amount, 1) as near_next_tier,
+    -(before.upper_amount - average_amount) / before.upper_amount as near_next_tier,
     -(average_amount - before.lower_amount) / greatest(average_amount, 1) as near_lower_tier,
     coalesce(past_due_before, 0) as past_due_before,
     coalesce(past_due_now, 0) as past_due_now
@@ -188,8 +195,8 @@ left join unhappy using (customer_no, as_of_date)
 left join borrowers using (customer_no, as_of_date)
 left join arrears using (customer_no, as_of_date)
 left join current_dues using (customer_no, as_of_date)
-join tiers as before on average_amount >= before.lower_amount and (average_amount < before.upper_amount or before.upper_amount is null)
-join tiers as after on future_amount >= after.lower_amount and (future_amount < after.upper_amount or after.upper_amount is null)
+join tiers as before on average_amount >= before.lower_amount and average_amount < before.upper_amount
+join tiers as after on future_amount >= after.lower_amount and future_amount < after.upper_amount
 """
 
 
@@ -240,36 +247,30 @@ def population(folder: Path) -> dict[str, np.ndarray]:
     con = duckdb.connect()
     con.execute("set threads = 2")
     complaint_rows = _complaints(folder)  # noqa: F841 (DuckDB finds it by name)
-    con.execute(_TABLES.format(landing=folder / "landing", truth=folder / "truth"))
-    first, last = con.execute(
-        """
-        select last_day(first_day + interval $1 month), last_date
-        from (select min(as_of_date) as first_day, max(as_of_date) as last_date from truth)
-    """.replace("$1", str(_FIRST_MONTH_END - 1))
-    ).fetchone()
+    con.execute(_TABLES.format(landing=folder / "landing", truth=folder / "truth", text=_TEXT))
+    bounds = "select last_day(min(as_of_date) + to_months($1)), max(as_of_date) from truth"
+    first, last = con.execute(bounds, [_FIRST_MONTH_END - 1]).fetchall()[0]
     return con.execute(_POPULATION, {"first": first, "last": last}).fetchnumpy()
 
 
-def _complaints(folder: Path) -> duckdb.DuckDBPyRelation:
-    """DuckDB reads no GB18030: the file is read by Python."""
-    import csv
-
-    import pyarrow as pa
-
+def _complaints(folder: Path) -> pa.Table:
+    """Customer and day of the complaints, read here: DuckDB reads no GB18030."""
     rows = []
     for path in sorted((folder / "landing" / "complaints").glob("*.dat")):
         with path.open(encoding="gb18030", newline="") as file:
             rows += [(row["customer_no"], row["business_date"]) for row in csv.DictReader(file, delimiter="|")]
-    customers, days = zip(*rows, strict=True)
-    return pa.table({"customer_no": customers, "business_date": days})
+    columns = list(zip(*rows, strict=True)) or [(), ()]
+    return pa.table(
+        {"customer_no": pa.array(columns[0], pa.string()), "business_date": pa.array(columns[1], pa.string())}
+    )
 
 
 def main() -> None:
+    """Print the table for the folder named on the command line."""
     for figure in measure(Path(sys.argv[1])):
         if figure.score == "hazard":
-            print(
-                f"{figure.task}: {figure.rows:,} rows, base rate {figure.base_rate:.3f}, mean hazard {figure.mean_hazard:.3f}"
-            )
+            rates = f"base rate {figure.base_rate:.3f}, mean hazard {figure.mean_hazard:.3f}"
+            print(f"{figure.task}: {figure.rows:,} rows, {rates}")
         print(f"    {figure.score:20s} AUC {figure.auc:.3f}")
 
 

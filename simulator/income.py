@@ -30,7 +30,7 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     insecurity = turn.moods["insecurity"]
     everyone = np.arange(len(people))
     # Who must fear for the income is paid less than declared, and later.
-    noise = np.exp(0.04 * turn.draws.normal("pay", people.index, month.index) - 0.09 * insecurity)
+    noise = np.exp(0.04 * turn.draws.normal("pay", people.index, month.index) - 0.10 * insecurity)
     cents = np.round(people.income * noise).astype(np.int64) * 100
     delay = np.minimum(turn.uniform("pay delay") * 4 * np.exp(0.6 * insecurity), 12).astype(np.int64)
     usual = _PAYDAYS[turn.draws.integers(4, "payday", np.where(people.employer >= 0, people.employer, people.index))]
@@ -64,8 +64,8 @@ def _odd_sums(turn: Turn) -> None:
     """Turnover of enterprises; gifts and earnest money of persons."""
     people, month = turn.people, turn.month
     firm = people.is_enterprise
-    mean = np.where(firm, 7.0, 0.25 * np.exp(0.7 * turn.moods["windfall"]))
-    share = np.where(firm, np.exp(-0.09 * turn.moods["insecurity"]) / 7, 0.08)
+    mean = np.where(firm, 7.0, 0.35 * np.exp(0.9 * turn.moods["windfall"]))
+    share = np.where(firm, np.exp(-0.09 * turn.moods["insecurity"]) / 7, 0.05)
     who, nth = turn.several("odd sum", np.where(turn.active, np.minimum(mean, 8), 0))
     size = np.exp(0.3 * turn.draws.normal("odd sum", people.index[who], month.index, nth) - 0.045)
     cents = np.round((share * people.income)[who] * size).astype(np.int64) * 100

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulator.deliveries import Deliveries
-from simulator.names import BANKS, FUNDS, WALLETS
+from simulator.names import BANKS, BROKERS, FUNDS, WALLETS
 from simulator.people import account_no
 from simulator.text import NULL, coded
 from simulator.timeline import DAY, SHANGHAI, Month
@@ -14,7 +14,6 @@ from simulator.timeline import DAY, SHANGHAI, Month
 _KINDS = {
     "brought_forward": ("brought_forward", "batch", "结转"),
     "salary": ("salary", "batch", "工资"),
-    "bonus": ("salary", "batch", "奖金"),
     "pension": ("pension", "batch", "养老金"),
     "turnover_pos": ("purchase", "pos", "收单结算"),
     "turnover_transfer": ("transfer", "batch", "货款"),
@@ -37,6 +36,7 @@ _KINDS = {
     "loan_grant": ("loan_grant", "batch", "贷款发放"),
     "invest": ("investment", "mobile", "购买理财"),
     "redeem": ("investment", "batch", "理财到期赎回"),
+    "to_broker": ("investment", "mobile", "银证转账"),
     "big_in": ("transfer", "counter", "大额汇入"),
     "big_out": ("transfer", "counter", "大额汇出"),
 }
@@ -44,9 +44,10 @@ KIND = {name: code for code, name in enumerate(_KINDS)}
 _WITHIN = [KIND["brought_forward"], KIND["invest"], KIND["redeem"]]
 _TYPES, _CHANNELS, _REMARKS = zip(*_KINDS.values(), strict=True)
 
-COUNTERPARTY_BANKS = (*BANKS, *WALLETS, *FUNDS, "本行")
-"""Banks, wallets and funds on the other side; the last is this bank itself."""
-FIRST_WALLET, FIRST_FUND, OURS = len(BANKS), len(BANKS) + len(WALLETS), len(COUNTERPARTY_BANKS) - 1
+COUNTERPARTY_BANKS = (*BANKS, *WALLETS, *FUNDS, *BROKERS, "本行")
+"""Banks, wallets, funds and brokers on the other side; the last is this bank itself."""
+FIRST_WALLET, FIRST_FUND = len(BANKS), len(BANKS) + len(WALLETS)
+FIRST_BROKER, OURS = FIRST_FUND + len(FUNDS), len(COUNTERPARTY_BANKS) - 1
 
 _SLOTS = 1_000  # account suffixes per customer
 

@@ -8,9 +8,9 @@ from simulator.accounts import report_accounts
 from simulator.deliveries import Deliveries
 from simulator.draws import Draws
 from simulator.income import earn
-from simulator.ledger import KIND, OURS, Ledger, outside_account
+from simulator.ledger import FIRST_BROKER, KIND, OURS, Ledger, outside_account
 from simulator.loans import Loans
-from simulator.names import BANKS
+from simulator.names import BANKS, BROKERS
 from simulator.people import MAIN, SECOND, People, account_no
 from simulator.reference import PRODUCT
 from simulator.savings import Savings
@@ -20,8 +20,19 @@ from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
 _SPENT_OF_INCOME = 1.01  # the odd sums are spent too
+ENOUGH = 0.0  # times the threshold of a tier: what keeps a customer in it
+TIER_THRESHOLDS = np.array([0, 10_000, 50_000, 200_000, 500_000, 2_000_000, 6_000_000, np.inf])  # CNY
+RETURNING, AWAY = 0.15, (25, 50)
+"""Share of large withdrawals that are only lent out, and come back after so many days."""
+UNREST_LOGIT, MONTHS_OF_UNREST = 4.0, 3
+"""Added to the logit of churn for so many months after a large withdrawal: many close the account they emptied."""
 WINDFALL = (3.0, 7.0)
 """A windfall is so many times what the customer has with us, at least 15,000 yuan more or less."""
+
+
+def tier_of(cents: np.ndarray) -> np.ndarray:
+    """Star tier, counted from 0."""
+    return np.searchsorted(TIER_THRESHOLDS[1:-1] * 100, cents, side="right")
 
 
 @dataclass
@@ -36,6 +47,10 @@ class Money:
     second: np.ndarray
     level: np.ndarray  # where the main account tends to
     payday: np.ndarray
+    parks: np.ndarray  # True for those who move money to a broker and back
+    parked: np.ndarray  # now at the broker
+    parked_until: np.ndarray  # day
+    withdrew: np.ndarray  # month of the last large withdrawal
 
     @classmethod
     def of(cls, draws: Draws, people: People, timeline: Timeline, loans: Loans) -> "Money":
@@ -46,12 +61,32 @@ class Money:
         liquid = wealth - savings.total
         second = np.where(people.has_second, (liquid * 0.4).astype(np.int64), 0)
         level = np.where(is_open, liquid - second, np.round(people.wealth) * 100)
-        return cls(people, loans, savings, is_open, liquid - second, second, level.astype(np.float64), people.opened)
+        parks = people.is_online & ~people.is_enterprise & (draws.uniform("parks", people.index) < 0.31)
+        nothing = np.zeros(len(people), np.int64)
+        main = liquid - second
+        return cls(
+            people,
+            loans,
+            savings,
+            is_open,
+            main,
+            second,
+            level.astype(np.float64),
+            people.opened,
+            parks,
+            nothing,
+            nothing.copy(),
+            nothing - 99,
+        )
 
     @property
     def aum(self) -> np.ndarray:
         """Cents in accounts and holdings."""
         return self.main + self.second + self.savings.total
+
+    def unrest(self, month: int) -> np.ndarray:
+        """What large withdrawals add to the logit of churn in the month."""
+        return UNREST_LOGIT * (month - self.withdrew <= MONTHS_OF_UNREST)
 
     def bring_forward(self, ledger: Ledger, deliveries: Deliveries, first: int) -> None:
         """The first day's postings and rows of what was there before."""
@@ -64,8 +99,10 @@ class Money:
         """Post one month; the true events by name (positions, days)."""
         people, month = self.people, turn.month
         count = len(people)
-        opening = self._opening(month.index)
+        opening, assets = self._opening(month.index), self.aum
         budget = np.where(self.is_open, self.main, 0).astype(np.float64)
+        self.level = np.maximum(self.level, _LEAST_LEVEL * 100 * people.income)
+        pace = np.clip((self.main + self.parked) / self.level, 0.1, 3.0)
         self._open(turn, np.flatnonzero(turn.opens))
         due = self._repay(turn, budget)
         payday, pay = earn(turn, budget)
@@ -74,14 +111,16 @@ class Money:
         is_out = turn.active & ~is_in & (turn.uniform("outflow") < turn.moods.hazard("outflow"))
         early_day = month.first + np.where(turn.leaves, 6, 2)
         matured, freed = self.savings.end(turn, turn.leaves | is_out, early_day)
+        freed = freed + self._unpark(turn, is_out)
         windfalls = self._receive(turn, np.flatnonzero(is_in))
-        outflows = self._withdraw(turn, np.flatnonzero(is_out), budget, freed)
+        outflows = self._withdraw(turn, np.flatnonzero(is_out), budget, freed, assets)
         idle = budget - 1.5 * people.income * 100
         saved = self.savings.save(turn, turn.active & ~is_in & ~is_out, idle)
         budget -= saved
         self.level += matured - saved
+        self._park(turn, budget, turn.active & ~is_in & ~is_out)
         self.savings.value(turn)
-        self._spend(turn, budget, payday, pay, due)
+        self._spend(turn, pace, budget, payday, pay, due)
         self._interest(turn)
         self._borrow(turn)
         gone = self._leave(turn, np.flatnonzero(turn.leaves))
@@ -129,12 +168,10 @@ class Money:
         budget -= due
         return due
 
-    def _spend(self, turn: Turn, budget, payday, pay, due) -> None:
+    def _spend(self, turn: Turn, pace, budget, payday, pay, due) -> None:
         """Spend what comes in, more if the account is above its level, less below."""
         people = self.people
-        self.level = np.maximum(self.level, _LEAST_LEVEL * 100 * people.income)
         usual = people.income * 100 * _SPENT_OF_INCOME - due
-        pace = np.clip(self.main / self.level, 0.1, 3.0)
         wish = usual * pace * np.exp(0.12 * turn.draws.normal("spending", people.index, turn.month.index))
         spend(turn, wish, budget, payday, pay, self.is_open)
 
@@ -151,10 +188,10 @@ class Money:
         self.level[who] += cents
         return who, day
 
-    def _withdraw(self, turn: Turn, who: np.ndarray, budget, freed) -> tuple[np.ndarray, np.ndarray]:
-        """A large sum goes out: nearly everything there is."""
+    def _withdraw(self, turn: Turn, who: np.ndarray, budget, freed, assets) -> tuple[np.ndarray, np.ndarray]:
+        """A large sum goes out: all but what the next lower tier asks for."""
         income = self.people.income[who] * 100
-        share = 0.9 + 0.09 * turn.uniform("outflow share", who)
+        share = 0.93 + 0.06 * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
         day = turn.month.first + 8 + (19 * turn.uniform("outflow day", who)).astype(np.int64)
@@ -163,12 +200,49 @@ class Money:
             who, SECOND, day, 36_000, -second, "own_transfer", account_no(self.people.index[who], MAIN), OURS
         )
         turn.ledger.post(who, MAIN, day, 36_000, second, "own_transfer", own, OURS)
-        cents = ((at_hand + freed[who] + second) * share).astype(np.int64) // 100 * 100
-        bits = turn.draws.bits("outflow payee", self.people.index[who], turn.month.index)
-        self._transfer(turn, who, day, 39_000, -cents, "big_out", bits)
+        keep = ENOUGH * TIER_THRESHOLDS[np.maximum(tier_of(assets[who]) - 1, 0)] * 100
+        most = np.minimum((at_hand + freed[who] + second) * share, assets[who] - keep)
+        cents = np.maximum(most, 0).astype(np.int64) // 100 * 100
+        returns = turn.uniform("outflow returns", who) < RETURNING
+        gone, lent = np.flatnonzero(~returns), np.flatnonzero(returns)
+        bits = turn.draws.bits("outflow payee", self.people.index[who[gone]], turn.month.index)
+        self._transfer(turn, who[gone], day[gone], 39_000, -cents[gone], "big_out", bits)
+        self._to_broker(turn, who[lent], day[lent], -cents[lent])
+        self.parked[who[lent]] = cents[lent]
+        away = AWAY[0] + ((AWAY[1] - AWAY[0]) * turn.uniform("outflow days", who[lent])).astype(np.int64)
+        self.parked_until[who[lent]] = day[lent] + away
         budget[who] -= at_hand
-        self.level[who] = np.maximum(self.level[who] + freed[who] + second - cents, 0)
+        self.level[who] = np.maximum(self.level[who] + freed[who] + second - cents * ~returns, 0)
+        self.withdrew[who[gone]] = turn.month.index
         return who, day
+
+    def _unpark(self, turn: Turn, needs: np.ndarray) -> np.ndarray:
+        """Money comes back from the broker, sooner to those who leave or need it; cents freed for the latter."""
+        who = np.flatnonzero((self.parked > 0) & ((self.parked_until <= turn.month.last) | needs | turn.leaves))
+        hurry = (needs | turn.leaves)[who]
+        day = np.where(hurry, np.minimum(self.parked_until[who], turn.month.first + 7), self.parked_until[who])
+        self._to_broker(turn, who, day, self.parked[who])
+        freed = np.where(needs, self.parked, 0)
+        self.parked = self.parked.copy()
+        self.parked[who] = 0
+        return freed
+
+    def _park(self, turn: Turn, budget: np.ndarray, may: np.ndarray) -> None:
+        """Money goes to a broker for a few weeks: an ebb that means nothing."""
+        who = np.flatnonzero(may & self.parks & (self.parked_until < turn.month.first) & (turn.uniform("parks") < 0.7))
+        cents = (budget[who] * (0.5 + 0.45 * turn.uniform("park share", who)) / 100_000).astype(np.int64) * 100_000
+        day = turn.month.first + 1 + ((turn.month.length - 3) * turn.uniform("park day", who)).astype(np.int64)
+        back = day + 4 + (12 * turn.uniform("park days", who)).astype(np.int64)
+        budget[who] -= cents
+        self._to_broker(turn, who, day, -cents)
+        soon = back <= turn.month.last
+        self._to_broker(turn, who[soon], back[soon], cents[soon])
+        self.parked[who] = np.where(soon, 0, cents)
+        self.parked_until[who] = back
+
+    def _to_broker(self, turn: Turn, who: np.ndarray, day: np.ndarray, cents: np.ndarray) -> None:
+        broker = FIRST_BROKER + self.people.index[who] % len(BROKERS)
+        turn.ledger.post(who, MAIN, day, 43_000, cents, "to_broker", 0, broker)
 
     def _interest(self, turn: Turn) -> None:
         if turn.month.number % 3:

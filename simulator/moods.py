@@ -20,7 +20,7 @@ FACTORS = (
     "stress",  # living at the edge of the means
     "disorder",  # pays late, forgets
 )
-PERSISTENCE = 0.98
+PERSISTENCE = 0.985
 """Correlation of a factor with itself a month later."""
 
 # Weight of each factor in the index of a hazard; the squares sum to 1.
@@ -31,7 +31,7 @@ _WEIGHTS = {
     "delinquency": {"stress": 0.56, "insecurity": 0.50, "disorder": 0.50, "plans": 0.43},
 }
 # Logit of the monthly hazard: intercept and slope over the index.
-_LOGIT = {"churn": (-5.5, 2.1), "windfall": (-6.0, 2.1), "outflow": (-5.6, 2.1), "delinquency": (-5.5, 2.1)}
+_LOGIT = {"churn": (-5.8, 2.1), "windfall": (-5.8, 2.1), "outflow": (-4.25, 2.1), "delinquency": (-5.3, 2.1)}
 
 
 @dataclass
@@ -69,15 +69,18 @@ class Moods:
         intercept, slope = _LOGIT[name]
         return 1 / (1 + np.exp(-intercept - slope * self.score(name) - added))
 
-    def ahead(self, name: str, months: int) -> np.ndarray:
-        """Expected probability of the event in each of the next ``months`` months, [months, customers]."""
+    def ahead(self, name: str, added: list[np.ndarray | float]) -> np.ndarray:
+        """Expected probability of the event in each of the next months, [months, customers].
+
+        ``added`` goes to the logit of each month.
+        """
         intercept, slope = _LOGIT[name]
         score = self.score(name)
         probabilities = []
-        for step in range(1, months + 1):
+        for step, more in enumerate(added, 1):
             kept = PERSISTENCE**step
             spread = slope * np.sqrt(1 - kept**2)
             # A logistic of a normal is near a logistic with a flatter slope (MacKay 1992).
             flat = np.sqrt(1 + np.pi * spread**2 / 8)
-            probabilities.append(1 / (1 + np.exp(-(intercept + slope * kept * score) / flat)))
+            probabilities.append(1 / (1 + np.exp(-(intercept + slope * kept * score + more) / flat)))
         return np.stack(probabilities)

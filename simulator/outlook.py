@@ -5,12 +5,24 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import ndtr
 
+from simulator.campaigns import MONTHS_OF_EFFECT, RETENTION_LOGIT, Campaigns
 from simulator.loans import Loans
-from simulator.money import WINDFALL, Money
+from simulator.money import (
+    AWAY,
+    ENOUGH,
+    MONTHS_OF_UNREST,
+    RETURNING,
+    TIER_THRESHOLDS,
+    UNREST_LOGIT,
+    WINDFALL,
+    Money,
+    tier_of,
+)
 from simulator.turn import Turn
 
 HORIZON = 90
-TIER_THRESHOLDS = np.array([0, 10_000, 50_000, 200_000, 500_000, 2_000_000, 6_000_000, np.inf])  # CNY
+LAST_DECISION = 4  # days into the month: by then who leaves in it has decided
+
 _SPREAD = {"person": 0.13, "enterprise": 0.20}
 """Standard deviation of the average balance of 90 days without an event, in monthly incomes."""
 _MOMENTS = (np.arange(6) + 0.5) / 6  # when in the 90 days an event comes
@@ -23,6 +35,7 @@ class Outlook:
 
     money: Money
     loans: Loans
+    campaigns: Campaigns
     months: list[tuple[int, np.ndarray]] = field(default_factory=list)  # days, average cents
 
     def probabilities(self, turn: Turn, day: int, start: np.ndarray) -> dict[str, np.ndarray]:
@@ -39,28 +52,38 @@ class Outlook:
         """
         moods, month = turn.moods, turn.month
         left = (month.last - day) / month.length  # share of the month still to come
-        churn = moods.ahead("churn", 3)
-        if left:
-            churn = churn[:2]
-        staying = np.prod(1 - churn, axis=0)
-        staying = np.where(turn.leaves, np.where(day >= turn.until, 0, 1 - left), staying)
-
         inflow, outflow = self._within(turn, "windfall", left), self._within(turn, "outflow", left)
+        months = range(
+            month.index + 1, month.index + (3 if left else 4)
+        )  # those in which one who decides is gone in time
+        added = [self.money.unrest(later) + self.campaigns.effect(later) for later in months]
+        staying = np.prod(1 - moods.ahead("churn", added), axis=0)
+        shaken = np.prod(1 - moods.ahead("churn", [more + UNREST_LOGIT for more in added[1:]]), axis=0)
+        shaken = (shaken + 1) / 2  # a withdrawal comes any time in the 90 days
+        restless = (turn.month.index - self.money.withdrew) <= MONTHS_OF_UNREST
+        staying = np.where(restless, staying, staying * (1 - (1 - RETURNING) * outflow * (1 - shaken)))
+        if day < month.first + LAST_DECISION:
+            present = self.money.unrest(month.index) + self.campaigns.effect(month.index)
+            staying = staying * (1 - moods.hazard("churn", present))
+        staying = np.where(turn.leaves & (day >= turn.until), 0, staying)
         past, now = self._assets(turn, day, start)
         usual = self._usual(turn, day, now)
         up, down = self._tier_moves(turn, past, now, usual, inflow, outflow)
 
-        missed = np.prod(1 - moods.ahead("delinquency", 2), axis=0)
+        following, later = moods.ahead("delinquency", [0, 0])
+        is_due = month.first + self.loans.due_day - 1 <= day
+        paying = (1 - following) * np.where(is_due, 1 - later, 1 - moods.hazard("delinquency"))
+        has_missed = (self.loans.missed_since >= 0) & ((self.loans.missed_since < month.index) | is_due)
         return {
             "churn": 1 - staying,
             "tier_upgrade": up * staying,
             "tier_downgrade": down * staying,
-            "delinquency": np.where(self.loans.missed_since >= 0, 1.0, 1 - missed),
+            "delinquency": np.where(has_missed, 1.0, 1 - paying),
         }
 
     def _within(self, turn: Turn, name: str, left: float) -> np.ndarray:
         """Probability of a large sum in the 90 days."""
-        ahead = turn.moods.ahead(name, 3)
+        ahead = turn.moods.ahead(name, [0, 0, 0])
         ahead[-1] *= 1 - left
         return 1 - np.prod(1 - ahead, axis=0) * (1 - left * turn.moods.hazard(name))
 
@@ -81,8 +104,11 @@ class Outlook:
         share = (self.money.payday - month.first) / month.length
         gone = (day - month.first + 1) / month.length
         # Pay comes at once, and is spent over the month.
-        level = now - income * (self.money.payday <= day) + income * (gone + 0.5 - share)
-        main = now - self.money.savings.total - self.money.second
+        away = np.clip((self.money.parked_until - day) / HORIZON, 0, 1)
+        level = (
+            now + self.money.parked * (1 - away) - income * (self.money.payday <= day) + income * (gone + 0.5 - share)
+        )
+        main = now - self.money.savings.total - self.money.second + self.money.parked
         pull = np.minimum(people.income * 100 / np.maximum(self.money.level, 1), 1.0)
         rests = self.money.level * np.exp(-0.09 * turn.moods["insecurity"])
         kept = sum((1 - pull) ** step + (1 - pull) ** (step + 1) for step in range(3)) / 6
@@ -91,18 +117,19 @@ class Outlook:
     def _tier_moves(self, turn, past, now, usual, inflow, outflow) -> tuple[np.ndarray, np.ndarray]:
         people = turn.people
         income = people.income * 100
-        tier = np.searchsorted(TIER_THRESHOLDS * 100, past, side="right") - 1
-        tier = np.clip(tier, 0, len(TIER_THRESHOLDS) - 2)
+        tier = tier_of(past)
+        below = TIER_THRESHOLDS[np.maximum(tier_of(now) - 1, 0)] * 100
         floor, ceiling = TIER_THRESHOLDS[tier] * 100, TIER_THRESHOLDS[tier + 1] * 100
         spread = income * np.where(people.is_enterprise, _SPREAD["enterprise"], _SPREAD["person"]) + 1
         quiet = (1 - inflow) * (1 - outflow)
         up, down = quiet * ndtr((usual - ceiling) / spread), quiet * ndtr((floor - usual) / spread)
         for moment in _MOMENTS:
-            rest = np.maximum(0.05 * usual, 0.6 * income)
-            low = np.minimum(usual, usual * moment + rest * (1 - moment))
-            weight = outflow * (1 - inflow) / len(_MOMENTS)
-            up += weight * ndtr((low - ceiling) / spread)
-            down += weight * ndtr((floor - low) / spread)
+            rest = np.maximum(np.maximum(0.1 * usual, 0.6 * income), ENOUGH * below)
+            for share, away in ((RETURNING, min(sum(AWAY) / 2 / HORIZON, 1 - moment)), (1 - RETURNING, 1 - moment)):
+                low = np.minimum(usual, usual * (1 - away) + rest * away)
+                weight = outflow * (1 - inflow) * share / len(_MOMENTS)
+                up += weight * ndtr((low - ceiling) / spread)
+                down += weight * ndtr((floor - low) / spread)
             for times in _TIMES:
                 sum_in = np.maximum(times * now, 1_500_000 * times / WINDFALL[0])
                 high = usual + sum_in * (1 - moment)
@@ -110,6 +137,16 @@ class Outlook:
                 up += weight * ndtr((high - ceiling) / spread)
                 down += weight * ndtr((floor - high) / spread)
         return up, down
+
+    def retention(self, turn: Turn, who: np.ndarray) -> dict[str, np.ndarray]:
+        """Probability of churn in the next three months without and with a retention call this month."""
+        months = range(turn.month.index + 1, turn.month.index + 1 + MONTHS_OF_EFFECT)
+        added = [self.money.unrest(later) for later in months]
+        called = [more + RETENTION_LOGIT for more in added]
+        return {
+            name: 1 - np.prod(1 - turn.moods.ahead("churn", logits), axis=0)[who]
+            for name, logits in (("untreated", added), ("treated", called))
+        }
 
     def remember(self, turn: Turn, start: np.ndarray) -> None:
         """Keep the average of the month that ends."""

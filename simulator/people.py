@@ -101,9 +101,9 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     income = np.exp(np.log(9_000) + 0.55 * draws.normal("income", person))
     income = np.where(earns == 2, 0.45 * income + 1_500, np.where(earns == 0, 0.35 * income, income))
     income = np.where(is_enterprise, np.exp(np.log(120_000) + 0.7 * draws.normal("turnover", index)), income)
-    wealth = income * np.maximum(np.exp(np.log(4.5) + 1.25 * draws.normal("wealth", index)), 1.2)
+    wealth = income * np.maximum(np.exp(np.log(7.0) + 1.15 * draws.normal("wealth", index)), 2.0)
     wealth = np.where(is_enterprise, income * (1.5 + 2.5 * draws.uniform("cash of firm", index)), wealth)
-    wealth = np.where(is_duplicate, wealth * 0.35, wealth)
+    wealth = np.maximum(np.where(is_duplicate, wealth * 0.35, wealth), 8_000 + 8_000 * draws.uniform("least", index))
     employer = start + BLOCK - 1
     employer = np.where(
         (earns == 1)

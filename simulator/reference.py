@@ -74,16 +74,6 @@ def holidays() -> tuple[np.ndarray, Coded, np.ndarray]:
     return days, coded(table, codes), codes == len(_HOLIDAYS)
 
 
-def working_days(first: int, last: int) -> np.ndarray:
-    """True for each day from ``first`` to ``last`` on which the bank works."""
-    days = np.arange(first, last + 1)
-    works = (days + 3) % 7 < 5  # 1970-01-01 was a Thursday
-    special, _, is_workday = holidays()
-    inside = (special >= first) & (special <= last)
-    works[special[inside] - first] = is_workday[inside]
-    return works
-
-
 @dataclass(frozen=True)
 class Managers:
     """Relationship managers; some leave, and a colleague of the branch takes over."""
@@ -175,7 +165,7 @@ def market_rates(draws: Draws, first: int, day: int) -> dict[str, Values]:
     return {
         "rate_date": np.concatenate([np.tile(quarterly, 3), weekly]),
         "rate_code": coded(table, np.repeat([0, 1, 2, 3], [len(step)] * 3 + [len(weekly)])),
-        "rate": np.concatenate([0.018 - 0.0005 * step, 0.0155 - 0.0004 * step, 0.0115 - 0.0003 * step, wave]),
+        "rate": np.concatenate([*(np.maximum(base - 0.0003 * step, 0.005) for base in (0.018, 0.0155, 0.0115)), wave]),
     }
 
 

@@ -22,6 +22,7 @@ _WAYS = (
     "tax",
 )
 _KINDS = np.array([KIND[name] for name in _WAYS])
+_TRANSFERS = [KIND["transfer_mobile"], KIND["transfer_web"], KIND["transfer_counter"]]
 _FEE = 1_000  # cents
 
 
@@ -47,11 +48,13 @@ def spend(
     people, moods = turn.people, turn.moods
     at_hand = 0.85 * np.maximum(budget, 0)
     total = np.where(is_open, np.minimum(wish, at_hand + 0.85 * pay), 0)
-    rate = np.where(people.is_enterprise, 7.0, np.where(people.is_duplicate, 1.5, 6.0 * np.exp(0.2 * moods["stress"])))
-    who, nth = turn.several("spending", np.where(total > 2_000, np.minimum(rate, 14), 0))
-    weight = 0.1 - np.log(turn.uniform("spent", who, nth))
+    rate = np.where(people.is_enterprise, 7.0, np.where(people.is_duplicate, 3.5, 6.3 * np.exp(0.35 * moods["stress"])))
+    who, nth = turn.several("spending", np.where(total > 2_000, np.minimum(rate, 20), 0))
+    weight = 0.3 - np.log(turn.uniform("spent", who, nth))
     cents = total[who] * weight / np.bincount(who, weight, len(people))[who]
-    day = turn.month.first + (turn.uniform("spent day", who, nth) * turn.month.length).astype(np.int64)
+    rows = np.bincount(who, minlength=len(people))
+    moment = (nth + turn.uniform("spent day", who, nth)) / rows[who]  # spread over the month
+    day = turn.month.first + (moment * turn.month.length).astype(np.int64)
     early = day <= payday[who]
     before = np.bincount(who[early], cents[early], len(people))
     cents = np.where(early, cents * np.minimum(1, at_hand / np.maximum(before, 1))[who], cents).astype(np.int64)
@@ -67,16 +70,16 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
     people, moods = turn.people, turn.moods
     pull, near = np.exp(moods["pull"]), np.exp(-moods["distance"])
     online, firm, has_wallet = people.is_online, people.is_enterprise, people.wallet >= 0
-    cash = np.exp(0.6 * moods["plans"])
+    cash = np.exp(1.0 * moods["plans"])
     odds = [
-        np.where(firm, 0.3, 2.4) * near**0.5,
-        np.where(online, 1.2, 0.2) * near**0.5,
-        np.full(len(people), 0.8),
+        np.where(firm, 0.3, 2.4) * near**0.7,
+        np.where(online, 1.2, 0.2) * near**0.7,
+        1.2 * np.exp(-0.9 * moods["grievance"]),
         np.where(firm, 0.2, 0.6) * cash,
         np.where(online, 0.15, 0.5) * cash,
-        np.where(firm, 3.0, 0.8) * near**-0.5 * np.where(has_wallet, 1, pull**0.6),
-        np.where(has_wallet, 1.3 * pull**0.6, 0),
-        np.where(online, 0.5, 0.1) * pull**0.9,
+        np.where(firm, 3.0, 0.8) * near**-0.7 * np.where(has_wallet, 1, pull**0.8),
+        np.where(has_wallet, 1.4 * pull**0.9, 0),
+        np.where(online, 0.9, 0.5) * pull**1.1,
         np.where(firm, 0.8, 0.0),
     ]
     total = sum(odds)
@@ -86,6 +89,8 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
         reached = reached + weight
         choice += chance > reached[who]
     kind = _KINDS[choice]
+    at_a_desk = turn.uniform("by web", who, nth) < np.where(firm, 0.5, 0.1)[who]
+    kind = np.where((kind == KIND["transfer_mobile"]) & online[who] & at_a_desk, KIND["transfer_web"], kind)
     kind = np.where((kind == KIND["mmf"]) & ~has_wallet[who], KIND["mmf_mobile"], kind)
     return np.where((kind == KIND["transfer_mobile"]) & ~online[who], KIND["transfer_counter"], kind)
 
@@ -93,7 +98,7 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
 def _post(turn: Turn, who, nth, cents, kind, day, second, is_open) -> None:
     people = turn.people
     index, first = people.index[who], people.index[0]
-    is_transfer = (kind == KIND["transfer_mobile"]) | (kind == KIND["transfer_counter"])
+    is_transfer = np.isin(kind, _TRANSFERS)
     payee = turn.draws.bits("payee", index, (5 * turn.uniform("payee", who, nth)).astype(np.int64))
     provider = np.maximum(people.wallet[who], 0)
     is_wallet, is_fund = kind == KIND["wallet"], (kind == KIND["mmf"]) | (kind == KIND["mmf_mobile"])
@@ -105,10 +110,15 @@ def _post(turn: Turn, who, nth, cents, kind, day, second, is_open) -> None:
     shop = np.minimum(index - index % COMMUNITY % BLOCK + BLOCK - 1, people.index[-1])
     to_shop = (kind == KIND["purchase_pos"]) & (payee % np.uint64(10) == 0) & (shop // COMMUNITY == index // COMMUNITY)
     to_shop &= people.is_enterprise[shop - first] & receives[shop - first] & (shop != index)
+    # A firm's transfers go to a supplier now and then: the enterprise of another block of the community.
+    block = (payee // np.uint64(8) % np.uint64(COMMUNITY // BLOCK)).astype(np.int64)
+    supplier = np.minimum(index - index % COMMUNITY + (block + 1) * BLOCK - 1, people.index[-1])
+    to_supplier = is_transfer & people.is_enterprise[who] & (payee % np.uint64(4) == 1) & (supplier != index)
+    to_supplier &= people.is_enterprise[supplier - first] & receives[supplier - first]
     head = people.head[who]
     to_head = is_transfer & (payee % np.uint64(3) == 0) & (head != index) & receives[head - first]
-    inside = (to_shop | to_head) & ~turn.leaves[who]
-    receiver = np.where(to_shop, shop, head)
+    inside = (to_shop | to_head | to_supplier) & ~turn.leaves[who]
+    receiver = np.where(to_shop, shop, np.where(to_supplier, supplier, head))
     account = np.where(inside, account_no(receiver, MAIN), account)
     turn.ledger.post(who, MAIN, day, second, -cents, kind, account, np.where(inside, OURS, bank))
     turn.ledger.post(
@@ -141,7 +151,7 @@ def _post(turn: Turn, who, nth, cents, kind, day, second, is_open) -> None:
 
 def _fees(turn: Turn, budget: np.ndarray) -> None:
     """Fees for what was overlooked."""
-    mean = np.minimum(0.35 * np.exp(0.8 * turn.moods["disorder"]), 4)
+    mean = np.minimum(0.6 * np.exp(1.0 * turn.moods["disorder"]), 5)
     who, nth = turn.several("fee", np.where(turn.active & (0.1 * budget > 8 * _FEE), mean, 0))
     day = turn.month.first + (turn.uniform("fee day", who, nth) * turn.month.length).astype(np.int64)
     turn.ledger.post(who, MAIN, day, 80_000 + nth, np.full(len(who), -_FEE), "fee")
