@@ -23,6 +23,7 @@ from simulator.outlook import LAST_DECISION, Outlook
 from simulator.people import customer_nos, people
 from simulator.records import Records
 from simulator.reference import Managers
+from simulator.text import NULL
 from simulator.timeline import Timeline, to_date
 from simulator.truth import Truth
 from simulator.turn import Turn
@@ -180,7 +181,8 @@ def _tell(truth: Truth, turn: Turn, outlook: Outlook, events: dict, start: np.nd
             truth.add_by_customer("hazards", index[who], day, ahead)
     outlook.remember(turn, start)
     for name, (who, day) in events.items():
-        truth.add_by_customer("events", index[who], day, {"event": _text(name, len(who))})
+        told = day <= turn.timeline.last
+        truth.add_by_customer("events", index[who[told]], day[told], {"event": _text(name, int(told.sum()))})
 
 
 def _text(value: str, count: int) -> pa.Array:
@@ -212,7 +214,7 @@ def _write_assignments(deliveries, staff, population, timeline) -> None:
     rows_owner = np.concatenate([index, index[handed_over]])
     rows_manager = np.concatenate([manager, staff.successor(manager[handed_over])])
     valid_from = np.concatenate([begins, left[handed_over] + 1])
-    valid_to = np.concatenate([left, np.full(len(handed_over), np.iinfo(np.int64).min)])
+    valid_to = np.concatenate([left, np.full(len(handed_over), NULL)])
     order = np.lexsort((valid_from, rows_owner))
     rows_owner, rows_manager, valid_from, valid_to = (
         values[order] for values in (rows_owner, rows_manager, valid_from, valid_to)
@@ -228,7 +230,7 @@ def _write_assignments(deliveries, staff, population, timeline) -> None:
                 "customer_no": customer_nos(rows_owner[known]),
                 "rm_id": reference.manager_ids(rows_manager[known]),
                 "valid_from": valid_from[known],
-                "valid_to": np.where(valid_to[known] <= period.last, valid_to[known], np.iinfo(np.int64).min),
+                "valid_to": np.where(valid_to[known] <= period.last, valid_to[known], NULL),
             },
             rows_owner[known],
         )

@@ -35,6 +35,7 @@ class Loans:
     instalment: np.ndarray  # cents
     due_day: np.ndarray  # day of the month, 1 to 25
     paid_count: np.ndarray  # instalments that have fallen due
+    turned_bad: np.ndarray  # positions of those who missed the first instalment this month
     missed_since: np.ndarray  # month of the first instalment in arrears, -1 without
     late_habit: np.ndarray  # chance that an instalment is paid late
     delay: np.ndarray  # days by which this month's instalment is paid late, and last month's
@@ -71,6 +72,7 @@ class Loans:
             instalment=np.round(principal * factor).astype(np.int64),
             due_day=1 + draws.integers(25, "due day", index),
             paid_count=elapsed,
+            turned_bad=np.zeros(0, np.int64),
             missed_since=np.full(len(people), -1),
             late_habit=0.16 * draws.uniform("late habit", index),
             delay=np.zeros(len(people), np.int64),
@@ -132,6 +134,7 @@ class Loans:
             & (self.paid_count < self.term - 4)
             & (turn.uniform("miss") < turn.moods.hazard("delinquency"))
         )
+        self.turned_bad = np.flatnonzero(turns_bad)
         self.missed_since = np.where(turns_bad, month.index, self.missed_since)
         self._age(deliveries, month)
         self._end_arrears(deliveries, month, paid)

@@ -20,19 +20,12 @@ from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
 _SPENT_OF_INCOME = 1.01  # the odd sums are spent too
-ENOUGH = 0.0  # times the threshold of a tier: what keeps a customer in it
-TIER_THRESHOLDS = np.array([0, 10_000, 50_000, 200_000, 500_000, 2_000_000, 6_000_000, np.inf])  # CNY
 RETURNING, AWAY = 0.15, (25, 50)
 """Share of large withdrawals that are only lent out, and come back after so many days."""
 UNREST_LOGIT, MONTHS_OF_UNREST = 4.0, 3
 """Added to the logit of churn for so many months after a large withdrawal: many close the account they emptied."""
 WINDFALL = (3.0, 7.0)
-"""A windfall is so many times what the customer has with us, at least 15,000 yuan more or less."""
-
-
-def tier_of(cents: np.ndarray) -> np.ndarray:
-    """Star tier, counted from 0."""
-    return np.searchsorted(TIER_THRESHOLDS[1:-1] * 100, cents, side="right")
+"""A windfall is so many times what the customer has with us, and not less than 15,000 yuan."""
 
 
 @dataclass
@@ -99,7 +92,7 @@ class Money:
         """Post one month; the true events by name (positions, days)."""
         people, month = self.people, turn.month
         count = len(people)
-        opening, assets = self._opening(month.index), self.aum
+        opening = self._opening(month.index)
         budget = np.where(self.is_open, self.main, 0).astype(np.float64)
         self.level = np.maximum(self.level, _LEAST_LEVEL * 100 * people.income)
         pace = np.clip((self.main + self.parked) / self.level, 0.1, 3.0)
@@ -113,7 +106,7 @@ class Money:
         matured, freed = self.savings.end(turn, turn.leaves | is_out, early_day)
         freed = freed + self._unpark(turn, is_out)
         windfalls = self._receive(turn, np.flatnonzero(is_in))
-        outflows = self._withdraw(turn, np.flatnonzero(is_out), budget, freed, assets)
+        outflows = self._withdraw(turn, np.flatnonzero(is_out), budget, freed)
         idle = budget - 1.5 * people.income * 100
         saved = self.savings.save(turn, turn.active & ~is_in & ~is_out, idle)
         budget -= saved
@@ -130,7 +123,9 @@ class Money:
         turn.ledger.write(turn.deliveries, int(people.index[0]), opening)
         turn.moods.shift("windfall", windfalls[0], -1.5)
         turn.moods.shift("plans", outflows[0], -1.5)
-        return {"windfall": windfalls, "outflow": outflows, "churn": gone}
+        missed = self.loans.turned_bad
+        arrears = missed, month.first + self.loans.due_day[missed] - 1
+        return {"windfall": windfalls, "outflow": outflows, "churn": gone, "delinquency": arrears}
 
     def _plain_accounts(self, among: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """(suffix, owners, balances of everybody) of main and second accounts."""
@@ -188,8 +183,8 @@ class Money:
         self.level[who] += cents
         return who, day
 
-    def _withdraw(self, turn: Turn, who: np.ndarray, budget, freed, assets) -> tuple[np.ndarray, np.ndarray]:
-        """A large sum goes out: all but what the next lower tier asks for."""
+    def _withdraw(self, turn: Turn, who: np.ndarray, budget, freed) -> tuple[np.ndarray, np.ndarray]:
+        """A large sum goes out: nearly everything there is."""
         income = self.people.income[who] * 100
         share = 0.93 + 0.06 * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
@@ -200,9 +195,7 @@ class Money:
             who, SECOND, day, 36_000, -second, "own_transfer", account_no(self.people.index[who], MAIN), OURS
         )
         turn.ledger.post(who, MAIN, day, 36_000, second, "own_transfer", own, OURS)
-        keep = ENOUGH * TIER_THRESHOLDS[np.maximum(tier_of(assets[who]) - 1, 0)] * 100
-        most = np.minimum((at_hand + freed[who] + second) * share, assets[who] - keep)
-        cents = np.maximum(most, 0).astype(np.int64) // 100 * 100
+        cents = ((at_hand + freed[who] + second) * share).astype(np.int64) // 100 * 100
         returns = turn.uniform("outflow returns", who) < RETURNING
         gone, lent = np.flatnonzero(~returns), np.flatnonzero(returns)
         bits = turn.draws.bits("outflow payee", self.people.index[who[gone]], turn.month.index)

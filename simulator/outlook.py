@@ -7,20 +7,11 @@ from scipy.special import ndtr
 
 from simulator.campaigns import MONTHS_OF_EFFECT, RETENTION_LOGIT, Campaigns
 from simulator.loans import Loans
-from simulator.money import (
-    AWAY,
-    ENOUGH,
-    MONTHS_OF_UNREST,
-    RETURNING,
-    TIER_THRESHOLDS,
-    UNREST_LOGIT,
-    WINDFALL,
-    Money,
-    tier_of,
-)
+from simulator.money import AWAY, MONTHS_OF_UNREST, RETURNING, UNREST_LOGIT, WINDFALL, Money
 from simulator.turn import Turn
 
 HORIZON = 90
+TIER_THRESHOLDS = np.array([0, 10_000, 50_000, 200_000, 500_000, 2_000_000, 6_000_000, np.inf])  # CNY
 LAST_DECISION = 4  # days into the month: by then who leaves in it has decided
 
 _SPREAD = {"person": 0.13, "enterprise": 0.20}
@@ -117,14 +108,13 @@ class Outlook:
     def _tier_moves(self, turn, past, now, usual, inflow, outflow) -> tuple[np.ndarray, np.ndarray]:
         people = turn.people
         income = people.income * 100
-        tier = tier_of(past)
-        below = TIER_THRESHOLDS[np.maximum(tier_of(now) - 1, 0)] * 100
+        tier = np.searchsorted(TIER_THRESHOLDS[1:-1] * 100, past, side="right")
         floor, ceiling = TIER_THRESHOLDS[tier] * 100, TIER_THRESHOLDS[tier + 1] * 100
         spread = income * np.where(people.is_enterprise, _SPREAD["enterprise"], _SPREAD["person"]) + 1
         quiet = (1 - inflow) * (1 - outflow)
         up, down = quiet * ndtr((usual - ceiling) / spread), quiet * ndtr((floor - usual) / spread)
         for moment in _MOMENTS:
-            rest = np.maximum(np.maximum(0.1 * usual, 0.6 * income), ENOUGH * below)
+            rest = np.maximum(0.1 * usual, 0.6 * income)
             for share, away in ((RETURNING, min(sum(AWAY) / 2 / HORIZON, 1 - moment)), (1 - RETURNING, 1 - moment)):
                 low = np.minimum(usual, usual * (1 - away) + rest * away)
                 weight = outflow * (1 - inflow) * share / len(_MOMENTS)

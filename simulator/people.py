@@ -240,7 +240,7 @@ def as_typed(draws: Draws, stream: str, keys: np.ndarray, texts: list[str], typo
     typed = []
     for text, slip in zip(texts, slips, strict=True):
         if slip < typo_rate:
-            text = text[:-1] + names.SIMILAR.get(text[-1], names.SIMILAR.get(text[-1], "小"))
+            text = text[:-1] + names.SIMILAR.get(text[-1], "小")
         elif slip < 1.5 * typo_rate:
             text = names.TRADITIONAL.get(text[0], text[0]) + text[1:]
         elif slip < 2 * typo_rate:

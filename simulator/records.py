@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simulator import names
 from simulator.deliveries import COMMUNITY, Deliveries
@@ -42,13 +43,15 @@ class Records:
     @classmethod
     def of(cls, draws: Draws, people: People, timeline: Timeline) -> "Records":
         records = cls(people, draws, timeline, people.phone, people.is_duplicate.astype(np.int64))
-        person = join("P", numbers(people.person, 9))
-        records.truth.append((people.index, join("cif:", customer_nos(people.index)), person))
-        online = np.flatnonzero(people.is_online)
-        records.truth.append(
-            (people.index[online], join("online:", user_ids(people.index[online])), person.take(pa.array(online)))
-        )
+        known = np.flatnonzero(people.opened <= timeline.last)
+        online = np.flatnonzero(people.is_online & (people.registered <= timeline.last))
+        for prefix, who, keys in (("cif:", known, customer_nos), ("online:", online, user_ids)):
+            records._note(people.index[who], join(prefix, keys(people.index[who])), people.person[who])
         return records
+
+    def _note(self, owner: np.ndarray, party_key: pa.Array, person: np.ndarray) -> None:
+        """Keep the true person behind records."""
+        self.truth.append((owner, party_key, join("P", numbers(person, 9))))
 
     def month(self, turn: Turn) -> None:
         """Records opened or changed this month."""
@@ -237,8 +240,10 @@ class Records:
             home * COMMUNITY,
         )
         person = np.where(is_known, people.person[member], stranger)
-        self.truth.append((home * COMMUNITY, join("lead:", lead), join("P", numbers(person, 9))))
-        who = np.flatnonzero(~is_known & (draws.uniform("lead registers", number) < 0.4))
+        told = np.flatnonzero(day <= self.timeline.last)
+        self._note(home[told] * COMMUNITY, join("lead:", lead.take(pa.array(told))), person[told])
+        in_time = day + 2 <= self.timeline.last
+        who = np.flatnonzero(in_time & ~is_known & (draws.uniform("lead registers", number) < 0.4))
         user = join("U9", numbers(number[who], 11))
         nothing = pa.nulls(len(who), pa.string())
         deliveries.write(
@@ -262,7 +267,7 @@ class Records:
             day[who] + 2,
             home[who] * COMMUNITY,
         )
-        self.truth.append((home[who] * COMMUNITY, join("online:", user), join("P", numbers(person[who], 9))))
+        self._note(home[who] * COMMUNITY, join("online:", user), person[who])
 
 
 def card_nos(index: np.ndarray, kind: int) -> pa.Array:
@@ -270,6 +275,4 @@ def card_nos(index: np.ndarray, kind: int) -> pa.Array:
 
 
 def _without(texts: pa.Array, hidden: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
     return pc.if_else(hidden, pa.scalar(None, pa.string()), texts)

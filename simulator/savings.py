@@ -171,7 +171,7 @@ class Savings:
         self._report_deposits(turn.deliveries, who, slot, day, closed=day)
         return total
 
-    def _pay_holdings(self, turn: Turn, who, slot, day, is_early) -> np.ndarray:
+    def _pay_holdings(self, turn: Turn, who, slot, day, _) -> np.ndarray:
         turn.ledger.post(who, MAIN, day, 5_400, self.holdings.value[who, slot], "redeem")
         self._report_holdings(turn.deliveries, who, slot, day, np.zeros(len(who), np.int64))
         return self.holdings.value[who, slot]

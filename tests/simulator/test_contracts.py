@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from c360.contracts import Column, Feed, load_feeds
@@ -73,3 +74,21 @@ def test_rows_keep_the_contract_and_manifests_tell_the_truth(bank: Path, feed: F
     assert keys_of_days, "the feed is empty"
     if feed.delivery == "event stream":
         assert max(keys_of_days.values()) == 1
+
+
+def test_truth_names_the_person_behind_every_delivered_record(bank: Path) -> None:
+    delivered = {
+        prefix + row[column]
+        for prefix, feed, column in (
+            ("cif:", "customers", "customer_no"),
+            ("online:", "registrations", "user_id"),
+            ("lead:", "social_leads", "lead_id"),
+        )
+        for path in (bank / "landing" / feed).iterdir()
+        if not path.name.endswith(".manifest.json")
+        for row in read(path, feed)
+    }
+    persons = pq.read_table(bank / "truth" / "persons.parquet").to_pylist()
+    assert {row["party_key"] for row in persons} == delivered
+    assert len(persons) == len(delivered)
+    assert len({row["person_id"] for row in persons}) < 0.8 * len(delivered)
