@@ -22,7 +22,7 @@ DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers
 def bank(tmp_path_factory):
     """Settings and business dates of a bank of 200 customers; the third day lacks its transactions."""
     folder = tmp_path_factory.mktemp("bank")
-    simulator.generate(200, 9, 1, folder, days=2)
+    simulator.generate(200, 7, 1, folder, days=2)
     settings = temporary_settings(folder)
     dates = landed_dates(settings.landing)
     (settings.landing / "transactions" / f"transactions_{dates[-1]}_v1.manifest.json").unlink()
