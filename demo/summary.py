@@ -169,7 +169,7 @@ def _next_steps(settings: Settings) -> str:
   models          {folder}/build.dbt/duckdb/static_index.html
   state           (set -a; . {folder}/env; .venv/bin/c360 status)
   query           .venv/bin/python -c "import duckdb; duckdb.connect('{folder}/warehouse.duckdb', read_only=True)
-                    .sql('from marts.customer_360 order by churn_rank limit 10').show()\""""
+                    .sql('from marts.customer_360 order by aum_amount desc limit 10').show()\""""
 
 
 def _rows(settings: Settings, sql: str) -> list[dict]:
