@@ -3,6 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SOURCE ?= simulated
 BERKA_DIR ?=
+TWO_WORKERS := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -21,10 +22,10 @@ demo: setup ## The whole system on a simulated bank (SOURCE=berka BERKA_DIR=... 
 
 test: setup ## The checks that every change must pass
 	$(PY) -m ruff check .
-	$(PY) -m pytest -m "not full"
+	$(PY) -m pytest -m "not full" $(TWO_WORKERS)
 
 test-full: setup ## Every check, the slow ones too: before a release
-	$(PY) -m pytest
+	$(PY) -m pytest $(TWO_WORKERS)
 
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench

@@ -71,3 +71,10 @@ def postgres_settings(tmp_path: Path, postgres_dsn: str) -> Settings:
 def any_settings(request: pytest.FixtureRequest) -> Settings:
     """The test runs once on each engine."""
     return request.getfixturevalue("settings" if request.param == "duckdb" else "postgres_settings")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One folder of tests stays on one worker, since it shares what is slow to make; the longest starts first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+    items.sort(key=lambda item: item.path.parent.name != "pipeline")

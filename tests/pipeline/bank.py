@@ -20,6 +20,15 @@ def deployment_at(folder: Path, landing: Path, **overrides: object) -> Settings:
     return temporary_settings(folder, landing=landing, **overrides)
 
 
+def copy_of(source: Settings, folder: Path, landing: Path | None = None) -> Settings:
+    """The same installation in another folder; it may go on with other deliveries."""
+    for name in ("lake", "published"):
+        shutil.copytree(getattr(source, name), folder / name)
+    for name in ("build.duckdb", "warehouse.duckdb"):
+        shutil.copyfile(source.lake.parent / name, folder / name)
+    return deployment_at(folder, landing or source.landing)
+
+
 def content(warehouse: Path) -> dict[str, tuple[int, int]]:
     """(rows, order-independent hash of every column but the run's) of every published table."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:

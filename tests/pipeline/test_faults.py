@@ -9,8 +9,8 @@ import pytest
 import simulator
 from c360 import pipeline
 from c360.settings import Settings
-from tests.pipeline.bank import content, deliver, deployment_at
-from tests.pipeline.conftest import D1, LAST_OF_HISTORY
+from tests.pipeline.bank import content, copy_of, deliver, deployment_at
+from tests.pipeline.conftest import D1
 
 START, MONTHS = date(2025, 10, 1), 2
 LAST_DAY = date(2025, 11, 30) + timedelta(days=1)
@@ -63,13 +63,14 @@ def test_the_truncated_file_is_rejected_whole_and_the_day_goes_on(faulty: tuple[
     assert read(settings, "select distinct business_date from ops.publications") == [(LAST_DAY,)]
 
 
-def test_a_missing_required_feed_stops_the_day_and_readers_keep_yesterday(landing: Path, tmp_path: Path) -> None:
+def test_a_missing_required_feed_stops_the_day_and_readers_keep_yesterday(
+    landing: Path, history: Settings, tmp_path: Path
+) -> None:
     copied = tmp_path / "landing"
     deliver(landing, copied, D1)
     for manifest in (copied / "balances").glob(f"*{D1}*.manifest.json"):
         manifest.unlink()
-    settings = deployment_at(tmp_path, copied)
-    pipeline.run(settings, LAST_OF_HISTORY, LAST_OF_HISTORY)
+    settings = copy_of(history, tmp_path, copied)
     yesterday = content(settings.warehouse)
     with pytest.raises(pipeline.NotReady, match=f"{D1}: required feed balances"):
         pipeline.run(settings, D1, D1)

@@ -2,46 +2,45 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from c360 import pipeline
 from c360.settings import Settings
-from tests.pipeline.bank import content, deployment_at
-from tests.pipeline.conftest import D1, D2, D3, LAST_OF_HISTORY, Undisturbed
+from tests.pipeline.bank import content, copy_of
+from tests.pipeline.conftest import D1
 
 STAGES = ("ingest", "build", "score", "serve")
 POINTS = 10
 QUICK = 1  # points per stage in `make test`
 
 
-@pytest.fixture(scope="module")
-def before(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The history is built and published; the three days are still to run."""
-    settings = deployment_at(tmp_path_factory.mktemp("before"), landing)
-    pipeline.run(settings, LAST_OF_HISTORY, LAST_OF_HISTORY)
-    return settings
+@dataclass(frozen=True)
+class Timed:
+    """An undisturbed run of the first day: its tables, and the seconds that each stage took."""
+
+    content: dict[str, tuple[int, int]]
+    seconds: dict[str, float]
 
 
 @pytest.fixture(scope="module")
-def durations(before: Settings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """Seconds that each stage of the first day takes when nobody kills it."""
-    folder = tmp_path_factory.mktemp("timed")
+def undisturbed(history: Settings, tmp_path_factory: pytest.TempPathFactory) -> Timed:
+    settings = copy_of(history, tmp_path_factory.mktemp("timed"))
     began, stage, seconds = time.monotonic(), None, {}
-    with _run(_copy(before, folder), D1) as process:
+    with _run(settings, D1) as process:
         for line in process.stderr:
             if stage:
                 seconds[stage] = time.monotonic() - began
             stage, began = _stage(line), time.monotonic()
         seconds[stage] = time.monotonic() - began
     assert process.returncode == 0 and set(STAGES) <= set(seconds)
-    return seconds
+    return Timed(content(settings.warehouse), seconds)
 
 
 def points() -> list:
@@ -55,30 +54,17 @@ def points() -> list:
 
 @pytest.mark.parametrize(("stage", "share"), points())
 def test_a_killed_run_is_made_good_by_the_next(
-    stage: str,
-    share: float,
-    before: Settings,
-    durations: dict[str, float],
-    day_by_day: Undisturbed,
-    tmp_path: Path,
+    stage: str, share: float, history: Settings, undisturbed: Timed, tmp_path: Path
 ) -> None:
-    settings = _copy(before, tmp_path)
+    settings = copy_of(history, tmp_path)
     with _run(settings, D1) as process:
         for line in process.stderr:
             if _stage(line) == stage:
-                time.sleep(share * durations[stage])
+                time.sleep(share * undisturbed.seconds[stage])
                 break
         os.killpg(process.pid, signal.SIGKILL)
-    for day in (D1, D2, D3):
-        pipeline.run(settings, day, day)
-    assert content(settings.warehouse) == day_by_day.content
-
-
-def _copy(source: Settings, folder: Path) -> Settings:
-    for name in ("lake", "build.duckdb", "warehouse.duckdb", "published"):
-        origin = source.lake.parent / name
-        (shutil.copytree if origin.is_dir() else shutil.copyfile)(origin, folder / name)
-    return deployment_at(folder, source.landing)
+    pipeline.run(settings, D1, D1)
+    assert content(settings.warehouse) == undisturbed.content
 
 
 def _run(settings: Settings, day: object) -> subprocess.Popen:

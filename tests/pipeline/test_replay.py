@@ -3,9 +3,12 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from c360 import pipeline, warehouse
-from tests.pipeline.bank import content, deliver, deployment_at, lines_of, redeliver
-from tests.pipeline.conftest import D1, D2, D3, LAST_OF_HISTORY, Undisturbed
+from c360.settings import Settings
+from tests.pipeline.bank import content, copy_of, deliver, deployment_at, lines_of, redeliver
+from tests.pipeline.conftest import D1, D2, D3, Undisturbed
 
 
 def test_the_undisturbed_run_publishes_rows_everywhere(day_by_day: Undisturbed) -> None:
@@ -20,23 +23,30 @@ def test_any_date_twice_changes_nothing(day_by_day: Undisturbed) -> None:
         assert content(day_by_day.settings.warehouse) == day_by_day.content
 
 
-def test_dates_out_of_order_change_nothing(landing: Path, day_by_day: Undisturbed, tmp_path: Path) -> None:
-    settings = deployment_at(tmp_path, landing)
-    for day in (LAST_OF_HISTORY, D3, D1, D2):
+def test_dates_out_of_order_change_nothing(history: Settings, day_by_day: Undisturbed, tmp_path: Path) -> None:
+    settings = copy_of(history, tmp_path)
+    for day in (D3, D1, D2):
         pipeline.run(settings, day, day)
     assert content(settings.warehouse) == day_by_day.content
 
 
-def test_a_full_refresh_equals_the_days(landing: Path, day_by_day: Undisturbed, tmp_path: Path) -> None:
-    settings = deployment_at(tmp_path, landing)
-    pipeline.run(settings, D3, D3)
-    assert content(settings.warehouse) == day_by_day.content
+def test_a_full_refresh_equals_the_days(history: Settings, day_by_day: Undisturbed, tmp_path: Path) -> None:
+    settings = copy_of(history, tmp_path)
     warehouse.drop_build(settings)
     pipeline.run(settings, D3, D3)
     assert content(settings.warehouse) == day_by_day.content
 
 
-def test_one_changed_cent_changes_the_content(landing: Path, day_by_day: Undisturbed, tmp_path: Path) -> None:
+@pytest.mark.full
+def test_one_run_from_nothing_equals_the_days(landing: Path, day_by_day: Undisturbed, tmp_path: Path) -> None:
+    settings = deployment_at(tmp_path, landing)
+    pipeline.run(settings, D3, D3)
+    assert content(settings.warehouse) == day_by_day.content
+
+
+def test_one_changed_cent_changes_the_content(
+    landing: Path, history: Settings, day_by_day: Undisturbed, tmp_path: Path
+) -> None:
     copied = tmp_path / "landing"
     deliver(landing, copied, D3)
     postings = lines_of(copied, "transactions", str(D3))
@@ -52,7 +62,7 @@ def test_one_changed_cent_changes_the_content(landing: Path, day_by_day: Undistu
             fields[position] = f"{Decimal(fields[position]) + sign * Decimal('0.01')}"
             balances[number] = "|".join(fields)
     redeliver(copied, "balances", str(D3), 1, balances, D3)
-    settings = deployment_at(tmp_path, copied)
+    settings = copy_of(history, tmp_path, copied)
     pipeline.run(settings, D3, D3)
     changed = content(settings.warehouse)
     for table in ("marts.fct_transactions", "marts.fct_balances_daily", "marts.customer_360"):
