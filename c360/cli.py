@@ -107,9 +107,13 @@ def scores(
 ) -> None:
     """Model, baseline and oracle on the same untouched rows, with intervals."""
     from c360.settings import Settings
-    from ml_jobs.report import score_quality
+    from ml_jobs.report import quality_tables, score_quality
 
-    _show(score_quality(Settings.from_env(target=target), truth), json_)
+    quality = score_quality(Settings.from_env(target=target), truth)
+    if json_:
+        _show(quality, json_)
+    else:
+        console.print(*quality_tables(quality), sep="\n")
 
 
 def _date(moment: datetime | None) -> date | None:

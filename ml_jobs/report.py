@@ -1,7 +1,10 @@
 """What the scores are worth, per task: the model beside simpler scores and, where there is a truth, the oracle."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+
+from rich.table import Table
 
 from c360.settings import Settings
 from ml_jobs.oracle import oracle_auc
@@ -24,6 +27,33 @@ def score_quality(settings: Settings, truth: Path | None = None) -> dict[str, di
         and with a truth ``oracle`` as from `oracle.oracle_auc`.
     """
     return {task: _task_quality(settings, truth, task) for task in load_tasks()}
+
+
+def quality_tables(quality: dict[str, dict]) -> Iterator[Table | str]:
+    """`score_quality` for a person: one line per abstention, then one table of what the scores are worth."""
+    table = Table(title="Scores on untouched rows (95 % interval)", title_justify="left", title_style="bold")
+    columns = ("model", "logistic regression", "one-line rule", "oracle (true hazards)")
+    for name in ("score", "positives", *(f"ROC AUC: {name}" for name in columns), "Brier: model", "base rate"):
+        table.add_column(name)
+    for task, found in quality.items():
+        if "abstained" in found:
+            yield f"[bold]{task}[/] abstains: {found['abstained']}"
+            continue
+        areas = {name: figures["roc_auc"] for name, figures in found["figures"].items()}
+        areas |= found.get("oracle", {}).get("roc_auc", {})
+        month, figures = found["test_month"], found["figures"]
+        table.add_row(
+            task,
+            f"{month['positives']} of {month['rows']}",
+            *(_interval(areas.get(name)) for name in ("model", "logistic_regression", "rule", "oracle")),
+            *(_interval(figures[name]["brier"]) for name in ("model", "base_rate")),
+        )
+    if table.row_count:
+        yield table
+
+
+def _interval(figure: dict | None) -> str:
+    return "-" if figure is None else f"{figure['value']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
 
 
 def _task_quality(settings: Settings, truth: Path | None, task: str) -> dict:
