@@ -16,6 +16,8 @@ LAST_DECISION = 4  # days into the month: by then who leaves in it has decided
 
 _SPREAD = {"person": 0.13, "enterprise": 0.20}
 """Standard deviation of the average balance of 90 days without an event, in monthly incomes."""
+_EBB = (0.08, 0.05)
+"""Mean and standard deviation, in levels of the main account, of what those who park money lack on average."""
 _MOMENTS = (np.arange(6) + 0.5) / 6  # when in the 90 days an event comes
 _TIMES = np.linspace(*WINDFALL, 3)
 
@@ -44,33 +46,37 @@ class Outlook:
         moods, month = turn.moods, turn.month
         left = (month.last - day) / month.length  # share of the month still to come
         inflow, outflow = self._within(turn, "windfall", left), self._within(turn, "outflow", left)
-        months = range(
-            month.index + 1, month.index + (3 if left else 4)
-        )  # those in which one who decides is gone in time
-        added = [self.money.unrest(later) + self.campaigns.effect(later) for later in months]
-        staying = np.prod(1 - moods.ahead("churn", added), axis=0)
-        shaken = np.prod(1 - moods.ahead("churn", [more + UNREST_LOGIT for more in added[1:]]), axis=0)
-        shaken = (shaken + 1) / 2  # a withdrawal comes any time in the 90 days
-        restless = (turn.month.index - self.money.withdrew) <= MONTHS_OF_UNREST
-        staying = np.where(restless, staying, staying * (1 - (1 - RETURNING) * outflow * (1 - shaken)))
-        if day < month.first + LAST_DECISION:
-            present = self.money.unrest(month.index) + self.campaigns.effect(month.index)
-            staying = staying * (1 - moods.hazard("churn", present))
-        staying = np.where(turn.leaves & (day >= turn.until), 0, staying)
+        staying, shaken = self._staying(turn, day)
         past, now = self._assets(turn, day, start)
-        usual = self._usual(turn, day, now)
-        up, down = self._tier_moves(turn, past, now, usual, inflow, outflow)
+        up, down = self._tier_moves(turn, past, now, self._usual(turn, day, now), inflow, outflow, shaken)
+        stays = staying * (1 - (1 - RETURNING) * outflow * (1 - shaken))
 
         following, later = moods.ahead("delinquency", [0, 0])
         is_due = month.first + self.loans.due_day - 1 <= day
         paying = (1 - following) * np.where(is_due, 1 - later, 1 - moods.hazard("delinquency"))
         has_missed = (self.loans.missed_since >= 0) & ((self.loans.missed_since < month.index) | is_due)
         return {
-            "churn": 1 - staying,
+            "churn": 1 - stays,
             "tier_upgrade": up * staying,
             "tier_downgrade": down * staying,
             "delinquency": np.where(has_missed, 1.0, 1 - paying),
         }
+
+    def _staying(self, turn: Turn, day: int) -> tuple[np.ndarray, np.ndarray]:
+        """Probability of being a customer after the 90 days without a large withdrawal, and by what one lowers it."""
+        month = turn.month
+        # Months whose leavers have gone in time.
+        months = range(month.index + 1, month.index + (4 if day == month.last else 3))
+        added = [self.money.unrest(later) + self.campaigns.effect(later) for later in months]
+        staying = np.prod(1 - turn.moods.ahead("churn", added), axis=0)
+        if day < month.first + LAST_DECISION:
+            present = self.money.unrest(month.index) + self.campaigns.effect(month.index)
+            staying = staying * (1 - turn.moods.hazard("churn", present))
+        staying = np.where(turn.leaves & (day >= turn.until), 0, staying)
+        shaken = np.prod(1 - turn.moods.ahead("churn", [more + UNREST_LOGIT for more in added[1:]]), axis=0)
+        shaken = (shaken + 1) / 2  # a withdrawal comes any time in the 90 days
+        restless = month.index - self.money.withdrew <= MONTHS_OF_UNREST
+        return staying, np.where(restless, 1, shaken)
 
     def _within(self, turn: Turn, name: str, left: float) -> np.ndarray:
         """Probability of a large sum in the 90 days."""
@@ -103,19 +109,22 @@ class Outlook:
         pull = np.minimum(people.income * 100 / np.maximum(self.money.level, 1), 1.0)
         rests = self.money.level * np.exp(-0.09 * turn.moods["insecurity"])
         kept = sum((1 - pull) ** step + (1 - pull) ** (step + 1) for step in range(3)) / 6
-        return level + (rests - main) * (1 - kept)
+        ebb = _EBB[0] * self.money.parks * self.money.level
+        return level + (rests - main) * (1 - kept) - ebb
 
-    def _tier_moves(self, turn, past, now, usual, inflow, outflow) -> tuple[np.ndarray, np.ndarray]:
+    def _tier_moves(self, turn, past, now, usual, inflow, outflow, shaken) -> tuple[np.ndarray, np.ndarray]:
         people = turn.people
         income = people.income * 100
         tier = np.searchsorted(TIER_THRESHOLDS[1:-1] * 100, past, side="right")
         floor, ceiling = TIER_THRESHOLDS[tier] * 100, TIER_THRESHOLDS[tier + 1] * 100
         spread = income * np.where(people.is_enterprise, _SPREAD["enterprise"], _SPREAD["person"]) + 1
+        spread = np.hypot(spread, _EBB[1] * self.money.parks * self.money.level)
         quiet = (1 - inflow) * (1 - outflow)
         up, down = quiet * ndtr((usual - ceiling) / spread), quiet * ndtr((floor - usual) / spread)
         for moment in _MOMENTS:
-            rest = np.maximum(0.1 * usual, 0.6 * income)
-            for share, away in ((RETURNING, min(sum(AWAY) / 2 / HORIZON, 1 - moment)), (1 - RETURNING, 1 - moment)):
+            rest = np.maximum(0.1 * usual, 0.7 * income)
+            lent = RETURNING, min(sum(AWAY) / 2 / HORIZON, 1 - moment)
+            for share, away in (lent, ((1 - RETURNING) * shaken, 1 - moment)):
                 low = np.minimum(usual, usual * (1 - away) + rest * away)
                 weight = outflow * (1 - inflow) * share / len(_MOMENTS)
                 up += weight * ndtr((low - ceiling) / spread)
