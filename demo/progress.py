@@ -1,18 +1,20 @@
 """Lines with elapsed seconds, and waiting for Airflow with something to read meanwhile."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 from rich.console import Console
 
-from demo.airflow import AirflowError, LocalAirflow, tail
+from demo.airflow import AirflowError, LocalAirflow
 
 Say = Callable[[str], None]
 POLL = 1.0  # seconds
 QUIET = 15.0  # seconds without news, after which a line says what is running
 PATIENCE = 1800.0  # seconds for all runs together
-ENDED = {"success", "failed"}
+TOLD = 12  # lines of a failed task's log
 
 
 def stop_watch(console: Console) -> Say:
@@ -74,8 +76,22 @@ def _why(airflow: LocalAirflow, run: dict) -> str:
     for task in airflow.tasks(run):
         if task["state"] == "failed" and task["task_id"] != "report_failure":
             log = airflow.log_file(task)
-            lines += [f"task {_name(task)}, log {log}:", tail(log) if log else "no log: the task never began"]
+            lines += [f"task {_name(task)}, log {log}:", *(_told(log) if log else ["no log: the task never began"])]
     return "\n".join(lines)
+
+
+def _told(log: Path) -> list[str]:
+    """The last lines of a task's log, which Airflow writes as JSON, with the exceptions in words."""
+    told = []
+    for line in log.read_text().splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            told.append(line)
+            continue
+        told.append(f"  {record.get('timestamp', '')[11:19]} {record.get('event', '')}")
+        told += [f"    {error['exc_type']}: {error['exc_value']}" for error in record.get("error_detail") or ()]
+    return told[-TOLD:]
 
 
 def _name(task: dict) -> str:

@@ -10,7 +10,7 @@ import pytest
 import simulator
 from c360 import pipeline, warehouse
 from c360.calendar import landed_dates
-from demo.airflow import local_airflow
+from demo.airflow import AirflowError, local_airflow
 from demo.progress import follow
 from expectations.gates import GateFailed
 from tests.conftest import temporary_settings
@@ -92,8 +92,11 @@ def test_a_day_without_a_required_feed_stops_says_so_and_leaves_yesterday_readab
     settings, dates = bank
     yesterday = warehouse.content_hash(settings, "marts.customer_360")
     airflow.backfill("ingest_branch", dates[-1], dates[-1])
+    with pytest.raises(
+        AirflowError, match="ingest_branch failed for .*\n.*check_delivered(.|\n)*required feed transactions"
+    ):
+        follow(airflow, {"ingest_branch"}, dates[-1:], print)
     (run,) = [run for run in airflow.runs() if run["partition_key"] == str(dates[-1])]
-    assert ended(airflow, run)["state"] == "failed"
     states = {task["task_id"]: task["state"] for task in airflow.tasks(run) if task["map_index"] < 0}
     assert states["check_delivered"] == "failed"
     failed = [
