@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
+# Where it is set, every process would compile its libraries again: seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCE ?= simulated
 BERKA_DIR ?=
 TWO_WORKERS := --numprocesses 2 --dist loadgroup --no-loadscope-reorder

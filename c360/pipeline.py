@@ -41,9 +41,9 @@ def check_delivered(settings: Settings, business_date: date, channels: Iterable[
         If an expectation of severity ``error`` fails.
     """
     channels = tuple(channels)
-    with recorded(settings, run_id, "check_" + "_".join(channels), business_date):
+    with recorded(settings, run_id, "check_" + "_".join(channels), business_date) as detail:
         _require_feeds(settings, business_date, channels)
-        gates.check_raw(settings, lake.pin(settings.lake, business_date), channels)
+        detail |= _told(gates.check_raw(settings, lake.pin(settings.lake, business_date), channels))
 
 
 def build(settings: Settings, business_date: date, run_id: str) -> date:
@@ -77,19 +77,18 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
 def score(settings: Settings, business_date: date, run_id: str) -> None:
     """Score every task for the business date, and for the built dates that have no scores yet."""
     with recorded(settings, run_id, "score", business_date) as detail:
-        for day in _dates_to_score(settings, business_date):
-            for task in load_tasks():
-                detail[f"{task} {day}"] = str(ml_jobs.scoring.score(settings, task, day))
+        detail |= _score(settings, business_date)
 
 
 def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, gate it, and publish it; a failed gate leaves yesterday's tables as they are."""
-    with recorded(settings, run_id, "serve", business_date), warehouse.exclusive(settings):
+    with recorded(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
+        _score(settings, business_date)  # a date that was built since `score` is served, too
         state = warehouse.read_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
         warehouse.attach(settings, pin, settings.lake / state.identity)
         warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin))
-        gates.check_marts(settings, state.business_date)
+        detail |= _told(gates.check_marts(settings, state.business_date))
         warehouse.publish(settings, state.business_date, run_id)
 
 
@@ -181,10 +180,20 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
             )
 
 
-def _dates_to_score(settings: Settings, business_date: date) -> list[date]:
+def _score(settings: Settings, business_date: date) -> dict[str, str]:
+    """Score the dates from the business date on, and those without scores; what became of each task and date."""
     built = warehouse.read_state(settings).business_date
     dates = built_dates(lake.pin(settings.lake, built))
-    return [day for day in dates if day >= business_date or not ml_jobs.scoring.is_scored(settings, day)]
+    return {
+        f"{task} {day}": str(ml_jobs.scoring.score(settings, task, day))
+        for day in dates
+        if day >= business_date or not ml_jobs.scoring.is_scored(settings, day)
+        for task in load_tasks()
+    }
+
+
+def _told(result: gates.GateResult) -> dict:
+    return {"checks": result.checks, "warnings": [str(finding) for finding in result.warnings]}
 
 
 def _variables(

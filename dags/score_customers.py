@@ -27,8 +27,6 @@ with dag("score_customers", __doc__, ["scores", "readers"], schedule=Partitioned
     def serve(*, dag_run=None) -> None:
         from c360 import pipeline
 
-        # Another date may have been built since `score`, and readers get the latest: what it lacks is scored first.
-        pipeline.score(Settings.from_env(), business_date(dag_run), dag_run.run_id)
         pipeline.serve(Settings.from_env(), business_date(dag_run), dag_run.run_id)
 
     scored, served = score(), serve()

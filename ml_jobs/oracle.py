@@ -69,7 +69,7 @@ def hazards(settings: Settings, truth: Path, task: str, as_of_date: date) -> pa.
     xref = warehouse.query(settings, "select party_key, customer_key, valid_from, valid_to from raw.customer_xref")
     with duckdb.connect() as connection:
         connection.register("xref", xref)
-        return connection.execute(
+        return connection.sql(
             f"""
             select xref.customer_key, avg(hazards."{task}") as oracle
             from read_parquet($truth) as hazards
@@ -80,5 +80,5 @@ def hazards(settings: Settings, truth: Path, task: str, as_of_date: date) -> pa.
                 and (xref.valid_to is null or xref.valid_to > $day)
             group by xref.customer_key
             """,
-            {"truth": str(truth / "hazards.parquet"), "day": as_of_date},
+            params={"truth": str(truth / "hazards.parquet"), "day": as_of_date},
         ).to_arrow_table()

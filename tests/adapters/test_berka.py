@@ -19,7 +19,7 @@ needs_berka = pytest.mark.skipif(
 )
 
 SMALL = {
-    "district.asc": "A1;A2;A3;A4;A11;A12;A13\n1;\"Praha\";\"Prague\";100;12541;?;0.43\n",
+    "district.asc": 'A1;A2;A3;A4;A11;A12;A13\n1;"Praha";"Prague";100;12541;?;0.43\n',
     "account.asc": '"account_id";"district_id";"frequency";"date"\n10;1;"POPLATEK MESICNE";930101\n',
     "client.asc": '"client_id";"birth_number";"district_id"\n1;"706213";1\n2;"450204";1\n',
     "disp.asc": '"disp_id";"client_id";"account_id";"type"\n1;1;10;"OWNER"\n2;2;10;"DISPONENT"\n',
@@ -167,14 +167,18 @@ def test_the_final_balance_is_the_one_that_the_postings_add_up_to(bank) -> None:
 @needs_berka
 def test_delivered_order_is_the_balance_chain(bank) -> None:
     """Each row starts where the one before it ended, to 0.1, but for the accounts of the cut day."""
-    broken = bank[0].execute("""
+    broken = (
+        bank[0]
+        .execute("""
         with ordered as (
             select account_no, business_date, abs(balance - signed
                    - lag(balance, 1, 0) over (partition by account_no order by txn_at)) as gap
             from transactions join postings on trans_id = txn_id
         )
         select business_date, count(*), count(distinct account_no) from ordered where gap > 0.1 group by all
-    """).fetchall()
+    """)
+        .fetchall()
+    )
     assert broken == [("1994-03-31", 22, 22)]
 
 

@@ -28,13 +28,17 @@ def amend(landing: Path, days: Sequence[date]) -> None:
     postings = _day(landing, "transactions", first)
     corrected, repeated = postings.iloc[0], postings.iloc[[1]]
     late_date, late_amount, cent = first - timedelta(days=35), Decimal("100.00"), Decimal("0.01")
-    late = _day(landing, "transactions", third).iloc[[0]].assign(
-        txn_id="late",
-        business_date=str(late_date),
-        txn_at=f"{late_date} 04:00:00",
-        amount=str(late_amount),
-        direction="C",
-        txn_type="transfer",
+    late = (
+        _day(landing, "transactions", third)
+        .iloc[[0]]
+        .assign(
+            txn_id="late",
+            business_date=str(late_date),
+            txn_at=f"{late_date} 04:00:00",
+            amount=str(late_amount),
+            direction="C",
+            txn_type="transfer",
+        )
     )
 
     def with_a_cent_more(rows: pd.DataFrame) -> pd.DataFrame:

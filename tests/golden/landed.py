@@ -75,10 +75,14 @@ def _read(path: Path, feed: Feed) -> pd.DataFrame:
         form = {"sep": feed.delimiter, "encoding": feed.encoding}
         return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], **form)
     columns = {column.name: "VARCHAR" for column in feed.columns}
-    return duckdb.connect().execute(
-        "select * from read_json($path, format = 'newline_delimited', columns = $columns)",
-        {"path": str(path), "columns": columns},
-    ).df()
+    return (
+        duckdb.connect()
+        .execute(
+            "select * from read_json($path, format = 'newline_delimited', columns = $columns)",
+            {"path": str(path), "columns": columns},
+        )
+        .df()
+    )
 
 
 def _token(secret: str, value: str, normalise: str | None) -> str:
