@@ -10,7 +10,7 @@ from rich.table import Table
 
 from c360 import warehouse
 from c360.settings import Settings
-from ml_jobs.report import score_quality
+from ml_jobs.report import quality_tables, score_quality
 
 RISKS = {"churn": "most likely to leave within 90 days", "tier_downgrade": "most likely to fall a tier within 90 days"}
 CALLS = 10
@@ -20,7 +20,7 @@ def print_summary(console: Console, settings: Settings, truth: Path | None) -> N
     """Print deliveries, gates, customers, score quality, whom to call first, and where to look next."""
     for part in (_deliveries, _gates, _customers):
         console.print(part(settings), highlight=False, soft_wrap=True)
-    for part in (*_scores(settings, truth), _calls(settings), _next_steps(settings)):
+    for part in (*quality_tables(score_quality(settings, truth)), _calls(settings), _next_steps(settings)):
         console.print(part, highlight=False, soft_wrap=isinstance(part, str))
 
 
@@ -105,26 +105,6 @@ def _customers(settings: Settings) -> str:
         f"{tiers[0]['currency']} in deposits and investments\n"
         f"  {by_tier}; in the last three months {moved['risen']} rose and {moved['fallen']} fell"
     )
-
-
-def _scores(settings: Settings, truth: Path | None) -> Iterator[Table | str]:
-    table = Table(title="Scores: ROC AUC on untouched rows (95 % interval)", title_justify="left", title_style="bold")
-    for name in ("score", "model", "logistic regression", "one-line rule", "oracle (true hazards)"):
-        table.add_column(name)
-    for task, quality in score_quality(settings, truth).items():
-        if "abstained" in quality:
-            yield f"[bold]{task}[/] abstains: {quality['abstained']}"
-            continue
-        areas = {name: figures["roc_auc"] for name, figures in quality["figures"].items()}
-        areas |= quality.get("oracle", {}).get("roc_auc", {})
-        names = ("model", "logistic_regression", "rule", "oracle")
-        table.add_row(task, *(_interval(areas.get(name)) for name in names))
-    if table.row_count:
-        yield table
-
-
-def _interval(area: dict | None) -> str:
-    return "-" if area is None else f"{area['value']:.3f} ({area['low']:.3f} to {area['high']:.3f})"
 
 
 def _calls(settings: Settings) -> Table | str:
