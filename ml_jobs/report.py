@@ -31,9 +31,8 @@ def score_quality(settings: Settings, truth: Path | None = None) -> dict[str, di
 
 def quality_tables(quality: dict[str, dict]) -> Iterator[Table | str]:
     """`score_quality` for a person: one line per abstention, then one table of what the scores are worth."""
-    table = Table(title="Scores on untouched rows (95 % interval)", title_justify="left", title_style="bold")
-    columns = ("model", "logistic regression", "one-line rule", "oracle (true hazards)")
-    for name in ("score", "positives", *(f"ROC AUC: {name}" for name in columns), "Brier: model", "base rate"):
+    table = Table(title="Scores: ROC AUC on untouched rows (95 % interval)", title_justify="left", title_style="bold")
+    for name in ("score", "positives", "model", "logistic regression", "one-line rule", "oracle (true hazards)"):
         table.add_column(name)
     for task, found in quality.items():
         if "abstained" in found:
@@ -41,13 +40,9 @@ def quality_tables(quality: dict[str, dict]) -> Iterator[Table | str]:
             continue
         areas = {name: figures["roc_auc"] for name, figures in found["figures"].items()}
         areas |= found.get("oracle", {}).get("roc_auc", {})
-        month, figures = found["test_month"], found["figures"]
-        table.add_row(
-            task,
-            f"{month['positives']} of {month['rows']}",
-            *(_interval(areas.get(name)) for name in ("model", "logistic_regression", "rule", "oracle")),
-            *(_interval(figures[name]["brier"]) for name in ("model", "base_rate")),
-        )
+        rows = found["test_month"]
+        names = ("model", "logistic_regression", "rule", "oracle")
+        table.add_row(task, f"{rows['positives']} of {rows['rows']}", *(_interval(areas.get(name)) for name in names))
     if table.row_count:
         yield table
 
