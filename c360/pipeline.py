@@ -38,7 +38,7 @@ def check_delivered(settings: Settings, business_date: date, channels: Iterable[
     NotReady
         If a required feed of the channels has no loaded delivery for a business date that is still to be built.
     expectations.gates.GateFailed
-        If an expectation of severity ``error`` fails.
+        If a critical expectation is not met.
     """
     channels = tuple(channels)
     with recorded(settings, run_id, "check_" + "_".join(channels), business_date) as detail:
