@@ -73,9 +73,11 @@ def any_settings(request: pytest.FixtureRequest) -> Settings:
     return request.getfixturevalue("settings" if request.param == "duckdb" else "postgres_settings")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """One folder of tests stays on one worker, since it shares what is slow to make."""
+    item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One folder of tests stays on one worker, since it shares what is slow to make; the longest starts first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+    """The longest folder starts first."""
     items.sort(key=lambda item: item.path.parent.name != "pipeline")
