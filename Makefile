@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 SOURCE ?= simulated
 BERKA_DIR ?=
-TWO_WORKERS := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+TWO_WORKERS := --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'

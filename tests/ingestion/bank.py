@@ -69,7 +69,7 @@ def delimited(feed: str, rows: Iterable[dict[str, str]]) -> bytes:
 def json_lines(*rows: object) -> bytes:
     """Objects become JSON; text stays as it is."""
     texts = [row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows]
-    return gzip.compress("".join(f"{text}\n" for text in texts).encode())
+    return gzip.compress("".join(f"{text}\n" for text in texts).encode(), mtime=0)
 
 
 @dataclass
