@@ -38,7 +38,9 @@ def test_the_quarantine_is_the_list_of_planted_faults(faulty: tuple[Settings, Pa
         [str(truth)],
     ).fetchall()
     assert planted
-    assert read(settings, 'select feed, period, "row", column_name, reason from ops.rejects order by all') == planted
+    assert (
+        read(settings, "select feed, period, source_row, column_name, reason from ops.rejects order by all") == planted
+    )
 
 
 def test_good_rows_of_the_faulty_file_are_loaded(faulty: tuple[Settings, Path]) -> None:

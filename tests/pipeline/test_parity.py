@@ -6,6 +6,7 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from c360 import pipeline, warehouse
 from c360.settings import Settings
@@ -34,8 +35,9 @@ def test_a_full_load_is_equal(postgres: Settings, day_by_day: Undisturbed) -> No
     assert_equal(day_by_day.settings, postgres)
 
 
-def test_readers_have_no_way_to_personal_data(postgres: Settings) -> None:
-    with psycopg.connect(postgres.postgres_dsn) as connection:
+def test_readers_have_no_way_to_personal_data(postgres: Settings, postgres_server: str) -> None:
+    database = conninfo_to_dict(postgres.postgres_dsn)["dbname"]
+    with psycopg.connect(postgres_server, dbname=database) as connection:
         connection.execute("set role c360_reader")
         assert connection.execute("select count(*) from marts.customer_360").fetchone()[0] > 0
         for schema in ("pii", "raw", "quarantine", "staging", "build_marts"):
