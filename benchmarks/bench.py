@@ -20,13 +20,12 @@ import simulator
 from benchmarks import straight_line
 from c360 import lake, pipeline, warehouse
 from c360.calendar import landed_dates
-from c360.contracts import load_deployment
+from c360.contracts import CHANNELS, load_deployment
 from c360.identity import link
 from c360.settings import Settings
 from c360.warehouse.dbt import target_path
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-CHANNELS = ("branch", "online", "reference")
 COMPARED_MARTS = ("fct_transactions", "fct_balances_daily", "account_monthly")
 SAME_FIGURES = {
     "select count(*), sum(signed_amount) from build_marts.fct_transactions": (

@@ -11,6 +11,8 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from c360.settings import PROJECT
 
+CHANNELS = ("branch", "online", "reference")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -34,7 +36,7 @@ class Feed:
 
     name: str
     description: str
-    channel: str  # branch, online, reference
+    channel: str  # one of CHANNELS
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     delivery: str  # "daily delta", "daily snapshot", "event stream"

@@ -8,7 +8,7 @@ from datetime import date
 import ml_jobs.scoring
 from c360 import ingestion, lake, warehouse
 from c360.calendar import as_of_grid, built_dates, landed_dates
-from c360.contracts import load_deployment
+from c360.contracts import CHANNELS, load_deployment
 from c360.identity import link
 from c360.lake import Outcome, Pin
 from c360.runs import new_run_id, recorded
@@ -57,7 +57,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
     with recorded(settings, run_id, "build", business_date) as detail, warehouse.exclusive(settings):
         state = warehouse.read_state(settings)
         target = max(business_date, state.business_date) if state else business_date
-        _require_feeds(settings, target, ("branch", "online", "reference"))
+        _require_feeds(settings, target, CHANNELS)
         pin = lake.pin(settings.lake, target)
         xref = link(settings, pin)
         warehouse.attach(settings, pin, xref)
@@ -154,7 +154,7 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
             jobs = [pool.submit(ingest, settings, feed, business_date, run_id) for feed in deployment.feeds]
         for outcome in (outcome for job in jobs for outcome in job.result() if not outcome.is_loaded):
             progress(f"{business_date} rejected {outcome.delivery_id}: {outcome.reason}")
-        check_delivered(settings, business_date, ("branch", "online", "reference"), run_id)
+        check_delivered(settings, business_date, CHANNELS, run_id)
         for step in (build, score, serve):
             progress(f"{business_date} {step.__name__}")
             step(settings, business_date, run_id)
