@@ -69,8 +69,10 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         )
         detail |= variables
         warehouse.begin_build(settings)
-        warehouse.run_dbt(settings, "tag:staging tag:marts", variables)
-        warehouse.write_state(settings, warehouse.BuildState.of(pin, xref))
+        project = warehouse.project_version()
+        has_staging = state is not None and state.project == project  # views and seeds stand until the project changes
+        warehouse.run_dbt(settings, "tag:marts" if has_staging else "tag:staging tag:marts", variables)
+        warehouse.write_state(settings, warehouse.BuildState.of(pin, xref, project))
         return target
 
 

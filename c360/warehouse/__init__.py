@@ -13,7 +13,7 @@ from c360.lake import Pin
 from c360.settings import Settings
 from c360.warehouse import dbt, duckdb, duckdb_store, postgres, postgres_store, publication
 from c360.warehouse.changes import BuildState
-from c360.warehouse.dbt import DbtFailed, Node
+from c360.warehouse.dbt import DbtFailed, Node, project_version
 from c360.warehouse.duckdb import LOCK_SECONDS, EngineLocked
 from c360.warehouse.publication import CannotPublish
 from c360.warehouse.relations import lake_relations, small_tables
@@ -29,6 +29,7 @@ __all__ = [
     "content_hash",
     "drop_build",
     "exclusive",
+    "project_version",
     "publish",
     "published_date",
     "query",
@@ -57,7 +58,7 @@ def run_dbt(
     variables: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Node, ...]:
-    """Build what ``selection`` names, in one dbt process; see ``c360.warehouse.dbt.run_dbt``."""
+    """Build what ``selection`` names, its data tests included; see ``c360.warehouse.dbt.run_dbt``."""
     if variables.get("from_date"):
         touched = [variables["from_date"], *variables.get("as_of_dates", ())]
         _engine(settings).mark_unpublished(settings, min(date.fromisoformat(str(day)) for day in touched))

@@ -25,11 +25,12 @@ class BuildState:
     business_date: date
     deliveries: dict[str, Built]
     identity: str  # the identity file, relative to the lake
+    project: str  # the dbt project that built it (`c360.warehouse.project_version`)
 
     @classmethod
-    def of(cls, pin: Pin, xref: Path) -> "BuildState":
+    def of(cls, pin: Pin, xref: Path, project: str) -> "BuildState":
         """The state after a build from ``pin`` with the identity file ``xref``."""
-        return cls(pin.business_date, _deliveries(pin), f"{xref.parent.name}/{xref.name}")
+        return cls(pin.business_date, _deliveries(pin), f"{xref.parent.name}/{xref.name}", project)
 
 
 def dirty_from(state: BuildState | None, pin: Pin, business_date: date) -> date:

@@ -1,21 +1,29 @@
-"""dbt as a subprocess: one call per layer, its outcome as objects."""
+"""dbt inside this process: the project is parsed once, each layer built by one call, its outcome as objects."""
 
+from __future__ import annotations
+
+import hashlib
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg.conninfo import conninfo_to_dict
 
 from c360.settings import PROJECT, Settings
 from c360.warehouse import postgres
 
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunner, dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
+
 DBT_PROJECT = PROJECT / "dbt_project"
 PROFILES = PROJECT / "dbt_project"
+SOURCES = {".sql", ".yml", ".csv"}
 FAILED = {"error", "fail", "runtime error", "partial success"}
 
 
@@ -65,75 +73,93 @@ def run_dbt(
     DbtFailed
         If a node failed, dbt itself did, or a part of the selection matches nothing.
     """
-    target = target_path(settings)
-    target.mkdir(parents=True, exist_ok=True)
-    results = target / "run_results.json"
-    results.unlink(missing_ok=True)
-    command = [sys.executable, "-P", str(Path(__file__).with_name("_dbt_child.py")), "build"]
-    command += ["--select", selection, "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
-    command += ["--vars", json.dumps(dict(variables), default=str)]
-    command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES), "--target", settings.target]
-    command += ["--target-path", str(target), "--log-path", str(target / "logs")]
-    command += ["--log-format", "json", "--no-use-colors"]
-    command += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
-    environment = {**os.environ, **_connection(settings), "C360_PARENT_PID": str(os.getpid())}
-    errors = []
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            for line in process.stdout:
-                name, level, message = _event(line)
-                if level == "error":
-                    errors.append(message)
-                if progress and name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
-                    progress(message)
-        except BaseException:
-            process.kill()
-            raise
-    nodes = _nodes(results)
+
+    from dbt.cli.main import dbtRunner
+
+    def told(event: Any) -> None:
+        if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
+            progress(event.info.msg)
+
+    arguments = ["build", "--select", selection, "--indirect-selection", "buildable"]
+    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
+    with _connection(settings):
+        manifest = _parsed(settings, variables)
+        outcome = _invoke(settings, arguments, variables, dbtRunner(manifest, [told]))
+    results = getattr(outcome.result, "results", ())
+    nodes = tuple(
+        Node(result.node.name, str(result.status), result.execution_time, result.message or "") for result in results
+    )
     if failed := [node for node in nodes if node.status in FAILED]:
         raise DbtFailed("\n".join(f"{node.name}: {node.status}: {node.message}" for node in failed))
-    if process.returncode != 0:
-        raise DbtFailed("\n".join(errors) or f"dbt ended with code {process.returncode}: see {target / 'logs'}")
+    if not outcome.success:
+        raise DbtFailed(str(outcome.exception or f"see {target_path(settings) / 'logs'}")) from outcome.exception
     if not nodes:
         raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
     return nodes
 
 
-def _connection(settings: Settings) -> dict[str, str]:
-    """The environment that ``profiles.yml`` reads."""
-    environment = {
+def project_version() -> str:
+    """A hash of the dbt project's files and of dbt's version: what was parsed or built by another is out of date."""
+    digest = hashlib.sha256(version("dbt-core").encode())
+    for path in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in SOURCES):
+        digest.update(bytes(path) + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
+    """The project, parsed once as it stands: dbt reads variables again whenever it compiles a model."""
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    parsed = target_path(settings) / "partial_parse.msgpack"
+    parsed_from = parsed.with_name("parsed_from")
+    project = project_version()
+    if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == project):
+        parsed_from.unlink(missing_ok=True)
+        outcome = _invoke(settings, ["parse", "--no-partial-parse"], variables, dbtRunner())
+        if not outcome.success:
+            raise DbtFailed(str(outcome.exception)) from outcome.exception
+        parsed_from.write_text(project)
+    return Manifest.from_msgpack(parsed.read_bytes(), decoder=extended_mashumuro_decoder)
+
+
+def _invoke(
+    settings: Settings, arguments: list[str], variables: Mapping[str, Any], runner: dbtRunner
+) -> dbtRunnerResult:
+    from dbt.adapters.duckdb import DuckDBConnectionManager
+    from dbt.adapters.factory import reset_adapters
+
+    target = target_path(settings)
+    arguments = [*arguments, "--vars", json.dumps(dict(variables), default=str), "--target", settings.target]
+    arguments += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)]
+    arguments += ["--target-path", str(target), "--log-path", str(target / "logs")]
+    arguments += ["--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    try:
+        return runner.invoke(arguments)
+    finally:
+        reset_adapters()
+        DuckDBConnectionManager.close_all_connections()  # else dbt keeps the build file open until the process ends
+
+
+@contextmanager
+def _connection(settings: Settings) -> Iterator[None]:
+    """The environment that ``profiles.yml`` reads, for as long as dbt runs."""
+    given = {
         "C360_TARGET": settings.target,
         "C360_BUILD": str(settings.build),
         "C360_MEMORY_LIMIT": settings.memory_limit,
     }
     if settings.target == "postgres":
         names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
-        given = conninfo_to_dict(settings.postgres_dsn)
-        environment["PGOPTIONS"] = postgres.OPTIONS
-        environment |= {f"C360_PG_{name}": str(given[key]) for key, name in names.items() if given.get(key)}
-    return environment
-
-
-def _event(line: str) -> tuple[str, str, str]:
-    """(name, level, message) of one line of dbt's JSON log; whatever is no JSON came from a crash."""
+        told = conninfo_to_dict(settings.postgres_dsn)
+        given |= {f"C360_PG_{name}": str(told[key]) for key, name in names.items() if told.get(key)}
+        given["PGOPTIONS"] = postgres.OPTIONS
+    before = dict(os.environ)
+    os.environ.update(given)
     try:
-        info = json.loads(line)["info"]
-    except (ValueError, KeyError, TypeError):
-        return "", "error", line.rstrip()
-    return info["name"], info["level"], info["msg"]
-
-
-def _nodes(results: Path) -> tuple[Node, ...]:
-    if not results.exists():
-        return ()
-    return tuple(
-        Node(
-            name=result["unique_id"].split(".")[2],
-            status=result["status"],
-            seconds=result["execution_time"],
-            message=result["message"] or "",
-        )
-        for result in json.loads(results.read_text())["results"]
-    )
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

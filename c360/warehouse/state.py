@@ -19,4 +19,4 @@ def from_text(text: str) -> BuildState:
         delivery: Built(**{name: day and date.fromisoformat(day) for name, day in built.items()})
         for delivery, built in raw["deliveries"].items()
     }
-    return BuildState(date.fromisoformat(raw["business_date"]), deliveries, raw["identity"])
+    return BuildState(date.fromisoformat(raw["business_date"]), deliveries, raw["identity"], raw["project"])

@@ -25,7 +25,7 @@ def run_day(small_project: None) -> Callable[..., int]:
         warehouse.attach(settings, pin, None)
         variables = {"business_date": business_date, "from_date": from_date}
         warehouse.run_dbt(settings, "tag:staging tag:marts tag:serving", variables)
-        warehouse.write_state(settings, warehouse.BuildState.of(pin, Path("identity/none.parquet")))
+        warehouse.write_state(settings, warehouse.BuildState.of(pin, Path("identity/none.parquet"), "a project"))
         return warehouse.publish(settings, business_date, f"run of {business_date}")
 
     return run

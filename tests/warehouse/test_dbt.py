@@ -1,4 +1,4 @@
-"""dbt as a child: what it says, and that neither it nor its backend outlives the run that started it."""
+"""dbt: what it says, and that its backend does not outlive the run that started it."""
 
 import os
 import signal
@@ -74,12 +74,7 @@ warehouse.run_dbt(Settings.from_env(), "tag:marts", {})
 """
 
 
-def children(parent: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True)
-    return [int(pid) for pid in found.stdout.split()]
-
-
-def test_a_killed_run_takes_dbt_and_its_backend_along(any_settings, tmp_path):
+def test_a_killed_run_takes_its_backend_along(any_settings, tmp_path):
     settings = any_settings
     project = tmp_path / "project"
     (project / "models").mkdir(parents=True)
@@ -91,10 +86,9 @@ def test_a_killed_run_takes_dbt_and_its_backend_along(any_settings, tmp_path):
     parent = subprocess.Popen([sys.executable, "-c", RUN, str(project)], env=environment, cwd=PROJECT)
     log = dbt.target_path(settings) / "logs" / "dbt.log"
     deadline = time.monotonic() + 60
-    while not (log.exists() and "create" in log.read_text() and "slow__dbt_tmp" in log.read_text()):
+    while not (log.exists() and "START sql table model" in log.read_text()):
         assert time.monotonic() < deadline, "dbt never began with the model"
         time.sleep(0.2)
-    (child,) = children(parent.pid)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     started = time.monotonic()
@@ -109,4 +103,3 @@ def test_a_killed_run_takes_dbt_and_its_backend_along(any_settings, tmp_path):
             while connection.execute(running).fetchone()[0]:
                 assert time.monotonic() - started < 5
                 time.sleep(0.1)
-    assert not Path(f"/proc/{child}").exists() or Path(f"/proc/{child}/stat").read_text().split()[2] == "Z"

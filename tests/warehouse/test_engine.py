@@ -17,6 +17,7 @@ from tests.warehouse.handmade_lake import as_environment
 
 DAY = date(2026, 3, 2)
 XREF = Path("identity/a.parquet")
+VERSION = "a project"
 
 
 @pytest.fixture
@@ -24,15 +25,15 @@ def built(any_settings):
     bank.deliver(any_settings.lake, "transactions", DAY, [bank.posting(1, DAY)])
     pin = lake.pin(any_settings.lake, DAY)
     warehouse.attach(any_settings, pin, None)
-    warehouse.write_state(any_settings, warehouse.BuildState.of(pin, XREF))
+    warehouse.write_state(any_settings, warehouse.BuildState.of(pin, XREF, VERSION))
     return any_settings
 
 
 def test_state_is_what_was_written_last(built):
     state = warehouse.read_state(built)
-    assert state == warehouse.BuildState.of(lake.pin(built.lake, DAY), XREF)
+    assert state == warehouse.BuildState.of(lake.pin(built.lake, DAY), XREF, VERSION)
     bank.deliver(built.lake, "transactions", DAY, [bank.posting(2, DAY)], version=2)
-    warehouse.write_state(built, warehouse.BuildState.of(lake.pin(built.lake, DAY), XREF))
+    warehouse.write_state(built, warehouse.BuildState.of(lake.pin(built.lake, DAY), XREF, VERSION))
     assert len(warehouse.read_state(built).deliveries) == 2
 
 
@@ -84,7 +85,7 @@ def test_duckdb_says_who_holds_the_file(settings):
 @pytest.mark.parametrize("broken", ["file", "log"])
 def test_duckdb_file_that_cannot_be_opened_is_moved_aside(settings, caplog, broken):
     warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
-    warehouse.write_state(settings, warehouse.BuildState.of(lake.pin(settings.lake, DAY), XREF))
+    warehouse.write_state(settings, warehouse.BuildState.of(lake.pin(settings.lake, DAY), XREF, VERSION))
     data = bytearray(settings.build.read_bytes())
     data[4096:12288] = b"\xff" * 8192
     settings.build.write_bytes(data)
@@ -107,7 +108,7 @@ pin = lake.pin(settings.lake, date(2026, 3, 2))
 print("ready", flush=True)
 while True:
     warehouse.attach(settings, pin, None)
-    warehouse.write_state(settings, warehouse.BuildState.of(pin, Path("identity/a.parquet")))
+    warehouse.write_state(settings, warehouse.BuildState.of(pin, Path("identity/a.parquet"), "a project"))
     print("once", flush=True)
 """
 

@@ -246,7 +246,7 @@ def test_a_build_that_was_cut_short_is_not_shown(built):
     settings = built.settings
     built.model("marts.facts", FACTS)
     built.model("ops.runs", "select 1 as run")
-    state = warehouse.BuildState.of(lake.pin(settings.lake, DAY), Path("identity/a.parquet"))
+    state = warehouse.BuildState.of(lake.pin(settings.lake, DAY), Path("identity/a.parquet"), "a project")
     warehouse.write_state(settings, state)
     warehouse.publish(settings, DAY, "run 1")
     warehouse.begin_build(settings)
