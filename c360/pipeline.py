@@ -201,7 +201,7 @@ def _told(result: gates.GateResult) -> dict:
 def _variables(
     settings: Settings, pin: Pin, from_date: date | None = None, as_of_dates: Iterable[date] | None = None
 ) -> dict:
-    """dbt's variables; by default those of a day on top, which dbt has then parsed already when it serves."""
+    """dbt's variables; by default those of a day on top."""
     deployment = load_deployment(settings.deployment)
     return {
         "business_date": str(pin.business_date),
