@@ -62,7 +62,8 @@ class Figures:
     straight_line_stages: dict[str, float]
     full_build: list[Stage]
     compared_models: dict[str, float]  # seconds of the compared marts and of the models that they are made from
-    one_more_day: list[Stage]
+    one_more_day: Stage
+    one_more_day_steps: dict[str, float]
 
     @property
     def ratio(self) -> float:
@@ -72,23 +73,20 @@ class Figures:
 
     @property
     def peak_gb(self) -> float:
-        return max(stage.peak_gb for stage in (*self.full_build, *self.one_more_day))
+        return max(stage.peak_gb for stage in (*self.full_build, self.one_more_day))
 
     @property
     def full_seconds(self) -> float:
         return sum(stage.seconds for stage in self.full_build)
 
     @property
-    def day_seconds(self) -> float:
-        return sum(stage.seconds for stage in self.one_more_day)
-
-    @property
     def goals(self) -> dict[str, bool]:
+        day = self.one_more_day.seconds
         day_goal = self.full_seconds * DAY_GOAL_RATE + DAY_GOAL_SECONDS
         return {
             f"load and same marts: {self.ratio:.2f} x straight line, goal {RATIO_GOAL:.0f}": self.ratio <= RATIO_GOAL,
             f"peak memory: {self.peak_gb:.1f} GB, goal below {PEAK_GOAL_GB:.0f}": self.peak_gb < PEAK_GOAL_GB,
-            f"one more day: {self.day_seconds:.0f} s, goal {day_goal:.0f}": self.day_seconds <= day_goal,
+            f"one more day: {day:.0f} s, goal {day_goal:.0f}": day <= day_goal,
         }
 
 
@@ -104,7 +102,7 @@ def main(
     with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), customers, months, seed)
     if json_:
-        derived = ("ratio", "peak_gb", "full_seconds", "day_seconds", "goals")
+        derived = ("ratio", "peak_gb", "full_seconds", "goals")
         typer.echo(json.dumps(asdict(figures) | {name: getattr(figures, name) for name in derived}, indent=1))
     else:
         typer.echo(report(figures))
@@ -126,11 +124,20 @@ def measure(folder: Path, customers: int, months: int, seed: int) -> Figures:
     initial, next_day = landed_dates(settings.landing)
     database = folder / "straight_line.duckdb"
     line, line_stages = _stage("straight line", straight_line.run, settings.landing, database)
-    full_build, compared_models = _run_date(settings, initial)
+    done = {name: _stage(name, step, *arguments) for name, (step, *arguments) in steps(settings, initial).items()}
     transactions = _agreed_count(settings, database)
-    one_more_day, _ = _run_date(settings, next_day)
+    one_more_day, day_steps = _stage("one more day", run_day, settings, next_day)
     return Figures(
-        customers, months, transactions, simulate, line, line_stages, full_build, compared_models, one_more_day
+        customers,
+        months,
+        transactions,
+        simulate,
+        line,
+        line_stages,
+        [stage for stage, _ in done.values()],
+        done["build"][1],
+        one_more_day,
+        day_steps,
     )
 
 
@@ -153,11 +160,35 @@ def report(figures: Figures) -> str:
             "of which the marts that the straight line computes too",
             *(f"  {name:28s} {seconds:9.1f} s" for name, seconds in figures.compared_models.items()),
             "one more day",
-            *rows(figures.one_more_day),
+            *rows([figures.one_more_day]),
             f"  {'total':28s} {figures.day_seconds:9.1f} s",
             *(f"{'reached' if is_reached else 'MISSED '} {goal}" for goal, is_reached in figures.goals.items()),
         ]
     )
+
+
+def steps(settings: Settings, day: date) -> dict[str, tuple]:
+    """The steps of a business date in their order: function and arguments."""
+    others = tuple(feed for feed in load_deployment(settings.deployment).feeds if feed != "transactions")
+    return {
+        "ingest transactions": (pipeline.ingest, settings, "transactions", day, "bench"),
+        "ingest other feeds": (ingest_feeds, settings, others, day),
+        "check": (pipeline.check_delivered, settings, day, CHANNELS, "bench"),
+        "link": (link_parties, settings, day),
+        "build": (build, settings, day),
+        "score": (pipeline.score, settings, day, "bench"),
+        "serve": (pipeline.serve, settings, day, "bench"),
+    }
+
+
+def run_day(settings: Settings, day: date) -> dict[str, float]:
+    """A business date in one process, as ``c360 run`` does it; seconds per step."""
+    seconds = {}
+    for name, (step, *arguments) in steps(settings, day).items():
+        start = perf_counter()
+        step(*arguments)
+        seconds[name] = perf_counter() - start
+    return seconds
 
 
 def ingest_feeds(settings: Settings, feeds: tuple[str, ...], business_date: date) -> None:
@@ -186,22 +217,6 @@ def build(settings: Settings, business_date: date) -> dict[str, float]:
             needed.add(node)
             waiting += parents[node]
     return {node.split(".")[2]: seconds[node] for node in sorted(needed & set(seconds))}
-
-
-def _run_date(settings: Settings, day: date) -> tuple[list[Stage], dict[str, float]]:
-    """All stages of a business date, and the seconds of the compared models."""
-    others = tuple(feed for feed in load_deployment(settings.deployment).feeds if feed != "transactions")
-    steps = {
-        "ingest transactions": (pipeline.ingest, "transactions", day, "bench"),
-        "ingest other feeds": (ingest_feeds, others, day),
-        "check": (pipeline.check_delivered, day, CHANNELS, "bench"),
-        "link": (link_parties, day),
-        "build": (build, day),
-        "score": (pipeline.score, day, "bench"),
-        "serve": (pipeline.serve, day, "bench"),
-    }
-    done = {name: _stage(name, step, settings, *arguments) for name, (step, *arguments) in steps.items()}
-    return [stage for stage, _ in done.values()], done["build"][1]
 
 
 def _stage(name: str, step: Callable, *arguments: Any, **options: Any) -> tuple[Stage, Any]:

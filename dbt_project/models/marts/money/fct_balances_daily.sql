@@ -4,42 +4,38 @@
     indexes=[{'columns': ['business_date']}, {'columns': ['account_no', 'business_date']}] if target.type == 'postgres' else [],
 ) }}
 
-with moves as (
+with posted as (
 
     select
         account_no,
         business_date,
-        case when direction = 'C' then amount end as credit_amount,
-        case when direction = 'D' then amount end as debit_amount,
-        1 as txn_count,
-        cast(null as decimal(18,2)) as bank_balance_amount
+        sum(case when direction = 'C' then amount else 0 end) as credit_amount,
+        sum(case when direction = 'D' then amount else 0 end) as debit_amount,
+        count(*) as txn_count
     from {{ ref('fct_transactions') }}
     where {{ dates_of_run('business_date') }}
+    group by account_no, business_date
 
-    union all
+),
 
-    select
-        account_no,
-        business_date,
-        null as credit_amount,
-        null as debit_amount,
-        0 as txn_count,
-        balance as bank_balance_amount
-    from {{ ref('int_account__bank_balances') }}
+stated as (
+
+    select * from {{ ref('int_account__bank_balances') }}
 
 ),
 
 days as (
 
     select
-        account_no,
-        business_date,
-        coalesce(sum(credit_amount), 0) as credit_amount,
-        coalesce(sum(debit_amount), 0) as debit_amount,
-        sum(txn_count) as txn_count,
-        max(bank_balance_amount) as bank_balance_amount
-    from moves
-    group by account_no, business_date
+        coalesce(posted.account_no, stated.account_no) as account_no,
+        coalesce(posted.business_date, stated.business_date) as business_date,
+        coalesce(posted.credit_amount, 0) as credit_amount,
+        coalesce(posted.debit_amount, 0) as debit_amount,
+        coalesce(posted.txn_count, 0) as txn_count,
+        stated.balance as bank_balance_amount
+    from posted
+    full join stated
+        on posted.account_no = stated.account_no and posted.business_date = stated.business_date
 
 ),
 
