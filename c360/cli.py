@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ml_jobs.cli import ml
+
 app = typer.Typer(no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out.")
 adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank's deliveries.")
 evaluate = typer.Typer(no_args_is_help=True, help="Hold what the system says against the truth.")
 app.add_typer(adapt, name="adapt")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(ml, name="ml")
 
 console, errors = Console(), Console(stderr=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]

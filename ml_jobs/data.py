@@ -46,17 +46,19 @@ class Rows:
 
 
 def feature_columns(settings: Settings, task: Task) -> tuple[str, ...]:
-    """The features of the task's table, in alphabetical order.
+    """The features of the task's table, in alphabetical order, but for those that the task excludes.
 
     Raises
     ------
     ValueError
         If a column is neither a number nor a key.
     """
-    schema = warehouse.query(settings, f"select * from build_{task.features} limit 0").schema
-    features = [field for field in schema if field.name not in KEYS]
+    schema = warehouse.query(settings, f"select * from build_{task.table} limit 0").schema
+    features = [field for field in schema if field.name not in (*KEYS, *task.exclude)]
+    if task.features is not None:
+        features = [field for field in features if field.name in task.features]
     if texts := [field.name for field in features if not _is_number(field.type)]:
-        raise ValueError(f"{task.features}: {', '.join(texts)} must be numbers: encode them in the features model")
+        raise ValueError(f"{task.table}: {', '.join(texts)} must be numbers: encode them in the features model")
     return tuple(sorted(field.name for field in features))
 
 
@@ -70,7 +72,7 @@ def labelled_months(settings: Settings, task: Task, known_by: date) -> list[Labe
             max(ripe_date) as ripe_date,
             cast(count(*) as bigint) as row_count,
             cast(sum(label) as bigint) as positive_count
-        from build_{task.label}
+        from build_{task.labels}
         where ripe_date <= {_literal(known_by)} and horizon_days = {int(task.horizon_days)}
         group by as_of_date
         order by as_of_date
@@ -98,9 +100,9 @@ def read_labelled(
     table = warehouse.query(
         settings,
         f"""
-        select features.customer_key, features.as_of_date, cast(labels.label as integer) as label, {_reals(columns)}
-        from build_{task.features} as features
-        inner join build_{task.label} as labels
+        select features.customer_key, features.as_of_date, cast(labels.label as integer) as label{_reals(columns)}
+        from build_{task.table} as features
+        inner join build_{task.labels} as labels
             on features.customer_key = labels.customer_key and features.as_of_date = labels.as_of_date
         where features.as_of_date in ({", ".join(map(_literal, dates))})
             and labels.ripe_date <= {_literal(known_by)}
@@ -122,14 +124,41 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
     table = warehouse.query(
         settings,
         f"""
-        select features.customer_key, features.as_of_date, {_reals(columns)}
-        from build_{task.features} as features
+        select features.customer_key, features.as_of_date{_reals(columns)}
+        from build_{task.table} as features
         where features.as_of_date = {_literal(as_of_date)}
         """,
     )
     if not table.num_rows:
-        raise ValueError(f"{task.features} has no customer at {as_of_date}: build that business date first")
+        raise ValueError(f"{task.table} has no customer at {as_of_date}: build that business date first")
     return _rows(table, columns)
+
+
+def read_profiles(settings: Settings, columns: tuple[str, ...], rows: Rows) -> dict[str, np.ndarray]:
+    """Columns of ``marts.dim_customer`` as they held on each row's as-of date; None where nothing is known.
+
+    They are for comparing groups of people only: gender and city are no features.
+    """
+    table = warehouse.query(
+        settings,
+        f"select customer_key, valid_from, valid_to, {', '.join(columns)} from build_marts.dim_customer",
+    )
+    found: dict[str, np.ndarray] = {name: np.full(len(rows.customer), None, dtype=object) for name in columns}
+    for day in np.unique(rows.as_of_date):
+        date_ = pa.scalar(day.item())
+        open_end = pc.is_null(table["valid_to"])
+        holds = pc.and_(
+            pc.less_equal(table["valid_from"], date_),
+            pc.or_(open_end, pc.fill_null(pc.greater(table["valid_to"], date_), False)),
+        )
+        held = table.filter(holds)
+        place = {key: position for position, key in enumerate(held["customer_key"].to_pylist())}
+        own = np.flatnonzero(rows.as_of_date == day)
+        at = np.array([place.get(key, -1) for key in rows.customer[own]])
+        for name in columns:
+            values = np.array([*held[name].to_pylist(), None], dtype=object)
+            found[name][own] = values[at]
+    return found
 
 
 def _rows(table: pa.Table, columns: tuple[str, ...]) -> Rows:
@@ -150,7 +179,7 @@ def _rows(table: pa.Table, columns: tuple[str, ...]) -> Rows:
 
 def _reals(columns: tuple[str, ...]) -> str:
     """Single precision: half the memory, and blind to the last bits, in which engines and thread counts differ."""
-    return ", ".join(f'cast(features."{name}" as real) as "{name}"' for name in columns)
+    return "".join(f', cast(features."{name}" as real) as "{name}"' for name in columns)
 
 
 def _literal(day: date) -> str:

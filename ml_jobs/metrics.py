@@ -27,37 +27,70 @@ class Interval:
 
 
 def figures(
-    label: np.ndarray, ranking: np.ndarray, probability: np.ndarray | None, weights: np.ndarray
+    label: np.ndarray,
+    ranking: np.ndarray,
+    probability: np.ndarray | None,
+    weights: np.ndarray,
+    shares: Sequence[float] = TOP_SHARES,
 ) -> dict[str, Interval]:
     """Every figure of one score on one set of rows.
 
     Parameters
     ----------
     label : (n,) array of 0 and 1
-    ranking : (n,) array
-        The higher, the more likely; no missing values.
-    probability : (n,) array or None
+    ranking : (n,) or (repeats, n) array
+        The higher, the more likely; no missing values. Figures of repeated cross-validation are means over repeats.
+    probability : array of the same shape, or None
         None for a score that ranks but states no probability.
     weights : (1 + replicates, n) array
         How often each row is drawn; the first line is all ones. See `bootstrap_weights`.
+    shares : sequence of float
+        Of the list, that the bank can call.
 
     Returns
     -------
     dict of str to Interval
         Keys ``RANKING``, and ``PROBABILISTIC`` where there is a probability.
     """
-    lines = [_ranking_figures(*line) for line in _grouped(label, ranking, weights)]
+    repeats = [
+        _lines(label, order, None if probability is None else stated, weights, shares)
+        for order, stated in zip(
+            np.atleast_2d(ranking), np.atleast_2d(ranking if probability is None else probability), strict=True
+        )
+    ]
+    return {
+        name: interval([np.mean([lines[line][name] for lines in repeats]) for line in range(len(weights))])
+        for name in repeats[0][0]
+    }
+
+
+def _lines(label, ranking, probability, weights, shares):
+    lines = [_ranking_figures(*line, shares) for line in _grouped(label, ranking, weights)]
     if probability is not None:
         clipped = np.clip(probability, 1e-6, 1 - 1e-6)
         bins = _bins_of_equal_size(clipped)
         for line, (score, weight, positive) in zip(lines, _grouped(label, clipped, weights), strict=True):
             line |= _probabilistic_figures(score, weight, positive, bins)
-    return {name: interval([line[name] for line in lines]) for name in lines[0]}
+    return lines
 
 
 def auc(label: np.ndarray, ranking: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The area under the ROC curve, once per line of ``weights``."""
     return np.array([_auc(weight, positive) for _, weight, positive in _grouped(label, ranking, weights)])
+
+
+def calibration_curve(label: np.ndarray, probability: np.ndarray) -> list[dict[str, float]]:
+    """Expected against observed share of positives, with Wilson's 95 % interval, in ten bins of equal size."""
+    group = np.searchsorted(_bins_of_equal_size(probability), probability)
+    return [_bin(label[group == number], probability[group == number]) for number in np.unique(group)]
+
+
+def _bin(label, probability):
+    rows, observed, z = len(label), label.mean(), 1.96
+    centre = (observed + z**2 / (2 * rows)) / (1 + z**2 / rows)
+    reach = z / (1 + z**2 / rows) * np.sqrt(observed * (1 - observed) / rows + z**2 / (4 * rows**2))
+    told = {"rows": rows, "expected": probability.mean(), "observed": observed, "low": centre - reach}
+    return {name: float(value) for name, value in (told | {"high": centre + reach}).items()}
 
 
 def interval(values: Sequence[float] | np.ndarray) -> Interval:
@@ -90,12 +123,12 @@ def _grouped(label, score, weights):
         yield -values, weight, np.bincount(group, weights=line * label, minlength=len(values))
 
 
-def _ranking_figures(_, weight, positive):
+def _ranking_figures(_, weight, positive, shares):
     above, hits = np.cumsum(weight), np.cumsum(positive)
     precision = np.divide(hits, above, out=np.zeros_like(hits), where=above > 0)
     base_rate = hits[-1] / above[-1]
     figures = {"roc_auc": _auc(weight, positive), "pr_auc": float(np.sum(precision * positive) / hits[-1])}
-    for share in TOP_SHARES:
+    for share in shares:
         taken = share * above[-1]
         top = float(np.interp(taken, np.r_[0, above], np.r_[0, hits]) / taken)
         figures |= {f"precision_{share:.0%}": top, f"lift_{share:.0%}": top / base_rate}

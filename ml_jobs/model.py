@@ -1,6 +1,7 @@
-"""A trained model, and its safe keeping in the lake: skops, a short list of trusted types, and a checksum."""
+"""A trained model, and its safe keeping in the lake: skops, trusted types, a checksum and a signature."""
 
 import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -16,22 +17,24 @@ import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
+from sklearn.pipeline import Pipeline
 
-# Beyond scikit-learn's public estimators and numpy arrays, which skops trusts: the nodes of a grown tree.
-TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+from ml_jobs.card import html
+from ml_jobs.learning import Candidate
+
+# Beyond scikit-learn's public estimators and arrays, which skops trusts: the nodes of a grown tree, a number's kind.
+TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "numpy.dtype"]
 
 
 class UntrustedModel(Exception):
-    """A model file that is not the one its card describes, or that holds anything but trees and a calibration."""
+    """A model that this deployment did not sign, or that holds anything but an estimator and a calibration."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """Trees, the map from their margin to a probability, and the card that says what they are worth."""
+    """A fitted model with its calibration, and the card that says what it is worth."""
 
-    trees: HistGradientBoostingClassifier
-    calibrator: IsotonicRegression | LogisticRegression
+    candidate: Candidate
     card: dict[str, Any]
 
     @property
@@ -40,14 +43,11 @@ class Model:
 
     def margin(self, values: np.ndarray) -> np.ndarray:
         """Log odds before calibration; what customers are ranked by."""
-        with threadpool_limits(1):  # on a busy machine threads wait for each other longer than they work
-            return self.trees.decision_function(values)
+        return self.candidate.margin(values)
 
     def probability(self, margin: np.ndarray) -> np.ndarray:
         """Calibrated probability of each margin; it never falls as the margin rises."""
-        if isinstance(self.calibrator, IsotonicRegression):
-            return self.calibrator.predict(margin)
-        return self.calibrator.predict_proba(margin.reshape(-1, 1))[:, 1]
+        return self.candidate.probability(margin)
 
 
 def feature_version(columns: tuple[str, ...]) -> str:
@@ -55,23 +55,28 @@ def feature_version(columns: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12]
 
 
-def save(model: Model, evaluation: pa.Table, folder: Path) -> None:
-    """Write ``model.skops``, ``card.json`` and ``evaluation.parquet``; the folder appears whole.
+def save(model: Model, evaluation: pa.Table, folder: Path, secret: str) -> None:
+    """Write the model, its card, the rows that judged it and a signature; the folder appears whole.
 
     If another run was faster, its model stays.
 
     Parameters
     ----------
     evaluation : pyarrow.Table
-        The rows of the test month and what each score says of them, for figures that come later.
+        The rows that judged and what each score says of them, for figures that come later.
+    secret : str
+        Of the deployment: who does not know it cannot sign.
     """
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
     temporary.mkdir(parents=True)
     try:
-        content = skops.io.dumps({"trees": model.trees, "calibrator": model.calibrator})
+        content = skops.io.dumps({"estimator": model.candidate.estimator, "calibrator": model.candidate.calibrator})
         card = model.card | {"model_sha256": hashlib.sha256(content).hexdigest()}
+        told = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False).encode()
         _write(temporary / "model.skops", content)
-        _write(temporary / "card.json", json.dumps(card, ensure_ascii=False, indent=1).encode())
+        _write(temporary / "card.json", told)
+        _write(temporary / "card.html", html(card).encode())
+        _write(temporary / "signature", signature(told, secret).encode())
         pq.write_table(evaluation, temporary / "evaluation.parquet", compression="zstd")
         try:
             os.rename(temporary, folder)
@@ -82,18 +87,29 @@ def save(model: Model, evaluation: pa.Table, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def load(folder: Path) -> Model:
+def signature(card: bytes, secret: str) -> str:
+    """HMAC-SHA-256 of the card, which names the checksum of the model; the key serves nothing else."""
+    key = hmac.digest(secret.encode(), b"c360 model signature", "sha256")
+    return hmac.new(key, card, "sha256").hexdigest()
+
+
+def load(folder: Path, secret: str) -> Model:
     """The model kept in ``folder``.
 
     Raises
     ------
     UntrustedModel
-        If the file is not the one the card describes, holds a type that is not trusted, or is no model of ours.
+        If this deployment did not sign the card, the file is not the one that the card describes, it holds a type that
+        is not trusted, or it is no model of ours.
     """
-    card = json.loads((folder / "card.json").read_text())
-    content = (folder / "model.skops").read_bytes()
+    told = (folder / "card.json").read_bytes()
+    signed = folder / "signature"
     remedy = "remove the folder and score again: the model is trained anew"
-    if hashlib.sha256(content).hexdigest() != card.get("model_sha256"):
+    if not signed.exists() or not hmac.compare_digest(signed.read_text(), signature(told, secret)):
+        raise UntrustedModel(f"{folder / 'card.json'} is not signed with this deployment's secret: {remedy}")
+    card = json.loads(told)
+    content = (folder / "model.skops").read_bytes()
+    if hashlib.sha256(content).hexdigest() != card["model_sha256"]:
         raise UntrustedModel(f"{folder / 'model.skops'} is not the file that its card describes: {remedy}")
     try:
         parts = skops.io.loads(content, trusted=TRUSTED)
@@ -101,11 +117,11 @@ def load(folder: Path) -> Model:
         raise UntrustedModel(f"{folder / 'model.skops'} cannot be trusted ({error}): {remedy}") from error
     match parts:
         case {
-            "trees": HistGradientBoostingClassifier() as trees,
+            "estimator": (HistGradientBoostingClassifier() | Pipeline()) as estimator,
             "calibrator": (IsotonicRegression() | LogisticRegression()) as calibrator,
         }:
-            return Model(trees, calibrator, card)
-    raise UntrustedModel(f"{folder / 'model.skops'} holds no trees with a calibration: {remedy}")
+            return Model(Candidate(estimator, calibrator, card["chosen"]), card)
+    raise UntrustedModel(f"{folder / 'model.skops'} holds no model with a calibration: {remedy}")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -3,11 +3,12 @@
 For the labelled month-ends, oldest first::
 
     fit ......... | gap | calibration ... | gap | test
-    <----------- development ----------->       (the last)
+    <----------- development ----------->    (the last)
 
-*Test* is the last labelled month-end. *Development* are the month-ends whose labels were ripe at the test month-end:
-what a bank could have trained on that day. *Calibration* are the last quarter of them, and *fit* those whose labels
-were ripe when the calibration months began. So no outcome window of a part reaches into the next part's.
+*Test* are the last labelled month-ends (three, fewer while the history is short). *Development* are the month-ends
+whose labels were ripe at the first of them: what a bank could have trained on that day. *Calibration* are the last
+quarter of these, and *fit* those whose labels were ripe when the calibration months began. So no outcome window of a
+part reaches into the next part's.
 """
 
 from calendar import monthrange
@@ -39,7 +40,7 @@ class Split:
 
     fit: tuple[LabelledMonth, ...]
     calibration: tuple[LabelledMonth, ...]
-    test: LabelledMonth
+    test: tuple[LabelledMonth, ...]
     development: tuple[LabelledMonth, ...]
 
 
@@ -60,11 +61,13 @@ def split(months: list[LabelledMonth], task: Task) -> Split:
     """
     least = task.minimum
     fit: tuple[LabelledMonth, ...] = ()
-    if months:
-        test = months[-1]
-        development = tuple(month for month in months if month.ripe_date <= test.as_of_date)
+    for count in range(max(1, min(task.split.test_months, len(months) // 5)), 0, -1):
+        test = tuple(months[-count:])
+        development = tuple(month for month in months if month.ripe_date <= test[0].as_of_date) if test else ()
         calibration = development[-max(1, len(development) // CALIBRATION_SHARE) :]
         fit = tuple(month for month in development if month.ripe_date <= calibration[0].as_of_date)
+        if len(fit) >= least.fit_months:
+            break
     if len(fit) < least.fit_months:
         raise CannotScore(
             f"{len(months)} month-ends have labels that are ripe, which leaves {len(fit)} to fit, "
@@ -73,7 +76,7 @@ def split(months: list[LabelledMonth], task: Task) -> Split:
     for part, part_months, needed in (
         ("fit", fit, least.positives),
         ("calibration", calibration, least.test_positives),
-        ("test", (test,), least.test_positives),
+        ("test", test, least.test_positives),
     ):
         positives = sum(month.positives for month in part_months)
         negatives = sum(month.rows for month in part_months) - positives

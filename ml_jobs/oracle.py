@@ -21,7 +21,7 @@ SCORES = ("model", "logistic_regression", "rule")
 
 
 def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
-    """The newest model, the simpler scores and the true hazard, on the test month's rows whose hazard is known.
+    """The newest model, the simpler scores and the true hazard, on the test months' rows whose hazard is known.
 
     Parameters
     ----------
@@ -43,11 +43,16 @@ def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
     if folder is None:
         raise ValueError(f"{task} has no model in {settings.lake / 'models'}: run the pipeline first")
     evaluation = pq.read_table(folder / "evaluation.parquet")
-    as_of_date = evaluation["as_of_date"][0].as_py()
-    rows = evaluation.join(hazards(settings, truth, task, as_of_date), "customer_key", join_type="inner")
+    dates = sorted(set(evaluation["as_of_date"].to_pylist()))
+    known = pa.concat_tables(
+        found.append_column("as_of_date", pa.array([day] * found.num_rows, pa.date32()))
+        for day in dates
+        for found in (hazards(settings, truth, task, day),)
+    )
+    rows = evaluation.join(known, ["customer_key", "as_of_date"], join_type="inner")
     if not rows.num_rows:
-        raise ValueError(f"{truth}: no hazard of a customer at {as_of_date}: is it the truth of this bank?")
-    rows = rows.sort_by("customer_key")
+        raise ValueError(f"{truth}: no hazard of a customer at {dates[-1]}: is it the truth of this bank?")
+    rows = rows.sort_by([("as_of_date", "ascending"), ("customer_key", "ascending")])
     label = rows["label"].to_numpy()
     weights = bootstrap_weights(rows["customer_key"].to_numpy())
     areas = {name: auc(label, rows[name].to_numpy(), weights) for name in (*SCORES, "oracle")}

@@ -30,8 +30,13 @@ class Known:
 
 
 def model_folder(settings: Settings, task: str, known: Known) -> Path:
-    """Holds ``model.skops``, ``card.json`` and ``evaluation.parquet``."""
+    """Holds ``model.skops``, ``card.json``, ``card.html``, ``evaluation.parquet`` and ``signature``."""
     return settings.lake / "models" / task / known.model_version
+
+
+def promotion_path(settings: Settings, task: str, known: Known) -> Path:
+    """Which model scores from the month-end on, and why."""
+    return settings.lake / "models" / task / "promotions" / f"{known.model_version}.json"
 
 
 def newest_model(settings: Settings, task: str) -> Path | None:
@@ -43,7 +48,7 @@ def newest_model(settings: Settings, task: str) -> Path | None:
 
 
 def score_path(settings: Settings, task: str, known: Known) -> Path:
-    """The scores of the business date, by the model of its training date."""
+    """The scores of the business date, by the model in use from its training date on."""
     folder = settings.lake / "scores" / task / f"as_of_date={known.business_date}"
     return folder / f"{known.model_version}-{known.pin_hash}.parquet"
 

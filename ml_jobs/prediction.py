@@ -40,7 +40,7 @@ def score_table(task: Task, model: Model, rows: Rows) -> pa.Table:
     order = np.lexsort((rows.customer, -margin))
     count = len(order)
     rank = np.arange(1, count + 1)
-    features, pushes_up = top_reasons(model.trees, rows.values)
+    features, pushes_up = top_reasons(model.candidate.estimator, rows.values)
     columns = {
         "customer_key": rows.customer[order],
         "as_of_date": rows.as_of_date[order],

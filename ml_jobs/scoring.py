@@ -12,7 +12,7 @@ from c360.settings import Settings
 from ml_jobs.data import Rows, feature_columns, read_features
 from ml_jobs.months import CannotScore
 from ml_jobs.paths import Known, abstention_path, score_path
-from ml_jobs.tasks import Task, load_tasks
+from ml_jobs.tasks import Activity, Task, load_tasks
 
 
 @dataclass(frozen=True)
@@ -74,22 +74,23 @@ def is_scored(settings: Settings, business_date: date) -> bool:
 def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> None:
     # scikit-learn takes seconds to import, which the command line and the DAG files must not.
     from ml_jobs.prediction import score_table
-    from ml_jobs.training import train
+    from ml_jobs.promotion import champion
 
     columns = feature_columns(settings, task)
     rows = read_features(settings, task, columns, known.business_date)
-    _check_activity(task, rows, known.business_date)
-    model = train(settings, task, known.trained_on)
+    if task.activity is not None:
+        _check_activity(task.activity, rows, known.business_date)
+    model = champion(settings, task, known)
     if model.columns != columns:
         rows = read_features(settings, task, model.columns, known.business_date)
     with lake.appearing(path) as temporary:
         pq.write_table(score_table(task, model, rows), temporary, compression="zstd")
 
 
-def _check_activity(task: Task, rows: Rows, business_date: date) -> None:
-    open_rows = rows.column(task.activity.open) > 0
-    active = (rows.column(task.activity.recent) > 0) & open_rows
-    if active.sum() < task.activity.minimum_share * open_rows.sum():
+def _check_activity(activity: Activity, rows: Rows, business_date: date) -> None:
+    open_rows = rows.column(activity.open) > 0
+    active = (rows.column(activity.recent) > 0) & open_rows
+    if active.sum() < activity.minimum_share * open_rows.sum():
         raise CannotScore(
             f"only {active.sum()} of {open_rows.sum()} customers with an open account have a transaction in the 90 "
             f"days before {business_date}: the extract has ended, or its last deliveries are missing"

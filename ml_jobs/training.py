@@ -1,36 +1,30 @@
-"""Monthly training: one model per task and month-end, evaluated on a month that no choice has seen (see `months`).
+"""Monthly training: one model per task and month-end, evaluated on months that no choice has seen (see `months`).
 
-A first fit on the early months chooses the number of trees and gives the calibration, on later months. Then the trees
-are grown once more, to that number, on all development months. That model is evaluated on the test month, kept, and
-scores; it is not fitted again.
+A first fit on the early months makes the choices and gives the calibration, on later months (see `learning`). Then the
+model is fitted once more on all development months. That model is evaluated on the test months, kept, and scores; it is
+not fitted again.
 """
 
-from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
-from itertools import islice
 
 import numpy as np
 import pyarrow as pa
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from c360.settings import Settings
-from ml_jobs.data import Rows, feature_columns, labelled_months, read_labelled
-from ml_jobs.metrics import bootstrap_weights, figures
+from ml_jobs.data import Rows, feature_columns, labelled_months, read_labelled, read_profiles
+from ml_jobs.evaluation import Judged, all_figures, banded, by_group, by_month, curve, judge, uncalibrated
+from ml_jobs.explain import contributions
+from ml_jobs.fairness import gaps
+from ml_jobs.leaks import single_aucs, suspicions
+from ml_jobs.learning import Learned, learn
 from ml_jobs.model import Model, feature_version, load, save
-from ml_jobs.months import CannotScore, LabelledMonth, split
+from ml_jobs.monitoring import reference
+from ml_jobs.months import CannotScore, LabelledMonth, Split, split
 from ml_jobs.paths import Known, model_folder
-from ml_jobs.tasks import Task
+from ml_jobs.tasks import Task, phrases
 
-SEED = 20240229
-THREADS = 2  # the most, fixed, so that sums are taken in the same order on every machine
-VALUES_PER_THREAD = 20_000_000  # for less, threads wait for each other longer than they work
+EXPLAINED_ROWS = 5_000  # for what drives a model as a whole
 
 
 def train(settings: Settings, task: Task, trained_on: date) -> Model:
@@ -44,12 +38,12 @@ def train(settings: Settings, task: Task, trained_on: date) -> Model:
     Raises
     ------
     CannotScore
-        If there are too few months or outcomes.
+        If there are too few months or outcomes, or a feature gives the outcome away.
     """
     folder = model_folder(settings, task.task, Known.by(settings, trained_on))
     if not folder.exists():
-        save(*_trained(settings, task, trained_on, folder.name), folder)
-    return load(folder)
+        save(*_trained(settings, task, trained_on, folder.name), folder, settings.token_secret)
+    return load(folder, settings.token_secret)
 
 
 def _trained(settings: Settings, task: Task, trained_on: date, model_version: str) -> tuple[Model, pa.Table]:
@@ -58,106 +52,124 @@ def _trained(settings: Settings, task: Task, trained_on: date, model_version: st
     share = min(1.0, task.training_rows / sum(month.rows for month in parts.development))
     dates = tuple(month.as_of_date for month in parts.development)
     development = read_labelled(settings, task, columns, dates, known_by=trained_on, share=share)
-    fit, calibration = (
-        development.between(months[0].as_of_date, months[-1].as_of_date) for months in (parts.fit, parts.calibration)
+    aucs = single_aucs(development.values, development.label, columns)
+    if leaks := suspicions(aucs, task.known_in_time)[0]:
+        raise CannotScore(f"{'; '.join(map(str, leaks))}: correct the features model, or exclude it in the task file")
+    tested = tuple(month.as_of_date for month in parts.test)
+    test = read_labelled(settings, task, columns, tested, known_by=trained_on)
+    learned = learn(task, development.values, development.label, development.customer, (_part(development, parts),))
+    if learned.chosen.says_nothing:
+        raise CannotScore("in the calibration months the outcome is not more frequent where the model expects it")
+    ranking, probability, rule = judge(task, learned, columns, (development.values, development.label), test.values)
+    judged = Judged(
+        test.customer,
+        test.customer,
+        test.as_of_date,
+        test.label,
+        {name: scores[None] for name, scores in ranking.items()},
+        {name: scores[None] for name, scores in probability.items()},
     )
-    test = read_labelled(settings, task, columns, (parts.test.as_of_date,), known_by=trained_on)
-    with threadpool_limits(min(THREADS, 1 + development.values.size // VALUES_PER_THREAD)):
-        trial = _trees(task).fit(fit.values, fit.label, X_val=calibration.values, y_val=calibration.label)
-        iterations = max(1, int(np.argmax(trial.validation_score_)))
-        margin = next(islice(trial.staged_decision_function(calibration.values), iterations - 1, None)).ravel()
-        calibrator = _calibrator(task, margin, calibration.label)
-        trees = _trees(task, iterations).fit(development.values, development.label)
-        evaluation = _evaluation(task, Model(trees, calibrator, card={}), development, test)
     card = {
-        "task": task.model_dump(),
-        "model_name": task.model_name,
+        "task": task.model_dump(mode="json"),
+        "task_name": task.task,
+        "data": f"{task.table} with {task.labels}",
+        "model": learned.choice,
+        "model_name": f"{task.task}-{learned.choice}",
         "model_version": model_version,
         "feature_version": feature_version(columns),
         "features": columns,
-        "iterations": iterations,
-        "calibration": type(calibrator).__name__,
+        "chosen": learned.chosen.chosen,
+        "why": learned.why,
+        "calibration": type(learned.chosen.calibrator).__name__,
+        "split": _told(parts),
         "months": {
             "fit": _described(parts.fit),
             "calibration": _described(parts.calibration),
             "development": _described(parts.development),
-            "test": _described((parts.test,)),
+            "test": _described(parts.test),
         },
-        "customers_sampled": round(share, 6),  # of the development months; all of the test month
-        "evaluated": "on the test month, which no choice has seen; the model evaluated is the model that scores",
-        "figures": _figures(evaluation),
+        "customers_sampled": round(share, 6),  # of the development months; all of the test months
+        "rows": len(test.label),
+        "positives": int(test.label.sum()),
+        "base_rate": float(test.label.mean()),
+        "rule": rule,
+        "leaks": [],
+        "suspects": [],
+        "capacity": task.capacity,
+        "single_feature_roc_auc": {name: round(auc, 4) for name, auc in aucs.items()},
+        "limits": _limits(task, parts),
         "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops")},
     }
-    return Model(trees, calibrator, card), evaluation
+    card |= _worth(settings, task, judged, test)
+    card |= {"importance": importance(task, learned, test.values, columns, columns)}
+    card |= {"reference": reference(development.values, columns, ranking["model"])}
+    return Model(learned.chosen, card), judged.to_table()
 
 
-def _trees(task: Task, iterations: int | None = None) -> HistGradientBoostingClassifier:
-    """Unfitted trees: of a given number, or as many as still help on validation rows."""
-    chosen = {} if iterations is None else {"max_iter": iterations}
-    return HistGradientBoostingClassifier(
-        **task.parameters.model_dump() | chosen,
-        early_stopping=iterations is None,
-        n_iter_no_change=30,
-        categorical_features=None,  # `explain` reads every split as a threshold
-        random_state=SEED,
-    )
-
-
-def _calibrator(task: Task, margin: np.ndarray, label: np.ndarray) -> IsotonicRegression | LogisticRegression:
-    if label.sum() < task.calibration.isotonic_from_positives:
-        sigmoid = LogisticRegression(C=np.inf).fit(margin.reshape(-1, 1), label)
-        if sigmoid.coef_[0, 0] <= 0:
-            raise CannotScore("in the calibration months the outcome is not more frequent where the model expects it")
-        return sigmoid
-    # No outcome is ruled out or certain: the ends are what one more customer could have shown.
-    least = 1 / (len(label) + 1)
-    return IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip").fit(margin, label)
-
-
-def _evaluation(task: Task, model: Model, development: Rows, test: Rows) -> pa.Table:
-    """The rows of the test month with their outcome, the model's margin and probability, and simpler scores."""
-    margin = model.margin(test.values)
-    impute = SimpleImputer(strategy="median", keep_empty_features=True)
-    regression = make_pipeline(impute, StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-    regression.fit(_compressed(development.values), development.label)
-    rule = task.baseline.sign * test.column(task.baseline.feature).astype(np.float64)
-    return pa.table(
-        {
-            "customer_key": test.customer,
-            "as_of_date": test.as_of_date,
-            "label": test.label,
-            "model": margin,
-            "model_probability": model.probability(margin),
-            "logistic_regression": regression.predict_proba(_compressed(test.values))[:, 1],
-            "rule": np.where(np.isnan(rule), -np.inf, rule),  # customers without the figure come last
-            "base_rate": np.full(len(test.label), development.label.mean()),
-        }
-    )
-
-
-def _figures(evaluation: pa.Table) -> dict[str, dict]:
-    """The model's figures on the test month, beside those of the simpler scores."""
-    column = {name: evaluation[name].to_numpy() for name in evaluation.column_names}
-    weights = bootstrap_weights(column["customer_key"])
-    probability = {
-        "model": column["model_probability"],
-        "logistic_regression": column["logistic_regression"],
-        "rule": None,
-        "base_rate": column["base_rate"],
-    }
+def _worth(settings: Settings, task: Task, judged: Judged, test: Rows) -> dict[str, object]:
+    """Everything on the card that comes from the rows that judged."""
+    share = task.capacity[-1]
+    named = {**task.segments, **task.fairness}
+    profiled = tuple(name for name in named if name not in test.columns)
+    column = {name: test.column(name) for name in named if name in test.columns}
+    column |= read_profiles(settings, profiled, test) if profiled else {}
+    group = {name: banded(column[name], edges) for name, edges in named.items()}
+    ranking = judged.ranking["model"][0]
     return {
-        name: {
-            key: asdict(figure)
-            for key, figure in figures(column["label"], column[name], stated, weights).items()
-            if np.isfinite(figure.value)  # a constant score has no calibration slope
-        }
-        for name, stated in probability.items()
+        "figures": all_figures(judged, task.capacity),
+        "before_calibration": uncalibrated(judged, judged.ranking["model"]),
+        "calibration_curve": curve(judged),
+        "by_month": by_month(judged, share),
+        "segments": {name: by_group(judged, group[name], share) for name in task.segments},
+        "fairness": {name: by_group(judged, group[name], share) for name in task.fairness},
+        "fairness_gaps": {name: gaps(judged.label, ranking, group[name], share) for name in task.fairness},
     }
 
 
-def _compressed(values: np.ndarray) -> np.ndarray:
-    """Signed logarithms: amounts span six orders of magnitude, which a linear model cannot bear."""
-    return np.sign(values) * np.log1p(np.abs(values))
+def importance(
+    task: Task, learned: Learned, values: np.ndarray, columns: tuple[str, ...], source: tuple[str, ...]
+) -> list[dict[str, object]]:
+    """Features by their mean absolute Shapley value, the strongest first, with their words in both languages."""
+    some = values[:: -(-len(values) // EXPLAINED_ROWS)]
+    contribution, _ = contributions(learned.chosen.estimator, some)
+    names = list(dict.fromkeys(source))
+    words = phrases(task)
+    push = [np.abs(contribution[:, np.array(source) == name].sum(axis=1)).mean() for name in names]
+    return [
+        {
+            "feature": names[at],
+            "push": float(push[at]),
+            "en": words[names[at]].en if names[at] in words else names[at],
+            "zh": words[names[at]].zh if names[at] in words else "",
+        }
+        for at in np.argsort(push, kind="stable")[::-1]
+    ]
+
+
+def _part(development: Rows, parts: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the rows that fit, and of those that calibrate."""
+    fit, calibrate = (
+        np.flatnonzero(np.isin(development.as_of_date, [np.datetime64(month.as_of_date) for month in months]))
+        for months in (parts.fit, parts.calibration)
+    )
+    return fit, calibrate
+
+
+def _told(parts: Split) -> str:
+    first, last = parts.test[0].as_of_date, parts.test[-1].as_of_date
+    return (
+        f"By time: fitted on month-ends up to {parts.development[-1].as_of_date}, of outcomes known on {first}; "
+        f"judged on {first} to {last}, which no choice has seen; the model judged is the model that scores"
+    )
+
+
+def _limits(task: Task, parts: Split) -> list[str]:
+    return [
+        f"learned from {parts.development[0].as_of_date} to {parts.development[-1].as_of_date}; what changed since "
+        "then, in the market or in the data, it does not know (`c360 ml monitor` watches it)",
+        f"says what happens within {task.horizon_days} days, not when, nor what would happen if the bank acted",
+        "groups of people are compared above; a difference is told, not corrected",
+    ]
 
 
 def _described(months: tuple[LabelledMonth, ...]) -> dict[str, object]:

@@ -10,7 +10,8 @@ from c360.cli import app
 from c360.settings import Settings
 from tests.conftest import temporary_settings
 
-COMMANDS = ("simulate", "adapt berka", "run", "status", "doctor", "evaluate scores")
+ML = ("new", "evaluate", "train", "promote", "score", "explain", "monitor")
+COMMANDS = ("simulate", "adapt berka", "run", "status", "doctor", "evaluate scores", *(f"ml {name}" for name in ML))
 
 
 @pytest.fixture

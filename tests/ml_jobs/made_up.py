@@ -51,6 +51,9 @@ def made_up_rows(customers: int = CUSTOMERS, seed: int = 1) -> tuple[pa.Table, p
             "trend_rate": trend,
             "tension_rate": pa.array(tension, mask=random.random(count) < 0.02),
             "noise_rate": noise,
+            "age_years": np.tile(random.uniform(18, 90, customers), len(dates)),
+            "star_tier": np.ones(count),
+            "has_rm": np.zeros(count),
         }
     )
     labels = pa.table(
@@ -80,6 +83,16 @@ def made_up_bank(folder: Path, features: pa.Table, labels: pa.Table) -> Settings
         engine.sql("create or replace table build_features.customer_features as from features")
         for task in ("churn", "tier_upgrade", "tier_downgrade"):
             engine.sql(f"create or replace table build_features.label_{task} as from labels")
+        engine.sql("create schema if not exists build_marts")
+        engine.sql(
+            """
+            create or replace table build_marts.dim_customer as
+            select distinct
+                customer_key, date '1900-01-01' as valid_from, cast(null as date) as valid_to,
+                case when hash(customer_key) % 2 = 0 then 'F' else 'M' end as gender, 'Hangzhou' as city
+            from features
+            """
+        )
     deliver(settings, month_ends()[0], "2024-06")
     return settings
 

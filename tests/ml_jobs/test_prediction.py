@@ -60,7 +60,7 @@ def test_equal_scores_are_ranked_by_key(model, today):
 
 
 def test_contributions_add_up_to_the_margin(model, today):
-    contribution, base = contributions(model.trees, today.values)
+    contribution, base = contributions(model.candidate.estimator, today.values)
     assert contribution.shape == today.values.shape
     assert np.abs(contribution.sum(axis=1) + base - model.margin(today.values)).max() < 1e-9
 
@@ -80,7 +80,7 @@ def test_contributions_are_those_of_shap(leaves):
 
 
 def test_reasons_are_the_features_that_push_up_the_most_with_their_values(table, model, today):
-    contribution, _ = contributions(model.trees, today.values)
+    contribution, _ = contributions(model.candidate.estimator, today.values)
     of_customer = {key: position for position, key in enumerate(today.customer)}
     for row in table.to_pylist()[:50] + table.to_pylist()[-50:]:
         position = of_customer[row["customer_key"]]
@@ -92,8 +92,8 @@ def test_reasons_are_the_features_that_push_up_the_most_with_their_values(table,
 
 
 def test_long_lists_are_explained_in_chunks(model, today, monkeypatch):
-    whole = top_reasons(model.trees, today.values)
+    whole = top_reasons(model.candidate.estimator, today.values)
     monkeypatch.setattr("ml_jobs.explain.CHUNK", 400)
-    for found, expected in zip(top_reasons(model.trees, today.values), whole, strict=True):
+    for found, expected in zip(top_reasons(model.candidate.estimator, today.values), whole, strict=True):
         assert (found == expected).all()
     assert not whole[1].all() and whole[1].any()

@@ -11,7 +11,7 @@ def test_the_three_scores_are_described():
     tasks = load_tasks()
     assert list(tasks) == ["churn", "tier_downgrade", "tier_upgrade"]
     assert {task.horizon_days for task in tasks.values()} == {90}
-    assert {task.label for task in tasks.values()} == {f"features.label_{name}" for name in tasks}
+    assert {task.labels for task in tasks.values()} == {f"features.label_{name}" for name in tasks}
 
 
 def test_every_feature_that_a_task_names_is_in_the_features_model():
@@ -19,17 +19,21 @@ def test_every_feature_that_a_task_names_is_in_the_features_model():
     columns = {model["name"]: {column["name"] for column in model["columns"]} for model in models}
     for task in load_tasks().values():
         named = {task.baseline.feature, task.activity.open, task.activity.recent}
-        assert named <= columns[task.features.removeprefix("features.")]
-        assert task.label.removeprefix("features.") in columns
+        assert named <= columns[task.table.removeprefix("features.")]
+        assert task.labels.removeprefix("features.") in columns
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"horizon_days": 0}, "horizon_days"),
-        ({"label": "features.label_churn; drop table x"}, "label"),
+        ({"labels": "features.label_churn; drop table x"}, "labels"),
         ({"algorithm": "deep_thought"}, "algorithm"),
-        ({"surprise": 1}, "surprise"),
+        ({"surprise": 1}, "surprise: no such key: remove it"),
+        ({"label": None}, "label: "),
+        ({"horizon_day": 90}, "horizon_day: no such key: did you mean horizon_days"),
+        ({"calibration": {"isotonic_from_positive": 1}}, "did you mean isotonic_from_positives"),
+        ({"bands": {"high": 0.5, "medium": 0.2}}, "high must be a smaller share"),
         ({"task": "other"}, "name the file other.yml"),
     ],
 )

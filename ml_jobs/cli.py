@@ -1,0 +1,265 @@
+"""The commands under ``c360 ml``."""
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+ml = typer.Typer(no_args_is_help=True, help="Scores: train, judge, explain, promote and watch them; by task file.")
+console, errors = Console(), Console(stderr=True)
+
+Name = Annotated[str, typer.Argument(help="A task of the bank (churn, ...), or the path of a task file.")]
+Data = Annotated[Path | None, typer.Option(help="Parquet or CSV file; by default the table that the task file names.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Day = Annotated[
+    datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; the last built one.")
+]
+
+
+@ml.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the new task; the file is NAME.yml in this folder.")],
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Parquet or CSV file.")],
+    label: Annotated[str | None, typer.Option(help="The column to predict, if its name does not tell.")] = None,
+) -> None:
+    """Draft a task file from data: entity, label, what to leave out and why. Look it over before use."""
+    from ml_jobs.drafting import draft
+
+    path = Path(f"{name}.yml")
+    if path.exists():
+        raise typer.BadParameter(f"{path} exists: remove it, or choose another name", param_hint="NAME")
+    with _told_plainly():
+        text = draft(_settings(), name, data, label)
+    path.write_text(text, encoding="utf-8")
+    typer.echo(text)
+    console.print(f"wrote {path}: look it over, then `c360 ml evaluate {path}`")
+
+
+@ml.command()
+def evaluate(
+    name: Name,
+    data: Data = None,
+    split: Annotated[str | None, typer.Option(help="time or folds, instead of what the task file says.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="A simulated bank's truth/: adds the oracle.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    json_: Json = False,
+) -> None:
+    """Judge a score on rows that it has not seen, beside simpler scores; nothing is kept.
+
+    A task of the bank: the figures of its newest model. A table of one's own: it is trained and judged here, by time if
+    there is an as-of date, otherwise by repeated, stratified folds that keep groups together. Features that give the
+    outcome away are called out by name, and do not count.
+    """
+    from ml_jobs import report
+    from ml_jobs.tasks import data_path, find_task
+
+    with _told_plainly():
+        task, path = find_task(name)
+        if task.is_of_the_bank:
+            found = report.task_quality(_settings(), truth, task.task)
+            _show(found, json_, lambda: report.quality_tables({task.task: found}))
+            return
+        from ml_jobs.experiment import evaluate as judged
+
+        if split is not None:
+            task = type(task).model_validate(task.model_dump() | {"split": task.split.model_dump() | {"scheme": split}})
+        found, _, _ = judged(_settings(), task, data_path(task, path, data))
+    if html is not None:
+        from ml_jobs.card import html as page
+
+        html.write_text(page(found), encoding="utf-8")
+    _show(found, json_, lambda: report.evaluation_tables(found))
+
+
+@ml.command()
+def train(name: Name, data: Data = None, day: Day = None, json_: Json = False) -> None:
+    """Train a model and keep it, signed, with its card; it is a challenger until it is promoted."""
+    from ml_jobs.tasks import data_path, find_task
+
+    settings = _settings()
+    with _told_plainly():
+        task, path = find_task(name)
+        if task.is_of_the_bank:
+            from ml_jobs.months import training_date
+            from ml_jobs.training import train as trained
+
+            model = trained(settings, task, training_date(_business_date(settings, day)))
+        else:
+            from ml_jobs.table_models import train_table
+
+            model = train_table(settings, task, data_path(task, path, data))
+    card = model.card
+    folder = settings.lake / "models" / task.task / card["model_version"]
+    found = {"model_version": card["model_version"], "why": card["why"], "roc_auc": card["figures"]["model"]["roc_auc"]}
+    _show(found | {"card": str(folder / "card.html")}, json_)
+
+
+@ml.command()
+def promote(name: Name, day: Day = None, json_: Json = False) -> None:
+    """Let the newest model take over by the rule of the task file; say what was decided and why."""
+    from ml_jobs.tasks import find_task
+
+    settings = _settings()
+    with _told_plainly():
+        task, _ = find_task(name)
+        if task.is_of_the_bank:
+            from ml_jobs.paths import Known
+            from ml_jobs.promotion import decision
+
+            found = decision(settings, task, Known.by(settings, _business_date(settings, day)))
+        else:
+            from ml_jobs.table_models import promote as decided
+
+            found = decided(settings, task)
+    _show(found, json_)
+
+
+@ml.command()
+def score(
+    name: Name,
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for the scores of one's own table.")] = None,
+    day: Day = None,
+) -> None:
+    """Score with the model in use: the bank's customers into the lake, or the rows of one's own table into a file."""
+    from ml_jobs.tasks import data_path, find_task
+
+    settings = _settings()
+    with _told_plainly():
+        task, path = find_task(name)
+        if task.is_of_the_bank:
+            from ml_jobs.scoring import score as scored
+
+            console.print(str(scored(settings, task.task, _business_date(settings, day))))
+            return
+        import pyarrow.parquet as pq
+
+        from ml_jobs.table_models import champion_of, score_frame
+        from ml_jobs.tables import read_frame
+
+        frame = read_frame(settings, task.table, data_path(task, path, data))
+        out = out or Path(f"{task.task}_scores.parquet")
+        pq.write_table(score_frame(task, champion_of(settings, task), frame), out, compression="zstd")
+    console.print(f"scored {len(frame):,} rows: {out}")
+
+
+@ml.command()
+def explain(
+    name: Name,
+    entity: Annotated[str, typer.Option(help="Whose score: a customer key, or a value of the entity column.")],
+    data: Data = None,
+    day: Day = None,
+    json_: Json = False,
+) -> None:
+    """Why a score is what it is: contributions that add up to the margin (log odds before calibration)."""
+    from ml_jobs.tasks import data_path, find_task, phrases
+
+    settings = _settings()
+    with _told_plainly():
+        task, path = find_task(name)
+        from ml_jobs.table_models import champion_of, encoded, explained
+
+        if task.is_of_the_bank:
+            from ml_jobs.data import read_features
+            from ml_jobs.paths import Known
+            from ml_jobs.promotion import champion
+
+            business_date = _business_date(settings, day)
+            model = champion(settings, task, Known.by(settings, business_date))
+            rows = read_features(settings, task, model.columns, business_date)
+            values = rows.values[rows.customer == entity]
+        else:
+            from ml_jobs.tables import read_frame
+
+            model = champion_of(settings, task)
+            frame = read_frame(settings, task.table, data_path(task, path, data))
+            own = frame.index.astype(str) if task.entity is None else frame[task.entity].astype(str)
+            values = encoded(task, model, frame[own == entity].reset_index(drop=True))
+        if not len(values):
+            raise ValueError(f"--entity: there is no {entity}")
+        found = explained(model, values[:1])
+    words = phrases(task)
+    found["contributions"] = [
+        {"feature": name, "push": push, "en": words[name].en if name in words else name}
+        | ({"zh": words[name].zh} if name in words else {})
+        for name, push in found["contributions"].items()
+    ]
+    _show(found, json_)
+
+
+@ml.command()
+def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False) -> None:
+    """Drift of features and scores since training (PSI, missing values), and calibration where labels are ripe."""
+    from ml_jobs import report
+    from ml_jobs.monitoring import ripe_calibration, watched
+    from ml_jobs.tasks import data_path, find_task
+
+    settings = _settings()
+    with _told_plainly():
+        task, path = find_task(name)
+        if task.is_of_the_bank:
+            from ml_jobs.data import read_features
+            from ml_jobs.paths import Known
+            from ml_jobs.promotion import champion
+
+            business_date = _business_date(settings, day)
+            model = champion(settings, task, Known.by(settings, business_date))
+            values = read_features(settings, task, model.columns, business_date).values
+            ripe = ripe_calibration(settings, task, business_date)
+        else:
+            from ml_jobs.table_models import champion_of, encoded
+            from ml_jobs.tables import read_frame
+
+            model, ripe = champion_of(settings, task), []
+            values = encoded(task, model, read_frame(settings, task.table, data_path(task, path, data)))
+        found = {
+            "model_version": model.card["model_version"],
+            "rows": len(values),
+            "drift": watched(model.card, values, model.margin(values)),
+            "ripe": ripe,
+        }
+    _show(found, json_, lambda: report.monitor_tables(found))
+
+
+def _settings():
+    from c360.settings import Settings
+
+    return Settings.from_env()
+
+
+def _business_date(settings, day: datetime | None) -> date:
+    from c360 import warehouse
+
+    if day is not None:
+        return day.date()
+    state = warehouse.read_state(settings)
+    if state is None:
+        raise ValueError("nothing is built yet: run the pipeline first (`c360 run`)")
+    return state.business_date
+
+
+class _told_plainly:
+    """What a person can mend is told in words, not as a traceback."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind, error, trace) -> None:
+        from ml_jobs.months import CannotScore
+
+        if isinstance(error, (ValueError, CannotScore, FileNotFoundError)):
+            errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from error
+
+
+def _show(found: dict[str, Any], as_json: bool, tables=None) -> None:
+    if as_json:
+        typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
+    elif tables is not None:
+        console.print(*tables(), sep="\n")
+    else:
+        for name, value in found.items():
+            console.print(f"[bold]{name}[/] {value}", soft_wrap=True, highlight=False)

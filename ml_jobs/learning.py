@@ -1,0 +1,186 @@
+"""Learning from rows: boosted trees against logistic regression, each calibrated on rows that it was not fitted to.
+
+A *part* is a pair of row sets: a trial is fitted on the first, and judged and calibrated on the second. Time gives one
+part (later rows calibrate), folds give several. The trials choose the parameters, the number of trees and the strength
+of regularisation, and give the calibration; then each model is fitted once more, to what was chosen, on all rows. The
+simpler model is chosen unless the trees rank better beyond the interval, on the rows that calibrate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from threadpoolctl import threadpool_limits
+
+from ml_jobs.metrics import Interval, auc, bootstrap_weights, interval
+from ml_jobs.tasks import Task
+
+FLAT = 1e-9  # slope of the calibration of a model that says nothing: the base rate for all, in the model's order
+SEED = 20240229
+THREADS = 2  # the most, fixed, so that sums are taken in the same order on every machine
+VALUES_PER_THREAD = 20_000_000  # for less, threads wait for each other longer than they work
+STRENGTHS = (0.003, 0.03, 0.3)  # inverse, of the regularisation that logistic regression tries
+TREES, REGRESSION = "hist_gradient_boosting", "logistic_regression"
+
+Estimator = HistGradientBoostingClassifier | Pipeline
+Calibrator = IsotonicRegression | LogisticRegression
+Part = tuple[np.ndarray, np.ndarray]  # rows to fit, rows to calibrate
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A fitted model, the map from its margin to a probability, and what was chosen for it."""
+
+    estimator: Estimator
+    calibrator: Calibrator
+    chosen: dict[str, float]
+
+    def margin(self, values: np.ndarray) -> np.ndarray:
+        """Log odds before calibration; what rows are ranked by."""
+        with threadpool_limits(1):  # on a busy machine threads wait for each other longer than they work
+            return self.estimator.decision_function(values)
+
+    def probability(self, margin: np.ndarray) -> np.ndarray:
+        """Calibrated probability of each margin; it never falls as the margin rises."""
+        if isinstance(self.calibrator, IsotonicRegression):
+            return self.calibrator.predict(margin)
+        return self.calibrator.predict_proba(margin.reshape(-1, 1))[:, 1]
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether on the calibration rows the outcome was not more frequent where the model expects it."""
+        return isinstance(self.calibrator, LogisticRegression) and bool(self.calibrator.coef_[0, 0] <= FLAT)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Both candidates, which of them is used, and by how much the trees rank better on the calibration rows."""
+
+    candidates: dict[str, Candidate]
+    choice: str
+    why: str
+    advantage: Interval | None  # ROC AUC of the trees less that of the regression
+
+    @property
+    def chosen(self) -> Candidate:
+        return self.candidates[self.choice]
+
+
+def learn(task: Task, values: np.ndarray, label: np.ndarray, groups: np.ndarray, parts: Sequence[Part]) -> Learned:
+    """Fit, calibrate and choose.
+
+    Parameters
+    ----------
+    values : (n, features) array in single precision, nan where missing
+    label : (n,) array of 0 and 1
+    groups : (n,) array
+        Whom a row is about: rows are drawn by it in the bootstrap.
+    parts : sequence of (rows to fit, rows to calibrate)
+    """
+    held_out = np.concatenate([calibrate for _, calibrate in parts])
+    with threadpool_limits(min(THREADS, 1 + values.size // VALUES_PER_THREAD)):
+        trees, trees_margin = _learn_trees(task, values, label, parts)
+        regression, regression_margin = _learn_regression(task, values, label, parts)
+    candidates = {TREES: trees, REGRESSION: regression}
+    if task.algorithm != "automatic":
+        return Learned(candidates, task.algorithm, "the task file says so", None)
+    weights = bootstrap_weights(groups[held_out])
+    advantage = interval(auc(label[held_out], trees_margin, weights) - auc(label[held_out], regression_margin, weights))
+    told = f"ROC AUC by {advantage.value:+.3f} ({advantage.low:+.3f} to {advantage.high:+.3f}) on the calibration rows"
+    if advantage.low > 0:
+        return Learned(candidates, TREES, f"boosted trees rank better than logistic regression: {told}", advantage)
+    why = (
+        f"boosted trees do not rank better than logistic regression beyond the interval, so the simpler is used: {told}"
+    )
+    return Learned(candidates, REGRESSION, why, advantage)
+
+
+def _learn_trees(task: Task, values: np.ndarray, label: np.ndarray, parts: Sequence[Part]):
+    trials = [{}, *(alternative.model_dump(exclude_none=True) for alternative in task.search)]
+    searched = (
+        [(_loss(_staged(task, values, label, *parts[0], trial)), trial) for trial in trials] if task.search else []
+    )
+    chosen = min(searched, key=lambda tried: tried[0])[1] if searched else {}
+    staged = [_staged(task, values, label, *part, chosen) for part in parts]
+    iterations = min(len(margins) for margins, _ in staged)
+    losses = sum(_losses(margins[:iterations], truth) for margins, truth in staged)
+    iterations = int(np.argmin(losses)) + 1
+    margin = np.concatenate([margins[iterations - 1] for margins, _ in staged])
+    calibrator = _calibrator(task, margin, np.concatenate([truth for _, truth in staged]))
+    trees = _trees(task, chosen, max_iter=iterations, early_stopping=False).fit(values, label)
+    return Candidate(trees, calibrator, {**chosen, "iterations": iterations}), margin
+
+
+def _staged(task: Task, values: np.ndarray, label: np.ndarray, fit: np.ndarray, calibrate: np.ndarray, chosen: dict):
+    """Margins on the calibration rows after each tree, and their labels."""
+    known, truth = values[calibrate], label[calibrate]
+    trial = _trees(task, chosen, early_stopping=True).fit(values[fit], label[fit], X_val=known, y_val=truth)
+    return np.stack([margin.ravel() for margin in trial.staged_decision_function(known)]), truth
+
+
+def _trees(task: Task, chosen: dict, **more) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
+        **task.parameters.model_dump() | chosen | more,
+        n_iter_no_change=30,
+        categorical_features=None,  # `explain` reads every split as a threshold
+        random_state=SEED,
+    )
+
+
+def _losses(margins: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Summed log loss after each tree."""
+    return (np.logaddexp(0, margins) - margins * label).sum(axis=1)
+
+
+def _loss(staged) -> float:
+    return float(_losses(*staged).min())
+
+
+def _learn_regression(task: Task, values: np.ndarray, label: np.ndarray, parts: Sequence[Part]):
+    truth = np.concatenate([label[calibrate] for _, calibrate in parts])
+    margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
+    for fit, calibrate in parts:
+        prepare = _prepare().fit(values[fit])
+        known, judged = prepare.transform(values[fit]), prepare.transform(values[calibrate])
+        for strength in STRENGTHS:
+            margins[strength].append(_regress(strength).fit(known, label[fit]).decision_function(judged))
+    losses = {strength: log_loss(truth, expit(np.concatenate(margins[strength]))) for strength in STRENGTHS}
+    strength = min(losses, key=losses.get)
+    margin = np.concatenate(margins[strength])
+    pipeline = Pipeline([*_prepare().steps, ("regress", _regress(strength))]).fit(values, label)
+    return Candidate(pipeline, _calibrator(task, margin, truth), {"C": strength}), margin
+
+
+def _prepare() -> Pipeline:
+    return Pipeline(
+        [
+            # Amounts span six orders of magnitude, which a linear model cannot bear: their ranks, as normal scores.
+            ("rank", QuantileTransformer(n_quantiles=200, output_distribution="normal", random_state=SEED)),
+            ("impute", SimpleImputer(strategy="median", keep_empty_features=True, add_indicator=True)),
+            ("scale", StandardScaler()),
+        ]
+    )
+
+
+def _regress(strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=500)
+
+
+def _calibrator(task: Task, margin: np.ndarray, label: np.ndarray) -> Calibrator:
+    if label.sum() < task.calibration.isotonic_from_positives:
+        sigmoid = LogisticRegression(C=np.inf).fit(margin.reshape(-1, 1), label)
+        if sigmoid.coef_[0, 0] <= 0:
+            share = label.mean()
+            sigmoid.coef_, sigmoid.intercept_ = np.full((1, 1), FLAT), np.array([np.log(share / (1 - share))])
+        return sigmoid
+    # No outcome is ruled out or certain: the ends are what one more customer could have shown.
+    least = 1 / (len(label) + 1)
+    return IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip").fit(margin, label)

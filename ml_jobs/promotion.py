@@ -1,0 +1,118 @@
+"""Champion and challenger: which of a task's models scores, decided by rule, never by hand.
+
+Each month-end's model challenges the one in use, on the challenger's test rows, which neither was trained on. The
+decision is a file of the lake, named like the challenger, and hangs on the deliveries alone: the months of the built
+dates are gone through in order, so a bank that was built in one run decides as one that was built day by day.
+"""
+
+import json
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from c360 import lake
+from c360.calendar import built_dates
+from c360.settings import Settings
+from ml_jobs.data import read_labelled
+from ml_jobs.metrics import auc, bootstrap_weights, interval
+from ml_jobs.model import Model, load
+from ml_jobs.months import CannotScore, training_date
+from ml_jobs.paths import Known, model_folder, promotion_path
+from ml_jobs.tasks import Task
+from ml_jobs.training import train
+
+
+def champion(settings: Settings, task: Task, known: Known) -> Model:
+    """The model that scores the business date: of its month-end, or an older one that is still better.
+
+    Raises
+    ------
+    CannotScore
+        If the month-end's model cannot be trained, or is too poor to score and there is no older one.
+    """
+    decided = decision(settings, task, known)
+    if decided["champion"] is None:
+        raise CannotScore(decided["why"])
+    return load(settings.lake / "models" / task.task / decided["champion"], settings.token_secret)
+
+
+def decision(settings: Settings, task: Task, known: Known) -> dict[str, Any]:
+    """What was decided at the month-end: from the lake if it is there, otherwise decided and put there.
+
+    Returns
+    -------
+    dict
+        ``champion``, ``challenger``, ``incumbent`` (versions), ``why``, and the figures that it rests on.
+    """
+    path = promotion_path(settings, task.task, known)
+    if not path.exists():
+        challenger = train(settings, task, known.trained_on)
+        incumbent = _incumbent(settings, task, known)
+        lake.write_json(path, _decided(settings, task, known, challenger, incumbent))
+    return json.loads(path.read_text())
+
+
+def _incumbent(settings: Settings, task: Task, known: Known) -> Model | None:
+    """The champion of the month-end before, if a date was built then."""
+    months = {training_date(day) for day in built_dates(lake.pin(settings.lake, known.business_date))}
+    earlier = max((month for month in months if month < known.trained_on), default=None)
+    if earlier is None:
+        return None
+    try:
+        return champion(settings, task, Known.by(settings, earlier))
+    except CannotScore:
+        return None
+
+
+def _decided(settings: Settings, task: Task, known: Known, challenger: Model, incumbent: Model | None) -> dict:
+    area = challenger.card["figures"]["model"]["roc_auc"]["value"]
+    told: dict[str, Any] = {
+        "challenger": challenger.card["model_version"],
+        "incumbent": incumbent.card["model_version"] if incumbent else None,
+        "challenger_roc_auc": area,
+    }
+    least = task.promotion.minimum_roc_auc
+    if area < least:
+        why = f"the challenger's ROC AUC, {area:.3f}, is below {least} (promotion.minimum_roc_auc)"
+        return told | {"champion": told["incumbent"], "why": why}
+    if incumbent is None:
+        return told | {"champion": told["challenger"], "why": "there was no model in use"}
+    if not set(incumbent.columns) <= set(challenger.columns):
+        return told | {"champion": told["challenger"], "why": "the features of the model in use have changed"}
+    compared = _compared(settings, task, known, challenger, incumbent)
+    loss = compared["log_loss_difference"]
+    told |= compared
+    reach = f"{loss['value']:+.5f} ({loss['low']:+.5f} to {loss['high']:+.5f})"
+    if loss["low"] > 0:
+        why = f"the log loss of the model in use is lower beyond the interval: challenger less incumbent {reach}"
+        return told | {"champion": told["incumbent"], "why": why}
+    why = f"the log loss of the model in use is not lower beyond the interval: challenger less incumbent {reach}"
+    return told | {"champion": told["challenger"], "why": why}
+
+
+def _compared(settings: Settings, task: Task, known: Known, challenger: Model, incumbent: Model) -> dict[str, Any]:
+    """Both models on the challenger's test rows."""
+    folder = model_folder(settings, task.task, known)
+    judged = pq.read_table(folder / "evaluation.parquet").sort_by(
+        [("as_of_date", "ascending"), ("customer_key", "ascending")]
+    )
+    dates = tuple(date.fromisoformat(day) for day in challenger.card["months"]["test"]["as_of_dates"])
+    rows = read_labelled(settings, task, incumbent.columns, dates, known_by=known.trained_on)
+    margin = incumbent.margin(rows.values)
+    weights = bootstrap_weights(rows.customer)
+    losses = [
+        _log_loss(rows.label, probability)
+        for probability in (judged["model_probability"].to_numpy(), incumbent.probability(margin))
+    ]
+    difference = weights @ (losses[0] - losses[1]) / weights.sum(axis=1)
+    return {
+        "log_loss_difference": asdict(interval(difference)),
+        "incumbent_roc_auc": float(auc(rows.label, margin, weights[:1])[0]),
+    }
+
+
+def _log_loss(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    return -np.log(np.clip(np.where(label == 1, probability, 1 - probability), 1e-6, 1))
