@@ -1,6 +1,7 @@
 """Task files: one YAML file describes one score, of the bank's own tables or of anybody's."""
 
 import csv
+from datetime import date
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -51,7 +52,7 @@ class Split(_Strict):
     """
 
     scheme: Literal["automatic", "time", "folds"] = "automatic"
-    test_from: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    test_from: date | None = None
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of the rows, if `test_from` does not say
     test_months: Count = 3  # of the bank's own tasks; fewer while the history is short
     folds: Annotated[int, Field(ge=2, le=20)] = 5
