@@ -56,6 +56,17 @@ def berka(
     console.print(adapter.adapt(source, out))
 
 
+@adapt.command()
+def berka_loans(
+    source: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder with the .asc files.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+) -> None:
+    """The Berka bank's loans, as known before each grant, for ml_jobs/examples/loan_default.yml."""
+    from c360.adapters import berka as adapter
+
+    console.print(f"{adapter.write_loans(source, out)} loans: {out}")
+
+
 @app.command()
 def run(
     landing: Annotated[Path | None, typer.Option(help="Landing folder; by default C360_LANDING.")] = None,

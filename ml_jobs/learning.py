@@ -115,14 +115,14 @@ def _learn_trees(task: Task, values: np.ndarray, label: np.ndarray, parts: Seque
     iterations = int(np.argmin(losses)) + 1
     margin = np.concatenate([margins[iterations - 1] for margins, _ in staged])
     calibrator = _calibrator(task, margin, np.concatenate([truth for _, truth in staged]))
-    trees = _trees(task, chosen, max_iter=iterations, early_stopping=False).fit(values, label)
+    trees = _trees(task, chosen, max_iter=iterations, early_stopping=False).fit(_filled(values), label)
     return Candidate(trees, calibrator, {**chosen, "iterations": iterations}), margin
 
 
 def _staged(task: Task, values: np.ndarray, label: np.ndarray, fit: np.ndarray, calibrate: np.ndarray, chosen: dict):
     """Margins on the calibration rows after each tree, and their labels."""
     known, truth = values[calibrate], label[calibrate]
-    trial = _trees(task, chosen, early_stopping=True).fit(values[fit], label[fit], X_val=known, y_val=truth)
+    trial = _trees(task, chosen, early_stopping=True).fit(_filled(values[fit]), label[fit], X_val=known, y_val=truth)
     return np.stack([margin.ravel() for margin in trial.staged_decision_function(known)]), truth
 
 
@@ -133,6 +133,12 @@ def _trees(task: Task, chosen: dict, **more) -> HistGradientBoostingClassifier:
         categorical_features=None,  # `explain` reads every split as a threshold
         random_state=SEED,
     )
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """A feature that is always missing becomes a constant: the trees cannot bin what has no value."""
+    empty = np.isnan(values).all(axis=0)
+    return np.where(empty, np.float32(0), values) if empty.any() else values
 
 
 def _losses(margins: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -11,7 +11,16 @@ from c360.settings import Settings
 from tests.conftest import temporary_settings
 
 ML = ("new", "evaluate", "train", "promote", "score", "explain", "monitor")
-COMMANDS = ("simulate", "adapt berka", "run", "status", "doctor", "evaluate scores", *(f"ml {name}" for name in ML))
+COMMANDS = (
+    "simulate",
+    "adapt berka",
+    "adapt berka-loans",
+    "run",
+    "status",
+    "doctor",
+    "evaluate scores",
+    *(f"ml {name}" for name in ML),
+)
 
 
 @pytest.fixture

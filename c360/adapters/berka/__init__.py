@@ -14,7 +14,7 @@ from c360.adapters.berka.source import MalformedSource, load
 from c360.adapters.landing import create_table, write_month
 from c360.contracts import load_feeds
 
-__all__ = ["FEEDS", "MalformedSource", "Summary", "adapt"]
+__all__ = ["FEEDS", "MalformedSource", "Summary", "adapt", "write_loans"]
 
 FEEDS = (
     "customers",
@@ -72,6 +72,29 @@ def adapt(source: Path, out: Path) -> Summary:
             rows[feed.name] += write_month(con, feed, month, UTC_OFFSET, Path(out))
             deliveries += 1
     return Summary(deliveries, rows, repeated_rows, last_business_date)
+
+
+def write_loans(source: Path, out: Path) -> int:
+    """Write one row per loan, with what was known before its grant and whether it went bad, as Parquet.
+
+    Parameters
+    ----------
+    source
+        As for `adapt`.
+    out
+        Parquet file.
+
+    Returns
+    -------
+    int
+        The number of loans.
+    """
+    con = duckdb.connect()
+    load(con, Path(source))
+    add_booking_order(con)
+    loans = con.sql(Path(__file__).with_name("loan_features.sql").read_text())
+    loans.write_parquet(str(out), compression="zstd")
+    return con.sql("select count(*) from loan").fetchone()[0]
 
 
 def _calendar(con: duckdb.DuckDBPyConnection) -> tuple[list[date], date]:
