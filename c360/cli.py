@@ -4,7 +4,7 @@ import json
 from datetime import date, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -14,7 +14,9 @@ from ml_jobs.cli import ml
 app = typer.Typer(no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out.")
 adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank's deliveries.")
 evaluate = typer.Typer(no_args_is_help=True, help="Hold what the system says against the truth.")
+identity = typer.Typer(no_args_is_help=True, help="Who is who: the linkage model, and why it joins two records.")
 app.add_typer(adapt, name="adapt")
+app.add_typer(identity, name="identity")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(ml, name="ml")
 
@@ -23,6 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 Target = Annotated[
     str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
 ]
+Damage = Literal["none", "hard"]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
 
@@ -35,12 +38,21 @@ def simulate(
     days: Annotated[int, typer.Option(min=0, help="Business dates after the history, one delivery per feed each.")] = 0,
     start: Day = datetime(2024, 1, 1),
     faults: Annotated[bool, typer.Option(help="Plant bad rows and a truncated file on the last day.")] = False,
+    damage: Annotated[Damage, typer.Option(help="hard: 30 % of identity fields wrong, no document online.")] = "none",
 ) -> None:
     """Write the deliveries of a simulated bank, and the truth behind them."""
     import simulator
 
     summary = simulator.generate(
-        customers, months, seed, out, days=days, start=start.date(), faults=faults, progress=_progress()
+        customers,
+        months,
+        seed,
+        out,
+        days=days,
+        start=start.date(),
+        faults=faults,
+        is_hard=damage == "hard",
+        progress=_progress(),
     )
     console.print(summary)
 
@@ -65,6 +77,23 @@ def berka_loans(
     from c360.adapters import berka as adapter
 
     console.print(f"{adapter.write_loans(source, out)} loans: {out}")
+
+
+@adapt.command("csv")
+def csv_(
+    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file with a header row.")],
+    feed: Annotated[str, typer.Argument(help="Feed that its rows become, such as customers.")],
+    out: Annotated[Path, typer.Option(help="Landing folder to write.")],
+    month: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="Month of the delivery, an initial load.")],
+    column: Annotated[
+        list[str], typer.Option("--set", help="column=SQL over the CSV's columns, all text. Not set: empty.")
+    ],
+) -> None:
+    """A CSV file as one delivery of a feed."""
+    from c360.adapters.csv import adapt as adapt_csv
+
+    expressions = dict(item.split("=", 1) for item in column)
+    console.print(f"{adapt_csv(source, feed, expressions, month.date(), out):,} rows")
 
 
 @app.command()
@@ -128,6 +157,80 @@ def scores(
         _show(quality, json_)
     else:
         console.print(*quality_tables(quality), sep="\n")
+
+
+@evaluate.command("identity")
+def evaluate_identity(
+    truth: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="CSV of record id and person id, or truth/; by default the one beside landing."),
+    ] = None,
+    landing: Annotated[Path | None, typer.Option(help="Landing folder; by default C360_LANDING.")] = None,
+    json_: Json = False,
+) -> None:
+    """Take in what has landed, join it, and compare customers with true persons: precision, recall, F1."""
+    from c360.identity.evaluation import evaluate, quality_table
+    from c360.settings import Settings
+
+    settings = Settings.from_env(landing=landing)
+    try:
+        quality = evaluate(settings, truth or settings.landing.parent / "truth")
+    except (ValueError, OSError) as failure:
+        errors.print(f"stopped: {failure}", style="red", markup=False)
+        raise typer.Exit(1) from failure
+    if json_:
+        _show(quality, json_)
+    else:
+        console.print(quality_table(quality))
+
+
+@identity.command()
+def train() -> None:
+    """Learn a new model from all that the lake knows, by linkage.yml: customers are made anew (a re-key)."""
+    from c360.identity.explain import latest_pin
+    from c360.identity.link import retrain
+    from c360.settings import Settings
+
+    settings = Settings.from_env()
+    model = retrain(settings, latest_pin(settings))
+    if model is None:
+        errors.print(
+            "stopped: the records cannot support a model: see training in c360/identity/linkage.yml", style="red"
+        )
+        raise typer.Exit(1)
+    console.print(f"model {model.version} compares {', '.join(model.columns)}; it holds from the next run on")
+
+
+@identity.command()
+def chart(out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("match_weights.html")) -> None:
+    """What each agreement and each difference weighs in the current model."""
+    from c360.identity.explain import match_weights
+    from c360.settings import Settings
+
+    _write_page(match_weights, out, Settings.from_env())
+
+
+@identity.command()
+def explain(
+    left: Annotated[str, typer.Argument(help="Party record, such as cif:C100000001.")],
+    right: Annotated[str, typer.Argument(help="Another one.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write; it shows personal data.")] = Path("waterfall.html"),
+) -> None:
+    """Why two party records are one customer or are not: a waterfall of the evidence."""
+    from c360.identity.explain import waterfall
+    from c360.settings import Settings
+
+    _write_page(waterfall, out, Settings.from_env(), left, right)
+
+
+def _write_page(make, out: Path, *arguments: object) -> None:
+    try:
+        page = make(*arguments)
+    except ValueError as failure:
+        errors.print(f"stopped: {failure}", style="red", markup=False)
+        raise typer.Exit(1) from failure
+    out.write_text(page)
+    console.print(f"written to {out}")
 
 
 def _date(moment: datetime | None) -> date | None:

@@ -11,7 +11,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from c360.settings import PROJECT
 
-CHANNELS = ("branch", "online", "reference")
+CHANNELS = ("branch", "online", "reference", "feedback")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ LAKE_COLUMNS = {
 OUTCOMES = {
     "delivery_id": ("varchar", "Delivery, as <feed>/<period>/v<version>-<hash12>"),
     "feed": ("varchar", "Feed"),
-    "channel": ("varchar", "branch, online or reference"),
+    "channel": ("varchar", "branch, online, reference or feedback"),
     "period": ("varchar", "Day, or month of an initial load"),
     "version": ("integer", "Version of the period"),
     "load": ("varchar", "initial or daily"),
@@ -58,6 +58,16 @@ CUSTOMER_XREF = {
     "match_weight": ("double precision", "Weight of the match"),
     "valid_from": ("date", "First day"),
     "valid_to": ("date", "First day on which it no longer holds; null while it does"),
+}
+IDENTITY_REVIEW = {
+    "left_party_key": ("varchar", "One party record"),
+    "right_party_key": ("varchar", "The other one"),
+    "left_customer_key": ("varchar", "Customer of the one"),
+    "right_customer_key": ("varchar", "Customer of the other"),
+    "match_weight": ("double precision", "Weight of the match in bits"),
+    "reason": ("varchar", "Why they were not joined"),
+    "evidence": ("varchar", "What each comparison came to, without the values"),
+    "known_from": ("date", "Day from which the pair is known"),
 }
 SCORES = {
     "task": ("varchar", "Score: churn, tier_upgrade, tier_downgrade"),
@@ -114,6 +124,7 @@ def sources_yaml() -> str:
         _table("delivery_outcomes", "What became of each delivery.", OUTCOMES),
         _table("run_steps", "Steps of the runs.", RUN_STEPS),
         _table("customer_xref", "Party records and their customers, from the identity step.", CUSTOMER_XREF),
+        _table("identity_review", "Pairs of party records that a clerk should look at.", IDENTITY_REVIEW),
         _table("scores", "Scores of all tasks, as scored.", SCORES),
     ]
     rejects = [_table("rejects", "Rows that were refused, with the reason and the raw text.", REJECTS)]

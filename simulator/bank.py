@@ -52,6 +52,7 @@ def generate(
     days: int = 0,
     start: date = date(2024, 1, 1),
     faults: bool = False,
+    is_hard: bool = False,
     chunk: int = 4096,
     only: Collection[str] | None = None,
     progress: Callable[[str], None] | None = None,
@@ -74,6 +75,8 @@ def generate(
         First day of the history, the first of a month.
     faults
         Plant bad rows and a truncated file in the last day's deliveries; needs ``days``.
+    is_hard
+        Three in ten fields of the records of persons are damaged, and nobody shows a document online.
     chunk
         Customers simulated together: bounds the memory; rounded up to whole communities of 256.
     only
@@ -106,7 +109,7 @@ def generate(
     step = -(-chunk // COMMUNITY) * COMMUNITY
     for first in range(0, customers, step):
         last = min(first + step, customers)
-        _simulate(deliveries, truth, draws, staff, timeline, first, last, customers)
+        _simulate(deliveries, truth, draws, staff, timeline, first, last, customers, is_hard)
         if progress:
             progress(f"{last:,} of {customers:,} customers simulated")
     truth.close()
@@ -115,13 +118,13 @@ def generate(
     return Summary(landing, hidden, customers, len(deliveries.files), rows, planted, start, to_date(timeline.last))
 
 
-def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers) -> None:
+def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers, is_hard) -> None:
     """All months of the customers from ``first`` to ``last``."""
     population = people(draws, first, last, customers, timeline)
     moods = Moods.of(draws, population.index)
     loans = Loans.of(draws, population, timeline)
     money = Money.of(draws, population, timeline, loans)
-    records = Records.of(draws, population, timeline)
+    records = Records.of(draws, population, timeline, is_hard)
     channels = Channels.of(draws, population, staff)
     campaigns = Campaigns.of(draws, population)
     outlook = Outlook(money, loans, campaigns)

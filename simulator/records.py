@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simulator import names
+from simulator.damage import damage
 from simulator.deliveries import COMMUNITY, Deliveries
 from simulator.draws import Draws
 from simulator.people import (
@@ -38,11 +39,12 @@ class Records:
     timeline: Timeline
     phone: np.ndarray
     address_version: np.ndarray
+    is_hard: bool
     truth: list[tuple[np.ndarray, pa.Array, pa.Array]] = field(default_factory=list)  # owner, party_key, person_id
 
     @classmethod
-    def of(cls, draws: Draws, people: People, timeline: Timeline) -> "Records":
-        records = cls(people, draws, timeline, people.phone, people.is_duplicate.astype(np.int64))
+    def of(cls, draws: Draws, people: People, timeline: Timeline, is_hard: bool) -> "Records":
+        records = cls(people, draws, timeline, people.phone, people.is_duplicate.astype(np.int64), is_hard)
         known = np.flatnonzero(people.opened <= timeline.last)
         online = np.flatnonzero(people.is_online & (people.registered <= timeline.last))
         for prefix, who, keys in (("cif:", known, customer_nos), ("online:", online, user_ids)):
@@ -52,6 +54,10 @@ class Records:
     def _note(self, owner: np.ndarray, party_key: pa.Array, person: np.ndarray) -> None:
         """Keep the true person behind records."""
         self.truth.append((owner, party_key, join("P", numbers(person, 9))))
+
+    def _write(self, deliveries: Deliveries, feed: str, rows: dict, day: np.ndarray, owner: np.ndarray, keys) -> None:
+        """Write records of persons as they were typed; ``keys`` number the records."""
+        deliveries.write(feed, damage(self.draws, feed, rows, keys) if self.is_hard else rows, day, owner)
 
     def month(self, turn: Turn) -> None:
         """Records opened or changed this month."""
@@ -99,7 +105,8 @@ class Records:
         household = np.where(people.is_child[who], people.head[who], people.person[who])
         chosen = pa.array(who)
         emails = join(pa.array(self.phone[who], mask=index % 3 > 0).cast(pa.string()), "@example.cn")
-        deliveries.write(
+        self._write(
+            deliveries,
             "customers",
             {
                 "customer_no": customer_nos(index),
@@ -128,6 +135,7 @@ class Records:
                 "owner_customer_no": customer_nos(people.owner[who]),
             },
             day[who],
+            index,
             index,
         )
 
@@ -171,7 +179,8 @@ class Records:
         verified = pa.array(~people.is_verified[who])
         bound = pa.array(~people.has_bound_card[who] | people.is_enterprise[who])
         household = np.where(people.is_child[who], people.head[who], people.person[who])
-        deliveries.write(
+        self._write(
+            deliveries,
             "registrations",
             {
                 "user_id": user_ids(index),
@@ -194,6 +203,7 @@ class Records:
                 "is_marketing_opt_out": people.is_opted_out[who],
             },
             day[who],
+            index,
             index,
         )
 
@@ -221,7 +231,8 @@ class Records:
         day = month.first + draws.integers(24, "lead day", number)
         stamp = day * DAY + 30_000 + draws.integers(40_000, "lead time", number) - SHANGHAI
         city = self._city(member)
-        deliveries.write(
+        self._write(
+            deliveries,
             "social_leads",
             {
                 "lead_id": lead,
@@ -238,6 +249,7 @@ class Records:
             },
             day,
             home * COMMUNITY,
+            number,
         )
         person = np.where(is_known, people.person[member], stranger)
         told = np.flatnonzero(day <= self.timeline.last)
@@ -246,7 +258,8 @@ class Records:
         who = np.flatnonzero(in_time & ~is_known & (draws.uniform("lead registers", number) < 0.4))
         user = join("U9", numbers(number[who], 11))
         nothing = pa.nulls(len(who), pa.string())
-        deliveries.write(
+        self._write(
+            deliveries,
             "registrations",
             {
                 "user_id": user,
@@ -266,6 +279,7 @@ class Records:
             },
             day[who] + 2,
             home[who] * COMMUNITY,
+            number[who],
         )
         self._note(home[who] * COMMUNITY, join("online:", user), person[who])
 

@@ -1,5 +1,6 @@
 """Rows as a delivery: the data file by the feed's contract and, last, the manifest that vouches for it."""
 
+import gzip
 import hashlib
 from calendar import monthrange
 from datetime import date
@@ -25,7 +26,7 @@ def write_month(con: duckdb.DuckDBPyConnection, feed: Feed, month: date, utc_off
     con
         Holds the rows in a table made by `create_table`.
     feed
-        A delimited feed.
+        The feed; a file of JSON Lines is compressed.
     month
         First day of the month, the delivery's period. The cut-off is the end of its last day.
     utc_offset
@@ -42,13 +43,16 @@ def write_month(con: duckdb.DuckDBPyConnection, feed: Feed, month: date, utc_off
     if not feed.is_snapshot:
         rows += f" where date_trunc('month', {feed.business_date_column}) = date '{month:%Y-%m-%d}'"
     name = f"{feed.name}_{month:%Y-%m}_v1"
-    target = out / feed.name / f"{name}.dat"
+    is_delimited = feed.format == "delimited"
+    target = out / feed.name / f"{name}.{'dat' if is_delimited else feed.format}"
+    delimited = f"format csv, header, delimiter '{feed.delimiter}', quote '\"', nullstr ''"
     with appearing(target) as temporary:
         con.execute(
             f"copy (select * {rows} order by {', '.join((feed.business_date_column or '1', *feed.key))}) "
-            f"to '{temporary}' (format csv, header, delimiter '{feed.delimiter}', quote '\"', nullstr '')"
+            f"to '{temporary}' ({delimited if is_delimited else 'format json'})"
         )
-        content = temporary.read_bytes().decode().encode(feed.encoding)
+        content = temporary.read_bytes()
+        content = content.decode().encode(feed.encoding) if is_delimited else gzip.compress(content, mtime=0)
         temporary.write_bytes(content)
     sums = [f"cast(coalesce(sum({column}), 0) as varchar)" for column in feed.control_sums]
     count, *totals = con.execute(f"select {', '.join(['count(*)', *sums])} {rows}").fetchone()

@@ -2,28 +2,37 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from itertools import product
 
-from c360.identity.evidence import FOREVER, Edge, Party
+from c360.identity.evidence import FOREVER, Edge, Fact, Party
+
+_STRENGTH = {"clerk": 0, "id_token": 1, "bound_card": 2, "lead": 3, "similar": 4}
 
 
 @dataclass(frozen=True)
 class Membership:
-    """A party record belongs to a customer in a half-open span; ``rule`` is the evidence that tied it."""
+    """A party record belongs to a customer in a half-open span; ``rule`` is the evidence that tied it.
+
+    Where the customer holds a record that differs in an identity document or a birth date, the rule says it:
+    ``similar, birth_date differs``.
+    """
 
     party_key: str
     customer_key: str
     rule: str
+    match_weight: float | None
     valid_from: date
     valid_to: date | None
 
 
-def memberships(parties: Iterable[Party], edges: Iterable[Edge]) -> list[Membership]:
-    """Replay the evidence date by date.
+def memberships(parties: Iterable[Party], edges: Iterable[Edge], facts: Iterable[Fact] = ()) -> list[Membership]:
+    """Who belonged to whom on every date on which that changed.
 
-    A customer's key is the earliest-known party record of its cluster (ties: the smaller key), so it does not depend
-    on the order of the evidence; when evidence ends, clusters are made again from what is left.
+    The customers of a date follow from the evidence of that date alone, strongest first: evidence that would join
+    records that differ in a fact is left out (unless it tolerates that difference), and so is what a clerk refused. A
+    customer's key is the earliest-known party record of its cluster (ties: the smaller key).
 
     Returns
     -------
@@ -31,70 +40,140 @@ def memberships(parties: Iterable[Party], edges: Iterable[Edge]) -> list[Members
         By party key and ``valid_from``; the spans of one party neither overlap nor leave a gap while it is known.
     """
     known = {party.party_key: party for party in parties}
-    starts: dict[date, list[Edge]] = defaultdict(list)
-    ends: dict[date, list[Edge]] = defaultdict(list)
+    edges = [edge for edge in edges if edge.left in known and edge.right in known]
+    told: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        told[fact.party_key].append(fact)
+    spans, tied = [], set()
+    for members, ties in _components(edges):
+        tied.update(members)
+        spans += _component_spans({key: known[key] for key in members}, ties, [f for key in members for f in told[key]])
+    alone = (party for key, party in known.items() if key not in tied and party.known_from < party.known_to)
+    spans += (_membership(party, party.party_key, "self", None, party.known_from, party.known_to) for party in alone)
+    return sorted(spans, key=lambda span: (span.party_key, span.valid_from))
+
+
+def _components(edges: list[Edge]) -> Iterator[tuple[list[str], list[Edge]]]:
+    """Records that any evidence of any time ties, even by way of others: nothing outside a component matters to it."""
+    root: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while (above := root.setdefault(key, key)) != key:
+            root[key] = key = root[above]
+        return key
+
     for edge in edges:
-        starts[edge.known_from].append(edge)
-        ends[edge.known_to].append(edge)
-    history: dict[str, list[tuple[date, str, str]]] = defaultdict(list)
-    forest = _Forest(known)
-    valid: dict[Edge, None] = {}
-    arrivals: dict[date, list[str]] = defaultdict(list)
-    for party in known.values():
-        arrivals[party.known_from].append(party.party_key)
-    for day in sorted({*arrivals, *starts, *ends} - {FOREVER}):
-        touched = set(arrivals[day])
-        if ended := ends[day]:
-            for edge in ended:
-                valid.pop(edge, None)
-            forest = _Forest(known)
-            touched |= {key for edge in (*ended, *valid) for key in (edge.left, edge.right)}
-            for edge in valid:
-                forest.join(edge)
-        for edge in starts[day]:
-            valid[edge] = None
-            touched |= forest.join(edge)
-        for key in touched:
-            state = forest.state(key)
-            if key in known and (not history[key] or history[key][-1][1:] != state):
-                history[key].append((day, *state))
-    return sorted(_spans(known, history), key=lambda m: (m.party_key, m.valid_from))
+        left, right = find(edge.left), find(edge.right)
+        if left != right:
+            root[max(left, right)] = min(left, right)
+    members: dict[str, list[str]] = defaultdict(list)
+    for key in root:
+        members[find(key)].append(key)
+    ties: dict[str, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        ties[find(edge.left)].append(edge)
+    for key, keys in members.items():
+        yield keys, ties[key]
 
 
-class _Forest:
-    """Disjoint sets of party records, each with its members and the record that names it."""
-
-    def __init__(self, known: dict[str, Party]) -> None:
-        self._known = known
-        self._root: dict[str, str] = {}
-        self._members: dict[str, list[str]] = {}
-        self._rule: dict[str, str] = {}
-
-    def state(self, key: str) -> tuple[str, str]:
-        """(customer_key, rule) of a record."""
-        customer_key = self._root.get(key, key)
-        return customer_key, "self" if customer_key == key else self._rule[key]
-
-    def join(self, edge: Edge) -> set[str]:
-        """Join the two clusters of an edge; returns the records whose customer may have changed."""
-        one, other = self._root.get(edge.left, edge.left), self._root.get(edge.right, edge.right)
-        for key in (edge.left, edge.right):
-            self._rule.setdefault(key, edge.rule)
-        if one == other:
-            return set()
-        winner, loser = sorted((one, other), key=lambda key: (self._known[key].known_from, key))
-        moved = self._members.pop(loser, [loser])
-        for key in moved:
-            self._root[key] = winner
-            self._rule.setdefault(key, edge.rule)
-        self._members.setdefault(winner, [winner]).extend(moved)
-        return set(moved)
-
-
-def _spans(known: dict[str, Party], history: dict[str, list[tuple[date, str, str]]]) -> Iterator[Membership]:
+def _component_spans(known: dict[str, Party], edges: list[Edge], facts: list[Fact]) -> Iterator[Membership]:
+    """The history of one component: its clusters are made again on every date on which anything in it changes."""
+    spans = [*known.values(), *edges, *facts]
+    history: dict[str, list[tuple[date, tuple]]] = defaultdict(list)
+    for day in sorted({moment for span in spans for moment in (span.known_from, span.known_to)} - {FOREVER}):
+        present = [key for key, party in known.items() if party.known_from <= day]
+        state = _clusters(present, known, [e for e in edges if _holds(e, day)], [f for f in facts if _holds(f, day)])
+        for key, customer in state.items():
+            if not history[key] or history[key][-1][1] != customer:
+                history[key].append((day, customer))
     for key, changes in history.items():
-        last = known[key].known_to
-        for (start, customer_key, rule), following in zip(changes, [*changes[1:], None], strict=True):
-            end = following[0] if following else (None if last == FOREVER else last)
-            if end is None or start < end:
-                yield Membership(key, customer_key, rule, start, end)
+        for (start, customer), following in zip(changes, [*changes[1:], None], strict=True):
+            end = min(following[0] if following else FOREVER, known[key].known_to)
+            if start < end:
+                yield _membership(known[key], *customer, start, end)
+
+
+def _holds(span: Edge | Fact, day: date) -> bool:
+    return span.known_from <= day < span.known_to
+
+
+def _membership(party: Party, customer_key, rule, weight, start: date, end: date) -> Membership:
+    return Membership(party.party_key, customer_key, rule, weight, start, None if end == FOREVER else end)
+
+
+@dataclass
+class _Cluster:
+    """Records joined so far on one date, with all values of each fact, and what ties each record."""
+
+    members: list[str]
+    values: dict[str, set[str]]
+    ties: dict[str, Edge] = field(default_factory=dict)  # the strongest edge of each member
+
+    @property
+    def feeds(self) -> set[str]:
+        """Where the records come from."""
+        return {key.partition(":")[0] for key in self.members}
+
+
+def _clusters(
+    present: list[str], known: dict[str, Party], edges: list[Edge], facts: list[Fact]
+) -> dict[str, tuple[str, str, float | None]]:
+    """(customer_key, rule, weight) of every record on one date."""
+    values: dict[str, dict[str, set[str]]] = {key: defaultdict(set) for key in known}
+    for fact in facts:
+        values[fact.party_key][fact.kind].add(fact.value)
+    refused = {frozenset((edge.left, edge.right)) for edge in edges if edge.rule == "different"}
+    joining = [edge for edge in edges if edge.rule != "different"]
+    tolerated = {
+        (kind, one, other)
+        for edge in joining
+        for kind in edge.tolerates
+        for pair in product(values[edge.left][kind], values[edge.right][kind])
+        for one, other in (pair, pair[::-1])
+    }
+    clusters = {key: _Cluster([key], values[key]) for key in known}
+    for edge in sorted(joining, key=_order):
+        left, right = clusters[edge.left], clusters[edge.right]
+        if left is not right:
+            if edge.is_alone and left.feeds & right.feeds:
+                continue
+            if any(frozenset(pair) in refused for pair in product(left.members, right.members)):
+                continue
+            if edge.rule != "clerk" and _differ(edge, left, right, tolerated):
+                continue
+            for kind, others in right.values.items():
+                left.values[kind] = left.values[kind] | others
+            left.members += right.members
+            left.ties |= right.ties
+            for key in right.members:
+                clusters[key] = left
+        for key in (edge.left, edge.right):
+            left.ties.setdefault(key, edge)
+    state = {}
+    for key in present:
+        cluster = clusters[key]
+        first = min(cluster.members, key=lambda member: (known[member].known_from, member))
+        if first == key:
+            state[key] = (key, "self", None)
+        else:
+            differing = [
+                f", {kind} differs"
+                for kind in ("id_no", "birth_date")
+                if values[key][kind] and len(cluster.values[kind]) > len(values[key][kind])
+            ]
+            state[key] = (first, cluster.ties[key].rule + "".join(differing), cluster.ties[key].weight)
+    return state
+
+
+def _order(edge: Edge) -> tuple:
+    return (edge.is_alone, _STRENGTH[edge.rule], -(edge.weight or 0.0), edge.left, edge.right, edge.known_from)
+
+
+def _differ(edge: Edge, left: _Cluster, right: _Cluster, tolerated: set[tuple[str, str, str]]) -> bool:
+    """Whether two clusters hold values that one person cannot have both."""
+    return any(
+        one != other and (kind, one, other) not in tolerated
+        for kind in left.values.keys() & right.values.keys()
+        if not (edge.rule == "id_token" and kind in edge.tolerates)
+        for one, other in product(left.values[kind], right.values[kind])
+    )

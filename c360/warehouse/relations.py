@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from c360 import lake
 from c360.contracts import load_feeds
+from c360.identity.link import review_file
 
 ATTACHED = "raw._attached"  # one row per attached file
 ATTACHED_COLUMNS = (
@@ -40,6 +41,16 @@ XREF = (
     ("match_weight", "double precision"),
     ("valid_from", "date"),
     ("valid_to", "date"),
+)
+IDENTITY_REVIEW = (
+    ("left_party_key", "varchar"),
+    ("right_party_key", "varchar"),
+    ("left_customer_key", "varchar"),
+    ("right_customer_key", "varchar"),
+    ("match_weight", "double precision"),
+    ("reason", "varchar"),
+    ("evidence", "varchar"),
+    ("known_from", "date"),
 )
 SCORES = (
     ("customer_key", "varchar"),
@@ -168,8 +179,14 @@ def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRel
         *feeds,
         LakeRelation("quarantine", "rejects", REJECTS, (), rejects),
         LakeRelation("raw", "customer_xref", XREF, (), (LakeFile(xref),) if xref else ()),
+        LakeRelation("raw", "identity_review", IDENTITY_REVIEW, (), _review(xref)),
         LakeRelation("raw", "scores", SCORES, (("task", "varchar"),), tuple(_current_scores(root, pin))),
     ]
+
+
+def _review(xref: Path | None) -> tuple[LakeFile, ...]:
+    """The list for clerks that was written with an identity file."""
+    return (LakeFile(path),) if xref and (path := review_file(xref)).exists() else ()
 
 
 def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:

@@ -101,7 +101,7 @@ def test_a_day_without_a_required_feed_stops_says_so_and_leaves_yesterday_readab
     assert states["check_delivered"] == "failed"
     failed = [
         record
-        for path in (settings.lake / "runs").glob("*/check_branch_reference.json")
+        for path in (settings.lake / "runs").glob("*/check_branch_reference_feedback.json")
         if (record := json.loads(path.read_text()))["status"] == "failed"
     ]
     assert [record["business_date"] for record in failed] == [str(dates[-1])]

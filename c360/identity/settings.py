@@ -1,0 +1,69 @@
+"""How records are compared, joined and reviewed: ``linkage.yml`` as a frozen object."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LINKAGE = Path(__file__).with_name("linkage.yml")
+DIFFERENT, NOT_FILLED = "different", "not filled"
+
+
+@dataclass(frozen=True)
+class Linkage:
+    """The content of ``linkage.yml``; a trained model keeps the one that it was trained with."""
+
+    raw: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path = LINKAGE) -> "Linkage":
+        return cls(yaml.safe_load(path.read_text()))
+
+    @property
+    def accept(self) -> float:
+        """Match weight (bits) from which a pair is one customer."""
+        return self.raw["weights"]["accept"]
+
+    @property
+    def review(self) -> float:
+        """Match weight (bits) from which a clerk looks at a pair."""
+        return self.raw["weights"]["review"]
+
+    @property
+    def training(self) -> dict[str, Any]:
+        return self.raw["training"]
+
+    @property
+    def enterprise_id(self) -> str:
+        """Regular expression of an enterprise's document number."""
+        return self.raw["enterprise"]["id_no"]
+
+    def is_enterprise_name(self, name: str) -> bool:
+        return bool(self._enterprise_name.search(name))
+
+    def level(self, column: str, gamma: int) -> str:
+        """What a comparison came to, in words; ``gamma`` as Splink numbers the levels, -1 for not filled."""
+        names = [DIFFERENT, *(item["is"] for item in reversed(self.raw["comparisons"][column]))]
+        return NOT_FILLED if gamma < 0 else names[gamma]
+
+    def gamma(self, column: str, level: str) -> int:
+        """The number that Splink gives a level: -1 "not filled", 0 "different", the highest one for the strongest."""
+        names = [DIFFERENT, *(item["is"] for item in reversed(self.raw["comparisons"][column]))]
+        return -1 if level == NOT_FILLED else names.index(level)
+
+    @property
+    def alone(self) -> list[tuple[str, int]]:
+        """Column and number of the levels that are accepted only where neither record matches anybody else."""
+        return [
+            (column, self.gamma(column, level["is"]))
+            for column, levels in self.raw["comparisons"].items()
+            for level in levels
+            if level.get("alone")
+        ]
+
+    @cached_property
+    def _enterprise_name(self) -> re.Pattern[str]:
+        return re.compile(self.raw["enterprise"]["name"], re.IGNORECASE)
