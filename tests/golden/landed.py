@@ -104,7 +104,10 @@ def _link(con: duckdb.DuckDBPyConnection) -> None:
     pairs = con.execute("""
         with documents as (
             select 'cif:' || customer_no as party_key, id_no_token, party_type from customers
-            union all select 'online:' || user_id, id_no_token, 'P' from registrations
+            union all
+            select 'online:' || user_id, id_no_token,
+                   case when id_no like '9%' and length(id_no) = 18 then 'E' else 'P' end
+            from registrations
         )
         select one.party_key, other.party_key
         from documents as one join documents as other using (id_no_token, party_type)
