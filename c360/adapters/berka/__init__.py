@@ -94,7 +94,7 @@ def write_loans(source: Path, out: Path) -> int:
     add_booking_order(con)
     loans = con.sql(Path(__file__).with_name("loan_features.sql").read_text())
     loans.write_parquet(str(out), compression="zstd")
-    return con.sql("select count(*) from loan").fetchone()[0]
+    return con.execute("select count(*) from loan").fetchone()[0]
 
 
 def _calendar(con: duckdb.DuckDBPyConnection) -> tuple[list[date], date]:

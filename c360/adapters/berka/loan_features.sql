@@ -1,5 +1,5 @@
--- One row per loan, as known on the day before the grant. What has no date (who else may use the account, standing orders)
--- is left out: nobody can say that it was known.
+-- One row per loan, as known on the day before the grant. Who else may use the account is not dated, so nobody can say that
+-- it was known: the task file leaves it out. Standing orders are not dated either, and hold the loan's own instalments.
 with history as (
     select
         loan.loan_id,
@@ -12,26 +12,56 @@ with history as (
     join booking using (trans_id)
 ),
 
--- The balance at the end of each day with postings, and for how many days it stood.
-day_ends as (
+-- Thirty days at a time, counted back from the grant.
+months as (
     select
         loan_id,
-        days_before,
-        balance,
-        days_before - coalesce(lead(days_before) over (partition by loan_id order by days_before desc), 0) as days
+        cast(floor(days_before / 30) as integer) as month,
+        min(balance) as lowest_amount,
+        max(balance) as highest_amount,
+        avg(balance) as mean_amount,
+        coalesce(sum(amount) filter (where direction = 'C' and purpose is null), 0) as income_amount,
+        sum(amount) filter (where direction = 'D') as outflow_amount,
+        coalesce(sum(amount) filter (where operation = 'transfer_out'), 0) as transfer_out_amount,
+        coalesce(sum(amount) filter (where purpose = 'household'), 0) as household_amount,
+        max(amount) filter (where direction = 'C') as largest_inflow_amount,
+        max(amount) filter (where operation = 'cash_out') as largest_cash_out_amount,
+        count(*) filter (where direction = 'C' and purpose is null) as income_count,
+        count(*) filter (where operation = 'cash_out' and purpose is null) as cash_out_count
     from history
-    qualify row_number() over (partition by loan_id, days_before order by place) = 1
+    group by loan_id, month
 ),
 
-balances as (
+monthly as (
     select
         loan_id,
-        sum(balance * days) / sum(days) as average_balance_amount,
-        sum(balance * days) filter (where days_before <= 90) / nullif(sum(days) filter (where days_before <= 90), 0)
-            as average_balance_amount_90d,
-        stddev_pop(balance) as balance_deviation_amount,
-        min(balance) filter (where days_before <= 90) as lowest_day_end_amount_90d
-    from day_ends
+        avg(lowest_amount) as monthly_lowest_amount,
+        quantile_cont(lowest_amount, 0.25) as monthly_lowest_amount_low_quartile,
+        stddev_pop(lowest_amount) as monthly_lowest_amount_deviation,
+        min(lowest_amount) filter (where month between 1 and 5) as lowest_amount_1_to_5_months,
+        min(lowest_amount) filter (where month <= 11) / nullif(avg(mean_amount), 0) as lowest_to_mean_rate_12_months,
+        avg(lowest_amount) / nullif(avg(mean_amount), 0) as monthly_lowest_to_mean_rate,
+        avg(highest_amount - lowest_amount) as monthly_range_amount,
+        regr_slope(mean_amount, -month) as balance_trend_amount,
+        regr_slope(lowest_amount, -month) as lowest_trend_amount,
+        avg(case when lowest_amount < 0 then 1.0 else 0 end) as overdrawn_month_share,
+        avg(case when lowest_amount < 1000 then 1.0 else 0 end) as nearly_empty_month_share,
+        avg(income_amount) as monthly_income_amount,
+        median(income_amount) as median_income_amount,
+        stddev_pop(income_amount) / nullif(avg(income_amount), 0) as income_variation,
+        avg(income_count) as monthly_income_count,
+        avg(outflow_amount) as monthly_outflow_amount,
+        stddev_pop(outflow_amount) / nullif(avg(outflow_amount), 0) as outflow_variation,
+        avg(transfer_out_amount) as monthly_transfer_out_amount,
+        stddev_pop(transfer_out_amount) as transfer_out_deviation_amount,
+        avg(transfer_out_amount) / nullif(avg(income_amount), 0) as transfer_out_rate,
+        avg(household_amount) as monthly_household_amount,
+        max(household_amount) as highest_household_amount,
+        avg(household_amount) / nullif(avg(income_amount), 0) as household_rate,
+        median(largest_inflow_amount) as monthly_largest_inflow_amount,
+        median(largest_cash_out_amount) as monthly_largest_cash_out_amount,
+        avg(cash_out_count) as monthly_cash_out_count
+    from months
     group by loan_id
 ),
 
@@ -40,29 +70,23 @@ activity as (
         loan_id,
         count(*) as txn_count,
         max(days_before) as history_days,
-        min(balance) as lowest_balance_amount,
-        min(balance) filter (where days_before > 30) as lowest_balance_amount_after_opening,
-        min(balance) filter (where days_before <= 180) as lowest_balance_amount_180d,
-        max(balance) as highest_balance_amount,
         max(balance) filter (where place = 1) as last_balance_amount,
-        avg(balance) as mean_posting_balance_amount,
+        min(balance) filter (where days_before <= 180) as lowest_balance_amount_180d,
+        quantile_cont(balance, 0.1) filter (where days_before <= 180) as low_balance_amount_180d,
+        stddev_pop(balance) filter (where days_before <= 180) / nullif(avg(balance) filter (where days_before <= 180), 0)
+            as balance_variation_180d,
         count(*) filter (where balance < 0) as overdrawn_posting_count,
         count(*) filter (where purpose = 'penalty interest') as penalty_count,
-        sum(amount) filter (where direction = 'C') as inflow_amount,
-        sum(amount) filter (where direction = 'D') as outflow_amount,
-        sum(amount) filter (where direction = 'C' and days_before <= 90) as inflow_amount_90d,
-        sum(amount) filter (where direction = 'D' and days_before <= 90) as outflow_amount_90d,
-        sum(amount) filter (where operation = 'cash_in') as cash_in_amount,
-        sum(amount) filter (where operation = 'cash_out' and purpose is null) as cash_out_amount,
-        sum(amount) filter (where operation = 'transfer_in') as transfer_in_amount,
-        sum(amount) filter (where purpose = 'household') as household_amount,
-        sum(amount) filter (where purpose = 'interest') as interest_amount,
-        count(*) filter (where purpose = 'pension') as pension_count,
-        count(*) filter (where purpose = 'insurance') as insurance_count,
-        count(*) filter (where operation = 'card_cash_out') as card_cash_count,
-        max(amount) filter (where direction = 'C') as largest_inflow_amount,
-        max(amount) filter (where direction = 'D') as largest_outflow_amount,
-        avg(amount) filter (where direction = 'D') as mean_outflow_amount
+        min(days_before) filter (where balance < 0) as days_since_overdrawn,
+        min(days_before) filter (where purpose = 'penalty interest') as days_since_penalty,
+        min(days_before) filter (where operation = 'transfer_out') as days_since_transfer_out,
+        min(days_before) filter (where purpose = 'household') as days_since_household,
+        coalesce(sum(amount) filter (where operation = 'transfer_out' and days_before <= 60), 0)
+            as transfer_out_amount_60d,
+        avg(amount) filter (where purpose = 'household') as household_payment_amount,
+        count(distinct account) filter (where operation = 'transfer_out') as payee_count,
+        count(*) filter (where operation = 'transfer_in') as transfer_in_count,
+        count(*) filter (where purpose = 'insurance') as insurance_count
     from history
     group by loan_id
 ),
@@ -103,22 +127,19 @@ select
     district.region,
     district.average_salary,
     district.unemployment_percent,
+    (select count(*) from disp where disp.account_id = loan.account_id and disp.role = 'authorised') as authorised_count,
     ---------- the account before the grant
     activity.* exclude (loan_id),
-    balances.* exclude (loan_id),
-    30 * activity.txn_count / activity.history_days as txn_count_per_month,
-    30 * activity.inflow_amount / activity.history_days as inflow_amount_per_month,
-    30 * activity.household_amount / activity.history_days as household_amount_per_month,
-    activity.outflow_amount / activity.inflow_amount as outflow_rate,
-    activity.cash_in_amount / activity.inflow_amount as cash_in_rate,
+    monthly.* exclude (loan_id),
     ---------- the loan beside the account
-    loan.payments * activity.history_days / (30 * activity.inflow_amount) as instalment_burden_rate,
-    loan.payments / nullif(balances.average_balance_amount, 0) as instalment_to_balance_rate,
-    loan.amount / nullif(balances.average_balance_amount, 0) as loan_to_balance_rate
+    loan.payments / nullif(monthly.monthly_income_amount, 0) as instalment_burden_rate,
+    (loan.payments + monthly.monthly_transfer_out_amount) / nullif(monthly.monthly_income_amount, 0) as obligation_rate,
+    monthly.monthly_lowest_amount / loan.payments as lowest_to_instalment_rate,
+    (monthly.monthly_income_amount - monthly.monthly_outflow_amount) / loan.payments as surplus_to_instalment_rate
 from loan
 join account using (account_id)
 join owners using (account_id)
 join district on district.district_id = owners.district_id
 left join activity using (loan_id)
-left join balances using (loan_id)
+left join monthly using (loan_id)
 order by loan.loan_id
