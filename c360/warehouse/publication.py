@@ -159,7 +159,8 @@ def read_models(manifest: Path) -> list[Model]:
                 name=node["alias"],
                 partition_by=config["meta"].get("partition_by"),
                 is_view=is_view,
-                is_incremental=config["materialized"] == "incremental",
+                is_incremental=config["materialized"] == "incremental"
+                and config.get("incremental_strategy") != "replace_histories",  # which changes months of any age
                 reads=tuple(_published_name(nodes[read]) for read in node["depends_on"]["nodes"] if read in nodes),
             )
         )

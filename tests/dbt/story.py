@@ -1,8 +1,8 @@
 """Three months of a small bank, and three days on top in which things go wrong as they do.
 
 Wang (1) banks in the branch and online, Li (2) saves and comes to visit, Zhao (3) closes her only account, Chen is
-online only. On the days: a late posting, a late customer row, a posting delivered twice, a day re-delivered without
-its postings, and a changed balance.
+online only. On the days: a late posting, a late customer row, a lead who turns out to be Li, a posting delivered twice,
+a day re-delivered without its postings, and a changed balance.
 """
 
 from tests.dbt.bank import Bank
@@ -196,6 +196,8 @@ def _second_day(bank: Bank) -> None:
     bank.deliver("customers", "2025-04-02", [dict(business_date="2025-03-25", **cif)])
     fund = dict(holding_id="H1", customer_no="2", product_code="FND", start_date="2025-02-01", market_value=0)
     bank.deliver("holdings", "2025-04-02", [dict(business_date="2025-04-02", **fund)])
+    lead = dict(party_key="lead:d1", customer_key="cif:2", rule="lead", valid_from="2025-04-02")
+    bank.insert("raw.customer_xref", lead)
 
 
 def _third_day(bank: Bank) -> None:

@@ -49,10 +49,10 @@ def settings(request: pytest.FixtureRequest, landing: Path, tmp_path_factory: py
 
 @pytest.fixture(scope="module")
 def expected(landing: Path) -> duckdb.DuckDBPyConnection:
-    """One view per mart, of what it should hold."""
+    """One table per mart, of what it should hold."""
     con = landed.load(landing, LAST, temporary_settings(landing).token_secret)
     for mart in MARTS:
-        con.execute(f"create view {mart} as {(EXPECTED / f'{mart}.sql').read_text()}")
+        con.execute(f"create table {mart} as {(EXPECTED / f'{mart}.sql').read_text()}")
     return con
 
 

@@ -1,5 +1,6 @@
 -- Every asset on every day: what its postings add up to, or what a holding was last said to be worth. A customer is shown from
--- the first month-end on which one of the records is known; 90 days before there was anything count as nothing.
+-- the first month-end on which one of the records is known; 90 days before there was anything count as nothing. Contribution,
+-- tier with its grace, stage and contacts per channel are worked out day by day, too.
 with days as (
     select cast(unnest(generate_series(
         (select min(business_date) from transactions), getvariable('business_date'), interval 1 day
@@ -17,7 +18,7 @@ accounts_today as (
 ),
 deposit_days as (
     select
-        customer_key, account_no as asset, day,
+        customer_key, account_no as asset, day, product_family, opened_date, closed_date,
         (
             select coalesce(sum(if(direction = 'C', amount, -amount)), 0) from postings
             where postings.account_no = accounts_today.account_no and postings.business_date <= day
@@ -33,48 +34,216 @@ holdings_told as (
     qualify row_number() over (partition by holding_id, business_date order by known_date desc, delivery desc, row desc) = 1
 ),
 holders as (
-    select holding_id, 'cif:' || arg_max(customer_no, business_date) as party_key from holdings_told group by holding_id
+    select
+        holding_id,
+        'cif:' || arg_max(customer_no, business_date) as party_key,
+        arg_max(start_date, business_date) as opened_date,
+        if(arg_max(market_value, business_date) = 0, max(business_date), null) as closed_date,
+        arg_max(product_code, business_date) as held_code
+    from holdings_told
+    group by holding_id
 ),
 investment_days as (
-    select customer_key, holders.holding_id as asset, day, market_value as investment_amount
+    select customer_key, holders.holding_id as asset, day, product_family, opened_date, closed_date, market_value as investment_amount
     from holders
     join links using (party_key)
+    left join products on product_code = held_code
     cross join days
     asof join holdings_told on holdings_told.holding_id = holders.holding_id and days.day >= holdings_told.business_date
 ),
+asset_days as (from deposit_days union all by name from investment_days),
 customer_days as (
     select
         customer_key,
         day,
         coalesce(sum(deposit_amount), 0) as deposit_amount,
         coalesce(sum(investment_amount), 0) as investment_amount,
-        coalesce(sum(deposit_amount), 0) + coalesce(sum(investment_amount), 0) as aum_amount
-    from (from deposit_days union all by name from investment_days)
+        coalesce(sum(deposit_amount), 0) + coalesce(sum(investment_amount), 0) as aum_amount,
+        coalesce(sum((coalesce(deposit_amount, 0) + coalesce(investment_amount, 0)) * cast(coalesce(contribution_rate, 0) as decimal(9, 4))), 0) as yearly
+    from asset_days
+    left join contribution_rates on basis = 'balance' and kind = product_family
     group by customer_key, day
 ),
-customers_since as (select customer_key, min(first_known_date) as since from links group by customer_key),
-measured as (
+openings as (
+    select distinct customer_key, asset, opened_date, closed_date
+    from (
+        select customer_key, account_no as asset, opened_date, closed_date
+        from accounts_today join links on party_key = 'cif:' || customer_no left join products using (product_code)
+        where product_family is null or product_family not in ('loan', 'card')
+        union all
+        select customer_key, holding_id, opened_date, closed_date from holders join links using (party_key)
+    )
+),
+owner_days as (
+    select account_no, 'cif:' || customer_no as party_key, business_date
+    from accounts
+    qualify row_number() over (
+        partition by account_no, business_date order by known_date desc, delivery desc, row desc
+    ) = 1
+),
+posted as (
+    select owner_days.party_key, postings.*
+    from postings
+    asof join owner_days on postings.account_no = owner_days.account_no and postings.business_date >= owner_days.business_date
+),
+paid as (
+    select owner_days.party_key, wallet_payments.business_date
+    from wallet_payments
+    join wallet_bindings using (binding_id)
+    asof join owner_days
+        on wallet_bindings.account_no = owner_days.account_no and wallet_payments.business_date >= owner_days.business_date
+    where wallet_bindings.business_date <= wallet_payments.business_date
+),
+touches as (
+    select party_key, business_date, channel, channel != 'batch' as is_own, false as is_complaint from posted
+    union all select 'cif:' || customer_no, business_date, 'branch', true, false from branch_visits
+    union all select 'online:' || user_id, business_date, platform, true, false from app_events
+    union all select 'online:' || user_id, business_date, 'mall', true, false from mall_orders
+    union all select party_key, business_date, 'wallet', true, false from paid
+    union all select 'cif:' || customer_no, business_date, channel, true, true from complaints
+    union all select 'cif:' || customer_no, business_date, 'rm', false, false from rm_contacts
+    union all select 'cif:' || customer_no, business_date, 'campaign', false, false from campaign_touches where arm = 'treatment'
+),
+activity as (
     select
         customer_key,
-        days.day as as_of_date,
+        business_date,
+        is_own,
+        is_complaint,
+        case channel when 'counter' then 'branch' when 'mobile' then 'app' else channel end as channel
+    from touches join links using (party_key)
+),
+fees as (
+    select customer_key, business_date, if(direction = 'D', amount, -amount) * cast(contribution_rate as decimal(9, 4)) as amount
+    from posted join links using (party_key) join contribution_rates on basis = 'posting' and kind = txn_type
+),
+customers_since as (select customer_key, min(first_known_date) as since from links group by customer_key),
+month_ends as (
+    select customer_key, days.day as as_of_date
+    from customers_since join days on days.day >= since and days.day = last_day(days.day)
+),
+counted as (
+    select
+        month_ends.customer_key,
+        as_of_date,
+        count(*) filter (where channel = 'branch' and business_date >= date_trunc('month', as_of_date)) as branch_count,
+        count(*) filter (where channel = 'atm' and business_date >= date_trunc('month', as_of_date)) as atm_count,
+        count(*) filter (where channel = 'app' and business_date >= date_trunc('month', as_of_date)) as app_count,
+        count(*) filter (where channel = 'web' and business_date >= date_trunc('month', as_of_date)) as web_count,
+        count(*) filter (where channel = 'pos' and business_date >= date_trunc('month', as_of_date)) as pos_count,
+        count(*) filter (where channel = 'wallet' and business_date >= date_trunc('month', as_of_date)) as wallet_count,
+        count(*) filter (where channel = 'mall' and business_date >= date_trunc('month', as_of_date)) as mall_count,
+        count(*) filter (where channel = 'phone' and business_date >= date_trunc('month', as_of_date)) as phone_count,
+        count(*) filter (where channel = 'rm' and business_date >= date_trunc('month', as_of_date)) as rm_count,
+        count(*) filter (where channel = 'campaign' and business_date >= date_trunc('month', as_of_date)) as campaign_count,
+        count(*) filter (where is_complaint and business_date >= date_trunc('month', as_of_date)) as complaint_count,
+        max(business_date) filter (where is_own) as last_activity_date
+    from month_ends
+    left join activity on activity.customer_key = month_ends.customer_key and business_date <= as_of_date
+    group by all
+),
+measured as (
+    select
+        month_ends.customer_key,
+        as_of_date,
         coalesce(deposit_amount, 0) as deposit_amount,
         coalesce(investment_amount, 0) as investment_amount,
         coalesce(aum_amount, 0) as aum_amount,
         average(
             (
                 select coalesce(sum(past.aum_amount), 0) from customer_days as past
-                where past.customer_key = customers_since.customer_key and past.day > days.day - 90 and past.day <= days.day
+                where past.customer_key = month_ends.customer_key and past.day > as_of_date - 90 and past.day <= as_of_date
             ),
             90
-        ) as average_aum_3m_amount
-    from customers_since
-    join days on days.day >= since and days.day = last_day(days.day)
-    left join customer_days using (customer_key, day)
+        ) as average_aum_3m_amount,
+        average(
+            (
+                select cast(coalesce(sum(past.yearly), 0) as decimal(38, 2)) from customer_days as past
+                where past.customer_key = month_ends.customer_key and past.day > as_of_date - 90 and past.day <= as_of_date
+            ),
+            365
+        ) + (
+            select cast(coalesce(sum(amount), 0) as decimal(38, 2)) from fees
+            where fees.customer_key = month_ends.customer_key and business_date > as_of_date - 90 and business_date <= as_of_date
+        ) as contribution_3m_amount,
+        (
+            select count(*) from openings
+            where openings.customer_key = month_ends.customer_key and opened_date <= as_of_date
+        ) - (
+            select count(*) from openings
+            where openings.customer_key = month_ends.customer_key and closed_date <= as_of_date
+        ) as asset_count,
+        (select min(opened_date) from openings where openings.customer_key = month_ends.customer_key) as first_opened_date
+    from month_ends
+    left join customer_days on customer_days.customer_key = month_ends.customer_key and day = as_of_date
+),
+rated as (
+    select
+        *,
+        (
+            select max(star_tier) from tier_thresholds
+            where currency = 'CNY'
+                and (minimum_average_aum_amount <= average_aum_3m_amount or minimum_contribution_amount <= contribution_3m_amount)
+        ) as reached_star_tier
+    from measured
+),
+limits as (
+    from life_cycle_thresholds select
+        max(threshold_value) filter (where threshold = 'onboarding_days') as onboarding_days,
+        max(threshold_value) filter (where threshold = 'dormant_days') as dormant_days,
+        max(threshold_value) filter (where threshold = 'lost_days') as lost_days,
+        max(threshold_value) filter (where threshold = 'minimum_aum_amount') as minimum_aum_amount,
+        max(threshold_value) filter (where threshold = 'growing_rate') as growing_rate,
+        max(threshold_value) filter (where threshold = 'declining_rate') as declining_rate
+),
+remembered as (
+    select
+        rated.*,
+        counted.* exclude (customer_key, as_of_date),
+        (
+            select max(past.reached_star_tier) from rated as past
+            where past.customer_key = rated.customer_key
+                and past.as_of_date between last_day(rated.as_of_date - interval 3 month) and rated.as_of_date
+        ) as star_tier,
+        as_of_date - coalesce(last_activity_date, first_opened_date) as days_silent,
+        (
+            select past.average_aum_3m_amount from rated as past
+            where past.customer_key = rated.customer_key and past.as_of_date = last_day(rated.as_of_date - interval 3 month)
+        ) as earlier
+    from rated
+    join counted using (customer_key, as_of_date)
+),
+staged as (
+    select
+        * exclude (earlier, days_silent, first_opened_date),
+        case
+            when first_opened_date is null or first_opened_date > as_of_date then 'nothing_opened'
+            when aum_amount < minimum_aum_amount and asset_count <= 0 then 'all_closed'
+            when aum_amount < minimum_aum_amount and days_silent >= lost_days then 'empty_and_silent'
+            when as_of_date - first_opened_date < onboarding_days then 'opened_recently'
+            when days_silent >= dormant_days then 'silent'
+            when average_aum_3m_amount < earlier * (1 + declining_rate) then 'assets_fell'
+            when average_aum_3m_amount > earlier * (1 + growing_rate) then 'assets_rose'
+            else 'assets_steady'
+        end as reason
+    from remembered
+    cross join limits
+),
+told as (
+    select
+        *,
+        case
+            when reason not in ('nothing_opened', 'all_closed', 'empty_and_silent') and exists (
+                from staged as past
+                where past.customer_key = staged.customer_key
+                    and past.as_of_date between last_day(staged.as_of_date - interval 6 month) and staged.as_of_date - 1
+                    and past.reason in ('all_closed', 'empty_and_silent')
+            ) then 'back_after_loss'
+            else reason
+        end as life_cycle_reason
+    from staged
 )
 select
-    *,
-    (
-        select coalesce(max(star_tier), 1) from tier_thresholds
-        where currency = 'CNY' and minimum_average_aum_amount <= average_aum_3m_amount
-    ) as star_tier
-from measured
+    * exclude (reason, onboarding_days, dormant_days, lost_days, minimum_aum_amount, growing_rate, declining_rate),
+    (select life_cycle_stage from life_cycle_reasons where reason_code = life_cycle_reason) as life_cycle_stage
+from told

@@ -18,12 +18,19 @@ links as (
 
     select * from {{ ref('int_party__customers') }}
 
+),
+
+products as (
+
+    select * from {{ ref('stg_reference__products') }}
+
 )
 
 select
     'deposit' as asset_class,
     account_no as asset_id,
     customer_key,
+    product_family,
     opened_date,
     closed_date
 from accounts
@@ -36,8 +43,10 @@ select
     'investment' as asset_class,
     holdings.holding_id as asset_id,
     links.customer_key,
+    products.product_family,
     holdings.start_date as opened_date,
     case when holdings.market_value = 0 then holdings.business_date end as closed_date
 from holdings
 inner join links on holdings.party_key = links.party_key
+left join products on holdings.product_code = products.product_code
 where holdings.recency = 1

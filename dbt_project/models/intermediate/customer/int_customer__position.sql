@@ -6,6 +6,17 @@ with positions as (
 
 ),
 
+thresholds as (
+
+    select
+        star_tier,
+        minimum_average_aum_amount,
+        lead(minimum_average_aum_amount) over (order by star_tier) as next_minimum_amount
+    from {{ ref('tier_thresholds') }}
+    where currency = '{{ var("currency") }}'
+
+),
+
 links as (
 
     select * from {{ ref('int_party__customers') }}
@@ -61,8 +72,13 @@ select
     positions.investment_amount,
     positions.aum_amount,
     positions.average_aum_3m_amount,
+    positions.contribution_3m_amount,
     positions.star_tier,
+    positions.reached_star_tier,
+    cast(thresholds.next_minimum_amount - positions.average_aum_3m_amount as decimal(38,2)) as next_tier_gap_amount,
+    cast(positions.average_aum_3m_amount - thresholds.minimum_average_aum_amount as decimal(38,2)) as lower_tier_margin_amount,
     positions.life_cycle_stage,
+    positions.life_cycle_reason,
     positions.asset_count,
     cast(coalesce(loans.loan_amount, 0) as decimal(38,2)) as loan_amount,
     cast(coalesce(loans.loan_count, 0) as bigint) as loan_count,
@@ -74,5 +90,6 @@ select
     {% endfor -%}
     positions.last_activity_date
 from positions
+left join thresholds on positions.star_tier = thresholds.star_tier
 left join loans on positions.customer_key = loans.customer_key
 left join counts on positions.customer_key = counts.customer_key
