@@ -1,20 +1,21 @@
--- A customer on every day on which one of the records changed: the branch speaks before the online record and the lead, and
--- within a source the record known first; the spell lasts until the next such day.
+-- A customer on every day on which one of the records changed, until the next such day. Every attribute of every record is a vote
+-- with the priority that customer_attributes gives its source; the best vote wins, of equal ones that of the record told last.
 with records as (
     select
         'cif:' || customer_no as party_key, 1 as source, business_date, party_type, gender, year(birth_date) as birth_year, city,
-        occupation, monthly_income, risk_rating, home_branch_code, opened_date, is_marketing_opt_out,
-        'cif:' || owner_customer_no as owner_party_key, known_date, delivery, row
+        occupation, monthly_income as monthly_income_amount, risk_rating, home_branch_code, opened_date, is_marketing_opt_out,
+        'cif:' || owner_customer_no as owner_party_key,
+        phone, email, id_no, known_date, delivery, row
     from customers
     union all by name
     select
         'online:' || user_id as party_key, 2 as source, business_date, 'P' as party_type, year(birth_date) as birth_year, city,
-        cast(registered_at as date) as opened_date, is_marketing_opt_out, known_date, delivery, row
+        cast(registered_at as date) as opened_date, is_marketing_opt_out, phone, email, id_no, known_date, delivery, row
     from registrations
     union all by name
     select
         'lead:' || lead_id as party_key, 3 as source, business_date, 'P' as party_type, city,
-        cast(captured_at as date) as opened_date, known_date, delivery, row
+        cast(captured_at as date) as opened_date, phone, known_date, delivery, row
     from social_leads
 ),
 told as (
@@ -28,6 +29,51 @@ then_true as (
     join links using (customer_key)
     join told on told.party_key = links.party_key and told.business_date <= days.day
     qualify row_number() over (partition by days.customer_key, days.day, told.party_key order by told.business_date desc) = 1
+),
+votes as (
+    unpivot (
+        select
+            customer_key,
+            day,
+            source,
+            business_date,
+            first_known_date,
+            party_key,
+            cast(party_type as varchar) as party_type,
+            cast(gender as varchar) as gender,
+            cast(birth_year as varchar) as birth_year,
+            cast(city as varchar) as city,
+            cast(occupation as varchar) as occupation,
+            cast(monthly_income_amount as varchar) as monthly_income_amount,
+            cast(risk_rating as varchar) as risk_rating,
+            cast(home_branch_code as varchar) as home_branch_code,
+            cast(opened_date as varchar) as opened_date,
+            cast(owner_party_key as varchar) as owner_party_key,
+            if(phone is null, null, 'known') as has_phone,
+            if(email is null, null, 'known') as has_email,
+            if(id_no is null, null, 'known') as has_identity_document
+        from then_true
+    ) on columns(* exclude (customer_key, day, source, business_date, first_known_date, party_key)) into name attribute value word
+),
+won as (
+    select customer_key, day, attribute, word
+    from votes
+    join customer_attributes using (attribute)
+    where [branch_priority, online_priority, lead_priority][source] is not null
+    qualify row_number() over (
+        partition by customer_key, day, attribute
+        order by [branch_priority, online_priority, lead_priority][source], business_date desc, first_known_date, party_key
+    ) = 1
+),
+winners as (select customer_key, day, map(list(attribute), list(word)) as words from won group by all),
+completeness as (
+    select
+        customer_key,
+        day,
+        sum(if(words['party_type'] = 'P', person_weight, enterprise_weight) * if(map_contains(words, attribute), 1, 0))
+        / sum(if(words['party_type'] = 'P', person_weight, enterprise_weight)) as completeness_rate
+    from winners cross join customer_attributes
+    group by all
 ),
 firsts as (
     select
@@ -43,17 +89,23 @@ select
     lead(day) over spells as valid_to,
     lead(day) over spells is null as is_current,
     party_key as leading_party_key,
-    party_type,
-    gender,
-    birth_year,
-    city,
-    occupation,
-    monthly_income as monthly_income_amount,
-    risk_rating,
-    home_branch_code,
-    opened_date,
+    cast(words['party_type'] as varchar) as party_type,
+    cast(words['gender'] as varchar) as gender,
+    cast(words['birth_year'] as integer) as birth_year,
+    cast(words['city'] as varchar) as city,
+    cast(words['occupation'] as varchar) as occupation,
+    cast(words['monthly_income_amount'] as decimal(18, 2)) as monthly_income_amount,
+    cast(words['risk_rating'] as varchar) as risk_rating,
+    cast(words['home_branch_code'] as varchar) as home_branch_code,
+    cast(words['opened_date'] as date) as opened_date,
+    cast(words['owner_party_key'] as varchar) as owner_party_key,
+    map_contains(words, 'has_phone') as has_phone,
+    map_contains(words, 'has_email') as has_email,
+    map_contains(words, 'has_identity_document') as has_identity_document,
     has_opted_out as is_marketing_opt_out,
-    owner_party_key,
-    party_count
+    party_count,
+    completeness_rate
 from firsts
+join winners using (customer_key, day)
+join completeness using (customer_key, day)
 window spells as (partition by customer_key order by day)

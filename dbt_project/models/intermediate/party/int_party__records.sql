@@ -33,7 +33,10 @@ select
     home_branch_code,
     opened_date,
     is_marketing_opt_out,
-    cast('cif:' || owner_customer_no as varchar) as owner_party_key
+    cast('cif:' || owner_customer_no as varchar) as owner_party_key,
+    phone_token is not null as has_phone,
+    email_token is not null as has_email,
+    id_no_token is not null as has_identity_document
 from customers
 
 union all
@@ -53,7 +56,10 @@ select
     null as home_branch_code,
     cast(registered_at as date) as opened_date,
     is_marketing_opt_out,
-    null as owner_party_key
+    null as owner_party_key,
+    phone_token is not null as has_phone,
+    email_token is not null as has_email,
+    id_no_token is not null as has_identity_document
 from registrations
 
 union all
@@ -73,5 +79,8 @@ select
     null as home_branch_code,
     cast(captured_at as date) as opened_date,
     null as is_marketing_opt_out,
-    null as owner_party_key
+    null as owner_party_key,
+    phone_token is not null as has_phone,
+    false as has_email,
+    false as has_identity_document
 from leads

@@ -7,10 +7,6 @@ positions as (
     select * from {{ ref('int_customer__position') }}
 ),
 
-links as (
-    select * from {{ ref('int_party__customers') }}
-),
-
 accounts as (
     select
         customer_key,
@@ -23,13 +19,11 @@ accounts as (
 
 managers as (
     select
-        links.customer_key,
-        min(assignments.rm_id) as rm_id
-    from {{ ref('stg_reference__rm_assignments') }} as assignments
-    inner join links on assignments.party_key = links.party_key
-    where assignments.valid_from <= {{ date_literal(var('business_date')) }}
-        and (assignments.valid_to is null or assignments.valid_to >= {{ date_literal(var('business_date')) }})
-    group by links.customer_key
+        customer_key,
+        min(rm_id) as rm_id
+    from {{ ref('rm_assignment') }}
+    where is_current
+    group by customer_key
 ),
 
 phrases as (
@@ -62,6 +56,7 @@ select
     profiles.opened_date,
     profiles.is_marketing_opt_out,
     profiles.party_count,
+    profiles.completeness_rate,
     managers.rm_id,
     ---------- holdings
     positions.first_opened_date,
