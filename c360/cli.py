@@ -15,8 +15,10 @@ app = typer.Typer(no_args_is_help=True, help="A bank's customer information: fee
 adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank's deliveries.")
 evaluate = typer.Typer(no_args_is_help=True, help="Hold what the system says against the truth.")
 identity = typer.Typer(no_args_is_help=True, help="Who is who: the linkage model, and why it joins two records.")
+report = typer.Typer(no_args_is_help=True, help="Reports over what is published.")
 app.add_typer(adapt, name="adapt")
 app.add_typer(identity, name="identity")
+app.add_typer(report, name="report")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(ml, name="ml")
 
@@ -140,6 +142,47 @@ def doctor(target: Target = None, json_: Json = False) -> None:
     _show({finding.subject: finding.verdict for finding in findings}, json_)
     if not all(finding.is_fine for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def handover(
+    rm: Annotated[str, typer.Argument(help="Staff number of the relationship manager.")],
+    names: Annotated[bool, typer.Option("--names", help="Show customers' names: personal data.")] = False,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """What a colleague needs to take over from a relationship manager: customers, open actions, promises, contacts."""
+    from c360.handover import NoSuchManager, hand_over, pack_table
+    from c360.settings import Settings
+
+    try:
+        pack = hand_over(Settings.from_env(target=target), rm, names)
+    except NoSuchManager as failure:
+        errors.print(f"stopped: {failure}", style="red", markup=False)
+        raise typer.Exit(1) from failure
+    if json_:
+        _show(pack, json_)
+    else:
+        console.print(pack_table(pack))
+
+
+@report.command()
+def survival(
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the plot here.")] = None,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """How long customers stay, per cohort of their first product, with intervals."""
+    from c360.settings import Settings
+    from c360.survival import curves_page, curves_table, survival_curves
+
+    found = survival_curves(Settings.from_env(target=target))
+    if html:
+        html.write_text(curves_page(found), encoding="utf-8")
+    if json_:
+        _show(found, json_)
+    else:
+        console.print(curves_table(found))
 
 
 @evaluate.command()

@@ -19,6 +19,8 @@ COMMANDS = (
     "status",
     "doctor",
     "evaluate scores",
+    "handover",
+    "report survival",
     *(f"ml {name}" for name in ML),
 )
 

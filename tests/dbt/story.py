@@ -141,7 +141,15 @@ def deliver_initial(bank: Bank) -> None:
             dict(user_id="u2", business_date="2025-01-04", platform="web"),
         ],
     )
-    bank.deliver("app_events", "2025-03", [dict(event_id="e1", user_id="u1", business_date="2025-03-30")])
+    application = dict(event_name="apply_start", product_code="FND", event_at="2025-03-30 12:05:00")
+    bank.deliver(
+        "app_events",
+        "2025-03",
+        [
+            dict(event_id="e1", user_id="u1", business_date="2025-03-30"),
+            dict(event_id="e3", user_id="u1", business_date="2025-03-30", **application),
+        ],
+    )
     bank.deliver("mall_orders", "2025-03", [dict(order_id="o1", user_id="u2", business_date="2025-03-01", amount=20)])
     bank.deliver(
         "wallet_bindings",
@@ -156,6 +164,16 @@ def deliver_initial(bank: Bank) -> None:
         "campaign_touches",
         "2025-03",
         [dict(touch_id="x1", arm="treatment", **touch), dict(touch_id="x2", arm="control", **touch)],
+    )
+    bank.deliver("relationship_managers", "2025-03", [dict(rm_id="R1", branch_code="B1", joined_date="2020-01-01")])
+    bank.deliver(
+        "rm_assignments",
+        "2025-03",
+        [
+            dict(customer_no="2", rm_id="R0", valid_from="2021-01-01", valid_to="2023-12-31"),
+            dict(customer_no="2", rm_id="R1", valid_from="2024-01-01"),
+        ],
+        known="1900-01-01",
     )
     bank.deliver("social_leads", "2025-03", [dict(lead_id="d1", business_date="2025-03-09", source="微博")])
     bank.insert(
@@ -175,6 +193,10 @@ def _first_day(bank: Bank) -> None:
         "transactions", "2025-04-01", [posting("t14", "A2", "2025-04-01", 0.5, "D", channel="atm", txn_type="cash")]
     )
     bank.deliver("balances", "2025-04-01", [balance("A2", "2025-04-01", 300199.5)])
+    visit = dict(
+        ticket_id="v2", customer_no="1", branch_code="B1", service_type="wealth", served_at="2025-04-01 02:00:00"
+    )
+    bank.deliver("branch_visits", "2025-04-01", [dict(business_date="2025-04-01", **visit)])
     bank.deliver("app_events", "2025-04-01", [dict(event_id="e2", user_id="u2", business_date="2025-04-01")])
 
 

@@ -127,7 +127,7 @@ def test_one_row_per_customer_today(full_bank: Bank) -> None:
            from build_intermediate.int_customer__position order by 1"""
     )
     assert [(key, app, mall, float(loan)) for key, app, mall, loan, _, _ in found] == [
-        ("cif:1", 3, 0, 1100.0),  # an event (e1) and two postings (t13, t17)
+        ("cif:1", 4, 0, 1100.0),  # two events (e1, e3) and two postings (t13, t17)
         ("cif:2", 0, 0, 0.0),
         ("cif:3", 0, 0, 0.0),
         ("online:u2", 1, 1, 0.0),
@@ -145,3 +145,32 @@ def test_loan_and_contacts(full_bank: Bank) -> None:
     ]
     owner = full_bank.rows("select party_key from build_marts.fct_online_events where event_kind = 'wallet_payment'")
     assert owner == [("cif:1",)]
+
+
+def test_an_application_begun_online_is_finished_at_the_branch(full_bank: Bank) -> None:
+    found = full_bank.rows(
+        "select customer_key, started_channel, outcome, branch_code from build_marts.journey_handovers"
+    )
+    assert found == [("cif:1", "app", "finished_at_branch", "B1")]
+
+
+def test_a_journey_goes_over_all_records_and_channels(full_bank: Bank) -> None:
+    found = full_bank.rows(
+        """select customer_key, session_number, list(touch_id order by touch_number), any_value(channel)
+           from build_marts.fct_journey where business_date >= '2025-03-05' group by all order by all"""
+    )
+    assert found == [
+        ("cif:1", 3, ["app:e1", "app:e3"], "app"),
+        ("cif:1", 4, ["v2"], "branch"),
+        ("cif:2", 3, ["v1"], "branch"),
+        ("cif:2", 4, ["rm:c1"], "contact"),
+        ("cif:2", 5, ["campaign:x1"], "campaign"),
+        ("online:u2", 2, ["app:e2"], "app"),
+    ]
+
+
+def test_assignments_are_half_open(full_bank: Bank) -> None:
+    found = full_bank.rows(
+        "select rm_id, previous_rm_id, branch_code, valid_to, is_current from build_marts.rm_assignment order by valid_from"
+    )
+    assert found == [("R0", None, None, date(2024, 1, 1), False), ("R1", "R0", "B1", None, True)]
