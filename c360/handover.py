@@ -78,9 +78,10 @@ def hand_over(settings: Settings, rm_id: str, with_names: bool = False) -> dict[
     Returns
     -------
     dict
-        ``rm_id``, ``branch_code``, ``left_date`` (None while employed), ``as_of_date``, and ``customers``, those with the
-        most assets first: columns of ``customer_360``, ``assigned_date``, ``open_actions`` (each ``what``, ``due_date``),
-        ``promises`` (contacts that ended in one, with neither a yes nor a no since) and ``last_contacts`` (newest first).
+        ``rm_id``, ``branch_code``, ``left_date`` (None while employed), ``as_of_date`` and ``customers``, those with
+        the most assets first: columns of ``customer_360``, ``assigned_date``, ``open_actions`` (each ``what`` and
+        ``due_date``), ``promises`` (contacts that ended in one, with neither a yes nor a no since) and
+        ``last_contacts`` (newest first).
 
     Raises
     ------
@@ -120,8 +121,8 @@ def pack_table(pack: dict[str, Any]) -> Table:
     """The pack for a person: one line per customer."""
     left = f", left on {pack['left_date']}" if pack["left_date"] else ""
     table = Table(
-        title=f"Hand-over of {pack['rm_id']} (branch {pack['branch_code']}{left}): {len(pack['customers'])} customers on "
-        f"{pack['as_of_date']}",
+        title=f"Hand-over of {pack['rm_id']} (branch {pack['branch_code']}{left}): "
+        f"{len(pack['customers'])} customers on {pack['as_of_date']}",
         title_justify="left",
         title_style="bold",
     )

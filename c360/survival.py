@@ -97,7 +97,8 @@ def curves_page(found: dict[str, Any]) -> str:
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
 svg {{ max-width: 100%; height: auto }}
-table {{ border-collapse: collapse }} th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd }}
+table {{ border-collapse: collapse }}
+th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd }}
 th:first-child, td:first-child {{ text-align: left }}
 </style></head><body>
 <h1>How long customers stay</h1>

@@ -171,6 +171,7 @@ def test_a_journey_goes_over_all_records_and_channels(full_bank: Bank) -> None:
 
 def test_assignments_are_half_open(full_bank: Bank) -> None:
     found = full_bank.rows(
-        "select rm_id, previous_rm_id, branch_code, valid_to, is_current from build_marts.rm_assignment order by valid_from"
+        """select rm_id, previous_rm_id, branch_code, valid_to, is_current
+           from build_marts.rm_assignment order by valid_from"""
     )
     assert found == [("R0", None, None, date(2024, 1, 1), False), ("R1", "R0", "B1", None, True)]

@@ -1,0 +1,68 @@
+"""The reports over what is published: the hand-over pack of a relationship manager, and survival curves."""
+
+import csv
+import json
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from c360.handover import NoSuchManager, hand_over
+from c360.survival import curves_page, survival_curves
+from tests.pipeline.bank import lines_of
+from tests.pipeline.conftest import D3, Undisturbed
+
+
+def test_the_hand_over_pack_is_what_the_bank_delivered(day_by_day: Undisturbed) -> None:
+    landing = day_by_day.settings.landing
+    assigned = list(csv.DictReader(lines_of(landing, "rm_assignments", str(D3)), delimiter="|"))
+    today = defaultdict(set)
+    for row in assigned:
+        if not row["valid_to"] or row["valid_to"] >= str(D3):
+            today[row["rm_id"]].add(f"cif:{row['customer_no']}")
+    rm_id, customers = max(sorted(today.items()), key=lambda item: len(item[1]))
+    contacts = defaultdict(list)
+    for path in (landing / "rm_contacts").glob("*.dat"):
+        with path.open(encoding="gb18030") as rows:
+            for row in csv.DictReader(rows, delimiter="|"):
+                contacts[f"cif:{row['customer_no']}"].append((row["contact_at"], row["outcome"]))
+    pack = hand_over(day_by_day.settings, rm_id)
+    assert {
+        row["customer_key"] for row in pack["customers"]
+    } == customers  # of managed customers, the record is the key
+    assert sum(bool(row["promises"]) for row in pack["customers"]) > 0
+    for row in pack["customers"]:
+        told = sorted(contacts[row["customer_key"]], reverse=True)
+        since_answer = [outcome for _, outcome in told]
+        answers = [place for place, outcome in enumerate(since_answer) if outcome in ("accepted", "refused")]
+        promises = since_answer[: min(answers, default=None)].count("promised")
+        assert len(row["promises"]) == promises
+        assert len(row["last_contacts"]) <= 3
+
+
+def test_a_pack_shows_names_only_if_asked(day_by_day: Undisturbed) -> None:
+    rm_id = lines_of(day_by_day.settings.landing, "rm_assignments", str(D3))[1].split("|")[1]
+    pack = hand_over(day_by_day.settings, rm_id)
+    assert all("name" not in customer for customer in pack["customers"])
+    assert json.dumps(pack, default=str).isascii()
+    assert all(customer["name"] for customer in hand_over(day_by_day.settings, rm_id, with_names=True)["customers"])
+
+
+def test_a_pack_of_nobody_says_where_to_look(day_by_day: Undisturbed) -> None:
+    with pytest.raises(NoSuchManager, match="marts.rm_assignment"):
+        hand_over(day_by_day.settings, "nobody")
+
+
+def test_survival_is_the_product_of_monthly_shares(day_by_day: Undisturbed) -> None:
+    found = survival_curves(day_by_day.settings)
+    stock = found["cohorts"][0]
+    assert stock["cohort"].startswith("before")
+    assert 0 < stock["lost"] < stock["customers"]
+    for cohort in found["cohorts"]:
+        rates = np.array([point["survival_rate"] for point in cohort["curve"]])
+        at_risk = np.array([point["at_risk"] for point in cohort["curve"]])
+        lost = at_risk * (1 - rates / np.concatenate([[1], rates[:-1]]))
+        assert np.allclose(lost, lost.round(), atol=1e-6)  # every step is a whole number of customers
+        assert lost.sum().round() == cohort["lost"]
+        assert all(point["low"] <= point["survival_rate"] <= point["high"] for point in cohort["curve"])
+    assert stock["cohort"] in curves_page(found)
