@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from lifelines import KaplanMeierFitter
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from rich.table import Table
 
@@ -13,6 +14,7 @@ from c360 import warehouse
 from c360.settings import Settings
 
 SHOWN_MONTHS = (3, 6, 12, 24)
+QUARTERLY_MONTHS = 36  # of history; with more, a cohort is a year
 
 _CUSTOMERS = """
     select
@@ -31,8 +33,9 @@ _CUSTOMERS = """
 def survival_curves(settings: Settings) -> dict[str, Any]:
     """Kaplan-Meier curves of the months until a customer is first lost, per cohort.
 
-    A cohort is the quarter of the first account or holding; who had one before the history begins is one cohort, whose
-    clock starts with the history, without those who were lost by then. A customer who is won back has been lost.
+    A cohort is the quarter (with a long history, the year) of the first account or holding; who had one before the
+    history begins is one cohort, whose clock starts with the history, without those who were lost by then. A customer
+    who is won back has been lost.
 
     Returns
     -------
@@ -45,7 +48,8 @@ def survival_curves(settings: Settings) -> dict[str, Any]:
         customers[column] = pd.to_datetime(customers[column]).dt.to_period("M")
     begin = customers["first_date"].min()
     is_stock = customers["opened_date"] <= begin
-    customers["cohort"] = customers["opened_date"].dt.asfreq("Q").astype(str).mask(is_stock, f"before {begin + 1}")
+    span = "Q" if (customers["last_date"].max() - begin).n < QUARTERLY_MONTHS else "Y"
+    customers["cohort"] = customers["opened_date"].dt.asfreq(span).astype(str).mask(is_stock, f"before {begin + 1}")
     started = customers["opened_date"].mask(is_stock, customers["first_date"])
     ended = customers["lost_date"].fillna(customers["last_date"])
     customers["months"] = (ended - started).map(lambda months: months.n).clip(lower=0)
@@ -78,13 +82,15 @@ def curves_page(found: dict[str, Any]) -> str:
     """The curves as one HTML page that needs no other file."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
-    for cohort in found["cohorts"]:
+    for cohort, color in zip(
+        found["cohorts"], colormaps["viridis"].resampled(len(found["cohorts"])).colors, strict=True
+    ):
         curve = pd.DataFrame(cohort["curve"])
-        (line,) = axes.step(curve["months"], curve["survival_rate"], where="post", label=cohort["cohort"])
-        axes.fill_between(curve["months"], curve["low"], curve["high"], step="post", alpha=0.1, color=line.get_color())
+        axes.step(curve["months"], curve["survival_rate"], where="post", label=cohort["cohort"], color=color)
+        axes.fill_between(curve["months"], curve["low"], curve["high"], step="post", alpha=0.1, color=color)
     axes.set(xlabel="months since the first product", ylabel="share of customers not lost", ylim=(0, 1.02))
     axes.grid(alpha=0.3)
-    axes.legend(title="first product", fontsize="small", ncols=2, loc="lower left")
+    figure.legend(title="first product", fontsize="small", loc="outside right upper")
     plot = StringIO()
     figure.savefig(plot, format="svg", metadata={"Date": None})
     rows = "".join(
@@ -102,8 +108,9 @@ th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd
 th:first-child, td:first-child {{ text-align: left }}
 </style></head><body>
 <h1>How long customers stay</h1>
-<p>Kaplan-Meier curves with 95 % intervals, as of {found["as_of_date"]}. A cohort is the quarter of the first account or
-holding; who had one before the history begins is one cohort, counted from then on. Lost is the life-cycle stage.</p>
+<p>Kaplan-Meier curves with 95 % intervals, as of {found["as_of_date"]}. A cohort is the quarter, or the
+year, of the first account or holding; who had one before the history begins is one cohort, counted from then on.
+Lost is the life-cycle stage.</p>
 {plot.getvalue()[plot.getvalue().index("<svg") :]}
 <table><tr><th>first product</th><th>customers</th><th>lost</th><th>stay</th></tr>{rows}</table>
 </body></html>
