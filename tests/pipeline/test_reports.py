@@ -7,6 +7,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from c360 import warehouse
 from c360.handover import NoSuchManager, hand_over
 from c360.survival import curves_page, survival_curves
 from tests.pipeline.bank import lines_of
@@ -15,28 +16,27 @@ from tests.pipeline.conftest import D3, Undisturbed
 
 def test_the_hand_over_pack_is_what_the_bank_delivered(day_by_day: Undisturbed) -> None:
     landing = day_by_day.settings.landing
+    links = warehouse.query_serving(day_by_day.settings, "select party_key, customer_key from marts.dim_party")
+    customer_of = {row["party_key"]: row["customer_key"] for row in links.to_pylist()}
     assigned = list(csv.DictReader(lines_of(landing, "rm_assignments", str(D3)), delimiter="|"))
     today = defaultdict(set)
     for row in assigned:
         if not row["valid_to"] or row["valid_to"] >= str(D3):
-            today[row["rm_id"]].add(f"cif:{row['customer_no']}")
+            today[row["rm_id"]].add(customer_of[f"cif:{row['customer_no']}"])
     rm_id, customers = max(sorted(today.items()), key=lambda item: len(item[1]))
     contacts = defaultdict(list)
     for path in (landing / "rm_contacts").glob("*.dat"):
         with path.open(encoding="gb18030") as rows:
             for row in csv.DictReader(rows, delimiter="|"):
-                contacts[f"cif:{row['customer_no']}"].append((row["contact_at"], row["outcome"]))
+                contacts[customer_of[f"cif:{row['customer_no']}"]].append((row["contact_at"], row["outcome"]))
     pack = hand_over(day_by_day.settings, rm_id)
-    assert {
-        row["customer_key"] for row in pack["customers"]
-    } == customers  # of managed customers, the record is the key
+    assert {row["customer_key"] for row in pack["customers"]} == customers
     assert sum(bool(row["promises"]) for row in pack["customers"]) > 0
     for row in pack["customers"]:
         told = sorted(contacts[row["customer_key"]], reverse=True)
-        since_answer = [outcome for _, outcome in told]
-        answers = [place for place, outcome in enumerate(since_answer) if outcome in ("accepted", "refused")]
-        promises = since_answer[: min(answers, default=None)].count("promised")
-        assert len(row["promises"]) == promises
+        outcomes = [outcome for _, outcome in told]
+        answers = [place for place, outcome in enumerate(outcomes) if outcome in ("accepted", "refused")]
+        assert len(row["promises"]) == outcomes[: min(answers, default=None)].count("promised")
         assert len(row["last_contacts"]) <= 3
 
 
