@@ -126,6 +126,11 @@ def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
     return Pin(business_date, tuple(deliveries), tuple(outcome for outcome in known if not outcome.is_loaded))
 
 
+def network_path(lake: Path, pin: Pin) -> Path:
+    """The figures of the payment network, as of what was known by the pin's business date."""
+    return lake / "network" / f"{pin.business_date}-{pin.hash}.parquet"
+
+
 def _outcome(path: Path) -> Outcome:
     raw = json.loads(path.read_text())
     for name in ("cutoff_date", "min_business_date", "max_business_date"):

@@ -11,6 +11,7 @@ from c360.calendar import as_of_grid, built_dates, landed_dates
 from c360.contracts import CHANNELS, load_deployment
 from c360.identity import link
 from c360.lake import Outcome, Pin
+from c360.network import write_network
 from c360.runs import new_run_id, recorded
 from c360.settings import Settings
 from c360.warehouse.changes import as_of_dates_to_build, dirty_from
@@ -82,12 +83,20 @@ def score(settings: Settings, business_date: date, run_id: str) -> None:
         detail |= _score(settings, business_date)
 
 
+def network(settings: Settings, business_date: date, run_id: str) -> None:
+    """Place every customer in the network of payments, as the build engine has it now."""
+    with recorded(settings, run_id, "network", business_date) as detail:
+        pin = lake.pin(settings.lake, warehouse.read_state(settings).business_date)
+        detail["file"] = write_network(settings, pin).name
+
+
 def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, gate it, and publish it; a failed gate leaves yesterday's tables as they are."""
     with recorded(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
         _score(settings, business_date)  # a date that was built since `score` is served, too
         state = warehouse.read_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
+        write_network(settings, pin)  # the same
         warehouse.attach(settings, pin, settings.lake / state.identity)
         warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin))
         detail |= _told(gates.check_marts(settings, state.business_date))
@@ -157,7 +166,7 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
         for outcome in (outcome for job in jobs for outcome in job.result() if not outcome.is_loaded):
             progress(f"{business_date} rejected {outcome.delivery_id}: {outcome.reason}")
         check_delivered(settings, business_date, CHANNELS, run_id)
-        for step in (build, score, serve):
+        for step in (build, score, network, serve):
             progress(f"{business_date} {step.__name__}")
             step(settings, business_date, run_id)
     except Exception as failure:

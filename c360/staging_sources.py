@@ -90,6 +90,16 @@ SCORES = {
     "feature_version": ("varchar", "Version of the feature definitions"),
     "scored_at": ("timestamp", "Time of the scoring, UTC"),
 }
+NETWORK = {
+    "node_key": ("varchar", "Customer, or outside:<token>"),
+    "in_degree": ("integer", "Payers"),
+    "out_degree": ("integer", "Payees"),
+    "pagerank": ("double precision", "PageRank by recency-weighted amounts"),
+    "component_key": ("varchar", "Smallest node key of the component"),
+    "component_size": ("integer", "Nodes in the component"),
+    "community_key": ("varchar", "Smallest node key of the community"),
+    "community_size": ("integer", "Nodes in the community"),
+}
 REJECTS = {
     "feed": ("varchar", "Feed"),
     "period": ("varchar", "Period of the delivery"),
@@ -125,6 +135,7 @@ def sources_yaml() -> str:
         _table("run_steps", "Steps of the runs.", RUN_STEPS),
         _table("customer_xref", "Party records and their customers, from the identity step.", CUSTOMER_XREF),
         _table("identity_review", "Pairs of party records that a clerk should look at.", IDENTITY_REVIEW),
+        _table("network", "Nodes of the payment network, from c360/network.", NETWORK),
         _table("scores", "Scores of all tasks, as scored.", SCORES),
     ]
     rejects = [_table("rejects", "Rows that were refused, with the reason and the raw text.", REJECTS)]

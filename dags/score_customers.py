@@ -1,7 +1,7 @@
 """
 ### Purpose
-Scores every customer for a business date (churn, tier upgrade, tier downgrade), builds what readers see, checks it, and
-publishes it.
+Scores every customer for a business date (churn, tier upgrade, tier downgrade), places them in the network of payments,
+builds what readers see, checks it, and publishes it.
 
 ### Notes
 - A score that the data cannot support abstains, and says why; that is a success.
@@ -23,12 +23,18 @@ with dag("score_customers", __doc__, ["scores", "readers"], schedule=Partitioned
 
         pipeline.score(Settings.from_env(), business_date(dag_run), dag_run.run_id)
 
+    @task(pool="build", priority_weight=URGENCY["score"])
+    def network(*, dag_run=None) -> None:
+        from c360 import pipeline
+
+        pipeline.network(Settings.from_env(), business_date(dag_run), dag_run.run_id)
+
     @task(pool="build", priority_weight=URGENCY["serve"], outlets=[SCORES])
     def serve(*, dag_run=None) -> None:
         from c360 import pipeline
 
         pipeline.serve(Settings.from_env(), business_date(dag_run), dag_run.run_id)
 
-    scored, served = score(), serve()
-    scored >> served
-    [scored, served] >> report_failure()
+    scored, placed, served = score(), network(), serve()
+    [scored, placed] >> served
+    [scored, placed, served] >> report_failure()

@@ -70,6 +70,16 @@ SCORES = (
     ("feature_version", "varchar"),
     ("scored_at", "timestamp"),
 )
+NETWORK = (
+    ("node_key", "varchar"),
+    ("in_degree", "integer"),
+    ("out_degree", "integer"),
+    ("pagerank", "double precision"),
+    ("component_key", "varchar"),
+    ("component_size", "integer"),
+    ("community_key", "varchar"),
+    ("community_size", "integer"),
+)
 OUTCOMES = (
     ("delivery_id", "varchar"),
     ("feed", "varchar"),
@@ -174,12 +184,14 @@ def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRel
         for feed in load_feeds().values()
     ]
     known = [*(item.outcome for item in pin.deliveries), *pin.rejected]
+    network = lake.network_path(root, pin)
     rejects = tuple(LakeFile(root / outcome.quarantine_file) for outcome in known if outcome.quarantine_file)
     return [
         *feeds,
         LakeRelation("quarantine", "rejects", REJECTS, (), rejects),
         LakeRelation("raw", "customer_xref", XREF, (), (LakeFile(xref),) if xref else ()),
         LakeRelation("raw", "identity_review", IDENTITY_REVIEW, (), _review(xref)),
+        LakeRelation("raw", "network", NETWORK, (), (LakeFile(network),) if network.exists() else ()),
         LakeRelation("raw", "scores", SCORES, (("task", "varchar"),), tuple(_current_scores(root, pin))),
     ]
 

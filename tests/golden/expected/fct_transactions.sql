@@ -11,6 +11,7 @@ sided as (
     select
         told.*,
         owners.party_key,
+        others.party_key as counterparty_party_key,
         case
             when others.party_key = owners.party_key then 'own'
             when others.party_key is not null then 'in_bank'
@@ -46,6 +47,7 @@ select
         ),
         'other'
     ) as counterparty_class,
+    counterparty_party_key,
     counterparty_account_token,
     counterparty_bank,
     known_date,

@@ -24,6 +24,7 @@ scoped as (
     select
         postings.*,
         owners.party_key,
+        counterparties.party_key as counterparty_party_key,
         case
             when counterparties.party_key = owners.party_key then 'own'
             when counterparties.party_key is not null then 'in_bank'
@@ -59,6 +60,7 @@ select
     scoped.channel,
     scoped.txn_type,
     cast(coalesce(classes.counterparty_class, 'other') as varchar) as counterparty_class,
+    scoped.counterparty_party_key,
     scoped.counterparty_account_token,
     scoped.counterparty_bank,
     scoped._known_date as known_date,

@@ -1,0 +1,17 @@
+{# A limit of the money marts, as a constant in the query's text would be. #}
+{% macro money_threshold(name) -%}
+    (select threshold_value from {{ ref('money_thresholds') }} where threshold = '{{ name }}')
+{%- endmacro %}
+
+{# One amount as a share of another, a double; null where there is nothing to share. #}
+{% macro share_of(part, whole) -%}
+    cast({{ part }} as double precision) / nullif(cast({{ whole }} as double precision), 0)
+{%- endmacro %}
+
+{# Months from the month of one date to that of another, an integer. #}
+{% macro months_between(first, last) -%}
+    cast(
+        12 * (extract(year from {{ last }}) - extract(year from {{ first }}))
+        + extract(month from {{ last }}) - extract(month from {{ first }}) as integer
+    )
+{%- endmacro %}
