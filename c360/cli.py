@@ -13,12 +13,14 @@ from ml_jobs.cli import ml
 
 app = typer.Typer(no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out.")
 adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank's deliveries.")
+intraday = typer.Typer(no_args_is_help=True, help="The intraday road: events to readers within seconds.")
 evaluate = typer.Typer(no_args_is_help=True, help="Hold what the system says against the truth.")
 identity = typer.Typer(no_args_is_help=True, help="Who is who: the linkage model, and why it joins two records.")
 report = typer.Typer(no_args_is_help=True, help="Reports over what is published.")
 app.add_typer(adapt, name="adapt")
 app.add_typer(identity, name="identity")
 app.add_typer(report, name="report")
+app.add_typer(intraday, name="intraday")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(ml, name="ml")
 
@@ -57,6 +59,50 @@ def simulate(
         progress=_progress(),
     )
     console.print(summary)
+
+
+@app.command()
+def simulate_intraday(
+    source: Annotated[Path, typer.Option("--from", exists=True, file_okay=False, help="Folder with the day's files.")],
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date to replay.")],
+    landing: Annotated[Path | None, typer.Option(help="Landing folder to write; by default C360_LANDING.")] = None,
+    rate: Annotated[float, typer.Option(min=0, help="Events a second; 0: as fast as they can be written.")] = 1000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of events in a micro-batch.")] = 1,
+    copies: Annotated[int, typer.Option(min=1, help="Send the day so often, under new numbers: a load test.")] = 1,
+) -> None:
+    """Send a business date's postings and wallet payments as micro-batches, at the pace of a live source."""
+    from c360.settings import Settings
+    from simulator.intraday import replay
+
+    out = Settings.from_env(landing=landing).landing
+    console.print(replay(source, day.date(), out, rate, seconds, copies))
+
+
+@intraday.command("run")
+def intraday_run(
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between cycles.")] = 5,
+    seconds: Annotated[float | None, typer.Option(help="End after so many seconds; 0: one cycle.")] = None,
+    target: Target = None,
+) -> None:
+    """Take in micro-batches from landing/intraday until stopped, and show readers the day so far."""
+    from c360.intraday import LoopRuns, NothingPublished, run
+    from c360.settings import Settings
+
+    try:
+        cycles = run(Settings.from_env(target=target), every, seconds)
+    except (LoopRuns, NothingPublished) as failure:
+        errors.print(f"stopped: {failure}", style="red", markup=False)
+        raise typer.Exit(1) from failure
+    console.print(f"{cycles} cycles")
+
+
+@intraday.command("status")
+def intraday_status(target: Target = None, json_: Json = False) -> None:
+    """What the loop has taken in, how long events are under way, and what waits."""
+    from c360.intraday import read_status
+    from c360.settings import Settings
+
+    _show(read_status(Settings.from_env(target=target)), json_)
 
 
 @adapt.command()

@@ -71,6 +71,23 @@ class Pin:
         return tuple(item for item in self.deliveries if item.outcome.feed == feed)
 
 
+@dataclass(frozen=True)
+class IntradayFile:
+    """A lake file ``<first>-<last>.parquet``: the events of so many takes, counted per feed."""
+
+    path: Path
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, path: Path) -> "IntradayFile":
+        first, last = path.stem.split("-")
+        return cls(path, int(first), int(last))
+
+    def covers(self, other: "IntradayFile") -> bool:
+        return self != other and self.first <= other.first and other.last <= self.last
+
+
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its name, whole, when the block ends; nothing appears if it fails."""
@@ -129,6 +146,27 @@ def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
 def network_path(lake: Path, pin: Pin) -> Path:
     """The figures of the payment network, as of what was known by the pin's business date."""
     return lake / "network" / f"{pin.business_date}-{pin.hash}.parquet"
+
+
+def intraday_files(lake: Path, feed: str, first: date, last: date = date.max) -> list[IntradayFile]:
+    """The lake files of a feed that hold events of ``first`` to ``last``, merged ones in place of those they cover.
+
+    A file lies under the last business date of its events.
+    """
+    found = []
+    for folder in sorted((lake / "intraday" / feed).glob("business_date=*")):
+        if first <= date.fromisoformat(folder.name.removeprefix("business_date=")) <= last:
+            found += current_files([IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")])
+    return found
+
+
+def current_files(files: list[IntradayFile]) -> list[IntradayFile]:
+    """Without those that a merged one covers, in the order of their takes."""
+    current: list[IntradayFile] = []
+    for file in sorted(files, key=lambda file: (file.first, -file.last)):
+        if not (current and current[-1].covers(file)):
+            current.append(file)
+    return current
 
 
 def _outcome(path: Path) -> Outcome:

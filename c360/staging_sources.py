@@ -100,6 +100,19 @@ NETWORK = {
     "community_key": ("varchar", "Smallest node key of the community"),
     "community_size": ("integer", "Nodes in the community"),
 }
+INTRADAY_TRANSACTIONS = {
+    "txn_id": ("varchar", "Posting number"),
+    "account_no": ("varchar", "Account posted to"),
+    "business_date": ("date", "Booking day"),
+    "direction": ("varchar", "C money in, D money out"),
+    "amount": ("decimal(18,2)", "Amount"),
+}
+INTRADAY_WALLET_PAYMENTS = {
+    "payment_id": ("varchar", "Payment number"),
+    "binding_id": ("varchar", "Binding"),
+    "business_date": ("date", "Day"),
+    "amount": ("decimal(18,2)", "Amount"),
+}
 REJECTS = {
     "feed": ("varchar", "Feed"),
     "period": ("varchar", "Period of the delivery"),
@@ -136,6 +149,8 @@ def sources_yaml() -> str:
         _table("customer_xref", "Party records and their customers, from the identity step.", CUSTOMER_XREF),
         _table("identity_review", "Pairs of party records that a clerk should look at.", IDENTITY_REVIEW),
         _table("network", "Nodes of the payment network, from c360/network.", NETWORK),
+        _table("intraday_transactions", "Events of the last days, as often as they came.", INTRADAY_TRANSACTIONS),
+        _table("intraday_wallet_payments", "Events of the last days, as often as they came.", INTRADAY_WALLET_PAYMENTS),
         _table("scores", "Scores of all tasks, as scored.", SCORES),
     ]
     rejects = [_table("rejects", "Rows that were refused, with the reason and the raw text.", REJECTS)]

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
+from duckdb import DuckDBPyConnection
 
 from c360.lake import Pin
 from c360.settings import Settings
@@ -15,6 +16,7 @@ from c360.warehouse import dbt, duckdb, duckdb_store, postgres, postgres_store, 
 from c360.warehouse.changes import BuildState
 from c360.warehouse.dbt import DbtFailed, Node, project_version
 from c360.warehouse.duckdb import LOCK_SECONDS, EngineLocked
+from c360.warehouse.live import LiveTable
 from c360.warehouse.publication import CannotPublish
 from c360.warehouse.relations import lake_relations, small_tables
 
@@ -36,6 +38,7 @@ __all__ = [
     "query_serving",
     "read_state",
     "run_dbt",
+    "show_live",
     "write_state",
 ]
 
@@ -126,6 +129,23 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
     told = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
     chosen = tuple(schemas or publication.SCHEMAS)
     return _store(settings).publish(settings, [model for model in models if model.schema in chosen], chosen, told)
+
+
+def show_live(
+    settings: Settings, con: DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool = False
+) -> None:
+    """Give readers some of the live tables as the connection of the intraday loop has them.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Has a table of the name of each; the large ones with the column ``changed``: the cycle that changed the row.
+    cycle : int
+        Number of the cycle, growing.
+    afresh : bool
+        All rows may have changed, and rows may be gone.
+    """
+    _store(settings).show_live(settings, con, cycle, tables, afresh)
 
 
 def published_date(settings: Settings) -> date | None:

@@ -13,8 +13,11 @@ from c360.lake import appearing
 from c360.settings import Settings
 from c360.warehouse import publication
 from c360.warehouse.duckdb import has_table, opened
+from c360.warehouse.live import LIVE, LiveTable, fund_flow_sql
 from c360.warehouse.publication import CannotPublish, Columns, Model, Partition, Publication, Snapshot
 from c360.warehouse.relations import literal, quoted
+
+KEPT_SNAPSHOTS = 6  # of each live table
 
 
 def query_serving(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
@@ -73,6 +76,43 @@ def publish(settings: Settings, models: list[Model], schemas: tuple[str, ...], t
         _note_published(build, last.publish_id, now.publish_id, whole=set(schemas) == set(publication.SCHEMAS))
         _remove_unused(settings, _files(settings, now) | retired)
     return now.publish_id
+
+
+def show_live(
+    settings: Settings, con: duckdb.DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool
+) -> None:
+    """Give readers the live tables as they are now, each as one new Parquet file.
+
+    Readers take the newest of a table's files; the last ones stay for those who are reading.
+    """
+    for table in tables:
+        folder = _live_folder(settings, table)
+        with appearing(folder / f"{cycle:012}.parquet") as temporary:
+            rows = f"select {table.names} from {table.name}"
+            con.execute(f"copy ({rows}) to {literal(str(temporary))} (format parquet)")
+        for path in sorted(folder.glob("[!.]*.parquet"))[:-KEPT_SNAPSHOTS]:
+            path.unlink()
+
+
+def _live_folder(settings: Settings, table: LiveTable) -> Path:
+    return settings.published / "intraday" / table.full_name
+
+
+def _create_live_views(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
+    """Views over whatever files the intraday loop has written by the time they are read."""
+    for table in LIVE:
+        folder = _live_folder(settings, table)
+        if not any(folder.glob("[!.]*.parquet")):
+            nothing = ", ".join(f"cast(null as {type_}) as {name}" for name, type_ in table.columns)
+            with appearing(folder / f"{0:012}.parquet") as temporary:
+                connection.execute(f"copy (select {nothing} where false) to {literal(str(temporary))} (format parquet)")
+        files = f"read_parquet({literal(str(folder / '*.parquet'))}, filename = 'snapshot')"
+        connection.execute(
+            f"create view {table.full_name} as select {table.names} "
+            f"from (select *, max(snapshot) over () as newest from {files}) "
+            f"where snapshot = newest and {table.past_watermark}"
+        )
+    connection.execute(f"create view marts.fund_flow as {fund_flow_sql()}")
 
 
 def _reading(settings: Settings) -> duckdb.DuckDBPyConnection:
@@ -181,6 +221,8 @@ def _swap_in(settings: Settings, last: Snapshot, now: Snapshot, definitions: dic
         _create(connection, "ops.published_partitions", publication.PARTITIONS, now.partition_rows())
         rows = [(str(path), publish_id) for path, publish_id in sorted(retired.items())]
         _create(connection, "ops.retired_files", (("file", "varchar"), ("publish_id", "bigint")), rows)
+        if "marts.fund_flow_daily" in definitions:
+            _create_live_views(settings, connection)
         connection.execute("checkpoint")
     return set(retired)
 
@@ -231,8 +273,9 @@ def _note_published(build: duckdb.DuckDBPyConnection, last_publish: int, publish
 
 def _remove_unused(settings: Settings, used: set[Path]) -> None:
     """Remove what readers of the last publishes do not need, and what killed publishes left."""
-    for path in settings.published.glob("*/*/*"):
-        if path not in used:
-            path.unlink()
+    for schema in publication.SCHEMAS:
+        for path in settings.published.glob(f"{schema}/*/*"):
+            if path not in used:
+                path.unlink()
     for path in settings.warehouse.parent.glob(f".{settings.warehouse.name}.*"):
         path.unlink()

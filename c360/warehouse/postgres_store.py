@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import duckdb
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
 from c360.settings import Settings
 from c360.warehouse import postgres, publication
+from c360.warehouse.live import LIVE, LiveTable, fund_flow_sql
 from c360.warehouse.postgres import dsn, has_table
 from c360.warehouse.publication import CannotPublish, Columns, Model, Partition, Publication, Snapshot
 
@@ -66,10 +68,63 @@ def publish(settings: Settings, models: list[Model], schemas: tuple[str, ...], t
                 whole = publication.whole_of(columns, parts)
                 row_count, content = whole.row_count, whole.content_hash
             now.publications[model.full_name] = replace(told, row_count=row_count, content_hash=content)
+        if "marts.fund_flow_daily" in now.publications:
+            _ensure_live(connection)
         _refill(connection, "ops.publications", now.publication_rows())
         _refill(connection, "ops.published_partitions", now.partition_rows())
         _note_published(connection, last.publish_id, now.publish_id, whole=set(schemas) == set(publication.SCHEMAS))
     return now.publish_id
+
+
+def show_live(
+    settings: Settings, con: duckdb.DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool
+) -> None:
+    """Give readers what changed in the large live tables, and the small ones whole, in one transaction."""
+    with psycopg.connect(dsn(settings)) as connection:
+        for table in tables:
+            is_whole = afresh or not table.is_large
+            if is_whole:
+                connection.execute(sql.SQL("delete from {}").format(_kept(table)))
+            changed = "true" if is_whole else f"changed = {cycle}"
+            rows = con.sql(f"select {table.names} from {table.name} where {changed}").fetchall()
+            if rows:
+                _upsert(connection, table, rows)
+
+
+def _kept(table: LiveTable) -> sql.Identifier:
+    return sql.Identifier("intraday", table.name)
+
+
+def _upsert(connection: psycopg.Connection, table: LiveTable, rows: list[tuple]) -> None:
+    connection.execute(sql.SQL("create temp table changed (like {})").format(_kept(table)))
+    with connection.cursor() as cursor, cursor.copy("copy changed from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
+    updates = ", ".join(f"{name} = excluded.{name}" for name, _ in table.columns if name not in table.key)
+    statement = f"insert into {{}} select * from changed on conflict ({', '.join(table.key)}) do update set {updates}"
+    connection.execute(sql.SQL(statement).format(_kept(table)))
+    connection.execute("drop table changed")
+
+
+def _ensure_live(connection: psycopg.Connection) -> None:
+    """The tables of the intraday loop, and the views through which readers see them; once."""
+    connection.execute("create schema if not exists intraday")
+    for table in LIVE:
+        columns = ", ".join(f"{name} {type_}" for name, type_ in table.columns)
+        connection.execute(
+            sql.SQL(f"create table if not exists {{}} ({columns}, primary key ({', '.join(table.key)}))").format(
+                _kept(table)
+            )
+        )
+        _ensure_view(
+            connection, table.full_name, f"select {table.names} from intraday.{table.name} where {table.past_watermark}"
+        )
+    _ensure_view(connection, "marts.fund_flow", fund_flow_sql())
+
+
+def _ensure_view(connection: psycopg.Connection, name: str, definition: str) -> None:
+    if _kind(connection, name) is None:
+        connection.execute(sql.SQL(f"create view {{}} as {definition}").format(_identifier(name)))
 
 
 def _published(connection: psycopg.Connection) -> Snapshot:
@@ -249,9 +304,10 @@ def _kind(connection: psycopg.Connection, name: str) -> str | None:
 
 
 def _drop(connection: psycopg.Connection, name: str) -> None:
-    kind = {"r": "table", "v": "view"}.get(_kind(connection, name))
-    if kind:
-        connection.execute(sql.SQL("drop {} {}").format(sql.SQL(kind), _identifier(name)))
+    # what reads a dropped view is a live view, which is made again before the publish ends
+    statement = {"r": "drop table {}", "v": "drop view {} cascade"}.get(_kind(connection, name))
+    if statement:
+        connection.execute(sql.SQL(statement).format(_identifier(name)))
 
 
 def _refill(connection: psycopg.Connection, name: str, rows: list[tuple]) -> None:

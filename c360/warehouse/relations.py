@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,6 +80,22 @@ NETWORK = (
     ("community_key", "varchar"),
     ("community_size", "integer"),
 )
+INTRADAY = {
+    "transactions": (
+        ("txn_id", "varchar"),
+        ("account_no", "varchar"),
+        ("business_date", "date"),
+        ("direction", "varchar"),
+        ("amount", "decimal(18,2)"),
+    ),
+    "wallet_payments": (
+        ("payment_id", "varchar"),
+        ("binding_id", "varchar"),
+        ("business_date", "date"),
+        ("amount", "decimal(18,2)"),
+    ),
+}
+INTRADAY_DAYS = 7  # up to the business date: events that come later still are not reconciled
 OUTCOMES = (
     ("delivery_id", "varchar"),
     ("feed", "varchar"),
@@ -186,8 +202,20 @@ def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRel
     known = [*(item.outcome for item in pin.deliveries), *pin.rejected]
     network = lake.network_path(root, pin)
     rejects = tuple(LakeFile(root / outcome.quarantine_file) for outcome in known if outcome.quarantine_file)
+    first = pin.business_date - timedelta(days=INTRADAY_DAYS - 1)
+    intraday = [
+        LakeRelation(
+            "raw",
+            f"intraday_{feed}",
+            columns,
+            (),
+            tuple(LakeFile(file.path) for file in lake.intraday_files(root, feed, first, pin.business_date)),
+        )
+        for feed, columns in INTRADAY.items()
+    ]
     return [
         *feeds,
+        *intraday,
         LakeRelation("quarantine", "rejects", REJECTS, (), rejects),
         LakeRelation("raw", "customer_xref", XREF, (), (LakeFile(xref),) if xref else ()),
         LakeRelation("raw", "identity_review", IDENTITY_REVIEW, (), _review(xref)),

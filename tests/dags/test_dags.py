@@ -40,13 +40,18 @@ def imported(tmp_path, deployment: str) -> tuple[float, set[str], str]:
 
 def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
     seconds, dag_ids, heavy = imported(tmp_path, "simulated")
-    assert dag_ids == {"ingest_branch", "ingest_online", "build_customer_360", "score_customers"}
+    assert dag_ids == {"ingest_branch", "ingest_online", "build_customer_360", "score_customers", "intraday_fund_flow"}
     assert seconds < 2.0
     assert heavy == ""
 
 
 def test_a_deployment_without_online_feeds_has_no_online_dag(tmp_path):
-    assert imported(tmp_path, "berka")[1] == {"ingest_branch", "build_customer_360", "score_customers"}
+    assert imported(tmp_path, "berka")[1] == {
+        "ingest_branch",
+        "build_customer_360",
+        "score_customers",
+        "intraday_fund_flow",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +72,14 @@ def test_every_task_has_an_owner_a_time_out_a_pool_and_a_failure_call_back(dags)
             options = task.partial_kwargs if task.is_mapped else vars(task)
             assert options["owner"] == "customer-data"
             assert timedelta(0) < options["execution_timeout"] <= timedelta(hours=6)
-            assert options["pool"] in ("lake", "build")
+            assert options["pool"] in ("lake", "build", "intraday")
             assert options["on_failure_callback"]
+
+
+def test_the_intraday_loop_waits_until_somebody_starts_it_and_touches_no_asset(dags):
+    dag = dags["intraday_fund_flow"]
+    assert dag.is_paused_upon_creation
+    assert not any(task.inlets or task.outlets for task in dag.tasks)
 
 
 def test_one_mapped_task_per_declared_feed(dags):

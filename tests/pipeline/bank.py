@@ -1,5 +1,6 @@
 """A small simulated bank for pipeline tests: its deliveries, day by day, and what readers see of it."""
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -56,6 +57,13 @@ def deliver(source: Path, landing: Path, up_to: date) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             for name in (*(file["name"] for file in described["files"]), manifest.name):
                 shutil.copyfile(manifest.parent / name, folder / name)
+
+
+def send_events(landing: Path, name: str, *rows: dict) -> None:
+    """Put a micro-batch of postings into the landing folder."""
+    folder = landing / "intraday" / "transactions"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
 
 
 def lines_of(landing: Path, feed: str, period: str, version: int = 1) -> list[str]:

@@ -1,5 +1,8 @@
 """The same deliveries give the same tables on Postgres as on DuckDB, with days on top and after a full load."""
 
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +11,10 @@ import pyarrow as pa
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from c360 import pipeline, warehouse
+from c360 import intraday, pipeline, warehouse
 from c360.settings import Settings
 from tests.conftest import create_database
-from tests.pipeline.bank import READER_SCHEMAS, RUN_COLUMNS, deployment_at
+from tests.pipeline.bank import READER_SCHEMAS, RUN_COLUMNS, deployment_at, send_events
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
 
@@ -33,6 +36,31 @@ def test_a_full_load_is_equal(postgres: Settings, day_by_day: Undisturbed) -> No
     warehouse.drop_build(postgres)
     pipeline.run(postgres, D3, D3)
     assert_equal(day_by_day.settings, postgres)
+
+
+def test_the_day_so_far_is_shown_once_and_follows_the_owners(postgres: Settings, tmp_path: Path) -> None:
+    settings = replace(postgres, landing=tmp_path)
+    (account,) = warehouse.query_serving(
+        settings, "select account_no, customer_key from marts.dim_account where status = 'open' limit 1"
+    ).to_pylist()
+    day = D3 + timedelta(days=1)
+    event = {"account_no": account["account_no"], "business_date": str(day), "direction": "D", "channel": "atm"}
+    event |= {"txn_type": "cash", "txn_at": f"{day} 01:00:00", "event_at": f"{day} 01:00:00"}
+    for name in ("first", "again", "more"):  # each by a loop that starts anew
+        send_events(settings.landing, name, event | {"txn_id": name.replace("again", "first"), "amount": 100.01})
+        intraday.run(settings, every=0, seconds=0)
+    (shown,) = warehouse.query_serving(
+        settings,
+        "select customer_key, counterparty_class, txn_count, amount from marts.fund_flow where business_date = $1",
+        [day],
+    ).to_pylist()
+    assert shown == {
+        "customer_key": account["customer_key"],
+        "counterparty_class": "cash",
+        "txn_count": 2,
+        "amount": Decimal("200.02"),
+    }
+    assert intraday.read_status(settings)["repeated_events"] == 1
 
 
 def test_readers_have_no_way_to_personal_data(postgres: Settings, postgres_server: str) -> None:

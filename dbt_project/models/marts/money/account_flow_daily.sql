@@ -44,7 +44,7 @@ moves as (
 )
 
 select
-    account_no,
+    cast(account_no as varchar) as account_no,
     business_date,
     cast(counterparty_class as varchar) as counterparty_class,
     cast(direction as varchar) as direction,

@@ -11,11 +11,11 @@ payments as (
         coalesce(payees.customer_key, months.payee_party_key) as payee_key,
         months.*,
         cast(
-            round(power(
+            power(
                 cast(0.5 as double precision),
                 {{ months_between('months.month_date', date_literal(var('business_date'))) }}
                 / cast({{ money_threshold('recency_half_life_months') }} as double precision)
-            ), 8) as decimal(12,8)
+            ) as decimal(12,8)
         ) as recency_weight
     from {{ ref('fund_chain_monthly') }} as months
     left join links as payers on months.payer_party_key = payers.party_key

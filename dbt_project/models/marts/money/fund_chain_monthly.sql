@@ -28,8 +28,8 @@ with payments as (
 )
 
 select
-    payer_party_key,
-    payee_party_key,
+    cast(payer_party_key as varchar) as payer_party_key,
+    cast(payee_party_key as varchar) as payee_party_key,
     month_date,
     cast(count(*) as bigint) as payment_count,
     cast(sum(amount) as decimal(38,2)) as payment_amount,

@@ -48,7 +48,7 @@ payers as (
         count(*) as payer_count,
         max(case when payer_rank = 1 then payer_key end) as main_payer_key,
         max(case when payer_rank = 1 then payee_share end) as main_payer_share,
-        sum(cast(round(payee_share * payee_share, 8) as decimal(12,8))) as payer_concentration
+        sum(cast(payee_share * payee_share as decimal(12,8))) as payer_concentration
     from {{ ref('fund_chain_edges') }}
     where payee_type = 'customer'
     group by payee_key

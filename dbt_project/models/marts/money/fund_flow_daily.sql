@@ -13,7 +13,7 @@ flows as (
 )
 
 select
-    accounts.customer_key,
+    coalesce(accounts.customer_key, 'account:' || flows.account_no) as customer_key,
     flows.business_date,
     flows.counterparty_class,
     flows.direction,
@@ -23,4 +23,4 @@ select
     cast(sum(flows.wallet_payment_amount) as decimal(38,2)) as wallet_payment_amount
 from flows
 left join accounts on flows.account_no = accounts.account_no
-group by accounts.customer_key, flows.business_date, flows.counterparty_class, flows.direction
+group by coalesce(accounts.customer_key, 'account:' || flows.account_no), flows.business_date, flows.counterparty_class, flows.direction

@@ -1,0 +1,122 @@
+{%- set this_month = date_literal(month_start(var('business_date'))) %}
+{%- set last_month = 'cast(' ~ dbt.dateadd('month', -1, this_month) ~ ' as date)' %}
+with days as (
+
+    select
+        months.month_date,
+        days.customer_key,
+        days.flow_kind,
+        days.season,
+        ln(cast(days.amount as double precision)) as log_amount
+    from {{ ref('int_money__outflow_days') }} as days
+    inner join (select {{ this_month }} as month_date union all select {{ last_month }}) as months
+        on days.business_date < months.month_date
+            and days.business_date >= {{ dbt.dateadd('month', -6, 'months.month_date') }}
+
+),
+
+-- a season of its own, and all days for seasons with too few
+grouped as (
+
+    select * from days
+    union all
+    select month_date, customer_key, flow_kind, 'any', log_amount from days
+
+),
+
+medians as (
+
+    select
+        month_date,
+        customer_key,
+        flow_kind,
+        season,
+        count(*) as day_count,
+        percentile_cont(0.5) within group (order by log_amount) as center
+    from grouped
+    group by month_date, customer_key, flow_kind, season
+    having count(*) >= {{ money_threshold('outflow_minimum_days') }}
+
+),
+
+spreads as (
+
+    select
+        medians.month_date,
+        medians.customer_key,
+        medians.flow_kind,
+        medians.season,
+        medians.day_count,
+        medians.center,
+        greatest(
+            cast(1.4826 as double precision)
+            * percentile_cont(0.5) within group (order by abs(grouped.log_amount - medians.center)),
+            cast({{ money_threshold('outflow_least_spread') }} as double precision)
+        ) as spread
+    from grouped
+    inner join medians
+        on grouped.month_date = medians.month_date
+            and grouped.customer_key = medians.customer_key
+            and grouped.flow_kind = medians.flow_kind
+            and grouped.season = medians.season
+    group by
+        medians.month_date, medians.customer_key, medians.flow_kind, medians.season, medians.day_count, medians.center
+
+),
+
+seasons as (
+
+    select 'holiday' as season union all select 'payday' union all select 'ordinary'
+
+),
+
+last_pay as (
+
+    select
+        accounts.customer_key,
+        max(flows.business_date) as last_pay_date
+    from {{ ref('account_flow_daily') }} as flows
+    inner join {{ ref('dim_account') }} as accounts on flows.account_no = accounts.account_no
+    where flows.business_date > {{ days_before(date_literal(var('business_date')), 10) }}
+        and flows.direction = 'C' and flows.counterparty_class in ('salary', 'pension')
+    group by accounts.customer_key
+
+),
+
+chosen as (
+
+    select
+        any_season.month_date,
+        any_season.customer_key,
+        any_season.flow_kind,
+        seasons.season,
+        coalesce(own.day_count, any_season.day_count) as day_count,
+        coalesce(own.center, any_season.center) as center,
+        coalesce(own.spread, any_season.spread) as spread
+    from spreads as any_season
+    cross join seasons
+    left join spreads as own
+        on any_season.month_date = own.month_date
+            and any_season.customer_key = own.customer_key
+            and any_season.flow_kind = own.flow_kind
+            and seasons.season = own.season
+    where any_season.season = 'any'
+
+)
+
+select
+    chosen.customer_key,
+    chosen.month_date,
+    cast(chosen.flow_kind as varchar) as flow_kind,
+    cast(chosen.season as varchar) as season,
+    cast(chosen.day_count as bigint) as day_count,
+    chosen.center,
+    chosen.spread,
+    exp(chosen.center) as usual_amount,
+    greatest(
+        cast({{ money_threshold('outflow_minimum_amount') }} as double precision),
+        exp(chosen.center + cast({{ money_threshold('outflow_z') }} as double precision) * chosen.spread)
+    ) as alert_amount,
+    last_pay.last_pay_date
+from chosen
+left join last_pay on chosen.customer_key = last_pay.customer_key

@@ -1,0 +1,93 @@
+"""A live source: the postings and wallet payments of one business date as micro-batches, at a given pace."""
+
+import gzip
+import json
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+
+from c360.contracts import Feed, load_feeds
+from c360.lake import appearing
+
+KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
+TIMES = {"transactions": "txn_at", "wallet_payments": "paid_at"}
+
+
+def replay(source: Path, day: date, landing: Path, rate: float, seconds: float, copies: int = 1) -> dict[str, int]:
+    """Write ``landing/intraday/<feed>/<number>.jsonl.gz`` in the order of the events, each at its moment.
+
+    Parameters
+    ----------
+    source : Path
+        Landing folder with the daily files of ``day``.
+    rate : float
+        Events a second, over both feeds; 0: no pause.
+    seconds : float
+        Of events in a micro-batch.
+    copies : int
+        How often the day is sent; copies after the first have numbers of their own.
+
+    Returns
+    -------
+    dict
+        Events sent, by feed.
+    """
+    events = _events(source, day)
+    size = max(1, round(rate * seconds)) if rate else 5_000
+    sent = dict.fromkeys(KEYS, 0)
+    began, count = time.monotonic(), 0
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    for copy in range(copies):
+        for start in range(0, len(events), size):
+            batch = events[start : start + size]
+            if rate:
+                time.sleep(max(0.0, (count + len(batch)) / rate - (time.monotonic() - began)))
+            _write(landing, f"{stamp}-{count:012}", batch, copy, spread=seconds if rate else 0.0)
+            count += len(batch)
+            for feed, _ in batch:
+                sent[feed] += 1
+    return sent
+
+
+def _events(source: Path, day: date) -> list[tuple[str, dict]]:
+    """(feed, row) of the day, by time."""
+    events = []
+    for name, feed in load_feeds().items():
+        if name not in KEYS:
+            continue
+        suffix, read = ("dat", _delimited) if feed.format == "delimited" else (feed.format, _json_lines)
+        for path in sorted((source / name).glob(f"{name}_{day}_v*.{suffix}")):
+            events += [(name, row) for row in read(path, feed)]
+    return sorted(events, key=lambda event: (event[1][TIMES[event[0]]], event[1][KEYS[event[0]]]))
+
+
+def _json_lines(path: Path, feed: Feed) -> list[dict]:
+    with gzip.open(path, "rt") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _delimited(path: Path, feed: Feed) -> list[dict]:
+    texts = {column.name: "varchar" for column in feed.columns}
+    rows = duckdb.sql(f"select * from read_csv('{path}', delim = '{feed.delimiter}', header = true, columns = {texts})")
+    numbers = {column.name for column in feed.columns if column.type.startswith("decimal")}
+    return [
+        {name: float(value) if name in numbers else value for name, value in row.items() if value is not None}
+        for row in rows.to_arrow_table().to_pylist()
+    ]
+
+
+def _write(landing: Path, name: str, batch: list[tuple[str, dict]], copy: int, spread: float) -> None:
+    """The events happened evenly over the ``spread`` seconds before now."""
+    now = time.time()
+    lines: dict[str, list[str]] = {}
+    for place, (feed, row) in enumerate(batch, 1):
+        moment = datetime.fromtimestamp(now - spread * (1 - place / len(batch)), UTC)
+        told = row | {"event_at": f"{moment:%Y-%m-%d %H:%M:%S}"}
+        if copy:
+            told[KEYS[feed]] = f"{row[KEYS[feed]]}-{copy}"
+        lines.setdefault(feed, []).append(json.dumps(told, ensure_ascii=False))
+    for feed, texts in lines.items():
+        with appearing(landing / "intraday" / feed / f"{name}.jsonl.gz") as temporary:
+            temporary.write_bytes(gzip.compress("\n".join(texts).encode() + b"\n", 1))
