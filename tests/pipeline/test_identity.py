@@ -18,6 +18,7 @@ def read(settings: Settings, query: str, *parameters: object) -> list[tuple]:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(2400)  # four business dates and a full refresh
 def test_a_merge_moves_all_history_and_a_split_restores_it(landing: Path, history: Settings, tmp_path: Path) -> None:
     monthly = (
         "select customer_key, deposit_amount, investment_amount from marts.customer_360_monthly "
