@@ -31,8 +31,8 @@ def test_personal_data_stays_out_of_what_is_published(full_bank: Bank) -> None:
     personal = {column.name for feed in load_feeds().values() for column in feed.columns if column.is_pii}
     columns = full_bank.rows(
         """select table_name, column_name from information_schema.columns
-           where table_schema in ('build_marts', 'build_intermediate')"""
-    )
+           where table_schema in ('build_marts', 'build_intermediate') and data_type <> 'BOOLEAN'"""
+    )  # that a phone number is known does not say which
     assert len(columns) > 200
     allowed = {("dim_product", "product_name")}
     leaks = {
