@@ -212,6 +212,30 @@ def handover(
         console.print(pack_table(pack))
 
 
+@app.command()
+def customer(
+    key: Annotated[str, typer.Argument(help="Customer, or any record of one, such as cif:C100000001.")],
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """One customer on one page: holdings, tier, stage, money, chain, changes, scores, next action, journey."""
+    from c360.customer import NoSuchCustomer, picture, picture_page, picture_text
+    from c360.settings import Settings
+
+    try:
+        found = picture(Settings.from_env(target=target), key)
+    except NoSuchCustomer as failure:
+        errors.print(f"stopped: {failure}", style="red", markup=False)
+        raise typer.Exit(1) from failure
+    if html:
+        html.write_text(picture_page(found), encoding="utf-8")
+    if json_:
+        _show(found, json_)
+    else:
+        console.print(picture_text(found))
+
+
 @report.command()
 def survival(
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the plot here.")] = None,

@@ -19,6 +19,7 @@ COMMANDS = (
     "status",
     "doctor",
     "evaluate scores",
+    "customer",
     "handover",
     "report survival",
     *(f"ml {name}" for name in ML),
@@ -46,6 +47,12 @@ def test_an_empty_installation_has_a_status(installation: Settings) -> None:
     shown = CliRunner().invoke(app, ["status", "--json"])
     told = json.loads(shown.output)
     assert (told["built"], told["published"], told["deliveries"]) == (None, None, {})
+
+
+def test_a_customer_of_an_empty_installation_says_what_to_do(installation: Settings) -> None:
+    shown = CliRunner().invoke(app, ["customer", "cif:C100000001"])
+    assert shown.exit_code == 1
+    assert "nothing is published yet" in shown.output
 
 
 def test_the_doctor_names_what_is_missing(installation: Settings) -> None:
