@@ -291,14 +291,14 @@ def runway_line(runway: dict[str, Any]) -> str:
     """Whether the money lasts, in a line."""
     told = []
     if runway["inflow_cover_rate"] is not None:
-        told.append(f"inflow covers {runway['inflow_cover_rate']:.0%} of outflow")
+        told.append(f"inflow covers {runway['inflow_cover_rate']:,.0%} of outflow")
     if runway["runway_days"] is not None:
         days = runway["runway_days"]
         told.append(f"lasts {days:,} days at this pace" if days < 3650 else "lasts more than ten years at this pace")
     if runway["main_payer_share"] is not None:
         told.append(f"main payer {runway['main_payer_share']:.0%} of {runway['payer_count']} payers' money")
     if runway["broken_payer_count"]:
-        told.append(f"{runway['broken_payer_count']} expected payments overdue")
+        told.append(f"payers overdue: {runway['broken_payer_count']}")
     return ", ".join(told)
 
 

@@ -87,15 +87,17 @@ pay_due as (
 
 first_flows as (
 
-    -- by accounts, not by fund_flow_daily: this is the longest look back, and needs no sums
+    -- by accounts, and of the classes that are told: this is the longest look back
     select
         accounts.customer_key,
         flows.counterparty_class,
         flows.direction,
         min(case when flows.business_date > {{ earliest }} then flows.business_date end) as first_date,
-        max(case when flows.business_date <= {{ earliest }} then flows.business_date end) as earlier_date,
-        min(flows.business_date) as known_date
+        max(case when flows.business_date <= {{ earliest }} then flows.business_date end) as earlier_date
     from {{ ref('account_flow_daily') }} as flows
+    inner join {{ ref('change_phrases') }} as phrases
+        on phrases.change_kind = 'new_counterparty_type'
+            and flows.counterparty_class || ':' || flows.direction = phrases.change_detail
     inner join accounts on flows.account_no = accounts.account_no
     where flows.business_date > {{ lookback }}
         and flows.business_date <= {{ last }}
@@ -104,42 +106,44 @@ first_flows as (
 
 ),
 
-known_flows as (
+known as (
 
     select
-        *,
-        min(known_date) over (partition by customer_key) as customer_known_date
-    from first_flows
+        customer_key,
+        min(as_of_date) as known_date
+    from months
+    group by customer_key
 
 ),
 
 new_flows as (
 
     select
-        known_flows.customer_key,
-        known_flows.counterparty_class,
-        known_flows.direction,
-        known_flows.first_date,
+        first_flows.customer_key,
+        first_flows.counterparty_class,
+        first_flows.direction,
+        first_flows.first_date,
         limits.segment,
         sum(flows.amount) as amount
-    from known_flows
-    inner join limits on known_flows.customer_key = limits.customer_key and limits.change_kind = 'new_counterparty_type'
-    inner join accounts on known_flows.customer_key = accounts.customer_key
+    from first_flows
+    inner join known on first_flows.customer_key = known.customer_key
+    inner join limits on first_flows.customer_key = limits.customer_key and limits.change_kind = 'new_counterparty_type'
+    inner join accounts on first_flows.customer_key = accounts.customer_key
     inner join {{ ref('account_flow_daily') }} as flows
         on accounts.account_no = flows.account_no
-            and known_flows.counterparty_class = flows.counterparty_class
-            and known_flows.direction = flows.direction
-            and known_flows.first_date = flows.business_date
-    where {{ days_between('known_flows.customer_known_date', 'known_flows.first_date') }} >= limits.days
+            and first_flows.counterparty_class = flows.counterparty_class
+            and first_flows.direction = flows.direction
+            and first_flows.first_date = flows.business_date
+    where {{ days_between('known.known_date', 'first_flows.first_date') }} >= limits.days
         and (
-            known_flows.earlier_date is null
-            or {{ days_between('known_flows.earlier_date', 'known_flows.first_date') }} > 365
+            first_flows.earlier_date is null
+            or {{ days_between('first_flows.earlier_date', 'first_flows.first_date') }} > 365
         )
     group by
-        known_flows.customer_key,
-        known_flows.counterparty_class,
-        known_flows.direction,
-        known_flows.first_date,
+        first_flows.customer_key,
+        first_flows.counterparty_class,
+        first_flows.direction,
+        first_flows.first_date,
         limits.segment,
         limits.minimum_amount
     having sum(flows.amount) >= limits.minimum_amount

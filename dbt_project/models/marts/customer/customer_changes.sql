@@ -55,6 +55,8 @@ told as (
             changes.previous_date is null
             or {{ days_between('changes.previous_date', 'changes.change_date') }} > thresholds.quiet_days
         )
+        -- what has matured is no news any more
+        and (changes.change_kind <> 'maturity_near' or changes.event_date >= {{ last }})
 
 )
 
