@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,8 +170,9 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
 
 def _maximise(model: "Linker", block: str) -> None:
     """Learn from the pairs of a block. Splink gives up where a level dies out among the matches: then stop earlier."""
+    settings = model._settings_obj
     for iterations in (25, 12, 6, 3):
-        settings = model._settings_obj
+        before = deepcopy(settings.core_model_settings)
         settings.training_settings = replace(settings.training_settings, max_iterations=iterations)
         try:
             model.training.estimate_parameters_using_expectation_maximisation(
@@ -179,6 +181,7 @@ def _maximise(model: "Linker", block: str) -> None:
         except ValueError as failure:
             if "below the minimum" not in str(failure):
                 raise
+            settings.core_model_settings = before  # Splink leaves out what the block compares, until it succeeds
         else:
             return
 
