@@ -4,6 +4,10 @@
 ) }}
 
 {% set sampled = features_sampled_days() %}
+{% set outflows -%}
+    flows.wallet_outflow_count_180d + flows.mmf_outflow_count_180d + flows.other_bank_outflow_count_180d
+    + flows.merchant_outflow_count_180d + flows.cash_outflow_count_180d
+{%- endset %}
 
 with profiles as (
     select * from {{ ref('int_features__profiles_known') }}
@@ -74,6 +78,7 @@ select
     cast(coalesce(obligations.investment_product_count, 0) as double precision) as investment_product_count,
     {{ features_ratio('obligations.maturing_amount_30d', 'measured.aum_amount_0d_ago') }} as maturing_rate_30d,
     {{ features_ratio('obligations.maturing_amount_90d', 'measured.aum_amount_0d_ago') }} as maturing_rate_90d,
+    {{ features_ratio('measured.aum_amount_0d_ago', 'profiles.monthly_income_amount') }} as aum_to_income_rate,
     ---------- how it moves
     {{ features_ratio('measured.aum_amount_0d_ago', 'measured.aum_amount_30d_ago') }} as aum_rate_30d,
     {{ features_ratio('measured.aum_amount_0d_ago', 'measured.aum_amount_90d_ago') }} as aum_rate_90d,
@@ -88,7 +93,10 @@ select
     {{ features_ratio('flows.outflow_amount_90d', 'flows.outflow_amount_previous_90d') }} as outflow_change_rate_90d,
     {{ features_ratio('flows.inflow_amount_30d - flows.outflow_amount_30d', 'measured.average_aum_amount_90d') }} as net_flow_rate_30d,
     {{ features_ratio('flows.inflow_amount_90d - flows.outflow_amount_90d', 'measured.average_aum_amount_90d') }} as net_flow_rate_90d,
+    {{ features_ratio('flows.inflow_amount_90d', '3 * profiles.monthly_income_amount') }} as inflow_to_income_rate_90d,
+    {{ features_ratio('flows.outflow_amount_180d', '6 * profiles.monthly_income_amount') }} as outflow_to_income_rate_180d,
     {{ features_ratio('flows.largest_outflow_amount_90d', 'measured.average_aum_amount_90d') }} as largest_outflow_rate_90d,
+    {{ features_ratio('flows.largest_outflow_amount_90d', 'profiles.monthly_income_amount') }} as largest_outflow_to_income_rate_90d,
     ---------- who is on the other side
     {{ features_ratio('flows.wallet_outflow_amount_90d', 'flows.outflow_amount_90d') }} as wallet_outflow_rate_90d,
     {{ features_ratio('flows.mmf_outflow_amount_90d', 'flows.outflow_amount_90d') }} as mmf_outflow_rate_90d,
@@ -96,11 +104,18 @@ select
     {{ features_ratio('flows.merchant_outflow_amount_90d', 'flows.outflow_amount_90d') }} as merchant_outflow_rate_90d,
     {{ features_ratio('flows.cash_outflow_amount_90d', 'flows.outflow_amount_90d') }} as cash_outflow_rate_90d,
     {{ features_ratio('flows.other_bank_outflow_amount_30d', 'flows.outflow_amount_30d') }} as other_bank_outflow_rate_30d,
+    {{ features_ratio('flows.wallet_outflow_count_180d', outflows) }} as wallet_outflow_share_180d,
+    {{ features_ratio('flows.mmf_outflow_count_180d', outflows) }} as mmf_outflow_share_180d,
+    {{ features_ratio('flows.other_bank_outflow_count_180d', outflows) }} as other_bank_outflow_share_180d,
+    {{ features_ratio('flows.merchant_outflow_count_180d', outflows) }} as merchant_outflow_share_180d,
+    {{ features_ratio('flows.cash_outflow_count_180d', outflows) }} as cash_outflow_share_180d,
     cast(coalesce(obligations.wallet_count, 0) as double precision) as wallet_count,
     ---------- salary
     cast(coalesce(flows.salary_amount_90d, 0) as double precision) as salary_amount_90d,
     cast(coalesce(flows.days_since_salary, 180) as double precision) as days_since_salary,
     {{ features_ratio('flows.salary_amount_90d', 'flows.salary_amount_previous_90d') }} as salary_change_rate_90d,
+    {{ features_ratio('flows.salary_amount_90d', '3 * profiles.monthly_income_amount') }} as salary_to_income_rate_90d,
+    cast(flows.mean_salary_day_180d as double precision) as mean_salary_day_180d,
     ---------- postings by channel
     cast(coalesce(flows.own_txn_count_30d, 0) as double precision) as txn_count_30d,
     cast(coalesce(flows.own_txn_count_90d, 0) as double precision) as txn_count_90d,
@@ -110,6 +125,10 @@ select
     cast(coalesce(flows.mobile_txn_count_90d, 0) as double precision) as mobile_txn_count_90d,
     cast(coalesce(flows.pos_txn_count_90d, 0) as double precision) as pos_txn_count_90d,
     cast(coalesce(flows.wallet_txn_count_90d, 0) as double precision) as wallet_txn_count_90d,
+    {{ features_ratio('flows.pos_txn_count_180d', 'flows.own_txn_count_180d') }} as pos_txn_share_180d,
+    {{ features_ratio('flows.mobile_txn_count_180d', 'flows.own_txn_count_180d') }} as mobile_txn_share_180d,
+    {{ features_ratio('flows.counter_txn_count_180d', 'flows.own_txn_count_180d') }} as counter_txn_share_180d,
+    cast(coalesce(flows.own_txn_count_180d, 0) as double precision) as txn_count_180d,
     ---------- app, web and branch
     cast(coalesce(activity.app_login_count_30d, 0) as double precision) as app_login_count_30d,
     cast(coalesce(activity.app_login_count_90d, 0) as double precision) as app_login_count_90d,
@@ -123,6 +142,13 @@ select
     cast(coalesce(activity.visit_count_90d, 0) as double precision) as visit_count_90d,
     cast(coalesce(activity.account_visit_count_90d, 0) as double precision) as account_visit_count_90d,
     cast(coalesce(activity.wealth_visit_count_90d, 0) as double precision) as wealth_visit_count_90d,
+    {{ features_ratio('activity.help_count_180d', 'activity.page_view_count_180d') }} as help_page_share_180d,
+    {{ features_ratio('activity.product_view_count_180d', 'activity.page_view_count_180d') }} as product_page_share_180d,
+    {{ features_ratio('activity.application_count_180d', 'activity.page_view_count_180d') }} as application_page_share_180d,
+    {{ features_ratio('activity.close_account_view_count_180d', 'activity.page_view_count_180d') }} as close_account_page_share_180d,
+    cast(coalesce(activity.app_login_count_180d + activity.web_login_count_180d, 0) as double precision) as login_count_180d,
+    cast(coalesce(activity.visit_count_180d, 0) as double precision) as visit_count_180d,
+    cast(coalesce(activity.mall_order_count_180d, 0) as double precision) as mall_order_count_180d,
     {{ features_ratio(
         'activity.app_login_count_90d + activity.web_login_count_90d',
         'activity.app_login_count_180d + activity.web_login_count_180d - activity.app_login_count_90d - activity.web_login_count_90d',
@@ -134,8 +160,10 @@ select
     cast(coalesce(activity.retention_contact_count_90d, 0) as double precision) as retention_contact_count_90d,
     cast(coalesce(activity.days_since_contact, 180) as double precision) as days_since_contact,
     cast(coalesce(activity.complaint_count_180d, 0) as double precision) as complaint_count_180d,
+    cast(coalesce(activity.complaint_visit_count_180d, 0) as double precision) as complaint_visit_count_180d,
     cast(coalesce(activity.touch_count_90d, 0) as double precision) as touch_count_90d,
     cast(coalesce(activity.response_count_90d, 0) as double precision) as response_count_90d,
+    cast(coalesce(activity.response_count_180d, 0) as double precision) as response_count_180d,
     ---------- cards and loans
     cast(coalesce(obligations.credit_card_count, 0) as double precision) as credit_card_count,
     cast(coalesce(obligations.loan_count, 0) as double precision) as loan_count,

@@ -44,6 +44,7 @@ days as (
         {%- for class in outflows %}
         cast(coalesce(sum(amount) filter (where direction = 'D' and counterparty_class = '{{ class }}'), 0) as decimal(18,2))
             as {{ class }}_outflow_amount,
+        cast(count(*) filter (where direction = 'D' and counterparty_class = '{{ class }}') as integer) as {{ class }}_outflow_count,
         {%- endfor %}
         {%- for channel in channels %}
         cast(count(*) filter (where channel = '{{ channel }}') as integer) as {{ channel }}_txn_count,

@@ -2,12 +2,15 @@
 
 {% set counts = [
     'app_login', 'web_login', 'product_view', 'application', 'help', 'close_account_view', 'mall_order',
-    'visit', 'account_visit', 'wealth_visit', 'contact', 'retention_contact', 'touch', 'response', 'complaint',
+    'page_view', 'visit', 'account_visit', 'wealth_visit', 'complaint_visit', 'contact', 'retention_contact', 'touch', 'response', 'complaint',
 ] %}
 {% set windows = {
     '30d': {'stretches': 'stretch = 1', 'counts': ['app_login', 'close_account_view']},
-    '90d': {'stretches': 'stretch <= 2', 'counts': counts | reject('equalto', 'complaint') | list},
-    '180d': {'stretches': 'stretch <= 3', 'counts': ['app_login', 'web_login', 'complaint']},
+    '90d': {'stretches': 'stretch <= 2', 'counts': counts | reject('in', ['complaint', 'page_view', 'complaint_visit']) | list},
+    '180d': {'stretches': 'stretch <= 3', 'counts': [
+        'app_login', 'web_login', 'page_view', 'product_view', 'application', 'help', 'close_account_view', 'mall_order',
+        'visit', 'complaint_visit', 'complaint', 'response',
+    ]},
 } %}
 {% set recencies = {'online_login': 'app_login_count + web_login_count', 'visit': 'visit_count', 'contact': 'reached_contact_count'} %}
 

@@ -1,10 +1,12 @@
 {{ config(schema='build_intermediate', contract={'enforced': false}) }}
 
 {% set amounts = ['inflow', 'outflow', 'salary', 'wallet_outflow', 'mmf_outflow', 'other_bank_outflow', 'merchant_outflow', 'cash_outflow'] %}
+{% set classes = ['wallet_outflow', 'mmf_outflow', 'other_bank_outflow', 'merchant_outflow', 'cash_outflow'] %}
 {% set counts = ['own_txn', 'counter_txn', 'mobile_txn', 'pos_txn', 'wallet_txn'] %}
 {% set windows = {
     '30d': {'stretches': 'stretch = 1', 'amounts': ['inflow', 'outflow', 'other_bank_outflow'], 'counts': ['own_txn']},
     '90d': {'stretches': 'stretch <= 2', 'amounts': amounts, 'counts': counts},
+    '180d': {'stretches': 'stretch <= 3', 'amounts': ['outflow'], 'counts': counts + classes},
     'previous_90d': {'stretches': 'stretch = 3', 'amounts': ['inflow', 'outflow', 'salary'], 'counts': ['own_txn']},
 } %}
 
@@ -30,9 +32,11 @@ summed_by_stretch as (
         account_days.account_no
         {%- for name in amounts %},
         sum(account_days.{{ name }}_amount) as {{ name }}_amount
-        {%- endfor %}{% for name in counts %},
+        {%- endfor %}{% for name in counts + classes %},
         sum(account_days.{{ name }}_count) as {{ name }}_count
         {%- endfor %},
+        sum(case when account_days.salary_amount > 0 then extract(day from account_days.business_date) end) as salary_days_of_month,
+        count(case when account_days.salary_amount > 0 then 1 end) as salary_day_count,
         max(account_days.largest_outflow_amount) as largest_outflow_amount,
         min(case when account_days.own_txn_count > 0 then as_of_days.days_ago end) as days_since_txn,
         min(case when account_days.salary_amount > 0 then as_of_days.days_ago end) as days_since_salary
@@ -53,6 +57,7 @@ select
     cast(coalesce(sum({{ name }}_count) filter (where {{ summed.stretches }}), 0) as bigint) as {{ name }}_count_{{ window }}
     {%- endfor %}{% endfor %},
     cast(coalesce(max(largest_outflow_amount) filter (where stretch <= 2), 0) as decimal(38,2)) as largest_outflow_amount_90d,
+    cast(sum(salary_days_of_month) as double precision) / nullif(cast(sum(salary_day_count) as double precision), 0) as mean_salary_day_180d,
     min(days_since_txn) as days_since_txn,
     min(days_since_salary) as days_since_salary
 from summed_by_stretch

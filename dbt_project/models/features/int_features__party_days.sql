@@ -12,11 +12,13 @@
         'application_count': "event_name in ('apply_start', 'apply_finish')",
         'help_count': "event_name = 'help'",
         'close_account_view_count': "event_name = 'close_account_view'",
+        'page_view_count': "event_name <> 'login'",
     },
     'visit': {
         'visit_count': 'true',
         'account_visit_count': "service_type = 'account'",
         'wealth_visit_count': "service_type = 'wealth'",
+        'complaint_visit_count': "service_type = 'complaint'",
     },
     'contact': {
         'contact_count': 'true',
