@@ -53,10 +53,10 @@ def calibration_plot(curve: list[dict[str, float]]) -> Markup:
     most = min(1.0, 1.08 * max([*(point["high"] for point in curve), *(point["expected"] for point in curve), 1e-6]))
 
     def x(rate: float) -> float:
-        return MARGIN + (SIZE - MARGIN - 8) * rate / most
+        return MARGIN + (SIZE - MARGIN - 20) * rate / most
 
     def y(rate: float) -> float:
-        return SIZE - MARGIN - (SIZE - MARGIN - 8) * rate / most
+        return SIZE - MARGIN - (SIZE - MARGIN - 20) * rate / most
 
     marks = [f'<line class="diagonal" x1="{x(0):.1f}" y1="{y(0):.1f}" x2="{x(most):.1f}" y2="{y(most):.1f}"/>']
     for step in range(5):

@@ -128,8 +128,8 @@ def by_group(judged: Judged, group: np.ndarray, share: float) -> list[dict]:
     ranking, probability = judged.ranking["model"], judged.probability["model"]
     in_top = ranking >= np.quantile(ranking, 1 - share, axis=1, keepdims=True)
     found = []
-    for name in np.unique(group):
-        own = group == name
+    for name in sorted(np.unique(group.astype(str)), key=_band_order):
+        own = group.astype(str) == name
         label = judged.label[own]
         line = {
             "group": str(name),
@@ -156,6 +156,15 @@ def banded(column: np.ndarray, edges: Iterable[float]) -> np.ndarray:
     names = [f"below {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(edges))]
     names = np.array([*names, f"{edges[-1]:g} and more", "missing"], dtype=object)
     return names[np.where(np.isnan(numbers), len(edges) + 1, np.searchsorted(edges, numbers, side="right"))]
+
+
+def _band_order(name: str) -> tuple[bool, float, str]:
+    """Bands by their lower edge, other groups by name, missing ones last."""
+    try:
+        edge = -np.inf if name.startswith("below ") else float(name.split(" ")[0])
+    except ValueError:
+        edge = np.inf
+    return name == "missing", edge, name
 
 
 def _named(value: object) -> str:

@@ -1,6 +1,7 @@
 """Judging a task on a table of one's own: leaks called out, every division learned and judged, one report."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from joblib import Parallel, delayed
 from c360.settings import Settings
 from ml_jobs.divisions import Division, divisions, told
 from ml_jobs.evaluation import Judged, across_folds, all_figures, banded, by_group, by_month, curve, judge, uncalibrated
+from ml_jobs.fairness import gaps
 from ml_jobs.leaks import is_named_afterwards, single_aucs, suspicions
 from ml_jobs.learning import learn
 from ml_jobs.tables import Table, labelled, read_frame
@@ -62,9 +64,18 @@ def evaluate(settings: Settings, task: Task, path: Path | None) -> tuple[dict[st
         "before_calibration": uncalibrated(judged, learned["uncalibrated"]),
         "calibration_curve": curve(judged),
         "by_month": by_month(judged, task.capacity[-1]) if task.as_of_date else [],
-        "segments": _groups(task.segments, task, honest, judged, learned["positions"]),
-        "fairness": _groups(task.fairness, task, honest, judged, learned["positions"]),
-        "fairness_gaps": {},
+        "segments": {
+            name: by_group(judged, banded(column, task.segments[name]), task.capacity[-1])
+            for name, column in _columns(task.segments, honest, learned["positions"]).items()
+        },
+        "fairness": {
+            name: by_group(judged, banded(column, task.fairness[name]), task.capacity[-1])
+            for name, column in _columns(task.fairness, honest, learned["positions"]).items()
+        },
+        "fairness_gaps": {
+            name: gaps(judged.label, judged.ranking["model"][0], banded(column, task.fairness[name]), task.capacity[-1])
+            for name, column in _columns(task.fairness, honest, learned["positions"]).items()
+        },
         "single_feature_roc_auc": dict(sorted(aucs.items(), key=lambda item: -item[1])),
         "capacity": task.capacity,
         "limits": _limits(task),
@@ -184,11 +195,8 @@ def _limits(task: Task) -> list[str]:
     return limits
 
 
-def _groups(named: dict, task: Task, table: Table, judged: Judged, positions: np.ndarray) -> dict[str, list[dict]]:
-    found = {}
-    for name, edges in named.items():
-        if name not in table.frame:
-            raise ValueError(f"segments or fairness: the data have no column {name}")
-        group = banded(table.frame[name].to_numpy()[positions], edges)
-        found[name] = by_group(judged, group, task.capacity[-1])
-    return found
+def _columns(named: Iterable[str], table: Table, positions: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns of the rows that judged, as they came."""
+    if lacking := [name for name in named if name not in table.frame]:
+        raise ValueError(f"segments or fairness: the data have no column {', '.join(lacking)}")
+    return {name: table.frame[name].to_numpy()[positions] for name in named}

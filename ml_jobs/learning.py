@@ -3,7 +3,8 @@
 A *part* is a pair of row sets: a trial is fitted on the first, and judged and calibrated on the second. Time gives one
 part (later rows calibrate), folds give several. The trials choose the parameters, the number of trees and the strength
 of regularisation, and give the calibration; then each model is fitted once more, to what was chosen, on all rows. The
-simpler model is chosen unless the trees rank better beyond the interval, on the rows that calibrate.
+simpler model is chosen unless the trees rank better, or state better probabilities, beyond the interval on the rows
+that calibrate.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from ml_jobs.metrics import Interval, auc, bootstrap_weights, interval
+from ml_jobs.metrics import auc, bootstrap_weights, interval
 from ml_jobs.tasks import Task
 
 FLAT = 1e-9  # slope of the calibration of a model that says nothing: the base rate for all, in the model's order
@@ -63,12 +64,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Learned:
-    """Both candidates, which of them is used, and by how much the trees rank better on the calibration rows."""
+    """Both candidates, which of them is used, and why."""
 
     candidates: dict[str, Candidate]
     choice: str
     why: str
-    advantage: Interval | None  # ROC AUC of the trees less that of the regression
 
     @property
     def chosen(self) -> Candidate:
@@ -92,16 +92,25 @@ def learn(task: Task, values: np.ndarray, label: np.ndarray, groups: np.ndarray,
         regression, regression_margin = _learn_regression(task, values, label, parts)
     candidates = {TREES: trees, REGRESSION: regression}
     if task.algorithm != "automatic":
-        return Learned(candidates, task.algorithm, "the task file says so", None)
-    weights = bootstrap_weights(groups[held_out])
-    advantage = interval(auc(label[held_out], trees_margin, weights) - auc(label[held_out], regression_margin, weights))
-    told = f"ROC AUC by {advantage.value:+.3f} ({advantage.low:+.3f} to {advantage.high:+.3f}) on the calibration rows"
-    if advantage.low > 0:
-        return Learned(candidates, TREES, f"boosted trees rank better than logistic regression: {told}", advantage)
-    why = (
-        f"boosted trees do not rank better than logistic regression beyond the interval, so the simpler is used: {told}"
+        return Learned(candidates, task.algorithm, "the task file says so")
+    truth, weights = label[held_out], bootstrap_weights(groups[held_out])
+    better = interval(auc(truth, trees_margin, weights) - auc(truth, regression_margin, weights))
+    saved = _row_losses(regression, regression_margin, truth) - _row_losses(trees, trees_margin, truth)
+    surer = interval(weights @ saved / weights.sum(axis=1))
+    told = (
+        f"ROC AUC {better.value:+.3f} ({better.low:+.3f} to {better.high:+.3f}), "
+        f"log loss {-surer.value:+.4f} ({-surer.high:+.4f} to {-surer.low:+.4f}) on the calibration rows"
     )
-    return Learned(candidates, REGRESSION, why, advantage)
+    if max(better.low, surer.low) > 0 and min(better.high, surer.high) > 0:
+        return Learned(candidates, TREES, f"boosted trees are better than logistic regression: {told}")
+    why = f"boosted trees are not better than logistic regression beyond the interval, so the simpler is used: {told}"
+    return Learned(candidates, REGRESSION, why)
+
+
+def _row_losses(candidate: Candidate, margin: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Log loss of every row."""
+    probability = np.clip(candidate.probability(margin), 1e-6, 1 - 1e-6)
+    return -np.log(np.where(label == 1, probability, 1 - probability))
 
 
 def _learn_trees(task: Task, values: np.ndarray, label: np.ndarray, parts: Sequence[Part]):
@@ -137,7 +146,7 @@ def _trees(task: Task, chosen: dict, **more) -> HistGradientBoostingClassifier:
 
 
 def _filled(values: np.ndarray) -> np.ndarray:
-    """A feature that is always missing becomes a constant: the trees cannot bin what has no value."""
+    """A feature that is always missing becomes a constant: no model can learn from what has no value."""
     empty = np.isnan(values).all(axis=0)
     return np.where(empty, np.float32(0), values) if empty.any() else values
 
@@ -156,7 +165,7 @@ def _learn_regression(task: Task, values: np.ndarray, label: np.ndarray, parts: 
     margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
     for fit, calibrate in parts:
         fit = _some(fit)
-        prepare = _prepare().fit(values[fit])
+        prepare = _prepare().fit(_filled(values[fit]))
         known, judged = prepare.transform(values[fit]), prepare.transform(values[calibrate])
         for strength in STRENGTHS:
             margins[strength].append(_regress(strength).fit(known, label[fit]).decision_function(judged))
@@ -165,7 +174,7 @@ def _learn_regression(task: Task, values: np.ndarray, label: np.ndarray, parts: 
     margin = np.concatenate(margins[strength])
     pipeline = Pipeline([*_prepare().steps, ("regress", _regress(strength))])
     some = _some(np.arange(len(label)))
-    pipeline.fit(values[some], label[some])
+    pipeline.fit(_filled(values[some]), label[some])
     return Candidate(pipeline, _calibrator(task, margin, truth), {"C": strength}), margin
 
 

@@ -86,7 +86,7 @@ def test_simpler_scores_and_the_base_rate_stand_beside(report):
         assert figures["model"][loss]["value"] < figures["base_rate"][loss]["value"]
         assert figures["model"][loss]["value"] < report["before_calibration"][loss]["high"]
     assert report["model"] == "logistic_regression"  # the hazard is linear: the simpler model is equal
-    assert "do not rank better than logistic regression beyond the interval" in report["why"]
+    assert "are not better than logistic regression beyond the interval" in report["why"]
 
 
 def test_judging_again_gives_the_same_report(bank, csv, report):
