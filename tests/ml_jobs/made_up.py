@@ -97,12 +97,12 @@ def made_up_bank(folder: Path, features: pa.Table, labels: pa.Table) -> Settings
     return settings
 
 
-def deliver(settings: Settings, cutoff: date, period: str) -> None:
+def deliver(settings: Settings, cutoff: date, period: str, load: str = "initial") -> None:
     """A delivery in the lake that is known from ``cutoff``: it changes the pins from then on."""
     write_outcome(
         settings.lake,
         Outcome(
-            feed="transactions", channel="branch", period=period, version=1, load="initial", source_hash="a" * 64,
+            feed="transactions", channel="branch", period=period, version=1, load=load, source_hash="a" * 64,
             cutoff_date=cutoff, outcome="loaded", reason=None, rows_delivered=0, rows_loaded=0, rows_quarantined=0,
             min_business_date=None, max_business_date=None, late_rows=0, lake_file="none",
             quarantine_file=None, files=(),
