@@ -28,6 +28,7 @@ FLAT = 1e-9  # slope of the calibration of a model that says nothing: the base r
 SEED = 20240229
 THREADS = 2  # the most, fixed, so that sums are taken in the same order on every machine
 VALUES_PER_THREAD = 20_000_000  # for less, threads wait for each other longer than they work
+CHUNK = 100_000  # rows that are scored at once: an estimator copies them in double precision
 REGRESSION_ROWS = 60_000  # at most
 STRENGTHS = (0.003, 0.03, 0.3)  # inverse, of the regularisation that logistic regression tries
 TREES, REGRESSION = "hist_gradient_boosting", "logistic_regression"
@@ -48,7 +49,8 @@ class Candidate:
     def margin(self, values: np.ndarray) -> np.ndarray:
         """Log odds before calibration; what rows are ranked by."""
         with threadpool_limits(1):  # on a busy machine threads wait for each other longer than they work
-            return self.estimator.decision_function(values)
+            parts = (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+            return np.concatenate([np.empty(0), *map(self.estimator.decision_function, parts)])
 
     def probability(self, margin: np.ndarray) -> np.ndarray:
         """Calibrated probability of each margin; it never falls as the margin rises."""
