@@ -68,7 +68,7 @@ def contributions(estimator: Estimator, values: np.ndarray) -> tuple[np.ndarray,
 def _terms(pipeline: Pipeline, values: np.ndarray) -> tuple[np.ndarray, float]:
     """The terms of a logistic regression; its features are centred, so the base is what an average row has."""
     *prepare, (_, regress) = pipeline.steps
-    terms = Pipeline(prepare).transform(values) * regress.coef_[0]
+    terms = Pipeline(prepare).transform(values.astype(float)) * regress.coef_[0]
     total = terms[:, : values.shape[1]].copy()
     for position, feature in enumerate(pipeline["impute"].indicator_.features_):  # being missing belongs to the feature
         total[:, feature] += terms[:, values.shape[1] + position]

@@ -49,7 +49,7 @@ class Candidate:
     def margin(self, values: np.ndarray) -> np.ndarray:
         """Log odds before calibration; what rows are ranked by."""
         with threadpool_limits(1):  # on a busy machine threads wait for each other longer than they work
-            parts = (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+            parts = (values[start : start + CHUNK].astype(float) for start in range(0, len(values), CHUNK))
             return np.concatenate([np.empty(0), *map(self.estimator.decision_function, parts)])
 
     def probability(self, margin: np.ndarray) -> np.ndarray:
@@ -167,8 +167,8 @@ def _learn_regression(task: Task, values: np.ndarray, label: np.ndarray, parts: 
     margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
     for fit, calibrate in parts:
         fit = _some(fit)
-        prepare = _prepare().fit(_filled(values[fit]))
-        known, judged = prepare.transform(values[fit]), prepare.transform(values[calibrate])
+        prepare = _prepare().fit(_filled(values[fit]).astype(float))
+        known, judged = prepare.transform(values[fit].astype(float)), prepare.transform(values[calibrate].astype(float))
         for strength in STRENGTHS:
             margins[strength].append(_regress(strength).fit(known, label[fit]).decision_function(judged))
     losses = {strength: log_loss(truth, expit(np.concatenate(margins[strength]))) for strength in STRENGTHS}
@@ -176,7 +176,7 @@ def _learn_regression(task: Task, values: np.ndarray, label: np.ndarray, parts: 
     margin = np.concatenate(margins[strength])
     pipeline = Pipeline([*_prepare().steps, ("regress", _regress(strength))])
     some = _some(np.arange(len(label)))
-    pipeline.fit(_filled(values[some]), label[some])
+    pipeline.fit(_filled(values[some]).astype(float), label[some])
     return Candidate(pipeline, _calibrator(task, margin, truth), {"C": strength}), margin
 
 
