@@ -78,4 +78,4 @@ def test_a_missing_required_feed_stops_the_day_and_readers_keep_yesterday(
         pipeline.run(settings, D1, D1)
     assert content(settings.warehouse) == yesterday
     failed = read(settings, "select step from ops.runs where status = 'failed'")
-    assert failed == [("check_branch_online_reference",)]
+    assert failed == [("check_branch_online_reference_feedback",)]
