@@ -24,7 +24,9 @@ def test_no_mart_of_the_story_is_empty(full_bank: Bank) -> None:
     marts = [name for name in tables(full_bank) if name.startswith("build_marts.")]
     assert len(marts) >= 17
     empty = {name for name in marts if full_bank.rows(f"select count(*) from {name}") == [(0,)]}
-    assert empty == {"build_marts.balance_breaks"}
+    # Nobody in the story is paid onwards or leaves, and it is too short for habits: tests/pipeline has rows of these.
+    too_little = {"fund_chain_paths", "fund_chain_losses", "outflow_baselines", "outflow_alerts"}
+    assert empty == {"build_marts.balance_breaks", *(f"build_marts.{mart}" for mart in too_little)}
 
 
 def test_an_emptied_date_is_empty(daily_bank: Bank) -> None:
