@@ -227,7 +227,10 @@ levels as (
         now.customer_key,
         now.as_of_date,
         now.aum_amount,
-        percentile_cont(0.5) within group (order by cast(earlier.aum_amount as double precision)) as usual_amount
+        -- The median of an even number ends in half a cent: four digits first, so that both engines round it alike.
+        cast(round(cast(
+            percentile_cont(0.5) within group (order by cast(earlier.aum_amount as double precision)) as decimal(38,4)
+        ), 2) as decimal(38,2)) as usual_amount
     from months as now
     inner join months as earlier
         on now.customer_key = earlier.customer_key
@@ -246,7 +249,7 @@ spreads as (
         levels.as_of_date,
         levels.aum_amount,
         levels.usual_amount,
-        1.4826 * percentile_cont(0.5) within group (order by abs(cast(earlier.aum_amount as double precision) - levels.usual_amount))
+        1.4826 * percentile_cont(0.5) within group (order by abs(cast(earlier.aum_amount - levels.usual_amount as double precision)))
             as spread_amount
     from levels
     inner join months as earlier
@@ -459,7 +462,7 @@ found as (
         spreads.as_of_date,
         limits.segment,
         spreads.aum_amount,
-        cast(spreads.usual_amount as decimal(38,2)),
+        spreads.usual_amount,
         null,
         null,
         spreads.as_of_date
