@@ -163,13 +163,7 @@ def explain(
         from ml_jobs.table_models import champion_of, encoded, explained
 
         if task.is_of_the_bank:
-            from ml_jobs.data import read_features
-            from ml_jobs.paths import Known
-            from ml_jobs.promotion import champion
-
-            business_date = _business_date(settings, day)
-            model = champion(settings, task, Known.by(settings, business_date))
-            rows = read_features(settings, task, model.columns, business_date)
+            model, rows = _in_use(settings, task, _business_date(settings, day))
             values = rows.values[rows.customer == entity]
         else:
             from ml_jobs.tables import read_frame
@@ -201,13 +195,9 @@ def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False)
     with _told_plainly():
         task, path = find_task(name)
         if task.is_of_the_bank:
-            from ml_jobs.data import read_features
-            from ml_jobs.paths import Known
-            from ml_jobs.promotion import champion
-
             business_date = _business_date(settings, day)
-            model = champion(settings, task, Known.by(settings, business_date))
-            values = read_features(settings, task, model.columns, business_date).values
+            model, rows = _in_use(settings, task, business_date)
+            values = rows.values
             ripe = ripe_calibration(settings, task, business_date)
         else:
             from ml_jobs.table_models import champion_of, encoded
@@ -239,6 +229,16 @@ def _business_date(settings, day: datetime | None) -> date:
     if state is None:
         raise ValueError("nothing is built yet: run the pipeline first (`c360 run`)")
     return state.business_date
+
+
+def _in_use(settings, task, business_date: date):
+    """The model of a bank's task that is used on the business date, and the rows that it scores."""
+    from ml_jobs.data import read_features
+    from ml_jobs.paths import Known
+    from ml_jobs.promotion import champion
+
+    model = champion(settings, task, Known.by(settings, business_date))
+    return model, read_features(settings, task, model.columns, business_date)
 
 
 class _told_plainly:

@@ -18,7 +18,7 @@ from c360.settings import PROJECT, Settings
 from c360.warehouse import postgres
 
 if TYPE_CHECKING:
-    from dbt.cli.main import dbtRunner, dbtRunnerResult
+    from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -74,8 +74,6 @@ def run_dbt(
         If a node failed, dbt itself did, or a part of the selection matches nothing.
     """
 
-    from dbt.cli.main import dbtRunner
-
     def told(event: Any) -> None:
         if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             progress(event.info.msg)
@@ -85,7 +83,7 @@ def run_dbt(
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)
-        outcome = _invoke(settings, arguments, variables, dbtRunner(manifest, [told]))
+        outcome = _invoke(settings, arguments, variables, manifest, [told])
     results = getattr(outcome.result, "results", ())
     nodes = tuple(
         Node(result.node.name, str(result.status), result.execution_time, result.message or "") for result in results
@@ -109,7 +107,6 @@ def project_version() -> str:
 
 def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
     """The project, parsed once as it stands: dbt reads variables again whenever it compiles a model."""
-    from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
@@ -118,7 +115,7 @@ def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
     project = project_version()
     if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == project):
         parsed_from.unlink(missing_ok=True)
-        outcome = _invoke(settings, ["parse", "--no-partial-parse"], variables, dbtRunner())
+        outcome = _invoke(settings, ["parse", "--no-partial-parse"], variables)
         if not outcome.success:
             raise DbtFailed(str(outcome.exception)) from outcome.exception
         parsed_from.write_text(project)
@@ -126,10 +123,15 @@ def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
 
 
 def _invoke(
-    settings: Settings, arguments: list[str], variables: Mapping[str, Any], runner: dbtRunner
+    settings: Settings,
+    arguments: list[str],
+    variables: Mapping[str, Any],
+    manifest: Manifest | None = None,
+    callbacks: list[Callable[[Any], None]] | None = None,
 ) -> dbtRunnerResult:
     from dbt.adapters.duckdb import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
+    from dbt.cli.main import dbtRunner
 
     target = target_path(settings)
     arguments = [*arguments, "--vars", json.dumps(dict(variables), default=str), "--target", settings.target]
@@ -137,7 +139,7 @@ def _invoke(
     arguments += ["--target-path", str(target), "--log-path", str(target / "logs")]
     arguments += ["--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
     try:
-        return runner.invoke(arguments)
+        return dbtRunner(manifest, callbacks).invoke(arguments)
     finally:
         reset_adapters()
         DuckDBConnectionManager.close_all_connections()  # else dbt keeps the build file open until the process ends
