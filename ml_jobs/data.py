@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from c360 import warehouse
 from c360.settings import Settings
-from ml_jobs.months import LabelledMonth
+from ml_jobs.months import CannotScore, LabelledMonth
 from ml_jobs.tasks import Task
 
 KEYS = ("customer_key", "as_of_date")
@@ -68,14 +68,16 @@ def labelled_months(settings: Settings, task: Task, known_by: date) -> list[Labe
         settings,
         f"""
         select
-            as_of_date,
-            max(ripe_date) as ripe_date,
+            labels.as_of_date,
+            max(labels.ripe_date) as ripe_date,
             cast(count(*) as bigint) as row_count,
-            cast(sum(label) as bigint) as positive_count
-        from build_{task.labels}
-        where ripe_date <= {_literal(known_by)} and horizon_days = {int(task.horizon_days)}
-        group by as_of_date
-        order by as_of_date
+            cast(sum(labels.label) as bigint) as positive_count
+        from build_{task.labels} as labels
+        {_features_of_labels(task) if task.population else ""}
+        where labels.ripe_date <= {_literal(known_by)} and labels.horizon_days = {int(task.horizon_days)}
+            {_population(task)}
+        group by labels.as_of_date
+        order by labels.as_of_date
         """,
     )
     months = [LabelledMonth(*row.values()) for row in table.to_pylist()]
@@ -101,24 +103,24 @@ def read_labelled(
         settings,
         f"""
         select features.customer_key, features.as_of_date, cast(labels.label as integer) as label{_reals(columns)}
-        from build_{task.table} as features
-        inner join build_{task.labels} as labels
-            on features.customer_key = labels.customer_key and features.as_of_date = labels.as_of_date
+        from build_{task.labels} as labels
+        {_features_of_labels(task)}
         where features.as_of_date in ({", ".join(map(_literal, dates))})
             and labels.ripe_date <= {_literal(known_by)}
             and labels.horizon_days = {int(task.horizon_days)}
             and substring(md5(features.customer_key), 1, 6) <= '{int(share * 0xFFFFFF):06x}'
+            {_population(task)}
         """,
     )
     return _rows(table, columns)
 
 
 def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_of_date: date) -> Rows:
-    """Every customer's features at ``as_of_date``.
+    """The features at ``as_of_date`` of every customer whom the task is about.
 
     Raises
     ------
-    ValueError
+    CannotScore
         If there are none.
     """
     table = warehouse.query(
@@ -127,10 +129,12 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
         select features.customer_key, features.as_of_date{_reals(columns)}
         from build_{task.table} as features
         where features.as_of_date = {_literal(as_of_date)}
+            {_population(task)}
         """,
     )
     if not table.num_rows:
-        raise ValueError(f"{task.table} has no customer at {as_of_date}: build that business date first")
+        about = f" with {task.population} above 0" if task.population else ": build that business date first"
+        raise CannotScore(f"{task.table} has no customer at {as_of_date}{about}")
     return _rows(table, columns)
 
 
@@ -180,6 +184,17 @@ def _rows(table: pa.Table, columns: tuple[str, ...]) -> Rows:
 def _reals(columns: tuple[str, ...]) -> str:
     """Single precision: half the memory, and blind to the last bits, in which engines and thread counts differ."""
     return "".join(f', cast(features."{name}" as real) as "{name}"' for name in columns)
+
+
+def _features_of_labels(task: Task) -> str:
+    return (
+        f"inner join build_{task.table} as features "
+        "on features.customer_key = labels.customer_key and features.as_of_date = labels.as_of_date"
+    )
+
+
+def _population(task: Task) -> str:
+    return f'and features."{task.population}" > 0' if task.population else ""
 
 
 def _literal(day: date) -> str:

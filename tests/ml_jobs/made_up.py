@@ -53,6 +53,7 @@ def made_up_rows(customers: int = CUSTOMERS, seed: int = 1) -> tuple[pa.Table, p
             "noise_rate": noise,
             "age_years": np.tile(random.uniform(18, 90, customers), len(dates)),
             "star_tier": np.ones(count),
+            "next_tier_gap_rate": np.tile(np.where(np.arange(customers) % 5, 0.5, 0), len(dates)),
             "has_rm": np.zeros(count),
         }
     )

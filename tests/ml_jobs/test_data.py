@@ -3,12 +3,31 @@
 import adbc_driver_postgresql.dbapi
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from ml_jobs.data import feature_columns, labelled_months, read_features, read_labelled
+from ml_jobs.months import CannotScore
 from ml_jobs.tasks import load_tasks
 from tests.ml_jobs.made_up import BUSINESS_DATE, made_up_bank, made_up_rows
 
 CHURN = load_tasks()["churn"]
+
+
+def test_a_task_is_about_its_population(tmp_path):
+    settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
+    rising = CHURN.model_copy(update={"population": "next_tier_gap_rate"})
+    months, all_months = (labelled_months(settings, task, BUSINESS_DATE) for task in (rising, CHURN))
+    dates = tuple(month.as_of_date for month in months)
+    rows = read_labelled(settings, rising, ("next_tier_gap_rate",), dates, BUSINESS_DATE)
+    assert (rows.values > 0).all()
+    assert len(rows.label) == sum(month.rows for month in months) == 0.8 * sum(month.rows for month in all_months)
+    assert len(read_features(settings, rising, (), dates[0]).customer) == 48
+
+
+def test_nobody_in_the_population_is_no_score(tmp_path):
+    settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
+    with pytest.raises(CannotScore, match="no customer .* with has_rm above 0"):
+        read_features(settings, CHURN.model_copy(update={"population": "has_rm"}), (), BUSINESS_DATE)
 
 
 def test_postgres_reads_what_duckdb_reads(postgres_settings, tmp_path):

@@ -18,7 +18,7 @@ def test_every_feature_that_a_task_names_is_in_the_features_model():
     models = yaml.safe_load((PROJECT / "dbt_project/models/features/_features__models.yml").read_text())["models"]
     columns = {model["name"]: {column["name"] for column in model["columns"]} for model in models}
     for task in load_tasks().values():
-        named = {task.baseline.feature, task.activity.open, task.activity.recent}
+        named = {task.baseline.feature, task.activity.open, task.activity.recent, task.population} - {None}
         assert named <= columns[task.table.removeprefix("features.")]
         assert task.labels.removeprefix("features.") in columns
 
@@ -33,6 +33,7 @@ def test_every_feature_that_a_task_names_is_in_the_features_model():
         ({"label": None}, "label: "),
         ({"horizon_day": 90}, "horizon_day: no such key: did you mean horizon_days"),
         ({"calibration": {"isotonic_from_positive": 1}}, "did you mean isotonic_from_positives"),
+        ({"labels": None, "population": "loan_count"}, "leave the other rows out"),
         ({"bands": {"high": 0.5, "medium": 0.2}}, "high must be a smaller share"),
         ({"task": "other"}, "name the file other.yml"),
     ],
