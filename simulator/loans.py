@@ -227,7 +227,7 @@ class Loans:
         cures, writes_off = self._outcome(who, month)
         day = month.first + self.due_day - 1
         cured = who[cures]
-        for ago in (1, 2):
+        for ago in (1, 2) if len(cured) else ():  # nobody is cured before the third month, and it may never come
             due_month = self.timeline.months[month.index - ago]
             due = due_month.first + self.due_day[cured] - 1
             self._report(deliveries, cured, due_month.index, due, day[cured], day[cured] - due, is_paid=True)

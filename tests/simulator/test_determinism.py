@@ -27,3 +27,8 @@ def test_a_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "landing").mkdir()
     with pytest.raises(FileExistsError, match="choose another folder"):
         generate(10, 1, 1, tmp_path)
+
+
+def test_a_single_month_is_enough(tmp_path: Path) -> None:
+    generate(50, 1, 1, tmp_path)
+    assert list((tmp_path / "landing" / "transactions").glob("*.dat"))
