@@ -138,7 +138,8 @@ def _ranking_figures(_, weight, positive, shares):
 def _auc(weight, positive):
     negative = weight - positive
     below = negative.sum() - np.cumsum(negative) + negative / 2
-    return float(np.sum(positive * below) / (positive.sum() * negative.sum()))
+    pairs = positive.sum() * negative.sum()
+    return float(np.sum(positive * below) / pairs) if pairs else np.nan  # a replicate may draw one class only
 
 
 def _probabilistic_figures(probability, weight, positive, bins):
