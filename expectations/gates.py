@@ -65,6 +65,9 @@ class GateFailed(RuntimeError):
         )
         self.result = result
 
+    def __reduce__(self):  # another process may have found it: the message alone does not make it again
+        return type(self), (self.result,)
+
 
 def check_raw(settings: Settings, pin: Pin, channels: Iterable[str]) -> GateResult:
     """Gate the deliveries of some channels, as known by the pin's business date.

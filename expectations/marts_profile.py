@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from c360 import lake, warehouse
 from c360.settings import Settings
+from ml_jobs.data import count_customers
 from ml_jobs.tasks import load_tasks
 
 
@@ -38,28 +39,25 @@ def _customers(settings: Settings) -> pa.Table:
 
 
 def _scores(settings: Settings, business_date: date) -> pa.Table:
-    """Every customer with features is scored, or the score abstains."""
-    eligible = _value(
-        settings, "select count(*) from build_features.customer_features where as_of_date = $1", business_date
-    )
+    """Every customer whom a score is about has one, or the score abstains."""
     known = lake.pin(settings.lake, business_date).hash
     rows = []
-    for task in load_tasks():
+    for name, task in load_tasks().items():
         scored = warehouse.query(
             settings,
             f"""
             select count(*) as row_count, count(distinct customer_key) as customer_count
-            from build_scores.{task}
+            from build_scores.{name}
             where as_of_date = $1
             """,
             (business_date,),
         ).to_pylist()[0]
-        is_abstained = (settings.lake / "models" / task / "abstentions" / f"{business_date}-{known}.json").exists()
+        is_abstained = (settings.lake / "models" / name / "abstentions" / f"{business_date}-{known}.json").exists()
         rows.append(
             {
-                "score": task,
+                "score": name,
                 "is_abstained": is_abstained,
-                "expected_rows": 0 if is_abstained else eligible,
+                "expected_rows": 0 if is_abstained else count_customers(settings, task, business_date),
                 "scored_rows": scored["row_count"],
                 "scored_customers": scored["customer_count"],
             }

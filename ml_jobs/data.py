@@ -138,6 +138,20 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
     return _rows(table, columns)
 
 
+def count_customers(settings: Settings, task: Task, as_of_date: date) -> int:
+    """How many customers `read_features` reads."""
+    table = warehouse.query(
+        settings,
+        f"""
+        select count(*) as customers
+        from build_{task.table} as features
+        where features.as_of_date = {_literal(as_of_date)}
+            {_population(task)}
+        """,
+    )
+    return table["customers"][0].as_py()
+
+
 def read_profiles(settings: Settings, columns: tuple[str, ...], rows: Rows) -> dict[str, np.ndarray]:
     """Columns of ``marts.dim_customer`` as they held on each row's as-of date; None where nothing is known.
 

@@ -1,5 +1,6 @@
 """The gate marts -> readers, on a real build engine that holds just what the gate reads."""
 
+import pickle
 from datetime import date
 
 import duckdb
@@ -21,9 +22,11 @@ ENGINE = """
             cast(100 * i as decimal(38, 2)) as aum_amount, 0.1 as churn_probability, 0.2 as tier_upgrade_probability,
             0.3 as tier_downgrade_probability
         from range(1, 101) as numbers(i);
-    create table build_features.customer_features as select customer_key, as_of_date from build_marts.customer_360;
+    create table build_features.customer_features as
+        select customer_key, as_of_date, 7 - star_tier as next_tier_gap_rate from build_marts.customer_360;
     create table build_scores.churn as select customer_key, as_of_date from build_marts.customer_360;
-    create table build_scores.tier_upgrade as from build_scores.churn;
+    create table build_scores.tier_upgrade as
+        select customer_key, as_of_date from build_marts.customer_360 where star_tier < 7;
     create table build_scores.tier_downgrade as from build_scores.churn;
     create table build_marts.fct_transactions as
         select i as txn_id, date '2026-01-09' as business_date from range(1000) as numbers(i);
@@ -80,6 +83,7 @@ def test_a_fault_fails_and_the_message_names_it(settings, fault, words):
     with pytest.raises(GateFailed) as failure:
         check_marts(settings, DAY)
     assert words in str(failure.value)
+    assert str(pickle.loads(pickle.dumps(failure.value))) == str(failure.value)
     assert "What to do" in str(failure.value)
 
 
