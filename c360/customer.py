@@ -89,7 +89,7 @@ _PARTS = {
         select actions.action, actions.reason, actions.channel, actions.valid_until
         from actions.outflow_actions as actions
         inner join marts.customer_360 as customers on actions.customer_key = customers.customer_key
-        where actions.customer_key = $1 and actions.valid_until >= customers.as_of_date
+        where actions.customer_key = $1 and actions.valid_until >= customers.as_of_date and not actions.is_control
         order by actions.business_date desc
     """,
     "journey": """

@@ -23,8 +23,8 @@ PUBLISHED = {
     "usual_outflows": "select * from marts.outflow_baselines "
     "where month_date = (select max(month_date) from marts.outflow_baselines)",
     "dates": "select date_day, is_holiday from marts.dim_date where date_day >= $1",
-    "customers": "select customer_key, star_tier, home_branch_code, rm_id, "
-    "coalesce(is_marketing_opt_out, false) as is_marketing_opt_out from marts.customer_360",
+    "customers": "select customer_key, star_tier, home_branch_code from marts.customer_360",
+    "policy": "select customer_key, rm_id from actions.contact_policy where is_allowed and not is_control",
 }
 KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 
@@ -200,9 +200,9 @@ ACTIONS = """
     select alerts.customer_key, alerts.business_date, 'ask about the money that leaves' as action,
         case when bool_or(flow_kind = 'leak') then 'unusual outflow to wallets and money-market funds'
             else 'unusual outflow' end as reason,
-        case when any_value(customers.rm_id) is not null then 'rm' else 'call_centre' end as channel,
+        case when any_value(policy.rm_id) is not null then 'rm' else 'call_centre' end as channel,
         alerts.business_date + 7 as valid_until, max(alerts.changed) as changed
     from outflow_alerts_intraday as alerts
-    join customers on alerts.customer_key = customers.customer_key and not customers.is_marketing_opt_out
+    join policy on alerts.customer_key = policy.customer_key
     group by alerts.customer_key, alerts.business_date
 """

@@ -120,7 +120,7 @@ def test_an_unusual_outflow_raises_an_alert_and_an_action_within_the_day(told: S
         told,
         "select customer_key, min(account_no) as account_no, max(alert_amount) as alert_amount "
         "from marts.outflow_baselines join marts.dim_account using (customer_key) "
-        "join marts.customer_360 using (customer_key) where flow_kind = 'leak' and not is_marketing_opt_out "
+        "join actions.contact_policy using (customer_key) where flow_kind = 'leak' and is_allowed and not is_control "
         "group by customer_key order by customer_key limit 1",
     ).to_pylist()
     event = {"txn_id": "LEAK", "account_no": usual["account_no"], "business_date": str(D3), "direction": "D"}
