@@ -128,7 +128,7 @@ REJECTS = {
 VERSIONED = (
     *("accounts", "balances", "transactions", "holdings", "customers", "cards", "loans", "loan_repayments"),
     *("branch_visits", "rm_contacts", "complaints", "registrations", "app_events", "mall_orders"),
-    *("wallet_bindings", "wallet_payments", "campaign_touches", "campaign_responses"),
+    *("wallet_bindings", "wallet_payments", "campaign_touches", "campaign_responses", "action_outcomes"),
 )
 PARTY_PREFIX = {"customer_no": "cif:", "user_id": "online:", "lead_id": "lead:"}
 

@@ -18,3 +18,12 @@
     {%- set quarter = day.year ~ 'Q' ~ ((day.month + 2) // 3) -%}
     {{ uniform_hash(customer_key ~ " || '|" ~ programme ~ "|" ~ quarter ~ "'") }} < {{ contact_limit('control_share') }}
 {%- endmacro %}
+
+{# What an action of a kind is for, in the words of the feed rm_contacts. #}
+{% macro action_purpose(action_kind) -%}
+    case
+        when {{ action_kind }} in ('retention', 'outflow_actions') then 'retention'
+        when {{ action_kind }} = 'early_warning' then 'collection'
+        else 'sales'
+    end
+{%- endmacro %}

@@ -71,6 +71,18 @@ def lines_of(landing: Path, feed: str, period: str, version: int = 1) -> list[st
     return (landing / feed / f"{feed}_{period}_v{version}.dat").read_text().splitlines()
 
 
+def send(landing: Path, feed: str, day: date, lines: list[str]) -> None:
+    """Write a day's delivery of a delimited UTF-8 feed without control sums."""
+    name = f"{feed}_{day}_v1"
+    data = ("\n".join(lines) + "\n").encode()
+    file = {"name": f"{name}.dat", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest = {"feed": feed, "period": str(day), "version": 1, "load": "daily", "control_sums": {}, "files": [file]}
+    manifest |= {"cutoff_at": f"{day}T23:59:59+08:00", "row_count": len(lines) - 1}
+    (landing / feed).mkdir(parents=True, exist_ok=True)
+    (landing / feed / f"{name}.dat").write_bytes(data)
+    (landing / feed / f"{name}.manifest.json").write_text(json.dumps(manifest))
+
+
 def redeliver(landing: Path, feed: str, period: str, version: int, lines: list[str], cutoff: date) -> None:
     """Write a delivery of a delimited UTF-8 feed with a manifest that agrees with it."""
     name = f"{feed}_{period}_v{version}"

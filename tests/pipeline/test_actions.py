@@ -1,11 +1,16 @@
-"""Nobody is contacted who must not be, by sums over the raw deliveries; the control group is random and stays."""
+"""Nobody is contacted who must not be, by sums over the raw deliveries; the control group is random and stays; what
+became of actions is taken back."""
 
 import hashlib
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
-from c360 import warehouse
+import pytest
+
+from c360 import pipeline, warehouse
 from c360.settings import Settings
-from tests.pipeline.conftest import D3, Undisturbed
+from tests.pipeline.bank import content, copy_of, deliver, send
+from tests.pipeline.conftest import D1, D3, Undisturbed
 
 FORBIDDEN = """
     with parties as (select party_key, customer_key from pii.customer_xref where is_current),
@@ -64,6 +69,72 @@ def test_the_control_group_is_drawn_by_a_hash_and_nobody_in_it_gets_an_action(
     assert not handed_out(day_by_day.settings) & drawn
 
 
+@pytest.fixture(scope="module")
+def told_back(
+    history: Settings, day_by_day: Undisturbed, landing: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Settings, list[str]]:
+    """The first day, with a report on 30 customers of a list of 90 days ago: 20 handed out, all done; 10 held back."""
+    folder = tmp_path_factory.mktemp("told_back")
+    settings = copy_of(history, folder, folder / "landing")
+    deliver(landing, settings.landing, D1)
+    allowed = "select customer_key from build_actions.contact_policy where is_allowed"
+    holders = "select customer_key from build_features.customer_features where deposit_account_count > 0"
+    asked = sorted(keys(history, allowed) & keys(history, holders) & keys(day_by_day.settings, allowed))[:30]
+    head = "outcome_id|business_date|action_kind|action_date|party_key|arm|is_done|outcome|channel|contact_id"
+    then = D1 - timedelta(days=90)
+    outcomes = ["opted_out", "deceased", *["accepted"] * 18]
+    send(
+        settings.landing,
+        "action_outcomes",
+        D1,
+        [head]
+        + [
+            f"T{key}|{D1}|retention|{then}|{key}|treatment|true|{told}|phone|"
+            for key, told in zip(asked[:20], outcomes, strict=True)
+        ]
+        + [f"C{key}|{D1}|retention|{then}|{key}|control|false|||" for key in asked[20:]],
+    )
+    pipeline.run(settings)
+    return settings, asked
+
+
+def test_reported_outcomes_reach_policy_features_and_evaluation(
+    told_back: tuple[Settings, list[str]], day_by_day: Undisturbed
+) -> None:
+    settings, asked = told_back
+    policy = "select customer_key, block_reason from build_actions.contact_policy"
+    reason = {row["customer_key"]: row["block_reason"] for row in warehouse.query(settings, policy).to_pylist()}
+    assert [reason[key] for key in asked[:20]] == ["opted out", "deceased", *["recent contact"] * 18]
+    assert {reason[key] for key in asked[20:]} == {None}
+    before, after = (contacts_and_responses(which) for which in (day_by_day.settings, settings))
+    grown = {key: tuple(now - then for now, then in zip(after[key], before[key], strict=True)) for key in after}
+    assert {key for key, growth in grown.items() if growth != (0, 0, 0)} == set(asked[:20]) & set(after)
+    assert {grown[key] for key in asked[2:20] if key in grown} == {(1, 1, 1)}
+    (effect,) = warehouse.query_serving(
+        settings, "select * from marts.action_effects where action_kind = 'retention'"
+    ).to_pylist()
+    assert (effect["treated_count"], effect["done_count"], effect["control_count"]) == (20, 20, 10)
+    assert (effect["effect_rate"], effect["month_date"]) == (0, date(2024, 12, 1))
+    assert effect["effect_low_rate"] < 0 < effect["effect_high_rate"]
+
+
+@pytest.mark.full
+def test_reported_outcomes_give_the_same_after_a_full_refresh(told_back: tuple[Settings, list[str]]) -> None:
+    settings, _ = told_back
+    before = content(settings.warehouse)
+    warehouse.drop_build(settings)
+    pipeline.run(settings, D1, D1)
+    assert content(settings.warehouse) == before
+
+
+def contacts_and_responses(settings: Settings) -> dict[str, tuple[float, ...]]:
+    """Of every customer of the first day, from the features."""
+    columns = "contact_count_90d, retention_contact_count_90d, response_count_90d"
+    sql = f"select customer_key, {columns} from build_features.customer_features where as_of_date = $1"
+    rows = zip(*warehouse.query(settings, sql, (D1,)).to_pydict().values(), strict=True)
+    return {key: tuple(counts) for key, *counts in rows}
+
+
 def is_drawn(customer_key: str, day: date) -> bool:
     """A tenth, by the first 16 bits of the MD5 of customer and quarter."""
     text = f"{customer_key}|actions|{day.year}Q{(day.month + 2) // 3}"
@@ -72,7 +143,8 @@ def is_drawn(customer_key: str, day: date) -> bool:
 
 def handed_out(settings: Settings) -> set[str]:
     """Customers with a step that somebody is to do."""
-    return keys(settings, "select customer_key from build_actions.outflow_actions where not is_control")
+    steps = ("outflow_actions where not is_control", "retention where is_handed_out")
+    return set.union(*(keys(settings, f"select customer_key from build_actions.{step}") for step in steps))
 
 
 def keys(settings: Settings, sql: str) -> set[str]:

@@ -46,13 +46,28 @@ opt_outs as (
 
 ),
 
+reported as (
+
+    select
+        links.customer_key,
+        max(case when outcomes.outcome = 'opted_out' then 1 else 0 end) = 1 as is_opted_out,
+        max(case when outcomes.outcome = 'deceased' then 1 else 0 end) = 1 as is_deceased
+    from {{ ref('stg_feedback__action_outcomes') }} as outcomes
+    inner join links on outcomes.party_key = links.party_key
+    where outcomes.outcome in ('opted_out', 'deceased') and outcomes.business_date <= {{ today }}
+    group by links.customer_key
+
+),
+
 customers as (
 
     select
         positions.customer_key,
         positions.asset_count <= 0 and positions.first_opened_date is not null as is_closed,
         profiles.home_branch_code as branch_code,
-        coalesce(profiles.is_marketing_opt_out, false) or opt_outs.customer_key is not null as is_opted_out,
+        coalesce(profiles.is_marketing_opt_out, false) or opt_outs.customer_key is not null or coalesce(reported.is_opted_out, false)
+            as is_opted_out,
+        coalesce(reported.is_deceased, false) as is_deceased,
         managers.rm_id,
         profiles.has_phone,
         profiles.has_email,
@@ -64,6 +79,7 @@ customers as (
     inner join profiles on positions.customer_key = profiles.customer_key
     left join managers on positions.customer_key = managers.customer_key
     left join opt_outs on positions.customer_key = opt_outs.customer_key
+    left join reported on positions.customer_key = reported.customer_key
 
 ),
 
@@ -134,6 +150,7 @@ judged as (
         counts.last_complaint_date,
         case
             when owned.is_opted_out then 'opted out'
+            when owned.is_deceased then 'deceased'
             when owned.is_closed then 'closed'
             when owned.preferred_channel is null then 'unreachable'
             when {{ days_between('counts.last_complaint_date', today) }} < {{ contact_limit('complaint_quiet_days') }} then 'complaint'

@@ -40,8 +40,22 @@ visit_rows as (
     condition ~ ' and party_key is not null') }}
 ),
 
-contact_rows as (
+rm_contact_spans as (
 {{ features_event_spans('rm_contacts', ref('stg_branch__rm_contacts_versions'), 'contact_id', ['party_key', 'purpose', 'outcome'], condition) }}
+),
+
+action_spans as (
+{{ features_event_spans('action_outcomes', ref('stg_feedback__action_outcomes_versions'), 'outcome_id',
+    ['party_key', 'action_kind', 'outcome', 'contact_id'], condition ~ ' and is_done') }}
+),
+
+contact_rows as (
+    select party_key, business_date, known_date, superseded_date, purpose, outcome
+    from rm_contact_spans
+    union all
+    select party_key, business_date, known_date, superseded_date, {{ action_purpose('action_kind') }} as purpose, outcome
+    from action_spans
+    where contact_id is null
 ),
 
 complaint_rows as (
@@ -63,9 +77,18 @@ response_spans as (
 ),
 
 response_rows as (
-    select touched_parties.party_key, response_spans.*
+    select
+        touched_parties.party_key,
+        response_spans.business_date,
+        response_spans.known_date,
+        response_spans.superseded_date,
+        response_spans.response
     from response_spans
     inner join touched_parties on response_spans.touch_id = touched_parties.touch_id
+    union all
+    select party_key, business_date, known_date, superseded_date, outcome as response
+    from action_spans
+    where outcome in ('accepted', 'promised')
 ),
 
 order_rows as (

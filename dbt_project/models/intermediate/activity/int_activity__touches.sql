@@ -39,7 +39,7 @@ select
     business_date,
     case
         when contact_kind = 'rm_contact' then 'rm'
-        when contact_kind = 'campaign_touch' then 'campaign'
+        when contact_kind in ('campaign_touch', 'action') then 'campaign'
         when channel = 'counter' then 'branch'
         when channel = 'mobile' then 'app'
         else channel

@@ -12,6 +12,7 @@
     'wallet_payments': ('stg_online__wallet_payments_versions', 'payment_id'),
     'campaign_touches': ('stg_online__campaign_touches_versions', 'touch_id'),
     'campaign_responses': ('stg_online__campaign_responses_versions', 'response_id'),
+    'action_outcomes': ('stg_feedback__action_outcomes_versions', 'outcome_id'),
 } -%}
 
 with {% for feed, (model, key) in events.items() -%}

@@ -52,7 +52,7 @@ with touches as (
         business_date,
         contact_at as touched_at,
         case
-            when contact_kind = 'rm_contact' then 'contact'
+            when contact_kind in ('rm_contact', 'action') then 'contact'
             when contact_kind = 'campaign_touch' then 'campaign'
             when channel = 'counter' then 'branch'
             when channel = 'mobile' then 'app'

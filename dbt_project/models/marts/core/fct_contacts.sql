@@ -22,6 +22,16 @@ campaign_touches as (
 
 ),
 
+actions as (
+
+    -- what a relationship manager reports of his own, too, is in rm_contacts
+    select * from {{ ref('stg_feedback__action_outcomes') }}
+    where {{ dates_of_run('business_date') }}
+        and {{ is_first_telling('action_outcomes', 'outcome_id') }}
+        and is_done and contact_id is null
+
+),
+
 complaints as (
 
     select * from {{ ref('stg_branch__complaints') }}
@@ -65,6 +75,25 @@ select
     cost as cost_amount,
     _known_date as known_date
 from campaign_touches
+
+union all
+
+select
+    cast('action:' || outcome_id as varchar) as contact_id,
+    cast('action' as varchar) as contact_kind,
+    party_key,
+    business_date,
+    cast(business_date as timestamp) as contact_at,
+    channel,
+    cast({{ action_purpose('action_kind') }} as varchar) as purpose,
+    outcome,
+    null as rm_id,
+    null as campaign_id,
+    null as product_code,
+    null as severity,
+    cast(null as decimal(18,2)) as cost_amount,
+    _known_date as known_date
+from actions
 
 union all
 
