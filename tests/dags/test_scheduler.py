@@ -13,6 +13,7 @@ from c360.calendar import landed_dates
 from demo.airflow import AirflowError, local_airflow
 from demo.progress import follow
 from expectations.gates import GateFailed
+from simulator.intraday import replay
 from tests.conftest import temporary_settings
 
 DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers"}
@@ -72,6 +73,29 @@ def test_a_run_without_a_key_is_refused_and_starts_nothing(bank, airflow):
         )
     started = runs(airflow) - before
     assert {dag_id for dag_id, _, _ in started} == {"ingest_online", "score_customers"}
+
+
+def test_the_intraday_dag_shows_readers_what_lands(bank, airflow):
+    settings, dates = bank
+    airflow.ask("PATCH", "/dags/intraday_fund_flow", json={"is_paused": False})
+    sent = replay(settings.landing, dates[-1], settings.landing, rate=0, seconds=60, copies=1)
+    deadline = time.monotonic() + 120
+    while shown(settings) != sum(sent.values()):
+        assert time.monotonic() < deadline, (shown(settings), sent)
+        time.sleep(1)
+    airflow.ask("PATCH", "/dags/intraday_fund_flow", json={"is_paused": True})
+    (run,) = [run for run in airflow.runs() if run["dag_id"] == "intraday_fund_flow"]
+    assert run["state"] == "running"
+    airflow.ask("PATCH", f"/dags/intraday_fund_flow/dagRuns/{run['dag_run_id']}", json={"state": "failed"})
+
+
+def shown(settings) -> int:
+    """Events of the day so far that readers see."""
+    (row,) = warehouse.query_serving(
+        settings,
+        "select coalesce(sum(txn_count + wallet_payment_count), 0) as events from marts.fund_flow_intraday",
+    ).to_pylist()
+    return row["events"]
 
 
 def test_a_failed_gate_stops_publication_and_leaves_yesterday_readable(bank, airflow):

@@ -29,6 +29,10 @@ obligations as (
     select * from {{ ref('int_features__obligations_known') }}
 ),
 
+chain as (
+    select * from {{ ref('int_features__chain_known') }}
+),
+
 tiers as (
 {{ features_tiers() }}
 ),
@@ -47,6 +51,7 @@ measured as (
     select
         averaged.*,
         tiers.star_tier,
+        previous_tiers.star_tier as previous_star_tier,
         tiers.lower_amount,
         tiers.upper_amount,
         sqrt((
@@ -59,6 +64,29 @@ measured as (
     left join tiers
         on averaged.average_aum_amount_90d >= tiers.lower_amount
         and (tiers.upper_amount is null or averaged.average_aum_amount_90d < tiers.upper_amount)
+    left join tiers as previous_tiers
+        on averaged.average_aum_amount_previous_90d >= previous_tiers.lower_amount
+        and (previous_tiers.upper_amount is null or averaged.average_aum_amount_previous_90d < previous_tiers.upper_amount)
+),
+
+-- customers of the same kind and tier on the same day: what the season or the market does to all is theirs, too
+peers as (
+    select
+        profiles.as_of_date,
+        profiles.is_enterprise,
+        coalesce(measured.star_tier, 1) as star_tier,
+        cast(count(*) as double precision) as customer_count,
+        sum(flows.own_txn_count_90d) as txn_count_90d,
+        sum(flows.outflow_amount_90d) as outflow_amount_90d,
+        sum(activity.app_login_count_90d + activity.web_login_count_90d) as login_count_90d,
+        sum(measured.aum_amount_0d_ago) as aum_amount_0d_ago,
+        sum(measured.aum_amount_90d_ago) as aum_amount_90d_ago
+    from profiles
+    {%- for relation in ['measured', 'flows', 'activity'] %}
+    left join {{ relation }}
+        on profiles.as_of_date = {{ relation }}.as_of_date and profiles.customer_key = {{ relation }}.customer_key
+    {%- endfor %}
+    group by profiles.as_of_date, profiles.is_enterprise, coalesce(measured.star_tier, 1)
 )
 
 select
@@ -70,6 +98,7 @@ select
     {{ features_ratio('measured.aum_amount_0d_ago - measured.deposit_amount_0d_ago', 'measured.aum_amount_0d_ago') }} as investment_rate,
     cast(coalesce(measured.average_aum_amount_90d, 0) as double precision) as average_aum_amount_90d,
     cast(coalesce(measured.star_tier, 1) as double precision) as star_tier,
+    cast(coalesce(measured.previous_star_tier, 1) as double precision) as previous_star_tier,
     {{ features_ratio('measured.upper_amount - measured.average_aum_amount_90d', 'measured.upper_amount') }} as next_tier_gap_rate,
     {{ features_ratio('measured.average_aum_amount_90d - measured.lower_amount', 'measured.average_aum_amount_90d') }} as lower_tier_margin_rate,
     cast(coalesce(profiles.deposit_account_count, 0) as double precision) as deposit_account_count,
@@ -110,6 +139,22 @@ select
     {{ features_ratio('flows.merchant_outflow_count_180d', outflows) }} as merchant_outflow_share_180d,
     {{ features_ratio('flows.cash_outflow_count_180d', outflows) }} as cash_outflow_share_180d,
     cast(coalesce(obligations.wallet_count, 0) as double precision) as wallet_count,
+    cast(coalesce(chain.payer_count_90d, 0) as double precision) as payer_count_90d,
+    cast(coalesce(chain.payee_count_90d, 0) as double precision) as payee_count_90d,
+    {{ features_ratio('chain.main_payer_amount_90d', 'chain.payers_amount_90d') }} as main_payer_rate_90d,
+    {{ features_ratio('chain.main_payee_amount_90d', 'chain.payees_amount_90d') }} as main_payee_rate_90d,
+    {{ features_ratio('chain.own_counterparty_count_90d', 'chain.payer_count_90d + chain.payee_count_90d') }} as own_counterparty_share_90d,
+    cast(coalesce(chain.left_counterparty_count_90d, 0) as double precision) as left_counterparty_count_90d,
+    ---------- beside customers of the same kind and tier
+    {{ features_ratio('flows.own_txn_count_90d * peers.customer_count', 'peers.txn_count_90d') }} as txn_to_peers_rate_90d,
+    {{ features_ratio('flows.outflow_amount_90d * peers.customer_count', 'peers.outflow_amount_90d') }} as outflow_to_peers_rate_90d,
+    {{ features_ratio(
+        '(activity.app_login_count_90d + activity.web_login_count_90d) * peers.customer_count', 'peers.login_count_90d'
+    ) }} as login_to_peers_rate_90d,
+    {{ features_ratio(
+        'cast(measured.aum_amount_0d_ago as double precision) * cast(peers.aum_amount_90d_ago as double precision)',
+        'cast(measured.aum_amount_90d_ago as double precision) * cast(peers.aum_amount_0d_ago as double precision)',
+    ) }} as aum_to_peers_rate_90d,
     ---------- salary
     cast(coalesce(flows.salary_amount_90d, 0) as double precision) as salary_amount_90d,
     cast(coalesce(flows.days_since_salary, 180) as double precision) as days_since_salary,
@@ -179,7 +224,11 @@ select
     cast(profiles.is_marketing_opt_out as double precision) as is_marketing_opt_out,
     cast(profiles.has_rm as double precision) as has_rm
 from profiles
-{%- for relation in ['measured', 'flows', 'activity', 'obligations'] %}
+{%- for relation in ['measured', 'flows', 'activity', 'obligations', 'chain'] %}
 left join {{ relation }}
     on profiles.as_of_date = {{ relation }}.as_of_date and profiles.customer_key = {{ relation }}.customer_key
 {%- endfor %}
+inner join peers
+    on profiles.as_of_date = peers.as_of_date
+    and profiles.is_enterprise = peers.is_enterprise
+    and coalesce(measured.star_tier, 1) = peers.star_tier
