@@ -70,7 +70,7 @@ IDENTITY_REVIEW = {
     "known_from": ("date", "Day from which the pair is known"),
 }
 SCORES = {
-    "task": ("varchar", "Score: churn, tier_upgrade, tier_downgrade"),
+    "task": ("varchar", "Score, by the name of its task"),
     "customer_key": ("varchar", "Customer, as known on the as-of date"),
     "as_of_date": ("date", "Day that the score speaks of"),
     "horizon_days": ("integer", "Days ahead"),

@@ -18,6 +18,7 @@ from ml_jobs.paths import newest_model
 from ml_jobs.tasks import load_tasks
 
 SCORES = ("model", "logistic_regression", "rule")
+HAZARDS = {"credit_warning": "delinquency"}  # where the truth has another name for a task's outcome
 
 
 def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
@@ -71,16 +72,17 @@ def hazards(settings: Settings, truth: Path, task: str, as_of_date: date) -> pa.
     """``customer_key`` and ``oracle``, the true probability; the mean of a customer's records if there are several."""
     if task not in load_tasks():
         raise ValueError(f"{task} is no task: use one of {', '.join(load_tasks())}")
+    hazard = HAZARDS.get(task, task)
     xref = warehouse.query(settings, "select party_key, customer_key, valid_from, valid_to from raw.customer_xref")
     with duckdb.connect() as connection:
         connection.register("xref", xref)
         return connection.sql(
             f"""
-            select xref.customer_key, avg(hazards."{task}") as oracle
+            select xref.customer_key, avg(hazards."{hazard}") as oracle
             from read_parquet($truth) as hazards
             inner join xref on xref.party_key = 'cif:' || hazards.customer_no
             where hazards.as_of_date = $day
-                and hazards."{task}" is not null
+                and hazards."{hazard}" is not null
                 and xref.valid_from <= $day
                 and (xref.valid_to is null or xref.valid_to > $day)
             group by xref.customer_key

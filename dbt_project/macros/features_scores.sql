@@ -50,4 +50,4 @@ where place = 1
     ] | reject('in', without) | join(',\n    ') }}
 {%- endmacro %}
 
-{% macro score_tasks() %}{{ return(['churn', 'tier_upgrade', 'tier_downgrade']) }}{% endmacro %}
+{% macro score_tasks() %}{{ return(['churn', 'tier_upgrade', 'tier_downgrade', 'credit_warning']) }}{% endmacro %}

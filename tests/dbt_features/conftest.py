@@ -9,7 +9,7 @@ from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
 from tests.dbt_features import story
 
-MODELS = "+label_churn +label_tier_upgrade +label_tier_downgrade"
+MODELS = "+label_churn +label_tier_upgrade +label_tier_downgrade +label_credit_warning"
 
 
 def build(bank: Bank, business_date: str, from_date: str, as_of_dates: list[str]) -> None:

@@ -79,10 +79,14 @@ def deliver_initial(bank: Bank) -> None:
             dict(card_id="d2", business_date="2024-01-01", customer_no="1", card_type="credit", status="closed"),
         ],
     )
+    loan = dict(granted_date="2024-01-01", term_months=24, status="running", guarantor_customer_no="2")
     _monthly(
         bank,
         "loans",
-        [dict(loan_no="l1", business_date="2024-01-01", customer_no="1", instalment=2000, status="running")],
+        [
+            dict(loan_no="l1", business_date="2024-01-01", customer_no="1", instalment=2000, **loan),
+            dict(loan_no="l9", business_date="2024-01-01", customer_no="9", instalment=3000, **loan),
+        ],
     )
     repayment = dict(repayment_id="p1", loan_no="l1", due_date="2024-07-20", due_amount=2000)
     _monthly(
@@ -91,7 +95,7 @@ def deliver_initial(bank: Bank) -> None:
         [
             dict(business_date="2024-07-20", paid_amount=0, days_past_due=0, **repayment),
             dict(business_date="2024-08-04", paid_amount=0, days_past_due=15, **repayment),
-            dict(business_date="2024-09-01", paid_amount=2000, days_past_due=0, **repayment),
+            dict(business_date="2024-09-01", paid_amount=2000, days_past_due=0, paid_date="2024-09-01", **repayment),
         ],
     )
     _monthly(

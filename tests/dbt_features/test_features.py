@@ -15,7 +15,8 @@ from tests.dbt_features import story
 from tests.dbt_features.conftest import MODELS, build
 
 FEATURES = "build_features.customer_features"
-LABELS = [f"build_features.label_{task}" for task in ("churn", "tier_upgrade", "tier_downgrade")]
+TASKS = ("churn", "tier_upgrade", "tier_downgrade", "credit_warning")
+LABELS = [f"build_features.label_{task}" for task in TASKS]
 
 
 def features(bank: Bank, as_of: str) -> dict[str, dict[str, float | None]]:
@@ -74,15 +75,34 @@ def test_figures_worked_out_by_hand(initial_bank: Bank) -> None:
         "mall_order_count_90d": 1,
         "credit_card_count": 1,
         "instalment_burden_rate": 0.25,
-        "days_past_due": 15,
-        "worst_days_past_due": 15,
+        "days_past_due": 42,  # reported at 15, and unpaid since
+        "worst_days_past_due": 42,
+        "worst_days_past_due_90d": 42,
+        "days_since_arrears": 0,
+        "performing_loan_count": 0,
+        "unpaid_instalment_count": 1,
+        "late_instalment_count": 1,
+        "late_instalment_rate": 1,
+        "remaining_term_months": 17,
+        "instalment_to_inflow_rate_90d": 1,
+        "deposit_to_instalment_rate": 20,
+        "lowest_deposit_to_instalment_rate_90d": 5,
+        "guarantor_days_past_due": 0,
+        "inflow_cover_rate_90d": 6,
+        "reserve_days": 3600,
+        "mean_inflow_to_income_rate_180d": 4500 / 8000,
+        "fee_count_180d": 0,
         "tenure_days": 243,
         "age_years": 14610 / 365.25,
         "risk_rating_level": 3,
         "has_rm": 1,
     }
     assert {name: wang[name] for name in expected} == pytest.approx(expected)
-    assert features(initial_bank, "2024-07-31")["cif:1"]["has_rm"] == 0
+    month_before, month_after = (features(initial_bank, day)["cif:1"] for day in ("2024-07-31", "2024-09-30"))
+    assert month_before["has_rm"] == 0
+    assert (month_before["days_past_due"], month_before["performing_loan_count"]) == (11, 1)
+    assert (month_after["days_past_due"], month_after["worst_days_past_due"]) == (0, 43)  # paid on 1 September
+    assert (month_after["days_since_arrears"], month_after["performing_loan_count"]) == (29, 1)
 
 
 def test_only_customers_with_an_open_deposit_account(initial_bank: Bank) -> None:

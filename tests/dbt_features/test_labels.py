@@ -43,6 +43,11 @@ def test_tiers_by_average_assets_before_and_after(initial_bank: Bank) -> None:
     assert upgrade["cif:3"] == 0 and "cif:3" not in downgrade  # who leaves does not fall
 
 
+def test_credit_warning_is_an_instalment_that_stays_unpaid_for_thirty_days(initial_bank: Bank) -> None:
+    assert labels(initial_bank, "credit_warning", "2024-07-31") == {"cif:1": 1, "cif:9": 0}
+    assert labels(initial_bank, "credit_warning", "2024-08-31") == {"cif:9": 0}  # Wang is 42 days past due already
+
+
 def test_a_ripe_label_never_changes(initial_bank: Bank, daily_bank: Bank) -> None:
     for table in LABELS:
         query = f"select * from {table} where ripe_date <= date '2024-11-30' order by customer_key, as_of_date"

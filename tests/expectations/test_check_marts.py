@@ -20,14 +20,18 @@ ENGINE = """
     create table build_marts.customer_360 as
         select 'cif:' || i as customer_key, date '2026-01-09' as as_of_date, 1 + i % 7 as star_tier,
             cast(100 * i as decimal(38, 2)) as aum_amount, 0.1 as churn_probability, 0.2 as tier_upgrade_probability,
-            0.3 as tier_downgrade_probability
+            0.3 as tier_downgrade_probability, 0.4 as credit_warning_probability
         from range(1, 101) as numbers(i);
     create table build_features.customer_features as
-        select customer_key, as_of_date, 7 - star_tier as next_tier_gap_rate from build_marts.customer_360;
+        select customer_key, as_of_date, cast(star_tier < 7 as integer) as next_tier_gap_rate,
+            cast(aum_amount > 5000 as integer) as performing_loan_count
+        from build_marts.customer_360;
     create table build_scores.churn as select customer_key, as_of_date from build_marts.customer_360;
-    create table build_scores.tier_upgrade as
-        select customer_key, as_of_date from build_marts.customer_360 where star_tier < 7;
     create table build_scores.tier_downgrade as from build_scores.churn;
+    create table build_scores.tier_upgrade as
+        select customer_key, as_of_date from build_features.customer_features where next_tier_gap_rate > 0;
+    create table build_scores.credit_warning as
+        select customer_key, as_of_date from build_features.customer_features where performing_loan_count > 0;
     create table build_marts.fct_transactions as
         select i as txn_id, date '2026-01-09' as business_date from range(1000) as numbers(i);
     create table build_marts.fct_balances_daily as select date '2026-01-09' as business_date;

@@ -54,6 +54,7 @@ def made_up_rows(customers: int = CUSTOMERS, seed: int = 1) -> tuple[pa.Table, p
             "age_years": np.tile(random.uniform(18, 90, customers), len(dates)),
             "star_tier": np.ones(count),
             "next_tier_gap_rate": np.tile(np.where(np.arange(customers) % 5, 0.5, 0), len(dates)),
+            "performing_loan_count": np.tile((np.arange(customers) % 4 == 0).astype(float), len(dates)),
             "has_rm": np.zeros(count),
         }
     )
@@ -82,7 +83,7 @@ def made_up_bank(folder: Path, features: pa.Table, labels: pa.Table) -> Settings
     with duckdb.connect(str(settings.build)) as engine:
         engine.sql("create schema if not exists build_features")
         engine.sql("create or replace table build_features.customer_features as from features")
-        for task in ("churn", "tier_upgrade", "tier_downgrade"):
+        for task in ("churn", "tier_upgrade", "tier_downgrade", "credit_warning"):
             engine.sql(f"create or replace table build_features.label_{task} as from labels")
         engine.sql("create schema if not exists build_marts")
         engine.sql(

@@ -7,9 +7,9 @@ from c360.settings import PROJECT
 from ml_jobs.tasks import FOLDER, load_tasks
 
 
-def test_the_three_scores_are_described():
+def test_the_bank_s_scores_are_described():
     tasks = load_tasks()
-    assert list(tasks) == ["churn", "tier_downgrade", "tier_upgrade"]
+    assert list(tasks) == ["churn", "credit_warning", "tier_downgrade", "tier_upgrade"]
     assert {task.horizon_days for task in tasks.values()} == {90}
     assert {task.labels for task in tasks.values()} == {f"features.label_{name}" for name in tasks}
 

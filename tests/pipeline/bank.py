@@ -14,6 +14,7 @@ from tests.conftest import temporary_settings
 
 READER_SCHEMAS = ("marts", "features", "scores", "actions")
 RUN_COLUMNS = ("run_id", "scored_at", "published_at")  # the only columns that differ between equal runs
+ABSTAINS = ("scores.credit_warning", "scores.credit_warning_latest")  # two hundred borrowers have too few arrears
 
 
 def deployment_at(folder: Path, landing: Path, **overrides: object) -> Settings:

@@ -54,6 +54,7 @@ measured as (
         previous_tiers.star_tier as previous_star_tier,
         tiers.lower_amount,
         tiers.upper_amount,
+        least({% for days in sampled %}averaged.deposit_amount_{{ days }}d_ago{{ ', ' if not loop.last }}{% endfor %}) as lowest_deposit_amount_90d,
         sqrt((
             {%- for days in sampled %}
             power(cast(averaged.deposit_amount_{{ days }}d_ago as double precision) - averaged.mean_deposit_amount, 2)
@@ -215,6 +216,24 @@ select
     {{ features_ratio('obligations.instalment_amount', 'profiles.monthly_income_amount') }} as instalment_burden_rate,
     cast(coalesce(obligations.days_past_due, 0) as double precision) as days_past_due,
     cast(coalesce(obligations.worst_days_past_due, 0) as double precision) as worst_days_past_due,
+    cast(coalesce(obligations.performing_loan_count, 0) as double precision) as performing_loan_count,
+    cast(coalesce(obligations.unpaid_instalment_count, 0) as double precision) as unpaid_instalment_count,
+    cast(coalesce(obligations.worst_days_past_due_90d, 0) as double precision) as worst_days_past_due_90d,
+    cast(obligations.days_since_arrears as double precision) as days_since_arrears,
+    cast(coalesce(obligations.late_instalment_count, 0) as double precision) as late_instalment_count,
+    {{ features_ratio('obligations.late_instalment_count', 'obligations.instalment_count') }} as late_instalment_rate,
+    cast(obligations.remaining_term_months as double precision) as remaining_term_months,
+    {{ features_ratio('3 * obligations.instalment_amount', 'flows.inflow_amount_90d') }} as instalment_to_inflow_rate_90d,
+    {{ features_ratio('measured.deposit_amount_0d_ago', 'obligations.instalment_amount') }} as deposit_to_instalment_rate,
+    {{ features_ratio('measured.lowest_deposit_amount_90d', 'obligations.instalment_amount') }} as lowest_deposit_to_instalment_rate_90d,
+    cast(obligations.guarantor_days_past_due as double precision) as guarantor_days_past_due,
+    {{ features_ratio('obligations.card_limit_amount', 'profiles.monthly_income_amount') }} as card_limit_to_income_rate,
+    {{ features_ratio('obligations.card_drawn_amount', 'obligations.card_limit_amount') }} as card_utilisation_rate,
+    ---------- how long the money lasts
+    {{ features_ratio('flows.inflow_amount_90d', 'flows.outflow_amount_90d') }} as inflow_cover_rate_90d,
+    {{ features_ratio('90 * measured.deposit_amount_0d_ago', 'flows.outflow_amount_90d') }} as reserve_days,
+    {{ features_ratio('flows.inflow_amount_180d', 'flows.inflow_count_180d * profiles.monthly_income_amount') }} as mean_inflow_to_income_rate_180d,
+    cast(coalesce(flows.fee_count_180d, 0) as double precision) as fee_count_180d,
     ---------- who they are
     cast(profiles.tenure_days as double precision) as tenure_days,
     cast(profiles.age_years as double precision) as age_years,

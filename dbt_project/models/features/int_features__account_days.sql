@@ -49,6 +49,8 @@ days as (
         {%- for channel in channels %}
         cast(count(*) filter (where channel = '{{ channel }}') as integer) as {{ channel }}_txn_count,
         {%- endfor %}
+        cast(count(*) filter (where direction = 'C' and counterparty_class <> 'within') as integer) as inflow_count,
+        cast(count(*) filter (where txn_type = 'fee') as integer) as fee_count,
         cast(count(*) filter (where channel <> 'batch') as integer) as own_txn_count
     from postings
     group by account_no, business_date, known_date, superseded_date

@@ -3,10 +3,11 @@
 {% set amounts = ['inflow', 'outflow', 'salary', 'wallet_outflow', 'mmf_outflow', 'other_bank_outflow', 'merchant_outflow', 'cash_outflow'] %}
 {% set classes = ['wallet_outflow', 'mmf_outflow', 'other_bank_outflow', 'merchant_outflow', 'cash_outflow'] %}
 {% set counts = ['own_txn', 'counter_txn', 'mobile_txn', 'pos_txn', 'wallet_txn'] %}
+{% set half_year_counts = classes + ['inflow', 'fee'] %}
 {% set windows = {
     '30d': {'stretches': 'stretch = 1', 'amounts': ['inflow', 'outflow', 'other_bank_outflow'], 'counts': ['own_txn']},
     '90d': {'stretches': 'stretch <= 2', 'amounts': amounts, 'counts': counts},
-    '180d': {'stretches': 'stretch <= 3', 'amounts': ['outflow'], 'counts': counts + classes},
+    '180d': {'stretches': 'stretch <= 3', 'amounts': ['inflow', 'outflow'], 'counts': counts + half_year_counts},
     'previous_90d': {'stretches': 'stretch = 3', 'amounts': ['inflow', 'outflow', 'salary'], 'counts': ['own_txn']},
 } %}
 
@@ -32,7 +33,7 @@ summed_by_stretch as (
         account_days.account_no
         {%- for name in amounts %},
         sum(account_days.{{ name }}_amount) as {{ name }}_amount
-        {%- endfor %}{% for name in counts + classes %},
+        {%- endfor %}{% for name in counts + half_year_counts %},
         sum(account_days.{{ name }}_count) as {{ name }}_count
         {%- endfor %},
         sum(case when account_days.salary_amount > 0 then extract(day from account_days.business_date) end) as salary_days_of_month,

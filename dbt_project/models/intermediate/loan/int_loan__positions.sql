@@ -34,7 +34,10 @@ paid as (
     select
         loan_no,
         sum(paid_amount) as paid_amount,
-        max(case when paid_date is null then days_past_due else 0 end) as days_past_due
+        max(case when paid_date is null then days_past_due else 0 end) as days_past_due,
+        sum(due_amount - paid_amount) as unpaid_amount,
+        min(case when paid_amount < due_amount then due_date end) as unpaid_since_date,
+        max(due_date) as last_due_date
     from instalments
     where recency = 1
     group by loan_no
@@ -48,8 +51,13 @@ select
     loans.product_code,
     loans.granted_date,
     loans.status,
+    cast('cif:' || loans.guarantor_customer_no as varchar) as guarantor_party_key,
     loans.principal as principal_amount,
+    loans.instalment as instalment_amount,
     coalesce(paid.days_past_due, 0) as days_past_due,
+    cast(coalesce(paid.unpaid_amount, 0) as decimal(38,2)) as unpaid_amount,
+    paid.unpaid_since_date,
+    paid.last_due_date,
     case
         when loans.status in ('repaid', 'written_off') then cast(0 as decimal(38,2))
         when coalesce(loans.instalment, 0) = 0 then cast(loans.principal as decimal(38,2))
