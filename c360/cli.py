@@ -29,6 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 Target = Annotated[
     str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
 ]
+WHY_NOT = "the detail of the step score in ops.runs says why"
 Damage = Literal["none", "hard"]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
@@ -253,6 +254,52 @@ def survival(
         _show(found, json_)
     else:
         console.print(curves_table(found))
+
+
+@report.command()
+def segments(
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with a plot per group here.")] = None,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """The customers without a relationship manager in groups: size, value, cost, churn, the channel that works."""
+    from c360.segments import segment_report, segments_page, segments_table
+    from c360.settings import Settings
+
+    found = segment_report(Settings.from_env(target=target))
+    if html:
+        html.write_text(segments_page(found), encoding="utf-8")
+    if json_:
+        _show(found, json_)
+    else:
+        console.print(segments_table(found) if found["groups"] else f"no groups: {WHY_NOT}")
+
+
+@report.command()
+def forecast(
+    fund_yield: Annotated[float, typer.Option(help="What if money-market fund yields rose by so many points?")] = 0.0,
+    deposit_rate: Annotated[
+        float, typer.Option(help="What if the one-year deposit rate rose by so many points?")
+    ] = 0.0,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """Deposits, investments and outflows 13 weeks ahead, how good such forecasts were, and what if rates moved.
+
+    `--fund-yield 0.5`: yields rise by 50 basis points. The effect is what the history shows, with its interval.
+    """
+    from c360.forecast import forecast_page, forecast_report, forecast_tables
+    from c360.settings import Settings
+
+    shifts = {"mmf_yield": fund_yield, "deposit_1y": deposit_rate}
+    found = forecast_report(Settings.from_env(target=target), {rate: shift for rate, shift in shifts.items() if shift})
+    if html:
+        html.write_text(forecast_page(found), encoding="utf-8")
+    if json_:
+        _show(found, json_)
+    else:
+        console.print(*forecast_tables(found) if found["forecasts"] else [f"no forecast: {WHY_NOT}"], sep="\n")
 
 
 @evaluate.command()

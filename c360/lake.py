@@ -148,6 +148,16 @@ def network_path(lake: Path, pin: Pin) -> Path:
     return lake / "network" / f"{pin.business_date}-{pin.hash}.parquet"
 
 
+def known_path(lake: Path, kind: str, pin: Pin) -> Path:
+    """Says which ``forecasts`` or ``segments`` go with what was known by the pin's date, or why there are none."""
+    return lake / kind / "known" / f"{pin.business_date}-{pin.hash}.json"
+
+
+def segments_path(lake: Path, pin: Pin) -> Path:
+    """The groups of the customers without a relationship manager, as of what was known by the pin's business date."""
+    return lake / "segments" / f"{pin.business_date}-{pin.hash}.parquet"
+
+
 def intraday_files(lake: Path, feed: str, first: date, last: date = date.max) -> list[IntradayFile]:
     """The lake files of a feed that hold events of ``first`` to ``last``, merged ones in place of those they cover.
 

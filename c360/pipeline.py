@@ -80,7 +80,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
 def score(settings: Settings, business_date: date, run_id: str) -> None:
     """Score every task for the business date, and for the built dates that have no scores yet."""
     with recorded(settings, run_id, "score", business_date) as detail:
-        detail |= _score(settings, business_date)
+        detail |= _score(settings, business_date) | _derive(settings)
 
 
 def network(settings: Settings, business_date: date, run_id: str) -> None:
@@ -94,6 +94,7 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, gate it, and publish it; a failed gate leaves yesterday's tables as they are."""
     with recorded(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
         _score(settings, business_date)  # a date that was built since `score` is served, too
+        _derive(settings)  # the same
         state = warehouse.read_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
         write_network(settings, pin)  # the same
@@ -200,6 +201,18 @@ def _score(settings: Settings, business_date: date) -> dict[str, str]:
         for day in dates
         if day >= business_date or not ml_jobs.scoring.is_scored(settings, day)
         for task in load_tasks()
+    }
+
+
+def _derive(settings: Settings) -> dict[str, str]:
+    """Groups of the long tail and forecasts of balances, as the build engine stands; what became of them."""
+    from ml_jobs.forecasts import write_forecasts  # scikit-learn takes seconds to import
+    from ml_jobs.segments import write_segments
+
+    pin = lake.pin(settings.lake, warehouse.read_state(settings).business_date)
+    return {
+        "segments": str(write_segments(settings, pin)),
+        "forecasts": str(write_forecasts(settings, pin)),
     }
 
 

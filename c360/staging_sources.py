@@ -100,6 +100,76 @@ NETWORK = {
     "community_key": ("varchar", "Smallest node key of the community"),
     "community_size": ("integer", "Nodes in the community"),
 }
+SEGMENTS = {
+    "customer_key": ("varchar", "Customer, as known on the as-of date"),
+    "as_of_date": ("date", "Month-end, or the business date"),
+    "segment_id": ("integer", "Group"),
+    "distance": ("double precision", "Distance to the centre of the group"),
+    "confidence": ("double precision", "1 at the centre of the group, 0 as near to another"),
+    "model_version": ("varchar", "Training date and the pin of its content"),
+}
+SEGMENT_GROUPS = {
+    "segment_id": ("integer", "Group"),
+    "segment_name_en": ("varchar", "Name"),
+    "segment_name_zh": ("varchar", "Name in Chinese"),
+    "profile_en": ("varchar", "In what the group differs from all others"),
+    "profile_zh": ("varchar", "The same in Chinese"),
+    "model_version": ("varchar", "Training date and the pin of its content"),
+}
+SEGMENT_TRAITS = {
+    "segment_id": ("integer", "Group"),
+    "trait": ("varchar", "Trait"),
+    "trait_en": ("varchar", "Trait in words"),
+    "trait_zh": ("varchar", "Trait in Chinese"),
+    "deviation": ("double precision", "Mean place of the group among all customers, in standard deviations"),
+    "median_value": ("double precision", "Median of the group"),
+    "median_of_all_value": ("double precision", "Median of all"),
+}
+SEGMENT_STABILITY = {
+    "as_of_date": ("date", "Month-end, against the one before"),
+    "customer_count": ("integer", "Customers of both"),
+    "stayed_rate": ("double precision", "Share of them that are in the same group"),
+    "refit_rand": ("double precision", "Adjusted Rand index of models fitted afresh on either month"),
+    "refit_rand_low": ("double precision", "Lower end of its 95 % interval"),
+    "refit_rand_high": ("double precision", "Upper end"),
+    "customers_rand": ("double precision", "Adjusted Rand index of the customers' groups by the model in use"),
+    "customers_rand_low": ("double precision", "Lower end of its 95 % interval"),
+    "customers_rand_high": ("double precision", "Upper end"),
+}
+_FORECAST = {
+    "measure": ("varchar", "deposit, investment or outflow"),
+    "level": ("varchar", "bank, family, branch or branch_family"),
+    "as_of_date": ("date", "Last day that the forecast knows"),
+    "horizon_weeks": ("integer", "Weeks ahead"),
+    "model": ("varchar", "Which candidate forecasts the level"),
+    "baseline": ("varchar", "What it is held against"),
+}
+FORECAST_BALANCES = _FORECAST | {
+    "branch_code": ("varchar", "Branch, or all"),
+    "product_family": ("varchar", "Product family, class of the counterparty, or all"),
+    "week_end_date": ("date", "Sunday that ends the week"),
+    "mean_amount": ("double precision", "Forecast"),
+    "lower_80_amount": ("double precision", "Lower end of the 80 % interval"),
+    "upper_80_amount": ("double precision", "Upper end"),
+    "lower_95_amount": ("double precision", "Lower end of the 95 % interval"),
+    "upper_95_amount": ("double precision", "Upper end"),
+    "baseline_amount": ("double precision", "What the baseline says"),
+}
+FORECAST_ACCURACY = _FORECAST | {
+    "series_count": ("integer", "Series of the level"),
+    "origin_count": ("integer", "Weeks from which it was tried"),
+    "mae_amount": ("double precision", "Mean absolute error"),
+    "mae_low_amount": ("double precision", "Lower end of its 95 % interval"),
+    "mae_high_amount": ("double precision", "Upper end"),
+    "mase": ("double precision", "Mean absolute scaled error"),
+    "baseline_mae_amount": ("double precision", "Mean absolute error of the baseline"),
+    "naive_mae_amount": ("double precision", "Mean absolute error if nothing changed"),
+    "skill": ("double precision", "1 less the error as a share of the baseline's"),
+    "skill_low": ("double precision", "Lower end of its 95 % interval"),
+    "skill_high": ("double precision", "Upper end"),
+    "coverage_80": ("double precision", "Share of outcomes within the 80 % interval"),
+    "coverage_95": ("double precision", "Share of outcomes within the 95 % interval"),
+}
 INTRADAY_TRANSACTIONS = {
     "txn_id": ("varchar", "Posting number"),
     "account_no": ("varchar", "Account posted to"),
@@ -149,6 +219,12 @@ def sources_yaml() -> str:
         _table("customer_xref", "Party records and their customers, from the identity step.", CUSTOMER_XREF),
         _table("identity_review", "Pairs of party records that a clerk should look at.", IDENTITY_REVIEW),
         _table("network", "Nodes of the payment network, from c360/network.", NETWORK),
+        _table("segments", "Groups of the customers without a relationship manager, from ml_jobs.segments.", SEGMENTS),
+        _table("segment_groups", "The groups, from the card of their model.", SEGMENT_GROUPS),
+        _table("segment_traits", "What the groups are made of, from the card of their model.", SEGMENT_TRAITS),
+        _table("segment_stability", "How stable the groups are, from the card of their model.", SEGMENT_STABILITY),
+        _table("forecast_balances", "Forecasts of weekly balances and outflows.", FORECAST_BALANCES),
+        _table("forecast_accuracy", "What the forecasts were worth by rolling origin.", FORECAST_ACCURACY),
         _table("intraday_transactions", "Events of the last days, as often as they came.", INTRADAY_TRANSACTIONS),
         _table("intraday_wallet_payments", "Events of the last days, as often as they came.", INTRADAY_WALLET_PAYMENTS),
         _table("scores", "Scores of all tasks, as scored.", SCORES),

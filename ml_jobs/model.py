@@ -5,6 +5,7 @@ import hmac
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ml_jobs.learning import Candidate
 
 # Beyond scikit-learn's public estimators and arrays, which skops trusts: the nodes of a grown tree, a number's kind.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "numpy.dtype"]
+REMEDY = "remove the folder and score again: the model is trained anew"
 
 
 class UntrustedModel(Exception):
@@ -56,28 +58,49 @@ def feature_version(columns: tuple[str, ...]) -> str:
 
 
 def save(model: Model, evaluation: pa.Table, folder: Path, secret: str) -> None:
-    """Write the model, its card, the rows that judged it and a signature; the folder appears whole.
-
-    If another run was faster, its model stays.
+    """Write the model, its card, the rows that judged it and a signature; see `keep`.
 
     Parameters
     ----------
     evaluation : pyarrow.Table
         The rows that judged and what each score says of them, for figures that come later.
+    """
+    parts = {"estimator": model.candidate.estimator, "calibrator": model.candidate.calibrator}
+    keep(folder, secret, parts, model.card, {"evaluation": evaluation}, html)
+
+
+def keep(
+    folder: Path,
+    secret: str,
+    parts: dict[str, Any],
+    card: dict[str, Any],
+    tables: dict[str, pa.Table],
+    page: Callable[[dict[str, Any]], str] | None = None,
+) -> None:
+    """Write estimators, their card, tables beside them and a signature; the folder appears whole.
+
+    If another run was faster, its folder stays.
+
+    Parameters
+    ----------
     secret : str
         Of the deployment: who does not know it cannot sign.
+    page : function of the card, optional
+        Makes ``card.html``.
     """
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
     temporary.mkdir(parents=True)
     try:
-        content = skops.io.dumps({"estimator": model.candidate.estimator, "calibrator": model.candidate.calibrator})
-        card = model.card | {"model_sha256": hashlib.sha256(content).hexdigest()}
+        content = skops.io.dumps(parts)
+        card = card | {"model_sha256": hashlib.sha256(content).hexdigest()}
         told = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False).encode()
         _write(temporary / "model.skops", content)
         _write(temporary / "card.json", told)
-        _write(temporary / "card.html", html(card).encode())
+        if page:
+            _write(temporary / "card.html", page(card).encode())
         _write(temporary / "signature", signature(told, secret).encode())
-        pq.write_table(evaluation, temporary / "evaluation.parquet", compression="zstd")
+        for name, table in tables.items():
+            pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
         try:
             os.rename(temporary, folder)
         except OSError:
@@ -99,29 +122,39 @@ def load(folder: Path, secret: str) -> Model:
     Raises
     ------
     UntrustedModel
-        If this deployment did not sign the card, the file is not the one that the card describes, it holds a type that
-        is not trusted, or it is no model of ours.
+        As `unpack`, or if it is no model of ours.
     """
-    told = (folder / "card.json").read_bytes()
-    signed = folder / "signature"
-    remedy = "remove the folder and score again: the model is trained anew"
-    if not signed.exists() or not hmac.compare_digest(signed.read_text(), signature(told, secret)):
-        raise UntrustedModel(f"{folder / 'card.json'} is not signed with this deployment's secret: {remedy}")
-    card = json.loads(told)
-    content = (folder / "model.skops").read_bytes()
-    if hashlib.sha256(content).hexdigest() != card["model_sha256"]:
-        raise UntrustedModel(f"{folder / 'model.skops'} is not the file that its card describes: {remedy}")
-    try:
-        parts = skops.io.loads(content, trusted=TRUSTED)
-    except Exception as error:  # skops raises what the damaged or foreign content leads to
-        raise UntrustedModel(f"{folder / 'model.skops'} cannot be trusted ({error}): {remedy}") from error
+    parts, card = unpack(folder, secret)
     match parts:
         case {
             "estimator": (HistGradientBoostingClassifier() | Pipeline()) as estimator,
             "calibrator": (IsotonicRegression() | LogisticRegression()) as calibrator,
         }:
             return Model(Candidate(estimator, calibrator, card["chosen"]), card)
-    raise UntrustedModel(f"{folder / 'model.skops'} holds no model with a calibration: {remedy}")
+    raise UntrustedModel(f"{folder / 'model.skops'} holds no model with a calibration: {REMEDY}")
+
+
+def unpack(folder: Path, secret: str) -> tuple[Any, dict[str, Any]]:
+    """The estimators kept in ``folder``, and their card.
+
+    Raises
+    ------
+    UntrustedModel
+        If this deployment did not sign the card, the file is not the one that the card describes, or it holds a type
+        that is not trusted.
+    """
+    told = (folder / "card.json").read_bytes()
+    signed = folder / "signature"
+    if not signed.exists() or not hmac.compare_digest(signed.read_text(), signature(told, secret)):
+        raise UntrustedModel(f"{folder / 'card.json'} is not signed with this deployment's secret: {REMEDY}")
+    card = json.loads(told)
+    content = (folder / "model.skops").read_bytes()
+    if hashlib.sha256(content).hexdigest() != card["model_sha256"]:
+        raise UntrustedModel(f"{folder / 'model.skops'} is not the file that its card describes: {REMEDY}")
+    try:
+        return skops.io.loads(content, trusted=TRUSTED), card
+    except Exception as error:  # skops raises what the damaged or foreign content leads to
+        raise UntrustedModel(f"{folder / 'model.skops'} cannot be trusted ({error}): {REMEDY}") from error
 
 
 def _write(path: Path, content: bytes) -> None:

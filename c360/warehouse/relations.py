@@ -80,6 +80,80 @@ NETWORK = (
     ("community_key", "varchar"),
     ("community_size", "integer"),
 )
+SEGMENTS = (
+    ("customer_key", "varchar"),
+    ("as_of_date", "date"),
+    ("segment_id", "integer"),
+    ("distance", "double precision"),
+    ("confidence", "double precision"),
+    ("model_version", "varchar"),
+)
+SEGMENT_GROUPS = (
+    ("segment_id", "integer"),
+    ("segment_name_en", "varchar"),
+    ("segment_name_zh", "varchar"),
+    ("profile_en", "varchar"),
+    ("profile_zh", "varchar"),
+    ("model_version", "varchar"),
+)
+SEGMENT_TRAITS = (
+    ("segment_id", "integer"),
+    ("trait", "varchar"),
+    ("trait_en", "varchar"),
+    ("trait_zh", "varchar"),
+    ("deviation", "double precision"),
+    ("median_value", "double precision"),
+    ("median_of_all_value", "double precision"),
+)
+SEGMENT_STABILITY = (
+    ("as_of_date", "date"),
+    ("customer_count", "integer"),
+    ("stayed_rate", "double precision"),
+    ("refit_rand", "double precision"),
+    ("refit_rand_low", "double precision"),
+    ("refit_rand_high", "double precision"),
+    ("customers_rand", "double precision"),
+    ("customers_rand_low", "double precision"),
+    ("customers_rand_high", "double precision"),
+)
+FORECAST_BALANCES = (
+    ("measure", "varchar"),
+    ("level", "varchar"),
+    ("branch_code", "varchar"),
+    ("product_family", "varchar"),
+    ("as_of_date", "date"),
+    ("horizon_weeks", "integer"),
+    ("week_end_date", "date"),
+    ("mean_amount", "double precision"),
+    ("lower_80_amount", "double precision"),
+    ("upper_80_amount", "double precision"),
+    ("lower_95_amount", "double precision"),
+    ("upper_95_amount", "double precision"),
+    ("baseline_amount", "double precision"),
+    ("model", "varchar"),
+    ("baseline", "varchar"),
+)
+FORECAST_ACCURACY = (
+    ("measure", "varchar"),
+    ("level", "varchar"),
+    ("as_of_date", "date"),
+    ("horizon_weeks", "integer"),
+    ("series_count", "integer"),
+    ("origin_count", "integer"),
+    ("model", "varchar"),
+    ("baseline", "varchar"),
+    ("mae_amount", "double precision"),
+    ("mae_low_amount", "double precision"),
+    ("mae_high_amount", "double precision"),
+    ("mase", "double precision"),
+    ("baseline_mae_amount", "double precision"),
+    ("naive_mae_amount", "double precision"),
+    ("skill", "double precision"),
+    ("skill_low", "double precision"),
+    ("skill_high", "double precision"),
+    ("coverage_80", "double precision"),
+    ("coverage_95", "double precision"),
+)
 INTRADAY = {
     "transactions": (
         ("txn_id", "varchar"),
@@ -132,6 +206,7 @@ ARROW_TYPES = {
     "varchar": pa.string(),
     "integer": pa.int32(),
     "bigint": pa.int64(),
+    "double precision": pa.float64(),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us"),
 }
@@ -213,13 +288,26 @@ def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRel
         )
         for feed, columns in INTRADAY.items()
     ]
+    forecast = _known(root, "forecasts", pin).get("forecast")
+    forecasts = [
+        LakeRelation(
+            "raw",
+            f"forecast_{name}",
+            columns,
+            (),
+            (LakeFile(root / "forecasts" / forecast / f"{name}.parquet"),) if forecast else (),
+        )
+        for name, columns in (("balances", FORECAST_BALANCES), ("accuracy", FORECAST_ACCURACY))
+    ]
     return [
         *feeds,
         *intraday,
+        *forecasts,
         LakeRelation("quarantine", "rejects", REJECTS, (), rejects),
         LakeRelation("raw", "customer_xref", XREF, (), (LakeFile(xref),) if xref else ()),
         LakeRelation("raw", "identity_review", IDENTITY_REVIEW, (), _review(xref)),
         LakeRelation("raw", "network", NETWORK, (), (LakeFile(network),) if network.exists() else ()),
+        LakeRelation("raw", "segments", SEGMENTS, (), _segments(root, pin)),
         LakeRelation("raw", "scores", SCORES, (("task", "varchar"),), tuple(_current_scores(root, pin))),
     ]
 
@@ -229,8 +317,55 @@ def _review(xref: Path | None) -> tuple[LakeFile, ...]:
     return (LakeFile(path),) if xref and (path := review_file(xref)).exists() else ()
 
 
+def _known(root: Path, kind: str, pin: lake.Pin) -> dict[str, str]:
+    path = lake.known_path(root, kind, pin)
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _segments_model(root: Path, pin: lake.Pin) -> Path | None:
+    version = _known(root, "segments", pin).get("model_version")
+    return root / "models" / "customer_segments" / version if version else None
+
+
+def _segments(root: Path, pin: lake.Pin) -> tuple[LakeFile, ...]:
+    """Month-ends, which were assigned with the model, and the pin's date, if it is none."""
+    model, today = _segments_model(root, pin), lake.segments_path(root, pin)
+    return tuple(LakeFile(path) for path in (model / "assigned.parquet", today) if path.exists()) if model else ()
+
+
+def _segment_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
+    """What the card of the groups says of them."""
+    model = _segments_model(root, pin)
+    card = json.loads((model / "card.json").read_text()) if model else {"groups": [], "stability": []}
+    groups = [
+        {"segment_id": group["segment_id"], "model_version": card["model_version"]}
+        | {f"segment_name_{language}": text for language, text in group["name"].items()}
+        | {f"profile_{language}": text for language, text in group["profile"].items()}
+        for group in card["groups"]
+    ]
+    traits = [
+        {
+            "segment_id": group["segment_id"],
+            "trait": trait["trait"],
+            "trait_en": trait["words"]["en"],
+            "trait_zh": trait["words"]["zh"],
+            "deviation": trait["deviation"],
+            "median_value": trait["median"],
+            "median_of_all_value": trait["median_of_all"],
+        }
+        for group in card["groups"]
+        for trait in group["traits"]
+    ]
+    stability = [month | {"as_of_date": date.fromisoformat(month["as_of_date"])} for month in card["stability"]]
+    return [
+        SmallTable("raw", "segment_groups", SEGMENT_GROUPS, groups),
+        SmallTable("raw", "segment_traits", SEGMENT_TRAITS, traits),
+        SmallTable("raw", "segment_stability", SEGMENT_STABILITY, stability),
+    ]
+
+
 def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
-    """The outcome of every delivery known by the pin's date, and every step of every run."""
+    """The outcome of every delivery known by the pin's date, every step of every run, and the groups of customers."""
     known = [(item.outcome, item.superseded_date) for item in pin.deliveries]
     known += [(outcome, None) for outcome in pin.rejected]
     outcomes = [
@@ -242,6 +377,7 @@ def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
     return [
         SmallTable("raw", "delivery_outcomes", OUTCOMES, outcomes),
         SmallTable("raw", "run_steps", RUN_STEPS, steps),
+        *_segment_tables(root, pin),
     ]
 
 

@@ -15,3 +15,11 @@
         + extract(month from {{ last }}) - extract(month from {{ first }}) as integer
     )
 {%- endmacro %}
+
+{# The lower (`-`) or upper (`+`) end of the 95 % interval of a share (Wilson), a double; null without a whole. #}
+{% macro wilson_bound(part, whole, side) -%}
+    abs({{ share_of(part, whole) }} + 1.9208 / {{ whole }} {{ side }} 1.96 * sqrt(
+        {{ share_of(part, whole) }} * (1 - {{ share_of(part, whole) }}) / {{ whole }}
+        + 0.9604 / (cast({{ whole }} as double precision) * {{ whole }})
+    )) / (1 + 3.8416 / cast({{ whole }} as double precision))
+{%- endmacro %}

@@ -41,6 +41,7 @@ def deliver_initial(bank: Bank) -> None:
     )
     bank.deliver("branches", "2025-03", [dict(branch_code="B1", branch_name="Main")], known="1900-01-01")
     bank.deliver("holidays", "2025-03", [dict(holiday_date="2025-01-01", holiday_name="元旦", is_workday=False)])
+    bank.deliver("market_rates", "2025-03", [dict(rate_date="2025-01-01", rate_code="mmf_yield", rate=0.0165)])
     cif = dict(party_type="P", name="n", home_branch_code="B1", opened_date="2025-01-01")
     bank.deliver(
         "customers",

@@ -5,6 +5,7 @@ import json
 import re
 from collections import defaultdict
 from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from rich.console import Console
 
 from c360 import warehouse
 from c360.customer import NoSuchCustomer, picture, picture_page, picture_text
+from c360.forecast import forecast_page, forecast_report, forecast_tables
 from c360.handover import NoSuchManager, hand_over
+from c360.segments import segment_report, segments_page, segments_table
 from c360.settings import Settings
 from c360.survival import curves_page, survival_curves
 from tests.pipeline.bank import lines_of
-from tests.pipeline.conftest import D3, Undisturbed
+from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
 
 def test_the_hand_over_pack_is_what_the_bank_delivered(day_by_day: Undisturbed) -> None:
@@ -130,6 +133,69 @@ def test_one_customer_on_one_page(day_by_day: Undisturbed) -> None:
     console = Console(record=True, width=160)
     console.print(picture_text(found), picture_text(empty))
     assert found["changes"][0]["sentence_en"] in console.export_text()
+
+
+def test_the_long_tail_is_shown_in_groups_of_all_its_customers(day_by_day: Undisturbed) -> None:
+    settings = day_by_day.settings
+    found = segment_report(settings)
+    (tail,) = warehouse.query_serving(
+        settings,
+        "select count(*) as customers, cast(sum(aum_amount) as decimal(38,2)) as amount "
+        "from features.customer_features where has_rm = 0 and as_of_date = $1",
+        [D3],
+    ).to_pylist()
+    assert 5 <= len(found["groups"]) <= 8
+    assert sum(group["customer_count"] for group in found["groups"]) == tail["customers"]
+    assert abs(sum(group["aum_amount"] for group in found["groups"]) - tail["amount"]) <= 1
+    assert len({group["segment_name_zh"] for group in found["groups"]}) == len(found["groups"])
+    for group in found["groups"]:
+        assert group["churn_probability"] > 0 and group["model_version"].startswith(str(LAST_OF_HISTORY))
+        assert any(month["churn_rate_low"] <= month["churn_rate"] <= month["churn_rate_high"] for month in known(group))
+        assert all(option["answer_count"] <= option["touch_count"] for option in group["responses"])
+    moved = warehouse.query_serving(
+        settings, "select count(*) as n from scores.customer_segments where segment_id <> previous_segment_id"
+    ).to_pylist()
+    assert moved[0]["n"] < 0.1 * tail["customers"]
+    page = segments_page(found)
+    assert page.count("<svg") == len(found["groups"]) and found["groups"][0]["segment_name_zh"] in page
+    assert not re.findall(r"(?:src|href)=.http", page)
+    console = Console(record=True, width=200)
+    console.print(segments_table(found))
+    assert found["groups"][-1]["segment_name_en"] in console.export_text()
+    assert "<h1>" in segments_page(found | {"groups": [], "stability": []})
+
+
+def known(group: dict) -> list[dict]:
+    return [month for month in group["months"] if month["churn_rate"] is not None]
+
+
+def test_forecasts_add_up_and_start_from_the_balances_of_the_bank(day_by_day: Undisturbed) -> None:
+    settings = day_by_day.settings
+    found = forecast_report(settings, {"mmf_yield": 0.5})
+    week = D3 - timedelta(days=(D3.weekday() + 1) % 7)
+    assert found["as_of_date"] == week
+    balances = warehouse.query_serving(
+        settings,
+        "select sum(balance_amount) as amount from marts.balances_daily_dense inner join marts.dim_account "
+        "using (account_no) where business_date = $1 and product_family not in ('loan', 'card')",
+        [week],
+    ).to_pylist()
+    (shown,) = (row for row in found["history"] if row["measure"] == "deposit" and row["week_end_date"] == week)
+    assert shown["amount"] == balances[0]["amount"]
+    sums = defaultdict(lambda: defaultdict(Decimal))
+    for row in found["forecasts"]:
+        sums[row["measure"], row["week_end_date"]][row["series_level"]] += row["mean_amount"]
+    assert len(sums) == 3 * 13
+    assert all(len(levels) == 4 and len(set(levels.values())) == 1 for levels in sums.values())
+    assert {row["series_level"] for row in found["accuracy"]} == {"bank", "family", "branch", "branch_family"}
+    assert {(row["measure"], row["is_identified"]) for row in found["what_if"]} >= {("outflow", False)}
+    page = forecast_page(found)
+    assert page.count("<svg") == 3 and "What if mmf_yield moved by +0.50 points" in page
+    console = Console(record=True, width=200)
+    console.print(*forecast_tables(found))
+    assert "no effect that can be told from chance" in console.export_text()
+    nothing = {"as_of_date": None, "forecasts": [], "accuracy": [], "history": [], "what_if": []}
+    assert "<svg" not in forecast_page(nothing) and len(forecast_tables(nothing)) == 2
 
 
 def test_nobody_has_no_page_but_a_hint(day_by_day: Undisturbed) -> None:
