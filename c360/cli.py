@@ -319,6 +319,23 @@ def scores(
         console.print(*quality_tables(quality), sep="\n")
 
 
+@evaluate.command()
+def recommendations(target: Target = None, json_: Json = False) -> None:
+    """Recommendations of past month-ends against what was bought after: MAP, hit rate, coverage, diversity."""
+    from c360.settings import Settings
+    from ml_jobs import recommending
+
+    try:
+        found = recommending.evaluate(Settings.from_env(target=target))
+    except ValueError as failure:
+        errors.print(f"stopped: {failure}", style="red", markup=False)
+        raise typer.Exit(1) from failure
+    if json_:
+        _show(found, json_)
+    else:
+        console.print(*recommending.tables(found), sep="\n")
+
+
 @evaluate.command("identity")
 def evaluate_identity(
     truth: Annotated[

@@ -28,7 +28,8 @@ def frames(settings: Settings, business_date: date) -> dict[str, pa.Table]:
 
 
 def _customers(settings: Settings) -> pa.Table:
-    probabilities = ", ".join(f"{task}_probability" for task in load_tasks())
+    columns = warehouse.query(settings, "select * from build_marts.customer_360 limit 0").column_names
+    probabilities = ", ".join(name for name in columns if name.endswith("_probability"))
     return warehouse.query(
         settings,
         f"""
@@ -45,12 +46,12 @@ def _scores(settings: Settings, business_date: date) -> pa.Table:
     for name, task in load_tasks().items():
         scored = warehouse.query(
             settings,
-            f"""
+            """
             select count(*) as row_count, count(distinct customer_key) as customer_count
-            from build_scores.{name}
-            where as_of_date = $1
+            from raw.scores
+            where task = $1 and as_of_date = $2
             """,
-            (business_date,),
+            (name, business_date),
         ).to_pylist()[0]
         is_abstained = (settings.lake / "models" / name / "abstentions" / f"{business_date}-{known}.json").exists()
         rows.append(

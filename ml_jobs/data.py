@@ -71,7 +71,7 @@ def labelled_months(settings: Settings, task: Task, known_by: date) -> list[Labe
             labels.as_of_date,
             max(labels.ripe_date) as ripe_date,
             cast(count(*) as bigint) as row_count,
-            cast(sum(labels.label) as bigint) as positive_count
+            cast(sum(labels."{task.label}") as bigint) as positive_count
         from build_{task.labels} as labels
         {_features_of_labels(task) if task.population else ""}
         where labels.ripe_date <= {_literal(known_by)} and labels.horizon_days = {int(task.horizon_days)}
@@ -102,7 +102,10 @@ def read_labelled(
     table = warehouse.query(
         settings,
         f"""
-        select features.customer_key, features.as_of_date, cast(labels.label as integer) as label{_reals(columns)}
+        select
+            features.customer_key,
+            features.as_of_date,
+            cast(labels."{task.label}" as integer) as label{_reals(columns)}
         from build_{task.labels} as labels
         {_features_of_labels(task)}
         where features.as_of_date in ({", ".join(map(_literal, dates))})

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from rich.table import Table
 
 from c360.settings import Settings
@@ -130,7 +131,9 @@ def task_quality(settings: Settings, truth: Path | None, task: str) -> dict:
         "test_months": card["months"]["test"],
         "figures": card["figures"],
     }
-    return quality if truth is None else quality | {"oracle": oracle_auc(settings, truth, task)}
+    if truth is None or task not in pq.read_schema(truth / "hazards.parquet").names:
+        return quality
+    return quality | {"oracle": oracle_auc(settings, truth, task)}
 
 
 def _last_abstention(settings: Settings, task: str) -> str:

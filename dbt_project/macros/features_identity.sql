@@ -21,6 +21,7 @@ select
     accounts.account_no,
     identity.customer_key,
     accounts.product_code,
+    accounts.opened_date,
     accounts.status <> 'closed' as is_open,
     accounts.maturity_date
 from accounts

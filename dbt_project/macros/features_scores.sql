@@ -6,11 +6,11 @@ from {{ source('raw', 'scores') }}
 where task = '{{ task }}'
 {% endmacro %}
 
-{# The scores of a task's latest as-of date, one per customer of today: of records that have become one customer since,
-   the highest probability stands. #}
-{% macro score_latest(task) %}
+{# The scores of the latest as-of date of a task (of each value of `kind`, a column), one per customer of today: of records that
+   have become one customer since, the highest probability stands. #}
+{% macro score_latest(task, kind="'one'") %}
 with scores as (
-    select * from {{ ref(task) }}
+    select {{ kind }} as kind, history.* from {{ ref(task) }} as history
 ),
 
 links as (
@@ -20,8 +20,8 @@ links as (
 latest as (
     select scores.*
     from scores
-    inner join (select max(as_of_date) as as_of_date from scores) as last_date
-        on scores.as_of_date = last_date.as_of_date
+    inner join (select kind, max(as_of_date) as as_of_date from scores group by kind) as last_dates
+        on scores.kind = last_dates.kind and scores.as_of_date = last_dates.as_of_date
 ),
 
 resolved as (
@@ -29,13 +29,16 @@ resolved as (
         links.customer_key as today_customer_key,
         latest.*,
         row_number() over (
-            partition by links.customer_key order by latest.probability desc, latest.customer_key
+            partition by latest.kind, links.customer_key order by latest.probability desc, latest.customer_key
         ) as place
     from latest
     inner join links on latest.customer_key = links.party_key
 )
 
 select
+    {%- if kind != "'one'" %}
+    {{ kind }},
+    {%- endif %}
     today_customer_key as customer_key,
     {{ score_columns(without=['customer_key']) }}
 from resolved

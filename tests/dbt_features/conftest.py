@@ -9,7 +9,10 @@ from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
 from tests.dbt_features import story
 
-MODELS = "+label_churn +label_tier_upgrade +label_tier_downgrade +label_credit_warning"
+MODELS = (
+    "+label_churn +label_tier_upgrade +label_tier_downgrade +label_credit_warning +label_product_purchase "
+    "+label_lead_conversion"
+)
 
 
 def build(bank: Bank, business_date: str, from_date: str, as_of_dates: list[str]) -> None:

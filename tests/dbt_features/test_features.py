@@ -15,14 +15,15 @@ from tests.dbt_features import story
 from tests.dbt_features.conftest import MODELS, build
 
 FEATURES = "build_features.customer_features"
-TASKS = ("churn", "tier_upgrade", "tier_downgrade", "credit_warning")
+PURCHASES = "build_features.purchase_features"
+TASKS = ("churn", "tier_upgrade", "tier_downgrade", "credit_warning", "product_purchase")
 LABELS = [f"build_features.label_{task}" for task in TASKS]
 
 
-def features(bank: Bank, as_of: str) -> dict[str, dict[str, float | None]]:
+def features(bank: Bank, as_of: str, table: str = FEATURES) -> dict[str, dict[str, float | None]]:
     """Customer -> feature -> value."""
     with bank.connect() as connection:
-        result = connection.execute(f"select * from {FEATURES} where as_of_date = cast($1 as date)", [as_of])
+        result = connection.execute(f"select * from {table} where as_of_date = cast($1 as date)", [as_of])
         names = [column[0] for column in result.description]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     return {row.pop("customer_key"): {k: v for k, v in row.items() if k != "as_of_date"} for row in rows}
@@ -105,6 +106,29 @@ def test_figures_worked_out_by_hand(initial_bank: Bank) -> None:
     assert (month_after["days_since_arrears"], month_after["performing_loan_count"]) == (29, 1)
 
 
+def test_purchases_worked_out_by_hand(initial_bank: Bank) -> None:
+    bought = features(initial_bank, "2024-08-31", PURCHASES)
+    assert "cif:9" not in bought  # enterprises buy nothing here
+    expected = {
+        "demand_deposit_amount": 40000,
+        "demand_deposit_to_income_rate": 5,
+        "demand_deposit_to_outflow_rate": 120,
+        "term_deposit_amount": 0,
+        "fund_amount": 9000,
+        "purchase_count_180d": 2,
+        "days_since_purchase": 29,
+        "term_deposit_purchase_count_360d": 1,
+        "fund_purchase_count_360d": 1,
+        "wealth_purchase_count_360d": 0,
+        "suitability_level": 3,
+        "aum_amount": 49000,
+    }
+    assert {name: bought["cif:1"][name] for name in expected} == pytest.approx(expected)
+    held = "select is_held from build_intermediate.int_features__products_held where product_code = 'FND'"
+    assert initial_bank.rows(f"{held} and as_of_date = date '2024-08-31'") == [(1,)]
+    assert initial_bank.rows(f"{held} and as_of_date = date '2024-11-30'") == [(0,)]
+
+
 def test_only_customers_with_an_open_deposit_account(initial_bank: Bank) -> None:
     assert {"cif:3", "cif:7"} <= features(initial_bank, "2024-09-30").keys()
     assert not {"cif:3", "cif:7"} & features(initial_bank, "2024-10-31").keys()
@@ -139,7 +163,7 @@ def test_identity_is_the_one_known_then(full_bank: Bank) -> None:
 
 
 def test_days_on_top_equal_one_build(daily_bank: Bank, full_bank: Bank) -> None:
-    for table in (FEATURES, *LABELS):
+    for table in (FEATURES, PURCHASES, *LABELS):
         query = f"select * from {table} order by customer_key, as_of_date"
         assert daily_bank.rows(query) == full_bank.rows(query)
         assert full_bank.rows(f"select count(*) from {table}")[0][0] > 0
@@ -152,7 +176,8 @@ def test_nothing_that_is_learnt_later_moves_a_feature(initial_bank: Bank, tmp_pa
     tell_again(planted, as_of, next_day)
     build(planted, story.INITIAL_DATE, story.FIRST_DATE, [as_of, later])
 
-    assert features(planted, as_of) == features(initial_bank, as_of)
+    for table in (FEATURES, PURCHASES):
+        assert features(planted, as_of, table) == features(initial_bank, as_of, table)
     before, after = (features(bank, later)["cif:1"] for bank in (initial_bank, planted))
     assert len({name for name in before if before[name] != after[name]}) > 40  # what was planted does count later
 
@@ -193,7 +218,7 @@ def test_engines_agree(full_bank: Bank, tmp_path: Path, postgres_dsn: str) -> No
     for variables in (first, on_top):
         run_dbt(settings, MODELS, variables)
     with psycopg.connect(postgres_dsn) as postgres:
-        for table in (FEATURES, *LABELS):
+        for table in (FEATURES, PURCHASES, *LABELS):
             names = [name for (name,) in full_bank.rows(f"select name from pragma_table_info('{table}')")]
             query = f"select {', '.join(names)} from {table} order by as_of_date, customer_key"
             for expected, got in zip(full_bank.rows(query), postgres.execute(query).fetchall(), strict=True):

@@ -48,6 +48,12 @@ def test_credit_warning_is_an_instalment_that_stays_unpaid_for_thirty_days(initi
     assert labels(initial_bank, "credit_warning", "2024-08-31") == {"cif:9": 0}  # Wang is 42 days past due already
 
 
+def test_a_purchase_is_what_began_in_the_90_days(initial_bank: Bank) -> None:
+    bought = "select as_of_date::varchar, term_deposit, fund from build_features.label_product_purchase"
+    rows = initial_bank.rows(f"{bought} where customer_key = 'cif:1' order by 1")
+    assert rows == [("2024-07-31", 0, 1), ("2024-08-31", 0, 0)]
+
+
 def test_a_ripe_label_never_changes(initial_bank: Bank, daily_bank: Bank) -> None:
     for table in LABELS:
         query = f"select * from {table} where ripe_date <= date '2024-11-30' order by customer_key, as_of_date"

@@ -10,12 +10,13 @@ from c360 import lake
 from c360.lake import Outcome, write_outcome
 from c360.settings import Settings
 from expectations.gates import GateFailed, check_marts
+from ml_jobs.tasks import load_tasks
 
 DAY = date(2026, 1, 9)
 ENGINE = """
     create schema build_marts;
     create schema build_features;
-    create schema build_scores;
+    create schema raw;
     create schema build_intermediate;
     create table build_marts.customer_360 as
         select 'cif:' || i as customer_key, date '2026-01-09' as as_of_date, 1 + i % 7 as star_tier,
@@ -26,12 +27,7 @@ ENGINE = """
         select customer_key, as_of_date, cast(star_tier < 7 as integer) as next_tier_gap_rate,
             cast(aum_amount > 5000 as integer) as performing_loan_count
         from build_marts.customer_360;
-    create table build_scores.churn as select customer_key, as_of_date from build_marts.customer_360;
-    create table build_scores.tier_downgrade as from build_scores.churn;
-    create table build_scores.tier_upgrade as
-        select customer_key, as_of_date from build_features.customer_features where next_tier_gap_rate > 0;
-    create table build_scores.credit_warning as
-        select customer_key, as_of_date from build_features.customer_features where performing_loan_count > 0;
+    create table raw.scores (task varchar, customer_key varchar, as_of_date date);
     create table build_marts.fct_transactions as
         select i as txn_id, date '2026-01-09' as business_date from range(1000) as numbers(i);
     create table build_marts.fct_balances_daily as select date '2026-01-09' as business_date;
@@ -44,6 +40,14 @@ ENGINE = """
 def settings(settings: Settings) -> Settings:
     with duckdb.connect(settings.build) as engine:
         engine.execute(ENGINE)
+        customers = "select customer_key, as_of_date from build_marts.customer_360"
+        for name, task in load_tasks().items():
+            table, population = f"build_{task.table}", task.population or "true"
+            engine.execute(f"create table if not exists {table} as {customers}")
+            if task.population:
+                engine.execute(f"alter table {table} add column if not exists {population} integer default 1")
+            about = f"select '{name}', customer_key, as_of_date from {table} where {population}::int > 0"
+            engine.execute(f"insert into raw.scores {about}")
     outcome = Outcome(
         feed="transactions", channel="branch", period=str(DAY), version=1, load="daily", source_hash="a" * 64,
         cutoff_date=DAY, outcome="loaded", reason=None, rows_delivered=1000, rows_loaded=1000, rows_quarantined=0,
@@ -73,8 +77,11 @@ def test_good_marts_pass(settings):
         ("update build_marts.customer_360 set star_tier = 8 where customer_key = 'cif:7'", "cif:7 (star_tier = 8"),
         ("update build_marts.customer_360 set aum_amount = null where customer_key = 'cif:7'", "aum_amount"),
         ("update build_marts.customer_360 set churn_probability = 1.2 where customer_key = 'cif:7'", "cif:7"),
-        ("delete from build_scores.churn where customer_key = 'cif:7'", "churn (expected_rows = 100, scored_rows = 99"),
-        ("insert into build_scores.churn from build_scores.churn limit 1", "scored_rows = 101"),
+        (
+            "delete from raw.scores where task = 'churn' and customer_key = 'cif:7'",
+            "churn (expected_rows = 100, scored_rows = 99",
+        ),
+        ("insert into raw.scores from raw.scores where task = 'churn' limit 1", "scored_rows = 101"),
         ("delete from build_marts.fct_transactions where txn_id = 7", "rows_accounted = 999"),
         ("insert into build_marts.balance_breaks values ('A7', '2026-01-09', null)", "A7 on 2026-01-09"),
         ("update build_marts.customer_360 set as_of_date = date '2026-01-08'", "customer_360 (days_after"),
@@ -93,7 +100,7 @@ def test_a_fault_fails_and_the_message_names_it(settings, fault, words):
 
 def test_an_explained_break_and_an_abstention_only_warn(settings):
     change(settings, "insert into build_marts.balance_breaks values ('A7', '2026-01-09', 'quarantined row')")
-    change(settings, "delete from build_scores.churn")
+    change(settings, "delete from raw.scores where task = 'churn'")
     known = lake.pin(settings.lake, DAY).hash
     abstention = {"task": "churn", "as_of_date": DAY, "reason": "too few"}
     lake.write_json(settings.lake / "models" / "churn" / "abstentions" / f"{DAY}-{known}.json", abstention)

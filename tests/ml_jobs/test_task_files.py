@@ -1,26 +1,39 @@
 """The task files: valid, complete, and refused with the file's name and the key when they are not."""
 
+import csv
+
 import pytest
 import yaml
 
 from c360.settings import PROJECT
 from ml_jobs.tasks import FOLDER, load_tasks
 
+PRODUCT_LINES = ("term_deposit", "structured", "wealth", "fund", "precious_metal")
+
 
 def test_the_bank_s_scores_are_described():
     tasks = load_tasks()
-    assert list(tasks) == ["churn", "credit_warning", "tier_downgrade", "tier_upgrade"]
+    assert {"churn", "credit_warning", "tier_downgrade", "tier_upgrade", "lead_conversion"} < tasks.keys()
+    assert {name.removeprefix("propensity_") for name in tasks if name.startswith("propensity_")} == set(PRODUCT_LINES)
     assert {task.horizon_days for task in tasks.values()} == {90}
-    assert {task.labels for task in tasks.values()} == {f"features.label_{name}" for name in tasks}
 
 
-def test_every_feature_that_a_task_names_is_in_the_features_model():
-    models = yaml.safe_load((PROJECT / "dbt_project/models/features/_features__models.yml").read_text())["models"]
+def test_every_column_that_a_task_names_is_in_its_models():
+    paths = (PROJECT / "dbt_project" / "models" / "features").glob("*__models.yml")
+    models = [model for path in paths for model in yaml.safe_load(path.read_text())["models"]]
     columns = {model["name"]: {column["name"] for column in model["columns"]} for model in models}
     for task in load_tasks().values():
-        named = {task.baseline.feature, task.activity.open, task.activity.recent, task.population} - {None}
-        assert named <= columns[task.table.removeprefix("features.")]
-        assert task.labels.removeprefix("features.") in columns
+        named = {task.baseline.feature, task.population}
+        if task.activity:
+            named |= {task.activity.open, task.activity.recent}
+        assert named - {None} <= columns[task.table.removeprefix("features.")]
+        assert task.label in columns[task.labels.removeprefix("features.")]
+
+
+def test_every_product_family_has_its_line():
+    with (PROJECT / "dbt_project/seeds/product_lines.csv").open() as file:
+        lines = {row["product_family"]: row["product_line"] for row in csv.DictReader(file)}
+    assert set(lines.values()) == set(PRODUCT_LINES)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
     'app_login', 'web_login', 'product_view', 'application', 'help', 'close_account_view', 'mall_order',
     'page_view', 'visit', 'account_visit', 'wealth_visit', 'complaint_visit', 'contact', 'retention_contact', 'touch', 'response', 'complaint',
 ] %}
+{% for line in product_lines() %}{% do counts.append(line ~ '_page') %}{% endfor %}
 {% set windows = {
     '30d': {'stretches': 'stretch = 1', 'counts': ['app_login', 'close_account_view']},
     '90d': {'stretches': 'stretch <= 2', 'counts': counts | reject('in', ['complaint', 'page_view', 'complaint_visit']) | list},

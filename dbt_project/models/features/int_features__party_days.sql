@@ -30,9 +30,21 @@
     'response': {'response_count': "response <> 'opted_out'"},
     'order': {'mall_order_count': "status = 'paid'"},
 } %}
+{% for line in product_lines() %}
+{% do measures['app'].update({line ~ '_page_count': "event_name <> 'login' and product_line = '" ~ line ~ "'"}) %}
+{% endfor %}
 
-with app_rows as (
-{{ features_event_spans('app_events', ref('stg_online__app_events_versions'), 'event_id', ['party_key', 'platform', 'event_name'], condition) }}
+with app_spans as (
+{{ features_event_spans(
+    'app_events', ref('stg_online__app_events_versions'), 'event_id', ['party_key', 'platform', 'event_name', 'product_code'], condition,
+) }}
+),
+
+app_rows as (
+    select app_spans.*, lines.product_line
+    from app_spans
+    left join {{ ref('stg_reference__products') }} as products on app_spans.product_code = products.product_code
+    left join {{ ref('product_lines') }} as lines on products.product_family = lines.product_family
 ),
 
 visit_rows as (

@@ -39,6 +39,7 @@ persons as (
         min(customers.birth_date) as birth_date,
         max(customers.monthly_income) as monthly_income_amount,
         max(cast(substring(customers.risk_rating, 2, 1) as integer)) as risk_rating_level,
+        min(cast(substring(customers.risk_rating, 2, 1) as integer)) as lowest_risk_rating_level,
         max(case when customers.party_type = 'E' then 1 else 0 end) as is_enterprise,
         max(case when customers.is_marketing_opt_out then 1 else 0 end) as is_marketing_opt_out,
         max(case when managed_parties.party_key is not null then 1 else 0 end) as has_rm
@@ -70,6 +71,7 @@ select
     {{ days_between('persons.birth_date', 'persons.as_of_date') }} / 365.25 as age_years,
     persons.monthly_income_amount,
     persons.risk_rating_level,
+    persons.lowest_risk_rating_level,
     persons.is_enterprise,
     persons.is_marketing_opt_out,
     persons.has_rm,

@@ -1,0 +1,1 @@
+{{ score_latest('product_propensity', kind='product_line') }}
