@@ -83,6 +83,17 @@ def score(settings: Settings, business_date: date, run_id: str) -> None:
         detail |= _score(settings, business_date) | _derive(settings)
 
 
+def retrain(settings: Settings, business_date: date, run_id: str) -> None:
+    """Train the challengers that the business date's monitoring calls for, and decide which model scores from then on.
+
+    Scoring of the next date does it, too, if it has not been done: the result is the same.
+    """
+    from ml_jobs.promotion import retrain as retrained
+
+    with recorded(settings, run_id, "retrain", business_date) as detail:
+        detail |= {task: why for task in load_tasks() if (why := retrained(settings, task, business_date))}
+
+
 def network(settings: Settings, business_date: date, run_id: str) -> None:
     """Place every customer in the network of payments, as the build engine has it now."""
     with recorded(settings, run_id, "network", business_date) as detail:

@@ -21,8 +21,8 @@ LAST_DATE = os.environ.get("C360_LAST_DATE")
 DEPLOYMENT = load_deployment(Settings.from_env().deployment)
 # asset -> the channels that it stands for
 CHANNELS = {"lake_branch": ("branch", "reference", "feedback"), "lake_online": ("online",)}
-# Who gets the build engine's one slot first: the date that is nearest to its readers.
-URGENCY = {"check": 1, "build": 2, "score": 3, "serve": 4}
+# Who gets the build engine's one slot first: the date that is nearest to its readers; what can wait comes last.
+URGENCY = {"retrain": 0, "check": 1, "build": 2, "score": 3, "serve": 4}
 LAKE = {name: Asset(name) for name, channels in CHANNELS.items() if DEPLOYMENT.feeds_of(*channels)}
 MARTS, SCORES = Asset("marts"), Asset("scores")
 

@@ -90,6 +90,17 @@ SCORES = {
     "feature_version": ("varchar", "Version of the feature definitions"),
     "scored_at": ("timestamp", "Time of the scoring, UTC"),
 }
+MODEL_MONITORING = {
+    "task": ("varchar", "Score, by the name of its task"),
+    "as_of_date": ("date", "Business date of the figure"),
+    "model_version": ("varchar", "Model that it is about"),
+    "measure": ("varchar", "stability_index, missing_rise, calibration_gap or roc_auc"),
+    "feature": ("varchar", "Feature, or (score) for the score itself"),
+    "measured_date": ("date", "As-of date of the rows that were measured"),
+    "value": ("double precision", "Value"),
+    "threshold": ("double precision", "Limit"),
+    "is_alert": ("boolean", "True beyond the limit"),
+}
 NETWORK = {
     "node_key": ("varchar", "Customer, or outside:<token>"),
     "in_degree": ("integer", "Payers"),
@@ -228,6 +239,7 @@ def sources_yaml() -> str:
         _table("intraday_transactions", "Events of the last days, as often as they came.", INTRADAY_TRANSACTIONS),
         _table("intraday_wallet_payments", "Events of the last days, as often as they came.", INTRADAY_WALLET_PAYMENTS),
         _table("scores", "Scores of all tasks, as scored.", SCORES),
+        _table("model_monitoring", "Drift and calibration of the models, of the last days.", MODEL_MONITORING),
     ]
     rejects = [_table("rejects", "Rows that were refused, with the reason and the raw text.", REJECTS)]
     return _dump(

@@ -148,7 +148,7 @@ def _look(bank: Bank, say: Say) -> None:
 @contextmanager
 def _airflow(bank: Bank, say: Say) -> Iterator[tuple[LocalAirflow, set[str]]]:
     """A running Airflow, and the DAGs of the bank's deployment."""
-    dag_ids = {"ingest_branch", "build_customer_360", "score_customers"}
+    dag_ids = {"ingest_branch", "build_customer_360", "score_customers", "retrain_models"}
     if load_deployment(bank.settings.deployment).feeds_of("online"):
         dag_ids.add("ingest_online")
     say("starting Airflow")

@@ -9,6 +9,8 @@ from c360.settings import Settings
 from ml_jobs.data import count_customers
 from ml_jobs.tasks import load_tasks
 
+ALERTS = ("drifted_features", "missing_features", "drifted_score", "outcome_against_promise")
+
 
 def frames(settings: Settings, business_date: date) -> dict[str, pa.Table]:
     """Suite name -> frame.
@@ -40,7 +42,7 @@ def _customers(settings: Settings) -> pa.Table:
 
 
 def _scores(settings: Settings, business_date: date) -> pa.Table:
-    """Every customer whom a score is about has one, or the score abstains."""
+    """Every customer whom a score is about has one, or the score abstains; what its monitoring is alarmed by."""
     known = lake.pin(settings.lake, business_date).hash
     rows = []
     for name, task in load_tasks().items():
@@ -61,9 +63,37 @@ def _scores(settings: Settings, business_date: date) -> pa.Table:
                 "expected_rows": 0 if is_abstained else count_customers(settings, task, business_date),
                 "scored_rows": scored["row_count"],
                 "scored_customers": scored["customer_count"],
+                **_alerts(settings, name, business_date),
             }
         )
     return pa.Table.from_pylist(rows)
+
+
+def _alerts(settings: Settings, task: str, business_date: date) -> dict[str, str | None]:
+    """The monitoring figures of the date that are beyond their limits, by kind; null where there is none."""
+    alerts = warehouse.query(
+        settings,
+        """
+        select
+            case
+                when measure = 'missing_rise' then 'missing_features'
+                when measure <> 'stability_index' then 'outcome_against_promise'
+                when feature = '(score)' then 'drifted_score'
+                else 'drifted_features'
+            end as kind,
+            feature,
+            measure,
+            value
+        from build_ops.model_monitoring
+        where task = $1 and as_of_date = $2 and is_alert
+        order by value desc, feature
+        """,
+        (task, business_date),
+    ).to_pylist()
+    told: dict[str, list[str]] = {kind: [] for kind in ALERTS}
+    for line in alerts:
+        told[line["kind"]].append(f"{line['feature']} {line['measure']} {line['value']:.2f}")
+    return {kind: ", ".join(lines) or None for kind, lines in told.items()}
 
 
 def _dates(settings: Settings, business_date: date) -> pa.Table:

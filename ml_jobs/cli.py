@@ -106,10 +106,11 @@ def promote(name: Name, day: Day = None, json_: Json = False) -> None:
     with _told_plainly():
         task, _ = find_task(name)
         if task.is_of_the_bank:
-            from ml_jobs.paths import Known
+            from ml_jobs.paths import Known, in_force
             from ml_jobs.promotion import decision
 
-            found = decision(settings, task, Known.by(settings, _business_date(settings, day)))
+            known = Known.by(settings, _business_date(settings, day))
+            found = decision(settings, task, in_force(settings, task.task, known))
         else:
             from ml_jobs.table_models import promote as decided
 
@@ -188,6 +189,7 @@ def explain(
 def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False) -> None:
     """Drift of features and scores since training (PSI, missing values), and calibration where labels are ripe."""
     from ml_jobs import report
+    from ml_jobs.data import labelled_months
     from ml_jobs.monitoring import ripe_calibration, watched
     from ml_jobs.tasks import data_path, find_task
 
@@ -198,7 +200,7 @@ def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False)
             business_date = _business_date(settings, day)
             model, rows = _in_use(settings, task, business_date)
             values = rows.values
-            ripe = ripe_calibration(settings, task, business_date)
+            ripe = ripe_calibration(settings, task, business_date, labelled_months(settings, task, business_date))
         else:
             from ml_jobs.table_models import champion_of, encoded
             from ml_jobs.tables import read_frame

@@ -123,8 +123,10 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
 
     Raises
     ------
+    ValueError
+        If the features of that date are not built.
     CannotScore
-        If there are none.
+        If nobody is in the task's population.
     """
     table = warehouse.query(
         settings,
@@ -135,9 +137,10 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
             {_population(task)}
         """,
     )
+    if not table.num_rows and task.population:
+        raise CannotScore(f"{task.table} has no customer at {as_of_date} with {task.population} above 0")
     if not table.num_rows:
-        about = f" with {task.population} above 0" if task.population else ": build that business date first"
-        raise CannotScore(f"{task.table} has no customer at {as_of_date}{about}")
+        raise ValueError(f"{task.table} has no customer at {as_of_date}: build that business date first")
     return _rows(table, columns)
 
 

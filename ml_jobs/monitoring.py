@@ -1,28 +1,54 @@
-"""Whether a model still sees what it was trained on: drift, and calibration once labels are ripe."""
+"""Whether a model still sees what it was trained on: drift, and calibration once labels are ripe.
 
+Each scoring leaves a file of figures in the lake (`keep_figures`), from which ``ops.model_monitoring`` is made and the
+gate marts -> readers warns. Alerts on the score itself lead to a retraining out of turn, if outcomes have come in since
+the training date; what drifts in a single feature is told, and left to the monthly training.
+"""
+
+from collections.abc import Iterable
 from datetime import date
+from math import sqrt
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from c360 import lake
+from c360.calendar import built_dates
 from c360.settings import Settings
-from ml_jobs.data import labelled_months, read_labelled
+from ml_jobs.data import Rows, labelled_months, read_labelled
 from ml_jobs.metrics import auc
-from ml_jobs.paths import Known, score_path
+from ml_jobs.model import Model
+from ml_jobs.months import LabelledMonth
+from ml_jobs.paths import Known, in_force, monitoring_path, retraining_path, score_path
 from ml_jobs.tasks import Task
 
+SCHEMA = pa.schema(
+    [
+        ("as_of_date", pa.date32()),
+        ("model_version", pa.string()),
+        ("measure", pa.string()),
+        ("feature", pa.string()),
+        ("measured_date", pa.date32()),
+        ("value", pa.float64()),
+        ("threshold", pa.float64()),
+        ("is_alert", pa.bool_()),
+    ]
+)
+ROWS = 100_000  # at most, evenly spread: the drift of more rows is the same
+SCORE = "(score)"  # stands in the place of a feature
 BINS = 10
 WATCH, ALERT = 0.1, 0.25  # population stability index: the usual limits
 MISSING_RISE = 0.05  # of the rows
+CALIBRATION_GAP = 0.02  # observed less expected rate; at least three standard errors, so that small months stay silent
 LEAST_SHARE = 1e-4  # an empty bin counts as this, so that the index stays finite
 
 
 def reference(values: np.ndarray, columns: tuple[str, ...], margin: np.ndarray) -> dict[str, dict[str, list[float]]]:
     """What later rows are compared with: inner edges of ten bins, and the share of each bin and of missing values."""
     features = {name: _distribution(values[:, position]) for position, name in enumerate(columns)}
-    return features | {"(score)": _distribution(margin)}
+    return features | {SCORE: _distribution(margin)}
 
 
 def drift(known: dict[str, list[float]], column: np.ndarray) -> dict[str, float]:
@@ -46,7 +72,7 @@ def watched(card: dict[str, Any], values: np.ndarray, margin: np.ndarray) -> lis
     values : (n, features) array
     margin : (n,) array
     """
-    columns = {name: values[:, position] for position, name in enumerate(card["features"])} | {"(score)": margin}
+    columns = {name: values[:, position] for position, name in enumerate(card["features"])} | {SCORE: margin}
     found = [{"feature": name, **drift(card["reference"][name], column)} for name, column in columns.items()]
     return [
         line | {"verdict": verdict(line["stability_index"], line["missing_rise"])}
@@ -54,26 +80,73 @@ def watched(card: dict[str, Any], values: np.ndarray, margin: np.ndarray) -> lis
     ]
 
 
-def ripe_calibration(settings: Settings, task: Task, business_date: date) -> list[dict[str, Any]]:
-    """What was promised against what came, for every month-end that was scored and whose labels are ripe by now.
+def keep_figures(settings: Settings, task: Task, known: Known, model: Model, rows: Rows) -> None:
+    """Put the figures of the business date into the lake, and with them the retraining that they call for, if any.
+
+    Parameters
+    ----------
+    model : Model
+        In use on the business date.
+    rows : Rows
+        What it scores.
+    """
+    spread = slice(None, None, -(-len(rows.customer) // ROWS))
+    values = rows.values[spread]
+    version, today = model.card["model_version"], known.business_date
+    lines = []
+    for line in watched(model.card, values, model.margin(values)):
+        own = {"feature": line["feature"], "model_version": version, "measured_date": today}
+        lines.append(_line("stability_index", line["stability_index"], ALERT, **own))
+        lines.append(_line("missing_rise", line["missing_rise"], MISSING_RISE, **own))
+    months = labelled_months(settings, task, today)
+    for month in ripe_calibration(settings, task, today, _ripe_since_the_last_date(settings, months, today)):
+        own = {"feature": SCORE, "model_version": month["model_version"], "measured_date": month["as_of_date"]}
+        error = sqrt(month["expected"] * (1 - month["expected"]) / month["rows"])
+        gap = abs(month["observed"] - month["expected"])
+        lines.append(_line("calibration_gap", gap, max(CALIBRATION_GAP, 3 * error), **own))
+        if month["positives"] >= task.minimum.test_positives and "roc_auc" in month:
+            lines.append(_line("roc_auc", month["roc_auc"], task.promotion.minimum_roc_auc, is_least=True, **own))
+    alerts = [line for line in lines if line["is_alert"] and line["feature"] == SCORE]
+    news = [month for month in months if month.ripe_date > known.trained_on]
+    if alerts and news:
+        lake.write_json(
+            retraining_path(settings, task.task, known),
+            {
+                "task": task.task,
+                "as_of_date": today,
+                "why": [f"{line['measure']} {line['value']:.3f}, limit {line['threshold']:.3f}" for line in alerts],
+                "news": f"outcomes of {', '.join(str(month.as_of_date) for month in news)}",
+            },
+        )
+    table = pa.Table.from_pylist([line | {"as_of_date": today} for line in lines], SCHEMA)
+    with lake.appearing(monitoring_path(settings, task.task, known)) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def ripe_calibration(
+    settings: Settings, task: Task, business_date: date, months: Iterable[LabelledMonth]
+) -> list[dict[str, Any]]:
+    """What was promised against what came, for those of the month-ends that were scored.
 
     Returns
     -------
     list of dict
-        ``as_of_date``, ``rows``, ``positives``, ``observed``, ``expected``, and ``roc_auc`` if there are both outcomes.
+        ``as_of_date``, ``model_version``, ``rows``, ``positives``, ``observed``, ``expected``, and ``roc_auc`` if there
+        are both outcomes.
     """
     found = []
-    for month in labelled_months(settings, task, business_date):
-        path = score_path(settings, task.task, Known.by(settings, month.as_of_date))
+    for month in months:
+        path = score_path(settings, task.task, in_force(settings, task.task, Known.by(settings, month.as_of_date)))
         if not path.exists():
             continue
-        scores = pq.read_table(path, columns=["customer_key", "probability"], partitioning=None)
+        scores = pq.read_table(path, columns=["customer_key", "probability", "model_version"], partitioning=None)
         labels = read_labelled(settings, task, (), (month.as_of_date,), known_by=business_date)
         outcome = pa.table({"customer_key": labels.customer, "label": labels.label})
         both = scores.join(outcome, "customer_key", join_type="inner").sort_by("customer_key")
         label, probability = both["label"].to_numpy(), both["probability"].to_numpy()
         line = {
-            "as_of_date": str(month.as_of_date),
+            "as_of_date": month.as_of_date,
+            "model_version": scores["model_version"][0].as_py(),
             "rows": len(label),
             "positives": int(label.sum()),
             "observed": float(label.mean()),
@@ -90,6 +163,17 @@ def verdict(stability_index: float, missing_rise: float) -> str:
     if stability_index > ALERT or missing_rise > MISSING_RISE:
         return "alert"
     return "watch" if stability_index > WATCH else "stable"
+
+
+def _ripe_since_the_last_date(settings: Settings, months: list[LabelledMonth], today: date) -> list[LabelledMonth]:
+    built = built_dates(lake.pin(settings.lake, today))
+    before = max((day for day in built if day < today), default=date.min)
+    return [month for month in months if month.ripe_date > before]
+
+
+def _line(measure: str, value: float, threshold: float, is_least: bool = False, **own: Any) -> dict[str, Any]:
+    is_alert = value < threshold if is_least else value > threshold
+    return own | {"measure": measure, "value": value, "threshold": threshold, "is_alert": is_alert}
 
 
 def _distribution(column: np.ndarray) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ from ml_jobs.months import training_date
 
 @dataclass(frozen=True)
 class Known:
-    """What was known by a business date, and by the month-end whose model scores it."""
+    """What was known by a business date, and by the training date whose model scores it."""
 
     business_date: date
     pin_hash: str
@@ -20,10 +20,10 @@ class Known:
     model_version: str
 
     @classmethod
-    def by(cls, settings: Settings, business_date: date) -> "Known":
-        """List the lake once for both dates."""
+    def by(cls, settings: Settings, business_date: date, trained_on: date | None = None) -> "Known":
+        """List the lake once for both dates; the training date is the last month-end unless it is given."""
         known = lake.pin(settings.lake, business_date)
-        trained_on = training_date(business_date)
+        trained_on = trained_on or training_date(business_date)
         deliveries = tuple(item for item in known.deliveries if item.outcome.cutoff_date <= trained_on)
         version = f"{trained_on}-{Pin(trained_on, deliveries, ()).hash}"
         return cls(business_date, known.hash, trained_on, version)
@@ -43,7 +43,7 @@ def newest_model(settings: Settings, task: str) -> Path | None:
     """The model of the latest training date, of what is known by that date now."""
     folders = (settings.lake / "models" / task).glob("????-??-??-*")
     dates = sorted({date.fromisoformat(folder.name[:10]) for folder in folders}, reverse=True)
-    current = (model_folder(settings, task, Known.by(settings, trained_on)) for trained_on in dates)
+    current = (model_folder(settings, task, Known.by(settings, day, day)) for day in dates)
     return next((folder for folder in current if folder.exists()), None)
 
 
@@ -56,3 +56,24 @@ def score_path(settings: Settings, task: str, known: Known) -> Path:
 def abstention_path(settings: Settings, task: str, known: Known) -> Path:
     """Why there are no scores of the business date."""
     return settings.lake / "models" / task / "abstentions" / f"{known.business_date}-{known.pin_hash}.json"
+
+
+def monitoring_path(settings: Settings, task: str, known: Known) -> Path:
+    """How far the rows and scores of the business date are from what the model was trained on."""
+    return settings.lake / "models" / task / "monitoring" / f"{known.business_date}-{known.pin_hash}.parquet"
+
+
+def retraining_path(settings: Settings, task: str, known: Known) -> Path:
+    """Why a model is trained out of turn from what was known by the business date; it scores the dates after it."""
+    return settings.lake / "models" / task / "retrainings" / f"{known.business_date}-{known.pin_hash}.json"
+
+
+def in_force(settings: Settings, task: str, known: Known) -> Known:
+    """The same with the training date moved to the last retraining since, if there was one."""
+    paths = (settings.lake / "models" / task / "retrainings").glob("????-??-??-*.json")
+    dates = {date.fromisoformat(path.name[:10]) for path in paths}
+    since = sorted((day for day in dates if known.trained_on < day < known.business_date), reverse=True)
+    due = (day for day in since if retraining_path(settings, task, Known.by(settings, day)).exists())
+    if last := next(due, None):
+        return Known.by(settings, known.business_date, last)
+    return known

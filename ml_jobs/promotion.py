@@ -1,8 +1,9 @@
 """Champion and challenger: which of a task's models scores, decided by rule, never by hand.
 
-Each month-end's model challenges the one in use, on the challenger's test rows, which neither was trained on. The
-decision is a file of the lake, named like the challenger, and hangs on the deliveries alone: the months of the built
-dates are gone through in order, so a bank that was built in one run decides as one that was built day by day.
+Each month-end's model, and each that is trained out of turn (see `monitoring`), challenges the one in use, on the
+challenger's test rows, which neither was trained on. The decision is a file of the lake, named like the challenger, and
+hangs on the deliveries alone: the built dates are gone through in order, so a bank that was built in one run decides as
+one that was built day by day.
 """
 
 import json
@@ -19,28 +20,46 @@ from c360.settings import Settings
 from ml_jobs.data import read_labelled
 from ml_jobs.metrics import auc, bootstrap_weights, interval
 from ml_jobs.model import Model, load
-from ml_jobs.months import CannotScore, training_date
-from ml_jobs.paths import Known, model_folder, promotion_path
-from ml_jobs.tasks import Task
+from ml_jobs.months import CannotScore
+from ml_jobs.paths import Known, in_force, model_folder, promotion_path, retraining_path
+from ml_jobs.tasks import Task, load_tasks
 from ml_jobs.training import train
 
 
 def champion(settings: Settings, task: Task, known: Known) -> Model:
-    """The model that scores the business date: of its month-end, or an older one that is still better.
+    """The model that scores the business date: of its training date, or an older one that is still better.
 
     Raises
     ------
     CannotScore
-        If the month-end's model cannot be trained, or is too poor to score and there is no older one.
+        If the training date's model cannot be trained, or is too poor to score and there is no older one.
     """
-    decided = decision(settings, task, known)
+    decided = decision(settings, task, in_force(settings, task.task, known))
     if decided["champion"] is None:
         raise CannotScore(decided["why"])
     return load(settings.lake / "models" / task.task / decided["champion"], settings.token_secret)
 
 
+def retrain(settings: Settings, task: str, business_date: date) -> str | None:
+    """Train the challenger that the monitoring of the business date calls for, and let the rule decide.
+
+    Returns
+    -------
+    str or None
+        What was decided and why; None where no retraining is due.
+    """
+    known = Known.by(settings, business_date, business_date)
+    if not retraining_path(settings, task, known).exists():
+        return None
+    try:
+        decided = decision(settings, load_tasks()[task], known)
+    except CannotScore as abstention:
+        return f"no challenger: {abstention}"
+    return f"{decided['champion']} scores from the next date on: {decided['why']}"
+
+
 def decision(settings: Settings, task: Task, known: Known) -> dict[str, Any]:
-    """What was decided at the month-end: from the lake if it is there, otherwise decided and put there.
+    """What was decided at the training date: from the lake if it is there, otherwise decided and put there.
 
     Returns
     -------
@@ -56,9 +75,9 @@ def decision(settings: Settings, task: Task, known: Known) -> dict[str, Any]:
 
 
 def _incumbent(settings: Settings, task: Task, known: Known) -> Model | None:
-    """The champion of the month-end before, if a date was built then."""
-    months = {training_date(day) for day in built_dates(lake.pin(settings.lake, known.business_date))}
-    earlier = max((month for month in months if month < known.trained_on), default=None)
+    """The champion of the last built date before the training date, if there is one."""
+    built = built_dates(lake.pin(settings.lake, known.business_date))
+    earlier = max((day for day in built if day < known.trained_on), default=None)
     if earlier is None:
         return None
     try:

@@ -101,7 +101,9 @@ def monitor_tables(found: dict) -> Iterator[Table | str]:
         table.add_column(name)
     for line in found["ripe"]:
         area = f"{line['roc_auc']:.3f}" if "roc_auc" in line else "-"
-        table.add_row(line["as_of_date"], str(line["rows"]), f"{line['observed']:.2%}", f"{line['expected']:.2%}", area)
+        table.add_row(
+            str(line["as_of_date"]), str(line["rows"]), f"{line['observed']:.2%}", f"{line['expected']:.2%}", area
+        )
     yield table
 
 

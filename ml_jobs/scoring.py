@@ -11,7 +11,7 @@ from c360.contracts import load_deployment
 from c360.settings import Settings
 from ml_jobs.data import Rows, feature_columns, read_features
 from ml_jobs.months import CannotScore
-from ml_jobs.paths import Known, abstention_path, score_path
+from ml_jobs.paths import Known, abstention_path, in_force, score_path
 from ml_jobs.tasks import Activity, Task, load_tasks
 
 
@@ -49,7 +49,7 @@ def score(settings: Settings, task: str, business_date: date) -> Scored | Abstai
         If there is no such task.
     """
     described = load_tasks()[task]
-    known = Known.by(settings, business_date)
+    known = in_force(settings, task, Known.by(settings, business_date))
     try:
         if reason := load_deployment(settings.deployment).unsupported_scores.get(task):
             raise CannotScore(reason)
@@ -66,13 +66,15 @@ def is_scored(settings: Settings, business_date: date) -> bool:
     """Whether every task has scores of ``business_date``, or an abstention, from what was known by then."""
     known = Known.by(settings, business_date)
     return all(
-        score_path(settings, task, known).exists() or abstention_path(settings, task, known).exists()
+        score_path(settings, task, in_force(settings, task, known)).exists()
+        or abstention_path(settings, task, known).exists()
         for task in load_tasks()
     )
 
 
 def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> None:
     # scikit-learn takes seconds to import, which the command line and the DAG files must not.
+    from ml_jobs.monitoring import keep_figures
     from ml_jobs.prediction import score_table
     from ml_jobs.promotion import champion
 
@@ -83,6 +85,7 @@ def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> N
     model = champion(settings, task, known)
     if model.columns != columns:
         rows = read_features(settings, task, model.columns, known.business_date)
+    keep_figures(settings, task, known, model, rows)  # first: where there are scores, there are their figures
     with lake.appearing(path) as temporary:
         pq.write_table(score_table(task, model, rows), temporary, compression="zstd")
 

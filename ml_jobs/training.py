@@ -33,14 +33,14 @@ def train(settings: Settings, task: Task, trained_on: date) -> Model:
     Parameters
     ----------
     trained_on : date
-        A month-end; only labels that were ripe by then are used.
+        A month-end, or the date of a retraining; only labels that were ripe by then are used.
 
     Raises
     ------
     CannotScore
         If there are too few months or outcomes, or a feature gives the outcome away.
     """
-    folder = model_folder(settings, task.task, Known.by(settings, trained_on))
+    folder = model_folder(settings, task.task, Known.by(settings, trained_on, trained_on))
     if not folder.exists():
         save(*_trained(settings, task, trained_on, folder.name), folder, settings.token_secret)
     return load(folder, settings.token_secret)

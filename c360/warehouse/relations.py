@@ -1,9 +1,10 @@
 """What an engine attaches: every relation of the lake that dbt reads, as files or as small tables."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ ATTACHED_COLUMNS = (
     ("task", "varchar"),
 )
 FEED_CONSTANTS = (("_delivery", "varchar"), ("_superseded_date", "date"))
+TASK_CONSTANT = (("task", "varchar"),)
 
 REJECTS = (
     ("feed", "varchar"),
@@ -70,6 +72,17 @@ SCORES = (
     ("feature_version", "varchar"),
     ("scored_at", "timestamp"),
 )
+MODEL_MONITORING = (
+    ("as_of_date", "date"),
+    ("model_version", "varchar"),
+    ("measure", "varchar"),
+    ("feature", "varchar"),
+    ("measured_date", "date"),
+    ("value", "double precision"),
+    ("threshold", "double precision"),
+    ("is_alert", "boolean"),
+)
+MONITORED_DAYS = 92  # up to the business date: older figures stay in the lake
 NETWORK = (
     ("node_key", "varchar"),
     ("in_degree", "integer"),
@@ -308,7 +321,8 @@ def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRel
         LakeRelation("raw", "identity_review", IDENTITY_REVIEW, (), _review(xref)),
         LakeRelation("raw", "network", NETWORK, (), (LakeFile(network),) if network.exists() else ()),
         LakeRelation("raw", "segments", SEGMENTS, (), _segments(root, pin)),
-        LakeRelation("raw", "scores", SCORES, (("task", "varchar"),), tuple(_current_scores(root, pin))),
+        LakeRelation("raw", "scores", SCORES, TASK_CONSTANT, tuple(_current_scores(root, pin))),
+        LakeRelation("raw", "model_monitoring", MODEL_MONITORING, TASK_CONSTANT, tuple(_monitoring(root, pin))),
     ]
 
 
@@ -429,14 +443,7 @@ def _current_scores(root: Path, pin: lake.Pin) -> Iterator[LakeFile]:
 
     Files are named ``<training date>-<pin of it>-<pin of the as-of date>.parquet``.
     """
-    pins: dict[date, str] = {}
-
-    def pin_of(known: date) -> str:
-        if known not in pins:
-            deliveries = tuple(item for item in pin.deliveries if item.outcome.cutoff_date <= known)
-            pins[known] = lake.Pin(known, deliveries, ()).hash
-        return pins[known]
-
+    pin_of = _pins(pin)
     for folder in sorted((root / "scores").glob("*/as_of_date=*")):
         as_of = date.fromisoformat(folder.name.removeprefix("as_of_date="))
         if as_of > pin.business_date:
@@ -447,6 +454,27 @@ def _current_scores(root: Path, pin: lake.Pin) -> Iterator[LakeFile]:
             files[training_date, training_pin == pin_of(date.fromisoformat(training_date)), path.name] = path
         if files:
             yield LakeFile(files[max(files)], task=folder.parent.name)
+
+
+def _monitoring(root: Path, pin: lake.Pin) -> Iterator[LakeFile]:
+    """For each task and date of the last ones: the figures of what was known by then."""
+    pin_of = _pins(pin)
+    first = pin.business_date - timedelta(days=MONITORED_DAYS - 1)
+    for path in sorted((root / "models").glob("*/monitoring/[!.]*.parquet")):
+        as_of, known = date.fromisoformat(path.stem[:10]), path.stem[11:]
+        if first <= as_of <= pin.business_date and known == pin_of(as_of):
+            yield LakeFile(path, task=path.parents[1].name)
+
+
+def _pins(pin: lake.Pin) -> Callable[[date], str]:
+    """The hash of what was known by a date, of those deliveries that the pin knows."""
+
+    @cache
+    def pin_of(known: date) -> str:
+        deliveries = tuple(item for item in pin.deliveries if item.outcome.cutoff_date <= known)
+        return lake.Pin(known, deliveries, ()).hash
+
+    return pin_of
 
 
 def _step(path: Path) -> dict[str, object]:

@@ -40,7 +40,14 @@ def imported(tmp_path, deployment: str) -> tuple[float, set[str], str]:
 
 def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
     seconds, dag_ids, heavy = imported(tmp_path, "simulated")
-    assert dag_ids == {"ingest_branch", "ingest_online", "build_customer_360", "score_customers", "intraday_fund_flow"}
+    assert dag_ids == {
+        "ingest_branch",
+        "ingest_online",
+        "build_customer_360",
+        "score_customers",
+        "retrain_models",
+        "intraday_fund_flow",
+    }
     assert seconds < 2.0
     assert heavy == ""
 
@@ -50,6 +57,7 @@ def test_a_deployment_without_online_feeds_has_no_online_dag(tmp_path):
         "ingest_branch",
         "build_customer_360",
         "score_customers",
+        "retrain_models",
         "intraday_fund_flow",
     }
 

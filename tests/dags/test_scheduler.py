@@ -16,7 +16,7 @@ from expectations.gates import GateFailed
 from simulator.intraday import replay
 from tests.conftest import temporary_settings
 
-DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers"}
+DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers", "retrain_models"}
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,9 @@ ENGINE = """
     create schema build_features;
     create schema raw;
     create schema build_intermediate;
+    create schema build_ops;
+    create table build_ops.model_monitoring
+        (task varchar, as_of_date date, measure varchar, feature varchar, value double, is_alert boolean);
     create table build_marts.customer_360 as
         select 'cif:' || i as customer_key, date '2026-01-09' as as_of_date, 1 + i % 7 as star_tier,
             cast(100 * i as decimal(38, 2)) as aum_amount, 0.1 as churn_probability, 0.2 as tier_upgrade_probability,
@@ -105,6 +108,23 @@ def test_an_explained_break_and_an_abstention_only_warn(settings):
     abstention = {"task": "churn", "as_of_date": DAY, "reason": "too few"}
     lake.write_json(settings.lake / "models" / "churn" / "abstentions" / f"{DAY}-{known}.json", abstention)
     assert {warning.subject for warning in check_marts(settings, DAY).warnings} == {"explained_breaks", "is_abstained"}
+
+
+def test_alerts_of_the_models_warn_and_name_the_feature(settings):
+    change(
+        settings,
+        """
+        insert into build_ops.model_monitoring values
+            ('churn', '2026-01-09', 'stability_index', 'aum_amount', 0.31, true),
+            ('churn', '2026-01-09', 'missing_rise', 'aum_amount', 0.01, false),
+            ('churn', '2026-01-08', 'missing_rise', 'aum_amount', 0.5, true),
+            ('tier_upgrade', '2026-01-09', 'calibration_gap', '(score)', 0.04, true)
+        """,
+    )
+    told = {warning.subject: warning.observed for warning in check_marts(settings, DAY).warnings}
+    assert set(told) == {"drifted_features", "outcome_against_promise"}
+    assert "churn (drifted_features = aum_amount stability_index 0.31)" in told["drifted_features"]
+    assert "tier_upgrade" in told["outcome_against_promise"]
 
 
 def test_a_suite_that_asks_for_what_is_not_there_is_an_error_not_a_pass(settings):

@@ -1,0 +1,26 @@
+"""
+### Purpose
+Acts on the alerts of model monitoring: where a score has drifted, or its outcomes were not as promised, a challenger is
+trained from what is known by now, and the promotion rule decides whether it takes over.
+
+### Notes
+- Started by published scores, once per date; on most dates there is nothing to do.
+- Only a date with new outcomes since the last training retrains: the same rows would give the same model.
+- What it does not come to, scoring of the next date does: the models do not depend on when this DAG runs.
+- The alerts are in `ops.model_monitoring`, and warnings of the gate marts -> readers.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, task
+
+from c360.scheduling import SCORES, URGENCY, business_date, dag, report_failure
+from c360.settings import Settings
+
+with dag("retrain_models", __doc__, ["scores"], schedule=PartitionedAssetTimetable(assets=SCORES)):
+
+    @task(pool="build", priority_weight=URGENCY["retrain"])
+    def retrain(*, dag_run=None) -> None:
+        from c360 import pipeline
+
+        pipeline.retrain(Settings.from_env(), business_date(dag_run), dag_run.run_id)
+
+    retrain() >> report_failure()
