@@ -255,6 +255,7 @@ def who(customer: dict[str, Any]) -> str:
         customer["city"],
         customer["home_branch_code"] and f"branch {customer['home_branch_code']}",
         f"manager {customer['rm_id']}" if customer["rm_id"] else "no relationship manager",
+        customer["segment_name_en"] and f"in the group: {customer['segment_name_en']}",
         customer["first_opened_date"] and f"with us since {customer['first_opened_date']}",
         customer["risk_rating"] and f"risk {customer['risk_rating']}",
         "does not want marketing" if customer["is_marketing_opt_out"] else None,

@@ -237,7 +237,7 @@ def _plot(found: dict[str, Any], measure: str) -> str:
     axes.set(ylabel="millions")
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", fontsize="small")
+    axes.legend(loc="best", fontsize="small")
     plot = StringIO()
     figure.savefig(plot, format="svg", metadata={"Date": None})
     return plot.getvalue()[plot.getvalue().index("<svg") :]

@@ -58,6 +58,9 @@ select
     profiles.party_count,
     profiles.completeness_rate,
     managers.rm_id,
+    segments.segment_id,
+    segments.segment_name_en,
+    segments.segment_name_zh,
     ---------- holdings
     positions.first_opened_date,
     cast(coalesce(accounts.open_account_count, 0) as bigint) as open_account_count,
@@ -97,6 +100,7 @@ from positions
 inner join profiles on positions.customer_key = profiles.customer_key
 left join accounts on positions.customer_key = accounts.customer_key
 left join managers on positions.customer_key = managers.customer_key
+left join {{ ref('customer_segments') }} as segments on positions.customer_key = segments.customer_key
 {%- for task in score_tasks() %}
 left join {{ task }}_scores on positions.customer_key = {{ task }}_scores.customer_key
 {%- endfor %}
