@@ -90,7 +90,11 @@ _PARTS = {
         from actions.outflow_actions as actions
         inner join marts.customer_360 as customers on actions.customer_key = customers.customer_key
         where actions.customer_key = $1 and actions.valid_until >= customers.as_of_date and not actions.is_control
-        order by actions.business_date desc
+        union all
+        select action_en, reason_en, channel, valid_until
+        from actions.retention
+        where customer_key = $1 and is_handed_out
+        order by valid_until
     """,
     "journey": """
         select touched_at, channel, touch_kind, topic, product_code, is_own

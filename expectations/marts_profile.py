@@ -51,9 +51,9 @@ def _scores(settings: Settings, business_date: date) -> pa.Table:
             """
             select count(*) as row_count, count(distinct customer_key) as customer_count
             from raw.scores
-            where task = $1 and as_of_date = $2
+            where task = $1 and as_of_date = $2 and horizon_days = $3
             """,
-            (name, business_date),
+            (name, business_date, task.horizons[0] if task.horizons else task.horizon_days),
         ).to_pylist()[0]
         is_abstained = (settings.lake / "models" / name / "abstentions" / f"{business_date}-{known}.json").exists()
         rows.append(

@@ -14,6 +14,8 @@ FIGURES = {
     "log_loss": "Log loss",
     "calibration_slope": "Calibration slope",
     "calibration_error": "Calibration error",
+    "qini": "Qini, normalised",
+    "concordance": "Concordance",
 }
 SCORES = {
     "model": "This model",
@@ -22,21 +24,25 @@ SCORES = {
     "rule": "One-line rule",
     "base_rate": "Base rate",
     "oracle": "Oracle",
+    "risk": "Ranked by risk",
+    "one_risk": "One risk, moved by the treatment",
+    "two_risks": "One risk for each arm",
 }
 SIZE, MARGIN = 300, 42  # of the plot, in pixels
 
 
 def html(card: dict[str, Any]) -> str:
     """The page for a model's card or an evaluation's report."""
+    plot = (
+        qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("calibration_curve", []))
+    )
     environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=select_autoescape(default=True))
     environment.filters |= {"figure": figure, "percent": percent}
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
     names |= {name: f"Precision, top {name.split('_')[1]}" for name in precisions}
-    return environment.get_template(TEMPLATE.name).render(
-        card=card, names=names, scores=SCORES, plot=calibration_plot(card["calibration_curve"])
-    )
+    return environment.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot)
 
 
 def figure(value: dict[str, float] | None) -> str:
@@ -78,3 +84,21 @@ def calibration_plot(curve: list[dict[str, float]]) -> Markup:
     marks.append(f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">expected</text>')
     marks.append(f'<text transform="translate(11 {SIZE / 2 - 16}) rotate(-90)" text-anchor="middle">observed</text>')
     return Markup(f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="Calibration plot">{"".join(marks)}</svg>')
+
+
+def qini_plot(curve: list[dict[str, float]]) -> Markup:
+    """Outcomes prevented against the share of the customers treated, the best first, as SVG, beside a random order."""
+    heights = [point["prevented"] for point in curve]
+    low, high = min(0.0, *heights), max(1e-6, *heights)
+
+    def place(share: float, prevented: float) -> str:
+        height = SIZE - MARGIN - (SIZE - MARGIN - 20) * (prevented - low) / (high - low)
+        return f"{MARGIN + (SIZE - MARGIN - 20) * share:.1f},{height:.1f}"
+
+    line = " ".join(place(point["share"], point["prevented"]) for point in curve)
+    marks = f'<polyline class="diagonal" points="{place(0, 0)} {place(1, heights[-1])}"/><polyline points="{line}"/>'
+    marks += f'<text x="4" y="16">{high:.2%} of the treated kept</text>'
+    marks += (
+        f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">share of the customers treated</text>'
+    )
+    return Markup(f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="Qini curve">{marks}</svg>')

@@ -93,7 +93,12 @@ def train(name: Name, data: Data = None, day: Day = None, json_: Json = False) -
             model = train_table(settings, task, data_path(task, path, data))
     card = model.card
     folder = settings.lake / "models" / task.task / card["model_version"]
-    found = {"model_version": card["model_version"], "why": card["why"], "roc_auc": card["figures"]["model"]["roc_auc"]}
+    worth = {
+        name: card["figures"]["model"][name]
+        for name in ("roc_auc", "qini", "concordance")
+        if name in card["figures"]["model"]
+    }
+    found = {"model_version": card["model_version"], "why": card["why"]} | worth
     _show(found | {"card": str(folder / "card.html")}, json_)
 
 

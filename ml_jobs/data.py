@@ -24,6 +24,7 @@ class Rows:
     as_of_date: np.ndarray  # (n,) datetime64[D]
     values: np.ndarray  # (n, columns) float32, nan where missing
     label: np.ndarray | None  # (n,) 0 or 1
+    treated: np.ndarray | None = None  # (n,) 0 or 1, of a task with a treatment
 
     def column(self, name: str) -> np.ndarray:
         if name not in self.columns:
@@ -41,7 +42,7 @@ class Rows:
             self.customer[keep],
             self.as_of_date[keep],
             self.values[keep],
-            None if self.label is None else self.label[keep],
+            *(None if column is None else column[keep] for column in (self.label, self.treated)),
         )
 
 
@@ -106,12 +107,13 @@ def read_labelled(
             features.customer_key,
             features.as_of_date,
             cast(labels."{task.label}" as integer) as label{_reals(columns)}
+            {f', cast(labels."{task.treatment}" as integer) as treated' if task.treatment else ""}
         from build_{task.labels} as labels
         {_features_of_labels(task)}
         where features.as_of_date in ({", ".join(map(_literal, dates))})
             and labels.ripe_date <= {_literal(known_by)}
             and labels.horizon_days = {int(task.horizon_days)}
-            and substring(md5(features.customer_key), 1, 6) <= '{int(share * 0xFFFFFF):06x}'
+            and {_is_sampled(share)}
             {_population(task)}
         """,
     )
@@ -141,6 +143,35 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
         raise CannotScore(f"{task.table} has no customer at {as_of_date} with {task.population} above 0")
     if not table.num_rows:
         raise ValueError(f"{task.table} has no customer at {as_of_date}: build that business date first")
+    return _rows(table, columns)
+
+
+def read_month_ends(settings: Settings, task: Task, columns: tuple[str, ...], known_by: date, rows: int) -> Rows:
+    """The features of every month-end up to ``known_by``, of so many customers as make about ``rows`` rows.
+
+    Who was found to be another customer's record is left out: he is gone, but has not left.
+    """
+    condition = f"""
+        features.as_of_date <= {_literal(known_by)}
+        and extract(day from features.as_of_date + interval '1 day') = 1
+        and not exists (
+            select 1
+            from raw.customer_xref as xref
+            where xref.party_key = features.customer_key
+                and xref.customer_key <> xref.party_key
+                and xref.valid_from <= {_literal(known_by)}
+        )
+    """
+    source = f"from build_{task.table} as features where {condition}"
+    total = warehouse.query(settings, f"select count(*) {source}").column(0)[0].as_py()
+    share = min(1.0, rows / max(1, total))
+    table = warehouse.query(
+        settings,
+        f"""
+        select features.customer_key, features.as_of_date{_reals(columns)}
+        {source} and {_is_sampled(share)}
+        """,
+    )
     return _rows(table, columns)
 
 
@@ -197,7 +228,10 @@ def _rows(table: pa.Table, columns: tuple[str, ...]) -> Rows:
         table["customer_key"].to_numpy()[order],
         table["as_of_date"].to_numpy().astype("datetime64[D]")[order],
         values,
-        table["label"].to_numpy()[order].astype(np.int8) if "label" in table.column_names else None,
+        *(
+            table[name].to_numpy()[order].astype(np.int8) if name in table.column_names else None
+            for name in ("label", "treated")
+        ),
     )
 
 
@@ -211,6 +245,11 @@ def _features_of_labels(task: Task) -> str:
         f"inner join build_{task.table} as features "
         "on features.customer_key = labels.customer_key and features.as_of_date = labels.as_of_date"
     )
+
+
+def _is_sampled(share: float) -> str:
+    """The same customers on every engine and date."""
+    return f"substring(md5(features.customer_key), 1, 6) <= '{int(share * 0xFFFFFF):06x}'"
 
 
 def _population(task: Task) -> str:

@@ -60,14 +60,14 @@ def divisions(task: Task, table: Table) -> Iterator[Division]:
         return
     _require(task, label, "the table")
     for repeat in range(_repeats(task, len(label))):
-        for development, test in _folds(label, groups, task.split.folds, SEED + repeat):
+        for development, test in folds(label, groups, task.split.folds, SEED + repeat):
             yield Division(repeat, development, parts(label[development], groups[development]), test)
 
 
 def parts(label: np.ndarray, groups: np.ndarray) -> tuple[Part, ...]:
     """Rows that fit and rows that calibrate, without time: every fold in turn if there are few rows, else one."""
-    folds = _folds(label, groups, 5, SEED)
-    return tuple(folds if len(label) < FEW_ROWS else [next(folds)])
+    found = folds(label, groups, 5, SEED)
+    return tuple(found if len(label) < FEW_ROWS else [next(found)])
 
 
 def _by_time(task: Task, table: Table) -> Division:
@@ -99,7 +99,7 @@ def _repeats(task: Task, rows: int) -> int:
     return task.split.repeats or next((repeats for below, repeats in REPEATS if rows < below), 1)
 
 
-def _folds(label: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> Iterator[Part]:
+def folds(label: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> Iterator[Part]:
     """Stratified by whether a group has a positive."""
     codes = np.unique(groups, return_inverse=True)[1]
     positive = np.zeros(codes.max() + 1, dtype=np.int8)

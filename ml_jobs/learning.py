@@ -71,6 +71,7 @@ class Learned:
     candidates: dict[str, Candidate]
     choice: str
     why: str
+    held_out_margins: dict[str, np.ndarray]  # of the rows that calibrate, part by part
 
     @property
     def chosen(self) -> Candidate:
@@ -91,10 +92,11 @@ def learn(task: Task, values: np.ndarray, label: np.ndarray, groups: np.ndarray,
     held_out = np.concatenate([calibrate for _, calibrate in parts])
     with threadpool_limits(min(THREADS, 1 + values.size // VALUES_PER_THREAD)):
         trees, trees_margin = _learn_trees(task, values, label, parts)
-        regression, regression_margin = _learn_regression(task, values, label, parts)
+        regression, regression_margin = learn_regression(task, values, label, parts)
     candidates = {TREES: trees, REGRESSION: regression}
+    margins = {TREES: trees_margin, REGRESSION: regression_margin}
     if task.algorithm != "automatic":
-        return Learned(candidates, task.algorithm, "the task file says so")
+        return Learned(candidates, task.algorithm, "the task file says so", margins)
     truth, weights = label[held_out], bootstrap_weights(groups[held_out])
     better = interval(auc(truth, trees_margin, weights) - auc(truth, regression_margin, weights))
     saved = _row_losses(regression, regression_margin, truth) - _row_losses(trees, trees_margin, truth)
@@ -104,9 +106,9 @@ def learn(task: Task, values: np.ndarray, label: np.ndarray, groups: np.ndarray,
         f"log loss {-surer.value:+.4f} ({-surer.high:+.4f} to {-surer.low:+.4f}) on the calibration rows"
     )
     if max(better.low, surer.low) > 0 and min(better.high, surer.high) > 0:
-        return Learned(candidates, TREES, f"boosted trees are better than logistic regression: {told}")
+        return Learned(candidates, TREES, f"boosted trees are better than logistic regression: {told}", margins)
     why = f"boosted trees are not better than logistic regression beyond the interval, so the simpler is used: {told}"
-    return Learned(candidates, REGRESSION, why)
+    return Learned(candidates, REGRESSION, why, margins)
 
 
 def _row_losses(candidate: Candidate, margin: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -162,7 +164,10 @@ def _loss(staged) -> float:
     return float(_losses(*staged).min())
 
 
-def _learn_regression(task: Task, values: np.ndarray, label: np.ndarray, parts: Sequence[Part]):
+def learn_regression(
+    task: Task, values: np.ndarray, label: np.ndarray, parts: Sequence[Part]
+) -> tuple[Candidate, np.ndarray]:
+    """Logistic regression, and its margins of the rows that calibrate, part by part."""
     truth = np.concatenate([label[calibrate] for _, calibrate in parts])
     margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
     for fit, calibrate in parts:

@@ -34,22 +34,29 @@ class UntrustedModel(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted model with its calibration, and the card that says what it is worth."""
+    """A fitted model with its calibration, and the card that says what it is worth.
+
+    With a treatment, ``candidate`` is the risk without it, ``treated`` that with it, and the score their difference.
+    """
 
     candidate: Candidate
     card: dict[str, Any]
+    treated: Candidate | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(self.card["features"])
 
     def margin(self, values: np.ndarray) -> np.ndarray:
-        """Log odds before calibration; what customers are ranked by."""
-        return self.candidate.margin(values)
+        """What customers are ranked by: log odds before calibration, or by how much a treatment lowers the risk."""
+        if self.treated is None:
+            return self.candidate.margin(values)
+        without, with_it = (risk.probability(risk.margin(values)) for risk in (self.candidate, self.treated))
+        return without - with_it
 
     def probability(self, margin: np.ndarray) -> np.ndarray:
-        """Calibrated probability of each margin; it never falls as the margin rises."""
-        return self.candidate.probability(margin)
+        """Calibrated probability of each margin, which never falls as the margin rises; of a treatment its effect."""
+        return self.candidate.probability(margin) if self.treated is None else margin
 
 
 def feature_version(columns: tuple[str, ...]) -> str:
@@ -66,6 +73,8 @@ def save(model: Model, evaluation: pa.Table, folder: Path, secret: str) -> None:
         The rows that judged and what each score says of them, for figures that come later.
     """
     parts = {"estimator": model.candidate.estimator, "calibrator": model.candidate.calibrator}
+    if model.treated:
+        parts |= {"treated_estimator": model.treated.estimator, "treated_calibrator": model.treated.calibrator}
     keep(folder, secret, parts, model.card, {"evaluation": evaluation}, html)
 
 
@@ -130,8 +139,16 @@ def load(folder: Path, secret: str) -> Model:
             "estimator": (HistGradientBoostingClassifier() | Pipeline()) as estimator,
             "calibrator": (IsotonicRegression() | LogisticRegression()) as calibrator,
         }:
-            return Model(Candidate(estimator, calibrator, card["chosen"]), card)
-    raise UntrustedModel(f"{folder / 'model.skops'} holds no model with a calibration: {REMEDY}")
+            candidate = Candidate(estimator, calibrator, card["chosen"])
+        case _:
+            raise UntrustedModel(f"{folder / 'model.skops'} holds no model with a calibration: {REMEDY}")
+    match parts:
+        case {
+            "treated_estimator": (HistGradientBoostingClassifier() | Pipeline()) as estimator,
+            "treated_calibrator": (IsotonicRegression() | LogisticRegression()) as calibrator,
+        }:
+            return Model(candidate, card, Candidate(estimator, calibrator, card["chosen"]))
+    return Model(candidate, card)
 
 
 def unpack(folder: Path, secret: str) -> tuple[Any, dict[str, Any]]:

@@ -134,6 +134,8 @@ def ripe_calibration(
         ``as_of_date``, ``model_version``, ``rows``, ``positives``, ``observed``, ``expected``, and ``roc_auc`` if there
         are both outcomes.
     """
+    if task.treatment or task.horizons:
+        return []  # nobody's own effect is ever seen, and a year is not ripe
     found = []
     for month in months:
         path = score_path(settings, task.task, in_force(settings, task.task, Known.by(settings, month.as_of_date)))

@@ -68,6 +68,31 @@ def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
     }
 
 
+def uplift_truth(settings: Settings, truth: Path, dates: list[date]) -> pa.Table:
+    """``customer_key``, ``as_of_date`` and ``oracle``: by how much a call in the next month lowers the true risk.
+
+    Of a customer's records the mean.
+    """
+    xref = warehouse.query(settings, "select party_key, customer_key, valid_from, valid_to from raw.customer_xref")
+    with duckdb.connect() as connection:
+        connection.register("xref", xref)
+        return connection.sql(
+            """
+            select
+                xref.customer_key,
+                cast(date_trunc('month', effects.as_of_date) as date) - 1 as as_of_date,
+                avg(effects.untreated - effects.treated) as oracle
+            from read_parquet($truth) as effects
+            inner join xref on xref.party_key = 'cif:' || effects.customer_no
+            where cast(date_trunc('month', effects.as_of_date) as date) - 1 in (select unnest($dates))
+                and xref.valid_from < date_trunc('month', effects.as_of_date)
+                and (xref.valid_to is null or xref.valid_to >= date_trunc('month', effects.as_of_date))
+            group by all
+            """,
+            params={"truth": str(truth / "treatment_effects.parquet"), "dates": dates},
+        ).to_arrow_table()
+
+
 def hazards(settings: Settings, truth: Path, task: str, as_of_date: date) -> pa.Table:
     """``customer_key`` and ``oracle``, the true probability; the mean of a customer's records if there are several."""
     if task not in load_tasks():

@@ -8,6 +8,7 @@ import pyarrow as pa
 from ml_jobs.data import Rows
 from ml_jobs.explain import REASONS, top_reasons
 from ml_jobs.model import Model
+from ml_jobs.staying import stay_rates
 from ml_jobs.tasks import Task
 
 SCHEMA = pa.schema(
@@ -60,4 +61,18 @@ def score_table(task: Task, model: Model, rows: Rows) -> pa.Table:
         value = rows.values[order, feature].astype(np.float64)
         columns[f"reason_{reason + 1}_code"] = pa.array(np.array(rows.columns)[feature], mask=~is_reason)
         columns[f"reason_{reason + 1}_value"] = pa.array(value, mask=~is_reason | np.isnan(value))
-    return pa.table(columns).select(SCHEMA.names).cast(SCHEMA)
+    table = pa.table(columns).select(SCHEMA.names).cast(SCHEMA)
+    return _per_horizon(table, margin[order], model, task.horizons) if task.horizons else table
+
+
+def _per_horizon(table: pa.Table, margin: np.ndarray, model: Model, days: tuple[int, ...]) -> pa.Table:
+    """The table once per horizon, with the probability of leaving within it."""
+    leaves = 1 - stay_rates(margin, model.card["line"], days)
+    parts = []
+    for place, horizon in enumerate(days):
+        of_horizon = {"horizon_days": np.full(len(margin), horizon, np.int32), "probability": leaves[:, place]}
+        part = table
+        for name, column in of_horizon.items():
+            part = part.set_column(table.column_names.index(name), name, pa.array(column))
+        parts.append(part)
+    return pa.concat_tables(parts)

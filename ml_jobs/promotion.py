@@ -87,12 +87,15 @@ def _incumbent(settings: Settings, task: Task, known: Known) -> Model | None:
 
 
 def _decided(settings: Settings, task: Task, known: Known, challenger: Model, incumbent: Model | None) -> dict:
-    area = challenger.card["figures"]["model"]["roc_auc"]["value"]
     told: dict[str, Any] = {
         "challenger": challenger.card["model_version"],
         "incumbent": incumbent.card["model_version"] if incumbent else None,
-        "challenger_roc_auc": area,
     }
+    if task.treatment or task.horizons:
+        why = "the newest model is used: what judges it is too short to compare two of them"
+        return told | {"champion": told["challenger"], "why": why}
+    area = challenger.card["figures"]["model"]["roc_auc"]["value"]
+    told["challenger_roc_auc"] = area
     least = task.promotion.minimum_roc_auc
     if area < least:
         why = f"the challenger's ROC AUC, {area:.3f}, is below {least} (promotion.minimum_roc_auc)"

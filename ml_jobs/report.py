@@ -35,9 +35,13 @@ def quality_tables(quality: dict[str, dict]) -> Iterator[Table | str]:
     table = Table(title="Scores: ROC AUC on untouched rows (95 % interval)", title_justify="left", title_style="bold")
     for name in ("score", "positives", "model", "logistic regression", "one-line rule", "oracle (true hazards)"):
         table.add_column(name)
+    others = []
     for task, found in quality.items():
         if "abstained" in found:
             yield f"[bold]{task}[/] abstains: {found['abstained']}"
+            continue
+        if "qini" in found or "concordance" in found:
+            others.append(uplift_table(task, found) if "qini" in found else staying_table(task, found))
             continue
         areas = {name: figures["roc_auc"] for name, figures in found["figures"].items()}
         areas |= found.get("oracle", {}).get("roc_auc", {})
@@ -46,6 +50,36 @@ def quality_tables(quality: dict[str, dict]) -> Iterator[Table | str]:
         table.add_row(task, f"{rows['positives']} of {rows['rows']}", *(_interval(areas.get(name)) for name in names))
     if table.row_count:
         yield table
+    yield from others
+
+
+def staying_table(task: str, found: dict) -> Table:
+    """What the probabilities of staying are worth, for a person."""
+    area = _interval(found["concordance"])
+    title = f"{task}: {found['rows']:,} customers, {found['positives']:,} left; concordance {area}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in ("days", "expected to stay", "stayed (95 % interval)"):
+        table.add_column(name)
+    for line in found["horizons"]:
+        table.add_row(str(line["days"]), f"{line['expected']:.3f}", _interval(line["observed"]))
+    return table
+
+
+def uplift_table(task: str, found: dict) -> Table:
+    """What an uplift model is worth, for a person."""
+    effect = found["average_effect"]
+    title = (
+        f"{task}: {found['rows']:,} customers of the last campaign, {found['treated']:,} called; calls kept "
+        f"{effect['value']:.2%} ({effect['low']:.2%} to {effect['high']:.2%})"
+    )
+    if "true_effect" in found:
+        title += f", truly {found['true_effect']:.2%}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in ("ranked by", "Qini (95 % interval)", "the model's is higher by"):
+        table.add_column(name)
+    for name, area in found["qini"].items():
+        table.add_row(name, _interval(area), _interval(found["model_gain"].get(name)))
+    return table
 
 
 def evaluation_tables(found: dict) -> Iterator[Table | str]:
@@ -128,6 +162,15 @@ def task_quality(settings: Settings, truth: Path | None, task: str) -> dict:
     if folder is None:
         return {"abstained": _last_abstention(settings, task)}
     card = json.loads((folder / "card.json").read_text())
+    if load_tasks()[task].horizons:
+        told = ("rows", "positives", "split", "horizons")
+        return {"model_version": card["model_version"]} | card["figures"]["model"] | {name: card[name] for name in told}
+    if load_tasks()[task].treatment:
+        from ml_jobs.uplift_quality import (
+            uplift_quality,
+        )  # loads a model, and with it scikit-learn, which takes seconds
+
+        return {"model_version": card["model_version"], "why": card["why"]} | uplift_quality(settings, truth, task)
     quality = {
         "model_version": card["model_version"],
         "test_months": card["months"]["test"],

@@ -109,7 +109,7 @@ def score_frame(task: Task, model: Model, frame: pd.DataFrame) -> pa.Table:
 
 
 def explained(model: Model, values: np.ndarray) -> dict[str, Any]:
-    """One row's score: base and contributions, which add up to the margin, and the probability.
+    """One row's score: base and contributions, which add up to the margin, and the probability (without a treatment).
 
     Parameters
     ----------
@@ -120,15 +120,15 @@ def explained(model: Model, values: np.ndarray) -> dict[str, Any]:
     if "encoding" in model.card:
         names, source = _sources(Encoding.from_json(model.card["encoding"]))
         contribution = by_source(contribution, source)
-    margin = model.margin(values)
+    margin = model.candidate.margin(values)
     pushes = sorted(zip(names, contribution[0].tolist(), strict=True), key=lambda item: -abs(item[1]))
     return {
         "model_version": model.card["model_version"],
         "base": base,
         "contributions": {name: push for name, push in pushes if push},
         "margin": float(margin[0]),
-        "probability": float(model.probability(margin)[0]),
-    }
+        "probability": float(model.candidate.probability(margin)[0]),
+    } | ({"uplift": float(model.margin(values)[0])} if model.treated else {})
 
 
 def _fitted(task: Task, table: Table, report: dict[str, Any], model_version: str) -> Model:

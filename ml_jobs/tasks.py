@@ -118,6 +118,8 @@ class Task(_Strict):
     task: Name
     table: str  # of the store (schema.table), or a Parquet or CSV file, relative to the task file
     labels: StoreTable | None = None  # the bank's own tasks: customer_key, as_of_date, horizon_days, ripe_date, label
+    treatment: Name | None = None  # 0/1 column of the label table, drawn at random: the score is what it changes
+    horizons: tuple[Count, ...] = ()  # days: the score is the probability of staying so long, not of one outcome
     population: Name | None = None  # the bank's own tasks are about those with this feature above 0; else about all
     entity: str | None = None  # whom a row is about; without one every row is somebody else
     label: str
@@ -156,6 +158,10 @@ class Task(_Strict):
     def _consistent(self) -> "Task":
         if self.labels and (self.entity, self.as_of_date) != ("customer_key", "as_of_date"):
             raise ValueError("with `labels`, entity must be customer_key and as_of_date must be as_of_date")
+        if self.treatment and not self.labels:
+            raise ValueError("`treatment` is for the bank's own tasks, whose label model has the column")
+        if self.horizons and not self.labels:
+            raise ValueError("`horizons` is for the bank's own tasks, which follow customers over month-ends")
         if self.population and not self.labels:
             raise ValueError("`population` is for the bank's own tasks: leave the other rows out of the table")
         if self.labels and not self.horizon_days:

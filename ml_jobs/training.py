@@ -5,25 +5,31 @@ model is fitted once more on all development months. That model is evaluated on 
 not fitted again.
 """
 
+from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from c360.settings import Settings
-from ml_jobs.data import Rows, feature_columns, labelled_months, read_labelled, read_profiles
+from ml_jobs.data import Rows, feature_columns, labelled_months, read_labelled, read_month_ends, read_profiles
 from ml_jobs.evaluation import Judged, all_figures, banded, by_group, by_month, curve, judge, uncalibrated
 from ml_jobs.explain import contributions
 from ml_jobs.fairness import gaps
 from ml_jobs.leaks import single_aucs, suspicions
 from ml_jobs.learning import Learned, learn
+from ml_jobs.metrics import bootstrap_weights, interval
 from ml_jobs.model import Model, feature_version, load, save
 from ml_jobs.monitoring import reference
 from ml_jobs.months import CannotScore, LabelledMonth, Split, split
 from ml_jobs.paths import Known, model_folder
+from ml_jobs.staying import MONTHS, QUARTER, Followed, followed, learn_staying, staying_figures
 from ml_jobs.tasks import Task, phrases
+from ml_jobs.uplift import average_effect, learn_uplift, qini, qini_curve
 
+LEAST_MONTH_ENDS, FOLLOWED_ROWS = 9, 200_000  # of a task that follows customers; the most rows
 EXPLAINED_ROWS = 5_000  # for what drives a model as a whole
 
 
@@ -42,7 +48,8 @@ def train(settings: Settings, task: Task, trained_on: date) -> Model:
     """
     folder = model_folder(settings, task.task, Known.by(settings, trained_on, trained_on))
     if not folder.exists():
-        save(*_trained(settings, task, trained_on, folder.name), folder, settings.token_secret)
+        trained = _staying_trained if task.horizons else _trained
+        save(*trained(settings, task, trained_on, folder.name), folder, settings.token_secret)
     return load(folder, settings.token_secret)
 
 
@@ -57,6 +64,30 @@ def _trained(settings: Settings, task: Task, trained_on: date, model_version: st
         raise CannotScore(f"{'; '.join(map(str, leaks))}: correct the features model, or exclude it in the task file")
     tested = tuple(month.as_of_date for month in parts.test)
     test = read_labelled(settings, task, columns, tested, known_by=trained_on)
+    card = {
+        "task": task.model_dump(mode="json"),
+        "task_name": task.task,
+        "data": f"{task.table} with {task.labels}",
+        "model_version": model_version,
+        "feature_version": feature_version(columns),
+        "features": columns,
+        "split": _told(parts),
+        "months": {
+            "fit": _described(parts.fit),
+            "calibration": _described(parts.calibration),
+            "development": _described(parts.development),
+            "test": _described(parts.test),
+        },
+        "customers_sampled": round(share, 6),  # of the development months; all of the test months
+        "rows": len(test.label),
+        "positives": int(test.label.sum()),
+        "base_rate": float(test.label.mean()),
+        "single_feature_roc_auc": {name: round(auc, 4) for name, auc in aucs.items()},
+        "limits": _limits(task, parts),
+        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops")},
+    }
+    if task.treatment:
+        return _uplift_trained(task, development, test, card)
     learned = learn(task, development.values, development.label, development.customer, (_part(development, parts),))
     if learned.chosen.says_nothing:
         raise CannotScore("in the calibration months the outcome is not more frequent where the model expects it")
@@ -69,41 +100,96 @@ def _trained(settings: Settings, task: Task, trained_on: date, model_version: st
         {name: scores[None] for name, scores in ranking.items()},
         {name: scores[None] for name, scores in probability.items()},
     )
-    card = {
-        "task": task.model_dump(mode="json"),
-        "task_name": task.task,
-        "data": f"{task.table} with {task.labels}",
+    card |= {
         "model": learned.choice,
         "model_name": f"{task.task}-{learned.choice}",
-        "model_version": model_version,
-        "feature_version": feature_version(columns),
-        "features": columns,
         "chosen": learned.chosen.chosen,
         "why": learned.why,
         "calibration": type(learned.chosen.calibrator).__name__,
-        "split": _told(parts),
-        "months": {
-            "fit": _described(parts.fit),
-            "calibration": _described(parts.calibration),
-            "development": _described(parts.development),
-            "test": _described(parts.test),
-        },
-        "customers_sampled": round(share, 6),  # of the development months; all of the test months
-        "rows": len(test.label),
-        "positives": int(test.label.sum()),
-        "base_rate": float(test.label.mean()),
         "rule": rule,
         "leaks": [],
         "suspects": [],
         "capacity": task.capacity,
-        "single_feature_roc_auc": {name: round(auc, 4) for name, auc in aucs.items()},
-        "limits": _limits(task, parts),
-        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops")},
     }
     card |= _worth(settings, task, judged, test)
     card |= {"importance": importance(task, learned, test.values, columns, columns)}
     card |= {"reference": reference(development.values, columns, ranking["model"])}
     return Model(learned.chosen, card), judged.to_table()
+
+
+def _uplift_trained(task: Task, development: Rows, test: Rows, card: dict[str, object]) -> tuple[Model, pa.Table]:
+    learned = learn_uplift(task, development.values, development.label, development.treated, development.customer)
+    model = Model(learned.untreated, card, learned.treated)
+    risk = learned.untreated.margin(test.values)
+    uplift = model.margin(test.values)
+    weights = bootstrap_weights(test.customer)
+    card |= {
+        "model": learned.choice,
+        "model_name": f"{task.task}-{learned.choice}",
+        "chosen": learned.untreated.chosen,
+        "why": learned.why,
+        "treated": int(test.treated.sum()),
+        "average_effect": asdict(interval(average_effect(test.label, test.treated, weights))),
+        "figures": {
+            name: {"qini": asdict(interval(qini(test.label, test.treated, ranking, weights)))}
+            for name, ranking in (("model", uplift), ("risk", risk))
+        },
+        "qini_curve": qini_curve(test.label, test.treated, uplift),
+        "reference": reference(development.values, tuple(card["features"]), model.margin(development.values)),
+    }
+    evaluation = {"customer_key": test.customer, "as_of_date": test.as_of_date, "label": test.label}
+    return model, pa.table(evaluation | {"treated": test.treated, "model": uplift, "risk": risk})
+
+
+def _staying_trained(settings: Settings, task: Task, trained_on: date, model_version: str) -> tuple[Model, pa.Table]:
+    columns = feature_columns(settings, task)
+    rows = read_month_ends(settings, task, columns, trained_on, FOLLOWED_ROWS)
+    month = rows.as_of_date.astype("datetime64[M]").astype(int)
+    months = np.unique(month)
+    if len(months) < LEAST_MONTH_ENDS:
+        raise CannotScore(f"{len(months)} month-ends have features; at least {LEAST_MONTH_ENDS} are needed")
+    judged_from = months[-1] - (MONTHS if len(months) >= 2 * MONTHS + QUARTER else len(months) // 3)
+    present = pd.DataFrame({"customer": rows.customer, "month": month})
+
+    def until(end: int, landmarks: np.ndarray) -> Followed:
+        return followed(rows.customer[landmarks], month[landmarks], rows.values[landmarks], present, end)
+
+    judge = learn_staying(task, until(judged_from, month < judged_from))
+    own = month == judged_from
+    found = staying_figures(judge, until(months[-1], own), task.horizons)
+    learned = learn_staying(task, until(months[-1], month < months[-1]))
+    first, last = (str(np.datetime64(int(at), "M")) for at in (judged_from, months[-1]))
+    card = {
+        "task": task.model_dump(mode="json"),
+        "task_name": task.task,
+        "data": f"who is in {task.table} at later month-ends",
+        "model": "logistic_regression",
+        "model_name": f"{task.task}-logistic_regression",
+        "model_version": model_version,
+        "feature_version": feature_version(columns),
+        "features": columns,
+        "chosen": learned.risk.chosen,
+        "why": "a discrete-time hazard: too few leave to tell more than a line in the risk and the time",
+        "split": f"By time: a model of what was known at the end of {first} is judged on the customers of that day, "
+        f"followed to the end of {last}; the model that scores is fitted on all",
+        "rows": found["rows"],
+        "positives": found["left"],
+        "base_rate": found["left"] / found["rows"],
+        "figures": {"model": {"concordance": found["concordance"]}},
+        "horizons": found["horizons"],
+        "line": learned.line,
+        "leaks": [],
+        "suspects": [],
+        "limits": [
+            f"horizons beyond those above were not followed yet: from {first} on there is not enough history",
+            "who leaves has no open account at a month-end; nothing is said of days within a month",
+        ],
+        "reference": reference(rows.values, columns, learned.risk.margin(rows.values)),
+        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops")},
+    }
+    margin = judge.risk.margin(rows.values[own])
+    judged = {"customer_key": rows.customer[own], "as_of_date": rows.as_of_date[own], "model": margin}
+    return Model(learned.risk, card), pa.table(judged)
 
 
 def _worth(settings: Settings, task: Task, judged: Judged, test: Rows) -> dict[str, object]:
@@ -164,9 +250,14 @@ def _told(parts: Split) -> str:
 
 
 def _limits(task: Task, parts: Split) -> list[str]:
-    return [
+    learned = (
         f"learned from {parts.development[0].as_of_date} to {parts.development[-1].as_of_date}; what changed since "
-        "then, in the market or in the data, it does not know (`c360 ml monitor` watches it)",
+        "then, in the market or in the data, it does not know (`c360 ml monitor` watches it)"
+    )
+    if task.treatment:
+        return [learned, "holds for the treatment of those campaigns, and for customers whom they could have drawn"]
+    return [
+        learned,
         f"says what happens within {task.horizon_days} days, not when, nor what would happen if the bank acted",
         "groups of people are compared above; a difference is told, not corrected",
     ]

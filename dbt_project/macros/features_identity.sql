@@ -54,6 +54,7 @@ select
     cast(coalesce(sum(amount_{{ days }}d_ago) filter (where kind = 'deposit'), 0) as decimal(38,2)) as deposit_amount_{{ days }}d_ago,
     cast(sum(amount_{{ days }}d_ago) as decimal(38,2)) as aum_amount_{{ days }}d_ago,
     {%- endfor %}
+    cast(coalesce(sum(amount_days_previous_90d) filter (where kind = 'deposit'), 0) as decimal(38,2)) as deposit_days_amount_previous_90d,
     cast(sum(amount_days_90d) as decimal(38,2)) as aum_days_amount_90d,
     cast(sum(amount_days_previous_90d) as decimal(38,2)) as aum_days_amount_previous_90d
 from amounts

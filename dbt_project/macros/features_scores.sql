@@ -1,14 +1,14 @@
-{# Every score of a task, as it was scored. #}
-{% macro score_history(task) %}
+{# Every score of a task, as it was scored. The measure of a task with a treatment is the uplift: what the treatment changes. #}
+{% macro score_history(task, measure='probability') %}
 select
-    {{ score_columns() }}
+    {{ score_columns() | replace('probability', 'probability as ' ~ measure) }}
 from {{ source('raw', 'scores') }}
 where task = '{{ task }}'
 {% endmacro %}
 
 {# The scores of the latest as-of date of a task (of each value of `kind`, a column), one per customer of today: of records that
-   have become one customer since, the highest probability stands. #}
-{% macro score_latest(task, kind="'one'") %}
+   have become one customer since, the highest probability (or other measure) stands. #}
+{% macro score_latest(task, kind="'one'", measure='probability') %}
 with scores as (
     select {{ kind }} as kind, history.* from {{ ref(task) }} as history
 ),
@@ -29,7 +29,7 @@ resolved as (
         links.customer_key as today_customer_key,
         latest.*,
         row_number() over (
-            partition by latest.kind, links.customer_key order by latest.probability desc, latest.customer_key
+            partition by latest.kind, links.customer_key order by latest.{{ measure }} desc, latest.customer_key
         ) as place
     from latest
     inner join links on latest.customer_key = links.party_key
@@ -40,14 +40,14 @@ select
     {{ kind }},
     {%- endif %}
     today_customer_key as customer_key,
-    {{ score_columns(without=['customer_key']) }}
+    {{ score_columns(without=['customer_key'], measure=measure) }}
 from resolved
 where place = 1
 {% endmacro %}
 
-{% macro score_columns(without=[]) -%}
+{% macro score_columns(without=[], measure='probability') -%}
     {{ [
-        'customer_key', 'as_of_date', 'horizon_days', 'probability', 'band', 'rank',
+        'customer_key', 'as_of_date', 'horizon_days', measure, 'band', 'rank',
         'reason_1_code', 'reason_1_value', 'reason_2_code', 'reason_2_value', 'reason_3_code', 'reason_3_value',
         'model_name', 'model_version', 'feature_version', 'scored_at',
     ] | reject('in', without) | join(',\n    ') }}

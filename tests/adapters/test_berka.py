@@ -233,7 +233,7 @@ def test_the_whole_main_job_on_the_real_bank(adapted, bank, tmp_path: Path) -> N
         assert published(ours) == con.execute(theirs).fetchall()
     breaks = "select business_date, count(*) from marts.balance_breaks where abs(break_amount) > 1 group by 1"
     assert published(breaks) == [(date(1994, 3, 31), 22)]
-    for task in ("churn", "tier_upgrade", "tier_downgrade", "credit_warning"):
+    for task in ("churn", "churn_survival", "deposit_churn", "tier_upgrade", "tier_downgrade", "credit_warning"):
         assert published(f"select count(*) from scores.{task}") == [(0,)]
         (abstention,) = (settings.lake / "models" / task / "abstentions").glob("*.json")
         assert "extract" in abstention.read_text()

@@ -9,9 +9,12 @@ from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
 from tests.dbt_features import story
 
-MODELS = (
-    "+label_churn +label_tier_upgrade +label_tier_downgrade +label_credit_warning +label_product_purchase "
-    "+label_lead_conversion"
+MODELS = " ".join(
+    f"+label_{task}"
+    for task in (
+        *("churn", "deposit_churn", "wealth_churn", "tier_upgrade", "tier_downgrade", "credit_warning"),
+        *("product_purchase", "lead_conversion"),
+    )
 )
 
 

@@ -16,7 +16,10 @@ from tests.dbt_features.conftest import MODELS, build
 
 FEATURES = "build_features.customer_features"
 PURCHASES = "build_features.purchase_features"
-TASKS = ("churn", "tier_upgrade", "tier_downgrade", "credit_warning", "product_purchase")
+TASKS = (
+    *("churn", "deposit_churn", "wealth_churn", "tier_upgrade", "tier_downgrade", "credit_warning"),
+    "product_purchase",
+)
 LABELS = [f"build_features.label_{task}" for task in TASKS]
 
 

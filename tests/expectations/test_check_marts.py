@@ -30,7 +30,7 @@ ENGINE = """
         select customer_key, as_of_date, cast(star_tier < 7 as integer) as next_tier_gap_rate,
             cast(aum_amount > 5000 as integer) as performing_loan_count
         from build_marts.customer_360;
-    create table raw.scores (task varchar, customer_key varchar, as_of_date date);
+    create table raw.scores (task varchar, customer_key varchar, as_of_date date, horizon_days integer);
     create table build_marts.fct_transactions as
         select i as txn_id, date '2026-01-09' as business_date from range(1000) as numbers(i);
     create table build_marts.fct_balances_daily as select date '2026-01-09' as business_date;
@@ -49,8 +49,9 @@ def settings(settings: Settings) -> Settings:
             engine.execute(f"create table if not exists {table} as {customers}")
             if task.population:
                 engine.execute(f"alter table {table} add column if not exists {population} integer default 1")
-            about = f"select '{name}', customer_key, as_of_date from {table} where {population}::int > 0"
-            engine.execute(f"insert into raw.scores {about}")
+            for days in task.horizons or (task.horizon_days,):
+                about = f"select '{name}', customer_key, as_of_date, {days} from {table} where {population}::int > 0"
+                engine.execute(f"insert into raw.scores {about}")
     outcome = Outcome(
         feed="transactions", channel="branch", period=str(DAY), version=1, load="daily", source_hash="a" * 64,
         cutoff_date=DAY, outcome="loaded", reason=None, rows_delivered=1000, rows_loaded=1000, rows_quarantined=0,

@@ -13,7 +13,8 @@ PRODUCT_LINES = ("term_deposit", "structured", "wealth", "fund", "precious_metal
 
 def test_the_bank_s_scores_are_described():
     tasks = load_tasks()
-    assert {"churn", "credit_warning", "tier_downgrade", "tier_upgrade", "lead_conversion"} < tasks.keys()
+    names = {"churn", "credit_warning", "tier_downgrade", "tier_upgrade", "deposit_churn", "wealth_churn"}
+    assert names | {"churn_survival", "uplift_retention", "lead_conversion"} < tasks.keys()
     assert {name.removeprefix("propensity_") for name in tasks if name.startswith("propensity_")} == set(PRODUCT_LINES)
     assert {task.horizon_days for task in tasks.values()} == {90}
 
@@ -23,7 +24,7 @@ def test_every_column_that_a_task_names_is_in_its_models():
     models = [model for path in paths for model in yaml.safe_load(path.read_text())["models"]]
     columns = {model["name"]: {column["name"] for column in model["columns"]} for model in models}
     for task in load_tasks().values():
-        named = {task.baseline.feature, task.population}
+        named = {task.baseline and task.baseline.feature, task.population}
         if task.activity:
             named |= {task.activity.open, task.activity.recent}
         assert named - {None} <= columns[task.table.removeprefix("features.")]
@@ -47,6 +48,8 @@ def test_every_product_family_has_its_line():
         ({"horizon_day": 90}, "horizon_day: no such key: did you mean horizon_days"),
         ({"calibration": {"isotonic_from_positive": 1}}, "did you mean isotonic_from_positives"),
         ({"labels": None, "population": "loan_count"}, "leave the other rows out"),
+        ({"labels": None, "treatment": "is_treated"}, "whose label model has the column"),
+        ({"labels": None, "horizons": [30]}, "which follow customers over month-ends"),
         ({"bands": {"high": 0.5, "medium": 0.2}}, "high must be a smaller share"),
         ({"task": "other"}, "name the file other.yml"),
     ],

@@ -13,11 +13,14 @@ from c360.settings import Settings
 from tests.conftest import temporary_settings
 
 READER_SCHEMAS = ("marts", "features", "scores", "actions")
-RUN_COLUMNS = ("run_id", "scored_at", "published_at")  # the only columns that differ between equal runs
-ABSTAINS = (  # two hundred borrowers have too few arrears, and hardly a lead opens an account
-    *("scores.credit_warning", "scores.credit_warning_latest"),
-    *("scores.lead_conversion", "scores.lead_conversion_latest"),
+ABSTAINS = (
+    tuple(  # few borrowers in arrears, hardly a lead who opens an account, few who leave or take their wealth away
+        f"scores.{task}{latest}"
+        for task in ("credit_warning", "lead_conversion", "uplift_retention", "wealth_churn")
+        for latest in ("", "_latest")
+    )
 )
+RUN_COLUMNS = ("run_id", "scored_at", "published_at")  # the only columns that differ between equal runs
 
 
 def deployment_at(folder: Path, landing: Path, **overrides: object) -> Settings:

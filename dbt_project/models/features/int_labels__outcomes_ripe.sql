@@ -34,7 +34,10 @@ averages as (
         ripe_dates.ripe_date,
         open_accounts.customer_key is null as has_left,
         coalesce(positions.aum_days_amount_previous_90d, 0) / 90 as average_aum_before_amount,
-        coalesce(positions.aum_days_amount_90d, 0) / 90 as average_aum_after_amount
+        coalesce(positions.aum_days_amount_90d, 0) / 90 as average_aum_after_amount,
+        coalesce(positions.deposit_days_amount_previous_90d, 0) / 90 as average_deposit_before_amount,
+        coalesce(positions.deposit_amount_0d_ago, 0) as deposit_after_amount,
+        coalesce(positions.aum_amount_0d_ago, 0) as aum_after_amount
     from features
     inner join ripe_dates on features.as_of_date = ripe_dates.as_of_date
     inner join identity
@@ -51,7 +54,11 @@ select
     averages.ripe_date,
     averages.has_left,
     coalesce(tiers_before.star_tier, 1) as star_tier_before,
-    coalesce(tiers_after.star_tier, 1) as star_tier_after
+    coalesce(tiers_after.star_tier, 1) as star_tier_after,
+    averages.average_deposit_before_amount,
+    averages.average_aum_before_amount - averages.average_deposit_before_amount as average_investment_before_amount,
+    averages.deposit_after_amount,
+    averages.aum_after_amount - averages.deposit_after_amount as investment_after_amount
 from averages
 left join tiers as tiers_before
     on averages.average_aum_before_amount >= tiers_before.lower_amount

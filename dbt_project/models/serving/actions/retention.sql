@@ -13,6 +13,12 @@ positions as (
 
 ),
 
+uplifts as (
+
+    select * from {{ ref('uplift_retention_latest') }}
+
+),
+
 policy as (
 
     select * from {{ ref('contact_policy') }}
@@ -44,16 +50,20 @@ valued as (
         policy.rm_id,
         policy.branch_code,
         positions.aum_amount,
-        {{ contact_limit('call_effect_rate') }} as effect_rate,
+        case
+            when uplifts.uplift is null then {{ contact_limit('call_effect_rate') }}
+            when uplifts.uplift > 0 then least(uplifts.uplift / scores.probability, 1)
+            else 0
+        end as effect_rate,
         -- what a year brings, as a share of the assets; at most a twentieth
-        least(
-            cast(4 * positions.contribution_3m_amount as double precision) / nullif(cast(positions.average_aum_3m_amount as double precision), 0), 0.05
-        ) as margin_rate
+        least(cast(4 * positions.contribution_3m_amount as double precision) / cast(positions.average_aum_3m_amount as double precision), 0.05)
+            as margin_rate
     from scores
     inner join policy on scores.customer_key = policy.customer_key
     inner join positions on scores.customer_key = positions.customer_key
     left join occupied on scores.customer_key = occupied.customer_key
-    where positions.aum_amount > 0 and positions.contribution_3m_amount > 0
+    left join uplifts on scores.customer_key = uplifts.customer_key and scores.as_of_date = uplifts.as_of_date
+    where positions.aum_amount > 0 and positions.average_aum_3m_amount > 0
 
 ),
 

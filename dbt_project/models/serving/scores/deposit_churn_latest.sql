@@ -1,0 +1,1 @@
+{{ score_latest('deposit_churn') }}

@@ -1,0 +1,1 @@
+{{ score_latest('uplift_retention', measure='uplift') }}

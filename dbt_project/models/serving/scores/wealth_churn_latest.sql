@@ -1,0 +1,1 @@
+{{ score_latest('wealth_churn') }}
