@@ -128,7 +128,7 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
     ValueError
         If the features of that date are not built.
     CannotScore
-        If nobody is in the task's population.
+        If the task is about nobody on that date.
     """
     table = warehouse.query(
         settings,
@@ -141,9 +141,17 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
     )
     if not table.num_rows and task.population:
         raise CannotScore(f"{task.table} has no customer at {as_of_date} with {task.population} above 0")
+    if not table.num_rows and _is_built(settings, as_of_date):
+        raise CannotScore(f"{task.table} has nobody at {as_of_date}: the bank has no feed that tells of them")
     if not table.num_rows:
         raise ValueError(f"{task.table} has no customer at {as_of_date}: build that business date first")
     return _rows(table, columns)
+
+
+def _is_built(settings: Settings, as_of_date: date) -> bool:
+    """Whether anybody has features on the date."""
+    told = f"select 1 from build_features.customer_features where as_of_date = {_literal(as_of_date)} limit 1"
+    return bool(warehouse.query(settings, told).num_rows)
 
 
 def read_month_ends(settings: Settings, task: Task, columns: tuple[str, ...], known_by: date, rows: int) -> Rows:

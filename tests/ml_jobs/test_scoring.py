@@ -144,6 +144,17 @@ def test_features_that_are_not_built_are_an_error_and_no_abstention(settings):
     assert not files(settings, "models/churn/abstentions/*")
 
 
+def test_a_score_about_people_whom_the_bank_does_not_have_abstains(settings, monkeypatch):
+    change_features(
+        settings, "create table build_features.prospect_features as from build_features.customer_features limit 0"
+    )
+    leads = load_tasks()["churn"].model_copy(update={"table": "features.prospect_features"})
+    monkeypatch.setattr("ml_jobs.scoring.load_tasks", lambda: {"churn": leads})
+    outcome = score(settings, "churn", NEXT_DAY)
+    assert isinstance(outcome, Abstained)
+    assert "features.prospect_features has nobody at 2026-01-01" in outcome.reason
+
+
 def test_an_unknown_task_is_an_error(settings):
     with pytest.raises(KeyError, match="loan"):
         score(settings, "loan", BUSINESS_DATE)
