@@ -6,7 +6,7 @@ the training date; what drifts in a single feature is told, and left to the mont
 """
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from c360 import lake
-from c360.calendar import built_dates
 from c360.settings import Settings
 from ml_jobs.data import Rows, labelled_months, read_labelled
 from ml_jobs.metrics import auc
@@ -36,6 +35,7 @@ SCHEMA = pa.schema(
         ("is_alert", pa.bool_()),
     ]
 )
+MONTH = timedelta(31)  # that the first figures look back for labels
 ROWS = 100_000  # at most, evenly spread: the drift of more rows is the same
 SCORE = "(score)"  # stands in the place of a feature
 BINS = 10
@@ -98,8 +98,7 @@ def keep_figures(settings: Settings, task: Task, known: Known, model: Model, row
         own = {"feature": line["feature"], "model_version": version, "measured_date": today}
         lines.append(_line("stability_index", line["stability_index"], ALERT, **own))
         lines.append(_line("missing_rise", line["missing_rise"], MISSING_RISE, **own))
-    months = labelled_months(settings, task, today)
-    for month in ripe_calibration(settings, task, today, _ripe_since_the_last_date(settings, months, today)):
+    for month in ripe_calibration(settings, task, today, _newly_ripe(settings, task, today)):
         own = {"feature": SCORE, "model_version": month["model_version"], "measured_date": month["as_of_date"]}
         error = sqrt(month["expected"] * (1 - month["expected"]) / month["rows"])
         gap = abs(month["observed"] - month["expected"])
@@ -107,8 +106,9 @@ def keep_figures(settings: Settings, task: Task, known: Known, model: Model, row
         if month["positives"] >= task.minimum.test_positives and "roc_auc" in month:
             lines.append(_line("roc_auc", month["roc_auc"], task.promotion.minimum_roc_auc, is_least=True, **own))
     alerts = [line for line in lines if line["is_alert"] and line["feature"] == SCORE]
+    months = labelled_months(settings, task, today) if alerts else []
     news = [month for month in months if month.ripe_date > known.trained_on]
-    if alerts and news:
+    if news:
         lake.write_json(
             retraining_path(settings, task.task, known),
             {
@@ -167,10 +167,15 @@ def verdict(stability_index: float, missing_rise: float) -> str:
     return "watch" if stability_index > WATCH else "stable"
 
 
-def _ripe_since_the_last_date(settings: Settings, months: list[LabelledMonth], today: date) -> list[LabelledMonth]:
-    built = built_dates(lake.pin(settings.lake, today))
-    before = max((day for day in built if day < today), default=date.min)
-    return [month for month in months if month.ripe_date > before]
+def _newly_ripe(settings: Settings, task: Task, today: date) -> list[LabelledMonth]:
+    """The month-ends whose labels have become ripe since the last date that has figures."""
+    kept = (settings.lake / "models" / task.task / "monitoring").glob("????-??-??-*.parquet")
+    dates = {date.fromisoformat(path.name[:10]) for path in kept}
+    before = max((day for day in dates if day < today), default=today - MONTH)
+    ripening = (today - timedelta(task.horizon_days + ago) for ago in range((today - before).days))
+    if all(day.month == (day + timedelta(1)).month for day in ripening):
+        return []  # as on most dates: the engine need not be asked
+    return [month for month in labelled_months(settings, task, today) if month.ripe_date > before]
 
 
 def _line(measure: str, value: float, threshold: float, is_least: bool = False, **own: Any) -> dict[str, Any]:
