@@ -12,6 +12,7 @@ from c360.settings import Settings
 from tests.pipeline.bank import content, copy_of, deliver, send
 from tests.pipeline.conftest import D1, D3, Undisturbed
 
+LISTS = ("retention", "next_best_offer")
 FORBIDDEN = """
     with parties as (select party_key, customer_key from pii.customer_xref where is_current),
     contacts as (
@@ -53,6 +54,16 @@ def test_nobody_is_contacted_who_opted_out_complained_or_was_contacted_enough(da
     assert len(allowed) > 50
     assert not allowed & forbidden
     assert handed_out(day_by_day.settings) <= allowed
+
+
+def test_nobody_is_on_two_lists(day_by_day: Undisturbed) -> None:
+    listed = [
+        keys(day_by_day.settings, f"select customer_key from build_actions.{name} where arm is not null")
+        for name in LISTS
+    ]
+    listed.append(keys(day_by_day.settings, "select customer_key from build_actions.outflow_actions"))
+    assert min(map(len, listed)) > 0
+    assert sum(map(len, listed)) == len(set.union(*listed))
 
 
 def test_the_control_group_is_drawn_by_a_hash_and_nobody_in_it_gets_an_action(
@@ -143,7 +154,7 @@ def is_drawn(customer_key: str, day: date) -> bool:
 
 def handed_out(settings: Settings) -> set[str]:
     """Customers with a step that somebody is to do."""
-    steps = ("outflow_actions where not is_control", "retention where is_handed_out")
+    steps = ("outflow_actions where not is_control", *(f"{name} where is_handed_out" for name in LISTS))
     return set.union(*(keys(settings, f"select customer_key from build_actions.{step}") for step in steps))
 
 

@@ -21,7 +21,7 @@ occupied as (
     union
 
     select customer_key from {{ ref('retention') }}
-    where is_handed_out
+    where arm is not null
 
     union
 

@@ -27,9 +27,12 @@ policy as (
 
 occupied as (
 
-    select distinct customer_key
-    from {{ ref('outflow_actions') }}
+    select customer_key from {{ ref('outflow_actions') }}
     where valid_until >= {{ today }}
+
+    union
+
+    select customer_key from {{ ref('early_warning') }}
 
 ),
 
