@@ -61,6 +61,10 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         _require_feeds(settings, target, CHANNELS)
         pin = lake.pin(settings.lake, target)
         xref = link(settings, pin)
+        project = warehouse.project_version()
+        if state and state.project != project:  # a new model, column or threshold holds for all of history
+            warehouse.drop_build(settings)
+            state = None
         warehouse.attach(settings, pin, xref)
         variables = _variables(
             settings,
@@ -70,9 +74,8 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         )
         detail |= variables
         warehouse.begin_build(settings)
-        project = warehouse.project_version()
-        has_staging = state is not None and state.project == project  # views and seeds stand until the project changes
-        warehouse.run_dbt(settings, "tag:marts" if has_staging else "tag:staging tag:marts", variables)
+        # views and seeds stand until the project changes
+        warehouse.run_dbt(settings, "tag:marts" if state else "tag:staging tag:marts", variables)
         warehouse.write_state(settings, warehouse.BuildState.of(pin, xref, project))
         return target
 

@@ -101,7 +101,7 @@ def project_version() -> str:
     """A hash of the dbt project's files and of dbt's version: what was parsed or built by another is out of date."""
     digest = hashlib.sha256(version("dbt-core").encode())
     for path in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in SOURCES):
-        digest.update(bytes(path) + path.read_bytes())
+        digest.update(bytes(path.relative_to(DBT_PROJECT)) + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -112,7 +112,7 @@ def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
 
     parsed = target_path(settings) / "partial_parse.msgpack"
     parsed_from = parsed.with_name("parsed_from")
-    project = project_version()
+    project = f"{DBT_PROJECT} {project_version()}"
     if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == project):
         parsed_from.unlink(missing_ok=True)
         outcome = _invoke(settings, ["parse", "--no-partial-parse"], variables)
