@@ -21,6 +21,11 @@ SCORES = ("model", "logistic_regression", "rule")
 HAZARDS = {"credit_warning": "delinquency"}  # where the truth has another name for a task's outcome
 
 
+def has_hazard(truth: Path, task: str) -> bool:
+    """Whether the truth knows how likely the task's outcome was."""
+    return HAZARDS.get(task, task) in pq.read_schema(truth / "hazards.parquet").names
+
+
 def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
     """The newest model, the simpler scores and the true hazard, on the test months' rows whose hazard is known.
 

@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from rich.table import Table
 
 from c360.settings import Settings
-from ml_jobs.oracle import oracle_auc
+from ml_jobs.oracle import has_hazard, oracle_auc
 from ml_jobs.paths import newest_model
 from ml_jobs.tasks import load_tasks
 
@@ -166,9 +165,8 @@ def task_quality(settings: Settings, truth: Path | None, task: str) -> dict:
         told = ("rows", "positives", "split", "horizons")
         return {"model_version": card["model_version"]} | card["figures"]["model"] | {name: card[name] for name in told}
     if load_tasks()[task].treatment:
-        from ml_jobs.uplift_quality import (
-            uplift_quality,
-        )  # loads a model, and with it scikit-learn, which takes seconds
+        # scikit-learn takes seconds to import, which the other reports must not.
+        from ml_jobs.uplift_quality import uplift_quality
 
         return {"model_version": card["model_version"], "why": card["why"]} | uplift_quality(settings, truth, task)
     quality = {
@@ -176,7 +174,7 @@ def task_quality(settings: Settings, truth: Path | None, task: str) -> dict:
         "test_months": card["months"]["test"],
         "figures": card["figures"],
     }
-    if truth is None or task not in pq.read_schema(truth / "hazards.parquet").names:
+    if truth is None or not has_hazard(truth, task):
         return quality
     return quality | {"oracle": oracle_auc(settings, truth, task)}
 

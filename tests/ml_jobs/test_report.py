@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ml_jobs.oracle import hazards, oracle_auc
+from ml_jobs.oracle import has_hazard, hazards, oracle_auc
 from ml_jobs.report import score_quality
 from ml_jobs.scoring import score
 from ml_jobs.tasks import load_tasks
@@ -107,3 +107,11 @@ def test_a_foreign_truth_or_task_is_refused(settings, truth, tmp_path):
         hazards(settings, truth, "loan", TEST_MONTHS[-1])
     with pytest.raises(ValueError, match="tier_downgrade has no model"):
         oracle_auc(settings, truth, "tier_downgrade")
+
+
+def test_the_truth_may_have_another_name_for_an_outcome(tmp_path):
+    pq.write_table(
+        pa.table({"customer_no": ["C1"], "churn": [0.1], "delinquency": [0.2]}), tmp_path / "hazards.parquet"
+    )
+    found = [has_hazard(tmp_path, task) for task in ("churn", "credit_warning", "lead_conversion")]
+    assert found == [True, True, False]
