@@ -2,8 +2,7 @@
 {% set worth = 'probability * value_amount * preference' %}
 
 with candidates as (
-    select * from {{ ref('int_recommendations__candidates') }}
-    where as_of_date = {{ day }}
+{{ recommendation_candidates('as_of_date = ' ~ day) }}
 ),
 
 propensities as (
