@@ -1,6 +1,5 @@
 """One customer on one page: who, holdings, tier, stage, money, chain, changes, scores, next action, journey."""
 
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from c360 import warehouse
+from c360.pages import svg
 from c360.settings import Settings
 
 TEMPLATE = Path(__file__).with_name("customer.html.j2")
@@ -356,7 +356,7 @@ def assets_plot(months: list[dict[str, Any]]) -> Markup:
     tiers.spines[["top"]].set_visible(False)
     _finish(axes)
     figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize="small")
-    return _svg(figure)
+    return Markup(svg(figure))
 
 
 def flow_plot(flow: list[dict[str, Any]]) -> Markup:
@@ -394,7 +394,7 @@ def flow_plot(flow: list[dict[str, Any]]) -> Markup:
     axes.set_xticks(places, [f"{month:%m/%y}" for month in months])
     _finish(axes)
     figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize="small")
-    return _svg(figure)
+    return Markup(svg(figure))
 
 
 def money(amount: Any) -> str:
@@ -410,12 +410,6 @@ def _finish(axes: Axes) -> None:
     axes.grid(axis="y", alpha=0.25)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.tick_params(labelsize=8)
-
-
-def _svg(figure: Figure) -> Markup:
-    text = StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
-    return Markup(text.getvalue()[text.getvalue().index("<svg") :])
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[tuple]) -> Table:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from html import escape
-from io import StringIO
 from typing import Any
 
 from matplotlib.dates import ConciseDateFormatter
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from c360 import warehouse
+from c360.pages import page, svg
 from c360.settings import Settings
 
 TITLES = {
@@ -115,16 +115,9 @@ def forecast_page(found: dict[str, Any]) -> str:
         else ""
     )
     origins = found["accuracy"][0]["origin_count"] if found["accuracy"] else 0
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>13 weeks ahead</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
-svg {{ max-width: 100%; height: auto }}
-table {{ border-collapse: collapse; margin: 1rem 0 }}
-th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd }}
-th:first-child, td:first-child {{ text-align: left }}
-</style></head><body>
-<h1>13 weeks ahead</h1>
+    return page(
+        "13 weeks ahead",
+        f"""
 <p>Weekly forecasts from {found["as_of_date"]}, by branch and product; they add up to the bank. Shaded: 80 and 95 %
 intervals. Dotted: the baseline.</p>
 {plots}
@@ -134,9 +127,8 @@ intervals. Dotted: the baseline.</p>
 the width of the intervals; in brackets the saving against {_baselines(found)}, with its 95 % interval. The outcomes of
 neighbouring weeks overlap: take the intervals as narrow ones. A saving below zero: the baseline was better.</p>
 <table><tr><th>measure</th><th>level</th><th>series</th><th>model</th>{weeks}<th>inside 80 %, 95 %</th></tr>
-{accuracy}</table>
-</body></html>
-"""
+{accuracy}</table>""",
+    )
 
 
 def _what_if(settings: Settings, shifts: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -238,9 +230,7 @@ def _plot(found: dict[str, Any], measure: str) -> str:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.grid(alpha=0.3)
     axes.legend(loc="best", fontsize="small")
-    plot = StringIO()
-    figure.savefig(plot, format="svg", metadata={"Date": None})
-    return plot.getvalue()[plot.getvalue().index("<svg") :]
+    return svg(figure)
 
 
 def _families(found: dict[str, Any], measure: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -100,6 +101,25 @@ def appearing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def appearing_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside ``folder`` that takes its name, whole, when the block ends.
+
+    If another run was faster, its folder, which must have the same files, stays.
+    """
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            if not all((folder / made.name).exists() for made in temporary.iterdir()):
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: Path, content: object) -> None:

@@ -1,13 +1,13 @@
 """The customers without a relationship manager in groups: what each is like, is worth, costs, and answers to."""
 
 from html import escape
-from io import StringIO
 from typing import Any
 
 from matplotlib.figure import Figure
 from rich.table import Table
 
 from c360 import warehouse
+from c360.pages import page, svg
 from c360.settings import Settings
 
 PLAIN, HIGH, LOW = "#8a8f98", "#2f7d5b", "#b3562f"
@@ -95,19 +95,9 @@ def segments_page(found: dict[str, Any]) -> str:
         for month in found["stability"]
     )
     head = "".join(f"<th>{name}</th>" for name in heads)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>The long tail in groups</title>
-<style>
-body {{ font: 16px/1.5 system-ui, "Noto Sans CJK SC", sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem;
-  color: #222 }}
-svg {{ max-width: 100%; height: auto }}
-table {{ border-collapse: collapse; margin: 1rem 0 }}
-th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd; vertical-align: top }}
-th:first-child, td:first-child {{ text-align: left }}
-section {{ border-top: 2px solid #ddd; margin-top: 2rem }}
-.beside {{ display: flex; flex-wrap: wrap; gap: 2rem }}
-</style></head><body>
-<h1>The long tail in groups</h1>
+    return page(
+        "The long tail in groups",
+        f"""
 <p>Customers without a relationship manager on {found["as_of_date"]}, by what they hold and do. A customer's place among
 all others decides, not the amount. Left: share that closed every account within 90 days, at the newest month-end whose
 outcome is known, with the 95 % interval. Earned and cost: by the bank's rates per product and channel.</p>
@@ -116,9 +106,8 @@ outcome is known, with the 95 % interval. Earned and cost: by the bank's rates p
 <p>Each month-end against the one before; adjusted Rand index: 1 is the same grouping, 0 is chance, with 95 % intervals.
 "Customers": by the model in use, so people really changed. "Models": two models fitted afresh on either month.</p>
 <table><tr><th>month-end</th><th>stayed in their group</th><th>customers</th><th>models</th></tr>{stability}</table>
-{"".join(map(_section, found["groups"]))}
-</body></html>
-"""
+{"".join(map(_section, found["groups"]))}""",
+    )
 
 
 def _section(group: dict[str, Any]) -> str:
@@ -160,9 +149,7 @@ def _plot(traits: list[dict[str, Any]]) -> str:
     axes.axvline(0, color="#222", linewidth=0.8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False, labelsize="small")
-    plot = StringIO()
-    figure.savefig(plot, format="svg", metadata={"Date": None})
-    return plot.getvalue()[plot.getvalue().index("<svg") :]
+    return svg(figure)
 
 
 def _figures(group: dict[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """How long customers stay: survival curves per cohort, from what readers see."""
 
 from html import escape
-from io import StringIO
 from typing import Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from c360 import warehouse
+from c360.pages import page, svg
 from c360.settings import Settings
 
 SHOWN_MONTHS = (3, 6, 12, 24)
@@ -91,30 +91,20 @@ def curves_page(found: dict[str, Any]) -> str:
     axes.set(xlabel="months since the first product", ylabel="share of customers not lost", ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     figure.legend(title="first product", fontsize="small", loc="outside right upper")
-    plot = StringIO()
-    figure.savefig(plot, format="svg", metadata={"Date": None})
     rows = "".join(
         f"<tr><td>{escape(cohort['cohort'])}</td><td>{cohort['customers']:,}</td><td>{cohort['lost']:,}</td>"
         f"<td>{cohort['curve'][-1]['survival_rate']:.1%} after {cohort['curve'][-1]['months']} months</td></tr>"
         for cohort in found["cohorts"]
     )
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>How long customers stay</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
-svg {{ max-width: 100%; height: auto }}
-table {{ border-collapse: collapse }}
-th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd }}
-th:first-child, td:first-child {{ text-align: left }}
-</style></head><body>
-<h1>How long customers stay</h1>
+    return page(
+        "How long customers stay",
+        f"""
 <p>Kaplan-Meier curves with 95 % intervals, as of {found["as_of_date"]}. A cohort is the quarter, or the
 year, of the first account or holding; who had one before the history begins is one cohort, counted from then on.
 Lost is the life-cycle stage.</p>
-{plot.getvalue()[plot.getvalue().index("<svg") :]}
-<table><tr><th>first product</th><th>customers</th><th>lost</th><th>stay</th></tr>{rows}</table>
-</body></html>
-"""
+{svg(figure)}
+<table><tr><th>first product</th><th>customers</th><th>lost</th><th>stay</th></tr>{rows}</table>""",
+    )
 
 
 def _curve(cohort: str, customers: pd.DataFrame) -> dict[str, Any]:

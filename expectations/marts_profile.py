@@ -1,5 +1,6 @@
 """What the gate marts -> readers looks at: columns and totals of the build engine, beside the last published ones."""
 
+from collections import defaultdict
 from datetime import date
 
 import pyarrow as pa
@@ -44,37 +45,43 @@ def _customers(settings: Settings) -> pa.Table:
 def _scores(settings: Settings, business_date: date) -> pa.Table:
     """Every customer whom a score is about has one, or the score abstains; what its monitoring is alarmed by."""
     known = lake.pin(settings.lake, business_date).hash
+    counted = warehouse.query(
+        settings,
+        """
+        select task, horizon_days, count(*) as row_count, count(distinct customer_key) as customer_count
+        from raw.scores
+        where as_of_date = $1
+        group by task, horizon_days
+        """,
+        (business_date,),
+    ).to_pylist()
+    scored = {(line["task"], line["horizon_days"]): (line["row_count"], line["customer_count"]) for line in counted}
+    alerts = _alerts(settings, business_date)
     rows = []
     for name, task in load_tasks().items():
-        scored = warehouse.query(
-            settings,
-            """
-            select count(*) as row_count, count(distinct customer_key) as customer_count
-            from raw.scores
-            where task = $1 and as_of_date = $2 and horizon_days = $3
-            """,
-            (name, business_date, task.horizons[0] if task.horizons else task.horizon_days),
-        ).to_pylist()[0]
+        horizon = task.horizons[0] if task.horizons else task.horizon_days
+        scored_rows, scored_customers = scored.get((name, horizon), (0, 0))
         is_abstained = (settings.lake / "models" / name / "abstentions" / f"{business_date}-{known}.json").exists()
         rows.append(
             {
                 "score": name,
                 "is_abstained": is_abstained,
                 "expected_rows": 0 if is_abstained else count_customers(settings, task, business_date),
-                "scored_rows": scored["row_count"],
-                "scored_customers": scored["customer_count"],
-                **_alerts(settings, name, business_date),
+                "scored_rows": scored_rows,
+                "scored_customers": scored_customers,
+                **{kind: ", ".join(alerts[name, kind]) or None for kind in ALERTS},
             }
         )
     return pa.Table.from_pylist(rows)
 
 
-def _alerts(settings: Settings, task: str, business_date: date) -> dict[str, str | None]:
-    """The monitoring figures of the date that are beyond their limits, by kind; null where there is none."""
+def _alerts(settings: Settings, business_date: date) -> defaultdict[tuple[str, str], list[str]]:
+    """The monitoring figures of the date that are beyond their limits, by task and kind, the worst first."""
     alerts = warehouse.query(
         settings,
         """
         select
+            task,
             case
                 when measure = 'missing_rise' then 'missing_features'
                 when measure <> 'stability_index' then 'outcome_against_promise'
@@ -85,15 +92,15 @@ def _alerts(settings: Settings, task: str, business_date: date) -> dict[str, str
             measure,
             value
         from build_ops.model_monitoring
-        where task = $1 and as_of_date = $2 and is_alert
+        where as_of_date = $1 and is_alert
         order by value desc, feature
         """,
-        (task, business_date),
+        (business_date,),
     ).to_pylist()
-    told: dict[str, list[str]] = {kind: [] for kind in ALERTS}
+    told: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for line in alerts:
-        told[line["kind"]].append(f"{line['feature']} {line['measure']} {line['value']:.2f}")
-    return {kind: ", ".join(lines) or None for kind, lines in told.items()}
+        told[line["task"], line["kind"]].append(f"{line['feature']} {line['measure']} {line['value']:.2f}")
+    return told
 
 
 def _dates(settings: Settings, business_date: date) -> pa.Table:

@@ -2,12 +2,9 @@
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -134,22 +131,13 @@ def _write(folder: Path, history: History) -> None:
         found = forecast(wide.to_numpy(), Hierarchy.of(branches, families), history.drivers, MEASURES[measure])
         balances.append(_balances(measure, history.as_of_date, found))
         accuracy.append(_accuracy(measure, history.as_of_date, found))
-    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
-    temporary.mkdir(parents=True)
-    try:
+    with lake.appearing_folder(folder) as temporary:
         for name, parts in (("balances", balances), ("accuracy", accuracy)):
             pq.write_table(
                 pa.Table.from_pandas(pd.concat(parts), preserve_index=False),
                 temporary / f"{name}.parquet",
                 compression="zstd",
             )
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            if not folder.exists():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _balances(measure: str, as_of_date: date, found: Forecast) -> pd.DataFrame:

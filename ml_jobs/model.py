@@ -4,12 +4,10 @@ import hashlib
 import hmac
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +18,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from c360 import lake
 from ml_jobs.card import html
 from ml_jobs.learning import Candidate
 
@@ -97,12 +96,10 @@ def keep(
     page : function of the card, optional
         Makes ``card.html``.
     """
-    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        content = skops.io.dumps(parts)
-        card = card | {"model_sha256": hashlib.sha256(content).hexdigest()}
-        told = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False).encode()
+    content = skops.io.dumps(parts)
+    card = card | {"model_sha256": hashlib.sha256(content).hexdigest()}
+    told = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False).encode()
+    with lake.appearing_folder(folder) as temporary:
         _write(temporary / "model.skops", content)
         _write(temporary / "card.json", told)
         if page:
@@ -110,13 +107,6 @@ def keep(
         _write(temporary / "signature", signature(told, secret).encode())
         for name, table in tables.items():
             pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            if not (folder / "card.json").exists():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def signature(card: bytes, secret: str) -> str:
@@ -134,21 +124,21 @@ def load(folder: Path, secret: str) -> Model:
         As `unpack`, or if it is no model of ours.
     """
     parts, card = unpack(folder, secret)
-    match parts:
-        case {
-            "estimator": (HistGradientBoostingClassifier() | Pipeline()) as estimator,
-            "calibrator": (IsotonicRegression() | LogisticRegression()) as calibrator,
-        }:
-            candidate = Candidate(estimator, calibrator, card["chosen"])
-        case _:
-            raise UntrustedModel(f"{folder / 'model.skops'} holds no model with a calibration: {REMEDY}")
-    match parts:
-        case {
-            "treated_estimator": (HistGradientBoostingClassifier() | Pipeline()) as estimator,
-            "treated_calibrator": (IsotonicRegression() | LogisticRegression()) as calibrator,
-        }:
-            return Model(candidate, card, Candidate(estimator, calibrator, card["chosen"]))
-    return Model(candidate, card)
+    candidate, treated = (_candidate(parts, card, prefix) for prefix in ("", "treated_"))
+    if candidate is None or (treated is None and "treated_estimator" in parts):
+        raise UntrustedModel(f"{folder / 'model.skops'} holds no model with a calibration: {REMEDY}")
+    return Model(candidate, card, treated)
+
+
+def _candidate(parts: Any, card: dict[str, Any], prefix: str) -> Candidate | None:
+    names = (f"{prefix}estimator", f"{prefix}calibrator")
+    match [parts.get(name) for name in names] if isinstance(parts, dict) else None:
+        case [
+            (HistGradientBoostingClassifier() | Pipeline()) as estimator,
+            (IsotonicRegression() | LogisticRegression()) as calibrator,
+        ]:
+            return Candidate(estimator, calibrator, card["chosen"])
+    return None
 
 
 def unpack(folder: Path, secret: str) -> tuple[Any, dict[str, Any]]:
