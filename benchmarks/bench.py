@@ -160,8 +160,8 @@ def report(figures: Figures) -> str:
             "of which the marts that the straight line computes too",
             *(f"  {name:28s} {seconds:9.1f} s" for name, seconds in figures.compared_models.items()),
             "one more day",
+            *(f"  {name:28s} {seconds:9.1f} s" for name, seconds in figures.one_more_day_steps.items()),
             *rows([figures.one_more_day]),
-            f"  {'total':28s} {figures.day_seconds:9.1f} s",
             *(f"{'reached' if is_reached else 'MISSED '} {goal}" for goal, is_reached in figures.goals.items()),
         ]
     )
@@ -220,12 +220,15 @@ def build(settings: Settings, business_date: date) -> dict[str, float]:
 
 
 def _stage(name: str, step: Callable, *arguments: Any, **options: Any) -> tuple[Stage, Any]:
-    """Run a step in a fresh process; what it cost, and what it returned."""
-    typer.echo(name, err=True)
+    """Run a step in a fresh process; what it cost, and what it returned. Told at once: a later failure loses nothing."""
+    typer.echo(f"{name} ...", err=True)
     start = perf_counter()
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
         peak_gb, result = pool.submit(_with_peak, step, arguments, options).result()
-    return Stage(name, perf_counter() - start, peak_gb), result
+    stage = Stage(name, perf_counter() - start, peak_gb)
+    parts = {part: round(seconds, 1) for part, seconds in result.items()} if isinstance(result, dict) else ""
+    typer.echo(f"{name} {stage.seconds:.1f} s {stage.peak_gb:.1f} GB {parts}", err=True)
+    return stage, result
 
 
 def _with_peak(step: Callable, arguments: tuple, options: dict) -> tuple[float, Any]:
