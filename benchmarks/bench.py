@@ -1,6 +1,7 @@
 """``make bench``: seconds and peak memory of every stage on a simulated bank, beside the straight-line script."""
 
 import json
+import os
 import resource
 import tempfile
 from collections.abc import Callable
@@ -220,7 +221,7 @@ def build(settings: Settings, business_date: date) -> dict[str, float]:
 
 
 def _stage(name: str, step: Callable, *arguments: Any, **options: Any) -> tuple[Stage, Any]:
-    """Run a step in a fresh process; what it cost, and what it returned. Told at once: a later failure loses nothing."""
+    """Run a step in a fresh process; what it cost, and what it returned. Told at once, lest a failure lose it."""
     typer.echo(f"{name} ...", err=True)
     start = perf_counter()
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
@@ -232,6 +233,7 @@ def _stage(name: str, step: Callable, *arguments: Any, **options: Any) -> tuple[
 
 
 def _with_peak(step: Callable, arguments: tuple, options: dict) -> tuple[float, Any]:
+    os.dup2(2, 1)  # a spawned process is a notebook to DuckDB, and its progress bars are no figures
     result = step(*arguments, **options)
     processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(process).ru_maxrss for process in processes) / 1e6, result

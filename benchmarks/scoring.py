@@ -41,7 +41,8 @@ def main() -> None:
         began, busy = perf_counter(), process_time()
         rows = read_features(large, task, model.columns, given.date)
         read = perf_counter()
-        pq.write_table(score_table(task, model, rows), Path(scratch) / "scores.parquet", compression="zstd")
+        table = score_table(task, model, rows, model.margin(rows.values))
+        pq.write_table(table, Path(scratch) / "scores.parquet", compression="zstd")
         ended = perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(

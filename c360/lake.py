@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -199,7 +200,9 @@ def current_files(files: list[IntradayFile]) -> list[IntradayFile]:
     return current
 
 
+@cache
 def _outcome(path: Path) -> Outcome:
+    """Read once by a process: it is written once, never changed."""
     raw = json.loads(path.read_text())
     for name in ("cutoff_date", "min_business_date", "max_business_date"):
         raw[name] = date.fromisoformat(raw[name]) if raw[name] else None

@@ -16,6 +16,7 @@ from c360.runs import new_run_id, recorded
 from c360.settings import Settings
 from c360.warehouse.changes import as_of_dates_to_build, dirty_from
 from expectations import gates
+from ml_jobs.paths import Known
 from ml_jobs.tasks import load_tasks
 
 
@@ -208,12 +209,16 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
 
 def _score(settings: Settings, business_date: date) -> dict[str, str]:
     """Score the dates from the business date on, and those without scores; what became of each task and date."""
-    built = warehouse.read_state(settings).business_date
-    dates = built_dates(lake.pin(settings.lake, built))
+    outcomes = lake.read_outcomes(settings.lake)
+    due: list[Known] = []
+    for day in reversed(built_dates(lake.pin_of(outcomes, warehouse.read_state(settings).business_date))):
+        known = Known.of(lake.pin_of(outcomes, day))
+        if day < business_date and ml_jobs.scoring.is_scored(settings, known):
+            break  # what was known by then was known in the scores before it, too: they are made in order
+        due.append(known)
     return {
-        f"{task} {day}": str(ml_jobs.scoring.score(settings, task, day))
-        for day in dates
-        if day >= business_date or not ml_jobs.scoring.is_scored(settings, day)
+        f"{task} {known.business_date}": str(ml_jobs.scoring.score(settings, task, known))
+        for known in reversed(due)
         for task in load_tasks()
     }
 

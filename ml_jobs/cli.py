@@ -137,9 +137,10 @@ def score(
     with _told_plainly():
         task, path = find_task(name)
         if task.is_of_the_bank:
+            from ml_jobs.paths import Known
             from ml_jobs.scoring import score as scored
 
-            console.print(str(scored(settings, task.task, _business_date(settings, day))))
+            console.print(str(scored(settings, task.task, Known.by(settings, _business_date(settings, day)))))
             return
         import pyarrow.parquet as pq
 

@@ -76,7 +76,8 @@ def _terms(pipeline: Pipeline, values: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _tree_contributions(trees: HistGradientBoostingClassifier, values: np.ndarray) -> tuple[np.ndarray, float]:
-    total = np.zeros(values.shape)
+    columns = np.ascontiguousarray(values.T)
+    total = np.zeros(columns.shape)
     base = float(trees._baseline_prediction.item())
     for (predictor,) in trees._predictors:
         nodes = predictor.nodes
@@ -84,14 +85,21 @@ def _tree_contributions(trees: HistGradientBoostingClassifier, values: np.ndarra
         features, table, expected = _table(nodes, splits)
         answers = np.zeros(len(values), dtype=np.intp)
         for bit, split in enumerate(nodes[splits]):
-            column = values[:, split["feature_idx"]]
-            goes_left = column <= split["num_threshold"]
+            column = columns[split["feature_idx"]]
+            goes_left = column <= _at_most(split["num_threshold"], columns.dtype)
             if split["missing_go_to_left"]:
                 goes_left |= np.isnan(column)
             answers |= goes_left.astype(np.intp) << bit
-        total[:, features] += table[answers]
+        for feature, worths in zip(features, table.T, strict=True):
+            total[feature] += worths[answers]
         base += expected
-    return total, base
+    return np.ascontiguousarray(total.T), base
+
+
+def _at_most(threshold: float, dtype: np.dtype) -> np.floating:
+    """The largest number of the columns' precision that is not above the threshold: comparisons come out the same."""
+    nearest = dtype.type(threshold)
+    return nearest if nearest <= threshold else np.nextafter(nearest, dtype.type(-np.inf))
 
 
 def _table(nodes: np.ndarray, splits: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

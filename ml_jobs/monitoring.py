@@ -80,7 +80,7 @@ def watched(card: dict[str, Any], values: np.ndarray, margin: np.ndarray) -> lis
     ]
 
 
-def keep_figures(settings: Settings, task: Task, known: Known, model: Model, rows: Rows) -> None:
+def keep_figures(settings: Settings, task: Task, known: Known, model: Model, rows: Rows, margin: np.ndarray) -> None:
     """Put the figures of the business date into the lake, and with them the retraining that they call for, if any.
 
     Parameters
@@ -89,12 +89,13 @@ def keep_figures(settings: Settings, task: Task, known: Known, model: Model, row
         In use on the business date.
     rows : Rows
         What it scores.
+    margin : (n,) array
+        What it says of them.
     """
     spread = slice(None, None, -(-len(rows.customer) // ROWS))
-    values = rows.values[spread]
     version, today = model.card["model_version"], known.business_date
     lines = []
-    for line in watched(model.card, values, model.margin(values)):
+    for line in watched(model.card, rows.values[spread], margin[spread]):
         own = {"feature": line["feature"], "model_version": version, "measured_date": today}
         lines.append(_line("stability_index", line["stability_index"], ALERT, **own))
         lines.append(_line("missing_rise", line["missing_rise"], MISSING_RISE, **own))

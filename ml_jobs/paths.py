@@ -21,12 +21,16 @@ class Known:
 
     @classmethod
     def by(cls, settings: Settings, business_date: date, trained_on: date | None = None) -> "Known":
-        """List the lake once for both dates; the training date is the last month-end unless it is given."""
-        known = lake.pin(settings.lake, business_date)
-        trained_on = trained_on or training_date(business_date)
-        deliveries = tuple(item for item in known.deliveries if item.outcome.cutoff_date <= trained_on)
+        """The same, from a listing of the lake."""
+        return cls.of(lake.pin(settings.lake, business_date), trained_on)
+
+    @classmethod
+    def of(cls, pin: Pin, trained_on: date | None = None) -> "Known":
+        """What a pin says; the training date is the last month-end before it unless it is given."""
+        trained_on = trained_on or training_date(pin.business_date)
+        deliveries = tuple(item for item in pin.deliveries if item.outcome.cutoff_date <= trained_on)
         version = f"{trained_on}-{Pin(trained_on, deliveries, ()).hash}"
-        return cls(business_date, known.hash, trained_on, version)
+        return cls(pin.business_date, pin.hash, trained_on, version)
 
 
 def model_folder(settings: Settings, task: str, known: Known) -> Path:

@@ -32,12 +32,11 @@ SCHEMA = pa.schema(
 )
 
 
-def score_table(task: Task, model: Model, rows: Rows) -> pa.Table:
-    """The score contract for ``rows`` of one as-of date, in order of rank.
+def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.Table:
+    """The score contract for ``rows`` of one as-of date and their margins, in order of rank.
 
     There are fewer than three reasons where fewer features push the score up.
     """
-    margin = model.margin(rows.values)
     order = np.lexsort((rows.customer, -margin))
     count = len(order)
     rank = np.arange(1, count + 1)

@@ -35,8 +35,8 @@ class Abstained:
         return f"abstained: {self.reason}"
 
 
-def score(settings: Settings, task: str, business_date: date) -> Scored | Abstained:
-    """Score every customer of ``business_date``; scores that are in the lake are kept as they are.
+def score(settings: Settings, task: str, known: Known) -> Scored | Abstained:
+    """Score every customer of the business date; scores that are in the lake are kept as they are.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def score(settings: Settings, task: str, business_date: date) -> Scored | Abstai
         If there is no such task.
     """
     described = load_tasks()[task]
-    known = in_force(settings, task, Known.by(settings, business_date))
+    known = in_force(settings, task, known)
     try:
         if reason := load_deployment(settings.deployment).unsupported_scores.get(task):
             raise CannotScore(reason)
@@ -62,9 +62,8 @@ def score(settings: Settings, task: str, business_date: date) -> Scored | Abstai
         return Abstained(str(abstention))
 
 
-def is_scored(settings: Settings, business_date: date) -> bool:
-    """Whether every task has scores of ``business_date``, or an abstention, from what was known by then."""
-    known = Known.by(settings, business_date)
+def is_scored(settings: Settings, known: Known) -> bool:
+    """Whether every task has scores of the business date, or an abstention, from what was known by then."""
     return all(
         score_path(settings, task, in_force(settings, task, known)).exists()
         or abstention_path(settings, task, known).exists()
@@ -85,9 +84,10 @@ def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> N
     model = champion(settings, task, known)
     if model.columns != columns:
         rows = read_features(settings, task, model.columns, known.business_date)
-    keep_figures(settings, task, known, model, rows)  # first: where there are scores, there are their figures
+    margin = model.margin(rows.values)
+    keep_figures(settings, task, known, model, rows, margin)  # first: where there are scores, there are their figures
     with lake.appearing(path) as temporary:
-        pq.write_table(score_table(task, model, rows), temporary, compression="zstd")
+        pq.write_table(score_table(task, model, rows, margin), temporary, compression="zstd")
 
 
 def _check_activity(activity: Activity, rows: Rows, business_date: date) -> None:

@@ -76,10 +76,12 @@ def any_settings(request: pytest.FixtureRequest) -> Settings:
 
 
 class _OneFolderPerWorker(LoadScopeScheduling):
-    """Tests of one folder stay on one worker, since they share what is slow to make."""
+    """Tests of one folder stay on one worker, since they share what is slow to make; pipeline's workers share it."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("::")[0].rpartition("/")[0]
+        module = nodeid.split("::")[0]
+        folder = module.rpartition("/")[0]
+        return module if folder == "tests/pipeline" else folder
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -87,5 +89,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest folder starts first."""
-    items.sort(key=lambda item: item.path.parent.name != "pipeline")
+    """The longest starts first; while one worker makes the bank of pipeline's tests, the other runs the DAGs."""
+    first = ("test_parity.py", "test_dags.py", "test_scheduler.py")
+    items.sort(key=lambda item: (item.path.name not in first, item.path.parent.name != "pipeline"))

@@ -39,7 +39,7 @@ def settings(tmp_path_factory, rows):
     for day in (MONTH_END, BEFORE, ALARMED, AFTER):
         deliver(settings, day, str(day), load="daily")
     for day in (MONTH_END, BEFORE, ALARMED):
-        score(settings, "churn", day)
+        score(settings, "churn", Known.by(settings, day))
     return settings
 
 
@@ -67,7 +67,7 @@ def test_an_alert_with_new_outcomes_retrains_whoever_comes_first(settings, tmp_p
     assert due["why"][0].startswith("stability_index") and due["news"] == "outcomes of 2025-09-30"
     copied = tmp_path / "lake"
     shutil.copytree(settings.lake, copied)
-    by_scoring = score(settings, "churn", AFTER).path
+    by_scoring = score(settings, "churn", Known.by(settings, AFTER)).path
     assert by_scoring.name.startswith(f"{ALARMED}-")
     challenger = Known.by(settings, ALARMED, ALARMED)
     decided = json.loads(promotion_path(settings, "churn", challenger).read_text())
@@ -78,7 +78,7 @@ def test_an_alert_with_new_outcomes_retrains_whoever_comes_first(settings, tmp_p
     copied.rename(settings.lake)
     kept = pq.read_table(by_scoring, partitioning=None) if by_scoring.exists() else None
     assert kept is None and f"{decided['champion']} scores" in retrain(settings, "churn", ALARMED)
-    assert score(settings, "churn", AFTER).path == by_scoring
+    assert score(settings, "churn", Known.by(settings, AFTER)).path == by_scoring
 
 
 def test_calibration_is_told_once_its_outcomes_are_known(settings):
@@ -93,6 +93,6 @@ def test_calibration_is_told_once_its_outcomes_are_known(settings):
     monitoring_path(settings, "churn", Known.by(settings, ALARMED)).unlink()
     for path in (settings.lake / "scores" / "churn" / f"as_of_date={ALARMED}").glob("*.parquet"):
         path.unlink()
-    score(settings, "churn", ALARMED)
+    score(settings, "churn", Known.by(settings, ALARMED))
     gap = figures(settings, ALARMED)["calibration_gap", "(score)"]
     assert gap["measured_date"] == MONTH_END and gap["is_alert"] and gap["value"] > 0.5

@@ -32,7 +32,7 @@ def today(bank, model):
 
 @pytest.fixture(scope="module")
 def table(model, today):
-    return score_table(CHURN, model, today)
+    return score_table(CHURN, model, today, model.margin(today.values))
 
 
 def test_columns_are_those_that_the_warehouse_attaches(table):
@@ -56,7 +56,9 @@ def test_bands_are_shares_of_the_list(table):
 
 def test_equal_scores_are_ranked_by_key(model, today):
     alike = replace(today, values=np.repeat(today.values[:1], CUSTOMERS, axis=0), customer=today.customer[::-1])
-    assert score_table(CHURN, model, alike)["customer_key"].to_pylist() == sorted(today.customer)
+    assert score_table(CHURN, model, alike, model.margin(alike.values))["customer_key"].to_pylist() == sorted(
+        today.customer
+    )
 
 
 def test_contributions_add_up_to_the_margin(model, today):

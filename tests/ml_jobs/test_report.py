@@ -11,6 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from ml_jobs.oracle import has_hazard, hazards, oracle_auc
+from ml_jobs.paths import Known
 from ml_jobs.report import score_quality
 from ml_jobs.scoring import score
 from ml_jobs.tasks import load_tasks
@@ -82,7 +83,7 @@ def test_identity_is_that_of_the_day(settings, truth):
 
 
 def test_the_report_has_figures_or_a_reason_for_every_task(settings, truth):
-    score(settings, "tier_upgrade", date(2024, 12, 31))
+    score(settings, "tier_upgrade", Known.by(settings, date(2024, 12, 31)))
     report = score_quality(settings, truth)
     assert report["tier_downgrade"] == {"abstained": "never scored: run the pipeline first"}
     assert "month-ends have labels" in report["tier_upgrade"]["abstained"]

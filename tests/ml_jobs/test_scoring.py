@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from c360.lake import pin
+from ml_jobs.paths import Known
 from ml_jobs.scoring import Abstained, Scored, is_scored, score
 from ml_jobs.tasks import load_tasks
 from tests.ml_jobs.made_up import BUSINESS_DATE, deliver, made_up_bank
@@ -24,7 +25,7 @@ def scored_bank(tmp_path_factory, rows):
     """A bank in whose lake churn is scored at the business date."""
     folder = tmp_path_factory.mktemp("scored")
     settings = made_up_bank(folder, *rows)
-    score(settings, "churn", BUSINESS_DATE)
+    score(settings, "churn", Known.by(settings, BUSINESS_DATE))
     return folder
 
 
@@ -49,7 +50,7 @@ def change_features(settings, sql: str) -> None:
 
 def test_scores_are_named_by_date_model_and_what_was_known(settings):
     known = pin(settings.lake, BUSINESS_DATE).hash
-    outcome = score(settings, "churn", BUSINESS_DATE)
+    outcome = score(settings, "churn", Known.by(settings, BUSINESS_DATE))
     assert outcome == Scored(
         settings.lake / "scores" / "churn" / "as_of_date=2025-12-31" / f"2025-12-31-{known}-{known}.parquet"
     )
@@ -59,24 +60,24 @@ def test_scores_are_named_by_date_model_and_what_was_known(settings):
 
 
 def test_scores_that_are_there_are_kept_byte_for_byte(settings):
-    path = score(settings, "churn", BUSINESS_DATE).path
+    path = score(settings, "churn", Known.by(settings, BUSINESS_DATE)).path
     kept = path.read_bytes()
     change_features(settings, "update build_features.customer_features set trend_rate = 9")
-    assert score(settings, "churn", BUSINESS_DATE).path.read_bytes() == kept
+    assert score(settings, "churn", Known.by(settings, BUSINESS_DATE)).path.read_bytes() == kept
 
 
 def test_scoring_afresh_gives_the_same_scores(settings, scored_bank):
-    path = score(settings, "churn", BUSINESS_DATE).path
+    path = score(settings, "churn", Known.by(settings, BUSINESS_DATE)).path
     kept = pq.read_table(path, partitioning=None)
     shutil.rmtree(settings.lake / "scores")
     shutil.rmtree(settings.lake / "models")
-    again = pq.read_table(score(settings, "churn", BUSINESS_DATE).path, partitioning=None)
+    again = pq.read_table(score(settings, "churn", Known.by(settings, BUSINESS_DATE)).path, partitioning=None)
     assert again.drop("scored_at") == kept.drop("scored_at")
 
 
 def test_the_next_day_uses_the_months_model_and_its_own_pin(settings):
     deliver(settings, NEXT_DAY, "2026-01-01")
-    outcome = score(settings, "churn", NEXT_DAY)
+    outcome = score(settings, "churn", Known.by(settings, NEXT_DAY))
     month, day = pin(settings.lake, BUSINESS_DATE).hash, pin(settings.lake, NEXT_DAY).hash
     assert month != day
     assert outcome.path.stem == f"2025-12-31-{month}-{day}"
@@ -86,7 +87,7 @@ def test_the_next_day_uses_the_months_model_and_its_own_pin(settings):
 def test_a_delivery_that_changes_what_was_known_is_scored_anew_beside_the_old_scores(settings):
     before = files(settings, "scores/churn/*/*")
     deliver(settings, BUSINESS_DATE, "2025-12")
-    assert score(settings, "churn", BUSINESS_DATE).path.exists()
+    assert score(settings, "churn", Known.by(settings, BUSINESS_DATE)).path.exists()
     after = files(settings, "scores/churn/*/*")
     assert set(before) < set(after) and len(after) == 2
     assert len(files(settings, "models/churn/*/model.skops")) == 2
@@ -103,7 +104,7 @@ def test_a_deployment_that_cannot_support_a_score_abstains_with_its_reason(setti
     path = tmp_path / "deployment.yml"
     path.write_text(yaml.safe_dump(deployment))
     settings = replace(settings, deployment=path)
-    outcome = score(settings, "tier_upgrade", BUSINESS_DATE)
+    outcome = score(settings, "tier_upgrade", Known.by(settings, BUSINESS_DATE))
     assert outcome == Abstained("the bank's extract ends at the loan")
     assert abstention(settings, task="tier_upgrade") == {
         "task": "tier_upgrade",
@@ -122,7 +123,7 @@ def test_an_extract_that_has_ended_abstains(settings):
         where as_of_date = date '{NEXT_DAY}' and customer_key > 'cif:000700'
         """,
     )
-    outcome = score(settings, "churn", NEXT_DAY)
+    outcome = score(settings, "churn", Known.by(settings, NEXT_DAY))
     assert isinstance(outcome, Abstained)
     assert "only 701 of 1500 customers with an open account have a transaction in the 90 days" in outcome.reason
     assert abstention(settings, NEXT_DAY)["reason"] == outcome.reason
@@ -131,7 +132,7 @@ def test_an_extract_that_has_ended_abstains(settings):
 
 def test_too_short_a_history_abstains(settings):
     early = date(2024, 12, 31)
-    outcome = score(settings, "churn", early)
+    outcome = score(settings, "churn", Known.by(settings, early))
     assert isinstance(outcome, Abstained)
     assert "4 month-ends have labels that are ripe" in outcome.reason
     assert abstention(settings, early)["reason"] == outcome.reason
@@ -140,7 +141,7 @@ def test_too_short_a_history_abstains(settings):
 def test_features_that_are_not_built_are_an_error_and_no_abstention(settings):
     day = BUSINESS_DATE + timedelta(days=5)
     with pytest.raises(ValueError, match="no customer at 2026-01-05: build that business date first"):
-        score(settings, "churn", day)
+        score(settings, "churn", Known.by(settings, day))
     assert not files(settings, "models/churn/abstentions/*")
 
 
@@ -150,19 +151,19 @@ def test_a_score_about_people_whom_the_bank_does_not_have_abstains(settings, mon
     )
     leads = load_tasks()["churn"].model_copy(update={"table": "features.prospect_features"})
     monkeypatch.setattr("ml_jobs.scoring.load_tasks", lambda: {"churn": leads})
-    outcome = score(settings, "churn", NEXT_DAY)
+    outcome = score(settings, "churn", Known.by(settings, NEXT_DAY))
     assert isinstance(outcome, Abstained)
     assert "features.prospect_features has nobody at 2026-01-01" in outcome.reason
 
 
 def test_an_unknown_task_is_an_error(settings):
     with pytest.raises(KeyError, match="loan"):
-        score(settings, "loan", BUSINESS_DATE)
+        score(settings, "loan", Known.by(settings, BUSINESS_DATE))
 
 
 def test_a_date_is_scored_when_every_task_is(settings, monkeypatch):
     monkeypatch.setattr("ml_jobs.scoring.load_tasks", lambda: {"churn": load_tasks()["churn"]})
-    assert is_scored(settings, BUSINESS_DATE)
-    assert not is_scored(settings, NEXT_DAY)
+    assert is_scored(settings, Known.by(settings, BUSINESS_DATE))
+    assert not is_scored(settings, Known.by(settings, NEXT_DAY))
     monkeypatch.undo()
-    assert not is_scored(settings, BUSINESS_DATE)
+    assert not is_scored(settings, Known.by(settings, BUSINESS_DATE))

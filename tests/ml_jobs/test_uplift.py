@@ -14,6 +14,7 @@ from c360.settings import Settings
 from ml_jobs.metrics import bootstrap_weights, interval
 from ml_jobs.model import load
 from ml_jobs.months import CannotScore
+from ml_jobs.paths import Known
 from ml_jobs.report import quality_tables, task_quality
 from ml_jobs.scoring import Scored, score
 from ml_jobs.tasks import Task
@@ -142,7 +143,7 @@ def campaigns(tmp_path_factory, rows) -> Settings:
 
 
 def test_scores_of_a_treatment_are_effects_and_the_kept_model_gives_them_again(campaigns: Settings, rows) -> None:
-    scored = score(campaigns, "uplift_retention", BUSINESS_DATE)
+    scored = score(campaigns, "uplift_retention", Known.by(campaigns, BUSINESS_DATE))
     assert isinstance(scored, Scored), scored
     found = pq.read_table(scored.path, partitioning=None).to_pandas()
     assert found["probability"].is_monotonic_decreasing and found["probability"].between(-1, 1).all()
@@ -157,7 +158,7 @@ def test_scores_of_a_treatment_are_effects_and_the_kept_model_gives_them_again(c
 
 
 def test_the_report_holds_the_model_against_risk_and_the_true_effect(campaigns: Settings, rows, tmp_path: Path) -> None:
-    score(campaigns, "uplift_retention", BUSINESS_DATE)
+    score(campaigns, "uplift_retention", Known.by(campaigns, BUSINESS_DATE))
     labels = rows[1]
     with duckdb.connect(str(campaigns.build)) as engine:
         engine.sql("create schema if not exists raw")
