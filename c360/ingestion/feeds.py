@@ -2,6 +2,7 @@
 
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -46,9 +47,8 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
     if not waiting:
         return []
     taken = []
-    with connection(settings) as con:
-        for delivery in waiting:
-            landed = measure(delivery)
+    with connection(settings) as con, ThreadPoolExecutor(1) as ahead:  # the next files are measured while one is parsed
+        for delivery, landed in zip(waiting, ahead.map(measure, waiting), strict=True):
             source_hash = delivery.source_hash(landed)
             if source_hash in _hashes(outcomes, delivery):
                 continue
