@@ -90,8 +90,9 @@ def _label(frame: pd.DataFrame) -> str:
 
 
 def _positive(values: pd.Series) -> object:
-    """The value that says so by its name, otherwise the rarer one."""
+    """The value that says so by its name, otherwise the rarer one; of classes 1 and 2 the numbers say nothing."""
     counts = values.value_counts()
-    named = [value for value in counts.index if str(value).strip().lower().removesuffix(".0") in POSITIVES]
+    names = {str(value).strip().lower().removesuffix(".0"): value for value in counts.index}
+    named = [value for name, value in names.items() if name in POSITIVES and names.keys() != {"1", "2"}]
     value = named[0] if len(named) == 1 else counts.index[-1]
     return value.item() if hasattr(value, "item") else value

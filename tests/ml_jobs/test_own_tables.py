@@ -12,6 +12,7 @@ from scipy.special import expit
 from typer.testing import CliRunner
 
 from c360.cli import app
+from ml_jobs.drafting import draft
 from ml_jobs.experiment import evaluate
 from ml_jobs.leaks import single_aucs, suspicions
 from ml_jobs.tables import is_positive, labelled, read_frame
@@ -200,6 +201,15 @@ def test_from_data_to_explained_scores_by_command_alone(installed, csv):
     moved.to_csv("moved.csv", index=False)
     alarmed = json.loads(run("monitor", "cards.yml", "--data", "moved.csv", "--json"))["drift"]
     assert alarmed[0]["feature"] in ("balance", "(score)") and alarmed[0]["verdict"] == "alert"
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"), [((0, 1, 1), 1), ((1, 2, 1), 2), (("no", "yes", "yes"), "yes"), (("a", "b", "a"), "b")]
+)
+def test_a_draft_takes_the_class_that_says_so_or_the_rarer(tmp_path, settings, classes, positive):
+    path = tmp_path / "loans.csv"
+    pd.DataFrame({"amount": [10, 20, 30, 40] * 75, "class": classes * 100}).to_csv(path, index=False)
+    assert yaml.safe_load(draft(settings, "loans", path))["positive"] == positive
 
 
 def test_a_wrong_command_says_what_to_do(installed, csv):
