@@ -412,8 +412,10 @@ def _finish(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", caption=None if rows else "none")
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple]) -> Table | str:
+    if not rows:
+        return f"[bold]{title}[/]  none"
+    table = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
         table.add_column(name, justify="right" if name in ("amount", "in", "out", "share", "probability") else "left")
     for row in rows:

@@ -42,6 +42,7 @@ def html(card: dict[str, Any]) -> str:
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
     names |= {name: f"Precision, top {name.split('_')[1]}" for name in precisions}
+    names = {name: told for name, told in names.items() if any(found.get(name) for found in card["figures"].values())}
     return environment.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot)
 
 
