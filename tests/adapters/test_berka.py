@@ -281,6 +281,49 @@ def test_small_bank(small: Path, tmp_path: Path) -> None:
     assert con.execute("select customer_no, account_no from cards").fetchall() == [("2", "10")]
 
 
+def test_a_loan_is_described_as_known_before_its_grant(small: Path, tmp_path: Path) -> None:
+    def loans(statuses: str = "B") -> list[dict]:
+        first = SMALL["loan.asc"].splitlines()
+        rows = [f'{5 + place};10;930705;96396;12;8033.00;"{status}"' for place, status in enumerate(statuses)]
+        (small / "loan.asc").write_text("\n".join([first[0], *rows]) + "\n")
+        berka.write_loans(small, tmp_path / "loans.parquet")
+        return duckdb.read_parquet(str(tmp_path / "loans.parquet")).to_arrow_table().to_pylist()
+
+    (loan,) = before = loans()
+    assert (loan["loan_id"], loan["granted_date"], loan["is_bad"]) == (5, date(1993, 7, 5), 1)
+    assert (loan["loan_amount"], loan["term_months"], loan["instalment_amount"]) == (96396, 12, 8033)
+    assert (loan["gender"], round(loan["age_years"], 2)) == ("F", 22.56)
+    assert (loan["txn_count"], loan["history_days"], loan["last_balance_amount"]) == (3, 185, 640)
+    assert (loan["payee_count"], loan["days_since_transfer_out"]) == (1, 184)
+    assert loan["card_count"] == 0  # issued after the grant
+    assert loan["lowest_balance_amount_180d"] is None
+    with (small / "trans.asc").open("a") as file:  # on the day of the grant, and after
+        file.write('103;10;930705;"VYDAJ";"VYBER";600.00;40.00;"";;0\n')
+        file.write('104;10;930801;"VYDAJ";"VYBER";90.00;-50.00;"SANKC. UROK";;0\n')
+    assert loans() == before
+    assert [loan["is_bad"] for loan in loans("ABCD")] == [0, 1, 0, 1]
+
+
+@needs_berka
+def test_every_loan_of_the_real_bank_is_described(bank, tmp_path: Path) -> None:
+    con, _ = bank
+    assert berka.write_loans(RAW, tmp_path / "loans.parquet") == 682
+    ours, theirs = pairs(
+        con,
+        f"select loan_id, is_bad, txn_count, lowest_balance_amount_180d from '{tmp_path}/loans.parquet'",
+        """
+        select loan.loan_id::int, (loan.status in ('B', 'D'))::int, count(*),
+            min(postings.balance) filter (where strptime('19' || loan.date, '%Y%m%d')::date - postings.day::date <= 180)
+        from raw_loan as loan
+        join postings on postings.account_id = loan.account_id
+            and postings.day::date < strptime('19' || loan.date, '%Y%m%d')::date
+        group by all
+        """,
+    )
+    assert ours == theirs
+    assert sum(row[1] for row in ours) == 76
+
+
 def test_missing_values_of_a_district_are_null(small: Path, tmp_path: Path) -> None:
     (small / "district.asc").write_text(SMALL["district.asc"].replace("12541;?;0.43", "?;?;?"))
     berka.adapt(small, tmp_path / "landing")
