@@ -2,8 +2,10 @@
 
 from html import escape
 from io import StringIO
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:  # most pages have no plot, and it takes half a second to import
+    from matplotlib.figure import Figure
 
 STYLE = """
 body { font: 16px/1.5 system-ui, "Noto Sans CJK SC", sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem;
@@ -12,6 +14,7 @@ svg { max-width: 100%; height: auto }
 table { border-collapse: collapse; margin: 1rem 0 }
 th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd; vertical-align: top }
 th:first-child, td:first-child { text-align: left }
+td:first-child { white-space: nowrap }
 section { border-top: 2px solid #ddd; margin-top: 2rem }
 .beside { display: flex; flex-wrap: wrap; gap: 2rem }
 """
@@ -28,7 +31,7 @@ def page(title: str, body: str) -> str:
 """
 
 
-def svg(figure: Figure) -> str:
+def svg(figure: "Figure") -> str:
     """The figure as an element of a page, on the page's own ground; the same figure gives the same text."""
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from c360 import warehouse
 from c360.settings import Settings
+from expectations.overview import subject
 from ml_jobs.report import quality_tables, score_quality
 
 RISKS = {"churn": "most likely to leave within 90 days", "tier_downgrade": "most likely to fall a tier within 90 days"}
@@ -58,14 +59,11 @@ def _gates(settings: Settings) -> str:
         checks += 1
         if not result["success"]:
             config = result["expectation_config"]
-            subject = (
-                config["kwargs"].get("column") or f"{config['kwargs']['column_A']} = {config['kwargs']['column_B']}"
-            )
-            unmet.setdefault((gate, config["severity"], subject), []).append(day)
+            unmet.setdefault((gate, config["severity"], subject(config)), []).append(day)
     lines = [f"[bold]Gates[/]  {checks:,} expectations held against the deliveries and the marts, {len(unmet)} not met"]
     lines += [
-        f"  [yellow]{severity}[/] {gate}: {subject} ({', '.join(sorted(set(days)))})"
-        for (gate, severity, subject), days in sorted(unmet.items())
+        f"  [yellow]{severity}[/] {gate}: {about} ({', '.join(sorted(set(days)))})"
+        for (gate, severity, about), days in sorted(unmet.items())
     ]
     return "\n".join(lines)
 
@@ -142,10 +140,9 @@ def _calls(settings: Settings) -> Table | str:
 def _next_steps(settings: Settings) -> str:
     folder = os.path.relpath(settings.lake.parent)
     source = "" if settings.deployment.stem == "simulated" else f" --source {settings.deployment.stem}"
-    gates = sorted(path.parent.name for path in settings.lake.parent.glob("data_docs/*/index.html"))
     return f"""[bold]Where to look next[/]
   runs and logs   .venv/bin/python -m demo --look{source}     (Airflow's user interface on what just ran)
-  gates           {folder}/data_docs/{{{",".join(gates)}}}/index.html
+  gates           {folder}/data_docs/index.html
   models          {folder}/build.dbt/duckdb/static_index.html
   state           (set -a; . {folder}/env; .venv/bin/c360 status)
   query           .venv/bin/python -c "import duckdb; duckdb.connect('{folder}/warehouse.duckdb', read_only=True)

@@ -18,7 +18,7 @@ EXAMPLES = 5
 logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every class that it registers
 
 
-def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pa.Table]) -> tuple[list, int, Path]:
+def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pa.Table]) -> tuple[list, int]:
     """Hold each frame against the suite of its name, and write the Data Docs site of the gate.
 
     Parameters
@@ -30,8 +30,8 @@ def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pa.Ta
 
     Returns
     -------
-    findings, checks, index
-        The expectations that were not met (fields of ``gates.Finding``), how many were checked, and the entry page.
+    findings, checks
+        The expectations that were not met (fields of ``gates.Finding``), and how many were checked.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pa.Ta
             checks += 1
             if not result.success:
                 findings.append(_finding(name, result, frame.columns[0]))
-    return findings, checks, docs / "index.html"
+    return findings, checks
 
 
 def load_suite(name: str) -> gx.ExpectationSuite:

@@ -16,6 +16,7 @@ from c360.contracts import load_deployment
 from c360.lake import Pin
 from c360.settings import Settings
 from expectations import marts_profile, raw_profile
+from expectations.overview import write_overview
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What a gate found; ``docs`` is the entry page of its Data Docs."""
+    """What a gate found; ``docs`` is the page from which its Data Docs are reached."""
 
     gate: str
     business_date: date
@@ -96,8 +97,10 @@ def check_marts(settings: Settings, business_date: date) -> GateResult:
 def _passed(settings: Settings, gate: str, business_date: date, frames: dict[str, pa.Table]) -> GateResult:
     from expectations.checkpoint import validate  # Great Expectations takes seconds to import, and few steps need it
 
-    findings, checks, docs = validate(settings.lake.parent / "data_docs" / gate, gate, business_date, frames)
-    result = GateResult(gate, business_date, checks, tuple(Finding(**finding) for finding in findings), docs)
+    docs = settings.lake.parent / "data_docs"
+    findings, checks = validate(docs / gate, gate, business_date, frames)
+    overview = write_overview(docs)
+    result = GateResult(gate, business_date, checks, tuple(Finding(**finding) for finding in findings), overview)
     if result.failures:
         raise GateFailed(result)
     return result

@@ -1,5 +1,6 @@
 """The gate landing -> raw, on real outcome records and Parquet files in a lake of their own."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -57,8 +58,19 @@ def test_a_good_day_passes_and_leaves_data_docs(settings):
     result = gate(settings)
     assert result.findings == ()
     assert result.checks > 10
-    assert "raw_deliveries" in result.docs.read_text()
-    assert result.docs.is_relative_to(settings.lake.parent / "data_docs")
+    page = result.docs.read_text()
+    pages = re.findall('href="([^"]+)">raw_deliveries<', page)
+    assert len(pages) == 1 and (result.docs.parent / pages[0]).is_file()
+    assert "none" in page and "http" not in page  # it is whole without the internet
+
+
+def test_the_overview_names_what_was_not_met(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY, rows_loaded=190)
+    with pytest.raises(GateFailed):
+        gate(settings)
+    page = (settings.lake.parent / "data_docs" / "index.html").read_text()
+    assert re.search(f"<td>{DAY}</td>.*raw_deliveries.*critical: rows_delivered = rows_accounted", page)
 
 
 @pytest.mark.parametrize(
