@@ -75,6 +75,10 @@ _PARTS = {
         select payee_key as other_key, relation, payment_count, payment_amount, payer_share as share, last_date
         from marts.fund_chain_edges where payer_key = $1 and payee_rank <= 5 order by payee_rank
     """,
+    "household": """
+        select related_customer_key, relation from marts.household_links
+        where customer_key = $1 order by relation, related_customer_key
+    """,
     "runway": "select * from marts.fund_chain_runway where customer_key = $1",
     "losses": "select lost_role, lost_key, relation, lost_share from marts.fund_chain_losses where customer_key = $1",
     "changes": """
@@ -162,7 +166,7 @@ def picture_text(found: dict[str, Any]) -> Group:
     customer, runway = found["customer"], found["runway"]
     parts: list[Any] = [
         Panel(
-            "\n".join([who(customer), tier_distance(customer), stage(found)]),
+            "\n".join([who(found), tier_distance(customer), stage(found)]),
             title=f"[bold]{customer['customer_key']}[/] on {customer['as_of_date']}",
             title_align="left",
         )
@@ -236,7 +240,7 @@ def picture_page(found: dict[str, Any]) -> str:
     customer = found["customer"]
     return environment.get_template(TEMPLATE.name).render(
         **found,
-        who=who(customer),
+        who=who(found),
         tier_distance=tier_distance(customer),
         stage=stage(found),
         runway_line=runway_line(found["runway"]) if found["runway"] else None,
@@ -249,8 +253,9 @@ def picture_page(found: dict[str, Any]) -> str:
     )
 
 
-def who(customer: dict[str, Any]) -> str:
-    """Who it is, without a name."""
+def who(found: dict[str, Any]) -> str:
+    """Who it is, without a name, and with whom accounts are shared."""
+    customer = found["customer"]
     kind = {"P": "person", "E": "enterprise"}.get(customer["party_type"], "customer")
     told = [
         {"F": "woman", "M": "man"}.get(customer["gender"], kind),
@@ -263,6 +268,7 @@ def who(customer: dict[str, Any]) -> str:
         customer["first_opened_date"] and f"with us since {customer['first_opened_date']}",
         customer["risk_rating"] and f"risk {customer['risk_rating']}",
         "does not want marketing" if customer["is_marketing_opt_out"] else None,
+        *(f"{row['relation']} accounts: {row['related_customer_key']}" for row in found["household"]),
     ]
     return ", ".join(str(part) for part in told if part)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulator.deliveries import Deliveries
-from simulator.people import People, account_no, customer_nos
+from simulator.people import MAIN, People, account_no, customer_nos
 from simulator.reference import PRODUCT_CODES, RATES
 from simulator.text import NULL, coded, join, numbers
 
@@ -27,6 +27,7 @@ def report_accounts(
             "account_no": account_no(index, suffix),
             "business_date": day,
             "customer_no": customer_nos(index),
+            "authorised_customer_no": customer_nos(np.where(suffix == MAIN, people.authorised[who], -1)),
             "product_code": coded(PRODUCT_CODES, product),
             "branch_code": join("B", numbers(people.branch[who], 4)),
             "currency": coded(("CNY",), np.zeros(len(who), np.int64)),

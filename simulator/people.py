@@ -23,6 +23,7 @@ _SIZE = np.array([*np.repeat(_FAMILY_SIZES, _FAMILY_SIZES), 1])
 _PLACE = np.arange(BLOCK) - _HEAD  # 0 head, 1 spouse, 2 and 3 children
 
 AGE_OF_PENSION = 60
+DUPLICATES = 0.35  # share of the second places in families of two that record the head again
 MAIN, SECOND, FIRST_DEPOSIT = 1, 2, 100
 """Last three digits of an account number: main account, second savings account, the first term deposit."""
 
@@ -38,6 +39,7 @@ class People:
     is_child: np.ndarray
     owner: np.ndarray  # index of an enterprise's owner, else -1
     head: np.ndarray  # index of the head of the family
+    authorised: np.ndarray  # index of the spouse who may use the main account, else -1
     employer: np.ndarray  # index of the enterprise that pays the salary, -1 for one outside
     earns: np.ndarray  # 0 nothing, 1 salary, 2 pension, 3 turnover
     is_woman: np.ndarray
@@ -73,10 +75,13 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     start = index - place
     head = start + _HEAD[place]
     is_enterprise = place == BLOCK - 1
-    is_duplicate = (_SIZE[place] == 2) & (_PLACE[place] == 1) & (draws.uniform("duplicate", index) < 0.35)
+    is_duplicate = (_SIZE[place] == 2) & (_PLACE[place] == 1) & (draws.uniform("duplicate", index) < DUPLICATES)
     is_child = _PLACE[place] >= 2
     is_twin = (_SIZE[place] == 4) & (_PLACE[place] == 3) & (draws.uniform("twin", head) < 0.5)
     person = np.where(is_duplicate, head, index)
+    has_spouse = (_PLACE[place] == 0) & (_SIZE[place] >= 2) & (index + 1 < customers) & (local + 1 < COMMUNITY)
+    has_spouse &= (_SIZE[place] > 2) | (draws.uniform("duplicate", index + 1) >= DUPLICATES)
+    authorised = np.where(has_spouse & (draws.uniform("spouse uses account", index) < 0.3), index + 1, -1)
     owner = np.where(is_enterprise, start + draws.integers(10, "owner", index), -1)
 
     head_age = 30 + 40 * draws.uniform("age", head)
@@ -150,6 +155,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
         is_child=is_child,
         owner=owner,
         head=head,
+        authorised=authorised,
         employer=employer,
         earns=earns,
         is_woman=is_woman,

@@ -107,6 +107,10 @@ def pairs(con: duckdb.DuckDBPyConnection, ours: str, theirs: str) -> tuple[list,
             "select account_id, client_id from raw_disp where type = 'OWNER'",
         ),
         (
+            "select account_no, authorised_customer_no from accounts where authorised_customer_no is not null",
+            "select account_id, client_id from raw_disp where type = 'DISPONENT'",
+        ),
+        (
             "select direction, count(*), sum(cast(amount as decimal(18, 2))) from transactions group by all",
             "select if(signed > 0, 'C', 'D'), count(*), sum(abs(signed)) from postings group by all",
         ),
@@ -279,6 +283,7 @@ def test_small_bank(small: Path, tmp_path: Path) -> None:
         ("1998-12-31", "1994-07-05", "0.00", "1640"),
     ]
     assert con.execute("select customer_no, account_no from cards").fetchall() == [("2", "10")]
+    assert con.execute("select customer_no, authorised_customer_no from accounts").fetchall() == [("1", "2")]
 
 
 def test_a_loan_is_described_as_known_before_its_grant(small: Path, tmp_path: Path) -> None:

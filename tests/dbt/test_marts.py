@@ -137,6 +137,11 @@ def test_one_row_per_customer_today(full_bank: Bank) -> None:
     assert stages["online:u2"] == "prospect"
 
 
+def test_who_may_use_an_account_belongs_to_the_household(full_bank: Bank) -> None:
+    links = full_bank.rows("select * from build_marts.household_links order by customer_key")
+    assert links == [("cif:2", "cif:3", "lets use", 1), ("cif:3", "cif:2", "may use", 1)]
+
+
 def test_loan_and_contacts(full_bank: Bank) -> None:
     assert full_bank.rows("select contact_kind, count(*) from build_marts.fct_contacts group by all order by 1") == [
         ("campaign_touch", 1),

@@ -45,6 +45,7 @@ select
     account.account_id as account_no,
     account.date as business_date,
     disp.client_id as customer_no,
+    authorised.client_id as authorised_customer_no,
     case account.frequency
         when 'monthly' then 'CURRENT-MONTHLY'
         when 'weekly' then 'CURRENT-WEEKLY'
@@ -55,7 +56,8 @@ select
     account.date as opened_date,
     'open' as status,
 from account
-join disp on disp.account_id = account.account_id and disp.role = 'owner';
+join disp on disp.account_id = account.account_id and disp.role = 'owner'
+left join disp as authorised on authorised.account_id = account.account_id and authorised.role = 'authorised';
 
 -- A transfer to an account that a standing order of this account pays is that order's; the order says what it was for.
 create table posting as

@@ -8,6 +8,7 @@ with states as (
 select
     account_no,
     party_key,
+    cast('cif:' || authorised_customer_no as varchar) as authorised_party_key,
     product_code,
     branch_code,
     currency,

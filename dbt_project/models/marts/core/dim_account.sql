@@ -23,6 +23,7 @@ select
     states.account_no,
     states.party_key,
     links.customer_key,
+    authorised.customer_key as authorised_customer_key,
     states.product_code,
     products.product_family,
     states.branch_code,
@@ -34,5 +35,6 @@ select
     states.status
 from states
 left join links on states.party_key = links.party_key
+left join links as authorised on states.authorised_party_key = authorised.party_key
 left join products on states.product_code = products.product_code
 where states.recency = 1

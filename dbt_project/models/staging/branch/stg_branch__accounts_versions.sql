@@ -12,6 +12,7 @@ renamed as (
         cast('cif:' || customer_no as varchar) as party_key,
         account_no,
         customer_no,
+        authorised_customer_no,
         product_code,
         branch_code,
         ---------- texts
