@@ -4,7 +4,7 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # most pages have no plot, and it takes half a second to import
+if TYPE_CHECKING:  # a page without plots need not wait for it
     from matplotlib.figure import Figure
 
 STYLE = """

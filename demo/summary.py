@@ -1,8 +1,6 @@
 """What came out, on one screen: read from the serving store, as any reader would."""
 
-import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +8,7 @@ from rich.table import Table
 
 from c360 import warehouse
 from c360.settings import Settings
-from expectations.overview import subject
+from expectations.overview import suite_runs
 from ml_jobs.report import quality_tables, score_quality
 
 RISKS = {"churn": "most likely to leave within 90 days", "tier_downgrade": "most likely to fall a tier within 90 days"}
@@ -55,25 +53,16 @@ def _deliveries(settings: Settings) -> str:
 
 def _gates(settings: Settings) -> str:
     checks, unmet = 0, {}
-    for gate, day, result in _gate_results(settings):
-        checks += 1
-        if not result["success"]:
-            config = result["expectation_config"]
-            unmet.setdefault((gate, config["severity"], subject(config)), []).append(day)
+    for run in suite_runs(settings.lake.parent / "data_docs"):
+        checks += len(run.results)
+        for severity, about in run.unmet:
+            unmet.setdefault((run.gate, severity, about), []).append(run.business_date)
     lines = [f"[bold]Gates[/]  {checks:,} expectations held against the deliveries and the marts, {len(unmet)} not met"]
     lines += [
         f"  [yellow]{severity}[/] {gate}: {about} ({', '.join(sorted(set(days)))})"
         for (gate, severity, about), days in sorted(unmet.items())
     ]
     return "\n".join(lines)
-
-
-def _gate_results(settings: Settings) -> Iterator[tuple[str, str, dict]]:
-    """(gate, business date, result) of every expectation that was checked, as Great Expectations keeps them."""
-    for path in sorted((settings.lake.parent / "data_docs").glob("*/.results/*/*/*/*.json")):
-        gate, day = path.parts[-6], path.parts[-3]
-        for result in json.loads(path.read_text())["results"]:
-            yield gate, day, result
 
 
 def _customers(settings: Settings) -> str:

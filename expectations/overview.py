@@ -2,13 +2,41 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from c360 import pages
 from c360.lake import appearing
 
-DATES = 30  # newest first; the page costs the same however long the history is
+DATES = 30  # newest first; however long the history is, no more is read
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """What a suite found on a business date, as Great Expectations keeps it."""
+
+    gate: str
+    suite: str
+    business_date: str
+    page: Path  # of Data Docs, below the folder of all gates
+    results: list[dict]
+
+    @property
+    def unmet(self) -> list[tuple[str, str]]:
+        """Severity and subject of every expectation that was not met."""
+        configs = (result["expectation_config"] for result in self.results if not result["success"])
+        return [(config["severity"], _subject(config["kwargs"])) for config in configs]
+
+
+def suite_runs(docs: Path, dates: int | None = None) -> Iterator[SuiteRun]:
+    """The runs of every gate, the newest business date first; of so many dates, or of all."""
+    files = sorted(docs.glob("*/.results/*/*/*/*.json"), key=lambda file: (file.parts[-3], file), reverse=True)
+    newest = sorted({file.parts[-3] for file in files}, reverse=True)[:dates]
+    for file in (file for file in files if file.parts[-3] in newest):
+        gate, _, *place = file.relative_to(docs).parts
+        page = Path(gate, "validations", *place).with_suffix(".html")
+        yield SuiteRun(gate, place[0], place[1], page, json.loads(file.read_text())["results"])
 
 
 def write_overview(docs: Path) -> Path:
@@ -20,29 +48,19 @@ def write_overview(docs: Path) -> Path:
         Folder of all gates' Data Docs.
     """
     head = "".join(f"<th>{name}</th>" for name in ("business date", "gate", "suite", "checks", "not met"))
-    table = f"<table><tr>{head}</tr>{''.join(_lines(docs))}</table>"
+    lines = "".join(map(_line, suite_runs(docs, DATES)))
     told = "<p>A line leads to its page in Data Docs, with every expectation and why it is made.</p>"
     with appearing(docs / "index.html") as temporary:
-        temporary.write_text(pages.page("Gates", told + table))
+        temporary.write_text(pages.page("Gates", f"{told}<table><tr>{head}</tr>{lines}</table>"), encoding="utf-8")
     return docs / "index.html"
 
 
-def subject(config: dict) -> str:
-    """What an expectation is about, from its configuration as Great Expectations keeps it."""
-    about = config["kwargs"]
+def _line(run: SuiteRun) -> str:
+    link = f'<a href="{escape(str(run.page))}">{escape(run.suite)}</a>'
+    unmet = ", ".join(sorted(f"{severity}: {subject}" for severity, subject in run.unmet)) or "none"
+    cells = (run.business_date, escape(run.gate), link, len(run.results), escape(unmet))
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _subject(about: dict) -> str:
     return about.get("column") or f"{about['column_A']} = {about['column_B']}"
-
-
-def _lines(docs: Path) -> Iterator[str]:
-    runs = sorted(docs.glob("*/.results/*/*"), key=lambda run: (run.name, run.parts), reverse=True)
-    newest = sorted({run.name for run in runs}, reverse=True)[:DATES]
-    for run in (run for run in runs if run.name in newest):
-        for path in sorted(run.glob("*/*.json")):
-            results = json.loads(path.read_text())["results"]
-            unmet = [result["expectation_config"] for result in results if not result["success"]]
-            told = ", ".join(sorted(f"{config['severity']}: {subject(config)}" for config in unmet)) or "none"
-            gate, _, suite, day, *place = path.relative_to(docs).parts
-            page = Path(gate, "validations", suite, day, *place).with_suffix(".html")
-            link = f'<a href="{escape(str(page))}">{escape(suite)}</a>'
-            cells = (day, escape(gate), link, len(results), escape(told))
-            yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -37,7 +37,7 @@ def html(card: dict[str, Any]) -> str:
         qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("calibration_curve", []))
     )
     environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=select_autoescape(default=True))
-    environment.filters |= {"figure": figure, "percent": percent}
+    environment.filters |= {"bounds": bounds, "figure": figure, "percent": percent}
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
@@ -48,7 +48,12 @@ def html(card: dict[str, Any]) -> str:
 
 def figure(value: dict[str, float] | None) -> str:
     """A figure with its interval."""
-    return "–" if not value else f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})"
+    return "–" if not value else f"{value['value']:.3f} ({bounds(value)})"
+
+
+def bounds(value: dict[str, float]) -> str:
+    """The interval of a figure."""
+    return f"{value['low']:.3f}–{value['high']:.3f}"
 
 
 def percent(share: float | None) -> str:

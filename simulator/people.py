@@ -23,7 +23,6 @@ _SIZE = np.array([*np.repeat(_FAMILY_SIZES, _FAMILY_SIZES), 1])
 _PLACE = np.arange(BLOCK) - _HEAD  # 0 head, 1 spouse, 2 and 3 children
 
 AGE_OF_PENSION = 60
-DUPLICATES = 0.35  # share of the second places in families of two that record the head again
 MAIN, SECOND, FIRST_DEPOSIT = 1, 2, 100
 """Last three digits of an account number: main account, second savings account, the first term deposit."""
 
@@ -75,12 +74,12 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     start = index - place
     head = start + _HEAD[place]
     is_enterprise = place == BLOCK - 1
-    is_duplicate = (_SIZE[place] == 2) & (_PLACE[place] == 1) & (draws.uniform("duplicate", index) < DUPLICATES)
+    is_duplicate = (_SIZE[place] == 2) & (_PLACE[place] == 1) & (draws.uniform("duplicate", index) < 0.35)
     is_child = _PLACE[place] >= 2
     is_twin = (_SIZE[place] == 4) & (_PLACE[place] == 3) & (draws.uniform("twin", head) < 0.5)
     person = np.where(is_duplicate, head, index)
-    has_spouse = (_PLACE[place] == 0) & (_SIZE[place] >= 2) & (index + 1 < customers) & (local + 1 < COMMUNITY)
-    has_spouse &= (_SIZE[place] > 2) | (draws.uniform("duplicate", index + 1) >= DUPLICATES)
+    is_spouse = (_PLACE[place] == 1) & ~is_duplicate
+    has_spouse = np.append(is_spouse[1:], False)  # a spouse comes right after the head
     authorised = np.where(has_spouse & (draws.uniform("spouse uses account", index) < 0.3), index + 1, -1)
     owner = np.where(is_enterprise, start + draws.integers(10, "owner", index), -1)
 
@@ -140,7 +139,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     registered = np.where(opened_month >= 0, opened + draws.integers(3, "registered", index), registered)
     phone_owner = np.where(
         is_child & (draws.uniform("child shares phone", index) < 0.35)
-        | (_PLACE[place] == 1) & ~is_duplicate & (draws.uniform("spouse shares phone", index) < 0.06)
+        | is_spouse & (draws.uniform("spouse shares phone", index) < 0.06)
         | is_duplicate & (draws.uniform("duplicate keeps phone", index) < 0.6)
         | is_enterprise & (draws.uniform("owner's phone", index) < 0.5),
         np.where(is_enterprise, owner, head),
