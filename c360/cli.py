@@ -70,13 +70,18 @@ def simulate_intraday(
     rate: Annotated[float, typer.Option(min=0, help="Events a second; 0: as fast as they can be written.")] = 1000,
     seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of events in a micro-batch.")] = 1,
     copies: Annotated[int, typer.Option(min=1, help="Send the day so often, under new numbers: a load test.")] = 1,
+    broker: Annotated[bool, typer.Option("--broker", help="Send to C360_BROKER_URL instead.")] = False,
 ) -> None:
     """Send a business date's postings and wallet payments as micro-batches, at the pace of a live source."""
     from c360.settings import Settings
-    from simulator.intraday import replay
+    from simulator.intraday import replay, to_broker, to_landing
 
-    out = Settings.from_env(landing=landing).landing
-    console.print(replay(source, day.date(), out, rate, seconds, copies))
+    settings = Settings.from_env(landing=landing)
+    if broker and not settings.broker_url:
+        errors.print("no broker: set C360_BROKER_URL, for instance to redis://localhost:6379/0", style="red")
+        raise typer.Exit(2)
+    send = to_broker(settings.broker_url) if broker else to_landing(settings.landing)
+    console.print(replay(source, day.date(), send, rate, seconds, copies))
 
 
 @intraday.command("run")
@@ -85,7 +90,7 @@ def intraday_run(
     seconds: Annotated[float | None, typer.Option(help="End after so many seconds; 0: one cycle.")] = None,
     target: Target = None,
 ) -> None:
-    """Take in micro-batches from landing/intraday until stopped, and show readers the day so far."""
+    """Take in events from landing/intraday, and from C360_BROKER_URL if set, and show readers the day so far."""
     from c360.intraday import LoopRuns, NothingPublished, run
     from c360.settings import Settings
 

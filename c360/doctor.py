@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import redis
 
 from c360.contracts import load_deployment, load_feeds
+from c360.intraday import broker
 from c360.settings import Settings
 
 ENOUGH_DISK = 5 * 2**30
@@ -45,6 +47,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield _finding("token secret", not mode & 0o077, f"{secret} mode {mode:o}", f"chmod 600 {secret}")
     if settings.target == "postgres":
         yield _attempt("postgres", lambda: _server_version(settings.postgres_dsn))
+    if settings.broker_url:
+        yield _attempt("broker", lambda: _broker_version(broker.connect(settings.broker_url)))
 
 
 def _finding(subject: str, is_fine: bool, seen: str, remedy: str) -> Finding:
@@ -69,3 +73,7 @@ def _writable(folder: Path) -> str:
 def _server_version(dsn: str) -> str:
     with psycopg.connect(dsn, connect_timeout=5) as connection:
         return f"PostgreSQL {connection.info.server_version // 10000} at {connection.info.host}"
+
+
+def _broker_version(client: redis.Redis) -> str:
+    return f"Redis {client.info('server')['redis_version']}"

@@ -20,6 +20,7 @@ class Settings:
     deployment: Path
     target: str
     postgres_dsn: str
+    broker_url: str  # of events within the day; empty: files alone
     memory_limit: str  # of DuckDB, for instance "6GB"
     token_secret: str
 
@@ -57,6 +58,7 @@ class Settings:
             **paths,
             target=target,
             postgres_dsn=value("postgres_dsn", ""),
+            broker_url=value("broker_url", ""),
             memory_limit=value("memory_limit", "6GB"),
             token_secret=secret,
         )

@@ -1,22 +1,50 @@
-"""A live source: the postings and wallet payments of one business date as micro-batches, at a given pace."""
+"""A live source: the postings and wallet payments of one business date, at a given pace, as files or to a broker."""
 
 import gzip
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
 from c360.contracts import Feed, load_feeds
+from c360.intraday import broker
 from c360.lake import appearing
 
 KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 TIMES = {"transactions": "txn_at", "wallet_payments": "paid_at"}
+KEPT_ENTRIES = 1_000_000  # of a stream
+
+Send = Callable[[str, str, list[str]], None]  # feed, name of the batch, its events as JSON
 
 
-def replay(source: Path, day: date, landing: Path, rate: float, seconds: float, copies: int = 1) -> dict[str, int]:
-    """Write ``landing/intraday/<feed>/<number>.jsonl.gz`` in the order of the events, each at its moment.
+def to_landing(landing: Path) -> Send:
+    """Events as files ``landing/intraday/<feed>/<name>.jsonl.gz``."""
+
+    def send(feed: str, name: str, texts: list[str]) -> None:
+        with appearing(landing / "intraday" / feed / f"{name}.jsonl.gz") as temporary:
+            temporary.write_bytes(gzip.compress("\n".join(texts).encode() + b"\n", 1))
+
+    return send
+
+
+def to_broker(url: str) -> Send:
+    """Events as entries of the broker's streams."""
+    client = broker.connect(url)
+
+    def send(feed: str, _: str, texts: list[str]) -> None:
+        with client.pipeline(transaction=False) as pipeline:
+            for text in texts:
+                pipeline.xadd(broker.stream(feed), {broker.FIELD: text}, maxlen=KEPT_ENTRIES)
+            pipeline.execute()
+
+    return send
+
+
+def replay(source: Path, day: date, send: Send, rate: float, seconds: float, copies: int = 1) -> dict[str, int]:
+    """Send the events in their order, each at its moment.
 
     Parameters
     ----------
@@ -44,7 +72,8 @@ def replay(source: Path, day: date, landing: Path, rate: float, seconds: float, 
             batch = events[start : start + size]
             if rate:
                 time.sleep(max(0.0, (count + len(batch)) / rate - (time.monotonic() - began)))
-            _write(landing, f"{stamp}-{count:012}", batch, copy, spread=seconds if rate else 0.0)
+            for feed, texts in _texts(batch, copy, spread=seconds if rate else 0.0).items():
+                send(feed, f"{stamp}-{count:012}", texts)
             count += len(batch)
             for feed, _ in batch:
                 sent[feed] += 1
@@ -78,8 +107,8 @@ def _delimited(path: Path, feed: Feed) -> list[dict]:
     ]
 
 
-def _write(landing: Path, name: str, batch: list[tuple[str, dict]], copy: int, spread: float) -> None:
-    """The events happened evenly over the ``spread`` seconds before now."""
+def _texts(batch: list[tuple[str, dict]], copy: int, spread: float) -> dict[str, list[str]]:
+    """The events by feed, as JSON; they happened evenly over the ``spread`` seconds before now."""
     now = time.time()
     lines: dict[str, list[str]] = {}
     for place, (feed, row) in enumerate(batch, 1):
@@ -88,6 +117,4 @@ def _write(landing: Path, name: str, batch: list[tuple[str, dict]], copy: int, s
         if copy:
             told[KEYS[feed]] = f"{row[KEYS[feed]]}-{copy}"
         lines.setdefault(feed, []).append(json.dumps(told, ensure_ascii=False))
-    for feed, texts in lines.items():
-        with appearing(landing / "intraday" / feed / f"{name}.jsonl.gz") as temporary:
-            temporary.write_bytes(gzip.compress("\n".join(texts).encode() + b"\n", 1))
+    return lines

@@ -75,7 +75,8 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
     if not whole:
         return Taken(feed, len(batches), 0, 0, None)
     contract, manifest = event_feed(feed), Manifest.model_construct(load="initial")
-    con.register("incoming", records.framed([Landed(path, 0, "", 0, True) for path in whole], contract, []))
+    damages: list[str] = []
+    con.register("incoming", records.framed([Landed(path, 0, "", 0, True) for path in whole], contract, damages))
     problem = rules.problem(contract, _ANY_DAY, is_framed=True)
     rows = f"select *, {problem} as problem from ({rules.fields(contract, 'incoming')})"
     con.execute(f"create or replace temp table judged as {rows}")
@@ -95,7 +96,11 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
         with appearing(target) as path:
             _copy(con, f"select {columns} from ({good})", path)
     for path in whole:
-        path.unlink()
+        if damage := next((damage for damage in damages if damage.startswith(f"{path.name}: ")), None):
+            log.warning("%s: moved to %s, as what follows there could not be taken", damage, refuge)
+            _set_aside(path, refuge)
+        else:
+            path.unlink()
     return Taken(feed, len(batches), events, refused, target)
 
 
@@ -140,10 +145,14 @@ def _is_whole(path: Path, refuge: Path) -> bool:
                 pass
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         log.warning("%s: moved to %s: broken gzip stream (%s): send the batch again", path, refuge, error)
-        refuge.mkdir(parents=True, exist_ok=True)
-        os.replace(path, _place_in(refuge, path.name))
+        _set_aside(path, refuge)
         return False
     return True
+
+
+def _set_aside(path: Path, refuge: Path) -> None:
+    refuge.mkdir(parents=True, exist_ok=True)
+    os.replace(path, _place_in(refuge, path.name))
 
 
 def _place_in(refuge: Path, name: str) -> Path:

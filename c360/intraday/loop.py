@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
+import redis
 
 from c360 import warehouse
 from c360.ingestion.loading import connection
-from c360.intraday import flows
+from c360.intraday import broker, flows
 from c360.intraday.batches import (
     FEEDS,
     Taken,
@@ -45,6 +46,7 @@ class Loop:
     con: duckdb.DuckDBPyConnection
     numbers: dict[str, int]  # the next take of each feed
     cycle: int
+    client: redis.Redis | None  # of the broker, where there is one
     watermark: date | None = None
     publish_id: int = -1
     shown_at: datetime = datetime.min
@@ -57,7 +59,9 @@ class Loop:
         con.execute("insert into intraday_cycles select *, 0 from rows")
         con.unregister("rows")
         (last,) = con.execute("select coalesce(max(cycle), 0) from intraday_cycles").fetchall()[0]
-        loop = cls(settings, con, {feed: next_number(settings.lake, feed) for feed in FEEDS}, last + 1)
+        numbers = {feed: next_number(settings.lake, feed) for feed in FEEDS}
+        client = broker.connect(settings.broker_url) if settings.broker_url else None
+        loop = cls(settings, con, numbers, last + 1, client)
         loop.follow()
         for feed in FEEDS:
             files = intraday_files(settings.lake, feed, loop.watermark + timedelta(days=1))
@@ -83,6 +87,8 @@ class Loop:
         afresh = self.follow() or self.shown_at == datetime.min
         taken, new, late = [], 0, 0
         for feed in FEEDS:
+            if self.client:
+                broker.land(self.settings, self.client, feed)
             took = take(self.settings, self.con, feed, self.numbers[feed])
             taken.append(took)
             if took.path:

@@ -1,6 +1,9 @@
 """What the intraday loop has done, as readers see it."""
 
+import redis
+
 from c360 import warehouse
+from c360.intraday import broker
 from c360.intraday.batches import FEEDS, waiting
 from c360.settings import Settings
 
@@ -12,7 +15,8 @@ def read_status(settings: Settings, cycles: int = 1000) -> dict:
     -------
     dict
         ``watermark`` (the last date of the daily road), ``last_readable_at`` (UTC), counts of batches and events,
-        seconds from the event to the moment at which readers see it, and ``waiting`` batches.
+        seconds from the event to the moment at which readers see it, ``waiting`` batches, and, where there is a broker,
+        the entries that ``broker`` still has, by feed: None where it cannot tell, and its error if it is away.
     """
     (told,) = warehouse.query_serving(
         settings,
@@ -29,4 +33,13 @@ def read_status(settings: Settings, cycles: int = 1000) -> dict:
         [cycles],
     ).to_pylist()
     now = {feed: len(waiting(settings.landing, feed)) for feed in FEEDS}
-    return {"watermark": warehouse.published_date(settings), **told, "waiting": now}
+    status = {"watermark": warehouse.published_date(settings), **told, "waiting": now}
+    return status | {"broker": _in_broker(settings)} if settings.broker_url else status
+
+
+def _in_broker(settings: Settings) -> dict[str, int | None] | str:
+    client = broker.connect(settings.broker_url)
+    try:
+        return {feed: broker.waiting(client, feed) for feed in FEEDS}
+    except redis.RedisError as error:
+        return f"away: {error}"

@@ -13,7 +13,7 @@ from c360.calendar import landed_dates
 from demo.airflow import AirflowError, local_airflow
 from demo.progress import follow
 from expectations.gates import GateFailed
-from simulator.intraday import replay
+from simulator.intraday import replay, to_landing
 from tests.conftest import temporary_settings
 
 DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers", "retrain_models"}
@@ -78,7 +78,7 @@ def test_a_run_without_a_key_is_refused_and_starts_nothing(bank, airflow):
 def test_the_intraday_dag_shows_readers_what_lands(bank, airflow):
     settings, dates = bank
     airflow.ask("PATCH", "/dags/intraday_fund_flow", json={"is_paused": False})
-    sent = replay(settings.landing, dates[-1], settings.landing, rate=0, seconds=60, copies=1)
+    sent = replay(settings.landing, dates[-1], to_landing(settings.landing), rate=0, seconds=60, copies=1)
     deadline = time.monotonic() + 120
     while shown(settings) != sum(sent.values()):
         assert time.monotonic() < deadline, (shown(settings), sent)

@@ -14,7 +14,7 @@ from c360 import intraday, pipeline, warehouse
 from c360.intraday.loop import NothingPublished
 from c360.lake import intraday_files
 from c360.settings import Settings
-from simulator.intraday import replay
+from simulator.intraday import replay, to_landing
 from tests.pipeline.bank import copy_of, send_events
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
@@ -50,7 +50,7 @@ def told(started: Settings, landing: Path) -> Settings:
 
 
 def send(settings: Settings, source: Path) -> None:
-    replay(source, D3, settings.landing, rate=0, seconds=1, copies=1)
+    replay(source, D3, to_landing(settings.landing), rate=0, seconds=1, copies=1)
 
 
 def events(batch: bytes) -> list[dict]:
