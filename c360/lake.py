@@ -169,6 +169,11 @@ def network_path(lake: Path, pin: Pin) -> Path:
     return lake / "network" / f"{pin.business_date}-{pin.hash}.parquet"
 
 
+def change_points_path(lake: Path, pin: Pin) -> Path:
+    """The change-points of customers' assets, as of what was known by the pin's business date."""
+    return lake / "change_points" / f"{pin.business_date}-{pin.hash}.parquet"
+
+
 def known_path(lake: Path, kind: str, pin: Pin) -> Path:
     """Says which ``forecasts`` or ``segments`` go with what was known by the pin's date, or why there are none."""
     return lake / kind / "known" / f"{pin.business_date}-{pin.hash}.json"

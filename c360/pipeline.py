@@ -224,12 +224,14 @@ def _score(settings: Settings, business_date: date) -> dict[str, str]:
 
 
 def _derive(settings: Settings) -> dict[str, str]:
-    """Groups of the long tail and forecasts of balances, as the build engine stands; what became of them."""
+    """Change-points, groups of the long tail and forecasts, as the build engine stands; what became of them."""
+    from ml_jobs.change_points import write_change_points
     from ml_jobs.forecasts import write_forecasts  # scikit-learn takes seconds to import
     from ml_jobs.segments import write_segments
 
     pin = lake.pin(settings.lake, warehouse.read_state(settings).business_date)
     return {
+        "change_points": write_change_points(settings, pin).name,
         "segments": str(write_segments(settings, pin)),
         "forecasts": str(write_forecasts(settings, pin)),
     }

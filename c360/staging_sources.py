@@ -111,6 +111,12 @@ NETWORK = {
     "community_key": ("varchar", "Smallest node key of the community"),
     "community_size": ("integer", "Nodes in the community"),
 }
+CHANGE_POINTS = {
+    "customer_key": ("varchar", "Customer"),
+    "change_date": ("date", "First month-end at the level"),
+    "usual_amount": ("decimal(38,2)", "Usual assets before"),
+    "level_amount": ("decimal(38,2)", "Average assets at the level, up to the next change-point"),
+}
 SEGMENTS = {
     "customer_key": ("varchar", "Customer, as known on the as-of date"),
     "as_of_date": ("date", "Month-end, or the business date"),
@@ -230,6 +236,7 @@ def sources_yaml() -> str:
         _table("customer_xref", "Party records and their customers, from the identity step.", CUSTOMER_XREF),
         _table("identity_review", "Pairs of party records that a clerk should look at.", IDENTITY_REVIEW),
         _table("network", "Nodes of the payment network, from c360/network.", NETWORK),
+        _table("change_points", "Levels of customers' assets, from ml_jobs.change_points.", CHANGE_POINTS),
         _table("segments", "Groups of the customers without a relationship manager, from ml_jobs.segments.", SEGMENTS),
         _table("segment_groups", "The groups, from the card of their model.", SEGMENT_GROUPS),
         _table("segment_traits", "What the groups are made of, from the card of their model.", SEGMENT_TRAITS),

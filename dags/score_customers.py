@@ -1,7 +1,8 @@
 """
 ### Purpose
-Scores every customer for a business date (churn, tier upgrade, tier downgrade), groups the long tail, forecasts
-balances, places everybody in the network of payments, builds what readers see, checks it, and publishes it.
+Scores every customer for a business date (churn, tier upgrade, tier downgrade), finds where assets changed, groups the
+long tail, forecasts balances, places everybody in the network of payments, builds what readers see, checks it, and
+publishes it.
 
 ### Notes
 - A score that the data cannot support abstains, and says why; that is a success.

@@ -93,6 +93,12 @@ NETWORK = (
     ("community_key", "varchar"),
     ("community_size", "integer"),
 )
+CHANGE_POINTS = (
+    ("customer_key", "varchar"),
+    ("change_date", "date"),
+    ("usual_amount", "decimal(38,2)"),
+    ("level_amount", "decimal(38,2)"),
+)
 SEGMENTS = (
     ("customer_key", "varchar"),
     ("as_of_date", "date"),
@@ -288,7 +294,7 @@ def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRel
         for feed in load_feeds().values()
     ]
     known = [*(item.outcome for item in pin.deliveries), *pin.rejected]
-    network = lake.network_path(root, pin)
+    network, change_points = lake.network_path(root, pin), lake.change_points_path(root, pin)
     rejects = tuple(LakeFile(root / outcome.quarantine_file) for outcome in known if outcome.quarantine_file)
     first = pin.business_date - timedelta(days=INTRADAY_DAYS - 1)
     intraday = [
@@ -320,6 +326,9 @@ def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRel
         LakeRelation("raw", "customer_xref", XREF, (), (LakeFile(xref),) if xref else ()),
         LakeRelation("raw", "identity_review", IDENTITY_REVIEW, (), _review(xref)),
         LakeRelation("raw", "network", NETWORK, (), (LakeFile(network),) if network.exists() else ()),
+        LakeRelation(
+            "raw", "change_points", CHANGE_POINTS, (), (LakeFile(change_points),) if change_points.exists() else ()
+        ),
         LakeRelation("raw", "segments", SEGMENTS, (), _segments(root, pin)),
         LakeRelation("raw", "scores", SCORES, TASK_CONSTANT, tuple(_current_scores(root, pin))),
         LakeRelation("raw", "model_monitoring", MODEL_MONITORING, TASK_CONSTANT, tuple(_monitoring(root, pin))),

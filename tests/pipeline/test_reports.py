@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from c360.customer import NoSuchCustomer, picture, picture_page, picture_text
 from c360.forecast import forecast_page, forecast_report, forecast_tables
 from c360.handover import NoSuchManager, hand_over
 from c360.segments import segment_report, segments_page, segments_table
-from c360.settings import Settings
+from c360.settings import PROJECT, Settings
 from c360.survival import curves_page, survival_curves
+from ml_jobs.change_points import PENALTY, noise
 from tests.pipeline.bank import lines_of
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
@@ -101,6 +103,61 @@ def test_first_complaints_are_those_of_the_files(day_by_day: Undisturbed) -> Non
         if day > shown and not any(day - year <= earlier < day for earlier in days)
     }
     assert changed(day_by_day.settings, "first_complaint") == expected != set()
+
+
+def levels_of(amounts: list[float]) -> list[tuple[int, float]]:
+    """(place, level) of the partition that costs least, by trying every beginning of the last level."""
+    values = np.array(amounts) / noise(amounts)
+    best: list[tuple[float, list[int]]] = [(0.0, [])]
+    for end in range(1, len(values) + 1):
+        tried = [
+            (cost + ((values[start:end] - values[start:end].mean()) ** 2).sum() + PENALTY, [*starts, start])
+            for start, (cost, starts) in enumerate(best)
+        ]
+        best.append(min(tried))
+    starts = best[-1][1]
+    return [(start, float(np.mean(amounts[start:end]))) for start, end in pairwise([*starts, len(values)])]
+
+
+def test_assets_that_changed_are_those_of_the_month_ends(day_by_day: Undisturbed) -> None:
+    settings = day_by_day.settings
+    with (PROJECT / "dbt_project" / "seeds" / "change_thresholds.csv").open() as rows:
+        limits = [row for row in csv.DictReader(rows) if row["change_kind"].startswith("assets_")]
+    months = warehouse.query_serving(
+        settings,
+        "select customer_key, as_of_date, aum_amount, party_type, now.star_tier from marts.customer_360_monthly "
+        "join (select customer_key, party_type, star_tier from marts.customer_360) as now using (customer_key) "
+        "order by customer_key, as_of_date",
+    ).to_pylist()
+    expected = set()
+    for key, rows in groupby(months, lambda row: row["customer_key"]):
+        series = list(rows)
+        amounts = [float(row["aum_amount"]) for row in series]
+        if len(series) < 5 or not any(amounts):
+            continue
+        levels, usual, last = levels_of(amounts), None, {}
+        for (start, level), (end, _) in pairwise([*levels, (len(series), 0.0)]):
+            kind = "assets_fell" if usual is not None and level < usual else "assets_rose"
+            (limit,) = (
+                row
+                for row in limits
+                if (row["change_kind"], row["party_type"]) == (kind, series[0]["party_type"] or "P")
+                and int(row["lowest_star_tier"]) <= series[0]["star_tier"] <= int(row["highest_star_tier"])
+            )
+            day = series[start]["as_of_date"]
+            if (
+                usual is not None
+                and abs(level - usual) >= float(limit["minimum_amount"])
+                and abs(level - usual) >= float(limit["minimum_rate"]) * usual
+                and day > D3 - timedelta(days=280)
+            ):
+                if day > D3 - timedelta(days=180) and (kind not in last or day - last[kind] > timedelta(days=100)):
+                    expected.add((key, day, kind))
+                last[kind] = day
+            usual = level if end - start >= 2 else usual
+    told = {(key, day, kind) for kind in ("assets_fell", "assets_rose") for key, day in changed(settings, kind)}
+    assert told == expected
+    assert {kind for *_, kind in told} == {"assets_fell", "assets_rose"}
 
 
 def test_changes_are_told_in_both_languages_and_show_no_record(day_by_day: Undisturbed) -> None:

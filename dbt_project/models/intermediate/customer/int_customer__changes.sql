@@ -2,19 +2,12 @@
 {%- set earliest = days_before(last, var('change_days') + 100) %}
 {%- set earliest_pay = days_before(last, var('change_days') + 100 + 200) %}
 {%- set lookback = days_before(last, var('change_days') + 100 + 366) %}
--- Grain: customer, kind, detail and date: what the rules of change find, by the limits of the customer's segment. Rules read a
+-- Grain: customer, kind, detail and date: what the rules of change find, by the limits of the customer's segment; those of assets are change-points. Rules read a
 -- bounded past, so that a day costs the same however long the history is. The 100 days before those that are
 -- shown tell whether a change is only the continuation of an earlier one.
 with links as (
 
     select * from {{ ref('int_party__customers') }}
-
-),
-
-profiles as (
-
-    select * from {{ ref('dim_customer') }}
-    where is_current
 
 ),
 
@@ -26,15 +19,7 @@ accounts as (
 
 limits as (
 
-    select
-        positions.customer_key,
-        positions.first_opened_date,
-        thresholds.*
-    from {{ ref('int_customer__position') }} as positions
-    inner join profiles on positions.customer_key = profiles.customer_key
-    inner join {{ ref('change_thresholds') }} as thresholds
-        on coalesce(profiles.party_type, 'P') = thresholds.party_type
-            and positions.star_tier between thresholds.lowest_star_tier and thresholds.highest_star_tier
+    select * from {{ ref('int_customer__change_limits') }}
 
 ),
 
@@ -216,47 +201,6 @@ visits_after_app as (
     having sum(months.branch_count) = 0
         and sum(case when months.app_count + months.web_count > 0 then 1 else 0 end) >= limits.minimum_count
         and 31 * (count(*) + 1) >= limits.days
-
-),
-
----------- assets at a new level, by month-ends
-
-levels as (
-
-    select
-        now.customer_key,
-        now.as_of_date,
-        now.aum_amount,
-        -- The median of an even number ends in half a cent: four digits first, so that both engines round it alike.
-        cast(round(cast(
-            percentile_cont(0.5) within group (order by cast(earlier.aum_amount as double precision)) as decimal(38,4)
-        ), 2) as decimal(38,2)) as usual_amount
-    from months as now
-    inner join months as earlier
-        on now.customer_key = earlier.customer_key
-            and earlier.as_of_date < now.as_of_date
-            and earlier.as_of_date > {{ days_before('now.as_of_date', 186) }}
-    where now.as_of_date > {{ earliest }}
-    group by now.customer_key, now.as_of_date, now.aum_amount
-    having count(*) >= 4
-
-),
-
-spreads as (
-
-    select
-        levels.customer_key,
-        levels.as_of_date,
-        levels.aum_amount,
-        levels.usual_amount,
-        1.4826 * percentile_cont(0.5) within group (order by abs(cast(earlier.aum_amount - levels.usual_amount as double precision)))
-            as spread_amount
-    from levels
-    inner join months as earlier
-        on levels.customer_key = earlier.customer_key
-            and earlier.as_of_date < levels.as_of_date
-            and earlier.as_of_date > {{ days_before('levels.as_of_date', 186) }}
-    group by levels.customer_key, levels.as_of_date, levels.aum_amount, levels.usual_amount
 
 ),
 
@@ -452,27 +396,6 @@ found as (
         cast(online_count as integer),
         visit_date
     from visits_after_app
-
-    union all
-
-    select
-        spreads.customer_key,
-        case when spreads.aum_amount < spreads.usual_amount then 'assets_fell' else 'assets_rose' end,
-        'month',
-        spreads.as_of_date,
-        limits.segment,
-        spreads.aum_amount,
-        spreads.usual_amount,
-        null,
-        null,
-        spreads.as_of_date
-    from spreads
-    inner join limits
-        on spreads.customer_key = limits.customer_key
-            and limits.change_kind = case when spreads.aum_amount < spreads.usual_amount then 'assets_fell' else 'assets_rose' end
-    where abs(spreads.aum_amount - spreads.usual_amount) >= limits.minimum_amount
-        and abs(spreads.aum_amount - spreads.usual_amount) >= limits.minimum_rate * spreads.usual_amount
-        and abs(spreads.aum_amount - spreads.usual_amount) >= 3 * spreads.spread_amount
 
     union all
 

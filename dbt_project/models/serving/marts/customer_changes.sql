@@ -1,12 +1,58 @@
 {%- set last = date_literal(var('business_date')) %}
-with changes as (
+with asset_changes as (
+
+    select
+        *,
+        case when level_amount < usual_amount then 'assets_fell' else 'assets_rose' end as change_kind
+    from {{ source('raw', 'change_points') }}
+
+),
+
+found as (
+
+    select
+        customer_key,
+        change_kind,
+        change_detail,
+        change_date,
+        segment,
+        amount,
+        previous_amount,
+        change_count,
+        previous_count,
+        event_date
+    from {{ ref('int_customer__changes') }}
+
+    union all
+
+    select
+        asset_changes.customer_key,
+        asset_changes.change_kind,
+        'month',
+        asset_changes.change_date,
+        limits.segment,
+        asset_changes.level_amount,
+        asset_changes.usual_amount,
+        null,
+        null,
+        asset_changes.change_date
+    from asset_changes
+    inner join {{ ref('int_customer__change_limits') }} as limits
+        on asset_changes.customer_key = limits.customer_key and asset_changes.change_kind = limits.change_kind
+    where asset_changes.change_date > {{ days_before(last, var('change_days') + 100) }}
+        and abs(asset_changes.level_amount - asset_changes.usual_amount) >= limits.minimum_amount
+        and abs(asset_changes.level_amount - asset_changes.usual_amount) >= limits.minimum_rate * asset_changes.usual_amount
+
+),
+
+changes as (
 
     select
         *,
         {{ thousands('amount') }} as amount_text,
         {{ thousands('previous_amount') }} as previous_amount_text,
         lag(change_date) over (partition by customer_key, change_kind, change_detail order by change_date) as previous_date
-    from {{ ref('int_customer__changes') }}
+    from found
 
 ),
 
