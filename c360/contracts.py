@@ -114,17 +114,20 @@ def load_deployment(path: Path) -> Deployment:
     Raises
     ------
     ValueError
-        If it declares a feed that has no contract.
+        If it declares a feed that has no contract, or lacks one of its keys.
     """
     raw = yaml.safe_load(path.read_text())
-    declared = [*raw["required"], *raw["optional"]]
+    if missing := [key for key in ("name", "currency", "required") if key not in raw]:
+        raise ValueError(f"{path}: {', '.join(missing)} is missing: see deployments/simulated.yml")
+    optional = raw.get("optional", [])
+    declared = [*raw["required"], *optional]
     if unknown := sorted(set(declared) - set(load_feeds())):
         raise ValueError(f"{path}: no contract under feeds/ for {', '.join(unknown)}")
     return Deployment(
         name=raw["name"],
         currency=raw["currency"],
         required=tuple(raw["required"]),
-        optional=tuple(raw["optional"]),
+        optional=tuple(optional),
         unsupported_scores=raw.get("unsupported_scores", {}),
         reconciliation=raw.get("reconciliation", {}),
     )

@@ -69,6 +69,8 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     number = int(newest.version.split("-")[0]) + 1 if newest else 1
     folder = lake / "identity" / "models" / f"{number}-{name}"
     splink = _learn(con, linkage, columns)
+    if splink is None:
+        return None
     columns = [comparison["output_column_name"] for comparison in splink["comparisons"]]
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
     temporary.mkdir(parents=True)
@@ -133,7 +135,8 @@ def _columns(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[str] | No
     return columns if has_required and records >= training["minimum_records"] else None
 
 
-def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str]) -> dict[str, Any]:
+def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str]) -> dict[str, Any] | None:
+    """Splink's settings with what was learned; None where no two records are known to be one person's."""
     from splink import DuckDBAPI, Linker
 
     _quiet()
@@ -150,8 +153,10 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
     }
     model = Linker(DuckDBAPI(con).register("training"), settings, log_level=None, validate_settings=False)
     model.training.estimate_probability_two_random_records_match(
-        [_agree(rule) for rule in training["known_by"] if _has(rule, columns)], recall=training["recall"]
+        [_known_by(rule) for rule in training["known_by"] if _has(rule["agree"], columns)], recall=training["recall"]
     )
+    if model._settings_obj.core_model_settings.probability_two_random_records_match == 0:
+        return None
     model.training.estimate_u_using_random_sampling(
         max_pairs=training["random_pairs"], seed=training["seed"], min_count_per_level=None
     )
@@ -221,10 +226,23 @@ def _completed(splink: dict[str, Any], linkage: Linkage) -> dict[str, Any]:
             m, u = level.get("m_probability") or 0.0, level.get("u_probability") or 0.0
             level["m_probability"] = float(f"{max(m, training['least_m']):.5g}")
             level["u_probability"] = float(f"{max(u, 0.5 / pairs):.5g}")
+        _weigh_same(levels, training["least_m"])
     prior = splink["probability_two_random_records_match"]
     splink["probability_two_random_records_match"] = float(f"{max(prior, 1e-9):.5g}")
     splink["linker_uid"] = "c360"
     return splink
+
+
+def _weigh_same(levels: list[dict[str, Any]], least_m: float) -> None:
+    """Equal values that the training pairs never showed weigh as much as the heaviest slip that they did show.
+
+    Where records of one person always differ somewhere, those that agree on the name differ in the date, and those that
+    agree on the date in the name: neither block shows that both can agree.
+    """
+    same, *others = levels
+    learned = [level["m_probability"] / level["u_probability"] for level in others if level["m_probability"] > least_m]
+    if same["m_probability"] <= least_m and learned:
+        same["m_probability"] = float(f"{min(max(same['u_probability'] * max(learned), least_m), 0.9):.5g}")
 
 
 def _write_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str], path: Path) -> None:
@@ -245,9 +263,9 @@ def _frequent(linkage: Linkage, columns: list[str] | tuple[str, ...]) -> list[st
 
 
 _PARTS = {
-    "name": ("sound_sorted", "family", "given"),
+    "name": ("sound_sorted", "family", "latin_family", "given"),
     "email": ("email_name",),
-    "address": ("address_start", "address_number"),
+    "address": ("address_start", "address_number", "address_first_number"),
     "birth_date": ("birth_year",),
     "phone": ("phone_start", "phone_end"),
 }
@@ -261,6 +279,10 @@ def _has(block: list[str], columns: list[str]) -> bool:
 
 def _agree(block: list[str]) -> str:
     return " and ".join(f"l.{column} = r.{column}" for column in (*block, "party_type"))
+
+
+def _known_by(rule: dict[str, Any]) -> str:
+    return " and ".join([_agree(rule["agree"]), *([rule["sql"]] if "sql" in rule else [])])
 
 
 def _quiet() -> None:

@@ -12,6 +12,7 @@ import duckdb
 
 from c360.identity.model import Model, linker
 from c360.identity.records import compare_ready
+from c360.identity.settings import Linkage
 from c360.lake import appearing
 
 _FIRST = "0" * 12
@@ -113,7 +114,8 @@ def _result(model: Model) -> str:
     tolerates = {
         column: " or ".join(
             f"gamma_{column} in ({_numbers(linkage, column, rule['levels'])}) "
-            f"and gamma_name in ({_numbers(linkage, 'name', rule['names'])})"
+            f"and gamma_name in ({_numbers(linkage, 'name', rule['names'])}) "
+            f"and {_one_of(linkage, columns, rule.get('with'))}"
             for rule in rules
         )
         if column in columns
@@ -129,5 +131,13 @@ def _result(model: Model) -> str:
     )
 
 
-def _numbers(linkage, column: str, levels: list[str]) -> str:
+def _one_of(linkage: Linkage, columns: tuple[str, ...], levels: dict[str, list[str]] | None) -> str:
+    """Whether a column that is compared is at one of its levels; true where none is asked for."""
+    if levels is None:
+        return "true"
+    held = [f"gamma_{name} in ({_numbers(linkage, name, at)})" for name, at in levels.items() if name in columns]
+    return f"({' or '.join(held) or 'false'})"
+
+
+def _numbers(linkage: Linkage, column: str, levels: list[str]) -> str:
     return ", ".join(str(linkage.gamma(column, level)) for level in levels)

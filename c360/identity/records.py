@@ -39,6 +39,7 @@ select record_id, party_key, records.known_from,
        coalesce(party_type, case when names.is_enterprise or regexp_full_match(upper(id_no), $enterprise_id)
                                  then 'E' else 'P' end) as party_type,
        names.name, names.family, names.given, names.sound, names.sound_sorted, names.is_han,
+       case when not names.is_han then names.family end as latin_family,
        gender,
        strftime(birth_date, '%Y%m%d') as birth_date,
        strftime(birth_date, '%Y') as birth_year,
@@ -51,8 +52,8 @@ select record_id, party_key, records.known_from,
        list_aggregate(places.words, 'string_agg', ' ') as address,
        places.words as address_words,
        list_aggregate(list_slice(places.words, 1, -2), 'string_agg', ' ') as address_start,
-       list_aggregate(
-           list_filter(places.words, lambda word: regexp_full_match(word, '[0-9]{3,}')), 'last') as address_number,
+       list_aggregate(places.numbers, 'last') as address_number,
+       list_aggregate(places.numbers, 'first') as address_first_number,
        nullif(lower(trim(city)), '') as city
 from party_records as records
 left join names on names.written = records.name
@@ -64,7 +65,8 @@ left join (
                         then substr(lower(nfc_normalize(address)), length(city) + 1)
                         else lower(nfc_normalize(address)) end,
                    '(\\d)(号楼|号院|号|栋|幢|座|单元|室|楼|层)', '\\1 ', 'g'),
-               $address_word), []) as words
+               $address_word), []) as words,
+           list_filter(words, lambda word: regexp_full_match(word, '[0-9]{3,}')) as numbers
     from (select distinct address, city from party_records where address is not null)
 ) as places on places.written_address = records.address and places.written_city is not distinct from records.city
 """

@@ -1,6 +1,7 @@
 """Party records of a simulated bank become customers: as true as they can be, and the same by days as at once."""
 
 import csv
+import random
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -141,6 +142,29 @@ def test_families_share_much_and_stay_apart(bank: Settings) -> None:
     assert ("cif:F1", "online:FU3", "only what a family shares speaks for it") in pairs
 
 
+def test_namesakes_whose_mail_is_made_of_their_name_stay_apart(bank: Settings) -> None:
+    """Name and the mail's first half say the same thing; a phone, as the third one has, says another."""
+    day = LAST + timedelta(days=1)
+    row = {"party_type": "P", "home_branch_code": "B0001", "opened_date": str(day), "name": "司徒镜澄"}
+    deliver(
+        bank,
+        "customers",
+        [
+            row
+            | {"customer_no": "N1", "birth_date": "1966-08-21", "email": "situjingcheng@a.cn", "phone": "13712340001"},
+            row | {"customer_no": "N2", "birth_date": "2001-02-09", "email": "situjingcheng@b.cn"},
+            row | {"customer_no": "N3", "birth_date": "1971-12-05", "phone": "13712340001"},
+        ],
+        day,
+    )
+    found = customers(bank, day)
+    assert {key: found[key] for key in ("cif:N1", "cif:N2", "cif:N3")} == {
+        "cif:N1": ("cif:N1", "self"),
+        "cif:N2": ("cif:N2", "self"),
+        "cif:N3": ("cif:N1", "similar, birth_date differs"),
+    }
+
+
 def test_records_that_cannot_support_a_model_are_joined_by_exact_evidence_only(settings: Settings) -> None:
     row = {"party_type": "P", "home_branch_code": "B1", "opened_date": "2024-01-01", "birth_date": "1980-01-01"}
     labels = [row | {"customer_no": f"C{n}", "name": f"Client {n}", "id_no": f"X{n % 299}"} for n in range(300)]
@@ -209,6 +233,56 @@ def test_two_files_of_latin_names_and_a_truth_by_bare_numbers(tmp_path: Path) ->
     assert quality["pairs"]["f1"] > 0.95
     with pytest.raises(ValueError, match="customers needs customer_no"):
         csv_adapter.adapt(tmp_path / "customers.csv", "customers", shared, date(2024, 1, 1), settings.landing)
+
+
+def names_and_dates(folder: Path, rows: list[tuple[str, str, str, int]]) -> dict:
+    """What becomes of a file of (number, name, birth date, person)."""
+    deployment = folder / "parties.yml"
+    deployment.write_text("{name: parties, currency: EUR, required: [customers]}")
+    settings = temporary_settings(folder, deployment=deployment)
+    for name, header, places in (
+        ("people", ("number", "name", "born"), (0, 1, 2)),
+        ("truth", ("id", "person"), (0, 3)),
+    ):
+        with (folder / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([header, *([row[place] for place in places] for row in rows)])
+    columns = {"customer_no": "number", "name": "name", "birth_date": "cast(born as date)", "party_type": "'P'"}
+    columns |= {"home_branch_code": "'B1'", "opened_date": "date '2024-01-01'"}
+    csv_adapter.adapt(folder / "people.csv", "customers", columns, date(2024, 1, 1), settings.landing)
+    return evaluate(settings, folder / "truth.csv")
+
+
+def people(count: int) -> list[tuple[str, str]]:
+    """Names, of which some come twice, and birth dates."""
+    chance = random.Random(5)
+    given = [
+        a + b for a in ("mar", "jon", "kat", "pet", "sof", "luc", "vik", "hel") for b in ("ia", "athan", "arina", "o")
+    ]
+    family = [
+        a + b
+        for a in ("nov", "hart", "schm", "dub", "bren", "wolk", "lind", "kess")
+        for b in ("ak", "ley", "idt", "ois")
+    ]
+    first = date(1930, 1, 1)
+    return [
+        (f"{chance.choice(given)} {chance.choice(family)}", str(first + timedelta(chance.randrange(25_000))))
+        for _ in range(count)
+    ]
+
+
+def test_names_and_dates_are_enough_even_if_no_two_records_agree_on_both(tmp_path: Path) -> None:
+    rows = [(f"a{n}", name, born, n) for n, (name, born) in enumerate(people(600))]
+    for n, (_, name, born, person) in enumerate(rows[:120]):
+        slip = (name[:4] + "x" + name[4:], born) if n % 2 else (name, f"{born[:8]}{(int(born[8:]) + 10) % 28 + 1:02}")
+        rows.append((f"b{n}", *slip, person))
+    quality = names_and_dates(tmp_path, rows)
+    assert quality["pairs"]["precision"] > 0.95 and quality["pairs"]["recall"] > 0.9
+
+
+def test_a_file_without_any_double_has_nothing_to_learn_from(tmp_path: Path) -> None:
+    rows = [(f"a{n}", f"{name} {n % 20 * 'i'}", born, n) for n, (name, born) in enumerate(people(600))]
+    quality = names_and_dates(tmp_path, rows)
+    assert quality["customers"] == 600
 
 
 @pytest.mark.full
