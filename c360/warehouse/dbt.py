@@ -52,7 +52,10 @@ def run_dbt(
     variables: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Node, ...]:
-    """``dbt build`` of ``selection``, its data tests included; unit tests judge the code, so ``make test`` runs them.
+    """``dbt build`` of ``selection``, its data tests included.
+
+    Left to ``make test`` are unit tests, which judge the code, and tests that read a table's whole history (tag
+    ``whole_history``): what a table of the day is fed by cannot be doubled without doubling a key that the day tests.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def run_dbt(
             progress(event.info.msg)
 
     arguments = ["build", "--select", selection, "--indirect-selection", "buildable"]
-    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--exclude-resource-type", "unit_test", "--exclude", "tag:whole_history"]
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)

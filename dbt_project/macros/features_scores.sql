@@ -2,7 +2,7 @@
 {% macro score_history(task, measure='probability') %}
 select
     {{ score_columns() | replace('probability', 'probability as ' ~ measure) }}
-from {{ source('raw', 'scores') }}
+from {{ ref('stg_lake__scores') }}
 where task = '{{ task }}'
 {% endmacro %}
 

@@ -11,7 +11,7 @@ select
     cast(substring(products.risk_rating, 3, 1) as integer) as risk_level,
     coalesce(products.minimum_amount, 0) as minimum_amount,
     products.term_days
-from {{ source('raw', 'products') }} as products
+from {{ ref('stg_reference__products_versions') }} as products
 inner join {{ dates }} as dates on {{ features_is_known('products', 'dates.' ~ day) }}
 inner join {{ ref('product_lines') }} as lines on products.product_family = lines.product_family
 {% endmacro %}

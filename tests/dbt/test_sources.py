@@ -10,8 +10,10 @@ from tests.dbt.bank import Bank
 
 
 def test_generated_files_are_current() -> None:
-    assert (staging_sources.STAGING / "_raw__sources.yml").read_text() == staging_sources.sources_yaml()
-    assert (staging_sources.STAGING / "_staging__models.yml").read_text() == staging_sources.staging_yaml()
+    written = staging_sources.written()
+    assert {path for path in staging_sources.STAGING.rglob("*") if path.is_file()} == written.keys()
+    for path, text in written.items():
+        assert path.read_text() == text, f"{path}: run python -m c360.staging_sources"
 
 
 @pytest.mark.parametrize("feed", load_feeds().values(), ids=lambda feed: feed.name)

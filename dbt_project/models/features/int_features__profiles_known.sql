@@ -17,18 +17,18 @@ customers as (
 
 products as (
     select dates.as_of_date, products.product_code, products.product_family
-    from {{ source('raw', 'products') }} as products
+    from {{ ref('stg_reference__products_versions') }} as products
     inner join {{ dates }} as dates on {{ features_is_known('products', 'dates.as_of_date') }}
 ),
 
 managed_parties as (
-    select dates.as_of_date, 'cif:' || assignments.customer_no as party_key
-    from {{ source('raw', 'rm_assignments') }} as assignments
+    select dates.as_of_date, assignments.party_key
+    from {{ ref('stg_reference__rm_assignments_versions') }} as assignments
     inner join {{ dates }} as dates
         on {{ features_is_known('assignments', 'dates.as_of_date') }}
         and assignments.valid_from <= dates.as_of_date
         and (assignments.valid_to is null or assignments.valid_to >= dates.as_of_date)
-    group by dates.as_of_date, assignments.customer_no
+    group by dates.as_of_date, assignments.party_key
 ),
 
 persons as (

@@ -15,8 +15,8 @@ with identity as (
 ),
 
 leads as (
-    select dates.as_of_date, 'lead:' || leads.lead_id as party_key, leads.business_date, leads.interest, leads.cost
-    from {{ source('raw', 'social_leads') }} as leads
+    select dates.as_of_date, leads.party_key, leads.business_date, leads.interest, leads.cost
+    from {{ ref('stg_online__social_leads_versions') }} as leads
     inner join {{ dates }} as dates
         on {{ features_is_known('leads', 'dates.as_of_date') }} and leads.business_date <= dates.as_of_date
 ),

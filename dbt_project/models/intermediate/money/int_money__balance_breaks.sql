@@ -71,7 +71,7 @@ rejects as (
         *,
         length(period) as period_length,
         coalesce(cast(business_date as varchar), period) as day_or_period
-    from {{ source('quarantine', 'rejects') }}
+    from {{ ref('stg_lake__rejects') }}
     where feed in ('transactions', 'balances')
 
 ),
@@ -121,7 +121,7 @@ deliveries as (
     select
         *,
         length(period) as period_length
-    from {{ source('raw', 'delivery_outcomes') }}
+    from {{ ref('stg_lake__delivery_outcomes') }}
     where feed in ('transactions', 'balances')
 
 ),

@@ -4,7 +4,7 @@ with asset_changes as (
     select
         *,
         case when level_amount < usual_amount then 'assets_fell' else 'assets_rose' end as change_kind
-    from {{ source('raw', 'change_points') }}
+    from {{ ref('stg_lake__change_points') }}
 
 ),
 

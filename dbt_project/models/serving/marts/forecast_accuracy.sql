@@ -19,4 +19,4 @@ select
     skill < 0 as is_baseline_better,
     coverage_80,
     coverage_95
-from {{ source('raw', 'forecast_accuracy') }}
+from {{ ref('stg_lake__forecast_accuracy') }}

@@ -1,6 +1,6 @@
 with figures as (
 
-    select * from {{ source('raw', 'network') }}
+    select * from {{ ref('stg_lake__network') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with segments as (
 
-    select * from {{ source('raw', 'segments') }}
+    select * from {{ ref('stg_lake__segments') }}
 
 ),
 
@@ -112,7 +112,7 @@ select
     stability.refit_rand_high,
     named.model_version
 from sums
-inner join {{ source('raw', 'segment_groups') }} as named on sums.segment_id = named.segment_id
+inner join {{ ref('stg_lake__segment_groups') }} as named on sums.segment_id = named.segment_id
 left join options as channels on sums.segment_id = channels.segment_id and channels.option_kind = 'channel'
 left join options as offers on sums.segment_id = offers.segment_id and offers.option_kind = 'offer'
-left join {{ source('raw', 'segment_stability') }} as stability on sums.as_of_date = stability.as_of_date
+left join {{ ref('stg_lake__segment_stability') }} as stability on sums.as_of_date = stability.as_of_date

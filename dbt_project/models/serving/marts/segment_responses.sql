@@ -31,7 +31,7 @@ answered as (
         touches.product_code,
         case when answers.contact_id is not null then 1 else 0 end as is_answered
     from touches
-    inner join {{ source('raw', 'segments') }} as segments
+    inner join {{ ref('stg_lake__segments') }} as segments
         on touches.customer_key = segments.customer_key and touches.as_of_date = segments.as_of_date
     left join answers on touches.contact_id = answers.contact_id
 

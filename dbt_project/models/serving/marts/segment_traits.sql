@@ -9,5 +9,5 @@ select
     traits.median_value,
     traits.median_of_all_value,
     named.model_version
-from {{ source('raw', 'segment_traits') }} as traits
-inner join {{ source('raw', 'segment_groups') }} as named on traits.segment_id = named.segment_id
+from {{ ref('stg_lake__segment_traits') }} as traits
+inner join {{ ref('stg_lake__segment_groups') }} as named on traits.segment_id = named.segment_id

@@ -12,6 +12,6 @@ select
     model_version,
     cast(max(feature_version) as varchar) as feature_version,
     max(scored_at) as scored_at
-from {{ source('raw', 'scores') }}
+from {{ ref('stg_lake__scores') }}
 where task = 'churn_survival'
 group by customer_key, as_of_date, model_version

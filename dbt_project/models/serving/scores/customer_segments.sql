@@ -1,6 +1,6 @@
 with assigned as (
 
-    select * from {{ source('raw', 'segments') }}
+    select * from {{ ref('stg_lake__segments') }}
     where as_of_date = {{ date_literal(var('business_date')) }}
 
 ),
@@ -11,7 +11,7 @@ previous as (
     select
         customer_key,
         segment_id
-    from {{ source('raw', 'segments') }}
+    from {{ ref('stg_lake__segments') }}
     where as_of_date = {{ days_before(date_literal(month_start(var('business_date'))), 1) }}
 
 )
@@ -27,5 +27,5 @@ select
     assigned.confidence,
     assigned.model_version
 from assigned
-inner join {{ source('raw', 'segment_groups') }} as named on assigned.segment_id = named.segment_id
+inner join {{ ref('stg_lake__segment_groups') }} as named on assigned.segment_id = named.segment_id
 left join previous on assigned.customer_key = previous.customer_key

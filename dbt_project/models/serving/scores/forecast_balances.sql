@@ -11,4 +11,4 @@ select
     {% endfor -%}
     model,
     baseline
-from {{ source('raw', 'forecast_balances') }}
+from {{ ref('stg_lake__forecast_balances') }}

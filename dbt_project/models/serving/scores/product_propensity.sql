@@ -3,5 +3,5 @@
 select
     cast(substring(task, 12) as varchar) as product_line,
     {{ score_columns() }}
-from {{ source('raw', 'scores') }}
+from {{ ref('stg_lake__scores') }}
 where task in ('propensity_{{ product_lines() | join("', 'propensity_") }}')

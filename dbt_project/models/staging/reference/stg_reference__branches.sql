@@ -1,4 +1,5 @@
 -- Branches. Current rows only.
+-- Written by `python -m c360.staging_sources`: change the contract in feeds/, or that module, not this file.
 with source as (
 
     select * from {{ source('raw', 'branches') }}
