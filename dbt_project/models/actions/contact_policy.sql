@@ -153,11 +153,11 @@ judged as (
             when owned.is_deceased then 'deceased'
             when owned.is_closed then 'closed'
             when owned.preferred_channel is null then 'unreachable'
-            when {{ days_between('counts.last_complaint_date', today) }} < {{ contact_limit('complaint_quiet_days') }} then 'complaint'
-            when {{ days_between('counts.last_contact_date', today) }} < {{ contact_limit('quiet_days') }} then 'recent contact'
-            when {{ days_between('counts.last_other_owner_date', today) }} < {{ contact_limit('owner_days') }} then 'other owner'
-            when counts.contact_count_30d >= {{ contact_limit('contacts_30d') }}
-                or counts.contact_count_90d >= {{ contact_limit('contacts_90d') }} then 'cap reached'
+            when {{ days_between('counts.last_complaint_date', today) }} < {{ limit('contact_limits', 'complaint_quiet_days') }} then 'complaint'
+            when {{ days_between('counts.last_contact_date', today) }} < {{ limit('contact_limits', 'quiet_days') }} then 'recent contact'
+            when {{ days_between('counts.last_other_owner_date', today) }} < {{ limit('contact_limits', 'owner_days') }} then 'other owner'
+            when counts.contact_count_30d >= {{ limit('contact_limits', 'contacts_30d') }}
+                or counts.contact_count_90d >= {{ limit('contact_limits', 'contacts_90d') }} then 'cap reached'
         end as block_reason
     from owned
     left join counts on owned.customer_key = counts.customer_key

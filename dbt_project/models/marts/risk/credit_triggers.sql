@@ -1,5 +1,5 @@
 {%- set today = date_literal(var('business_date')) -%}
-{%- set earlier = "cast(" ~ dbt.dateadd('day', "-cast(" ~ credit_threshold('utilisation_days') ~ " as integer)", today) ~ " as date)" %}
+{%- set earlier = "cast(" ~ dbt.dateadd('day', "-cast(" ~ limit('credit_thresholds', 'utilisation_days') ~ " as integer)", today) ~ " as date)" %}
 
 with links as (
 
@@ -66,7 +66,7 @@ distressed as (
         unpaid_amount as amount,
         cast(null as varchar) as related_key
     from unpaid
-    where unpaid_days >= {{ credit_threshold('overdue_days') }}
+    where unpaid_days >= {{ limit('credit_thresholds', 'overdue_days') }}
 
     union all
 
@@ -170,14 +170,14 @@ found as (
 
     select
         unpaid.customer_key,
-        case when unpaid_days >= {{ credit_threshold('overdue_days') }} then 'instalment_overdue' else 'instalment_missed' end as credit_trigger,
+        case when unpaid_days >= {{ limit('credit_thresholds', 'overdue_days') }} then 'instalment_overdue' else 'instalment_missed' end as credit_trigger,
         '' as trigger_detail,
         unpaid_since_date as trigger_date,
         unpaid_days as figure,
         unpaid_amount as amount,
         cast(null as varchar) as related_key
     from unpaid
-    where unpaid_days >= {{ credit_threshold('missed_days') }}
+    where unpaid_days >= {{ limit('credit_thresholds', 'missed_days') }}
 
     union all
 
@@ -192,7 +192,7 @@ found as (
     from borrowers
     inner join runways on borrowers.customer_key = runways.customer_key
     where runways.deposit_amount < borrowers.instalment_amount
-        and {{ days_between(today, 'borrowers.next_due_date') }} between 1 and {{ credit_threshold('short_days') }}
+        and {{ days_between(today, 'borrowers.next_due_date') }} between 1 and {{ limit('credit_thresholds', 'short_days') }}
 
     union all
 
@@ -206,8 +206,8 @@ found as (
         null as related_key
     from drawn
     where limit_amount > 0
-        and drawn_amount >= {{ credit_threshold('utilisation_rate') }} * limit_amount
-        and drawn_amount - earlier_amount >= {{ credit_threshold('utilisation_rise') }} * limit_amount
+        and drawn_amount >= {{ limit('credit_thresholds', 'utilisation_rate') }} * limit_amount
+        and drawn_amount - earlier_amount >= {{ limit('credit_thresholds', 'utilisation_rise') }} * limit_amount
 
     union all
 
@@ -220,8 +220,8 @@ found as (
         {{ average_amount('amount', 'month_count') }} as amount,
         null as related_key
     from pay
-    where month_count >= {{ credit_threshold('salary_months') }}
-        and {{ days_between('last_date', today) }} >= {{ credit_threshold('salary_stop_days') }}
+    where month_count >= {{ limit('credit_thresholds', 'salary_months') }}
+        and {{ days_between('last_date', today) }} >= {{ limit('credit_thresholds', 'salary_stop_days') }}
 
     union all
 
@@ -262,7 +262,7 @@ found as (
         distressed.customer_key as related_key
     from runways
     inner join distressed on runways.main_payer_key = distressed.customer_key
-    where runways.main_payer_share >= {{ credit_threshold('main_payer_share') }}
+    where runways.main_payer_share >= {{ limit('credit_thresholds', 'main_payer_share') }}
 
 ),
 

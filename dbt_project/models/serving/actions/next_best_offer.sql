@@ -42,7 +42,7 @@ offers as (
     from recommendations
     inner join policy on recommendations.customer_key = policy.customer_key
     left join occupied on recommendations.customer_key = occupied.customer_key
-    where recommendations.expected_value_amount > {{ contact_limit('call_cost_amount') }}
+    where recommendations.expected_value_amount > {{ limit('contact_limits', 'call_cost_amount') }}
 
 ),
 
@@ -62,7 +62,7 @@ listed as (
 
     select
         ranked.*,
-        coalesce(branch_rank <= {{ contact_limit('offers_per_branch') }}, false) as is_listed
+        coalesce(branch_rank <= {{ limit('contact_limits', 'offers_per_branch') }}, false) as is_listed
     from ranked
 
 )

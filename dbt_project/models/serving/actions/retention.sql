@@ -54,7 +54,7 @@ valued as (
         policy.branch_code,
         positions.aum_amount,
         case
-            when uplifts.uplift is null then {{ contact_limit('call_effect_rate') }}
+            when uplifts.uplift is null then {{ limit('contact_limits', 'call_effect_rate') }}
             when uplifts.uplift > 0 then least(uplifts.uplift / scores.probability, 1)
             else 0
         end as effect_rate,
@@ -88,7 +88,7 @@ ranked as (
                 then row_number() over (partition by branch_code, block_reason order by expected_value_amount desc, customer_key)
         end as branch_rank
     from priced
-    where expected_value_amount > {{ contact_limit('call_cost_amount') }}
+    where expected_value_amount > {{ limit('contact_limits', 'call_cost_amount') }}
 
 ),
 
@@ -96,7 +96,7 @@ listed as (
 
     select
         ranked.*,
-        coalesce(branch_rank <= {{ contact_limit('retention_per_branch') }}, false) as is_listed
+        coalesce(branch_rank <= {{ limit('contact_limits', 'retention_per_branch') }}, false) as is_listed
     from ranked
 
 )

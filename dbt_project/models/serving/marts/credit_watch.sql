@@ -50,8 +50,8 @@ banded as (
         scores.phrase_en,
         scores.phrase_zh,
         case
-            when scores.probability >= {{ credit_threshold('red_probability') }} then 'red'
-            when scores.probability >= {{ credit_threshold('amber_probability') }} then 'amber'
+            when scores.probability >= {{ limit('credit_thresholds', 'red_probability') }} then 'red'
+            when scores.probability >= {{ limit('credit_thresholds', 'amber_probability') }} then 'amber'
             when scores.probability is not null then 'green'
         end as score_band,
         coalesce(triggers.band, 'green') as trigger_band,
