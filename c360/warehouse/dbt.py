@@ -51,6 +51,7 @@ def run_dbt(
     selection: str,
     variables: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
+    without: str = "",
 ) -> tuple[Node, ...]:
     """``dbt build`` of ``selection``, its data tests included.
 
@@ -65,6 +66,8 @@ def run_dbt(
         dbt's ``--vars``; dates become ISO text.
     progress : callable, optional
         Gets one line of text per finished node.
+    without : str
+        What of the selection to leave out, as for ``dbt --exclude``.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def run_dbt(
             progress(event.info.msg)
 
     arguments = ["build", "--select", selection, "--indirect-selection", "buildable"]
-    arguments += ["--exclude-resource-type", "unit_test", "--exclude", "tag:whole_history"]
+    arguments += ["--exclude-resource-type", "unit_test", "--exclude", f"tag:whole_history {without}".strip()]
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)

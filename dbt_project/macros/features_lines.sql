@@ -13,7 +13,7 @@ select
             else 0
         end as integer
     ) as label
-from {{ ref('int_labels__outcomes_ripe') }}
+from {{ ref('int_customer__outcomes_known_on_ripe_dates') }}
 where average_{{ line }}_before_amount >= {{ limit('line_churn_limits', 'minimum_amount') }}
 {% endmacro %}
 

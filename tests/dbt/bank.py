@@ -94,7 +94,7 @@ class Bank:
 
 def run_dbt(connection: dict[str, str], scratch: Path, variables: dict[str, Any], *arguments: str) -> None:
     """Run dbt, by default a build of everything up to the marts; a failure shows dbt's own words."""
-    daily = ("--exclude-resource-type", "unit_test", "--exclude", "tag:whole_history")
+    daily = ("--exclude-resource-type", "unit_test", "--exclude", "tag:whole_history", "tag:serving")
     what = arguments or ("build", "--select", *LAYERS, *daily)
     command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *what]
     command += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]

@@ -3,7 +3,7 @@
     meta={'partition_by': 'as_of_date'},
 ) }}
 
-{% set dates = ref('int_labels__ripe_dates') %}
+{% set dates = ref('int_calendar__ripe_dates') %}
 
 with borrowers as (
     select customer_key, as_of_date
@@ -16,7 +16,7 @@ ripe_dates as (
 ),
 
 identity as (
-    select * from {{ ref('int_labels__identity_ripe') }}
+    select * from {{ ref('int_party__customers_known_on_ripe_dates') }}
 ),
 
 loans as (

@@ -171,7 +171,7 @@ missing_days as (
         feeds.feed,
         dates.date_day
     from (select feed, min(period_date) as first_date from daily_periods group by feed) as feeds
-    inner join {{ ref('dim_date') }} as dates
+    inner join {{ ref('int_calendar__days') }} as dates
         on dates.date_day >= feeds.first_date and dates.date_day <= {{ date_literal(var('business_date')) }}
     left join daily_periods on feeds.feed = daily_periods.feed and dates.date_day = daily_periods.period_date
     where daily_periods.feed is null

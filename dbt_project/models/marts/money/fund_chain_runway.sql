@@ -21,7 +21,7 @@ profiles as (
 
 positions as (
 
-    select * from {{ ref('int_customer__positions') }}
+    select * from {{ ref('int_customer__positions_monthly') }}
     where as_of_date = {{ business_date }} and first_opened_date is not null
 
 ),
