@@ -3,7 +3,7 @@
     meta={'partition_by': 'as_of_date'},
 ) }}
 
-{% set sampled = features_sampled_days() %}
+{% set sampled = sampled_days() %}
 {% set outflows -%}
     flows.wallet_outflow_count_180d + flows.mmf_outflow_count_180d + flows.other_bank_outflow_count_180d
     + flows.merchant_outflow_count_180d + flows.cash_outflow_count_180d

@@ -18,11 +18,11 @@ leads as (
     select dates.as_of_date, leads.party_key, leads.business_date, leads.interest, leads.cost
     from {{ ref('stg_online__social_leads_versions') }} as leads
     inner join {{ dates }} as dates
-        on {{ features_is_known('leads', 'dates.as_of_date') }} and leads.business_date <= dates.as_of_date
+        on {{ is_known_on('leads', 'dates.as_of_date') }} and leads.business_date <= dates.as_of_date
 ),
 
 registrations as (
-{{ features_state(ref('stg_online__registrations_versions'), 'user_id', dates, 'as_of_date') }}
+{{ states_known_on(ref('stg_online__registrations_versions'), 'user_id', dates, 'as_of_date') }}
 ),
 
 known_customers as (

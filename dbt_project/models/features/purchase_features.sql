@@ -35,7 +35,7 @@ held as (
 ),
 
 products as (
-{{ features_products(dates, 'as_of_date') }}
+    select * from {{ ref('int_product__known_on_as_of_dates') }}
 ),
 
 offers as (

@@ -5,7 +5,7 @@
 {% set own_banks = "'" ~ var('own_banks') | join("', '") ~ "'" %}
 
 with spans as (
-{{ features_event_spans(
+{{ event_spans(
     'transactions', ref('stg_branch__transactions_versions'), 'txn_id',
     ['account_no', 'amount', 'direction', 'counterparty_account', 'counterparty_account_token', 'counterparty_bank'],
     dates_of_run('business_date'),

@@ -7,7 +7,7 @@
 {% set channels = ['counter', 'mobile', 'pos', 'wallet'] %}
 
 with spans as (
-{{ features_event_spans(
+{{ event_spans(
     'transactions', ref('stg_branch__transactions_versions'), 'txn_id',
     ['account_no', 'amount', 'direction', 'channel', 'txn_type', 'counterparty_bank'], dates_of_run('business_date'),
 ) }}

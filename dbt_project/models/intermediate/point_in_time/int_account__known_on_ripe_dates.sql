@@ -1,1 +1,1 @@
-{{ features_accounts(ref('int_calendar__ripe_dates'), ref('int_party__customers_known_on_ripe_dates'), 'ripe_date') }}
+{{ accounts_known_on(ref('int_calendar__ripe_dates'), ref('int_party__customers_known_on_ripe_dates'), 'ripe_date') }}

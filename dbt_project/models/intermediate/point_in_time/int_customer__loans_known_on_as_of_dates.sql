@@ -5,11 +5,11 @@ with identity as (
 ),
 
 loans as (
-{{ features_state(ref('stg_branch__loans_versions'), 'loan_no', dates, 'as_of_date') }}
+{{ states_known_on(ref('stg_branch__loans_versions'), 'loan_no', dates, 'as_of_date') }}
 ),
 
 repayments as (
-{{ features_state(ref('stg_branch__loan_repayments_versions'), 'repayment_id', dates, 'as_of_date') }}
+{{ states_known_on(ref('stg_branch__loan_repayments_versions'), 'repayment_id', dates, 'as_of_date') }}
 ),
 
 instalments as (

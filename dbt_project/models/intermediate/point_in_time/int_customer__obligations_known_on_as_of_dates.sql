@@ -21,7 +21,7 @@ maturities as (
 ),
 
 bindings as (
-{{ features_state(ref('stg_online__wallet_bindings_versions'), 'binding_id', dates, 'as_of_date') }}
+{{ states_known_on(ref('stg_online__wallet_bindings_versions'), 'binding_id', dates, 'as_of_date') }}
 ),
 
 customers as (

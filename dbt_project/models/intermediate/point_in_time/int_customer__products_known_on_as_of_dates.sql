@@ -3,7 +3,7 @@
 ) }}
 
 with products as (
-{{ features_products(ref('int_calendar__as_of_dates'), 'as_of_date') }}
+    select * from {{ ref('int_product__known_on_as_of_dates') }}
 ),
 
 identity as (

@@ -10,20 +10,20 @@ accounts as (
 ),
 
 customers as (
-    {{ features_state(ref('stg_branch__customers_versions'), 'customer_no', dates, 'as_of_date') }}
+    {{ states_known_on(ref('stg_branch__customers_versions'), 'customer_no', dates, 'as_of_date') }}
 ),
 
 products as (
     select dates.as_of_date, products.product_code, products.product_family
     from {{ ref('stg_reference__products_versions') }} as products
-    inner join {{ dates }} as dates on {{ features_is_known('products', 'dates.as_of_date') }}
+    inner join {{ dates }} as dates on {{ is_known_on('products', 'dates.as_of_date') }}
 ),
 
 managed_parties as (
     select dates.as_of_date, assignments.party_key
     from {{ ref('stg_reference__rm_assignments_versions') }} as assignments
     inner join {{ dates }} as dates
-        on {{ features_is_known('assignments', 'dates.as_of_date') }}
+        on {{ is_known_on('assignments', 'dates.as_of_date') }}
         and assignments.valid_from <= dates.as_of_date
         and (assignments.valid_to is null or assignments.valid_to >= dates.as_of_date)
     group by dates.as_of_date, assignments.party_key

@@ -11,7 +11,7 @@ identity as (
 ),
 
 products as (
-{{ features_products(ref('int_calendar__ripe_dates'), 'ripe_date') }}
+    select * from {{ ref('int_product__known_on_ripe_dates') }}
 ),
 
 positions as (

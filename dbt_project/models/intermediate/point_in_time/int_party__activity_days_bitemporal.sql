@@ -34,7 +34,7 @@
 {% endfor %}
 
 with app_spans as (
-{{ features_event_spans(
+{{ event_spans(
     'app_events', ref('stg_online__app_events_versions'), 'event_id', ['party_key', 'platform', 'event_name', 'product_code'], condition,
 ) }}
 ),
@@ -47,16 +47,16 @@ app_rows as (
 ),
 
 visit_rows as (
-{{ features_event_spans('branch_visits', ref('stg_branch__branch_visits_versions'), 'ticket_id', ['party_key', 'service_type'],
+{{ event_spans('branch_visits', ref('stg_branch__branch_visits_versions'), 'ticket_id', ['party_key', 'service_type'],
     condition ~ ' and party_key is not null') }}
 ),
 
 rm_contact_spans as (
-{{ features_event_spans('rm_contacts', ref('stg_branch__rm_contacts_versions'), 'contact_id', ['party_key', 'purpose', 'outcome'], condition) }}
+{{ event_spans('rm_contacts', ref('stg_branch__rm_contacts_versions'), 'contact_id', ['party_key', 'purpose', 'outcome'], condition) }}
 ),
 
 action_spans as (
-{{ features_event_spans('action_outcomes', ref('stg_feedback__action_outcomes_versions'), 'outcome_id',
+{{ event_spans('action_outcomes', ref('stg_feedback__action_outcomes_versions'), 'outcome_id',
     ['party_key', 'action_kind', 'outcome', 'contact_id'], condition ~ ' and is_done') }}
 ),
 
@@ -70,11 +70,11 @@ contact_rows as (
 ),
 
 complaint_rows as (
-{{ features_event_spans('complaints', ref('stg_branch__complaints_versions'), 'complaint_id', ['party_key'], condition) }}
+{{ event_spans('complaints', ref('stg_branch__complaints_versions'), 'complaint_id', ['party_key'], condition) }}
 ),
 
 touch_rows as (
-{{ features_event_spans('campaign_touches', ref('stg_online__campaign_touches_versions'), 'touch_id', ['party_key', 'arm'], condition) }}
+{{ event_spans('campaign_touches', ref('stg_online__campaign_touches_versions'), 'touch_id', ['party_key', 'arm'], condition) }}
 ),
 
 touched_parties as (
@@ -84,7 +84,7 @@ touched_parties as (
 ),
 
 response_spans as (
-{{ features_event_spans('campaign_responses', ref('stg_online__campaign_responses_versions'), 'response_id', ['touch_id', 'response'], condition) }}
+{{ event_spans('campaign_responses', ref('stg_online__campaign_responses_versions'), 'response_id', ['touch_id', 'response'], condition) }}
 ),
 
 response_rows as (
@@ -103,7 +103,7 @@ response_rows as (
 ),
 
 order_rows as (
-{{ features_event_spans('mall_orders', ref('stg_online__mall_orders_versions'), 'order_id', ['party_key', 'status'], condition) }}
+{{ event_spans('mall_orders', ref('stg_online__mall_orders_versions'), 'order_id', ['party_key', 'status'], condition) }}
 ),
 
 counted as (

@@ -1,1 +1,1 @@
-{{ features_identity(ref('int_calendar__as_of_dates'), 'as_of_date') }}
+{{ customers_known_on(ref('int_calendar__as_of_dates'), 'as_of_date') }}

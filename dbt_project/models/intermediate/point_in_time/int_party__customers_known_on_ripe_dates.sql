@@ -1,1 +1,1 @@
-{{ features_identity(ref('int_calendar__ripe_dates'), 'ripe_date') }}
+{{ customers_known_on(ref('int_calendar__ripe_dates'), 'ripe_date') }}

@@ -7,10 +7,10 @@
 
    A key whose rows became known in the order of their business dates has one history, so one pass over it serves every day. A key with
    a late or a replaced row has as many histories as days: its rows are laid out once per day. #}
-{% macro features_positions(relation, key, amount, dates, day, first_day, sampled, attributes=[]) %}
+{% macro positions_known_on(relation, key, amount, dates, day, first_day, sampled, attributes=[]) %}
 {%- set columns = [amount] + attributes -%}
 with spans as (
-{{ features_state_spans(relation, key, columns, first_day, dates) }}
+{{ state_spans(relation, key, columns, first_day, dates) }}
 ),
 
 sequenced as (
@@ -102,4 +102,4 @@ group by {{ day }}, {{ key }}
 {% endmacro %}
 
 {# Days before the day at whose end an amount is sampled: today and every 15 days of the last 90. #}
-{% macro features_sampled_days() %}{{ return([0, 15, 30, 45, 60, 75, 90]) }}{% endmacro %}
+{% macro sampled_days() %}{{ return([0, 15, 30, 45, 60, 75, 90]) }}{% endmacro %}

@@ -1,5 +1,5 @@
 {# Which customer each party record belonged to on each `day` of `dates`. Grain: `day` x party_key. #}
-{% macro features_identity(dates, day) %}
+{% macro customers_known_on(dates, day) %}
 select
     dates.{{ day }},
     xref.party_key,
@@ -11,9 +11,9 @@ inner join {{ ref('customer_xref') }} as xref
 {% endmacro %}
 
 {# Accounts as known on each `day` of `dates`, with the customer who owned them then. Grain: `day` x account_no. #}
-{% macro features_accounts(dates, identity, day) %}
+{% macro accounts_known_on(dates, identity, day) %}
 with accounts as (
-{{ features_state(ref('stg_branch__accounts_versions'), 'account_no', dates, day) }}
+{{ states_known_on(ref('stg_branch__accounts_versions'), 'account_no', dates, day) }}
 )
 
 select
@@ -32,7 +32,7 @@ inner join {{ identity }} as identity
 
 {# Deposits and investments of each customer on each `day`, today and before, from the positions per account and per holding.
    Grain: `day` x customer_key. #}
-{% macro features_customer_positions(balances, holdings, accounts, identity, day, sampled) %}
+{% macro customer_positions_known_on(balances, holdings, accounts, identity, day, sampled) %}
 {% set columns = ['amount_days_90d', 'amount_days_previous_90d'] %}
 {% for days in sampled %}{% do columns.append('amount_' ~ days ~ 'd_ago') %}{% endfor %}
 with amounts as (

@@ -2,7 +2,7 @@
 {% macro product_lines() %}{{ return(['term_deposit', 'structured', 'wealth', 'fund', 'precious_metal']) }}{% endmacro %}
 
 {# The catalogue as known on each `day` of `dates`, of products in a line. Grain: `day` x product_code. #}
-{% macro features_products(dates, day) %}
+{% macro products_known_on(dates, day) %}
 select
     dates.{{ day }},
     products.product_code,
@@ -12,6 +12,6 @@ select
     coalesce(products.minimum_amount, 0) as minimum_amount,
     products.term_days
 from {{ ref('stg_reference__products_versions') }} as products
-inner join {{ dates }} as dates on {{ features_is_known('products', 'dates.' ~ day) }}
+inner join {{ dates }} as dates on {{ is_known_on('products', 'dates.' ~ day) }}
 inner join {{ ref('product_lines') }} as lines on products.product_family = lines.product_family
 {% endmacro %}

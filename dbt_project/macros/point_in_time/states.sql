@@ -1,10 +1,10 @@
 {# True for a row that was known on `day`: delivered by then, and its version not yet replaced. #}
-{% macro features_is_known(rows, day) -%}
+{% macro is_known_on(rows, day) -%}
     {{ rows }}._known_date <= {{ day }} and ({{ rows }}._superseded_date is null or {{ rows }}._superseded_date > {{ day }})
 {%- endmacro %}
 
 {# The state of every `key` on each `day` of `dates`: its last row by business date among those known on that day. #}
-{% macro features_state(relation, key, dates, day) %}
+{% macro states_known_on(relation, key, dates, day) %}
     select * from (
         select
             dates.{{ day }} as state_date,
@@ -15,7 +15,7 @@
             ) as recency
         from {{ relation }} as versions
         inner join {{ dates }} as dates
-            on {{ features_is_known('versions', 'dates.' ~ day) }}
+            on {{ is_known_on('versions', 'dates.' ~ day) }}
             and versions.business_date <= dates.{{ day }}
     ) as ranked
     where recency = 1
@@ -23,7 +23,7 @@
 
 {# Events with the span in which they counted: `known_date` to `superseded_date` (exclusive, null while it counts). An event that is told
    again counts once: its later telling counts from the day on which no earlier one stands any more, if that day comes. #}
-{% macro features_event_spans(feed, relation, key, columns, condition='true') %}
+{% macro event_spans(feed, relation, key, columns, condition='true') %}
     select
         {%- for column in columns %}
         versions.{{ column }},
@@ -55,10 +55,10 @@
 
    No row is read that is older than the last state that every day from `first_day` on saw in place, and none where `dates` is empty:
    on most days no label gets ripe. #}
-{% macro features_state_spans(relation, key, columns, first_day, dates) %}
+{% macro state_spans(relation, key, columns, first_day, dates) %}
     select {{ key }}, {{ columns | join(', ') }}, business_date, _known_date as known_date, _superseded_date as superseded_date
-    from ({{ features_states_since(relation, key, first_day, dates) }}) as states
-    where business_date not in ({{ features_contested_dates(relation) }})
+    from ({{ states_since(relation, key, first_day, dates) }}) as states
+    where business_date not in ({{ contested_dates(relation) }})
     union all
     select {{ key }}, {{ columns | join(', ') }}, business_date, known_date, superseded_date
     from (
@@ -70,13 +70,13 @@
             least(_superseded_date, lead(_known_date) over (
                 partition by {{ key }}, business_date order by _known_date, _delivery, _row
             )) as superseded_date
-        from ({{ features_states_since(relation, key, first_day, dates) }}) as states
-        where business_date in ({{ features_contested_dates(relation) }})
+        from ({{ states_since(relation, key, first_day, dates) }}) as states
+        where business_date in ({{ contested_dates(relation) }})
     ) as contested
     where superseded_date is null or superseded_date > known_date
 {% endmacro %}
 
-{% macro features_states_since(relation, key, first_day, dates) %}
+{% macro states_since(relation, key, first_day, dates) %}
     select * from {{ relation }}
     where business_date >= {{ first_day }} and exists (select 1 from {{ dates }})
     union all
@@ -93,6 +93,6 @@
         and (openings.opening_date is null or versions.business_date >= openings.opening_date)
 {% endmacro %}
 
-{% macro features_contested_dates(relation) -%}
+{% macro contested_dates(relation) -%}
     select business_date from {{ relation }} group by business_date having min(_delivery) <> max(_delivery)
 {%- endmacro %}

@@ -13,7 +13,7 @@ customers as (
 ),
 
 products as (
-{{ features_products('dates', 'as_of_date') }}
+    select * from {{ ref('int_product__known_on_as_of_dates') }}
 ),
 
 customer_counts as (
