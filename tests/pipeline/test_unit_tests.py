@@ -4,14 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
-from c360.settings import Settings
+from lakehouse.settings import Settings
 from tests.dbt.bank import run_dbt
 from tests.pipeline.conftest import LAST_OF_HISTORY
 
 
 def statuses(history: Settings, folder: Path, selection: str) -> list[str]:
     """What became of each of the selected tests, over a copy of the bank's engine."""
-    engine = shutil.copyfile(history.build, folder / "build.duckdb")  # unit tests ask it for the columns of their inputs
+    engine = shutil.copyfile(history.build, folder / "build.duckdb")  # unit tests ask it for columns
     connection = {"C360_TARGET": "duckdb", "C360_BUILD": str(engine)}
     today = str(LAST_OF_HISTORY)
     variables = {"business_date": today, "from_date": today, "as_of_dates": [today]}

@@ -1,5 +1,5 @@
--- Levels of customers' assets, from ml_jobs.change_points.
--- Written by `python -m c360.staging_sources`: change the contract in feeds/, or that module, not this file.
+-- Levels of customers' assets, from ml_jobs.derived.change_points.
+-- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
 with source as (
 
     select * from {{ source('raw', 'change_points') }}

@@ -1,5 +1,5 @@
--- Nodes of the payment network, from c360/network.
--- Written by `python -m c360.staging_sources`: change the contract in feeds/, or that module, not this file.
+-- Nodes of the payment network, from ml_jobs/derived/network.py.
+-- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
 with source as (
 
     select * from {{ source('raw', 'network') }}

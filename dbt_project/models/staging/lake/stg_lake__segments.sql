@@ -1,5 +1,5 @@
--- Groups of the customers without a relationship manager, from ml_jobs.segments.
--- Written by `python -m c360.staging_sources`: change the contract in feeds/, or that module, not this file.
+-- Groups of the customers without a relationship manager, from ml_jobs.derived.segments.
+-- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
 with source as (
 
     select * from {{ source('raw', 'segments') }}
