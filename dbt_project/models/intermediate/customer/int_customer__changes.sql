@@ -1,5 +1,5 @@
--- Grain: customer, kind, detail and date: what the rules of change say, by the limits of the customer's segment. Changes of assets
--- are not among them: change-points tell those (customer_changes).
+-- Grain: customer, kind, detail and date: what the rules of change say, by the limits of the customer's segment.
+-- Changes of assets are not among them: those are change-points (customer_changes).
 with changes as (
 
     {% for kind in ['income', 'counterparties', 'habits', 'maturity', 'wallets', 'complaints', 'records'] -%}

@@ -4,8 +4,9 @@ with complaints as (
     select
         links.customer_key,
         contacts.business_date,
-        lag(contacts.business_date) over (partition by links.customer_key order by contacts.business_date, contacts.contact_id)
-            as previous_date
+        lag(contacts.business_date) over (
+            partition by links.customer_key order by contacts.business_date, contacts.contact_id
+        ) as previous_date
     from {{ ref('fct_contacts') }} as contacts
     inner join {{ ref('int_party__customers') }} as links on contacts.party_key = links.party_key
     where contacts.contact_kind = 'complaint'

@@ -1,5 +1,5 @@
 {%- set last = date_literal(var('business_date')) %}
--- Grain: customer, kind and date: log-ins that fell, by whole months; a branch visit after a year in which the app was enough.
+-- Grain: customer, kind and date: log-ins that fell, by whole months; a branch visit after a year online.
 with links as (
 
     select * from {{ ref('int_party__customers') }}

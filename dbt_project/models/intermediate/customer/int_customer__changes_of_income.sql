@@ -1,4 +1,6 @@
 {%- set last = date_literal(var('business_date')) %}
+{%- set two_gaps = days_between('pay_days.third_last_date', 'pay_days.business_date') %}
+{%- set usual_days = 'greatest(31, cast(round(' ~ two_gaps ~ ' / 2.0) as integer)) + limits.days' %}
 -- Grain: customer, kind of income and day on which it was due: a salary or pension that no longer arrives.
 with accounts as (
 
@@ -48,14 +50,10 @@ due as (
         limits.segment,
         limits.minimum_amount,
         -- the usual gap between two, a month at least, and some days of grace
-        cast({{ dbt.dateadd(
-            'day',
-            "greatest(31, cast(round(" ~ days_between('pay_days.third_last_date', 'pay_days.business_date') ~ " / 2.0) as integer)) + limits.days",
-            'pay_days.business_date',
-        ) }} as date) as due_date
+        cast({{ dbt.dateadd('day', usual_days, 'pay_days.business_date') }} as date) as due_date
     from pay_days
     inner join limits on pay_days.customer_key = limits.customer_key
-    where {{ days_between('pay_days.third_last_date', 'pay_days.business_date') }} <= 80
+    where {{ two_gaps }} <= 80
 
 )
 

@@ -1,5 +1,5 @@
 {%- set notice_date = dbt.dateadd('day', '-limits.days', 'maturity_date') %}
--- Grain: customer and day of maturity: deposits and investments that come free soon, with what lies in them when notice is given.
+-- Grain: customer and day of maturity: deposits and investments that come free soon, with the amounts on the day of notice.
 with links as (
 
     select * from {{ ref('int_party__customers') }}

@@ -1,6 +1,6 @@
--- A customer's records tell different things: for each attribute the seed customer_attributes says whose word wins. A record that
--- does not know is passed over; of sources with one priority, the record that was last told wins. Asking one source not to be
--- contacted counts for all.
+-- Survivorship: where a customer's records differ, the seed customer_attributes ranks the sources for each attribute. A
+-- record without a value is passed over; of sources with one priority, the latest record wins. Asking one source not to
+-- be contacted counts for all.
 {%- set attributes = [
     'party_type', 'gender', 'birth_year', 'city', 'occupation', 'monthly_income_amount', 'risk_rating', 'home_branch_code',
     'opened_date', 'owner_party_key',

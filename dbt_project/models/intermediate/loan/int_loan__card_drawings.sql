@@ -1,5 +1,6 @@
 {%- set today = date_literal(var('business_date')) -%}
-{%- set earlier = "cast(" ~ dbt.dateadd('day', "-cast(" ~ limit('credit_thresholds', 'utilisation_days') ~ " as integer)", today) ~ " as date)" %}
+{%- set days = 'cast(' ~ limit('credit_thresholds', 'utilisation_days') ~ ' as integer)' -%}
+{%- set earlier = 'cast(' ~ dbt.dateadd('day', '-' ~ days, today) ~ ' as date)' %}
 -- Grain: customer with a loan and active credit cards: what is drawn on them, and what was some days earlier.
 with links as (
 
@@ -11,7 +12,9 @@ card_states as (
 
     select
         *,
-        row_number() over (partition by card_id order by business_date desc, _known_date desc, _delivery desc, _row desc) as recency
+        row_number() over (
+            partition by card_id order by business_date desc, _known_date desc, _delivery desc, _row desc
+        ) as recency
     from {{ ref('stg_branch__cards') }}
     where card_type = 'credit'
 

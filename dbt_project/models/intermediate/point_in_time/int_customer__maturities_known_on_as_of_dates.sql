@@ -37,8 +37,11 @@ maturing_positions as (
 select
     as_of_date,
     customer_key,
-    sum(amount) filter (where maturity_date > as_of_date and {{ days_between('as_of_date', 'maturity_date') }} <= 30) as maturing_amount_30d,
-    sum(amount) filter (where maturity_date > as_of_date and {{ days_between('as_of_date', 'maturity_date') }} <= 90) as maturing_amount_90d,
+    {%- for days in [30, 90] %}
+    sum(amount) filter (
+        where maturity_date > as_of_date and {{ days_between('as_of_date', 'maturity_date') }} <= {{ days }}
+    ) as maturing_amount_{{ days }}d,
+    {%- endfor %}
     count(distinct case when amount > 0 then product_code end) as investment_product_count
 from maturing_positions
 group by as_of_date, customer_key

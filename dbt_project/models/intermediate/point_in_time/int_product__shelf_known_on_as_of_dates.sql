@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='replace_as_of_dates', on_schema_change='fail') }}
 {%- set prior = "cast(" ~ limit('recommendation_limits', 'similar_customers') ~ " as double precision)" %}
--- Grain: as-of date, risk level, star tier and product that the level allows: how usual the product is among such customers. Where
--- they are few, what all customers buy weighs in.
+-- Grain: as-of date, risk level, star tier and product that the level allows: how usual the product is among such
+-- customers. Where they are few, what all customers buy weighs in.
 with dates as (
     select * from {{ ref('int_calendar__as_of_dates') }}
 ),
@@ -71,7 +71,8 @@ weighed as (
     select
         *,
         buyer_count + {{ prior }} * buyer_of_all_count / customer_of_all_count as popularity_weight,
-        sum(buyer_count) over by_line + {{ prior }} * sum(buyer_of_all_count) over by_line / customer_of_all_count as line_weight
+        sum(buyer_count) over by_line
+            + {{ prior }} * sum(buyer_of_all_count) over by_line / customer_of_all_count as line_weight
     from shelf
     window by_line as (partition by as_of_date, risk_level, star_tier, product_line)
 )
