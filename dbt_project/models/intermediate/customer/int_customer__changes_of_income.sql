@@ -69,5 +69,6 @@ select
     cast(null as integer) as previous_count,
     business_date as event_date
 from due
-where (next_date is null or next_date > due_date)
+where due_date <= {{ last }}
+    and (next_date is null or next_date > due_date)
     and amount >= minimum_amount
