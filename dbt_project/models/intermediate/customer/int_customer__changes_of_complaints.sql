@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 -- Grain: customer and day of a complaint that is the first in a long time.
 with complaints as (
 

@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 -- Grain: customer, class of the other side and direction: a kind of payment for the first time in a year.
 with accounts as (
 

@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 {%- set last = date_literal(var('business_date')) %}
 -- Grain: customer, kind and date: log-ins that fell, by whole months; a branch visit after a year online.
 with links as (

@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 {%- set last = date_literal(var('business_date')) %}
 {%- set two_gaps = days_between('pay_days.third_last_date', 'pay_days.business_date') %}
 {%- set usual_days = 'greatest(31, cast(round(' ~ two_gaps ~ ' / 2.0) as integer)) + limits.days' %}

@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 {%- set notice_date = dbt.dateadd('day', '-limits.days', 'maturity_date') %}
 -- Grain: customer and day of maturity: deposits and investments that come free soon, with the amounts on the day of notice.
 with links as (

@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 -- Grain: customer, kind and day: that a phone number or an address is another one, never which.
 with records as (
 

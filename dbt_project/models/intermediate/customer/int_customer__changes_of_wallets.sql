@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 -- Grain: customer, wallet and day on which it was first bound to one of the customer's accounts.
 with wallets as (
 

@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 {% set dates = ref('int_calendar__as_of_dates') %}
 
 with identity as (

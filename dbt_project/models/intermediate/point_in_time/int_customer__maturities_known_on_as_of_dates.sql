@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 with accounts as (
     select * from {{ ref('int_account__known_on_as_of_dates') }}
 ),
