@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 {%- set long_term_days = limit('recommendation_limits', 'long_term_days') %}
-{%- set long_term_maximum_age = limit('recommendation_limits', 'long_term_maximum_age') %}
-{%- set long_term_reserve_months = limit('recommendation_limits', 'long_term_reserve_months') %}
+{%- set maximum_age = limit('recommendation_limits', 'long_term_maximum_age') %}
+{%- set long_reserve = limit('recommendation_limits', 'long_term_reserve_months') %}
+{%- set reserve = limit('recommendation_limits', 'reserve_months') %}
 -- Grain: as-of date, customer and product that suits, what could be placed in it and what that is worth. A view of every
 -- as-of date; each relation is read once, so that a filter on the date reaches all of them.
 with offers as (
@@ -14,8 +15,8 @@ with offers as (
         shelf.product_code,
         shelf.minimum_amount,
         floor((customers.demand_deposit_amount - customers.outflow_amount_90d / 3 * cast(case
-            when shelf.term_days > {{ long_term_days }} then {{ long_term_reserve_months }}
-            else {{ limit('recommendation_limits', 'reserve_months') }}
+            when shelf.term_days > {{ long_term_days }} then {{ long_reserve }}
+            else {{ reserve }}
         end as double precision)) / 100) * 100 as amount,
         shelf.popularity,
         shelf.line_share
@@ -32,7 +33,7 @@ with offers as (
     where held.product_code is null
         and (
             shelf.term_days <= {{ long_term_days }}
-            or customers.age_years + shelf.term_days / 365.25 <= {{ long_term_maximum_age }}
+            or customers.age_years + shelf.term_days / 365.25 <= {{ maximum_age }}
         )
         and (shelf.product_risk_level = 1 or customers.age_years >= {{ limit('recommendation_limits', 'adult_age') }})
 )
