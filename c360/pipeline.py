@@ -79,7 +79,8 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         detail |= variables
         warehouse.begin_build(settings)
         # views and seeds stand until the project changes
-        warehouse.run_dbt(settings, "tag:marts" if state else "tag:staging tag:marts", variables)
+        selection = "tag:marts" if state else "tag:staging tag:marts"
+        warehouse.run_dbt(settings, selection, variables, without="tag:serving")
         warehouse.write_state(settings, warehouse.BuildState.of(pin, xref, project))
         return target
 

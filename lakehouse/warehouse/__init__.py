@@ -64,12 +64,13 @@ def run_dbt(
     selection: str,
     variables: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
+    without: str = "",
 ) -> tuple[Node, ...]:
     """Build what ``selection`` names, its data tests included; see ``lakehouse.warehouse.dbt.run_dbt``."""
     if variables.get("from_date"):
         touched = [variables["from_date"], *variables.get("as_of_dates", ())]
         _engine(settings).mark_unpublished(settings, min(date.fromisoformat(str(day)) for day in touched))
-    return dbt.run_dbt(settings, selection, variables, progress)
+    return dbt.run_dbt(settings, selection, variables, progress, without)
 
 
 def exclusive(settings: Settings, wait: float = LOCK_SECONDS) -> AbstractContextManager[None]:

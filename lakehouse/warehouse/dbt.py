@@ -52,8 +52,12 @@ def run_dbt(
     selection: str,
     variables: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
+    without: str = "",
 ) -> tuple[Node, ...]:
-    """``dbt build`` of ``selection``, its data tests included; unit tests judge the code, so ``make test`` runs them.
+    """``dbt build`` of ``selection``, its data tests included.
+
+    Left to ``make test`` are unit tests, which judge the code, and tests that read a table's whole history (tag
+    ``whole_history``): what a table of the day is fed by cannot be doubled without doubling a key that the day tests.
 
     Parameters
     ----------
@@ -63,6 +67,8 @@ def run_dbt(
         dbt's ``--vars``; dates become ISO text.
     progress : callable, optional
         Gets one line of text per finished node.
+    without : str
+        What of the selection to leave out, as for ``dbt --exclude``.
 
     Returns
     -------
@@ -80,7 +86,7 @@ def run_dbt(
             progress(event.info.msg)
 
     arguments = ["build", "--select", selection, "--indirect-selection", "buildable"]
-    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--exclude-resource-type", "unit_test", "--exclude", f"tag:whole_history {without}".strip()]
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)

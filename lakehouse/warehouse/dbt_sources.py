@@ -1,16 +1,20 @@
-"""Write dbt's sources and the staging docs from the contracts: ``python -m lakehouse.warehouse.dbt_sources``."""
+"""Write dbt's sources and staging models from the contracts: ``python -m lakehouse.warehouse.dbt_sources``."""
 
+import textwrap
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lakehouse.contracts import Feed, load_feeds
+from lakehouse.contracts import Column, Feed, load_feeds
 from lakehouse.lake import Outcome
 from lakehouse.settings import PROJECT
 
 STAGING = PROJECT / "dbt_project" / "models" / "staging"
-HEADER = "# Written from feeds/ by `python -m lakehouse.warehouse.dbt_sources`. Change the contract, not this file.\n"
+HEADER = "Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.\n"
+CURRENT, VERSIONS = "Current rows only.", "Every version that was ever known."
 
 LAKE_COLUMNS = {
     "_file": ("varchar", "Landing file that the row came in"),
@@ -216,7 +220,28 @@ VERSIONED = (
     *("accounts", "balances", "transactions", "holdings", "customers", "cards", "loans", "loan_repayments"),
     *("branch_visits", "rm_contacts", "complaints", "registrations", "app_events", "mall_orders"),
     *("wallet_bindings", "wallet_payments", "campaign_touches", "campaign_responses", "action_outcomes"),
+    *("products", "rm_assignments", "social_leads"),
 )
+LAKE_KEYS = {
+    "delivery_outcomes": ("delivery_id",),
+    "run_steps": ("run_id", "step"),
+    "customer_xref": ("party_key", "valid_from"),
+    "identity_review": ("left_party_key", "right_party_key"),
+    "network": ("node_key",),
+    "change_points": ("customer_key", "change_date"),
+    "segments": ("customer_key", "as_of_date"),
+    "segment_groups": ("segment_id",),
+    "segment_traits": ("segment_id", "trait"),
+    "segment_stability": ("as_of_date",),
+    "forecast_balances": ("measure", "level", "branch_code", "product_family", "horizon_weeks"),
+    "forecast_accuracy": ("measure", "level", "horizon_weeks"),
+    "intraday_transactions": (),  # an event comes as often as it is sent
+    "intraday_wallet_payments": (),
+    "scores": ("task", "customer_key", "as_of_date", "horizon_days", "model_version"),
+    "model_monitoring": ("task", "as_of_date", "model_version", "measure", "feature", "measured_date"),
+    "rejects": ("feed", "period", "version", "file", "row", "column_name"),
+}
+RESERVED = {"row"}  # words that SQL keeps for itself
 PARTY_PREFIX = {"customer_no": "cif:", "user_id": "online:", "lead_id": "lead:"}
 
 
@@ -226,11 +251,85 @@ def party_column(feed: Feed) -> str | None:
     return next((name for name in PARTY_PREFIX if name in names), None)
 
 
+def written() -> dict[Path, str]:
+    """Every file that this module writes, with its text: sources, staging models, and what their columns mean."""
+    return {
+        STAGING / "_raw__sources.yml": sources_yaml(),
+        STAGING / "_staging__models.yml": staging_yaml(),
+        **{STAGING / feed.channel / f"{name}.sql": staging_sql(feed, name) for name, feed in _feed_models()},
+        **{STAGING / "lake" / f"stg_lake__{table['name']}.sql": _lake_sql(source, table) for source, table in _lake()},
+    }
+
+
 def sources_yaml() -> str:
     """The text of ``_raw__sources.yml``: everything that lakehouse/warehouse attaches."""
-    assert set(OUTCOMES) >= {field.name for field in fields(Outcome)}
     tables = [_table(feed.name, feed.description, _feed_columns(feed)) for feed in load_feeds().values()]
-    tables += [
+    tables += [table for source, table in _lake() if source == "raw"]
+    rejects = [table for source, table in _lake() if source == "quarantine"]
+    return _dump(
+        {
+            "sources": [
+                {"name": "raw", "schema": "raw", "description": "The pinned lake, by feed.", "tables": tables},
+                {"name": "quarantine", "schema": "quarantine", "description": "Refused rows.", "tables": rejects},
+            ]
+        }
+    )
+
+
+def staging_yaml() -> str:
+    """The text of ``_staging__models.yml``: what every staging view and column means, and its key."""
+    models = [_model(name, feed) for name, feed in _feed_models()]
+    models += [
+        {
+            "name": f"stg_lake__{table['name']}",
+            "description": table["description"],
+            **_key(LAKE_KEYS[table["name"]]),
+            "columns": [{"name": column["name"], "description": column["description"]} for column in table["columns"]],
+        }
+        for _, table in _lake()
+    ]
+    return _dump({"models": models})
+
+
+def staging_sql(feed: Feed, name: str) -> str:
+    """The SQL of a feed's staging view, its columns in groups; ``name`` says whether of all versions or the current."""
+    party = party_column(feed)
+    groups: dict[str, list[str]] = {"ids": [], "texts": [], "booleans": [], "numbers": [], "dates and times": []}
+    if party:
+        groups["ids"].append(f"cast('{PARTY_PREFIX[party]}' || {party} as varchar) as party_key")
+    for column in feed.columns:
+        groups.setdefault(_group(feed, column), []).append(column.name)
+    groups["tokens"] = [f"{column}_token" for column in feed.tokenised]
+    groups["lake"] = [column for column in LAKE_COLUMNS if column != "_superseded_date" or feed.name in VERSIONED]
+    is_current = not name.endswith("_versions")
+    return _sql(
+        f"{feed.description} {CURRENT if is_current else VERSIONS}",
+        f"{{{{ source('raw', '{feed.name}') }}}}" + ("\n    where _superseded_date is null" if is_current else ""),
+        groups,
+    )
+
+
+def _feed_models() -> Iterator[tuple[str, Feed]]:
+    for feed in load_feeds().values():
+        yield f"stg_{feed.channel}__{feed.name}", feed
+        if feed.name in VERSIONED:
+            yield f"stg_{feed.channel}__{feed.name}_versions", feed
+
+
+def _group(feed: Feed, column: Column) -> str:
+    if column.is_pii:
+        return "personal data"
+    if column.type in ("date", "timestamp"):
+        return "dates and times"
+    if column.name in feed.key or column.name.endswith(("_no", "_id", "_code", "_key")):
+        return "ids"
+    return {"varchar": "texts", "boolean": "booleans"}.get(column.type, "numbers")
+
+
+def _lake() -> list[tuple[str, dict[str, Any]]]:
+    """(source, table) of everything in the lake that is no feed: what the pipeline's steps wrote."""
+    assert set(OUTCOMES) >= {field.name for field in fields(Outcome)}
+    tables = [
         _table("delivery_outcomes", "What became of each delivery.", OUTCOMES),
         _table("run_steps", "Steps of the runs.", RUN_STEPS),
         _table("customer_xref", "Party records and their customers, from the identity step.", CUSTOMER_XREF),
@@ -252,26 +351,41 @@ def sources_yaml() -> str:
         _table("scores", "Scores of all tasks, as scored.", SCORES),
         _table("model_monitoring", "Drift and calibration of the models, of the last days.", MODEL_MONITORING),
     ]
-    rejects = [_table("rejects", "Rows that were refused, with the reason and the raw text.", REJECTS)]
-    return _dump(
-        {
-            "sources": [
-                {"name": "raw", "schema": "raw", "description": "The pinned lake, by feed.", "tables": tables},
-                {"name": "quarantine", "schema": "quarantine", "description": "Refused rows.", "tables": rejects},
-            ]
-        }
-    )
+    rejects = _table("rejects", "Rows that were refused, with the reason and the raw text.", REJECTS)
+    return [("raw", table) for table in tables] + [("quarantine", rejects)]
 
 
-def staging_yaml() -> str:
-    """The text of ``_staging__models.yml``: what every staging view and column means."""
-    models = []
-    for feed in load_feeds().values():
-        name = f"stg_{feed.channel}__{feed.name}"
-        models.append(_model(name, f"{feed.description} Current rows only.", feed))
-        if feed.name in VERSIONED:
-            models.append(_model(f"{name}_versions", f"{feed.description} Every version that was ever known.", feed))
-    return _dump({"models": models})
+def _lake_sql(source: str, table: dict[str, Any]) -> str:
+    columns = [column["name"] for column in table["columns"]]
+    quoted = [f'"{column}"' if column in RESERVED else column for column in columns]
+    return _sql(table["description"], f"{{{{ source('{source}', '{table['name']}') }}}}", {"": quoted})
+
+
+def _sql(description: str, relation: str, groups: dict[str, list[str]]) -> str:
+    lines = []
+    for heading, columns in groups.items():
+        if heading and columns:
+            lines.append(f"---------- {heading}")
+        lines += [f"{column}," for column in columns]
+    selected = "\n        ".join(lines).removesuffix(",")
+    comment = textwrap.fill(description, 120, initial_indent="-- ", subsequent_indent="-- ")
+    return f"""{comment}
+-- {HEADER}with source as (
+
+    select * from {relation}
+
+),
+
+renamed as (
+
+    select
+        {selected}
+    from source
+
+)
+
+select * from renamed
+"""
 
 
 def _feed_columns(feed: Feed) -> dict[str, tuple[str, str]]:
@@ -290,7 +404,7 @@ def _table(name: str, description: str, columns: dict[str, tuple[str, str]]) -> 
     }
 
 
-def _model(name: str, description: str, feed: Feed) -> dict[str, Any]:
+def _model(name: str, feed: Feed) -> dict[str, Any]:
     pii = {column.name for column in feed.columns if column.is_pii}
     columns = []
     if party_column(feed):
@@ -299,13 +413,28 @@ def _model(name: str, description: str, feed: Feed) -> dict[str, Any]:
         if column == "_superseded_date" and feed.name not in VERSIONED:
             continue
         columns.append({"name": column, "description": text, **({"meta": {"pii": True}} if column in pii else {})})
-    return {"name": name, "description": description, "columns": columns}
+    which = VERSIONS if name.endswith("_versions") else CURRENT
+    return {
+        "name": name,
+        "description": f"{feed.description} {which}",
+        **_key((*feed.key, "_delivery")),
+        "columns": columns,
+    }
+
+
+def _key(columns: Iterable[str]) -> dict[str, Any]:
+    """The test of a key, which reads all of a view's history: not on business dates (tag ``whole_history``)."""
+    if not columns:
+        return {}
+    test = {"arguments": {"columns": list(columns)}, "config": {"tags": ["whole_history"]}}
+    return {"data_tests": [{"has_unique_key": test}]}
 
 
 def _dump(content: dict[str, Any]) -> str:
-    return HEADER + yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True)
+    return f"# {HEADER}" + yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True)
 
 
 if __name__ == "__main__":
-    (STAGING / "_raw__sources.yml").write_text(sources_yaml())
-    (STAGING / "_staging__models.yml").write_text(staging_yaml())
+    for path, text in written().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)

@@ -54,11 +54,11 @@ def evaluate(settings: Settings) -> dict[str, Any]:
     folders = {line: newest_model(settings, task.task) for line, task in tasks.items()}
     models = {line: load(folder, settings.token_secret) for line, folder in folders.items() if folder is not None}
     dates = _judged_dates(settings, next(iter(tasks.values())), models)
-    candidates = _frame(settings, "int_recommendations__candidates", dates)
+    candidates = _frame(settings, "int_recommendation__candidates", dates)
     candidates = candidates.merge(_propensities(settings, tasks, models, dates), "left", [*ROW, "product_line"])
     candidates["probability"] = (candidates.propensity * candidates.line_share).fillna(candidates.popularity)
-    held = _frame(settings, "int_features__products_held", dates)
-    bought = _frame(settings, "int_labels__products_bought", dates)
+    held = _frame(settings, "int_customer__products_known_on_as_of_dates", dates)
+    bought = _frame(settings, "int_customer__purchases_known_on_ripe_dates", dates)
     customers = _frame(settings, "label_product_purchase", dates, schema="build_features")[ROW]
     lists = {
         "recommended": recommended(candidates),

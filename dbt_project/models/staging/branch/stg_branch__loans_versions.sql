@@ -1,4 +1,5 @@
 -- Loans: one full row for every loan that was granted or changed that day. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
 with source as (
 
     select * from {{ source('raw', 'loans') }}

@@ -1,4 +1,5 @@
 -- Campaign contacts, with the random control group that was not contacted. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
 with source as (
 
     select * from {{ source('raw', 'campaign_touches') }}
