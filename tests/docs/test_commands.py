@@ -7,7 +7,7 @@ An HTML comment before a block says what cannot be run here: ``<!-- not run: REA
 import re
 import shlex
 import subprocess
-from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
@@ -28,12 +28,11 @@ ELSEWHERE = {"docker", "cd", "export", "set", "git", "echo", "redis-server"}  # 
 TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
-def shell_pages(with_slow: bool) -> Iterable[str]:
-    """Pages with commands to run, those with slow ones only if asked for them."""
-    for page in PAGES:
-        marks = {block.mark for block in page.blocks if block.language == "sh"} - {"not run"}
-        if ("slow" in marks) if with_slow else ("" in marks):
-            yield str(page)
+def pages_with(mark: str) -> list[str]:
+    """Pages with shell blocks of that mark."""
+    return [
+        str(page) for page in PAGES if any(block.language == "sh" and block.mark == mark for block in page.blocks)
+    ]
 
 
 def run(page: str, marks: set[str], folder: Path, environment: dict[str, str]) -> None:
@@ -51,13 +50,13 @@ def run(page: str, marks: set[str], folder: Path, environment: dict[str, str]) -
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
 
 
-@pytest.mark.parametrize("page", shell_pages(with_slow=False))
+@pytest.mark.parametrize("page", pages_with(""))
 def test_commands_run(page: str, reader: Path, environment: dict[str, str]) -> None:
     run(page, {""}, reader, environment)
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("page", shell_pages(with_slow=True))
+@pytest.mark.parametrize("page", pages_with("slow"))
 def test_slow_commands_run_among_the_others(page: str, reader: Path, environment: dict[str, str]) -> None:
     run(page, {"", "slow"}, reader, environment)
 
@@ -91,6 +90,8 @@ def test_commands_that_are_not_run_exist(block: Block) -> None:
             assert_known(arguments)
         else:
             assert (PROJECT / program).exists(), line
+            if arguments[:1] == ["-m"]:
+                assert find_spec(arguments[1]), line
 
 
 def assert_known(arguments: list[str]) -> None:
