@@ -1,4 +1,4 @@
-"""A folder in which a reader of the docs stands after ``make demo``, with a small bank in place of the demonstration."""
+"""The folder of a reader of the docs after ``make demo``, with a small bank in place of the demonstration."""
 
 import os
 from pathlib import Path

@@ -17,25 +17,25 @@ from typer.testing import CliRunner
 
 from c360.cli.main import app
 from lakehouse.settings import PROJECT
-from tests.docs.pages import PAGES, Block
+from lakehouse.warehouse.publication import SCHEMAS
+from tests.docs.pages import PAGES, Block, Page
 
-LIMIT = 400  # seconds for the commands of one page
+LIMIT, LIMIT_OF_SLOW = 300, 1500  # seconds for the commands of one page
 BLOCKS = [block for page in PAGES for block in page.blocks]
 NOT_RUN = [block for block in BLOCKS if block.language == "sh" and block.mark == "not run"]
 QUERIES = [block for block in BLOCKS if block.language == "sql" and block.mark != "not run"]
 PROGRAMS = [block for block in BLOCKS if block.language == "python" and block.mark != "not run"]
 ELSEWHERE = {"docker", "cd", "export", "set", "git", "echo", "redis-server"}  # not of this project
+TABLE = re.compile(rf"({'|'.join(SCHEMAS)})\.\w+")
 TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
 def pages_with(mark: str) -> list[str]:
     """Pages with shell blocks of that mark."""
-    return [
-        str(page) for page in PAGES if any(block.language == "sh" and block.mark == mark for block in page.blocks)
-    ]
+    return [str(page) for page in PAGES if any(block.language == "sh" and block.mark == mark for block in page.blocks)]
 
 
-def run(page: str, marks: set[str], folder: Path, environment: dict[str, str]) -> None:
+def run(page: str, marks: set[str], limit: int, folder: Path, environment: dict[str, str]) -> None:
     """Run the shell blocks of a page, one after the other in one shell, as its reader does."""
     blocks = [block for block in BLOCKS if block.page == page and block.language == "sh" and block.mark in marks]
     script = "\n".join(f"echo '--- {block}' >&2\n{block.text}" for block in blocks)
@@ -45,20 +45,22 @@ def run(page: str, marks: set[str], folder: Path, environment: dict[str, str]) -
         env=environment,
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=limit,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
 
 
 @pytest.mark.parametrize("page", pages_with(""))
 def test_commands_run(page: str, reader: Path, environment: dict[str, str]) -> None:
-    run(page, {""}, reader, environment)
+    run(page, {""}, LIMIT, reader, environment)
 
 
 @pytest.mark.full
+@pytest.mark.timeout(LIMIT_OF_SLOW + 60)
 @pytest.mark.parametrize("page", pages_with("slow"))
 def test_slow_commands_run_among_the_others(page: str, reader: Path, environment: dict[str, str]) -> None:
-    run(page, {"", "slow"}, reader, environment)
+    run(page, {"", "slow"}, LIMIT_OF_SLOW, reader, environment)
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=str)
@@ -73,6 +75,15 @@ def test_queries_run_and_have_the_columns_that_are_printed(block: Block, reader:
         columns = [name for name, *_ in connection.execute(block.text).description]
     if block.after.startswith("|"):
         assert [name.strip() for name in block.after.strip("|").split("|")] == columns
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_tables_that_are_named_are_published(page: Page, reader: Path) -> None:
+    with duckdb.connect(str(reader / "var/demo/warehouse.duckdb"), read_only=True) as connection:
+        tables = "select table_schema || '.' || table_name from information_schema.tables"
+        published = {name for (name,) in connection.execute(tables).fetchall()}
+    named = {span for _, span in page.code_spans if TABLE.fullmatch(span)}
+    assert named - published == set()
 
 
 @pytest.mark.parametrize("block", NOT_RUN, ids=str)
