@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from demo.airflow import AirflowError, LocalAirflow, local_airflow, settings_environment
+from demo.airflow import AirflowError, LocalAirflow, local_airflow
 from demo.docs import write_dbt_docs
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
@@ -27,7 +27,7 @@ FOLDER = PROJECT / "var" / "demo"
 CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
 PRODUCERS = {"ingest_branch", "ingest_online"}
 MARK = ".c360-demo"  # says that a folder is a demo's, and may be emptied
-NOT_TOLD = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the secret has a file of its own beside the lake
+SECRETS = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the first is in a file beside the lake that only its owner reads
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 
@@ -120,7 +120,7 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )
-    lines = [f"{name}={value}\n" for name, value in settings_environment(settings).items() if name not in NOT_TOLD]
+    lines = [f"{name}={value}\n" for name, value in settings.environment().items() if name not in SECRETS]
     (folder / "env").write_text("".join(lines))
     return Bank(settings, landed_dates(settings.landing), truth)
 

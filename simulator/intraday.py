@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
+from pydantic import SecretStr
 
 from lakehouse.contracts import Feed, load_feeds
 from lakehouse.intraday import broker
@@ -30,7 +31,7 @@ def to_landing(landing: Path) -> Send:
     return send
 
 
-def to_broker(url: str) -> Send:
+def to_broker(url: SecretStr) -> Send:
     """Events as entries of the broker's streams."""
     client = broker.connect(url)
 

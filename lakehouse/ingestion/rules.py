@@ -7,6 +7,7 @@ Names that begin with ``_`` are ours; the others are the contract's.
 import hashlib
 
 import duckdb
+from pydantic import SecretStr
 
 from lakehouse.contracts import Column, Feed
 from lakehouse.ingestion.landing import Manifest, Period
@@ -16,9 +17,9 @@ _WIDTHS = {"date": len("2026-01-05"), "timestamp": len("2026-01-05 23:59:59")}
 _TEXT_TYPES = ("varchar", "date", "timestamp")
 
 
-def create_token_macro(con: duckdb.DuckDBPyConnection, secret: str) -> None:
+def create_token_macro(con: duckdb.DuckDBPyConnection, secret: SecretStr) -> None:
     """Define ``token(text)``: HMAC-SHA-256 (RFC 2104) as 64 hex digits; null stays null."""
-    key = secret.encode()
+    key = secret.get_secret_value().encode()
     key = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
     con.execute("set variable inner_pad = $1", [bytes(byte ^ 0x36 for byte in key)])
     con.execute("set variable outer_pad = $1", [bytes(byte ^ 0x5C for byte in key)])

@@ -11,6 +11,7 @@ import json
 import logging
 
 import redis
+from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -31,10 +32,10 @@ def stream(feed: str) -> str:
     return f"intraday:{feed}"
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: SecretStr) -> redis.Redis:
     """A client of the broker at ``redis://``, ``rediss://`` (TLS) or ``unix://``."""
     return redis.Redis.from_url(
-        url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1)
+        url.get_secret_value(), socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1)
     )
 
 
