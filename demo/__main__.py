@@ -1,6 +1,5 @@
 """The whole system on one machine, under a real Airflow scheduler: ``python -m demo``, or ``make demo``."""
 
-import fcntl
 import shutil
 import signal
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from demo.airflow import AirflowError, LocalAirflow, local_airflow
@@ -79,11 +79,11 @@ def _own_folder(folder: Path) -> Iterator[None]:
     mark = folder / MARK
     if any(folder.iterdir()) and not mark.exists():
         raise typer.BadParameter(f"{folder} holds something else than a demo: give an empty folder")
-    with mark.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise typer.BadParameter(f"another demo is running in {folder}: wait until it ends") from None
+    try:
+        lock = FileLock(mark, fallback_to_soft=False).acquire(blocking=False)
+    except Timeout:
+        raise typer.BadParameter(f"another demo is running in {folder}: wait until it ends") from None
+    with lock:
         for path in folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)

@@ -1,6 +1,5 @@
 """The loop: every few seconds, what has landed is taken in, added up, and shown to readers."""
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import redis
+from filelock import FileLock, Timeout
 
 from lakehouse import warehouse
 from lakehouse.errors import Stop
@@ -155,7 +155,7 @@ def run(
     if warehouse.published_date(settings) is None:
         raise NothingPublished("no business date is published yet: run one first (c360 run), then start the loop")
     began, count = time.monotonic(), 0
-    with _alone(settings), connection(settings) as con:
+    with alone(settings), connection(settings) as con:
         loop = Loop.begin(settings, con)
         while True:
             turned = time.monotonic()
@@ -168,12 +168,20 @@ def run(
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Iterator[None]:
+    """Hold this lake's intraday lock, which the operating system releases when the process ends.
+
+    Raises
+    ------
+    LoopRuns
+        If another process holds it.
+    """
     folder = settings.lake / "intraday"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LoopRuns(f"another intraday loop holds {file.name}: stop it first") from error
+    path = folder / ".lock"
+    try:
+        lock = FileLock(path, fallback_to_soft=False).acquire(blocking=False)
+    except Timeout as error:
+        raise LoopRuns(f"another intraday loop holds {path}: stop it first") from error
+    with lock:
         yield
