@@ -39,7 +39,9 @@ class Channels:
         self._contacts(turn)
         self._orders(turn)
 
-    def _occurrences(self, turn: Turn, stream: str, mean: np.ndarray):
+    def _occurrences(
+        self, turn: Turn, stream: str, mean: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(position, number for the record, day, UTC second) of Poisson many occurrences."""
         who, nth = turn.several(stream, np.where(turn.active, np.minimum(mean, 25), 0))
         moment = turn.uniform(f"{stream} moment", who, nth) * turn.month.length

@@ -50,7 +50,7 @@ class Deliveries:
 
     Raises
     ------
-    ValueError
+    Stop
         If ``only`` names a feed without a contract.
     """
 
@@ -100,7 +100,7 @@ class Deliveries:
 
         Raises
         ------
-        ValueError
+        Stop
             If a row is not of the month: its place in the file would depend on the chunk.
         """
         for name, parts in self._pending.items():

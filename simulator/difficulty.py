@@ -224,7 +224,7 @@ def measure(folder: Path) -> list[Figure]:
 
     Raises
     ------
-    ValueError
+    Stop
         If the history is too short to have such a month-end.
     """
     rows = population(folder)

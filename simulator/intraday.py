@@ -16,8 +16,10 @@ from lakehouse.lake import appearing
 
 KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 TIMES = {"transactions": "txn_at", "wallet_payments": "paid_at"}
-KEPT_ENTRIES = 1_000_000  # of a stream
+MOST_ENTRIES = 1_000_000  # of a stream
 
+Row = dict[str, object]
+Event = tuple[str, Row]  # feed, row
 Send = Callable[[str, str, list[str]], None]  # feed, name of the batch, its events as JSON
 
 
@@ -38,7 +40,7 @@ def to_broker(url: SecretStr) -> Send:
     def send(feed: str, _: str, texts: list[str]) -> None:
         with client.pipeline(transaction=False) as pipeline:
             for text in texts:
-                pipeline.xadd(broker.stream(feed), {broker.FIELD: text}, maxlen=KEPT_ENTRIES)
+                pipeline.xadd(broker.stream(feed), {broker.FIELD: text}, maxlen=MOST_ENTRIES)
             pipeline.execute()
 
     return send
@@ -81,7 +83,7 @@ def replay(source: Path, day: date, send: Send, rate: float, seconds: float, cop
     return sent
 
 
-def _events(source: Path, day: date) -> list[tuple[str, dict]]:
+def _events(source: Path, day: date) -> list[Event]:
     """(feed, row) of the day, by time."""
     events = []
     for name, feed in load_feeds().items():
@@ -93,12 +95,12 @@ def _events(source: Path, day: date) -> list[tuple[str, dict]]:
     return sorted(events, key=lambda event: (event[1][TIMES[event[0]]], event[1][KEYS[event[0]]]))
 
 
-def _json_lines(path: Path, feed: Feed) -> list[dict]:
+def _json_lines(path: Path, feed: Feed) -> list[Row]:
     with gzip.open(path, "rt") as lines:
         return [json.loads(line) for line in lines]
 
 
-def _delimited(path: Path, feed: Feed) -> list[dict]:
+def _delimited(path: Path, feed: Feed) -> list[Row]:
     texts = {column.name: "varchar" for column in feed.columns}
     rows = duckdb.sql(f"select * from read_csv('{path}', delim = '{feed.delimiter}', header = true, columns = {texts})")
     numbers = {column.name for column in feed.columns if column.type.startswith("decimal")}
@@ -108,14 +110,14 @@ def _delimited(path: Path, feed: Feed) -> list[dict]:
     ]
 
 
-def _texts(batch: list[tuple[str, dict]], copy: int, spread: float) -> dict[str, list[str]]:
+def _texts(batch: list[Event], copy: int, spread: float) -> dict[str, list[str]]:
     """The events by feed, as JSON; they happened evenly over the ``spread`` seconds before now."""
     now = time.time()
     lines: dict[str, list[str]] = {}
     for place, (feed, row) in enumerate(batch, 1):
         moment = datetime.fromtimestamp(now - spread * (1 - place / len(batch)), UTC)
-        told = row | {"event_at": f"{moment:%Y-%m-%d %H:%M:%S}"}
+        event = row | {"event_at": f"{moment:%Y-%m-%d %H:%M:%S}"}
         if copy:
-            told[KEYS[feed]] = f"{row[KEYS[feed]]}-{copy}"
-        lines.setdefault(feed, []).append(json.dumps(told, ensure_ascii=False))
+            event[KEYS[feed]] = f"{row[KEYS[feed]]}-{copy}"
+        lines.setdefault(feed, []).append(json.dumps(event, ensure_ascii=False))
     return lines

@@ -27,7 +27,7 @@ _KINDS = {
     "transfer_mobile": ("transfer", "mobile", "转账"),
     "transfer_web": ("transfer", "web", "转账"),
     "transfer_counter": ("transfer", "counter", "转账"),
-    "own_transfer": ("transfer", "mobile", "本人账户互转"),
+    "between_accounts": ("transfer", "mobile", "本人账户互转"),
     "wallet": ("wallet", "wallet", "快捷支付"),
     "mmf": ("mmf", "wallet", "转入货币基金"),
     "mmf_mobile": ("mmf", "mobile", "转入货币基金"),

@@ -78,9 +78,9 @@ class Moods:
         score = self.score(name)
         probabilities = []
         for step, more in enumerate(added, 1):
-            kept = PERSISTENCE**step
-            spread = slope * np.sqrt(1 - kept**2)
+            correlation = PERSISTENCE**step
+            spread = slope * np.sqrt(1 - correlation**2)
             # A logistic of a normal is near a logistic with a flatter slope (MacKay 1992).
             flat = np.sqrt(1 + np.pi * spread**2 / 8)
-            probabilities.append(1 / (1 + np.exp(-(intercept + slope * kept * score + more) / flat)))
+            probabilities.append(1 / (1 + np.exp(-(intercept + slope * correlation * score + more) / flat)))
         return np.stack(probabilities)

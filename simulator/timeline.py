@@ -76,7 +76,7 @@ class Timeline:
 
         Raises
         ------
-        ValueError
+        Stop
             If ``start`` is not the first of a month, or there is no month.
         """
         if start.day != 1 or months < 1 or days < 0:
