@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from open_data_contract_standard.model import OpenDataContractStandard
+from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
 
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
@@ -47,7 +47,7 @@ class Feed:
     business_date_column: str | None
     initial_lag_days: int
     reject_limit: float  # rate of bad rows
-    reject_floor: int  # rows: so many bad ones are tolerated in however small a file
+    reject_floor: int  # bad rows that are tolerated, however small the file is
     control_sums: tuple[str, ...]
     latency_days: int
 
@@ -97,7 +97,7 @@ def load_feeds(folder: Path = PROJECT / "feeds") -> dict[str, Feed]:
 
     Raises
     ------
-    ValueError
+    Stop
         If a contract is not a valid Open Data Contract Standard document; the message names the file.
     """
     feeds = {}
@@ -114,7 +114,7 @@ def load_deployment(path: Path) -> Deployment:
 
     Raises
     ------
-    ValueError
+    Stop
         If it declares a feed that has no contract, or lacks one of its keys.
     """
     raw = yaml.safe_load(path.read_text())
@@ -158,7 +158,7 @@ def _feed(contract: OpenDataContractStandard) -> Feed:
     )
 
 
-def _column(item: Any) -> Column:
+def _column(item: SchemaProperty) -> Column:
     options = item.logicalTypeOptions or {}
     custom = _custom(item)
     return Column(
@@ -175,5 +175,6 @@ def _column(item: Any) -> Column:
     )
 
 
-def _custom(item: Any) -> dict[str, Any]:
+def _custom(item: OpenDataContractStandard | SchemaProperty) -> dict[str, Any]:
+    """What the contract says beyond the standard, by name."""
     return {entry.property: entry.value for entry in item.customProperties or []}

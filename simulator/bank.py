@@ -87,10 +87,8 @@ def generate(
 
     Raises
     ------
-    FileExistsError
-        If there is a landing or truth folder already.
     Stop
-        If the figures make no bank.
+        If there is a landing or truth folder already, or the figures make no bank.
     """
     if faults and not (days and only is None):
         raise Stop("faults are planted in the last daily delivery of all feeds: give days, and leave out only")
@@ -127,7 +125,7 @@ class _Bank:
             raise Stop("a bank needs at least one customer")
         for folder in (out / "landing", out / "truth"):
             if folder.exists():
-                raise FileExistsError(f"{folder} exists: choose another folder, or remove it first")
+                raise Stop(f"{folder} exists", "choose another folder, or remove it first")
         draws = Draws(seed)
         branches = min(len(CITIES), -(-customers // COMMUNITY)) * reference.BRANCHES_PER_CITY
         return cls(

@@ -37,7 +37,7 @@ def write_month(con: duckdb.DuckDBPyConnection, feed: Feed, month: date, utc_off
     Returns
     -------
     int
-        Rows written. The same rows give the same bytes.
+        Rows written. Equal rows give equal bytes.
     """
     rows = f"from {feed.name}"
     if not feed.is_snapshot:
