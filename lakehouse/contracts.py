@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
@@ -71,6 +71,20 @@ class Feed:
         )
 
 
+class KnownHole(TypedDict):
+    """A business date of which a source is known to lack postings."""
+
+    date: str
+    reason: str
+
+
+class Reconciliation(TypedDict, total=False):
+    """How far balances may differ from postings."""
+
+    tolerance_amount: float
+    known_holes: list[KnownHole]
+
+
 @dataclass(frozen=True)
 class Deployment:
     """Which feeds a bank sends, and what its data can support."""
@@ -80,7 +94,7 @@ class Deployment:
     required: tuple[str, ...]
     optional: tuple[str, ...]
     unsupported_scores: dict[str, str]  # task -> why the bank's data cannot support it
-    reconciliation: dict[str, Any]
+    reconciliation: Reconciliation
 
     @property
     def feeds(self) -> tuple[str, ...]:

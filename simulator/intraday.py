@@ -58,7 +58,7 @@ def replay(source: Path, day: date, send: Send, rate: float, seconds: float, cop
     seconds : float
         Of events in a micro-batch.
     copies : int
-        How often the day is sent; copies after the first have numbers of their own.
+        How often the day is sent; each copy after the first has other numbers.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Who the customers are: persons in families, small enterprises with their owners and staff, and how they are recorded.
 
 A community is 256 consecutive customer numbers, laid out in blocks of 26: families of one to four persons in the first
-25 places, an enterprise in the last. Everybody a customer deals with inside the bank is in the same community.
+25 places, an enterprise in the last. Customers deal only with others of their community inside the bank.
 """
 
 from dataclasses import dataclass

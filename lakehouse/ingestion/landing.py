@@ -4,12 +4,14 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
+
+from lakehouse.lake.dates import month_end
 
 _BLOCK = 1 << 20
 _LOOSE_QUOTES = (b' "', b'" ', b'\t"', b'"\t')
@@ -41,9 +43,7 @@ class Period:
 
     @property
     def end(self) -> date:
-        if len(self.text) == 10:
-            return self.start
-        return (self.start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        return self.start if len(self.text) == 10 else month_end(self.start)
 
     def overlaps(self, other: "Period") -> bool:
         return self.start <= other.end and other.start <= self.end
