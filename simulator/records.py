@@ -333,8 +333,10 @@ class _Leads:
 
 
 def card_nos(index: np.ndarray, kind: int) -> pa.Array:
+    """16-digit numbers of the customers' debit (0) or credit (1) cards."""
     return numbers(6_217_000_000_000_000 + index * 10 + kind)
 
 
 def _without(texts: pa.Array, hidden: pa.Array) -> pa.Array:
+    """The texts, null where ``hidden``."""
     return pc.if_else(hidden, pa.scalar(None, pa.string()), texts)

@@ -30,7 +30,8 @@ def match_weights(settings: Settings) -> str:
     model = _model(settings)
     with opened(settings, latest_pin(settings), model.linkage) as con:
         create_comparable(con, model.linkage)
-        return linker(con, model).visualisations.match_weights_chart().to_html(inline=True)
+        splink, _ = linker(con, model)
+        return splink.visualisations.match_weights_chart().to_html(inline=True)
 
 
 def waterfall(settings: Settings, left: str, right: str) -> str:
@@ -48,8 +49,7 @@ def waterfall(settings: Settings, left: str, right: str) -> str:
             con.execute(f"create temp table {table} as from comparable where party_key = $party", {"party": party})
             if con.execute(f"select count(*) from {table}").fetchall() == [(0,)]:
                 raise Stop(f"{party} is not known: party records are named cif:..., online:... or lead:...")
-        splink = linker(con, model)
-        api = splink._db_api
+        splink, api = linker(con, model)
         pairs = splink.inference.score_pairs(api.register("left_party"), api.register("right_party"))
         best = max(pairs.as_record_list(), key=lambda pair: pair["match_weight"])
         return splink.visualisations.waterfall_chart([best], filter_nulls=False).to_html(inline=True)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ import duckdb
 from lakehouse.identity.linkage import KnownBy, Linkage
 
 if TYPE_CHECKING:
-    from splink import Linker
+    from splink import DuckDBAPI, Linker
 
 SplinkSettings = dict[str, Any]  # the JSON that Splink saves and loads
 
@@ -80,14 +79,14 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     (temporary / "linkage.json").write_text(json.dumps(linkage.raw, indent=1, ensure_ascii=False))
     _write_term_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
     try:
-        os.rename(temporary, folder)
+        temporary.rename(folder)
     except OSError:  # another run was faster, with an equal model
         shutil.rmtree(temporary)
     return Model(folder.name, folder, linkage, splink)
 
 
-def linker(con: duckdb.DuckDBPyConnection, model: Model) -> "Linker":
-    """Splink's linker for the model over ``comparable``, with the term frequencies of the training set."""
+def linker(con: duckdb.DuckDBPyConnection, model: Model) -> tuple["Linker", "DuckDBAPI"]:
+    """Splink's linker for the model over ``comparable``, with the term frequencies at training, and its database."""
     from splink import DuckDBAPI, Linker
 
     _quiet()
@@ -106,7 +105,7 @@ def linker(con: duckdb.DuckDBPyConnection, model: Model) -> "Linker":
             f"left join term_frequencies on column_name = '{column}' and token = token({column})"
         )
         splink.table_management.register_term_frequency_lookup(api.register(f"frequencies_of_{column}"), column)
-    return splink
+    return splink, api
 
 
 def _columns(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[str] | None:
@@ -130,7 +129,7 @@ def _columns(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[str] | No
         column
         for column, (records, filled, most) in counts.items()
         if filled >= training["minimum_filled"] * records
-        and (most <= training["maximum_share"] * filled or column == "gender" and most < filled)
+        and (most <= training["maximum_share"] * filled or (column == "gender" and most < filled))
     ]
     required = [item if isinstance(item, list) else [item] for item in training["required"]]
     has_required = all(any(column in columns for column in choice) for choice in required)
@@ -160,7 +159,7 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
         [_deterministic_rule(rule) for rule in training["known_by"] if _has(rule["agree"], columns)],
         recall=training["recall"],
     )
-    if model._settings_obj.core_model_settings.probability_two_random_records_match == 0:
+    if model.misc.save_model_to_json()["probability_two_random_records_match"] == 0:
         return None
     model.training.estimate_u_using_random_sampling(
         max_pairs=training["random_pairs"], seed=training["seed"], min_count_per_level=None
@@ -180,7 +179,7 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
 
 def maximise_expectation(model: "Linker", block: str) -> None:
     """Learn from the pairs of a block. Splink gives up where a level dies out among the matches: then stop earlier."""
-    settings = model._settings_obj
+    settings = model._settings_obj  # noqa: SLF001 (Splink has no public way to limit the iterations)
     for iterations in (25, 12, 6, 3):
         before = deepcopy(settings.core_model_settings)
         settings.training_settings = replace(settings.training_settings, max_iterations=iterations)

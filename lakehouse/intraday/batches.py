@@ -6,7 +6,6 @@ it. Its rows have the columns of the feed's contract, and ``event_at``: when the
 
 import gzip
 import logging
-import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -152,7 +151,7 @@ def _is_whole(path: Path, quarantine: Path) -> bool:
 
 def _set_aside(path: Path, quarantine: Path) -> None:
     quarantine.mkdir(parents=True, exist_ok=True)
-    os.replace(path, _path_in(quarantine, path.name))
+    path.replace(_path_in(quarantine, path.name))
 
 
 def _path_in(quarantine: Path, name: str) -> Path:

@@ -134,7 +134,7 @@ def run(
     settings: Settings,
     every: float,
     seconds: float | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Take in micro-batches until ``seconds`` have passed, or for ever; returns the number of cycles.
 

@@ -28,7 +28,7 @@ def appearing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -44,7 +44,7 @@ def appearing_folder(folder: Path) -> Iterator[Path]:
     try:
         yield temporary
         try:
-            os.rename(temporary, folder)
+            temporary.rename(folder)
         except OSError:
             if not all((folder / made.name).exists() for made in temporary.iterdir()):
                 raise
