@@ -221,7 +221,7 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
     unbuilt = [day for day in dates if state is None or day > state.business_date]
     deployment = load_deployment(settings.deployment)
     for day in sorted({*unbuilt, business_date}):
-        if missing := ingestion.missing_feeds(settings, deployment, lake.pin_of(outcomes, day), channels):
+        if missing := ingestion.missing_feeds(deployment, lake.pin_of(outcomes, day), channels):
             raise NotReady(
                 f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; "
                 f"nothing is published. Deliver it to {settings.landing} and run {business_date} again"

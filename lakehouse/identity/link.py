@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.identity import evidence
 from lakehouse.identity.clusters import Membership, memberships
-from lakehouse.identity.comparable import RECORDS, compare_ready
+from lakehouse.identity.comparable import RECORDS, create_comparable
 from lakehouse.identity.linkage import Linkage
 from lakehouse.identity.model import Model, can_train, current_model, train
 from lakehouse.identity.pairs import compare
@@ -68,7 +68,7 @@ def link(settings: Settings, pin: Pin) -> Path:
     """Join the party records known by the pin's business date.
 
     Exact evidence first, then the frozen model, which is trained here once, when enough records are known. Records that
-    were never compared are compared with all others; everything else follows from what the lake keeps.
+    were never compared are compared with all others; everything else follows from files in the lake.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def retrain(settings: Settings, pin: Pin) -> Model | None:
     """Learn a new model from the records known by the pin: a re-key, since all customers follow from it."""
     linkage = Linkage.read()
     with opened(settings, pin, linkage) as con:
-        compare_ready(con, linkage)
+        create_comparable(con, linkage)
         return train(con, settings.lake, linkage, f"{pin.business_date}-{pin.hash}")
 
 
@@ -112,10 +112,10 @@ def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Iterator[duckdb.Du
 
 
 def _first_model(settings: Settings, pin: Pin) -> Model | None:
-    """Trained on the first built date that has the records for it, so that it is the same whenever it is asked for."""
+    """Trained on the first built date with enough records, so that it does not depend on when it is asked for."""
     linkage = Linkage.read()
     with opened(settings, pin, linkage) as con:
-        compare_ready(con, linkage)
+        create_comparable(con, linkage)
         if not can_train(con, linkage):
             return None
     outcomes = [item.outcome for item in pin.deliveries]

@@ -9,7 +9,7 @@ from lakehouse.lake.deliveries import Pin
 
 @dataclass(frozen=True)
 class IntradayFile:
-    """A lake file ``<first>-<last>.parquet``: the events of so many takes, counted per feed."""
+    """A lake file ``<first>-<last>.parquet``: the events of the takes ``first`` to ``last`` of one feed."""
 
     path: Path
     first: int
@@ -21,6 +21,7 @@ class IntradayFile:
         return cls(path, int(first), int(last))
 
     def covers(self, other: "IntradayFile") -> bool:
+        """Whether this file is a merge that holds the other's takes."""
         return self != other and self.first <= other.first and other.last <= self.last
 
 
@@ -49,15 +50,15 @@ def intraday_files(lake: Path, feed: str, first: date, last: date = date.max) ->
 
     A file lies under the last business date of its events.
     """
-    found = []
+    files = []
     for folder in sorted((lake / "intraday" / feed).glob("business_date=*")):
         if first <= date.fromisoformat(folder.name.removeprefix("business_date=")) <= last:
-            found += current_files([IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")])
-    return found
+            files += current_files([IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")])
+    return files
 
 
 def current_files(files: list[IntradayFile]) -> list[IntradayFile]:
-    """Without those that a merged one covers, in the order of their takes."""
+    """The files that no merged one covers, in the order of their takes."""
     current: list[IntradayFile] = []
     for file in sorted(files, key=lambda file: (file.first, -file.last)):
         if not (current and current[-1].covers(file)):

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import skops.io
+from pydantic import SecretStr
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -64,7 +65,7 @@ def feature_version(columns: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12]
 
 
-def save(model: Model, evaluation: pa.Table, folder: Path, secret: str) -> None:
+def save(model: Model, evaluation: pa.Table, folder: Path, secret: SecretStr) -> None:
     """Write the model, its card, the rows that judged it and a signature; see `keep`.
 
     Parameters
@@ -80,7 +81,7 @@ def save(model: Model, evaluation: pa.Table, folder: Path, secret: str) -> None:
 
 def keep(
     folder: Path,
-    secret: str,
+    secret: SecretStr,
     parts: dict[str, Any],
     card: dict[str, Any],
     tables: dict[str, pa.Table],
@@ -92,7 +93,7 @@ def keep(
 
     Parameters
     ----------
-    secret : str
+    secret : SecretStr
         Of the deployment: who does not know it cannot sign.
     page : function of the card, optional
         Makes ``card.html``.
@@ -110,13 +111,13 @@ def keep(
             pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
 
 
-def signature(card: bytes, secret: str) -> str:
+def signature(card: bytes, secret: SecretStr) -> str:
     """HMAC-SHA-256 of the card, which names the checksum of the model; the key serves nothing else."""
-    key = hmac.digest(secret.encode(), b"c360 model signature", "sha256")
+    key = hmac.digest(secret.get_secret_value().encode(), b"c360 model signature", "sha256")
     return hmac.new(key, card, "sha256").hexdigest()
 
 
-def load(folder: Path, secret: str) -> Model:
+def load(folder: Path, secret: SecretStr) -> Model:
     """The model kept in ``folder``.
 
     Raises
@@ -142,7 +143,7 @@ def _candidate(parts: Any, card: dict[str, Any], prefix: str) -> Candidate | Non
     return None
 
 
-def unpack(folder: Path, secret: str) -> tuple[Any, dict[str, Any]]:
+def unpack(folder: Path, secret: SecretStr) -> tuple[Any, dict[str, Any]]:
     """The estimators kept in ``folder``, and their card.
 
     Raises

@@ -1,6 +1,6 @@
 """The PKDD'99 Berka bank ("Financial"): its published files as deliveries of our branch and reference feeds.
 
-What each field becomes, and what the data cannot tell, is written down in ``docs/BERKA.md``.
+What each field becomes, and what the data lacks, is described in ``docs/BERKA.md``.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def adapt(source: Path, out: Path) -> Summary:
         ``trans*`` files (``.asc`` or ``.asc.gz``) and, optionally, a folder ``feup`` with ``trans_*.csv`` and
         ``transactions_df.csv`` (or ``.gz``) in English codes.
     out
-        Landing folder. The same source gives the same files.
+        Landing folder. Equal sources give equal files.
 
     Raises
     ------

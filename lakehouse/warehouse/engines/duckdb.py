@@ -1,6 +1,5 @@
 """The embedded build engine: one DuckDB file with views over the lake."""
 
-import fcntl
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from filelock import FileLock, Timeout
 
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
@@ -92,20 +92,13 @@ def drop_build(settings: Settings) -> None:
 @contextmanager
 def exclusive(settings: Settings, wait: float) -> Iterator[None]:
     settings.build.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + wait
-    with settings.build.with_name(f"{settings.build.name}.lock").open("a+") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    file.seek(0)
-                    raise EngineLocked(_who_holds(settings.build, file.read(), wait)) from error
-                time.sleep(0.1)
-        file.truncate(0)
-        file.write(f"PID {os.getpid()}")
-        file.flush()
+    path = settings.build.with_name(f"{settings.build.name}.lock")
+    try:
+        lock = FileLock(path, fallback_to_soft=False).acquire(timeout=wait)
+    except Timeout as error:
+        raise EngineLocked(_who_holds(settings.build, path.read_text(), wait)) from error
+    with lock:
+        path.write_text(f"PID {os.getpid()}")
         yield
 
 

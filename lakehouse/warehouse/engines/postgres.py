@@ -121,7 +121,7 @@ def exclusive(settings: Settings, wait: float) -> Iterator[None]:
 
 def dsn(settings: Settings) -> str:
     """The connection string; a statement whose client was killed ends within a second."""
-    return make_conninfo(settings.postgres_dsn, application_name="c360", options=OPTIONS)
+    return make_conninfo(settings.postgres_dsn.get_secret_value(), application_name="c360", options=OPTIONS)
 
 
 def has_table(connection: psycopg.Connection, name: str) -> bool:

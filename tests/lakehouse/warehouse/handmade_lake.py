@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +12,6 @@ import pyarrow.parquet as pq
 from lakehouse import lake
 from lakehouse.contracts import load_feeds
 from lakehouse.lake import Outcome
-from lakehouse.settings import Settings
 from lakehouse.warehouse.relations import REJECTS
 
 TYPES = {
@@ -88,11 +86,6 @@ def deliver(
     )
     lake.write_outcome(root, record)
     return record
-
-
-def as_environment(settings: Settings) -> dict[str, str]:
-    """The variables by which another process gets the same settings."""
-    return {f"C360_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
 
 
 def posting(number: int, day: date, amount: str = "10.00", account: int | None = None) -> dict:

@@ -20,7 +20,6 @@ from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 from lakehouse.warehouse.publication import CannotPublish
 from tests.lakehouse.warehouse import handmade_lake as bank
-from tests.lakehouse.warehouse.handmade_lake import as_environment
 
 DAY = date(2026, 3, 1)
 FACTS = """
@@ -40,7 +39,7 @@ class Built:
         if self.settings.target == "duckdb":
             connection = duckdb.connect(self.settings.build)
         else:
-            connection = psycopg.connect(self.settings.postgres_dsn)
+            connection = psycopg.connect(self.settings.postgres_dsn.get_secret_value())
         with connection:
             for statement in statements:
                 connection.execute(statement)
@@ -83,7 +82,7 @@ def stored(settings: Settings, table: str) -> set[tuple]:
     if settings.target == "duckdb":
         files = settings.published.joinpath(*table.split(".")).iterdir()
         return {(path.name[:7], path.name, path.stat().st_mtime_ns) for path in files}
-    with psycopg.connect(settings.postgres_dsn) as connection:
+    with psycopg.connect(settings.postgres_dsn.get_secret_value()) as connection:
         rows = connection.execute(
             f"select to_char(business_date, 'YYYY-MM'), max(cast(cast(xmin as text) as bigint)) from {table} group by 1"
         )
@@ -92,7 +91,7 @@ def stored(settings: Settings, table: str) -> set[tuple]:
 
 def administrator(settings: Settings, server: str) -> str:
     """DSN of the database with every right."""
-    return make_conninfo(server, dbname=conninfo_to_dict(settings.postgres_dsn)["dbname"])
+    return make_conninfo(server, dbname=conninfo_to_dict(settings.postgres_dsn.get_secret_value())["dbname"])
 
 
 def test_what_dbt_builds_is_published_with_one_publish_id(any_settings, run_day):
@@ -406,7 +405,7 @@ def test_readers_that_poll_see_whole_publishes_and_no_error(built):
         assert warehouse.publish(settings, DAY, f"run {run}") == run
 
     publish(1)
-    where = str(settings.warehouse) if settings.target == "duckdb" else settings.postgres_dsn
+    where = str(settings.warehouse) if settings.target == "duckdb" else settings.postgres_dsn.get_secret_value()
     command = [sys.executable, "-c", POLLING_READER, settings.target, where]
     readers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for reader in readers:
@@ -443,7 +442,7 @@ def test_a_publish_killed_at_any_moment_shows_all_or_nothing(built, kills):
             built.model(name, rows, partition_by="business_date")
         publisher = subprocess.Popen(
             [sys.executable, "-c", PUBLISHER],
-            env=os.environ | as_environment(settings),
+            env=os.environ | settings.environment(),
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             text=True,
