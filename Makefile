@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
 VENV := .venv
+LOCKS := requirements/bootstrap.lock requirements/requirements.lock requirements/dev.lock
 PY := $(VENV)/bin/python
 # Where it is set, every process would compile its libraries again: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
@@ -10,12 +11,13 @@ TWO_WORKERS := --numprocesses 2 --dist loadscope --no-loadscope-reorder
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.installed ## Create the environment from the pinned lock
+setup: $(VENV)/.installed ## Create the environment from the pinned locks, for running, tests and checks
 
-$(VENV)/.installed: requirements/bootstrap.lock requirements/requirements.lock pyproject.toml
+$(VENV)/.installed: $(LOCKS) pyproject.toml
 	python3.11 -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bootstrap.lock
-	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes requirements/requirements.lock
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes \
+		requirements/requirements.lock requirements/dev.lock
 	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -32,8 +34,8 @@ test-full: setup ## Every check, the slow ones too: before a release
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench
 
-lock: setup ## Resolve requirements.in again
-	cd requirements && for name in bootstrap requirements; do \
+lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks, constrained by it) again
+	cd requirements && for name in bootstrap requirements dev; do \
 		../$(VENV)/bin/uv pip compile $$name.in --override overrides.txt --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate --python-version 3.11 --quiet -o $$name.lock; done
 
