@@ -19,12 +19,13 @@ import typer
 
 import simulator
 from benchmarks import straight_line
-from c360 import lake, pipeline, warehouse
-from c360.calendar import landed_dates
-from c360.contracts import CHANNELS, load_deployment
-from c360.identity import link
-from c360.settings import Settings
-from c360.warehouse.dbt import target_path
+from c360 import pipeline
+from lakehouse import lake, warehouse
+from lakehouse.contracts import CHANNELS, load_deployment
+from lakehouse.identity import link
+from lakehouse.lake.dates import landed_dates
+from lakehouse.settings import Settings
+from lakehouse.warehouse.dbt import target_path
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 COMPARED_MARTS = ("fct_transactions", "fct_balances_daily", "account_monthly")

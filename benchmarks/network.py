@@ -10,9 +10,10 @@ import duckdb
 import typer
 
 import simulator
-from c360 import lake, pipeline, warehouse
-from c360.network import write_network
-from c360.settings import Settings
+from c360 import pipeline
+from lakehouse import lake, warehouse
+from lakehouse.settings import Settings
+from ml_jobs.derived.network import write_network
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # Three months of payments; the square makes some payees far more popular than others.

@@ -16,12 +16,12 @@ from time import perf_counter, process_time
 import duckdb
 import pyarrow.parquet as pq
 
-from c360.settings import Settings
-from ml_jobs.data import read_features
-from ml_jobs.paths import Known
-from ml_jobs.prediction import score_table
-from ml_jobs.promotion import champion
-from ml_jobs.tasks import load_tasks
+from lakehouse.lake.model_files import Known
+from lakehouse.settings import Settings
+from ml_jobs.scores.data import read_features
+from ml_jobs.scores.prediction import score_table
+from ml_jobs.scores.promotion import champion
+from ml_jobs.task_file import load_tasks
 
 
 def main() -> None:

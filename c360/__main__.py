@@ -1,5 +1,5 @@
 """``python -m c360``: the console command without an installation."""
 
-from c360.cli import app
+from c360.cli.main import app
 
 app()

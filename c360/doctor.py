@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import redis
 
-from c360.contracts import load_deployment, load_feeds
-from c360.intraday import broker
-from c360.settings import Settings
+from lakehouse.contracts import load_deployment, load_feeds
+from lakehouse.intraday import broker
+from lakehouse.settings import Settings
 
 ENOUGH_DISK = 5 * 2**30
 

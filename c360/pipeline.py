@@ -5,22 +5,25 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
-import ml_jobs.scoring
-from c360 import ingestion, lake, warehouse
-from c360.calendar import as_of_grid, built_dates, landed_dates
-from c360.contracts import CHANNELS, load_deployment
-from c360.identity import link
-from c360.lake import Outcome, Pin
-from c360.network import write_network
-from c360.runs import new_run_id, recorded
-from c360.settings import Settings
-from c360.warehouse.changes import as_of_dates_to_build, dirty_from
+import ml_jobs.scores.scoring
 from expectations import gates
-from ml_jobs.paths import Known
-from ml_jobs.tasks import load_tasks
+from expectations.marts_profile import ExpectedScore
+from lakehouse import ingestion, lake, warehouse
+from lakehouse.contracts import CHANNELS, load_deployment
+from lakehouse.errors import Stop
+from lakehouse.identity import link
+from lakehouse.lake import Outcome, Pin
+from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
+from lakehouse.lake.model_files import Known, abstention_path
+from lakehouse.lake.runs import new_run_id, recorded
+from lakehouse.settings import Settings
+from lakehouse.warehouse.changes import as_of_dates_to_build, dirty_from
+from ml_jobs.derived.network import write_network
+from ml_jobs.scores.data import count_customers
+from ml_jobs.task_file import load_tasks
 
 
-class NotReady(RuntimeError):
+class NotReady(Stop):
     """A required feed is missing: the day stops, and nothing is published."""
 
 
@@ -92,7 +95,7 @@ def retrain(settings: Settings, business_date: date, run_id: str) -> None:
 
     Scoring of the next date does it, too, if it has not been done: the result is the same.
     """
-    from ml_jobs.promotion import retrain as retrained
+    from ml_jobs.scores.promotion import retrain as retrained
 
     with recorded(settings, run_id, "retrain", business_date) as detail:
         detail |= {task: why for task in load_tasks() if (why := retrained(settings, task, business_date))}
@@ -115,8 +118,25 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         write_network(settings, pin)  # the same
         warehouse.attach(settings, pin, settings.lake / state.identity)
         warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin))
-        detail |= _told(gates.check_marts(settings, state.business_date))
+        detail |= _told(gates.check_marts(settings, state.business_date, expected_scores(settings, pin)))
         warehouse.publish(settings, state.business_date, run_id)
+
+
+def expected_scores(settings: Settings, pin: Pin) -> list[ExpectedScore]:
+    """What each task of the bank owes readers for the pin's business date."""
+    known = Known.of(pin)
+    expected = []
+    for name, task in load_tasks().items():
+        is_abstained = abstention_path(settings, name, known).exists()
+        expected.append(
+            ExpectedScore(
+                score=name,
+                horizon_days=task.horizons[0] if task.horizons else task.horizon_days,
+                is_abstained=is_abstained,
+                row_count=0 if is_abstained else count_customers(settings, task, pin.business_date),
+            )
+        )
+    return expected
 
 
 def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
@@ -148,7 +168,7 @@ def run(
 
     Raises
     ------
-    NotReady, expectations.gates.GateFailed, c360.warehouse.DbtFailed
+    NotReady, expectations.gates.GateFailed, lakehouse.warehouse.DbtFailed
         From the first date that fails; its failure is published in ``ops``.
     """
     dates = dates_to_run(settings, first, last)
@@ -213,11 +233,11 @@ def _score(settings: Settings, business_date: date) -> dict[str, str]:
     due: list[Known] = []
     for day in reversed(built_dates(lake.pin_of(outcomes, warehouse.read_state(settings).business_date))):
         known = Known.of(lake.pin_of(outcomes, day))
-        if day < business_date and ml_jobs.scoring.is_scored(settings, known):
+        if day < business_date and ml_jobs.scores.scoring.is_scored(settings, known):
             break  # what was known by then was known in the scores before it, too: they are made in order
         due.append(known)
     return {
-        f"{task} {known.business_date}": str(ml_jobs.scoring.score(settings, task, known))
+        f"{task} {known.business_date}": str(ml_jobs.scores.scoring.score(settings, task, known))
         for known in reversed(due)
         for task in load_tasks()
     }
@@ -225,9 +245,9 @@ def _score(settings: Settings, business_date: date) -> dict[str, str]:
 
 def _derive(settings: Settings) -> dict[str, str]:
     """Change-points, groups of the long tail and forecasts, as the build engine stands; what became of them."""
-    from ml_jobs.change_points import write_change_points
-    from ml_jobs.forecasts import write_forecasts  # scikit-learn takes seconds to import
-    from ml_jobs.segments import write_segments
+    from ml_jobs.derived.change_points import write_change_points
+    from ml_jobs.derived.forecasts import write_forecasts  # scikit-learn takes seconds to import
+    from ml_jobs.derived.segments import write_segments
 
     pin = lake.pin(settings.lake, warehouse.read_state(settings).business_date)
     return {

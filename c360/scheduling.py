@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from c360.contracts import load_deployment
-from c360.settings import Settings
+from lakehouse.contracts import load_deployment
+from lakehouse.settings import Settings
 
 # A run begins at midnight after business date D, with key D. At any other hour a back-fill drops its last date.
 DAILY = CronPartitionTimetable("0 0 * * *", timezone="Asia/Shanghai", run_offset=-1, key_format="%Y-%m-%d")
@@ -120,7 +120,7 @@ def record_failure(context: dict) -> None:
     import json
     import logging
 
-    from c360.runs import recorded, safe_run_id
+    from lakehouse.lake.runs import recorded, safe_run_id
 
     dag_run, instance, failure = context["dag_run"], context["ti"], context.get("exception")
     label = f"{instance.dag_id}.{instance.task_id}"

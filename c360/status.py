@@ -2,9 +2,9 @@
 
 import json
 
-from c360 import warehouse
-from c360.lake import read_outcomes
-from c360.settings import Settings
+from lakehouse import warehouse
+from lakehouse.lake import read_outcomes
+from lakehouse.settings import Settings
 
 LAST_STEPS = 12
 

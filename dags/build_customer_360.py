@@ -16,7 +16,7 @@ from operator import and_
 from airflow.sdk import PartitionedAssetTimetable, task
 
 from c360.scheduling import LAKE, MARTS, URGENCY, business_date, dag, report_failure
-from c360.settings import Settings
+from lakehouse.settings import Settings
 
 schedule = PartitionedAssetTimetable(assets=reduce(and_, LAKE.values()))
 

@@ -15,13 +15,13 @@ from datetime import timedelta
 from airflow.sdk import task
 
 from c360.scheduling import dag
-from c360.settings import Settings
+from lakehouse.settings import Settings
 
 with dag("intraday_fund_flow", __doc__, ["intraday"], schedule="@continuous", is_paused_upon_creation=True):
 
     @task(pool="intraday", execution_timeout=timedelta(minutes=75))
     def run() -> None:
-        from c360 import intraday
+        from lakehouse import intraday
 
         intraday.run(Settings.from_env(), every=5, seconds=3600)
 

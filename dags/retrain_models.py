@@ -13,7 +13,7 @@ trained from what is known by now, and the promotion rule decides whether it tak
 from airflow.sdk import PartitionedAssetTimetable, task
 
 from c360.scheduling import SCORES, URGENCY, business_date, dag, report_failure
-from c360.settings import Settings
+from lakehouse.settings import Settings
 
 with dag("retrain_models", __doc__, ["scores"], schedule=PartitionedAssetTimetable(assets=SCORES)):
 

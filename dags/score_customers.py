@@ -14,7 +14,7 @@ publishes it.
 from airflow.sdk import PartitionedAssetTimetable, task
 
 from c360.scheduling import MARTS, SCORES, URGENCY, business_date, dag, report_failure
-from c360.settings import Settings
+from lakehouse.settings import Settings
 
 with dag("score_customers", __doc__, ["scores", "readers"], schedule=PartitionedAssetTimetable(assets=MARTS)):
 

@@ -15,13 +15,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from c360.calendar import landed_dates
-from c360.contracts import load_deployment
-from c360.settings import PROJECT, Settings
 from demo.airflow import AirflowError, LocalAirflow, local_airflow, settings_environment
 from demo.docs import write_dbt_docs
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
+from lakehouse.contracts import load_deployment
+from lakehouse.lake.dates import landed_dates
+from lakehouse.settings import PROJECT, Settings
 
 FOLDER = PROJECT / "var" / "demo"
 CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
@@ -102,7 +102,7 @@ def _simulated(folder: Path, say: Say) -> Bank:
 
 
 def _berka(folder: Path, source: Path, say: Say) -> Bank:
-    from c360.adapters import berka
+    from lakehouse.adapters import berka
 
     say(f"turning the Berka bank's files in {source} into deliveries")
     made = berka.adapt(source, folder / "landing")

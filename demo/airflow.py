@@ -17,13 +17,14 @@ from typing import Any
 import httpx
 import psutil
 
-from c360.settings import PROJECT, Settings
+from lakehouse.errors import Stop
+from lakehouse.settings import PROJECT, Settings
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 START_TIMEOUT = 120.0  # seconds
 
 
-class AirflowError(RuntimeError):
+class AirflowError(Stop):
     """Airflow did not do as asked; the message says where to look."""
 
 

@@ -7,11 +7,12 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from c360.settings import PROJECT, Settings
-from c360.warehouse.dbt import target_path
+from lakehouse.errors import Stop
+from lakehouse.settings import PROJECT, Settings
+from lakehouse.warehouse.dbt import target_path
 
 
-class DocsFailed(RuntimeError):
+class DocsFailed(Stop):
     """dbt could not write its documentation."""
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from c360 import warehouse
-from c360.settings import Settings
 from expectations.overview import suite_runs
-from ml_jobs.report import quality_tables, score_quality
+from lakehouse import warehouse
+from lakehouse.settings import Settings
+from ml_jobs.quality.report import quality_tables, score_quality
 
 RISKS = {"churn": "most likely to leave within 90 days", "tier_downgrade": "most likely to fall a tier within 90 days"}
 CALLS = 10

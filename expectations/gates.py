@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from c360.contracts import load_deployment
-from c360.lake import Pin
-from c360.settings import Settings
 from expectations import marts_profile, raw_profile
+from expectations.marts_profile import ExpectedScore
 from expectations.overview import write_overview
+from lakehouse.contracts import load_deployment
+from lakehouse.errors import Stop
+from lakehouse.lake import Pin
+from lakehouse.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class GateResult:
         return tuple(finding for finding in self.findings if finding.severity != "critical")
 
 
-class GateFailed(RuntimeError):
+class GateFailed(Stop):
     """A critical expectation was not met: what stands behind the gate stays as it is."""
 
     def __init__(self, result: GateResult):
@@ -83,15 +85,20 @@ def check_raw(settings: Settings, pin: Pin, channels: Iterable[str]) -> GateResu
     return _passed(settings, "raw_" + "_".join(channels), pin.business_date, frames)
 
 
-def check_marts(settings: Settings, business_date: date) -> GateResult:
+def check_marts(settings: Settings, business_date: date, scores: Iterable[ExpectedScore]) -> GateResult:
     """Gate what the build engine made for the business date, before readers see it.
+
+    Parameters
+    ----------
+    scores : iterable of ExpectedScore
+        One for each task of the bank.
 
     Raises
     ------
     GateFailed
         If a critical expectation is not met.
     """
-    return _passed(settings, "marts", business_date, marts_profile.frames(settings, business_date))
+    return _passed(settings, "marts", business_date, marts_profile.frames(settings, business_date, scores))
 
 
 def _passed(settings: Settings, gate: str, business_date: date, frames: dict[str, pa.Table]) -> GateResult:

@@ -1,19 +1,29 @@
 """What the gate marts -> readers looks at: columns and totals of the build engine, beside the last published ones."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 
-from c360 import lake, warehouse
-from c360.settings import Settings
-from ml_jobs.data import count_customers
-from ml_jobs.tasks import load_tasks
+from lakehouse import lake, warehouse
+from lakehouse.settings import Settings
 
 ALERTS = ("drifted_features", "missing_features", "drifted_score", "outcome_against_promise")
 
 
-def frames(settings: Settings, business_date: date) -> dict[str, pa.Table]:
+@dataclass(frozen=True)
+class ExpectedScore:
+    """What a score owes its readers for one business date."""
+
+    score: str
+    horizon_days: int  # the first of several
+    is_abstained: bool
+    row_count: int  # customers whom the score is about; 0 if it abstains
+
+
+def frames(settings: Settings, business_date: date, scores: Iterable[ExpectedScore]) -> dict[str, pa.Table]:
     """Suite name -> frame.
 
     ``marts_customers``: one row per customer, the columns under audit only. ``marts_scores``: one row per score.
@@ -22,7 +32,7 @@ def frames(settings: Settings, business_date: date) -> dict[str, pa.Table]:
     """
     return {
         "marts_customers": _customers(settings),
-        "marts_scores": _scores(settings, business_date),
+        "marts_scores": _scores(settings, business_date, scores),
         "marts_dates": _dates(settings, business_date),
         "marts_postings": _postings(settings, business_date),
         "marts_balance_breaks": _balance_breaks(settings),
@@ -42,9 +52,8 @@ def _customers(settings: Settings) -> pa.Table:
     )
 
 
-def _scores(settings: Settings, business_date: date) -> pa.Table:
-    """Every customer whom a score is about has one, or the score abstains; what its monitoring is alarmed by."""
-    known = lake.pin(settings.lake, business_date).hash
+def _scores(settings: Settings, business_date: date, scores: Iterable[ExpectedScore]) -> pa.Table:
+    """Every customer whom a score is about has one, or the score abstains; and the alerts of its monitoring."""
     counted = warehouse.query(
         settings,
         """
@@ -58,18 +67,16 @@ def _scores(settings: Settings, business_date: date) -> pa.Table:
     scored = {(line["task"], line["horizon_days"]): (line["row_count"], line["customer_count"]) for line in counted}
     alerts = _alerts(settings, business_date)
     rows = []
-    for name, task in load_tasks().items():
-        horizon = task.horizons[0] if task.horizons else task.horizon_days
-        scored_rows, scored_customers = scored.get((name, horizon), (0, 0))
-        is_abstained = (settings.lake / "models" / name / "abstentions" / f"{business_date}-{known}.json").exists()
+    for expected in scores:
+        scored_rows, scored_customers = scored.get((expected.score, expected.horizon_days), (0, 0))
         rows.append(
             {
-                "score": name,
-                "is_abstained": is_abstained,
-                "expected_rows": 0 if is_abstained else count_customers(settings, task, business_date),
+                "score": expected.score,
+                "is_abstained": expected.is_abstained,
+                "expected_rows": expected.row_count,
                 "scored_rows": scored_rows,
                 "scored_customers": scored_customers,
-                **{kind: ", ".join(alerts[name, kind]) or None for kind in ALERTS},
+                **{kind: ", ".join(alerts[expected.score, kind]) or None for kind in ALERTS},
             }
         )
     return pa.Table.from_pylist(rows)

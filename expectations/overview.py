@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from c360 import pages
-from c360.lake import appearing
+from lakehouse import pages
+from lakehouse.lake import appearing
 
 DATES = 30  # newest first; however long the history is, no more is read
 

@@ -11,8 +11,8 @@ from statistics import median
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from c360.contracts import Deployment, Feed, load_feeds
-from c360.lake import Outcome, Pin
+from lakehouse.contracts import Deployment, Feed, load_feeds
+from lakehouse.lake import Outcome, Pin
 
 RECENT = timedelta(days=7)  # a date that no run looked at (a scheduler at rest) is still looked at by the next one
 COMPARED = 10  # earlier deliveries that make the usual volume

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from lakehouse.errors import Stop
 from simulator import reference
 from simulator.campaigns import Campaigns
 from simulator.channels import Channels
@@ -92,9 +93,9 @@ def generate(
         If the figures make no bank.
     """
     if customers < 1:
-        raise ValueError("a bank needs at least one customer")
+        raise Stop("a bank needs at least one customer")
     if faults and not (days and only is None):
-        raise ValueError("faults are planted in the last daily delivery of all feeds: give days, and leave out only")
+        raise Stop("faults are planted in the last daily delivery of all feeds: give days, and leave out only")
     timeline = Timeline.of(start, months, days)
     landing, hidden = out / "landing", out / "truth"
     for folder in (landing, hidden):

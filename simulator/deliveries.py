@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from c360.contracts import Feed, load_feeds
+from lakehouse.contracts import Feed, load_feeds
+from lakehouse.errors import Stop
 from simulator.text import Values, concatenate, lines
 from simulator.timeline import Month, Timeline, to_date
 
@@ -56,7 +57,7 @@ class Deliveries:
     def __init__(self, landing: Path, timeline: Timeline, only: Collection[str] | None) -> None:
         feeds = load_feeds()
         if unknown := set(only or ()) - set(feeds):
-            raise ValueError(f"no contract under feeds/ for {', '.join(sorted(unknown))}")
+            raise Stop(f"no contract under feeds/ for {', '.join(sorted(unknown))}")
         self._timeline = timeline
         self._feeds = {  # what people decide is no customer's doing
             name: feed for name, feed in feeds.items() if feed.channel != "feedback" and (only is None or name in only)
@@ -106,9 +107,7 @@ class Deliveries:
             day = np.concatenate([part[1] for part in parts])
             owner = np.concatenate([part[2] for part in parts])
             if day.min() < month.first or day.max() > month.last:
-                raise ValueError(
-                    f"{name}: rows from {to_date(day.min())} to {to_date(day.max())} in {to_date(month.first)}"
-                )
+                raise Stop(f"{name}: rows from {to_date(day.min())} to {to_date(day.max())} in {to_date(month.first)}")
             rows = {column: concatenate([part[0][column] for part in parts]) for column in parts[0][0]}
             known = np.minimum(day, self._timeline.last) - self._timeline.first
             period = np.where(

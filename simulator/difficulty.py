@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 from sklearn.metrics import roc_auc_score
 
+from lakehouse.errors import Stop
+
 TASKS = ("churn", "tier_upgrade", "tier_downgrade", "delinquency")
 RULES = {
     "churn": ("days_since_txn", "aum_trend_down", "aum_below_average", "logins_fall", "complaint_90d", "few_logins"),
@@ -231,7 +233,7 @@ def measure(folder: Path) -> list[Figure]:
         outcome = np.ma.filled(rows[task].astype(float), np.nan)
         known = ~np.isnan(outcome)
         if not 0 < np.nansum(outcome) < known.sum():
-            raise ValueError(f"{folder}: nothing to rank for {task}: simulate at least ten months, and more customers")
+            raise Stop(f"{folder}: nothing to rank for {task}: simulate at least ten months, and more customers")
         hazard = np.ma.filled(rows[f"{task}_hazard"].astype(float), 0)[known]
         for score in ("hazard", *RULES[task]):
             values = hazard if score == "hazard" else np.asarray(rows[score], float)[known]

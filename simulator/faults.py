@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from c360.contracts import Feed, load_feeds
+from lakehouse.contracts import Feed, load_feeds
 from simulator.deliveries import Deliveries
 from simulator.draws import Draws
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from c360.contracts import Feed, load_feeds
-from c360.intraday import broker
-from c360.lake import appearing
+from lakehouse.contracts import Feed, load_feeds
+from lakehouse.intraday import broker
+from lakehouse.lake import appearing
 
 KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 TIMES = {"transactions": "txn_at", "wallet_payments": "paid_at"}

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360.contracts import Feed
+from lakehouse.contracts import Feed
 from simulator.timeline import DAY
 
 NULL = np.iinfo(np.int64).min

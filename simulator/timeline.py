@@ -5,6 +5,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from lakehouse.errors import Stop
+
 DAY = 86_400
 SHANGHAI = 8 * 3_600
 _EPOCH = date(1970, 1, 1)
@@ -78,7 +80,7 @@ class Timeline:
             If ``start`` is not the first of a month, or there is no month.
         """
         if start.day != 1 or months < 1 or days < 0:
-            raise ValueError("start must be the first of a month, months at least 1, days at least 0")
+            raise Stop("start must be the first of a month, months at least 1, days at least 0")
         calendar = []
         month_start = start
         while len(calendar) < months or to_day(month_start) <= calendar[months - 1].last + days:

@@ -14,7 +14,7 @@ from psycopg import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from c360.settings import Settings
+from lakehouse.settings import Settings
 
 
 def temporary_settings(folder: Path, **overrides: object) -> Settings:

@@ -10,6 +10,6 @@ if "scheduler" in sys.argv:
     import great_expectations  # noqa: F401
 
     import c360.pipeline  # noqa: F401
-    from c360.contracts import load_feeds
+    from lakehouse.contracts import load_feeds
 
     load_feeds()

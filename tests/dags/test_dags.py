@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from c360.contracts import load_deployment
-from c360.settings import PROJECT
+from lakehouse.contracts import load_deployment
+from lakehouse.settings import PROJECT
 
 IMPORT = """
 import sys, time

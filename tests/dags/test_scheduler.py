@@ -8,11 +8,12 @@ import duckdb
 import pytest
 
 import simulator
-from c360 import pipeline, warehouse
-from c360.calendar import landed_dates
+from c360 import pipeline
 from demo.airflow import AirflowError, local_airflow
 from demo.progress import follow
 from expectations.gates import GateFailed
+from lakehouse import warehouse
+from lakehouse.lake.dates import landed_dates
 from simulator.intraday import replay, to_landing
 from tests.conftest import temporary_settings
 

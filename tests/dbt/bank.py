@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import yaml
 
-from c360.contracts import load_feeds
-from c360.settings import PROJECT
-from c360.staging_sources import STAGING
+from lakehouse.contracts import load_feeds
+from lakehouse.settings import PROJECT
+from lakehouse.warehouse.dbt_sources import STAGING
 
 LAYERS = ("path:seeds", "path:models/staging", "path:models/intermediate", "path:models/marts")
 FILLERS = {"varchar": "x", "date": date(2025, 1, 1), "integer": 1, "boolean": False}

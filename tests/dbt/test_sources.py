@@ -4,23 +4,23 @@ import re
 
 import pytest
 
-from c360 import staging_sources
-from c360.contracts import Feed, load_feeds
+from lakehouse.contracts import Feed, load_feeds
+from lakehouse.warehouse import dbt_sources
 from tests.dbt.bank import Bank
 
 
 def test_generated_files_are_current() -> None:
-    assert (staging_sources.STAGING / "_raw__sources.yml").read_text() == staging_sources.sources_yaml()
-    assert (staging_sources.STAGING / "_staging__models.yml").read_text() == staging_sources.staging_yaml()
+    assert (dbt_sources.STAGING / "_raw__sources.yml").read_text() == dbt_sources.sources_yaml()
+    assert (dbt_sources.STAGING / "_staging__models.yml").read_text() == dbt_sources.staging_yaml()
 
 
 @pytest.mark.parametrize("feed", load_feeds().values(), ids=lambda feed: feed.name)
 def test_staging_keeps_every_column_of_the_contract(full_bank: Bank, feed: Feed) -> None:
     view = f"staging.stg_{feed.channel}__{feed.name}"
     expected = {column: kind.upper() for column, kind in feed.lake_columns} | {"_delivery": "VARCHAR"}
-    if staging_sources.party_column(feed):
+    if dbt_sources.party_column(feed):
         expected["party_key"] = "VARCHAR"
-    versions = feed.name in staging_sources.VERSIONED
+    versions = feed.name in dbt_sources.VERSIONED
     for name in (view, f"{view}_versions") if versions else (view,):
         expected_here = expected | ({"_superseded_date": "DATE"} if versions else {})
         found = dict(full_bank.rows(f"select name, type from pragma_table_info('{name}')"))

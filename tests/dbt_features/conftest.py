@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from c360.warehouse import run_dbt
+from lakehouse.warehouse import run_dbt
 from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
 from tests.dbt_features import story

@@ -6,8 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from c360.contracts import load_feeds
-from c360.warehouse import run_dbt
+from lakehouse.contracts import load_feeds
+from lakehouse.warehouse import run_dbt
 from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
 from tests.dbt.test_engines import copy_raw

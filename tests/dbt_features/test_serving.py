@@ -6,8 +6,8 @@ import shutil
 import pytest
 import yaml
 
-from c360.settings import PROJECT
-from c360.warehouse import run_dbt
+from lakehouse.settings import PROJECT
+from lakehouse.warehouse import run_dbt
 from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
 from tests.dbt_features import story

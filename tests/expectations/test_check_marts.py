@@ -6,11 +6,13 @@ from datetime import date
 import duckdb
 import pytest
 
-from c360 import lake
-from c360.lake import Outcome, write_outcome
-from c360.settings import Settings
-from expectations.gates import GateFailed, check_marts
-from ml_jobs.tasks import load_tasks
+from c360.pipeline import expected_scores
+from expectations import gates
+from expectations.gates import GateFailed, GateResult
+from lakehouse import lake
+from lakehouse.lake import Outcome, write_outcome
+from lakehouse.settings import Settings
+from ml_jobs.task_file import load_tasks
 
 DAY = date(2026, 1, 9)
 ENGINE = """
@@ -60,6 +62,11 @@ def settings(settings: Settings) -> Settings:
     )  # fmt: skip
     write_outcome(settings.lake, outcome)
     return settings
+
+
+def check_marts(settings: Settings, business_date: date) -> GateResult:
+    """The gate, as the pipeline calls it."""
+    return gates.check_marts(settings, business_date, expected_scores(settings, lake.pin(settings.lake, business_date)))
 
 
 def change(settings: Settings, sql: str) -> None:

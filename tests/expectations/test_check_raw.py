@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from c360 import lake
-from c360.contracts import load_feeds
-from c360.lake import Outcome
-from c360.settings import Settings
 from expectations.gates import GateFailed, check_raw
+from lakehouse import lake
+from lakehouse.contracts import load_feeds
+from lakehouse.lake import Outcome
+from lakehouse.settings import Settings
 
 DAY = date(2026, 1, 9)
 CHANNELS = ("branch", "reference")

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from c360.contracts import load_feeds
+from lakehouse.contracts import load_feeds
 from tests.golden import landed
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from c360.contracts import Feed, load_feeds
-from c360.settings import PROJECT
+from lakehouse.contracts import Feed, load_feeds
+from lakehouse.settings import PROJECT
 
 
 def load(landing: Path, business_date: date, token_secret: str) -> duckdb.DuckDBPyConnection:

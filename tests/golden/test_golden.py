@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 import simulator
-from c360 import pipeline, warehouse
-from c360.settings import Settings
+from c360 import pipeline
+from lakehouse import warehouse
+from lakehouse.settings import Settings
 from tests.conftest import temporary_settings
 from tests.golden import landed
 from tests.golden.amend import amend

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from c360.settings import Settings
+from lakehouse.settings import Settings
 from tests.ml_jobs.made_up import made_up_bank, made_up_rows
 
 

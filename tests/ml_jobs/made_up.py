@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import expit
 
-from c360.lake import Outcome, write_outcome
-from c360.settings import Settings
+from lakehouse.lake import Outcome, write_outcome
+from lakehouse.settings import Settings
 
 FIRST_MONTH = date(2024, 6, 30)
 MONTHS = 19  # month-ends from June 2024 to December 2025

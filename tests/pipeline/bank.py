@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from c360.settings import Settings
+from lakehouse.settings import Settings
 from tests.conftest import temporary_settings
 
 READER_SCHEMAS = ("marts", "features", "scores", "actions")

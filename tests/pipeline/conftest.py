@@ -10,7 +10,7 @@ import pytest
 
 import simulator
 from c360 import pipeline
-from c360.settings import Settings
+from lakehouse.settings import Settings
 from tests.pipeline.bank import content, copy_of, deployment_at, lines_of, redeliver
 
 CUSTOMERS, MONTHS, DAYS = 800, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains

@@ -6,8 +6,8 @@ there is one.
 
 import sys
 
-from c360 import warehouse
-from c360.settings import Settings
+from lakehouse import warehouse
+from lakehouse.settings import Settings
 
 _FACTS = """
 with records as (

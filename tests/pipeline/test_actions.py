@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from c360 import pipeline, warehouse
-from c360.settings import Settings
+from c360 import pipeline
+from lakehouse import warehouse
+from lakehouse.settings import Settings
 from tests.pipeline.bank import content, copy_of, deliver, send
 from tests.pipeline.conftest import D1, D3, Undisturbed
 

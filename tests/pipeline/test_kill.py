@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from c360 import pipeline
-from c360.settings import Settings
+from lakehouse.settings import Settings
 from tests.pipeline.bank import content, copy_of
 from tests.pipeline.conftest import D1
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from c360 import warehouse
-from ml_jobs import recommending
+from lakehouse import warehouse
+from ml_jobs.quality import recommendations
 from tests.pipeline.conftest import D3, Undisturbed
 from tests.pipeline.offers import violations
 
@@ -39,17 +39,17 @@ def test_what_is_judged_is_what_is_published(day_by_day: Undisturbed) -> None:
         """,
         (D3,),
     ).to_pandas()
-    lists = recommending.recommended(candidates)
-    lists["rank"] = lists.groupby(recommending.ROW).cumcount() + 1
+    lists = recommendations.recommended(candidates)
+    lists["rank"] = lists.groupby(recommendations.ROW).cumcount() + 1
     both = published.merge(lists, on=["customer_key", "product_code", "rank", "probability"])
     assert len(both) == len(published) == len(lists) > 1_000
 
 
 def test_the_past_is_judged_beside_simple_rules(day_by_day: Undisturbed) -> None:
-    found = recommending.evaluate(day_by_day.settings)
+    found = recommendations.evaluate(day_by_day.settings)
     assert 0 < found["buyers"] < found["rows"]
     for lines in found["figures"].values():
-        assert {*recommending.BASELINES, "recommended"} < lines.keys()
+        assert {*recommendations.BASELINES, "recommended"} < lines.keys()
         for figure in (lines["recommended"]["map_at_3"], lines["recommended"]["hit_rate_at_3"]):
             assert 0 < figure["low"] < figure["value"] < figure["high"] < 1
     difference = found["better_than"]["line"]["popularity"]["hit_rate_at_3"]["value"]

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from c360 import intraday, pipeline, warehouse
-from c360.settings import Settings
+from c360 import pipeline
+from lakehouse import intraday, warehouse
+from lakehouse.settings import Settings
 from tests.conftest import create_database
 from tests.pipeline.bank import ABSTAINS, READER_SCHEMAS, RUN_COLUMNS, deployment_at, send_events
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed

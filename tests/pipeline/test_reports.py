@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from c360 import warehouse
-from c360.customer import NoSuchCustomer, picture, picture_page, picture_text
-from c360.forecast import forecast_page, forecast_report, forecast_tables
-from c360.handover import NoSuchManager, hand_over
-from c360.segments import segment_report, segments_page, segments_table
-from c360.settings import PROJECT, Settings
-from c360.survival import curves_page, survival_curves
-from ml_jobs.change_points import PENALTY, noise
+from c360.reports.customer import NoSuchCustomer, picture, picture_page, picture_text
+from c360.reports.forecast import forecast_page, forecast_report, forecast_tables
+from c360.reports.handover import NoSuchManager, hand_over
+from c360.reports.segments import segment_report, segments_page, segments_table
+from c360.reports.survival import curves_page, survival_curves
+from lakehouse import warehouse
+from lakehouse.settings import PROJECT, Settings
+from ml_jobs.derived.change_points import PENALTY, noise
 from tests.pipeline.bank import lines_of
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from c360.settings import Settings
+from lakehouse.settings import Settings
 from tests.dbt.bank import run_dbt
 from tests.pipeline.conftest import LAST_OF_HISTORY
 

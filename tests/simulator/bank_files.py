@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from c360.contracts import load_feeds
+from lakehouse.contracts import load_feeds
 
 
 def read(path: Path, feed: str) -> Iterator[dict[str, str | None]]:

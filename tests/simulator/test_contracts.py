@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from c360.contracts import Column, Feed, load_feeds
+from lakehouse.contracts import Column, Feed, load_feeds
 from tests.simulator.bank_files import read
 
 PATTERNS = {

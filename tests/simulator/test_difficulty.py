@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.errors import Stop
 from simulator import generate
 from simulator.difficulty import Figure, measure
 
@@ -44,5 +45,5 @@ def test_bands_hold_for_a_larger_bank_of_another_seed(tmp_path: Path) -> None:
 
 def test_too_short_a_history_is_refused(tmp_path: Path) -> None:
     generate(300, 3, 1, tmp_path)
-    with pytest.raises(ValueError, match="ten months"):
+    with pytest.raises(Stop, match="ten months"):
         measure(tmp_path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from lakehouse.errors import Stop
 from simulator import generate
 
 
@@ -64,5 +65,5 @@ def test_the_event_file_breaks_off(faulty: tuple[Path, list[dict]]) -> None:
 
 
 def test_faults_need_a_day() -> None:
-    with pytest.raises(ValueError, match="give days"):
+    with pytest.raises(Stop, match="give days"):
         generate(10, 1, 1, Path("nowhere"), faults=True)

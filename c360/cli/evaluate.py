@@ -1,0 +1,52 @@
+"""The group ``c360 evaluate``: what the system says, held against the truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from c360.cli.output import Json, Target, show
+
+evaluate = typer.Typer(no_args_is_help=True, help="Hold what the system says against the truth.")
+
+
+@evaluate.command()
+def scores(
+    truth: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The simulator's truth/ folder.")],
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """Model, baseline and oracle on the same untouched rows, with intervals."""
+    from lakehouse.settings import Settings
+    from ml_jobs.quality.report import quality_tables, score_quality
+
+    quality = score_quality(Settings.from_env(target=target), truth)
+    show(quality, json_, lambda: quality_tables(quality))
+
+
+@evaluate.command()
+def recommendations(target: Target = None, json_: Json = False) -> None:
+    """Recommendations of past month-ends against what was bought after: MAP, hit rate, coverage, diversity."""
+    from lakehouse.settings import Settings
+    from ml_jobs.quality import recommendations
+
+    found = recommendations.evaluate(Settings.from_env(target=target))
+    show(found, json_, lambda: recommendations.tables(found))
+
+
+@evaluate.command("identity")
+def evaluate_identity(
+    truth: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="CSV of record id and person id, or truth/; by default the one beside landing."),
+    ] = None,
+    landing: Annotated[Path | None, typer.Option(help="Landing folder; by default C360_LANDING.")] = None,
+    json_: Json = False,
+) -> None:
+    """Take in what has landed, join it, and compare customers with true persons: precision, recall, F1."""
+    from lakehouse.identity.evaluation import evaluate, quality_table
+    from lakehouse.settings import Settings
+
+    settings = Settings.from_env(landing=landing)
+    quality = evaluate(settings, truth or settings.landing.parent / "truth")
+    show(quality, json_, lambda: [quality_table(quality)])

@@ -1,0 +1,49 @@
+"""The group ``c360 identity``: the linkage model, and why it joins two records."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from c360.cli.output import console, write_page
+from lakehouse.errors import Stop
+
+identity = typer.Typer(no_args_is_help=True, help="Who is who: the linkage model, and why it joins two records.")
+
+
+@identity.command()
+def train() -> None:
+    """Learn a new model from all that the lake knows, by linkage.yml: customers are made anew (a re-key)."""
+    from lakehouse.identity.explain import latest_pin
+    from lakehouse.identity.link import retrain
+    from lakehouse.settings import Settings
+
+    settings = Settings.from_env()
+    model = retrain(settings, latest_pin(settings))
+    if model is None:
+        raise Stop("the records cannot support a model", "see training in lakehouse/identity/linkage.yml")
+    console.print(f"model {model.version} compares {', '.join(model.columns)}; it holds from the next run on")
+
+
+@identity.command()
+def chart(out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("match_weights.html")) -> None:
+    """What each agreement and each difference weighs in the current model."""
+    from lakehouse.identity.explain import match_weights
+    from lakehouse.settings import Settings
+
+    write_page(out, lambda: match_weights(Settings.from_env()))
+    console.print(f"written to {out}")
+
+
+@identity.command()
+def explain(
+    left: Annotated[str, typer.Argument(help="Party record, such as cif:C100000001.")],
+    right: Annotated[str, typer.Argument(help="Another one.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write; it shows personal data.")] = Path("waterfall.html"),
+) -> None:
+    """Why two party records are one customer or are not: a waterfall of the evidence."""
+    from lakehouse.identity.explain import waterfall
+    from lakehouse.settings import Settings
+
+    write_page(out, lambda: waterfall(Settings.from_env(), left, right))
+    console.print(f"written to {out}")

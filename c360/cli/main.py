@@ -1,0 +1,68 @@
+"""The console command ``c360``. Each command is one call into a module; imports wait until a command needs them."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from c360.cli import reports, sources
+from c360.cli.evaluate import evaluate
+from c360.cli.identity import identity
+from c360.cli.intraday import intraday
+from c360.cli.ml import ml
+from c360.cli.output import Json, StoppingGroup, Target, console, day_of, progress, show
+
+app = typer.Typer(
+    cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
+)
+app.command()(sources.simulate)
+app.command()(sources.simulate_intraday)
+app.command()(reports.customer)
+app.command()(reports.handover)
+app.add_typer(sources.adapt, name="adapt")
+app.add_typer(identity, name="identity")
+app.add_typer(reports.report, name="report")
+app.add_typer(intraday, name="intraday")
+app.add_typer(evaluate, name="evaluate")
+app.add_typer(ml, name="ml")
+
+
+@app.command()
+def run(
+    landing: Annotated[Path | None, typer.Option(help="Landing folder; by default C360_LANDING.")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First date to run.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last date to run.")] = None,
+    target: Target = None,
+) -> None:
+    """Run business dates in this process, the same steps as the DAGs: ingest, check, build, score, serve.
+
+    By default from the first landed date that is not published yet to the last one that has landed.
+    """
+    from c360 import pipeline
+    from lakehouse.settings import Settings
+
+    settings = Settings.from_env(landing=landing, target=target)
+    dates = pipeline.run(settings, day_of(first), day_of(last), progress())
+    console.print(f"built and published {', '.join(map(str, dates))} in {settings.warehouse}")
+
+
+@app.command()
+def status(target: Target = None, json_: Json = False) -> None:
+    """What was built, what was published, and how the deliveries and the last runs went."""
+    from c360.status import read_status
+    from lakehouse.settings import Settings
+
+    show(read_status(Settings.from_env(target=target)), json_)
+
+
+@app.command()
+def doctor(target: Target = None, json_: Json = False) -> None:
+    """Check this installation; exit code 1 if something would stop a run."""
+    from c360.doctor import examine
+    from lakehouse.settings import Settings
+
+    findings = examine(Settings.from_env(target=target))
+    show({finding.subject: finding.verdict for finding in findings}, json_)
+    if not all(finding.is_fine for finding in findings):
+        raise typer.Exit(1)

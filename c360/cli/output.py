@@ -1,0 +1,63 @@
+"""What the commands share: how they print, how they stop, and the options that many of them have."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+from typer.core import TyperGroup
+
+from lakehouse.errors import Stop
+
+console, errors = Console(), Console(stderr=True)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Target = Annotated[
+    str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
+]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+
+
+class StoppingGroup(TyperGroup):
+    """The root of the commands: whatever stops one of them is printed, with its remedy, and ends with exit code 1."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Stop as stop:
+            lines = [f"stopped: {stop}", *getattr(stop, "__notes__", ())]
+            errors.print("\n".join(lines), style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from stop
+
+
+def show(
+    content: Mapping[str, Any], as_json: bool, tables: Callable[[], Iterable[RenderableType]] | None = None
+) -> None:
+    """Print as JSON, or as tables, or, where there are none, a line per name."""
+    if as_json:
+        typer.echo(json.dumps(content, default=str, ensure_ascii=False, indent=1))
+    elif tables is not None:
+        console.print(*tables(), sep="\n")
+    else:
+        for name, value in content.items():
+            console.print(f"[bold]{name}[/] {value}", soft_wrap=True, highlight=False)
+
+
+def write_page(path: Path | None, page: Callable[[], str]) -> None:
+    """Write an HTML page, if a path is given."""
+    if path:
+        path.write_text(page(), encoding="utf-8")
+
+
+def day_of(moment: datetime | None) -> date | None:
+    """The date of an option, or None where it is not given."""
+    return moment.date() if moment else None
+
+
+def progress() -> Callable[[str], None]:
+    """A function that prints a line with the seconds since now."""
+    began = monotonic()
+    return lambda line: errors.print(f"[dim]{monotonic() - began:6.1f} s[/] {line}", highlight=False, soft_wrap=True)

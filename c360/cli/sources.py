@@ -1,0 +1,101 @@
+"""Commands that make deliveries: ``simulate``, ``simulate-intraday``, and the group ``adapt``."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from c360.cli.output import Day, console, progress
+from lakehouse.errors import Stop
+
+adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank's deliveries.")
+Damage = Literal["none", "hard"]
+
+
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder that gets landing/ and truth/.")],
+    customers: Annotated[int, typer.Option(min=1)] = 2000,
+    months: Annotated[int, typer.Option(min=1, help="Months of history, one delivery per feed and month.")] = 24,
+    seed: int = 1,
+    days: Annotated[int, typer.Option(min=0, help="Business dates after the history, one delivery per feed each.")] = 0,
+    start: Day = datetime(2024, 1, 1),
+    faults: Annotated[bool, typer.Option(help="Plant bad rows and a truncated file on the last day.")] = False,
+    damage: Annotated[Damage, typer.Option(help="hard: 30 % of identity fields wrong, no document online.")] = "none",
+) -> None:
+    """Write the deliveries of a simulated bank, and the truth behind them."""
+    import simulator
+
+    summary = simulator.generate(
+        customers,
+        months,
+        seed,
+        out,
+        days=days,
+        start=start.date(),
+        faults=faults,
+        is_hard=damage == "hard",
+        progress=progress(),
+    )
+    console.print(summary)
+
+
+def simulate_intraday(
+    source: Annotated[Path, typer.Option("--from", exists=True, file_okay=False, help="Folder with the day's files.")],
+    day: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date to replay.")],
+    landing: Annotated[Path | None, typer.Option(help="Landing folder to write; by default C360_LANDING.")] = None,
+    rate: Annotated[float, typer.Option(min=0, help="Events a second; 0: as fast as they can be written.")] = 1000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of events in a micro-batch.")] = 1,
+    copies: Annotated[int, typer.Option(min=1, help="Send the day so often, under new numbers: a load test.")] = 1,
+    broker: Annotated[bool, typer.Option("--broker", help="Send to C360_BROKER_URL instead.")] = False,
+) -> None:
+    """Send a business date's postings and wallet payments as micro-batches, at the pace of a live source."""
+    from lakehouse.settings import Settings
+    from simulator.intraday import replay, to_broker, to_landing
+
+    settings = Settings.from_env(landing=landing)
+    if broker and not settings.broker_url:
+        raise Stop("no broker", "set C360_BROKER_URL, for instance to redis://localhost:6379/0")
+    send = to_broker(settings.broker_url) if broker else to_landing(settings.landing)
+    console.print(replay(source, day.date(), send, rate, seconds, copies))
+
+
+@adapt.command()
+def berka(
+    source: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder with the .asc files.")],
+    out: Annotated[Path, typer.Option(help="Landing folder to write.")],
+) -> None:
+    """The PKDD'99 Berka bank as branch deliveries."""
+    from lakehouse.adapters import berka as adapter
+
+    console.print(adapter.adapt(source, out))
+
+
+@adapt.command()
+def berka_loans(
+    source: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder with the .asc files.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+) -> None:
+    """The Berka bank's loans, as known before each grant, for ml_jobs/examples/loan_default.yml."""
+    from lakehouse.adapters import berka as adapter
+
+    console.print(f"{adapter.write_loans(source, out)} loans: {out}")
+
+
+@adapt.command("csv")
+def csv_(
+    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file with a header row.")],
+    feed: Annotated[str, typer.Argument(help="Feed that its rows become, such as customers.")],
+    out: Annotated[Path, typer.Option(help="Landing folder to write.")],
+    month: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="Month of the delivery, an initial load.")],
+    column: Annotated[
+        list[str], typer.Option("--set", help="column=SQL over the CSV's columns, all text. Not set: empty.")
+    ],
+) -> None:
+    """A CSV file as one delivery of a feed."""
+    from lakehouse.adapters.csv import adapt as adapt_csv
+
+    if unreadable := [item for item in column if "=" not in item]:
+        raise Stop(f"--set {unreadable[0]}: no column is named", "write column=SQL, for instance name=full_name")
+    expressions = dict(item.split("=", 1) for item in column)
+    console.print(f"{adapt_csv(source, feed, expressions, month.date(), out):,} rows")

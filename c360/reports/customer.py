@@ -1,0 +1,434 @@
+"""One customer on one page: who, holdings, tier, stage, money, chain, changes, scores, next action, journey."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+
+from lakehouse import warehouse
+from lakehouse.errors import Stop
+from lakehouse.pages import svg
+from lakehouse.settings import Settings
+
+TEMPLATE = Path(__file__).with_name("templates") / "customer.html.j2"
+INK, ACCENT, SOFT, WARN = "#1d2733", "#0b5cad", "#8fb8de", "#c2560a"
+MONTHS = 12
+
+_ACCOUNTS = """
+    select accounts.account_no as asset_id, accounts.product_code, products.product_name, accounts.product_family,
+        accounts.opened_date, accounts.maturity_date, balances.balance_amount as amount
+    from marts.dim_account as accounts
+    left join marts.dim_product as products on accounts.product_code = products.product_code
+    left join (
+        select account_no, balance_amount,
+            row_number() over (partition by account_no order by business_date desc) as recency
+        from marts.fct_balances_daily
+        where account_no in (select account_no from marts.dim_account where customer_key = $1)
+    ) as balances on accounts.account_no = balances.account_no and balances.recency = 1
+    where accounts.customer_key = $1 and accounts.status <> 'closed'
+"""
+
+_HOLDINGS = """
+    select holdings.holding_id as asset_id, holdings.product_code, products.product_name, products.product_family,
+        holdings.start_date as opened_date, holdings.maturity_date, holdings.market_value_amount as amount
+    from (
+        select held.*, row_number() over (partition by held.holding_id order by held.business_date desc) as recency
+        from marts.fct_holdings_daily as held
+        inner join marts.dim_party as parties on held.party_key = parties.party_key
+        where parties.customer_key = $1
+    ) as holdings
+    left join marts.dim_product as products on holdings.product_code = products.product_code
+    where holdings.recency = 1 and holdings.market_value_amount <> 0
+"""
+
+_PARTS = {
+    "records": "select party_key, source, first_known_date from marts.dim_party where customer_key = $1 order by 3, 1",
+    "holdings": f"{_ACCOUNTS} union all {_HOLDINGS} order by amount desc nulls last, asset_id",
+    "months": """
+        select as_of_date, deposit_amount, investment_amount, aum_amount, star_tier, life_cycle_stage
+        from marts.customer_360_monthly where customer_key = $1 order by as_of_date
+    """,
+    "stages": """
+        select life_cycle_stage, valid_from, valid_to, reason_en, reason_zh
+        from marts.customer_lifecycle_history where customer_key = $1 order by valid_from desc
+    """,
+    "flow": f"""
+        select cast(date_trunc('month', business_date) as date) as month_date, counterparty_class, direction,
+            cast(sum(txn_count) as bigint) as txn_count, cast(sum(amount) as decimal(38,2)) as amount
+        from marts.fund_flow_daily
+        where customer_key = $1 and counterparty_class not in ('opening', 'own_transfer')
+            and business_date > (
+                select max(as_of_date) - interval '{MONTHS} months' from marts.customer_360 where customer_key = $1
+            )
+        group by 1, 2, 3 order by 1, 2, 3
+    """,
+    "payers": """
+        select payer_key as other_key, relation, payment_count, payment_amount, payee_share as share, last_date
+        from marts.fund_chain_edges where payee_key = $1 and payer_rank <= 5 order by payer_rank
+    """,
+    "payees": """
+        select payee_key as other_key, relation, payment_count, payment_amount, payer_share as share, last_date
+        from marts.fund_chain_edges where payer_key = $1 and payee_rank <= 5 order by payee_rank
+    """,
+    "household": """
+        select related_customer_key, relation from marts.household_links
+        where customer_key = $1 order by relation, related_customer_key
+    """,
+    "runway": "select * from marts.fund_chain_runway where customer_key = $1",
+    "losses": "select lost_role, lost_key, relation, lost_share from marts.fund_chain_losses where customer_key = $1",
+    "changes": """
+        select change_rank, change_date, change_kind, sentence_en, sentence_zh
+        from marts.customer_changes where customer_key = $1 order by change_rank limit 12
+    """,
+    "reasons": """
+        select task, place, reason_code, reason_value, phrase_en, phrase_zh
+        from scores.score_reasons where customer_key = $1 order by task, place
+    """,
+    "actions": """
+        select actions.action, actions.reason, actions.channel, actions.valid_until
+        from actions.outflow_actions as actions
+        inner join marts.customer_360 as customers on actions.customer_key = customers.customer_key
+        where actions.customer_key = $1 and actions.valid_until >= customers.as_of_date and not actions.is_control
+        union all
+        select action_en, reason_en, channel, valid_until
+        from actions.retention
+        where customer_key = $1 and is_handed_out
+        order by valid_until
+    """,
+    "journey": """
+        select touched_at, channel, touch_kind, topic, product_code, is_own
+        from marts.fct_journey where customer_key = $1 order by touch_number desc limit 15
+    """,
+}
+
+
+class NoSuchCustomer(Stop):
+    """Neither a customer nor a party record has that key on the published date."""
+
+
+def picture(settings: Settings, key: str) -> dict[str, Any]:
+    """All that readers may know of one customer, without personal data.
+
+    Parameters
+    ----------
+    key : str
+        Customer key, or the key of any party record of the customer.
+
+    Returns
+    -------
+    dict
+        ``customer``: the row of ``customer_360``; ``scores``: per task ``probability``, ``band``, ``rank``,
+        ``as_of_date`` and ``reasons`` (a task that abstains is left out); ``runway``: the row of ``fund_chain_runway``
+        or None; and lists of rows: ``records``, ``holdings`` (largest first), ``months`` (oldest first), ``stages``
+        (newest first), ``flow`` (per month, class and direction, twelve months), ``payers`` and ``payees`` (five each,
+        by recent money), ``losses``, ``changes`` (weightiest first), ``actions`` and ``journey`` (newest first).
+        What a bank has no feeds for is empty.
+
+    Raises
+    ------
+    NoSuchCustomer
+        With a hint where keys are listed.
+    """
+    if warehouse.published_date(settings) is None:
+        raise NoSuchCustomer("nothing is published yet: run c360 run")
+    customers = _rows(
+        settings,
+        "select * from marts.customer_360 where customer_key = $1 "
+        "or customer_key in (select customer_key from marts.dim_party where party_key = $1)",
+        key,
+    )
+    if not customers:
+        raise NoSuchCustomer(
+            f"no customer or party record {key}: marts.customer_360 lists customers, marts.dim_party their records; "
+            "the key of a branch record is cif:<customer number>, of an online one online:<user>"
+        )
+    customer = customers[0]
+    found = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
+    reasons = found.pop("reasons")
+    found["runway"] = next(iter(found["runway"]), None)
+    tasks = [name.removesuffix("_probability") for name in customer if name.endswith("_probability")]
+    scores = {
+        task: {name: customer[f"{task}_{name}"] for name in ("probability", "band", "rank", "as_of_date")}
+        | {"reasons": [reason for reason in reasons if reason["task"] == task]}
+        for task in tasks
+        if customer[f"{task}_probability"] is not None
+    }
+    return {"customer": customer, "scores": scores, **found}
+
+
+def picture_text(found: dict[str, Any]) -> Group:
+    """The picture for a terminal."""
+    customer, runway = found["customer"], found["runway"]
+    parts: list[Any] = [
+        Panel(
+            "\n".join([who(found), tier_distance(customer), stage(found)]),
+            title=f"[bold]{customer['customer_key']}[/] on {customer['as_of_date']}",
+            title_align="left",
+        )
+    ]
+    if found["actions"]:
+        parts.append("[bold]Next action[/]  " + "; ".join(action_line(action) for action in found["actions"]))
+    parts += [
+        _table(
+            "Latest changes",
+            ("date", "change", ""),
+            [(row["change_date"], row["sentence_en"], row["sentence_zh"]) for row in found["changes"]],
+        ),
+        _table(
+            "Scores",
+            ("score", "probability", "band", "because of"),
+            [
+                (task, f"{score['probability']:.1%}", score["band"], reasons_line(score))
+                for task, score in found["scores"].items()
+            ],
+        ),
+        _table(
+            f"Holdings, {customer['currency']}",
+            ("product", "family", "amount", "opened", "matures"),
+            [
+                (
+                    row["product_name"] or row["product_code"],
+                    row["product_family"],
+                    money(row["amount"]),
+                    row["opened_date"],
+                    row["maturity_date"],
+                )
+                for row in found["holdings"]
+            ],
+        ),
+        _table(
+            f"Money by counterparty, {MONTHS} months",
+            ("class", "in", "out"),
+            [(row["counterparty_class"], money(row["in"]), money(row["out"])) for row in flow_by_class(found)],
+        ),
+        _table(
+            "Fund chain" + (f" {runway['chain_state']}: {runway_line(runway)}" if runway else ""),
+            ("", "who", "relation", "share", "amount", "last"),
+            [
+                (
+                    role,
+                    row["other_key"][:28],
+                    row["relation"],
+                    f"{row['share'] or 0:.0%}",
+                    money(row["payment_amount"]),
+                    row["last_date"],
+                )
+                for role, rows in (("paid by", found["payers"]), ("pays", found["payees"]))
+                for row in rows
+            ],
+        ),
+        _table(
+            "Last touches",
+            ("time, UTC", "channel", "what"),
+            [(f"{row['touched_at']:%Y-%m-%d %H:%M}", row["channel"], touch_line(row)) for row in found["journey"]],
+        ),
+    ]
+    return Group(*parts)
+
+
+def picture_page(found: dict[str, Any]) -> str:
+    """The picture as one HTML page that needs no other file."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent), autoescape=select_autoescape(default=True), trim_blocks=True
+    )
+    environment.filters |= {"money": money, "words": words}
+    customer = found["customer"]
+    return environment.get_template(TEMPLATE.name).render(
+        **found,
+        who=who(found),
+        tier_distance=tier_distance(customer),
+        stage=stage(found),
+        runway_line=runway_line(found["runway"]) if found["runway"] else None,
+        reasons_line=reasons_line,
+        touch_line=touch_line,
+        flow_rows=flow_by_class(found),
+        assets_plot=assets_plot(found["months"]) if found["months"] else None,
+        flow_plot=flow_plot(found["flow"]) if found["flow"] else None,
+        flow_months=MONTHS,
+    )
+
+
+def who(found: dict[str, Any]) -> str:
+    """Who it is, without a name, and with whom accounts are shared."""
+    customer = found["customer"]
+    kind = {"P": "person", "E": "enterprise"}.get(customer["party_type"], "customer")
+    told = [
+        {"F": "woman", "M": "man"}.get(customer["gender"], kind),
+        customer["birth_year"] and f"born {customer['birth_year']}" if kind == "person" else None,
+        customer["occupation"],
+        customer["city"],
+        customer["home_branch_code"] and f"branch {customer['home_branch_code']}",
+        f"manager {customer['rm_id']}" if customer["rm_id"] else "no relationship manager",
+        customer["segment_name_en"] and f"in the group: {customer['segment_name_en']}",
+        customer["first_opened_date"] and f"with us since {customer['first_opened_date']}",
+        customer["risk_rating"] and f"risk {customer['risk_rating']}",
+        "does not want marketing" if customer["is_marketing_opt_out"] else None,
+        *(f"{row['relation']} accounts: {row['related_customer_key']}" for row in found["household"]),
+    ]
+    return ", ".join(str(part) for part in told if part)
+
+
+def tier_distance(customer: dict[str, Any]) -> str:
+    """Star tier, and how far it is to the next and to the lower one."""
+    tier, currency = customer["star_tier"], customer["currency"]
+    gap, margin = customer["next_tier_gap_amount"], customer["lower_tier_margin_amount"]
+    told = [f"{tier} {'star' if tier == 1 else 'stars'}"]
+    if gap is not None and gap > 0:
+        told.append(f"{currency} {money(gap)} short of {tier + 1} stars")
+    if tier > 1 and margin is not None:
+        told.append(
+            f"{currency} {money(margin)} above the threshold of {tier}"
+            if margin >= 0
+            else f"{currency} {money(-margin)} below the threshold of {tier}, kept by contribution or grace"
+        )
+    return ", ".join(told)
+
+
+def stage(found: dict[str, Any]) -> str:
+    """Life-cycle stage of today, since when a month-end showed it, and why."""
+    now = words(found["customer"]["life_cycle_stage"])
+    last = next(iter(found["stages"]), None)
+    if last is None or words(last["life_cycle_stage"]) != now:
+        return now
+    return f"{now} since {last['valid_from']}" + (f": {last['reason_en']}" if last["reason_en"] else "")
+
+
+def runway_line(runway: dict[str, Any]) -> str:
+    """Whether the money lasts, in a line."""
+    told = []
+    if runway["inflow_cover_rate"] is not None:
+        told.append(f"inflow covers {runway['inflow_cover_rate']:,.0%} of outflow")
+    if runway["runway_days"] is not None:
+        days = runway["runway_days"]
+        told.append(f"lasts {days:,} days at this pace" if days < 3650 else "lasts more than ten years at this pace")
+    if runway["main_payer_share"] is not None:
+        told.append(f"main payer {runway['main_payer_share']:.0%} of {runway['payer_count']} payers' money")
+    if runway["broken_payer_count"]:
+        told.append(f"payers overdue: {runway['broken_payer_count']}")
+    return ", ".join(told)
+
+
+def reasons_line(score: dict[str, Any]) -> str:
+    """What weighs most in a score."""
+    return "; ".join(reason["phrase_en"] or words(reason["reason_code"]) for reason in score["reasons"])
+
+
+def action_line(action: dict[str, Any]) -> str:
+    """What to do, why, how and until when."""
+    return f"{action['action']}: {action['reason']} ({words(action['channel'])}, until {action['valid_until']})"
+
+
+def touch_line(touch: dict[str, Any]) -> str:
+    """One touch of the journey."""
+    told = [
+        words(touch["touch_kind"]) if touch["touch_kind"] != "event" else "",
+        words(touch["topic"]),
+        touch["product_code"],
+    ]
+    return ", ".join(part for part in told if part) + ("" if touch["is_own"] else " (by the bank)")
+
+
+def flow_by_class(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Money in and out per counterparty class, the largest first."""
+    classes: dict[str, dict[str, Any]] = {}
+    for row in found["flow"]:
+        sums = classes.setdefault(row["counterparty_class"], {"in": 0, "out": 0})
+        sums["in" if row["direction"] == "C" else "out"] += row["amount"]
+    rows = [{"counterparty_class": words(name), **sums} for name, sums in classes.items()]
+    return sorted(rows, key=lambda row: -(row["in"] + row["out"]))
+
+
+def assets_plot(months: list[dict[str, Any]]) -> Markup:
+    """Deposits and investments by month-end, and the star tier above them."""
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.subplots()
+    dates = [row["as_of_date"] for row in months]
+    axes.stackplot(
+        dates,
+        [float(row["deposit_amount"]) for row in months],
+        [float(row["investment_amount"]) for row in months],
+        labels=("deposits", "investments"),
+        colors=(ACCENT, SOFT),
+    )
+    tiers = axes.twinx()
+    tiers.step(dates, [row["star_tier"] for row in months], where="post", color=WARN, linewidth=1.6, label="star tier")
+    tiers.set(ylim=(0, 7.5), yticks=range(1, 8))
+    tiers.set_ylabel("star tier", color=WARN)
+    tiers.spines[["top"]].set_visible(False)
+    _finish(axes)
+    figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize="small")
+    return Markup(svg(figure))
+
+
+def flow_plot(flow: list[dict[str, Any]]) -> Markup:
+    """Money in (up) and out (down) per month, by the five largest classes."""
+    months = sorted({row["month_date"] for row in flow})
+    sums: dict[str, float] = {}
+    for row in flow:
+        sums[row["counterparty_class"]] = sums.get(row["counterparty_class"], 0) + float(row["amount"])
+    largest = sorted(sums, key=lambda name: -sums[name])[:6]
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.subplots()
+    colors = ("#0b5cad", "#c2560a", "#3a9679", "#8a5aa8", "#d4a017", "#5c6b7a", "#c3ccd6")
+    places = range(len(months))
+    heights = {"C": [0.0] * len(months), "D": [0.0] * len(months)}
+    for color, name in zip(colors, (*largest, "other"), strict=False):
+        for direction, sign in (("C", 1), ("D", -1)):
+            amounts = [
+                sign
+                * sum(
+                    float(row["amount"])
+                    for row in flow
+                    if row["month_date"] == month
+                    and row["direction"] == direction
+                    and (
+                        row["counterparty_class"] == name
+                        or (name == "other" and row["counterparty_class"] not in largest)
+                    )
+                )
+                for month in months
+            ]
+            label = words(name) if direction == "C" and (name != "other" or len(sums) > len(largest)) else None
+            axes.bar(places, amounts, bottom=heights[direction], color=color, width=0.75, label=label)
+            heights[direction] = [low + high for low, high in zip(heights[direction], amounts, strict=True)]
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.set_xticks(places, [f"{month:%m/%y}" for month in months])
+    _finish(axes)
+    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize="small")
+    return Markup(svg(figure))
+
+
+def money(amount: Any) -> str:
+    return "" if amount is None else f"{amount:,.0f}"
+
+
+def words(code: str | None) -> str:
+    return (code or "").replace("_", " ")
+
+
+def _finish(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.25)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.tick_params(labelsize=8)
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple]) -> Table | str:
+    if not rows:
+        return f"[bold]{title}[/]  none"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in ("amount", "in", "out", "share", "probability") else "left")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    return table
+
+
+def _rows(settings: Settings, sql: str, key: str) -> list[dict[str, Any]]:
+    return warehouse.query_serving(settings, sql, (key,)).to_pylist()

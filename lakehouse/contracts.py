@@ -1,0 +1,179 @@
+"""The feed contracts under ``feeds/`` and the deployments under ``deployments/``, as small frozen objects."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard
+
+from lakehouse.errors import Stop
+from lakehouse.settings import PROJECT
+
+CHANNELS = ("branch", "online", "reference", "feedback")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a feed: name, SQL type (shared by the engines), and the rules that a value must keep."""
+
+    name: str
+    type: str
+    description: str
+    is_required: bool
+    is_pii: bool
+    is_tokenised: bool
+    normalise: str | None  # "digits", "lower", "upper": how a value is written before it becomes a token
+    allowed: tuple[str, ...]
+    minimum: Decimal | None
+    maximum: Decimal | None
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One contract: what is delivered, how it looks, and how much of it may be bad."""
+
+    name: str
+    description: str
+    channel: str  # one of CHANNELS
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    delivery: str  # "daily delta", "daily snapshot", "event stream"
+    format: str  # "delimited", "jsonl.gz"
+    encoding: str
+    delimiter: str | None
+    business_date_column: str | None
+    initial_lag_days: int
+    reject_limit: float  # rate of bad rows
+    reject_floor: int  # rows: so many bad ones are tolerated in however small a file
+    control_sums: tuple[str, ...]
+    latency_days: int
+
+    @property
+    def is_snapshot(self) -> bool:
+        return self.delivery == "daily snapshot"
+
+    @property
+    def tokenised(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.is_tokenised)
+
+    @property
+    def lake_columns(self) -> tuple[tuple[str, str], ...]:
+        """(name, SQL type) of every column of the feed's lake files, in order."""
+        return (
+            *((column.name, column.type) for column in self.columns),
+            *((f"{name}_token", "varchar") for name in self.tokenised),
+            ("_file", "varchar"),
+            ("_row", "bigint"),
+            ("_known_date", "date"),
+        )
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Which feeds a bank sends, and what its data can support."""
+
+    name: str
+    currency: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    unsupported_scores: dict[str, str]  # task -> why the bank's data cannot support it
+    reconciliation: dict[str, Any]
+
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        return self.required + self.optional
+
+    def feeds_of(self, *channels: str) -> tuple[str, ...]:
+        """The declared feeds of the given channels, in the order of the contracts."""
+        return tuple(name for name, feed in load_feeds().items() if name in self.feeds and feed.channel in channels)
+
+
+@cache
+def load_feeds(folder: Path = PROJECT / "feeds") -> dict[str, Feed]:
+    """All contracts below ``folder``, by feed name.
+
+    Raises
+    ------
+    ValueError
+        If a contract is not a valid Open Data Contract Standard document; the message names the file.
+    """
+    feeds = {}
+    for path in sorted(folder.glob("*/*.yml")):
+        try:
+            feeds[path.stem] = _feed(OpenDataContractStandard.from_file(str(path)))
+        except Exception as error:
+            raise Stop(f"{path}: not a valid feed contract: {error}") from error
+    return feeds
+
+
+def load_deployment(path: Path) -> Deployment:
+    """The deployment file at ``path``.
+
+    Raises
+    ------
+    ValueError
+        If it declares a feed that has no contract, or lacks one of its keys.
+    """
+    raw = yaml.safe_load(path.read_text())
+    if missing := [key for key in ("name", "currency", "required") if key not in raw]:
+        raise Stop(f"{path}: {', '.join(missing)} is missing: see deployments/simulated.yml")
+    optional = raw.get("optional", [])
+    declared = [*raw["required"], *optional]
+    if unknown := sorted(set(declared) - set(load_feeds())):
+        raise Stop(f"{path}: no contract under feeds/ for {', '.join(unknown)}")
+    return Deployment(
+        name=raw["name"],
+        currency=raw["currency"],
+        required=tuple(raw["required"]),
+        optional=tuple(optional),
+        unsupported_scores=raw.get("unsupported_scores", {}),
+        reconciliation=raw.get("reconciliation", {}),
+    )
+
+
+def _feed(contract: OpenDataContractStandard) -> Feed:
+    table = contract.schema_[0]
+    custom = _custom(contract)
+    return Feed(
+        name=contract.id,
+        description=contract.description.purpose,
+        channel=custom["channel"],
+        columns=tuple(_column(item) for item in table.properties),
+        key=tuple(
+            item.name for item in sorted(table.properties, key=lambda p: p.primaryKeyPosition or 0) if item.primaryKey
+        ),
+        delivery=custom["delivery"],
+        format=custom["format"],
+        encoding=custom["encoding"],
+        delimiter=custom.get("delimiter"),
+        business_date_column=custom.get("businessDateColumn"),
+        initial_lag_days=int(custom.get("initialLagDays", 0)),
+        reject_limit=float(custom["rejectLimit"]),
+        reject_floor=int(custom.get("rejectFloor", 0)),
+        control_sums=tuple(custom.get("controlSums", ())),
+        latency_days=next(int(item.value) for item in contract.slaProperties if item.property == "latency"),
+    )
+
+
+def _column(item: Any) -> Column:
+    options = item.logicalTypeOptions or {}
+    custom = _custom(item)
+    return Column(
+        name=item.name,
+        type=item.physicalType,
+        description=item.description,
+        is_required=bool(item.required),
+        is_pii=item.classification == "pii",
+        is_tokenised=bool(custom.get("tokenise")),
+        normalise=custom.get("normalise"),
+        allowed=tuple(custom.get("allowedValues", ())),
+        minimum=None if options.get("minimum") is None else Decimal(str(options["minimum"])),
+        maximum=None if options.get("maximum") is None else Decimal(str(options["maximum"])),
+    )
+
+
+def _custom(item: Any) -> dict[str, Any]:
+    return {entry.property: entry.value for entry in item.customProperties or []}

@@ -1,0 +1,179 @@
+"""Clusters of party records over time: who shared a customer with whom, from when until when."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import product
+
+from lakehouse.identity.evidence import FOREVER, Edge, Fact, Party
+
+_STRENGTH = {"clerk": 0, "id_token": 1, "bound_card": 2, "lead": 3, "similar": 4}
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A party record belongs to a customer in a half-open span; ``rule`` is the evidence that tied it.
+
+    Where the customer holds a record that differs in an identity document or a birth date, the rule says it:
+    ``similar, birth_date differs``.
+    """
+
+    party_key: str
+    customer_key: str
+    rule: str
+    match_weight: float | None
+    valid_from: date
+    valid_to: date | None
+
+
+def memberships(parties: Iterable[Party], edges: Iterable[Edge], facts: Iterable[Fact] = ()) -> list[Membership]:
+    """Who belonged to whom on every date on which that changed.
+
+    The customers of a date follow from the evidence of that date alone, strongest first: evidence that would join
+    records that differ in a fact is left out (unless it tolerates that difference), and so is what a clerk refused. A
+    customer's key is the earliest-known party record of its cluster (ties: the smaller key).
+
+    Returns
+    -------
+    list of Membership
+        By party key and ``valid_from``; the spans of one party neither overlap nor leave a gap while it is known.
+    """
+    known = {party.party_key: party for party in parties}
+    edges = [edge for edge in edges if edge.left in known and edge.right in known]
+    told: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        told[fact.party_key].append(fact)
+    spans, tied = [], set()
+    for members, ties in _components(edges):
+        tied.update(members)
+        spans += _component_spans({key: known[key] for key in members}, ties, [f for key in members for f in told[key]])
+    alone = (party for key, party in known.items() if key not in tied and party.known_from < party.known_to)
+    spans += (_membership(party, party.party_key, "self", None, party.known_from, party.known_to) for party in alone)
+    return sorted(spans, key=lambda span: (span.party_key, span.valid_from))
+
+
+def _components(edges: list[Edge]) -> Iterator[tuple[list[str], list[Edge]]]:
+    """Records that any evidence of any time ties, even by way of others: nothing outside a component matters to it."""
+    root: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while (above := root.setdefault(key, key)) != key:
+            root[key] = key = root[above]
+        return key
+
+    for edge in edges:
+        left, right = find(edge.left), find(edge.right)
+        if left != right:
+            root[max(left, right)] = min(left, right)
+    members: dict[str, list[str]] = defaultdict(list)
+    for key in root:
+        members[find(key)].append(key)
+    ties: dict[str, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        ties[find(edge.left)].append(edge)
+    for key, keys in members.items():
+        yield keys, ties[key]
+
+
+def _component_spans(known: dict[str, Party], edges: list[Edge], facts: list[Fact]) -> Iterator[Membership]:
+    """The history of one component: its clusters are made again on every date on which anything in it changes."""
+    spans = [*known.values(), *edges, *facts]
+    history: dict[str, list[tuple[date, tuple]]] = defaultdict(list)
+    for day in sorted({moment for span in spans for moment in (span.known_from, span.known_to)} - {FOREVER}):
+        present = [key for key, party in known.items() if party.known_from <= day]
+        state = _clusters(present, known, [e for e in edges if _holds(e, day)], [f for f in facts if _holds(f, day)])
+        for key, customer in state.items():
+            if not history[key] or history[key][-1][1] != customer:
+                history[key].append((day, customer))
+    for key, changes in history.items():
+        for (start, customer), following in zip(changes, [*changes[1:], None], strict=True):
+            end = min(following[0] if following else FOREVER, known[key].known_to)
+            if start < end:
+                yield _membership(known[key], *customer, start, end)
+
+
+def _holds(span: Edge | Fact, day: date) -> bool:
+    return span.known_from <= day < span.known_to
+
+
+def _membership(party: Party, customer_key, rule, weight, start: date, end: date) -> Membership:
+    return Membership(party.party_key, customer_key, rule, weight, start, None if end == FOREVER else end)
+
+
+@dataclass
+class _Cluster:
+    """Records joined so far on one date, with all values of each fact, and what ties each record."""
+
+    members: list[str]
+    values: dict[str, set[str]]
+    ties: dict[str, Edge] = field(default_factory=dict)  # the strongest edge of each member
+
+    @property
+    def feeds(self) -> set[str]:
+        """Where the records come from."""
+        return {key.partition(":")[0] for key in self.members}
+
+
+def _clusters(
+    present: list[str], known: dict[str, Party], edges: list[Edge], facts: list[Fact]
+) -> dict[str, tuple[str, str, float | None]]:
+    """(customer_key, rule, weight) of every record on one date."""
+    values: dict[str, dict[str, set[str]]] = {key: defaultdict(set) for key in known}
+    for fact in facts:
+        values[fact.party_key][fact.kind].add(fact.value)
+    refused = {frozenset((edge.left, edge.right)) for edge in edges if edge.rule == "different"}
+    joining = [edge for edge in edges if edge.rule != "different"]
+    tolerated = {
+        (kind, one, other)
+        for edge in joining
+        for kind in edge.tolerates
+        for pair in product(values[edge.left][kind], values[edge.right][kind])
+        for one, other in (pair, pair[::-1])
+    }
+    clusters = {key: _Cluster([key], values[key]) for key in known}
+    for edge in sorted(joining, key=_order):
+        left, right = clusters[edge.left], clusters[edge.right]
+        if left is not right:
+            if edge.is_alone and left.feeds & right.feeds:
+                continue
+            if any(frozenset(pair) in refused for pair in product(left.members, right.members)):
+                continue
+            if edge.rule != "clerk" and _differ(edge, left, right, tolerated):
+                continue
+            for kind, others in right.values.items():
+                left.values[kind] = left.values[kind] | others
+            left.members += right.members
+            left.ties |= right.ties
+            for key in right.members:
+                clusters[key] = left
+        for key in (edge.left, edge.right):
+            left.ties.setdefault(key, edge)
+    state = {}
+    for key in present:
+        cluster = clusters[key]
+        first = min(cluster.members, key=lambda member: (known[member].known_from, member))
+        if first == key:
+            state[key] = (key, "self", None)
+        else:
+            differing = [
+                f", {kind} differs"
+                for kind in ("id_no", "birth_date")
+                if values[key][kind] and len(cluster.values[kind]) > len(values[key][kind])
+            ]
+            state[key] = (first, cluster.ties[key].rule + "".join(differing), cluster.ties[key].weight)
+    return state
+
+
+def _order(edge: Edge) -> tuple:
+    return (edge.is_alone, _STRENGTH[edge.rule], -(edge.weight or 0.0), edge.left, edge.right, edge.known_from)
+
+
+def _differ(edge: Edge, left: _Cluster, right: _Cluster, tolerated: set[tuple[str, str, str]]) -> bool:
+    """Whether two clusters hold values that one person cannot have both."""
+    return any(
+        one != other and (kind, one, other) not in tolerated
+        for kind in left.values.keys() & right.values.keys()
+        if not (edge.rule == "id_token" and kind in edge.tolerates)
+        for one, other in product(left.values[kind], right.values[kind])
+    )

@@ -1,0 +1,162 @@
+"""How well customers agree with the truth: which records are of one person, by pair and by cluster."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich.table import Table
+
+from lakehouse import ingestion, lake
+from lakehouse.contracts import load_deployment
+from lakehouse.errors import Stop
+from lakehouse.identity import evidence
+from lakehouse.identity.link import link, opened
+from lakehouse.identity.linkage import Linkage
+from lakehouse.lake.dates import landed_dates
+from lakehouse.settings import Settings
+
+# A truth file names a record by its party key, or by its bare number where only one feed has that number.
+TRUTH = """
+create temp table truth as
+with told as (select trim(column0) as record_id, trim(column1) as person_id from given),
+numbers as (
+    select substr(party_key, strpos(party_key, ':') + 1) as number, min(party_key) as party_key
+    from customers_now group by all having count(*) = 1
+)
+select told.record_id, told.person_id, coalesce(exact.party_key, numbers.party_key) as party_key
+from told
+left join customers_now as exact on exact.party_key = told.record_id
+left join numbers on numbers.number = told.record_id;
+
+create temp view judged as
+select customers_now.party_key, customer_key, person_id, regexp_extract(customers_now.party_key, '^[a-z]+') as source
+from customers_now join truth using (party_key);
+"""
+PAIRS = """
+select coalesce(sum(found), 0), coalesce(sum(true_pairs), 0), coalesce(sum(shared), 0) from (
+    select 0 as found, 0 as true_pairs, count(*) * (count(*) - 1) / 2 as shared
+    from judged group by customer_key, person_id
+    union all select count(*) * (count(*) - 1) / 2, 0, 0 from judged group by customer_key
+    union all select 0, count(*) * (count(*) - 1) / 2, 0 from judged group by person_id
+)
+"""
+CLUSTERS = """
+with customers as (
+    select customer_key, list(party_key order by party_key) as members from judged group by customer_key
+),
+persons as (select person_id, list(party_key order by party_key) as members from judged group by person_id)
+select (select count(*) from customers where len(members) > 1), (select count(*) from persons where len(members) > 1),
+       (select count(*) from customers join persons using (members) where len(members) > 1)
+"""
+MIXED = """
+select count(*) from (
+    select customer_key from judged join party_rows using (party_key)
+    where id_no_token is not null group by customer_key having count(distinct person_id) > 1
+)
+"""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Precision, recall and F1 of what was found against what is true; all 0 where there is nothing to find."""
+
+    found: int
+    true: int
+    both: int
+
+    @property
+    def figures(self) -> dict[str, float]:
+        precision = self.both / self.found if self.found else 0.0
+        recall = self.both / self.true if self.true else 0.0
+        f1 = 2 * self.both / (self.found + self.true) if self.both else 0.0
+        return asdict(self) | {"precision": precision, "recall": recall, "f1": f1}
+
+
+def evaluate(settings: Settings, truth: Path) -> dict[str, Any]:
+    """Take what has landed, join it, and hold the customers against the truth.
+
+    Parameters
+    ----------
+    settings
+        The feeds of the deployment that tell of parties are taken into the lake if they are not there; nothing else is
+        built.
+    truth
+        The simulator's ``truth/`` folder, a Parquet file or a CSV with a header row: in the first two columns the
+        record id (party key such as ``cif:C1``, or the bare number where only one feed has it) and the person id.
+
+    Returns
+    -------
+    dict
+        ``pairs`` and ``clusters`` (of two records and more) with precision, recall and F1;
+        ``clusters_of_two_persons``: customers that hold identity documents of two true persons; counts of records, and
+        of those of the truth that the lake does not have; ``rejected`` deliveries with the reason.
+
+    Raises
+    ------
+    ValueError
+        If nothing has landed, or no record of the truth is in the lake.
+    """
+    dates = landed_dates(settings.landing)
+    if not dates:
+        raise Stop(f"no delivery in {settings.landing}: name another landing folder")
+    for feed in load_deployment(settings.deployment).feeds:
+        ingestion.ingest_feed(settings, feed, dates[-1])
+    pin = lake.pin(settings.lake, dates[-1])
+    xref = link(settings, pin)
+    with opened(settings, pin, Linkage.read()) as con:
+        con.execute(
+            f"create temp table customers_now as select party_key, customer_key from '{xref}' where valid_to is null"
+        )
+        _read_truth(con, truth)
+        con.execute(TRUTH)
+        ((records, judged, customers, persons),) = con.execute(
+            "select (select count(*) from truth), count(*), count(distinct customer_key), count(distinct person_id) "
+            "from judged"
+        ).fetchall()
+        if not judged:
+            raise Stop(f"no record of {truth} is known: name records by party key, such as cif:C1, or by number")
+        (pairs,), (clusters,), ((mixed,),) = (con.execute(sql).fetchall() for sql in (PAIRS, CLUSTERS, MIXED))
+    return {
+        "business_date": pin.business_date,
+        "records": judged,
+        "records_not_delivered": records - judged,
+        "customers": customers,
+        "persons": persons,
+        "pairs": Agreement(*map(int, pairs)).figures,
+        "clusters": Agreement(*map(int, clusters)).figures,
+        "clusters_of_two_persons": mixed,
+        "rejected": {o.delivery_id: o.reason for o in pin.rejected if o.feed in evidence.FEEDS},
+    }
+
+
+def quality_table(quality: dict[str, Any]) -> Table:
+    """The result of `evaluate`, to be printed."""
+    table = Table(title=f"Identity on {quality['business_date']}: {quality['records']:,} records")
+    for name in ("", "precision", "recall", "F1", "found", "true"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name in ("pairs", "clusters"):
+        figures = quality[name]
+        shares = (f"{figures[key]:.4f}" for key in ("precision", "recall", "f1"))
+        table.add_row(name, *shares, f"{figures['found']:,}", f"{figures['true']:,}")
+    table.caption = (
+        f"{quality['customers']:,} customers, {quality['persons']:,} persons; customers with documents of two persons: "
+        f"{quality['clusters_of_two_persons']}; records of the truth that were not delivered: "
+        f"{quality['records_not_delivered']}"
+    )
+    for delivery, reason in quality["rejected"].items():
+        table.caption += f"\nrejected {delivery}: {reason}"
+    return table
+
+
+def _read_truth(con: duckdb.DuckDBPyConnection, truth: Path) -> None:
+    """Make ``given``, two columns of text."""
+    path = truth / "persons.parquet" if truth.is_dir() else truth
+    read = "read_parquet($file)" if path.suffix == ".parquet" else "read_csv($file, header = true, all_varchar = true)"
+    relation = con.sql(f"select * from {read}", params={"file": str(path)})
+    first, second = relation.columns[:2]
+    con.execute(
+        f'create temp table given as select cast("{first}" as varchar) as column0, '
+        f'cast("{second}" as varchar) as column1 from {read}',
+        {"file": str(path)},
+    )

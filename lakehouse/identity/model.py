@@ -1,0 +1,290 @@
+"""The linkage model: learned without labels by expectation maximisation (Splink), then frozen in the lake."""
+
+import json
+import logging
+import os
+import shutil
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import duckdb
+
+from lakehouse.identity.linkage import Linkage
+
+if TYPE_CHECKING:
+    from splink import Linker
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model: Splink's settings with every probability, and the linkage settings it was trained with."""
+
+    version: str  # "<number>-<training date>-<pin>"
+    folder: Path
+    linkage: Linkage
+    splink: dict[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are compared."""
+        return tuple(comparison["output_column_name"] for comparison in self.splink["comparisons"])
+
+    def has_frequencies(self, column: str) -> bool:
+        """Whether common values of a compared column count less."""
+        return any("frequent" in level for level in self.linkage.raw["comparisons"][column])
+
+
+def current_model(lake: Path) -> Model | None:
+    """The newest model in the lake; None: none has been trained."""
+    folders = [path for path in (lake / "identity" / "models").glob("[0-9]*") if path.is_dir()]
+    if not folders:
+        return None
+    folder = max(folders, key=lambda path: (int(path.name.split("-")[0]), path.name))
+    linkage = Linkage(json.loads((folder / "linkage.json").read_text()))
+    return Model(folder.name, folder, linkage, json.loads((folder / "model.json").read_text()))
+
+
+def can_train(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> bool:
+    """Whether the records of ``comparable`` can support a model."""
+    return _columns(con, linkage) is not None
+
+
+def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: str) -> Model | None:
+    """Learn a model from ``comparable`` and keep it as the newest; None where the records cannot support one.
+
+    Parameters
+    ----------
+    con
+        Holds ``comparable`` (see `lakehouse.identity.comparable`) and the macro ``token``.
+    name
+        ``<training date>-<pin>``: the records that it learned from.
+    """
+    columns = _columns(con, linkage)
+    if columns is None:
+        return None
+    newest = current_model(lake)
+    number = int(newest.version.split("-")[0]) + 1 if newest else 1
+    folder = lake / "identity" / "models" / f"{number}-{name}"
+    splink = _learn(con, linkage, columns)
+    if splink is None:
+        return None
+    columns = [comparison["output_column_name"] for comparison in splink["comparisons"]]
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
+    temporary.mkdir(parents=True)
+    (temporary / "model.json").write_text(json.dumps(splink, indent=1, ensure_ascii=False))
+    (temporary / "linkage.json").write_text(json.dumps(linkage.raw, indent=1, ensure_ascii=False))
+    _write_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
+    try:
+        os.rename(temporary, folder)
+    except OSError:  # another run has made the same one
+        shutil.rmtree(temporary)
+    return Model(folder.name, folder, linkage, splink)
+
+
+def linker(con: duckdb.DuckDBPyConnection, model: Model) -> "Linker":
+    """Splink's object for the model over ``comparable``, with the shares of common values as they were at training."""
+    from splink import DuckDBAPI, Linker
+
+    _quiet()
+    api = DuckDBAPI(con)
+    splink = Linker(api.register("comparable"), model.splink, log_level=None, validate_settings=False)
+    con.execute(
+        "create or replace temp table frequencies as select * from read_parquet($file)",
+        {"file": str(model.folder / "term_frequencies.parquet")},
+    )
+    for column in _frequent(model.linkage, model.columns):
+        # A value that the training set did not have is as rare as the rarest that it had.
+        con.execute(
+            f"create or replace temp table frequencies_of_{column} as select {column}, coalesce(share, (select "
+            f"min(share) from frequencies where column_name = '{column}')) as tf_{column} "
+            f"from (select distinct {column} from comparable where {column} is not null) as held "
+            f"left join frequencies on column_name = '{column}' and token = token({column})"
+        )
+        splink.table_management.register_term_frequency_lookup(api.register(f"frequencies_of_{column}"), column)
+    return splink
+
+
+def _columns(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[str] | None:
+    """The columns that the training set fills and that tell records apart; None if these cannot carry a model.
+
+    The training set is the latest row of every party record.
+    """
+    con.execute(
+        "create or replace temp table training as select * exclude (age) from (select *, row_number() over "
+        "(partition by party_key order by known_from desc, record_id) as age from comparable) where age = 1"
+    )
+    training = linkage.training
+    counts = {}
+    for column in linkage.raw["comparisons"]:
+        ((records, filled, most),) = con.execute(
+            f"select count(*), count({column}), coalesce((select max(times) from (select count(*) as times "
+            f"from training where {column} is not null group by {column})), 0) from training"
+        ).fetchall()
+        counts[column] = (records, filled, most)
+    columns = [
+        column
+        for column, (records, filled, most) in counts.items()
+        if filled >= training["minimum_filled"] * records
+        and (most <= training["maximum_share"] * filled or column == "gender" and most < filled)
+    ]
+    required = [item if isinstance(item, list) else [item] for item in training["required"]]
+    has_required = all(any(column in columns for column in choice) for choice in required)
+    return columns if has_required and records >= training["minimum_records"] else None
+
+
+def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str]) -> dict[str, Any] | None:
+    """Splink's settings with what was learned; None where no two records are known to be one person's."""
+    from splink import DuckDBAPI, Linker
+
+    _quiet()
+    training = linkage.training
+    settings = {
+        "link_type": "dedupe_only",
+        "unique_id_column_name": "record_id",
+        "comparisons": [_comparison(linkage, column) for column in columns],
+        "blocking_rules_to_generate_predictions": [
+            f"{_agree(block)} and l.party_key <> r.party_key" for block in linkage.raw["blocks"] if _has(block, columns)
+        ],
+        "retain_intermediate_calculation_columns": True,
+        "additional_columns_to_retain": ["party_key"],
+    }
+    model = Linker(DuckDBAPI(con).register("training"), settings, log_level=None, validate_settings=False)
+    model.training.estimate_probability_two_random_records_match(
+        [_known_by(rule) for rule in training["known_by"] if _has(rule["agree"], columns)], recall=training["recall"]
+    )
+    if model._settings_obj.core_model_settings.probability_two_random_records_match == 0:
+        return None
+    model.training.estimate_u_using_random_sampling(
+        max_pairs=training["random_pairs"], seed=training["seed"], min_count_per_level=None
+    )
+    for choice in training["blocks"]:
+        block = next((column for column in choice if _has([column], columns)), None)
+        if block is None:
+            continue
+        ((pairs,),) = con.execute(
+            f"select coalesce(sum(times * (times - 1) / 2), 0) from (select count(*) as times from training "
+            f"where {block} is not null group by {block}, party_type)"
+        ).fetchall()
+        if pairs:
+            _maximise(model, _agree([block]))
+    return _completed(model.misc.save_model_to_json(), linkage)
+
+
+def _maximise(model: "Linker", block: str) -> None:
+    """Learn from the pairs of a block. Splink gives up where a level dies out among the matches: then stop earlier."""
+    settings = model._settings_obj
+    for iterations in (25, 12, 6, 3):
+        before = deepcopy(settings.core_model_settings)
+        settings.training_settings = replace(settings.training_settings, max_iterations=iterations)
+        try:
+            model.training.estimate_parameters_using_expectation_maximisation(
+                block, estimate_without_term_frequencies=True
+            )
+        except ValueError as failure:
+            if "below the minimum" not in str(failure):
+                raise
+            settings.core_model_settings = before  # Splink leaves out what the block compares, until it succeeds
+        else:
+            return
+
+
+def _comparison(linkage: Linkage, column: str) -> dict[str, Any]:
+    empty = f"{column}_l is null or {column}_r is null"
+    if other := linkage.raw["repeats"].get(column):
+        empty += f" or ({other}_l is not null and {other}_r is not null)"
+    levels: list[dict[str, Any]] = [{"sql_condition": empty, "label_for_charts": "not filled", "is_null_level": True}]
+    for level in linkage.raw["comparisons"][column]:
+        described = {"sql_condition": level["sql"], "label_for_charts": level["is"]}
+        if "frequent" in level:
+            described |= {"tf_adjustment_column": level["frequent"], "tf_minimum_u_value": 1e-6}
+        if "m" in level:
+            described |= {"m_probability": level["m"], "fix_m_probability": True}
+        levels.append(described)
+    levels.append({"sql_condition": "ELSE", "label_for_charts": "different"})
+    return {"output_column_name": column, "comparison_levels": levels}
+
+
+def _completed(splink: dict[str, Any], linkage: Linkage) -> dict[str, Any]:
+    """Give every level its probabilities, rounded: those that training never saw, and columns that it learned badly."""
+    training = linkage.training
+    pairs = training["random_pairs"]
+    splink["comparisons"] = [
+        comparison
+        for comparison in splink["comparisons"]  # a column that no two records fill together tells nothing
+        if any("u_probability" in level for level in comparison["comparison_levels"])
+    ]
+    for comparison in splink["comparisons"]:
+        levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+        if levels[-1].get("m_probability", 1.0) > 0.5:  # "different" in most matches: nothing was learned
+            for level, m in zip(levels, [0.8, *[0.1 / max(len(levels) - 2, 1)] * (len(levels) - 2), 0.1], strict=True):
+                level.setdefault("fix_m_probability", False)
+                level["m_probability"] = level["m_probability"] if level["fix_m_probability"] else m
+        for level in levels:
+            m, u = level.get("m_probability") or 0.0, level.get("u_probability") or 0.0
+            level["m_probability"] = float(f"{max(m, training['least_m']):.5g}")
+            level["u_probability"] = float(f"{max(u, 0.5 / pairs):.5g}")
+        _weigh_same(levels, training["least_m"])
+    prior = splink["probability_two_random_records_match"]
+    splink["probability_two_random_records_match"] = float(f"{max(prior, 1e-9):.5g}")
+    splink["linker_uid"] = "c360"
+    return splink
+
+
+def _weigh_same(levels: list[dict[str, Any]], least_m: float) -> None:
+    """Equal values that the training pairs never showed weigh as much as the heaviest slip that they did show.
+
+    Where records of one person always differ somewhere, those that agree on the name differ in the date, and those that
+    agree on the date in the name: neither block shows that both can agree.
+    """
+    same, *others = levels
+    learned = [level["m_probability"] / level["u_probability"] for level in others if level["m_probability"] > least_m]
+    if same["m_probability"] <= least_m and learned:
+        same["m_probability"] = float(f"{min(max(same['u_probability'] * max(learned), least_m), 0.9):.5g}")
+
+
+def _write_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str], path: Path) -> None:
+    """How often another record has the same value, under the value's token: the lake's models hold no names."""
+    parts = " union all ".join(
+        f"select '{column}' as column_name, token({column}) as token, "
+        f"greatest(count(*) - 1, 0.5) / sum(count(*)) over () as share "
+        f"from training where {column} is not null group by {column}"
+        for column in _frequent(linkage, columns)
+    )
+    con.execute(f"copy (select * from ({parts}) order by column_name, token) to '{path}' (format parquet)")
+
+
+def _frequent(linkage: Linkage, columns: list[str] | tuple[str, ...]) -> list[str]:
+    """The columns whose common values count less."""
+    found = (level.get("frequent") for column in columns for level in linkage.raw["comparisons"][column])
+    return sorted({column for column in found if column})
+
+
+_PARTS = {
+    "name": ("sound_sorted", "family", "latin_family", "given"),
+    "email": ("email_name",),
+    "address": ("address_start", "address_number", "address_first_number"),
+    "birth_date": ("birth_year",),
+    "phone": ("phone_start", "phone_end"),
+}
+
+
+def _has(block: list[str], columns: list[str]) -> bool:
+    """Whether every column of a block is compared, itself or as a part of one."""
+    available = {*columns, *(part for column in columns for part in _PARTS.get(column, ()))}
+    return set(block) <= available
+
+
+def _agree(block: list[str]) -> str:
+    return " and ".join(f"l.{column} = r.{column}" for column in (*block, "party_type"))
+
+
+def _known_by(rule: dict[str, Any]) -> str:
+    return " and ".join([_agree(rule["agree"]), *([rule["sql"]] if "sql" in rule else [])])
+
+
+def _quiet() -> None:
+    """Splink logs advice for people at a keyboard; what an operator needs to know is in the model itself."""
+    logging.getLogger("splink").setLevel(logging.ERROR)

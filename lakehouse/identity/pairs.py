@@ -1,0 +1,143 @@
+"""Every pair of records is compared once: what came of it stays in the lake, and new records only meet the others.
+
+A file of ``identity/pairs/<model>/`` holds a batch of records, and how they compare with each other and with those
+of the batches before it. Its name, ``<digest before>-<digest>.parquet``, makes the batches a chain; of two runs that
+went on from the same batch at once, one is followed. A comparison depends on the two records and the frozen model
+alone, so the sum of the batches is the same whatever came in which of them.
+"""
+
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.identity.comparable import compare_ready
+from lakehouse.identity.linkage import Linkage
+from lakehouse.identity.model import Model, linker
+from lakehouse.lake import appearing
+
+_FIRST = "0" * 12
+
+
+def compare(con: duckdb.DuckDBPyConnection, lake: Path, model: Model | None) -> None:
+    """Make ``compared_pairs`` from ``party_records``: pairs from the review weight up, by record; none without a model.
+
+    Columns: ``left_record, right_record, match_weight, evidence`` (in words), ``is_accepted, is_alone``,
+    ``tolerates_id_no``, ``tolerates_birth_date``. Records that were not compared yet are, and the lake keeps it.
+    """
+    if model:
+        _extend(con, lake / "identity" / "pairs" / model.version, model)
+    else:
+        _attach(con, [])
+    con.execute("create temp view compared_pairs as select * from batches where right_record is not null")
+
+
+def _extend(con: duckdb.DuckDBPyConnection, folder: Path, model: Model) -> None:
+    """Make ``batches`` from the chain, with one more batch if there are records that none holds."""
+    last, files = _chain(folder)
+    _attach(con, files)
+    ((waiting, digest),) = con.execute(
+        "select count(*), md5($last || string_agg(record_id, '' order by record_id)) from party_records "
+        "where record_id not in (select left_record from batches where right_record is null)",
+        {"last": last},
+    ).fetchall()
+    if waiting:
+        _compare_new(con, model)
+        with appearing(folder / f"{last}-{digest[:12]}.parquet") as temporary:
+            con.execute(f"copy new_pairs to '{temporary}' (format parquet, compression zstd)")
+        _attach(con, _chain(folder)[1])
+
+
+def _chain(folder: Path) -> tuple[str, list[Path]]:
+    """Digest of the last batch, and the files from the first one on."""
+    following: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("[!.]*.parquet")):
+        following.setdefault(path.stem.split("-")[0], []).append(path)
+    last, files = _FIRST, []
+    while last in following:
+        files.append(following[last][0])
+        last = files[-1].stem.split("-")[1]
+    return last, files
+
+
+def _attach(con: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
+    columns = (
+        "left_record varchar, right_record varchar, match_weight double, evidence varchar, is_accepted boolean, "
+        "is_alone boolean, tolerates_id_no boolean, tolerates_birth_date boolean"
+    )
+    con.execute(f"create or replace temp table batches ({columns})")
+    if files:
+        con.execute("insert into batches by name from read_parquet($files)", {"files": [str(path) for path in files]})
+
+
+def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Make ``new_pairs``: the records that wait, with their pairs."""
+    compare_ready(con, model.linkage)
+    con.execute(
+        "create temp table known_records as select * from comparable "
+        "where record_id in (select left_record from batches where right_record is null);"
+        "create temp table new_records as select * from comparable "
+        "where record_id not in (select left_record from batches where right_record is null)"
+    )
+    splink = linker(con, model)
+    api, least = splink._db_api, model.linkage.review
+    new = api.register("new_records")
+    found = [splink.inference.predict_within(new, threshold_match_weight=least)]
+    if con.execute("select count(*) from known_records").fetchall() != [(0,)]:
+        known = api.register("known_records")
+        found.append(splink.inference.predict_between(known, new, threshold_match_weight=least))
+    scored = " union all ".join(f"select {_result(model)} from {table.physical_name}" for table in found)
+    con.execute(
+        f"create temp table new_pairs as select * from ({scored} union all by name "
+        "select record_id as left_record from new_records) order by left_record, right_record nulls first"
+    )
+
+
+def _result(model: Model) -> str:
+    """What is kept of a compared pair, as SQL over Splink's result; the lower record id is the left one."""
+    linkage, columns = model.linkage, model.columns
+    personal = linkage.raw["weights"]["personal"]
+    weight = " + ".join(
+        f"mw_{column}" + (f" + mw_tf_adj_{column}" if model.has_frequencies(column) else "")
+        for column in personal["columns"]
+        if column in columns
+    )
+    is_alone = " or ".join(f"gamma_{column} = {gamma}" for column, gamma in linkage.alone if column in columns)
+    evidence = " || '; ' || ".join(
+        f"'{column.replace('_', ' ')} ' || case gamma_{column} "
+        + " ".join(
+            f"when {gamma} then '{linkage.level(column, gamma)}'"
+            for gamma in range(-1, len(linkage.raw["comparisons"][column]) + 1)
+        )
+        + " end"
+        for column in columns
+    )
+    tolerates = {
+        column: " or ".join(
+            f"gamma_{column} in ({_numbers(linkage, column, rule['levels'])}) "
+            f"and gamma_name in ({_numbers(linkage, 'name', rule['names'])}) "
+            f"and {_one_of(linkage, columns, rule.get('with'))}"
+            for rule in rules
+        )
+        if column in columns
+        else "false"
+        for column, rules in linkage.raw["apart"].items()
+    }
+    return (
+        "least(record_id_l, record_id_r) as left_record, greatest(record_id_l, record_id_r) as right_record, "
+        f"round(match_weight, 3) as match_weight, {evidence} as evidence, "
+        f"round(match_weight, 3) >= {linkage.accept} and {weight} >= {personal['minimum']} as is_accepted, "
+        f"coalesce({is_alone or 'false'}, false) as is_alone, "
+        + ", ".join(f"coalesce({sql}, false) as tolerates_{column}" for column, sql in tolerates.items())
+    )
+
+
+def _one_of(linkage: Linkage, columns: tuple[str, ...], levels: dict[str, list[str]] | None) -> str:
+    """Whether a column that is compared is at one of its levels; true where none is asked for."""
+    if levels is None:
+        return "true"
+    held = [f"gamma_{name} in ({_numbers(linkage, name, at)})" for name, at in levels.items() if name in columns]
+    return f"({' or '.join(held) or 'false'})"
+
+
+def _numbers(linkage: Linkage, column: str, levels: list[str]) -> str:
+    return ", ".join(str(linkage.gamma(column, level)) for level in levels)

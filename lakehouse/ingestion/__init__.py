@@ -1,0 +1,6 @@
+"""Landing to lake: every delivery is checked against its contract and loaded wholly or not at all."""
+
+from lakehouse.ingestion.feeds import ingest_feed
+from lakehouse.ingestion.readiness import missing_feeds
+
+__all__ = ["ingest_feed", "missing_feeds"]

@@ -1,0 +1,253 @@
+"""One delivery that arrived whole becomes one lake file and one quarantine file, or none and a reason."""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.contracts import Feed
+from lakehouse.ingestion import framing, rules
+from lakehouse.ingestion.landing import Delivery, Landed, Rejected
+from lakehouse.lake import appearing
+from lakehouse.settings import Settings
+from lakehouse.sql import identifier, literal
+
+_THREADS = 2  # of one feed; feeds run beside each other, in processes of their own
+_MEMORY = "2GB"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was found in a delivery whose rows could be told; ``problem`` is the reason to reject it, if any."""
+
+    rows_delivered: int
+    rows_loaded: int
+    rows_quarantined: int = 0
+    min_business_date: date | None = None
+    max_business_date: date | None = None
+    late_rows: int = 0
+    problem: str | None = None
+
+
+class _NotClean(Exception):
+    """Rows or figures that the careful way has to look at."""
+
+
+@contextmanager
+def connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory, for the deliveries of one feed; what does not fit is spilled beside the lake."""
+    settings.lake.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill:
+        config = {"threads": _THREADS, "memory_limit": _MEMORY, "temp_directory": spill}
+        with duckdb.connect(config=config) as con:
+            # it would turn a long IN list into a join, and a join loses the order of the rows
+            con.execute("set disabled_optimizers = 'in_clause'")
+            rules.create_token_macro(con, settings.token_secret)
+            yield con
+
+
+def load(
+    con: duckdb.DuckDBPyConnection, lake: Path, feed: Feed, delivery: Delivery, landed: list[Landed], name: str
+) -> Figures:
+    """Write ``raw/<name>`` if the delivery is good, and ``quarantine/<name>`` if rows of it were bad.
+
+    Raises
+    ------
+    Rejected
+        If not even the rows can be told: no header, a wrong column, a broken gzip stream.
+    """
+    _check_control_columns(feed, delivery)
+    if feed.format == "delimited":
+        for file in landed:
+            framing.check_header(file.path, feed)
+    raw, quarantine = lake / "raw" / name, lake / "quarantine" / name
+    return _load_clean(con, feed, delivery, landed, raw) or _load_sifted(con, feed, delivery, landed, raw, quarantine)
+
+
+def _load_clean(
+    con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], raw: Path
+) -> Figures | None:
+    """Read, judge and write in one pass that ends at the first fault; None, and nothing written, if there is one."""
+    is_framed = feed.format != "delimited" or feed.encoding != "UTF-8" or any(file.needs_care for file in landed)
+    damages: list[str] = []
+    incoming = framing.framed(landed, feed, damages) if is_framed else framing.numbered(landed, feed, _THREADS)
+    source = f"({rules.fields(feed, 'incoming')})" if is_framed else "incoming"
+    row = f"case when ({rules.problem(feed, delivery.period, is_framed)}) is null then _row else error('fault') end"
+    con.register("incoming", incoming)
+    try:
+        with appearing(raw) as path:
+            written = _write(con, f"select {rules.lake_select(feed, delivery.manifest, row)} from {source}", path)
+            loaded, first, last, late = _summary(con, feed, delivery, written)
+            if damages or loaded != delivery.manifest.row_count:
+                raise _NotClean("rows are missing")
+            if not is_framed and loaded != sum(file.lines - 1 for file in landed):
+                raise _NotClean("a row is no line")
+            if loaded != _key_count(con, feed, written):
+                raise _NotClean("keys repeat")
+            if problem := _control_sum_problem(con, delivery, f"(select *, false as is_unread from {written})"):
+                raise _NotClean(problem)
+        return Figures(loaded, loaded, 0, first, last, late)
+    except (_NotClean, duckdb.InvalidInputException) as reason:
+        log.info("%s goes the careful way: %s", delivery.path.name, reason)
+        return None
+    finally:
+        con.unregister("incoming")
+
+
+def _load_sifted(
+    con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], raw: Path, quarantine: Path
+) -> Figures:
+    """Judge every row; write the bad ones, then the good ones unless the delivery as a whole is no good."""
+    _judge(con, feed, delivery, landed)
+    delivered, bad = con.execute("select count(*), count(problem) from judged").fetchall()[0]
+    if bad:
+        with appearing(quarantine) as path:
+            _write(con, _quarantine_select(feed, delivery), path)
+    problem = (
+        _row_count_problem(delivery, delivered)
+        or _control_sum_problem(con, delivery, _control_values(feed, delivery))
+        or _limit_problem(con, feed, delivered, bad)
+    )
+    if problem:
+        return Figures(delivered, 0, bad, problem=problem)
+    with appearing(raw) as path:
+        good = f"select {rules.lake_select(feed, delivery.manifest)} from judged where problem is null order by rowid"
+        written = _write(con, good, path)
+        loaded, first, last, late = _summary(con, feed, delivery, written)
+    return Figures(delivered, loaded, bad, first, last, late)
+
+
+def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed]) -> None:
+    """Make the table ``judged``: every row in the order of delivery, with its first problem, if any."""
+    damages: list[str] = []
+    con.register("incoming", framing.framed(landed, feed, damages))
+    problem = rules.problem(feed, delivery.period, is_framed=True)
+    con.execute(
+        f"create or replace temp table judged as select *, {problem} as problem from ({rules.fields(feed, 'incoming')})"
+    )
+    con.unregister("incoming")
+    if damages:
+        raise Rejected(damages[0])
+    con.execute(
+        f"""update judged set problem = 'duplicate_key {feed.key[0]}' where rowid in (
+            select place from (
+                select rowid as place,
+                    row_number() over (partition by {", ".join(map(identifier, feed.key))} order by rowid) as occurrence
+                from judged where problem is null
+            ) where occurrence > 1
+        )"""
+    )
+
+
+def _key_count(con: duckdb.DuckDBPyConnection, feed: Feed, written: str) -> int:
+    """Different keys in a lake file, by their hashes: hardly ever too few, never too many."""
+    key = f"hash({', '.join(map(identifier, feed.key))})"
+    counted = con.execute(f"select count(*) from (select {key} as key_hash from {written} group by key_hash)")
+    return counted.fetchall()[0][0]
+
+
+def _write(con: duckdb.DuckDBPyConnection, select: str, path: Path) -> str:
+    """Write a query's rows, in their order, and return the SQL that reads them."""
+    options = "format parquet, compression zstd, compression_level 1"
+    con.execute(f"copy ({select}) to {literal(str(path))} ({options})").fetchall()
+    return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+
+
+def _quarantine_select(feed: Feed, delivery: Delivery) -> str:
+    """Business date and account as far as they can be read, so that a break in the balances finds its reason."""
+    day = feed.business_date_column
+    date_value = rules.typed(feed, day) if day else "cast(null as date)"
+    has_account = any(column.name == "account_no" for column in feed.columns)
+    return f"""
+        select {literal(feed.name)} as feed, {literal(delivery.period.text)} as period,
+            cast({delivery.version} as integer) as version,
+            cast(_file as varchar) as file, _row as row,
+            nullif(substring(problem, length(split_part(problem, ' ', 1)) + 2), '') as column_name,
+            split_part(problem, ' ', 1) as reason,
+            _text as raw_text,
+            {date_value} as business_date,
+            {f"case when {date_value} is not null then account_no end" if has_account else "cast(null as varchar)"}
+                as account_no
+        from judged where problem is not null order by rowid"""
+
+
+def _summary(
+    con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, written: str
+) -> tuple[int, date | None, date | None, int]:
+    """Rows, first and last business date, and rows that belong to days before the period, of a lake file."""
+    day = identifier(feed.business_date_column) if feed.business_date_column else "cast(null as date)"
+    return con.execute(
+        f"select count(*), min({day}), max({day}), count(*) filter (where {day} < $start) from {written}",
+        {"start": delivery.period.start},
+    ).fetchall()[0]
+
+
+def _check_control_columns(feed: Feed, delivery: Delivery) -> None:
+    stated = delivery.manifest.control_sums
+    numeric = {column.name for column in feed.columns if column.type.startswith(("decimal", "integer", "bigint"))}
+    if missing := [name for name in feed.control_sums if name not in stated]:
+        raise Rejected(f"{delivery.path.name}: control sum of {missing[0]} is missing: send the manifest again with it")
+    if unknown := [name for name in stated if name not in numeric]:
+        raise Rejected(
+            f"{delivery.path.name}: control sum of {unknown[0]}, which is no number of the contract: leave it out"
+        )
+
+
+def _row_count_problem(delivery: Delivery, delivered: int) -> str | None:
+    expected = delivery.manifest.row_count
+    if delivered == expected:
+        return None
+    names = ", ".join(file.name for file in delivery.manifest.files)
+    return f"{names}: {expected} rows expected by the manifest, {delivered} found: send the delivery again whole"
+
+
+def _control_values(feed: Feed, delivery: Delivery) -> str:
+    """The control columns of every row; ``is_unread`` marks rows whose value nobody can tell."""
+    is_record_fault = "(problem is not null and not contains(problem, ' '))"
+    values = ", ".join(
+        f"case when not {is_record_fault} then {rules.typed(feed, name)} end as {identifier(name)}"
+        for name in delivery.manifest.control_sums
+    )
+    return f"(select problem is not null as is_unread{', ' if values else ''}{values} from judged)"
+
+
+def _control_sum_problem(con: duckdb.DuckDBPyConnection, delivery: Delivery, values: str) -> str | None:
+    """A control sum that differs, unless a quarantined row whose value cannot be read may hold the difference."""
+    for name, expected in delivery.manifest.control_sums.items():
+        column = identifier(name)
+        found, unread = con.execute(
+            f"select coalesce(sum({column}), 0), count(*) filter (where is_unread and {column} is null) from {values}"
+        ).fetchall()[0]
+        if found != expected and not unread:
+            return (
+                f"{delivery.path.name}: control sum of {name}: {expected} expected by the manifest, {found} found: "
+                "send the delivery again with the right file or sum"
+            )
+    return None
+
+
+def _limit_problem(con: duckdb.DuckDBPyConnection, feed: Feed, delivered: int, bad: int) -> str | None:
+    limit = max(feed.reject_limit * delivered, feed.reject_floor)
+    if bad <= limit:
+        return None
+    kinds = con.execute(
+        "select split_part(problem, ' ', 1) as reason, count(*) as row_count from judged "
+        "where problem is not null group by reason order by row_count desc, reason"
+    ).fetchall()
+    file, row, problem = con.execute(
+        "select cast(_file as varchar), _row, problem from judged where problem is not null order by rowid limit 1"
+    ).fetchall()[0]
+    reason, _, column = problem.partition(" ")
+    return (
+        f"{bad} of {delivered} rows are bad, more than the {limit:g} allowed "
+        f"({', '.join(f'{count} {kind}' for kind, count in kinds)}); "
+        f"first: {file}: row {row}: {f'column {column}: ' if column else ''}{reason}: "
+        "correct the file and send it again"
+    )

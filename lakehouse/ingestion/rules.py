@@ -1,0 +1,161 @@
+"""A contract as SQL: how records become columns, what makes a row faulty, and what a lake file holds.
+
+Everything here is one expression per column, so that the fast way and the careful way judge by the same text.
+Names that begin with ``_`` are ours; the others are the contract's.
+"""
+
+import hashlib
+
+import duckdb
+
+from lakehouse.contracts import Column, Feed
+from lakehouse.ingestion.landing import Manifest, Period
+from lakehouse.sql import identifier, literal
+
+_WIDTHS = {"date": len("2026-01-05"), "timestamp": len("2026-01-05 23:59:59")}
+_TEXT_TYPES = ("varchar", "date", "timestamp")
+
+
+def create_token_macro(con: duckdb.DuckDBPyConnection, secret: str) -> None:
+    """Define ``token(text)``: HMAC-SHA-256 (RFC 2104) as 64 hex digits; null stays null."""
+    key = secret.encode()
+    key = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+    con.execute("set variable inner_pad = $1", [bytes(byte ^ 0x36 for byte in key)])
+    con.execute("set variable outer_pad = $1", [bytes(byte ^ 0x5C for byte in key)])
+    con.execute(
+        "create temp macro token(value) as "
+        "sha256(getvariable('outer_pad') || unhex(sha256(getvariable('inner_pad') || encode(value))))"
+    )
+
+
+def fields(feed: Feed, source: str) -> str:
+    """Framed records as text columns beside ``_file, _row, _text, _fault``."""
+    if feed.format == "delimited":
+        split = f"coalesce(_fields, string_split(_text, {literal(feed.delimiter)}))"
+        columns = ", ".join(
+            f"nullif(_values[{at}], '') as {identifier(column.name)}" for at, column in enumerate(feed.columns, 1)
+        )
+        fault = f"case when len(_values) <> {len(feed.columns)} then 'wrong_column_count' end"
+    else:
+        paths = ", ".join(literal(f'$."{column.name}"') for column in feed.columns)
+        split = f"try(cast(json_extract(_text, [{paths}]) as varchar[]))"
+        columns = ", ".join(
+            f"{_json_text(column, f'_values[{at}]')} as {identifier(column.name)}"
+            for at, column in enumerate(feed.columns, 1)
+        )
+        fault = _json_fault(feed)
+    return (
+        f"select _file, _row, _text, _values, coalesce(_fault, {fault}) as _fault, {columns} "
+        f"from (select _file, _row, _text, _fault, {split} as _values from {source})"
+    )
+
+
+def problem(feed: Feed, period: Period, is_framed: bool) -> str:
+    """The first fault of a row as text "reason column" (only "reason" where it is the record's own), else null."""
+    record = ["when _fault is not null then _fault"] if is_framed else []
+    checks = [
+        f"when {condition} then '{reason} {column.name}'"
+        for at, column in enumerate(feed.columns, 1)
+        for condition, reason in _checks(feed, column, f"_values[{at}]", period)
+    ]
+    return "\n".join(["case", *record, *checks, "end"])
+
+
+def lake_select(feed: Feed, manifest: Manifest, row: str = "_row") -> str:
+    """The columns of a lake file, from text columns that hold no fault."""
+    typed = {column.name: _typed(column) for column in feed.columns}
+    tokens = {f"{column.name}_token": _token(column) for column in feed.columns if column.is_tokenised}
+    ours = {"_file": "cast(_file as varchar)", "_row": row, "_known_date": _known_date(feed, manifest)}
+    expressions = {**typed, **tokens, **ours}
+    return ", ".join(f"cast({expressions[name]} as {type_}) as {identifier(name)}" for name, type_ in feed.lake_columns)
+
+
+def typed(feed: Feed, name: str) -> str:
+    """One column's value, null where its text is no value of its type."""
+    column = next(column for column in feed.columns if column.name == name)
+    return f"case when not ({_is_malformed(column)}) then {_typed(column)} end"
+
+
+def _checks(feed: Feed, column: Column, value: str, period: Period) -> list[tuple[str, str]]:
+    """(condition, reason) of everything that may be wrong with a column, in the order in which it is reported."""
+    name = identifier(column.name)
+    checks = []
+    if feed.format != "delimited" and column.type in _TEXT_TYPES:
+        checks.append((f"{value} <> 'null' and not starts_with({value}, '\"')", "invalid_type"))
+    if column.is_required:
+        checks.append((f"{name} is null", "missing_value"))
+    if column.type != "varchar":
+        checks.append((_is_malformed(column), "invalid_type"))
+    if column.allowed:
+        checks.append((f"{name} not in ({', '.join(map(literal, column.allowed))})", "not_allowed"))
+    if column.minimum is not None:
+        checks.append((f"{_typed(column)} < {column.minimum}", "out_of_range"))
+    if column.maximum is not None:
+        checks.append((f"{_typed(column)} > {column.maximum}", "out_of_range"))
+    if column.name == feed.business_date_column:
+        checks.append((f"{_typed(column)} > date '{period.end}'", "outside_period"))
+    return checks
+
+
+def _typed(column: Column) -> str:
+    name = identifier(column.name)
+    return name if column.type == "varchar" else f"try_cast({name} as {column.type})"
+
+
+def _is_malformed(column: Column) -> str:
+    """True where a text is not null and no value of the column's type, read strictly: nothing is rounded or guessed."""
+    name = identifier(column.name)
+    if column.type == "varchar":
+        return "false"
+    if column.type == "boolean":
+        return f"{name} not in ('true', 'false')"
+    if column.type in _WIDTHS:
+        written_back = f"cast({_typed(column)} as varchar)"
+        return f"length({name}) <> {_WIDTHS[column.type]} or {written_back} is distinct from {name}"
+    scale = int(column.type.partition(",")[2].rstrip(")")) if column.type.startswith("decimal") else 0
+    fraction = rf"([.][0-9]{{1,{scale}}})?" if scale else ""
+    return f"not regexp_full_match({name}, '-?[0-9]+{fraction}') or ({name} is not null and {_typed(column)} is null)"
+
+
+def _token(column: Column) -> str:
+    """Normalised, so that two writings of one number make one token; what is empty then has none."""
+    text = f"trim({identifier(column.name)})"
+    normalised = {
+        None: text,
+        "digits": f"regexp_replace({text}, '[^0-9]', '', 'g')",
+        "lower": f"lower({text})",
+        "upper": f"upper({text})",
+    }[column.normalise]
+    return f"token(nullif({normalised}, ''))"
+
+
+def _known_date(feed: Feed, manifest: Manifest) -> str:
+    if manifest.load == "daily":
+        return f"date '{manifest.cutoff_at.date()}'"
+    if feed.is_snapshot:
+        return "date '1900-01-01'"
+    return f"try_cast({identifier(feed.business_date_column)} as date) + {feed.initial_lag_days}"
+
+
+def _json_text(column: Column, value: str) -> str:
+    """A JSON value as the text that a delimited file would hold."""
+    if column.type in _TEXT_TYPES:
+        plain = f"case when contains({value}, '\\') then json_extract_string({value}, '$') else {value}[2:-2] end"
+        return f"case when starts_with({value}, '\"') then nullif({plain}, '') end"
+    if column.type == "boolean":
+        return f"nullif({value}, 'null')"
+    # DuckDB reads JSON numbers as doubles: cents of large amounts survive only in the record's own text
+    pattern = literal(rf'"{column.name}"\s*:\s*([^\s,}}]+)')
+    return f"case when {value} <> 'null' then regexp_extract(_text, {pattern}, 1) end"
+
+
+def _json_fault(feed: Feed) -> str:
+    """Not an object, a key twice, or a key that the contract does not know."""
+    known = ", ".join(literal(column.name) for column in feed.columns)
+    unknown = f"list_filter(json_keys(_text), lambda key: key not in ({known}))[1]"
+    return (
+        "case when _fault is not null then _fault "
+        "when _values is null or not starts_with(ltrim(_text), '{') then 'invalid_json' "
+        f"when len(json_keys(_text)) <> len(list_filter(_values, lambda value: value is not null)) "
+        f"then coalesce('not_allowed ' || {unknown}, 'invalid_json') end"
+    )

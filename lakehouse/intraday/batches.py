@@ -1,0 +1,169 @@
+"""Micro-batches: landed files of events become immutable lake files, with tokens in place of personal data.
+
+A sender writes ``landing/intraday/<feed>/<name>.jsonl.gz`` under another name, one that begins with a dot, and renames
+it. Its rows have the columns of the feed's contract, and ``event_at``: when the source emitted the event, UTC.
+"""
+
+import gzip
+import logging
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from lakehouse.contracts import Column, Feed, load_feeds
+from lakehouse.ingestion import framing, rules
+from lakehouse.ingestion.landing import Landed, Manifest, Period
+from lakehouse.lake import IntradayFile, appearing, current_files
+from lakehouse.settings import Settings
+from lakehouse.sql import identifier, literal
+
+FEEDS = ("transactions", "wallet_payments")
+MOST_BATCHES = 200  # that become one lake file: a backlog is worked off in steps
+MERGED_FILES = 100  # of one date, from which on small lake files are merged
+_EVENT_AT = Column("event_at", "timestamp", "When the source emitted it, UTC", True, False, False, None, (), None, None)
+_ANY_DAY = Period("9999-12-31")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of the micro-batches of one feed in one cycle."""
+
+    feed: str
+    batch_count: int
+    event_count: int
+    refused_count: int
+    path: Path | None  # the lake file; None if no event was good
+
+
+@cache
+def event_feed(name: str) -> Feed:
+    """The contract of a feed's events: its own, in JSON lines, and the time of the event."""
+    feed = load_feeds()[name]
+    return replace(feed, columns=(*feed.columns, _EVENT_AT), format="jsonl.gz", encoding="UTF-8", initial_lag_days=0)
+
+
+def event_columns(name: str) -> tuple[tuple[str, str], ...]:
+    """(name, SQL type) of the columns of a feed's intraday lake files; none is personal."""
+    feed = event_feed(name)
+    private = {column.name for column in feed.columns if column.is_pii}
+    return tuple(column for column in feed.lake_columns if column[0] not in private)
+
+
+def waiting(landing: Path, feed: str) -> list[Path]:
+    """Micro-batches that have landed, in the order of their names."""
+    folder = landing / "intraday" / feed
+    return sorted(folder.glob("[!.]*.jsonl.gz")) if folder.exists() else []
+
+
+def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: int) -> Taken:
+    """Write what is waiting to the lake, as take ``number`` of the feed, and remove it from the landing folder.
+
+    Events that break the contract, and files that cannot be read, go to ``quarantine/intraday``. A take that was killed
+    is made again: its events come twice then, and count once.
+    """
+    batches = waiting(settings.landing, feed)[:MOST_BATCHES]
+    refuge = settings.lake / "quarantine" / "intraday" / feed
+    whole = [path for path in batches if _is_whole(path, refuge)]
+    if not whole:
+        return Taken(feed, len(batches), 0, 0, None)
+    contract, manifest = event_feed(feed), Manifest.model_construct(load="initial")
+    damages: list[str] = []
+    con.register("incoming", framing.framed([Landed(path, 0, "", 0, True) for path in whole], contract, damages))
+    problem = rules.problem(contract, _ANY_DAY, is_framed=True)
+    rows = f"select *, {problem} as problem from ({rules.fields(contract, 'incoming')})"
+    con.execute(f"create or replace temp table judged as {rows}")
+    con.unregister("incoming")
+    events, refused, day = con.execute(
+        "select count(*) filter (where problem is null), count(problem), "
+        "max(case when problem is null then cast(business_date as date) end) from judged"
+    ).fetchall()[0]
+    if refused:
+        with appearing(_place_in(refuge, f"{whole[0].name}.parquet")) as path:
+            _copy(con, "select _file, _row, problem, _text from judged where problem is not null", path)
+    target = None
+    if events:
+        target = _folder(settings.lake, feed, day) / f"{number:012}-{number:012}.parquet"
+        columns = ", ".join(identifier(name) for name, _ in event_columns(feed))
+        good = f"select {rules.lake_select(contract, manifest)} from judged where problem is null order by rowid"
+        with appearing(target) as path:
+            _copy(con, f"select {columns} from ({good})", path)
+    for path in whole:
+        if damage := next((damage for damage in damages if damage.startswith(f"{path.name}: ")), None):
+            log.warning("%s: moved to %s, as what follows there could not be taken", damage, refuge)
+            _set_aside(path, refuge)
+        else:
+            path.unlink()
+    return Taken(feed, len(batches), events, refused, target)
+
+
+def next_number(lake: Path, feed: str) -> int:
+    """One more than the last take of the feed."""
+    numbers = [IntradayFile.of(path).last for path in (lake / "intraday" / feed).glob("*/[!.]*.parquet")]
+    return max(numbers, default=0) + 1
+
+
+def merge(con: duckdb.DuckDBPyConnection, lake: Path, feed: str, day: date) -> None:
+    """Merge the many small lake files of a date into one.
+
+    What an earlier merge covered is removed now: whoever listed those files has long read them.
+    """
+    folder = _folder(lake, feed, day)
+    files = [IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")]
+    current = current_files(files)
+    if len(current) < MERGED_FILES:
+        return
+    for file in files:
+        if file not in current:
+            file.path.unlink()
+    with appearing(folder / f"{current[0].first:012}-{current[-1].last:012}.parquet") as path:
+        _copy(con, f"select * from {parquet(current)}", path)
+
+
+def parquet(files: list[IntradayFile]) -> str:
+    """SQL that reads the files, in the order of their takes."""
+    paths = ", ".join(literal(str(file.path)) for file in files)
+    return f"read_parquet([{paths}], hive_partitioning = false)"
+
+
+def _folder(lake: Path, feed: str, day: date) -> Path:
+    return lake / "intraday" / feed / f"business_date={day}"
+
+
+def _is_whole(path: Path, refuge: Path) -> bool:
+    """Whether a micro-batch can be read to its end; if not, it is moved out of the way."""
+    try:
+        with gzip.open(path) as stream:
+            for _ in _blocks(stream):
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        log.warning("%s: moved to %s: broken gzip stream (%s): send the batch again", path, refuge, error)
+        _set_aside(path, refuge)
+        return False
+    return True
+
+
+def _set_aside(path: Path, refuge: Path) -> None:
+    refuge.mkdir(parents=True, exist_ok=True)
+    os.replace(path, _place_in(refuge, path.name))
+
+
+def _place_in(refuge: Path, name: str) -> Path:
+    """A name of its own for what may come again under the same one."""
+    return refuge / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
+
+
+def _blocks(stream: gzip.GzipFile) -> Iterator[bytes]:
+    while block := stream.read(1 << 20):
+        yield block
+
+
+def _copy(con: duckdb.DuckDBPyConnection, select: str, path: Path) -> None:
+    con.execute(f"copy ({select}) to {literal(str(path))} (format parquet, compression zstd, compression_level 1)")

@@ -1,0 +1,66 @@
+"""Business dates: which there are, which a run builds, and which dates have features and scores.
+
+All of it follows from the deliveries; a day on which the bank delivered nothing is no business date.
+"""
+
+import json
+from calendar import monthrange
+from datetime import date, timedelta
+from pathlib import Path
+
+from lakehouse.lake.deliveries import Pin
+
+FEATURE_HISTORY = timedelta(days=180)
+
+
+def landed_dates(landing: Path) -> list[date]:
+    """The business dates that the landing folder brings: the end of the initial load, and every daily cut-off."""
+    loads: dict[str, set[date]] = {"initial": set(), "daily": set()}
+    for path in landing.glob("*/*.manifest.json"):
+        try:
+            manifest = json.loads(path.read_text())
+            loads[manifest["load"]].add(date.fromisoformat(manifest["cutoff_at"][:10]))
+        except (ValueError, KeyError, TypeError):
+            continue  # ingestion rejects it with its reason
+    return sorted(_dates(**loads))
+
+
+def built_dates(pin: Pin) -> list[date]:
+    """The business dates up to the pin's: each has its own features and scores."""
+    outcomes = [item.outcome for item in pin.deliveries]
+    return sorted(
+        _dates(
+            initial={o.cutoff_date for o in outcomes if o.load == "initial"},
+            daily={o.cutoff_date for o in outcomes if o.load == "daily"},
+        )
+    )
+
+
+def first_business_date(pin: Pin) -> date:
+    """The earliest business date in any delivery."""
+    return min(item.outcome.min_business_date for item in pin.deliveries if item.outcome.min_business_date)
+
+
+def as_of_grid(pin: Pin) -> list[date]:
+    """The dates that have features: every month-end with enough history before it, and every built date."""
+    month_ends, day = [], (first_business_date(pin) + FEATURE_HISTORY).replace(day=1)
+    while (end := month_end(day)) <= pin.business_date:
+        month_ends.append(end)
+        day = end + timedelta(days=1)
+    return sorted({*month_ends, *built_dates(pin)})
+
+
+def month_end(day: date) -> date:
+    """The last day of the month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def training_date(business_date: date) -> date:
+    """The last month-end that is not after ``business_date``."""
+    if business_date == month_end(business_date):
+        return business_date
+    return business_date.replace(day=1) - timedelta(days=1)
+
+
+def _dates(initial: set[date], daily: set[date]) -> set[date]:
+    return daily | ({max(initial)} if initial else set())

@@ -1,0 +1,48 @@
+"""Files and folders that appear whole, by one atomic rename."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its name, whole, when the block ends; nothing appears if it fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def appearing_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside ``folder`` that takes its name, whole, when the block ends.
+
+    If another run was faster, its folder, which must have the same files, stays.
+    """
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            if not all((folder / made.name).exists() for made in temporary.iterdir()):
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write ``content`` as one file that appears whole; dates become ISO text."""
+    with appearing(path) as temporary:
+        temporary.write_text(json.dumps(content, default=str, ensure_ascii=False, indent=1))

@@ -1,0 +1,82 @@
+"""Where a task's files are in the lake. A name carries the pin of what was known, so content and name agree."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from lakehouse.lake.dates import training_date
+from lakehouse.lake.deliveries import Pin, pin
+from lakehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was known by a business date, and by the training date whose model scores it."""
+
+    business_date: date
+    pin_hash: str
+    trained_on: date
+    model_version: str
+
+    @classmethod
+    def by(cls, settings: Settings, business_date: date, trained_on: date | None = None) -> "Known":
+        """The same, from a listing of the lake."""
+        return cls.of(pin(settings.lake, business_date), trained_on)
+
+    @classmethod
+    def of(cls, pin: Pin, trained_on: date | None = None) -> "Known":
+        """What a pin says; the training date is the last month-end before it unless it is given."""
+        trained_on = trained_on or training_date(pin.business_date)
+        deliveries = tuple(item for item in pin.deliveries if item.outcome.cutoff_date <= trained_on)
+        version = f"{trained_on}-{Pin(trained_on, deliveries, ()).hash}"
+        return cls(pin.business_date, pin.hash, trained_on, version)
+
+
+def model_folder(settings: Settings, task: str, known: Known) -> Path:
+    """Holds ``model.skops``, ``card.json``, ``card.html``, ``evaluation.parquet`` and ``signature``."""
+    return settings.lake / "models" / task / known.model_version
+
+
+def promotion_path(settings: Settings, task: str, known: Known) -> Path:
+    """Which model scores from the month-end on, and why."""
+    return settings.lake / "models" / task / "promotions" / f"{known.model_version}.json"
+
+
+def newest_model(settings: Settings, task: str) -> Path | None:
+    """The model of the latest training date, of what is known by that date now."""
+    folders = (settings.lake / "models" / task).glob("????-??-??-*")
+    dates = sorted({date.fromisoformat(folder.name[:10]) for folder in folders}, reverse=True)
+    current = (model_folder(settings, task, Known.by(settings, day, day)) for day in dates)
+    return next((folder for folder in current if folder.exists()), None)
+
+
+def score_path(settings: Settings, task: str, known: Known) -> Path:
+    """The scores of the business date, by the model in use from its training date on."""
+    folder = settings.lake / "scores" / task / f"as_of_date={known.business_date}"
+    return folder / f"{known.model_version}-{known.pin_hash}.parquet"
+
+
+def abstention_path(settings: Settings, task: str, known: Known) -> Path:
+    """Why there are no scores of the business date."""
+    return settings.lake / "models" / task / "abstentions" / f"{known.business_date}-{known.pin_hash}.json"
+
+
+def monitoring_path(settings: Settings, task: str, known: Known) -> Path:
+    """How far the rows and scores of the business date are from what the model was trained on."""
+    return settings.lake / "models" / task / "monitoring" / f"{known.business_date}-{known.pin_hash}.parquet"
+
+
+def retraining_path(settings: Settings, task: str, known: Known) -> Path:
+    """Why a model is trained out of turn from what was known by the business date; it scores the dates after it."""
+    return settings.lake / "models" / task / "retrainings" / f"{known.business_date}-{known.pin_hash}.json"
+
+
+def in_force(settings: Settings, task: str, known: Known) -> Known:
+    """The same with the training date moved to the last retraining since, if there was one."""
+    paths = (settings.lake / "models" / task / "retrainings").glob("????-??-??-*.json")
+    dates = {date.fromisoformat(path.name[:10]) for path in paths}
+    since = sorted((day for day in dates if known.trained_on < day < known.business_date), reverse=True)
+    due = (day for day in since if retraining_path(settings, task, Known.by(settings, day)).exists())
+    if last := next(due, None):
+        return Known.by(settings, known.business_date, last)
+    return known

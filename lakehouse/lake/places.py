@@ -1,0 +1,75 @@
+"""Where the steps of a run put their files in the lake."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from lakehouse.lake.deliveries import Pin
+
+
+@dataclass(frozen=True)
+class IntradayFile:
+    """A lake file ``<first>-<last>.parquet``: the events of so many takes, counted per feed."""
+
+    path: Path
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, path: Path) -> "IntradayFile":
+        first, last = path.stem.split("-")
+        return cls(path, int(first), int(last))
+
+    def covers(self, other: "IntradayFile") -> bool:
+        return self != other and self.first <= other.first and other.last <= self.last
+
+
+def network_path(lake: Path, pin: Pin) -> Path:
+    """The figures of the payment network, as of what was known by the pin's business date."""
+    return lake / "network" / f"{pin.business_date}-{pin.hash}.parquet"
+
+
+def change_points_path(lake: Path, pin: Pin) -> Path:
+    """The change-points of customers' assets, as of what was known by the pin's business date."""
+    return lake / "change_points" / f"{pin.business_date}-{pin.hash}.parquet"
+
+
+def known_path(lake: Path, kind: str, pin: Pin) -> Path:
+    """Says which ``forecasts`` or ``segments`` go with what was known by the pin's date, or why there are none."""
+    return lake / kind / "known" / f"{pin.business_date}-{pin.hash}.json"
+
+
+def segments_path(lake: Path, pin: Pin) -> Path:
+    """The groups of the customers without a relationship manager, as of what was known by the pin's business date."""
+    return lake / "segments" / f"{pin.business_date}-{pin.hash}.parquet"
+
+
+def intraday_files(lake: Path, feed: str, first: date, last: date = date.max) -> list[IntradayFile]:
+    """The lake files of a feed that hold events of ``first`` to ``last``, merged ones in place of those they cover.
+
+    A file lies under the last business date of its events.
+    """
+    found = []
+    for folder in sorted((lake / "intraday" / feed).glob("business_date=*")):
+        if first <= date.fromisoformat(folder.name.removeprefix("business_date=")) <= last:
+            found += current_files([IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")])
+    return found
+
+
+def current_files(files: list[IntradayFile]) -> list[IntradayFile]:
+    """Without those that a merged one covers, in the order of their takes."""
+    current: list[IntradayFile] = []
+    for file in sorted(files, key=lambda file: (file.first, -file.last)):
+        if not (current and current[-1].covers(file)):
+            current.append(file)
+    return current
+
+
+def xref_file(lake: Path, pin: Pin) -> Path:
+    """The cross-reference as known by the pin's business date."""
+    return lake / "identity" / f"{pin.business_date}-{pin.hash}.parquet"
+
+
+def review_file(xref: Path) -> Path:
+    """The list of pairs for a clerk that belongs to an identity file."""
+    return xref.parent / "review" / xref.name

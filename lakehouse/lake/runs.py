@@ -1,0 +1,45 @@
+"""A record in the lake of every step of every run, failed ones included."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+
+from lakehouse.lake.files import write_json
+from lakehouse.settings import Settings
+
+
+@contextmanager
+def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Iterator[dict]:
+    """Time a step and keep how it ended in ``runs/<run_id>/<step>.json``; the block may fill the yielded detail.
+
+    The clock is read for these records only: nothing in the data depends on it.
+    """
+    started, detail, error = datetime.now(UTC), {}, None
+    try:
+        yield detail
+    except BaseException as failure:
+        error = f"{type(failure).__name__}: {failure}"
+        raise
+    finally:
+        record = {
+            "run_id": run_id,
+            "business_date": business_date,
+            "step": step,
+            "status": "failed" if error else "success",
+            "started_at": started.strftime("%Y-%m-%d %H:%M:%S.%f"),
+            "ended_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+            "error": error,
+            "detail": detail,
+        }
+        write_json(settings.lake / "runs" / safe_run_id(run_id) / f"{step}.json", record)
+
+
+def new_run_id(business_date: date) -> str:
+    """A name for a run started by hand: the business date and when it began."""
+    return f"{business_date}.{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%f')}"
+
+
+def safe_run_id(run_id: str) -> str:
+    """The run id as a folder name: whatever Airflow or a person called it."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", run_id)

@@ -1,0 +1,179 @@
+"""The build engine and the serving store: attach the lake, run dbt, publish."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from lakehouse.lake import Pin
+from lakehouse.settings import Settings
+from lakehouse.warehouse import dbt, publication
+from lakehouse.warehouse.changes import BuildState
+from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
+from lakehouse.warehouse.engines import duckdb as duckdb_engine
+from lakehouse.warehouse.engines import postgres as postgres_engine
+from lakehouse.warehouse.engines.duckdb import LOCK_SECONDS, EngineLocked
+from lakehouse.warehouse.live import LiveTable
+from lakehouse.warehouse.publication import CannotPublish
+from lakehouse.warehouse.relations import lake_relations, small_tables
+from lakehouse.warehouse.stores import duckdb as duckdb_store
+from lakehouse.warehouse.stores import postgres as postgres_store
+
+__all__ = [
+    "BuildState",
+    "CannotPublish",
+    "DbtFailed",
+    "EngineLocked",
+    "Node",
+    "attach",
+    "begin_build",
+    "content_hash",
+    "drop_build",
+    "exclusive",
+    "project_version",
+    "publish",
+    "published_date",
+    "query",
+    "query_serving",
+    "read_state",
+    "run_dbt",
+    "show_live",
+    "write_state",
+]
+
+
+def attach(settings: Settings, pin: Pin, xref: Path | None) -> None:
+    """Give the build engine exactly the deliveries of ``pin``, for every contract, typed even where nothing came.
+
+    Parameters
+    ----------
+    xref : Path, optional
+        The identity file; None: nobody is linked yet.
+    """
+    relations = lake_relations(settings.lake, pin, xref)
+    _engine(settings).attach(settings, relations, small_tables(settings.lake, pin))
+
+
+def run_dbt(
+    settings: Settings,
+    selection: str,
+    variables: Mapping[str, Any],
+    progress: Callable[[str], None] | None = None,
+) -> tuple[Node, ...]:
+    """Build what ``selection`` names, its data tests included; see ``lakehouse.warehouse.dbt.run_dbt``."""
+    if variables.get("from_date"):
+        touched = [variables["from_date"], *variables.get("as_of_dates", ())]
+        _engine(settings).mark_unpublished(settings, min(date.fromisoformat(str(day)) for day in touched))
+    return dbt.run_dbt(settings, selection, variables, progress)
+
+
+def exclusive(settings: Settings, wait: float = LOCK_SECONDS) -> AbstractContextManager[None]:
+    """Hold the build engine from reading its state to writing it: of two runs at once, the second waits.
+
+    What a killed run left at work in the engine is ended first.
+
+    Raises
+    ------
+    EngineLocked
+        If another run holds it for ``wait`` seconds; the message names it.
+    """
+    return _engine(settings).exclusive(settings, wait)
+
+
+def read_state(settings: Settings, wait: float = LOCK_SECONDS) -> BuildState | None:
+    """What the build engine was last built from; None: it is empty, and a full build follows."""
+    return _engine(settings).read_state(settings, wait)
+
+
+def begin_build(settings: Settings) -> None:
+    """From here to ``write_state`` the marts may stand between two days: only ``ops`` can be published."""
+    _engine(settings).begin_build(settings)
+
+
+def write_state(settings: Settings, state: BuildState) -> None:
+    """Remember what the build engine holds now, after every model has been built."""
+    _engine(settings).write_state(settings, state)
+
+
+def query(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    """Rows of the build engine; parameters are written ``$1``, ``$2``, …"""
+    return _engine(settings).query(settings, sql, parameters)
+
+
+def query_serving(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    """Rows of the serving store, as readers see them; parameters are written ``$1``, ``$2``, …"""
+    return _store(settings).query_serving(settings, sql, parameters)
+
+
+def publish(settings: Settings, business_date: date, run_id: str, schemas: Sequence[str] | None = None) -> int:
+    """Show readers what dbt built: changed partitions are replaced, and all of it appears at one moment.
+
+    Parameters
+    ----------
+    schemas : sequence of str, optional
+        Published schemas to replace; the others stay as they are. By default all, and then every model must be built.
+
+    Returns
+    -------
+    int
+        The publish id, which every table in ``ops.publications`` now has.
+
+    Raises
+    ------
+    CannotPublish
+        If a build was cut short, or a model was never built, shows a PII column, or is a view over what readers do not
+        have.
+    """
+    models = publication.read_models(dbt.target_path(settings) / "manifest.json")
+    told = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
+    chosen = tuple(schemas or publication.SCHEMAS)
+    return _store(settings).publish(settings, [model for model in models if model.schema in chosen], chosen, told)
+
+
+def show_live(
+    settings: Settings, con: DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool = False
+) -> None:
+    """Give readers some of the live tables as the connection of the intraday loop has them.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Has a table of the name of each; the large ones with the column ``changed``: the cycle that changed the row.
+    cycle : int
+        Number of the cycle, growing.
+    afresh : bool
+        All rows may have changed, and rows may be gone.
+    """
+    _store(settings).show_live(settings, con, cycle, tables, afresh)
+
+
+def published_date(settings: Settings) -> date | None:
+    """The business date of the marts that readers see; None: none is published. ``ops`` may speak of a later one."""
+    told = _store(settings).published(settings).publications.items()
+    return max((row.business_date for name, row in told if not name.startswith("ops.")), default=None)
+
+
+def content_hash(settings: Settings, table: str) -> str:
+    """Hash over all rows of a published table, without the columns that say when and by which run; order is no matter.
+
+    Comparable within one kind of store.
+    """
+    return _store(settings).content_hash(settings, table)
+
+
+def drop_build(settings: Settings) -> None:
+    """Forget the build engine's content, for a full rebuild from the lake; what readers see stays."""
+    _engine(settings).drop_build(settings)
+
+
+def _engine(settings: Settings) -> ModuleType:
+    return {"duckdb": duckdb_engine, "postgres": postgres_engine}[settings.target]
+
+
+def _store(settings: Settings) -> ModuleType:
+    return {"duckdb": duckdb_store, "postgres": postgres_store}[settings.target]

@@ -1,0 +1,168 @@
+"""dbt inside this process: the project is parsed once, each layer built by one call, its outcome as objects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from lakehouse.errors import Stop
+from lakehouse.settings import PROJECT, Settings
+from lakehouse.warehouse.engines import postgres
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
+
+DBT_PROJECT = PROJECT / "dbt_project"
+PROFILES = PROJECT / "dbt_project"
+SOURCES = {".sql", ".yml", ".csv"}
+FAILED = {"error", "fail", "runtime error", "partial success"}
+
+
+class DbtFailed(Stop):
+    """dbt did not build what was asked; the message names every failing node and why."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """What became of one model, seed or test."""
+
+    name: str
+    status: str
+    seconds: float
+    message: str
+
+
+def target_path(settings: Settings) -> Path:
+    """Where dbt keeps manifest, results and logs of this deployment: beside the build file, not in the sources."""
+    return settings.build.with_name(f"{settings.build.stem}.dbt") / settings.target
+
+
+def run_dbt(
+    settings: Settings,
+    selection: str,
+    variables: Mapping[str, Any],
+    progress: Callable[[str], None] | None = None,
+) -> tuple[Node, ...]:
+    """``dbt build`` of ``selection``, its data tests included; unit tests judge the code, so ``make test`` runs them.
+
+    Parameters
+    ----------
+    selection : str
+        As for ``dbt --select``, for instance ``tag:marts``.
+    variables : mapping
+        dbt's ``--vars``; dates become ISO text.
+    progress : callable, optional
+        Gets one line of text per finished node.
+
+    Returns
+    -------
+    tuple of Node
+        In the order of their end; those with status ``warn`` are tests that warn.
+
+    Raises
+    ------
+    DbtFailed
+        If a node failed, dbt itself did, or a part of the selection matches nothing.
+    """
+
+    def told(event: Any) -> None:
+        if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
+            progress(event.info.msg)
+
+    arguments = ["build", "--select", selection, "--indirect-selection", "buildable"]
+    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
+    with _connection(settings):
+        manifest = _parsed(settings, variables)
+        outcome = _invoke(settings, arguments, variables, manifest, [told])
+    results = getattr(outcome.result, "results", ())
+    nodes = tuple(
+        Node(result.node.name, str(result.status), result.execution_time, result.message or "") for result in results
+    )
+    if failed := [node for node in nodes if node.status in FAILED]:
+        raise DbtFailed("\n".join(f"{node.name}: {node.status}: {node.message}" for node in failed))
+    if not outcome.success:
+        raise DbtFailed(str(outcome.exception or f"see {target_path(settings) / 'logs'}")) from outcome.exception
+    if not nodes:
+        raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
+    return nodes
+
+
+def project_version() -> str:
+    """A hash of the dbt project's files and of dbt's version: what was parsed or built by another is out of date."""
+    digest = hashlib.sha256(version("dbt-core").encode())
+    for path in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in SOURCES):
+        digest.update(bytes(path.relative_to(DBT_PROJECT)) + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
+    """The project, parsed once as it stands: dbt reads variables again whenever it compiles a model."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    parsed = target_path(settings) / "partial_parse.msgpack"
+    parsed_from = parsed.with_name("parsed_from")
+    project = f"{DBT_PROJECT} {project_version()}"
+    if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == project):
+        parsed_from.unlink(missing_ok=True)
+        outcome = _invoke(settings, ["parse", "--no-partial-parse"], variables)
+        if not outcome.success:
+            raise DbtFailed(str(outcome.exception)) from outcome.exception
+        parsed_from.write_text(project)
+    return Manifest.from_msgpack(parsed.read_bytes(), decoder=extended_mashumuro_decoder)
+
+
+def _invoke(
+    settings: Settings,
+    arguments: list[str],
+    variables: Mapping[str, Any],
+    manifest: Manifest | None = None,
+    callbacks: list[Callable[[Any], None]] | None = None,
+) -> dbtRunnerResult:
+    from dbt.adapters.duckdb import DuckDBConnectionManager
+    from dbt.adapters.factory import reset_adapters
+    from dbt.cli.main import dbtRunner
+
+    target = target_path(settings)
+    arguments = [*arguments, "--vars", json.dumps(dict(variables), default=str), "--target", settings.target]
+    arguments += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)]
+    arguments += ["--target-path", str(target), "--log-path", str(target / "logs")]
+    arguments += ["--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    try:
+        return dbtRunner(manifest, callbacks).invoke(arguments)
+    finally:
+        reset_adapters()
+        DuckDBConnectionManager.close_all_connections()  # else dbt keeps the build file open until the process ends
+
+
+@contextmanager
+def _connection(settings: Settings) -> Iterator[None]:
+    """The environment that ``profiles.yml`` reads, for as long as dbt runs."""
+    given = {
+        "C360_TARGET": settings.target,
+        "C360_BUILD": str(settings.build),
+        "C360_MEMORY_LIMIT": settings.memory_limit,
+    }
+    if settings.target == "postgres":
+        names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
+        told = conninfo_to_dict(settings.postgres_dsn)
+        given |= {f"C360_PG_{name}": str(told[key]) for key, name in names.items() if told.get(key)}
+        given["PGOPTIONS"] = postgres.OPTIONS
+    before = dict(os.environ)
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

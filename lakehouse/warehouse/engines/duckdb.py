@@ -1,0 +1,183 @@
+"""The embedded build engine: one DuckDB file with views over the lake."""
+
+import fcntl
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from lakehouse.errors import Stop
+from lakehouse.settings import Settings
+from lakehouse.warehouse import state
+from lakehouse.warehouse.changes import BuildState
+from lakehouse.warehouse.relations import LakeRelation, SmallTable, attached_rows, select
+
+LOCK_SECONDS = 300.0
+NOT_BROKEN = ("Permission denied", "No space left", "Cannot open file")
+LOG = logging.getLogger(__name__)
+
+
+class EngineLocked(Stop):
+    """Another process holds the build engine; the message says which."""
+
+
+def attach(settings: Settings, relations: list[LakeRelation], tables: list[SmallTable]) -> None:
+    """Replace the views over the lake and the small tables, all in one transaction."""
+    with opened(settings) as connection, transaction(connection):
+        for schema in ("raw", "quarantine"):
+            connection.execute(f"create schema if not exists {schema}")
+        for name, rows in (
+            ("raw._attached", attached_rows(relations)),
+            *((table.full_name, table.rows) for table in tables),
+        ):
+            connection.register("rows", rows)
+            connection.execute(f"create or replace table {name} as select * from rows")
+            connection.unregister("rows")
+        for relation in relations:
+            connection.execute(f"create or replace view {relation.full_name} as {select(relation)}")
+
+
+def read_state(settings: Settings, wait: float) -> BuildState | None:
+    if not settings.build.exists():
+        return None
+    with opened(settings, wait=wait) as connection:
+        if not has_table(connection, "_state"):
+            return None
+        row = connection.execute("select state from raw._state").fetchone()
+    return state.from_text(row[0])
+
+
+def begin_build(settings: Settings) -> None:
+    with opened(settings) as connection:
+        if has_table(connection, "_state"):
+            connection.execute("update raw._state set is_building = true")
+
+
+def write_state(settings: Settings, built: BuildState) -> None:
+    with opened(settings) as connection, transaction(connection):
+        connection.execute("create schema if not exists raw")
+        connection.execute("create or replace table raw._state (state varchar, is_building boolean)")
+        connection.execute("insert into raw._state values ($1, false)", [state.to_text(built)])
+
+
+def mark_unpublished(settings: Settings, since: date) -> None:
+    """Remember that dates from ``since`` on may differ from what was published last."""
+    with opened(settings) as connection:
+        if has_table(connection, "_publication"):
+            connection.execute(
+                "update raw._publication set unpublished_from = least(coalesce(unpublished_from, $1), $1)", [since]
+            )
+
+
+def query(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    if not settings.build.exists():
+        raise Stop(f"{settings.build}: nothing is built yet; run a business date first")
+    with opened(settings, read_only=True) as connection:
+        return connection.sql(sql, params=list(parameters)).to_arrow_table()
+
+
+def drop_build(settings: Settings) -> None:
+    for path in (settings.build, _wal(settings.build)):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(settings: Settings, wait: float) -> Iterator[None]:
+    settings.build.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait
+    with settings.build.with_name(f"{settings.build.name}.lock").open("a+") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    file.seek(0)
+                    raise EngineLocked(_who_holds(settings.build, file.read(), wait)) from error
+                time.sleep(0.1)
+        file.truncate(0)
+        file.write(f"PID {os.getpid()}")
+        file.flush()
+        yield
+
+
+@contextmanager
+def opened(
+    settings: Settings, read_only: bool = False, wait: float = LOCK_SECONDS
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the build file; what it wrote is in the file itself, not in a log beside it, when it closes.
+
+    Raises
+    ------
+    EngineLocked
+        If another process held the file for ``wait`` seconds.
+    """
+    settings.build.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            connection = duckdb.connect(settings.build, read_only, {"memory_limit": settings.memory_limit})
+            break
+        except duckdb.Error as error:
+            if "lock on file" in str(error) or isinstance(error, duckdb.ConnectionException):
+                if time.monotonic() > deadline:
+                    raise EngineLocked(_who_holds(settings.build, str(error), wait)) from error
+                time.sleep(0.1)
+            elif read_only or any(reason in str(error) for reason in NOT_BROKEN):
+                raise
+            else:
+                _move_aside(settings.build, error)
+    try:
+        yield connection
+        if not read_only:
+            connection.execute("checkpoint")
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All statements of the block, or none."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the engine's schema ``raw`` has the table."""
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = $1", [name]
+    )
+    return found.fetchone()[0] > 0
+
+
+def _who_holds(path: Path, message: str, wait: float) -> str:
+    holder = "another connection of this process"
+    if found := re.search(r"PID (\d+)", message):
+        arguments = Path(f"/proc/{found[1]}/cmdline")
+        command = arguments.read_text().replace("\0", " ").strip() if arguments.exists() else "ended by now"
+        holder = f"process {found[1]} ({command})"
+    return f"{path} was held by {holder} for {wait:.0f} s: wait until it ends, or stop it, and run again"
+
+
+def _move_aside(path: Path, error: Exception) -> None:
+    for broken in (path, _wal(path)):
+        if broken.exists():
+            os.replace(broken, broken.with_name(f"{broken.name}.broken"))
+    LOG.warning("%s could not be opened (%s); moved to %s.broken: a full rebuild follows", path, error, path.name)
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")

@@ -1,0 +1,217 @@
+"""The served build engine: the lake's files copied into Postgres tables, only new ones, in one transaction."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import duckdb
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from lakehouse.settings import Settings
+from lakehouse.warehouse import state
+from lakehouse.warehouse.changes import BuildState
+from lakehouse.warehouse.engines.duckdb import EngineLocked
+from lakehouse.warehouse.publication import BUILT_SCHEMAS
+from lakehouse.warehouse.relations import ATTACHED_COLUMNS, LakeFile, LakeRelation, SmallTable, attached_rows, select
+
+BUILD_SCHEMAS = ("raw", "quarantine", "staging", "pii", "build_seeds", "build_intermediate", *BUILT_SCHEMAS)
+BUILD_LOCK = 360  # the advisory lock of a whole build
+BATCH_ROWS = 100_000
+OPTIONS = "-c client_connection_check_interval=1000 -c timezone=UTC"
+
+
+def attach(settings: Settings, relations: list[LakeRelation], tables: list[SmallTable]) -> None:
+    """Copy new files in, delete what is no longer pinned, and follow what was superseded: all or nothing."""
+    with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
+        for schema in ("raw", "quarantine"):
+            _execute(cursor, sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+        _ensure_table(cursor, "raw", "_attached", ATTACHED_COLUMNS)
+        cursor.execute("lock table raw._attached in exclusive mode")
+        cursor.execute("select relation, file, _superseded_date from raw._attached")
+        attached: dict[str, dict[str, date | None]] = {}
+        for row in cursor.fetch_arrow_table().to_pylist():
+            attached.setdefault(row["relation"], {})[row["file"]] = row["_superseded_date"]
+        for relation in relations:
+            is_new = _ensure_table(cursor, relation.schema, relation.name, relation.columns + relation.constants)
+            if is_new:
+                _index(cursor, relation)
+            _follow(cursor, relation, {} if is_new else attached.get(relation.full_name, {}), settings.memory_limit)
+        _refill(cursor, "raw", "_attached", attached_rows(relations))
+        for table in tables:
+            _ensure_table(cursor, table.schema, table.name, table.columns)
+            _refill(cursor, table.schema, table.name, table.rows)
+        connection.commit()
+
+
+def read_state(settings: Settings, wait: float) -> BuildState | None:
+    with psycopg.connect(dsn(settings)) as connection:
+        if not has_table(connection, "raw._state"):
+            return None
+        row = connection.execute("select state from raw._state").fetchone()
+    return state.from_text(row[0])
+
+
+def begin_build(settings: Settings) -> None:
+    with psycopg.connect(dsn(settings)) as connection:
+        if has_table(connection, "raw._state"):
+            connection.execute("update raw._state set is_building = true")
+
+
+def write_state(settings: Settings, built: BuildState) -> None:
+    with psycopg.connect(dsn(settings)) as connection:
+        connection.execute("create schema if not exists raw")
+        connection.execute("drop table if exists raw._state")
+        connection.execute("create table raw._state (state varchar not null, is_building boolean not null)")
+        connection.execute("insert into raw._state values (%s, false)", [state.to_text(built)])
+
+
+def mark_unpublished(settings: Settings, since: date) -> None:
+    """Remember that dates from ``since`` on may differ from what was published last."""
+    with psycopg.connect(dsn(settings)) as connection:
+        if has_table(connection, "raw._publication"):
+            connection.execute("update raw._publication set unpublished_from = least(unpublished_from, %s)", [since])
+
+
+def query(settings: Settings, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement, list(parameters) or None)
+        table = cursor.fetch_arrow_table()
+    for position, field in enumerate(table.schema):
+        if field.metadata.get(b"POSTGRESQL:type") == b"numeric":
+            column = _decimals(table.column(position), int(field.metadata[b"POSTGRESQL:typmod"]))
+            table = table.set_column(position, field.name, column)
+    return table.replace_schema_metadata(None)
+
+
+def drop_build(settings: Settings) -> None:
+    with psycopg.connect(dsn(settings)) as connection:
+        for schema in BUILD_SCHEMAS:
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
+
+
+@contextmanager
+def exclusive(settings: Settings, wait: float) -> Iterator[None]:
+    deadline = time.monotonic() + wait
+    with psycopg.connect(dsn(settings), autocommit=True) as connection:
+        while not connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone()[0]:
+            if time.monotonic() > deadline:
+                holder = connection.execute(
+                    "select pid, coalesce(host(client_addr), 'this machine'), backend_start "
+                    "from pg_locks join pg_stat_activity using (pid) "
+                    "where locktype = 'advisory' and objid = %s and granted and datname = current_database()",
+                    [BUILD_LOCK],
+                ).fetchone()
+                who = "backend {} (from {}, since {:%Y-%m-%d %H:%M} UTC)".format(*holder) if holder else "another run"
+                raise EngineLocked(
+                    f"the build in Postgres was held by {who} for {wait:.0f} s: "
+                    "wait until that run ends, or stop it, and run again"
+                )
+            time.sleep(0.1)
+        yield
+
+
+def dsn(settings: Settings) -> str:
+    """The connection string; a statement whose client was killed ends within a second."""
+    return make_conninfo(settings.postgres_dsn, application_name="c360", options=OPTIONS)
+
+
+def has_table(connection: psycopg.Connection, name: str) -> bool:
+    return connection.execute("select to_regclass(%s) is not null", [name]).fetchone()[0]
+
+
+def _follow(cursor: adbc.Cursor, relation: LakeRelation, attached: dict[str, date | None], memory_limit: str) -> None:
+    """Make one table hold the rows of exactly the relation's files."""
+    table = sql.Identifier(relation.schema, relation.name)
+    wanted = {str(file.path): file for file in relation.files}
+    gone = attached.keys() - wanted.keys()
+    if gone and ("_delivery", "varchar") not in relation.constants:
+        _execute(cursor, sql.SQL("delete from {}").format(table))
+        attached = {}
+    elif gone:
+        _execute(
+            cursor,
+            sql.SQL(
+                "delete from {} where _delivery in (select _delivery from raw._attached where relation = $1 "
+                "and file in (select json_array_elements_text(cast($2 as json))))"
+            ).format(table),
+            [relation.full_name, json.dumps(sorted(gone))],
+        )
+    superseded: dict[date | None, list[str]] = {}
+    for path in attached.keys() & wanted.keys():
+        file = wanted[path]
+        if attached[path] != file.superseded_date:
+            superseded.setdefault(file.superseded_date, []).append(file.delivery)
+    for day, deliveries in superseded.items():
+        _execute(
+            cursor,
+            sql.SQL(
+                "update {} set _superseded_date = cast($1 as date) "
+                "where _delivery in (select json_array_elements_text(cast($2 as json)))"
+            ).format(table),
+            [day and str(day), json.dumps(deliveries)],
+        )
+    new = tuple(file for path, file in wanted.items() if path not in attached)
+    if new:
+        _copy(cursor, relation, new, memory_limit)
+    if new or gone or superseded:
+        _execute(cursor, sql.SQL("analyze {}").format(table))
+
+
+def _copy(cursor: adbc.Cursor, relation: LakeRelation, files: tuple[LakeFile, ...], memory_limit: str) -> None:
+    """Stream files in with the very SQL that is a view on DuckDB, so that names and types cannot differ."""
+    part = replace(relation, files=files)
+    with duckdb.connect(config={"memory_limit": memory_limit}) as reader:
+        reader.register("attached_files", attached_rows([part]))
+        reader.execute("create schema raw; create table raw._attached as select * from attached_files")
+        rows = reader.sql(select(part)).to_arrow_reader(BATCH_ROWS)
+        cursor.adbc_ingest(relation.name, rows, mode="append", db_schema_name=relation.schema)
+
+
+def _refill(cursor: adbc.Cursor, schema: str, name: str, rows: pa.Table) -> None:
+    _execute(cursor, sql.SQL("delete from {}").format(sql.Identifier(schema, name)))
+    cursor.adbc_ingest(name, rows, mode="append", db_schema_name=schema)
+
+
+def _ensure_table(cursor: adbc.Cursor, schema: str, name: str, columns: tuple[tuple[str, str], ...]) -> bool:
+    """Create the table, or create it anew if its contract has changed; dbt makes the views over it again."""
+    signature = json.dumps(columns)
+    cursor.execute("select obj_description(to_regclass($1), 'pg_class') as signature", [f"{schema}.{name}"])
+    if cursor.fetch_arrow_table()["signature"][0].as_py() == signature:
+        return False
+    table = sql.Identifier(schema, name)
+    _execute(cursor, sql.SQL("drop table if exists {} cascade").format(table))
+    definitions = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_)) for column, type_ in columns]
+    _execute(cursor, sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(definitions)))
+    _execute(cursor, sql.SQL("comment on table {} is {}").format(table, sql.Literal(signature)))
+    return True
+
+
+def _index(cursor: adbc.Cursor, relation: LakeRelation) -> None:
+    """Block ranges suit both: files come in whole, day after day."""
+    indexed = [relation.date_column] if relation.date_column else []
+    indexed += ["_delivery"] if ("_delivery", "varchar") in relation.constants else []
+    for column in indexed:
+        table, name = sql.Identifier(relation.schema, relation.name), sql.Identifier(column)
+        _execute(cursor, sql.SQL("create index on {} using brin ({})").format(table, name))
+
+
+def _execute(cursor: adbc.Cursor, statement: sql.Composed, parameters: Sequence[Any] = ()) -> None:
+    cursor.execute(statement.as_string(), list(parameters) or None)
+
+
+def _decimals(column: pa.ChunkedArray, typmod: int) -> pa.ChunkedArray:
+    """Exact decimals from the text that ADBC hands over; a numeric without a declared scale gets its longest."""
+    text = column.cast(pa.string())
+    if typmod > 0:
+        return text.cast(pa.decimal128((typmod - 4) >> 16, (typmod - 4) & 0x7FF))
+    fractions = pc.utf8_length(pc.list_element(pc.split_pattern(pc.binary_join_element_wise(text, "", "."), "."), 1))
+    return text.cast(pa.decimal128(38, pc.max(fractions).as_py() or 0))

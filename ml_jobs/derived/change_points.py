@@ -1,0 +1,135 @@
+"""Change-points of assets, by ruptures: the month-ends from which on a customer's assets stand at another level."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+from math import sqrt
+from pathlib import Path
+from statistics import fmean, median
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ruptures import KernelCPD
+
+from lakehouse import warehouse
+from lakehouse.lake import Pin, appearing, change_points_path
+from lakehouse.settings import Settings
+
+LOOK_BACK = timedelta(days=731)  # a day costs the same however long the history is
+LEAST_MONTHS = 5  # with fewer, nothing can be called usual
+PENALTY = 9.0  # squared noise: three standard deviations at a single month-end make a level of their own
+LEAST_NOISE_RATE = 0.05  # of the average assets
+HELD_MONTHS = 2  # a level is usual once it held for so long
+
+SCHEMA = pa.schema(
+    [
+        ("customer_key", pa.string()),
+        ("change_date", pa.date32()),
+        ("usual_amount", pa.decimal128(38, 2)),
+        ("level_amount", pa.decimal128(38, 2)),
+    ]
+)
+_ASSETS = """
+    select customer_key, as_of_date, cast(aum_amount as double precision) as amount
+    from build_marts.customer_360_monthly
+    where as_of_date > $1
+    order by customer_key, as_of_date
+"""
+
+
+@dataclass(frozen=True)
+class ChangePoint:
+    """Where in a series a level begins, what it is, and what was usual before."""
+
+    place: int
+    usual: float
+    level: float
+
+
+def write_change_points(settings: Settings, pin: Pin) -> Path:
+    """Find the change-points of ``marts.customer_360_monthly``, built from ``pin``; returns the lake file.
+
+    A file that is in the lake is kept as it is.
+    """
+    path = change_points_path(settings.lake, pin)
+    if not path.exists():
+        assets = warehouse.query(settings, _ASSETS, [pin.business_date - LOOK_BACK])
+        with appearing(path) as temporary:
+            pq.write_table(change_point_table(assets), temporary, compression="zstd")
+    return path
+
+
+def change_point_table(assets: pa.Table) -> pa.Table:
+    """Change-points of every customer.
+
+    Parameters
+    ----------
+    assets : pyarrow.Table
+        ``customer_key``, ``as_of_date``, ``amount`` (double): month-ends, by customer and date.
+
+    Returns
+    -------
+    pyarrow.Table
+        Of ``SCHEMA``, in the order of ``assets``.
+    """
+    keys, dates, amounts = (assets[name].combine_chunks() for name in ("customer_key", "as_of_date", "amount"))
+    values, codes = amounts.to_numpy(), keys.dictionary_encode().indices.to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    found = [
+        (start + point.place, point)
+        for start, series in zip(starts, np.split(values, starts[1:]), strict=False)
+        for point in change_points(series.tolist())
+    ]
+    places = pa.array([place for place, _ in found], pa.int64())
+    usual, level = ([_cents(getattr(point, name)) for _, point in found] for name in ("usual", "level"))
+    return pa.table([keys.take(places), dates.take(places), usual, level], schema=SCHEMA)
+
+
+def change_points(values: list[float]) -> list[ChangePoint]:
+    """The levels of a series after those that were usual.
+
+    Returns
+    -------
+    list of ChangePoint
+        A level that comes after one that never was usual, a single windfall, is compared with the usual one before it.
+    """
+    if len(values) < LEAST_MONTHS or not any(values):
+        return []
+    points, usual, start = [], None, 0
+    for end in level_ends(values):
+        level = fmean(values[start:end])
+        if usual is not None:
+            points.append(ChangePoint(start, usual, level))
+        if end - start >= HELD_MONTHS:
+            usual = level
+        start = end
+    return points
+
+
+def level_ends(values: list[float]) -> list[int]:
+    """Where the levels of a series end, by least squares with a penalty for each (ruptures' KernelCPD, which is exact).
+
+    Noise is measured robustly, by the median deviation of the steps from one value to the next, so that neither a trend
+    nor a change itself counts as noise.
+
+    Parameters
+    ----------
+    values : list of float
+        A value a month, not all of them 0. Plain lists: so short a series takes NumPy twice the time.
+    """
+    scaled = np.array(values).reshape(-1, 1) / noise(values)
+    return KernelCPD("linear", min_size=1, jump=1).fit(scaled).predict(pen=PENALTY)
+
+
+def noise(values: list[float]) -> float:
+    """Standard deviation of a series around its levels."""
+    steps = [after - before for before, after in pairwise(values)]
+    usual = median(steps)
+    robust = 1.4826 * median(abs(step - usual) for step in steps) / sqrt(2)
+    return max(robust, LEAST_NOISE_RATE * fmean(map(abs, values)))
+
+
+def _cents(amount: float) -> Decimal:
+    return Decimal(f"{amount:.2f}")

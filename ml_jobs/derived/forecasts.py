@@ -1,0 +1,226 @@
+"""The forecasts of a business date: read from the build engine, kept in the lake once per content of the history."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lakehouse import lake, warehouse
+from lakehouse.lake import Pin
+from lakehouse.settings import Settings
+from ml_jobs.learning.forecasting import HORIZON, CannotForecast, Drivers, Forecast, forecast
+from ml_jobs.learning.hierarchy import Hierarchy
+
+METHOD = "1"  # another one makes every forecast anew
+WEEKS = 156  # of history, at most
+MEASURES = {"deposit": True, "investment": True, "outflow": False}  # whether it is a stock
+RATES = ("mmf_yield", "deposit_1y")
+FESTIVAL_DAYS = 14  # before and after the Spring Festival
+FESTIVAL_NAMES = "春节|spring festival|chinese new year"
+
+_SERIES = """
+    select measure, branch_code, product_family, week_end_date, cast(amount * 100 as bigint) as cents
+    from {marts}.balance_series_weekly
+    where week_end_date > $1 and week_end_date <= $2
+    order by measure, branch_code, product_family, week_end_date
+"""
+_CALENDAR = """
+    select date_day, is_holiday, holiday_name
+    from {marts}.dim_date
+    where date_day > $1 and date_day <= $2
+    order by date_day
+"""
+_RATES = """
+    select rate_code, rate_date, cast(rate * 100 as double precision) as rate
+    from {marts}.fct_market_rates
+    where rate_date <= $1
+    order by rate_code, rate_date
+"""
+
+
+@dataclass(frozen=True)
+class History:
+    """Whole weeks of every series up to a date, with what drives them."""
+
+    week_ends: np.ndarray  # (weeks,) datetime64[D], Sundays
+    series: dict[str, pd.DataFrame]  # measure to amounts: a row per week, a column per (branch, family)
+    drivers: Drivers
+    digest: str
+
+    @property
+    def as_of_date(self) -> date:
+        return self.week_ends[-1].item()
+
+
+def write_forecasts(settings: Settings, pin: Pin) -> dict[str, str]:
+    """Forecast from the last whole week that ended by the pin's date, which the build engine must have been built from.
+
+    A forecast of the same history is kept as it is, so a week's other days cost nothing.
+
+    Returns
+    -------
+    dict
+        ``forecast``, a folder under ``forecasts/`` in the lake, or ``reason``, why there is none.
+    """
+    path = lake.known_path(settings.lake, "forecasts", pin)
+    if not path.exists():
+        lake.write_json(path, _forecasted(settings, pin.business_date))
+    return json.loads(path.read_text())
+
+
+def read_history(query, marts: str, business_date: date) -> History:
+    """The weeks up to ``business_date``, of the build engine or of the serving store.
+
+    Parameters
+    ----------
+    query : function of SQL and parameters
+        ``warehouse.query`` or ``warehouse.query_serving``, bound to settings.
+    marts : str
+        The schema of the marts there.
+
+    Raises
+    ------
+    CannotForecast
+        If there is no whole week.
+    """
+    last = business_date - timedelta(days=(business_date.weekday() + 1) % 7)
+    first = last - timedelta(weeks=WEEKS)
+    rows = query(_SERIES.format(marts=marts), (first, last)).to_pandas()
+    if rows.empty:
+        raise CannotForecast(f"no balance or outflow is known in a whole week up to {business_date}")
+    week_ends = pd.date_range(rows["week_end_date"].min(), last, freq="7D")
+    days = query(_CALENDAR.format(marts=marts), (week_ends[0] - timedelta(days=7), last + HORIZON * timedelta(7)))
+    rates = query(_RATES.format(marts=marts), (last,)).to_pandas()
+    wide = rows.pivot(index=["measure", "branch_code", "product_family"], columns="week_end_date", values="cents")
+    wide = wide.fillna(0).T.sort_index(axis=1)
+    wide.index = pd.DatetimeIndex(wide.index)
+    wide = wide.reindex(week_ends, fill_value=0)
+    calendar = days.to_pandas()
+    told = hashlib.sha256(METHOD.encode())
+    for frame in (rows, calendar, rates):
+        told.update(frame.to_csv(index=False).encode())
+    return History(
+        week_ends.to_numpy().astype("datetime64[D]"),
+        {measure: wide[measure] / 100 for measure in MEASURES if measure in wide},
+        drivers_of(calendar, rates, week_ends),
+        told.hexdigest()[:12],
+    )
+
+
+def _forecasted(settings: Settings, business_date: date) -> dict[str, str]:
+    try:
+        history = read_history(lambda *query: warehouse.query(settings, *query), "build_marts", business_date)
+        folder = settings.lake / "forecasts" / f"{history.as_of_date}-{history.digest}"
+        if not folder.exists():
+            _write(folder, history)
+    except CannotForecast as reason:
+        return {"reason": str(reason)}
+    return {"forecast": folder.name}
+
+
+def _write(folder: Path, history: History) -> None:
+    balances, accuracy = [], []
+    for measure, wide in history.series.items():
+        branches, families = (wide.columns.get_level_values(name).to_numpy(str) for name in wide.columns.names)
+        found = forecast(wide.to_numpy(), Hierarchy.of(branches, families), history.drivers, MEASURES[measure])
+        balances.append(_balances(measure, history.as_of_date, found))
+        accuracy.append(_accuracy(measure, history.as_of_date, found))
+    with lake.appearing_folder(folder) as temporary:
+        for name, parts in (("balances", balances), ("accuracy", accuracy)):
+            pq.write_table(
+                pa.Table.from_pandas(pd.concat(parts), preserve_index=False),
+                temporary / f"{name}.parquet",
+                compression="zstd",
+            )
+
+
+def _balances(measure: str, as_of_date: date, found: Forecast) -> pd.DataFrame:
+    hierarchy, (horizon, nodes) = found.hierarchy, found.mean.shape
+    weeks = np.repeat(np.arange(1, horizon + 1), nodes)
+    (inner, outer), mean = found.half_width, found.mean
+    columns = {
+        "measure": measure,
+        "level": np.tile(hierarchy.level, horizon),
+        "branch_code": np.tile(hierarchy.branch, horizon),
+        "product_family": np.tile(hierarchy.family, horizon),
+        "as_of_date": as_of_date,
+        "horizon_weeks": weeks.astype(np.int32),
+        "week_end_date": [as_of_date + timedelta(weeks=int(week)) for week in weeks],
+        "mean_amount": mean.ravel(),
+        "lower_80_amount": np.maximum(mean - inner, found.lowest).ravel(),
+        "upper_80_amount": (mean + inner).ravel(),
+        "lower_95_amount": np.maximum(mean - outer, found.lowest).ravel(),
+        "upper_95_amount": (mean + outer).ravel(),
+        "baseline_amount": found.baseline.ravel(),
+        "model": np.tile([found.models[level] for level in hierarchy.level], horizon),
+        "baseline": found.baseline_name,
+    }
+    return pd.DataFrame(columns)
+
+
+def _accuracy(measure: str, as_of_date: date, found: Forecast) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "measure": measure,
+            "level": row.level,
+            "as_of_date": as_of_date,
+            "horizon_weeks": np.int32(row.horizon_weeks),
+            "series_count": np.int32(row.series_count),
+            "origin_count": np.int32(row.origin_count),
+            "model": row.model,
+            "baseline": row.baseline,
+            "mae_amount": row.mae.value,
+            "mae_low_amount": row.mae.low,
+            "mae_high_amount": row.mae.high,
+            "mase": row.mase,
+            "baseline_mae_amount": row.baseline_mae,
+            "naive_mae_amount": row.naive_mae,
+            "skill": row.skill.value,
+            "skill_low": row.skill.low,
+            "skill_high": row.skill.high,
+            "coverage_80": row.coverage[0],
+            "coverage_95": row.coverage[1],
+        }
+        for row in found.figures
+    )
+
+
+def drivers_of(calendar: pd.DataFrame, rates: pd.DataFrame, week_ends: pd.DatetimeIndex) -> Drivers:
+    """What drives the series: the day of the month and of the year, holidays, and rates in per cent.
+
+    Parameters
+    ----------
+    calendar : DataFrame with date_day, is_holiday, holiday_name
+        Every day from the Monday of the first week to the end of the last week ahead.
+    rates : DataFrame with rate_code, rate_date, rate
+        A rate holds until the next.
+    """
+    days = pd.to_datetime(calendar["date_day"])
+    festival = calendar["holiday_name"].fillna("").str.lower().str.contains(FESTIVAL_NAMES)
+    festival &= calendar["is_holiday"]
+    columns = {}
+    for turns in (1, 2, 3):
+        angle = 2 * np.pi * turns * (days.dt.day - 1) / days.dt.days_in_month
+        columns |= {f"month_sin_{turns}": np.sin(angle), f"month_cos_{turns}": np.cos(angle)}
+    angle = 2 * np.pi * (days.dt.day_of_year - 1) / 365.25
+    columns |= {
+        "year_sin": np.sin(angle),
+        "year_cos": np.cos(angle),
+        "month_end": days.dt.is_month_end,
+        "quarter_end": days.dt.is_quarter_end,
+        "holiday": calendar["is_holiday"],
+        "before_spring_festival": festival[::-1].rolling(FESTIVAL_DAYS, min_periods=1).max()[::-1] - festival,
+        "spring_festival": festival,
+        "after_spring_festival": festival.rolling(FESTIVAL_DAYS, min_periods=1).max() - festival,
+    }
+    daily = pd.DataFrame(columns).to_numpy(dtype=float).reshape(-1, 7, len(columns))
+    told = rates.pivot(index="rate_date", columns="rate_code", values="rate").reindex(columns=RATES)
+    told.index = pd.DatetimeIndex(told.index)
+    known = told.ffill().reindex(week_ends, method="ffill").bfill().fillna(0)
+    return Drivers((*columns, *RATES), daily[:, -1], daily.mean(axis=1), known.to_numpy())

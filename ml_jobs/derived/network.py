@@ -1,0 +1,30 @@
+"""Write the figures of the payment network to the lake."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from lakehouse import warehouse
+from lakehouse.lake import Pin, appearing, network_path
+from lakehouse.settings import Settings
+
+
+def write_network(settings: Settings, pin: Pin) -> Path:
+    """Compute the nodes of ``marts.fund_chain_edges``, which must be built from ``pin``; returns the lake file.
+
+    A file that is in the lake is kept as it is.
+    """
+    path = network_path(settings.lake, pin)
+    if path.exists():
+        return path
+    from ml_jobs.learning.graph import node_table  # igraph is imported only where a graph is made
+
+    edges = warehouse.query(
+        settings,
+        "select payer_key, payee_key, cast(recent_amount as double precision) as weight "
+        "from build_marts.fund_chain_edges",
+    )
+    nodes = node_table(edges["payer_key"], edges["payee_key"], edges["weight"].to_numpy())
+    with appearing(path) as temporary:
+        pq.write_table(nodes, temporary, compression="zstd")
+    return path

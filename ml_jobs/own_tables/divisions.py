@@ -1,0 +1,102 @@
+"""How the rows of a table of one's own are divided: by time, or by repeated, stratified, grouped folds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml_jobs.errors import CannotScore
+from ml_jobs.learning.classifier import Part
+from ml_jobs.learning.folds import FEW_ROWS, SEED, folds, parts
+from ml_jobs.own_tables.frames import Table
+from ml_jobs.task_file import Task
+
+REPEATS = ((1_000, 10), (5_000, 4), (30_000, 2))  # below so many rows, so often
+
+
+CALIBRATION_SHARE = 4  # by time, the last quarter of the rows that train calibrates
+
+
+@dataclass(frozen=True)
+class Division:
+    """Rows that train, in parts to fit and to calibrate, and rows that judge; positions in the table."""
+
+    repeat: int
+    development: np.ndarray
+    parts: tuple[Part, ...]  # positions within development
+    test: np.ndarray
+
+
+def scheme(task: Task) -> str:
+    """``time`` or ``folds``."""
+    if task.split.scheme == "automatic":
+        return "time" if task.as_of_date else "folds"
+    return task.split.scheme
+
+
+def told(task: Task, table: Table) -> str:
+    """The division in words."""
+    if scheme(task) == "time":
+        return f"by time: rows from {_test_from(task, table)} on judge, rows whose outcome was known by then train"
+    why = "" if task.as_of_date else "no as-of date, so not by time: "
+    repeats = _repeats(task, len(table.groups))
+    return (
+        f"{why}{task.split.folds} stratified folds that keep groups together, repeated {repeats} "
+        f"{'time' if repeats == 1 else 'times'}; figures are means over repeats"
+    )
+
+
+def divisions(task: Task, table: Table) -> Iterator[Division]:
+    """Every division of the table's rows.
+
+    Raises
+    ------
+    CannotScore
+        If a part would have too few positives or negatives.
+    """
+    label, groups = table.rows.label, table.groups
+    if scheme(task) == "time":
+        yield _by_time(task, table)
+        return
+    _require(task, label, "the table")
+    for repeat in range(_repeats(task, len(label))):
+        for development, test in folds(label, groups, task.split.folds, SEED + repeat):
+            yield Division(repeat, development, parts(label[development], groups[development]), test)
+
+
+def _by_time(task: Task, table: Table) -> Division:
+    dates, label = table.rows.as_of_date, table.rows.label
+    ripe = dates + np.timedelta64(task.horizon_days, "D")
+    test_from = _test_from(task, table)
+    test = np.flatnonzero(dates >= test_from)
+    development = np.flatnonzero((dates < test_from) & (ripe <= test_from))
+    _require(task, label[development], f"the rows before {test_from}")
+    if not task.minimum.test_positives <= label[test].sum() <= len(test) - task.minimum.test_positives:
+        raise CannotScore(f"the rows from {test_from} on have {label[test].sum()} positives in {len(test)}: too few")
+    own = dates[development]
+    calibrate_from = own[-max(1, len(own) // CALIBRATION_SHARE)]
+    fit, calibrate = np.flatnonzero(ripe[development] <= calibrate_from), np.flatnonzero(own >= calibrate_from)
+    few = min(label[development][calibrate].sum(), (1 - label[development][calibrate]).sum())
+    if len(development) < FEW_ROWS or few < 30 or not len(fit):  # too few rows to give some of them up
+        return Division(0, development, parts(label[development], table.groups[development]), test)
+    return Division(0, development, ((fit, calibrate),), test)
+
+
+def _test_from(task: Task, table: Table) -> np.datetime64:
+    dates = table.rows.as_of_date
+    if task.split.test_from:
+        return np.datetime64(task.split.test_from)
+    return dates[int(len(dates) * (1 - task.split.test_share))]
+
+
+def _repeats(task: Task, rows: int) -> int:
+    return task.split.repeats or next((repeats for below, repeats in REPEATS if rows < below), 1)
+
+
+def _require(task: Task, label: np.ndarray, rows: str) -> None:
+    positives, negatives = int(label.sum()), int(len(label) - label.sum())
+    if min(positives, negatives) < task.minimum.positives:
+        raise CannotScore(
+            f"{rows} have {positives} positives and {negatives} negatives; "
+            f"at least {task.minimum.positives} of each are needed (minimum.positives)"
+        )

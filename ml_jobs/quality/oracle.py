@@ -1,0 +1,122 @@
+"""The best that any score could do: the simulated bank's true hazards, on the rows that a model was evaluated on.
+
+Only evaluation reads this; the pipeline never does, and a real bank has no truth.
+"""
+
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lakehouse import warehouse
+from lakehouse.errors import Stop
+from lakehouse.lake.model_files import newest_model
+from lakehouse.settings import Settings
+from ml_jobs.learning.metrics import auc, bootstrap_weights, interval
+from ml_jobs.task_file import load_tasks
+
+SCORES = ("model", "logistic_regression", "rule")
+HAZARDS = {"credit_warning": "delinquency"}  # where the truth has another name for a task's outcome
+
+
+def has_hazard(truth: Path, task: str) -> bool:
+    """Whether the truth knows how likely the task's outcome was."""
+    return HAZARDS.get(task, task) in pq.read_schema(truth / "hazards.parquet").names
+
+
+def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
+    """The newest model, the simpler scores and the true hazard, on the test months' rows whose hazard is known.
+
+    Parameters
+    ----------
+    truth : Path
+        The simulator's ``truth/``; ``hazards.parquet`` has ``customer_no``, ``as_of_date`` and a probability per task.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``rows_without_hazard``, ``roc_auc`` (per score and of the ``oracle``) and ``gini_of_oracle`` (per
+        score: its Gini coefficient over the oracle's), each with an interval from a bootstrap over customers.
+
+    Raises
+    ------
+    ValueError
+        If the task has no model, or the truth knows none of its customers.
+    """
+    folder = newest_model(settings, task)
+    if folder is None:
+        raise Stop(f"{task} has no model in {settings.lake / 'models'}: run the pipeline first")
+    evaluation = pq.read_table(folder / "evaluation.parquet")
+    dates = sorted(set(evaluation["as_of_date"].to_pylist()))
+    known = pa.concat_tables(
+        found.append_column("as_of_date", pa.array([day] * found.num_rows, pa.date32()))
+        for day in dates
+        for found in (hazards(settings, truth, task, day),)
+    )
+    rows = evaluation.join(known, ["customer_key", "as_of_date"], join_type="inner")
+    if not rows.num_rows:
+        raise Stop(f"{truth}: no hazard of a customer at {dates[-1]}: is it the truth of this bank?")
+    rows = rows.sort_by([("as_of_date", "ascending"), ("customer_key", "ascending")])
+    label = rows["label"].to_numpy()
+    weights = bootstrap_weights(rows["customer_key"].to_numpy())
+    areas = {name: auc(label, rows[name].to_numpy(), weights) for name in (*SCORES, "oracle")}
+    return {
+        "rows": rows.num_rows,
+        "rows_without_hazard": evaluation.num_rows - rows.num_rows,
+        "positives": int(label.sum()),
+        "roc_auc": {name: asdict(interval(area)) for name, area in areas.items()},
+        "gini_of_oracle": {
+            name: asdict(interval((2 * areas[name] - 1) / (2 * areas["oracle"] - 1))) for name in SCORES
+        },
+    }
+
+
+def uplift_truth(settings: Settings, truth: Path, dates: list[date]) -> pa.Table:
+    """``customer_key``, ``as_of_date`` and ``oracle``: by how much a call in the next month lowers the true risk.
+
+    Of a customer's records the mean.
+    """
+    xref = warehouse.query(settings, "select party_key, customer_key, valid_from, valid_to from raw.customer_xref")
+    with duckdb.connect() as connection:
+        connection.register("xref", xref)
+        return connection.sql(
+            """
+            select
+                xref.customer_key,
+                cast(date_trunc('month', effects.as_of_date) as date) - 1 as as_of_date,
+                avg(effects.untreated - effects.treated) as oracle
+            from read_parquet($truth) as effects
+            inner join xref on xref.party_key = 'cif:' || effects.customer_no
+            where cast(date_trunc('month', effects.as_of_date) as date) - 1 in (select unnest($dates))
+                and xref.valid_from < date_trunc('month', effects.as_of_date)
+                and (xref.valid_to is null or xref.valid_to >= date_trunc('month', effects.as_of_date))
+            group by all
+            """,
+            params={"truth": str(truth / "treatment_effects.parquet"), "dates": dates},
+        ).to_arrow_table()
+
+
+def hazards(settings: Settings, truth: Path, task: str, as_of_date: date) -> pa.Table:
+    """``customer_key`` and ``oracle``, the true probability; the mean of a customer's records if there are several."""
+    if task not in load_tasks():
+        raise Stop(f"{task} is no task: use one of {', '.join(load_tasks())}")
+    hazard = HAZARDS.get(task, task)
+    xref = warehouse.query(settings, "select party_key, customer_key, valid_from, valid_to from raw.customer_xref")
+    with duckdb.connect() as connection:
+        connection.register("xref", xref)
+        return connection.sql(
+            f"""
+            select xref.customer_key, avg(hazards."{hazard}") as oracle
+            from read_parquet($truth) as hazards
+            inner join xref on xref.party_key = 'cif:' || hazards.customer_no
+            where hazards.as_of_date = $day
+                and hazards."{hazard}" is not null
+                and xref.valid_from <= $day
+                and (xref.valid_to is null or xref.valid_to > $day)
+            group by xref.customer_key
+            """,
+            params={"truth": str(truth / "hazards.parquet"), "day": as_of_date},
+        ).to_arrow_table()

@@ -1,0 +1,243 @@
+"""Reading features and labels from the build engine: only the columns and dates that are asked for."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse import warehouse
+from lakehouse.errors import Stop
+from lakehouse.settings import Settings
+from ml_jobs.errors import CannotScore
+from ml_jobs.learning.rows import Rows
+from ml_jobs.scores.months import LabelledMonth
+from ml_jobs.task_file import Task
+
+KEYS = ("customer_key", "as_of_date")
+
+
+def feature_columns(settings: Settings, task: Task) -> tuple[str, ...]:
+    """The features of the task's table, in alphabetical order, but for those that the task excludes.
+
+    Raises
+    ------
+    ValueError
+        If a column is neither a number nor a key.
+    """
+    schema = warehouse.query(settings, f"select * from build_{task.table} limit 0").schema
+    features = [field for field in schema if field.name not in (*KEYS, *task.exclude)]
+    if task.features is not None:
+        features = [field for field in features if field.name in task.features]
+    if texts := [field.name for field in features if not _is_number(field.type)]:
+        raise Stop(f"{task.table}: {', '.join(texts)} must be numbers: encode them in the features model")
+    return tuple(sorted(field.name for field in features))
+
+
+def labelled_months(settings: Settings, task: Task, known_by: date) -> list[LabelledMonth]:
+    """The month-ends whose labels were ripe by ``known_by``, oldest first."""
+    table = warehouse.query(
+        settings,
+        f"""
+        select
+            labels.as_of_date,
+            max(labels.ripe_date) as ripe_date,
+            cast(count(*) as bigint) as row_count,
+            cast(sum(labels."{task.label}") as bigint) as positive_count
+        from build_{task.labels} as labels
+        {_features_of_labels(task) if task.population else ""}
+        where labels.ripe_date <= {_literal(known_by)} and labels.horizon_days = {int(task.horizon_days)}
+            {_population(task)}
+        group by labels.as_of_date
+        order by labels.as_of_date
+        """,
+    )
+    months = [LabelledMonth(*row.values()) for row in table.to_pylist()]
+    return [month for month in months if (month.as_of_date + timedelta(days=1)).day == 1]
+
+
+def read_labelled(
+    settings: Settings,
+    task: Task,
+    columns: tuple[str, ...],
+    dates: tuple[date, ...],
+    known_by: date,
+    share: float = 1.0,
+) -> Rows:
+    """Features with their labels at ``dates``; a label that was not ripe by ``known_by`` is not read.
+
+    Parameters
+    ----------
+    share : float
+        Of the customers, 0 to 1. The same customers, with all their rows, are read on every engine and date.
+    """
+    table = warehouse.query(
+        settings,
+        f"""
+        select
+            features.customer_key,
+            features.as_of_date,
+            cast(labels."{task.label}" as integer) as label{_reals(columns)}
+            {f', cast(labels."{task.treatment}" as integer) as treated' if task.treatment else ""}
+        from build_{task.labels} as labels
+        {_features_of_labels(task)}
+        where features.as_of_date in ({", ".join(map(_literal, dates))})
+            and labels.ripe_date <= {_literal(known_by)}
+            and labels.horizon_days = {int(task.horizon_days)}
+            and {_is_sampled(share)}
+            {_population(task)}
+        """,
+    )
+    return _rows(table, columns)
+
+
+def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_of_date: date) -> Rows:
+    """The features at ``as_of_date`` of every customer whom the task is about.
+
+    Raises
+    ------
+    ValueError
+        If the features of that date are not built.
+    CannotScore
+        If the task is about nobody on that date.
+    """
+    table = warehouse.query(
+        settings,
+        f"""
+        select features.customer_key, features.as_of_date{_reals(columns)}
+        from build_{task.table} as features
+        where features.as_of_date = {_literal(as_of_date)}
+            {_population(task)}
+        """,
+    )
+    if not table.num_rows and task.population:
+        raise CannotScore(f"{task.table} has no customer at {as_of_date} with {task.population} above 0")
+    if not table.num_rows and _is_built(settings, as_of_date):
+        raise CannotScore(f"{task.table} has nobody at {as_of_date}: the bank has no feed that tells of them")
+    if not table.num_rows:
+        raise Stop(f"{task.table} has no customer at {as_of_date}: build that business date first")
+    return _rows(table, columns)
+
+
+def _is_built(settings: Settings, as_of_date: date) -> bool:
+    """Whether anybody has features on the date."""
+    told = f"select 1 from build_features.customer_features where as_of_date = {_literal(as_of_date)} limit 1"
+    return bool(warehouse.query(settings, told).num_rows)
+
+
+def read_month_ends(settings: Settings, task: Task, columns: tuple[str, ...], known_by: date, rows: int) -> Rows:
+    """The features of every month-end up to ``known_by``, of so many customers as make about ``rows`` rows.
+
+    Who was found to be another customer's record is left out: he is gone, but has not left.
+    """
+    condition = f"""
+        features.as_of_date <= {_literal(known_by)}
+        and extract(day from features.as_of_date + interval '1 day') = 1
+        and not exists (
+            select 1
+            from raw.customer_xref as xref
+            where xref.party_key = features.customer_key
+                and xref.customer_key <> xref.party_key
+                and xref.valid_from <= {_literal(known_by)}
+        )
+    """
+    source = f"from build_{task.table} as features where {condition}"
+    total = warehouse.query(settings, f"select count(*) {source}").column(0)[0].as_py()
+    share = min(1.0, rows / max(1, total))
+    table = warehouse.query(
+        settings,
+        f"""
+        select features.customer_key, features.as_of_date{_reals(columns)}
+        {source} and {_is_sampled(share)}
+        """,
+    )
+    return _rows(table, columns)
+
+
+def count_customers(settings: Settings, task: Task, as_of_date: date) -> int:
+    """How many customers `read_features` reads."""
+    table = warehouse.query(
+        settings,
+        f"""
+        select count(*) as customers
+        from build_{task.table} as features
+        where features.as_of_date = {_literal(as_of_date)}
+            {_population(task)}
+        """,
+    )
+    return table["customers"][0].as_py()
+
+
+def read_profiles(settings: Settings, columns: tuple[str, ...], rows: Rows) -> dict[str, np.ndarray]:
+    """Columns of ``marts.dim_customer`` as they held on each row's as-of date; None where nothing is known.
+
+    They are for comparing groups of people only: gender and city are no features.
+    """
+    table = warehouse.query(
+        settings,
+        f"select customer_key, valid_from, valid_to, {', '.join(columns)} from build_marts.dim_customer",
+    )
+    found: dict[str, np.ndarray] = {name: np.full(len(rows.customer), None, dtype=object) for name in columns}
+    for day in np.unique(rows.as_of_date):
+        date_ = pa.scalar(day.item())
+        open_end = pc.is_null(table["valid_to"])
+        holds = pc.and_(
+            pc.less_equal(table["valid_from"], date_),
+            pc.or_(open_end, pc.fill_null(pc.greater(table["valid_to"], date_), False)),
+        )
+        held = table.filter(holds)
+        place = {key: position for position, key in enumerate(held["customer_key"].to_pylist())}
+        own = np.flatnonzero(rows.as_of_date == day)
+        at = np.array([place.get(key, -1) for key in rows.customer[own]])
+        for name in columns:
+            values = np.array([*held[name].to_pylist(), None], dtype=object)
+            found[name][own] = values[at]
+    return found
+
+
+def _rows(table: pa.Table, columns: tuple[str, ...]) -> Rows:
+    order = pc.sort_indices(table, [(name, "ascending") for name in ("as_of_date", "customer_key")]).to_numpy()
+    values = np.empty((table.num_rows, len(columns)), dtype=np.float32, order="F")
+    for position, name in enumerate(columns):
+        values[:, position] = table[name].to_numpy()[order]
+        if np.isinf(values[:, position]).any():
+            raise Stop(f"feature {name} is infinite for some customer: guard its division in the features model")
+    return Rows(
+        columns,
+        table["customer_key"].to_numpy()[order],
+        table["as_of_date"].to_numpy().astype("datetime64[D]")[order],
+        values,
+        *(
+            table[name].to_numpy()[order].astype(np.int8) if name in table.column_names else None
+            for name in ("label", "treated")
+        ),
+    )
+
+
+def _reals(columns: tuple[str, ...]) -> str:
+    """Single precision: half the memory, and blind to the last bits, in which engines and thread counts differ."""
+    return "".join(f', cast(features."{name}" as real) as "{name}"' for name in columns)
+
+
+def _features_of_labels(task: Task) -> str:
+    return (
+        f"inner join build_{task.table} as features "
+        "on features.customer_key = labels.customer_key and features.as_of_date = labels.as_of_date"
+    )
+
+
+def _is_sampled(share: float) -> str:
+    """The same customers on every engine and date."""
+    return f"substring(md5(features.customer_key), 1, 6) <= '{int(share * 0xFFFFFF):06x}'"
+
+
+def _population(task: Task) -> str:
+    return f'and features."{task.population}" > 0' if task.population else ""
+
+
+def _literal(day: date) -> str:
+    return f"date '{day.isoformat()}'"
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)

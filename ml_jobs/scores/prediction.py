@@ -1,0 +1,77 @@
+"""What a model says of the customers of one date, as a table to the score contract."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from ml_jobs.learning.rows import Rows
+from ml_jobs.learning.shapley import REASONS, top_reasons
+from ml_jobs.learning.survival import stay_rates
+from ml_jobs.registry.model import Model
+from ml_jobs.task_file import Task
+
+SCHEMA = pa.schema(
+    [
+        ("customer_key", pa.string()),
+        ("as_of_date", pa.date32()),
+        ("horizon_days", pa.int32()),
+        ("probability", pa.float64()),
+        ("band", pa.string()),
+        ("rank", pa.int32()),
+        *(
+            (f"reason_{position}_{part}", kind)
+            for position in range(1, REASONS + 1)
+            for part, kind in (("code", pa.string()), ("value", pa.float64()))
+        ),
+        ("model_name", pa.string()),
+        ("model_version", pa.string()),
+        ("feature_version", pa.string()),
+        ("scored_at", pa.timestamp("us")),
+    ]
+)
+
+
+def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.Table:
+    """The score contract for ``rows`` of one as-of date and their margins, in order of rank.
+
+    There are fewer than three reasons where fewer features push the score up.
+    """
+    order = np.lexsort((rows.customer, -margin))
+    count = len(order)
+    rank = np.arange(1, count + 1)
+    features, pushes_up = top_reasons(model.candidate.estimator, rows.values)
+    columns = {
+        "customer_key": rows.customer[order],
+        "as_of_date": rows.as_of_date[order],
+        "horizon_days": np.full(count, task.horizon_days),
+        "probability": model.probability(margin[order]),
+        "band": np.select(
+            [rank <= task.bands.high * count, rank <= task.bands.medium * count], ["high", "medium"], "low"
+        ),
+        "rank": rank,
+        "model_name": [model.card["model_name"]] * count,
+        "model_version": [model.card["model_version"]] * count,
+        "feature_version": [model.card["feature_version"]] * count,
+        "scored_at": [datetime.now(UTC).replace(tzinfo=None)] * count,
+    }
+    for reason in range(REASONS):
+        feature, is_reason = features[order, reason], pushes_up[order, reason]
+        value = rows.values[order, feature].astype(np.float64)
+        columns[f"reason_{reason + 1}_code"] = pa.array(np.array(rows.columns)[feature], mask=~is_reason)
+        columns[f"reason_{reason + 1}_value"] = pa.array(value, mask=~is_reason | np.isnan(value))
+    table = pa.table(columns).select(SCHEMA.names).cast(SCHEMA)
+    return _per_horizon(table, margin[order], model, task.horizons) if task.horizons else table
+
+
+def _per_horizon(table: pa.Table, margin: np.ndarray, model: Model, days: tuple[int, ...]) -> pa.Table:
+    """The table once per horizon, with the probability of leaving within it."""
+    leaves = 1 - stay_rates(margin, model.card["line"], days)
+    parts = []
+    for place, horizon in enumerate(days):
+        of_horizon = {"horizon_days": np.full(len(margin), horizon, np.int32), "probability": leaves[:, place]}
+        part = table
+        for name, column in of_horizon.items():
+            part = part.set_column(table.column_names.index(name), name, pa.array(column))
+        parts.append(part)
+    return pa.concat_tables(parts)

@@ -1,0 +1,107 @@
+"""Scoring one task at one business date: a Parquet file in the lake, or an abstention that says why."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from lakehouse import lake
+from lakehouse.contracts import load_deployment
+from lakehouse.lake.model_files import Known, abstention_path, in_force, score_path
+from lakehouse.settings import Settings
+from ml_jobs.errors import CannotScore
+from ml_jobs.learning.rows import Rows
+from ml_jobs.scores.data import feature_columns, read_features
+from ml_jobs.task_file import Activity, Task, load_tasks
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of one task and date are in the lake."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"scored: {self.path.stem}"
+
+
+@dataclass(frozen=True)
+class Abstained:
+    """The data do not support the score."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"abstained: {self.reason}"
+
+
+def score(settings: Settings, task: str, known: Known) -> Scored | Abstained:
+    """Score every customer of the business date; scores that are in the lake are kept as they are.
+
+    Parameters
+    ----------
+    task : str
+        The name of a file under ``ml_jobs/tasks``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such task.
+    """
+    described = load_tasks()[task]
+    known = in_force(settings, task, known)
+    try:
+        if reason := load_deployment(settings.deployment).unsupported_scores.get(task):
+            raise CannotScore(reason)
+        path = score_path(settings, task, known)
+        if not path.exists():
+            _write_scores(settings, described, known, path)
+        return Scored(path)
+    except CannotScore as abstention:
+        _keep_abstention(settings, task, known, str(abstention))
+        return Abstained(str(abstention))
+
+
+def is_scored(settings: Settings, known: Known) -> bool:
+    """Whether every task has scores of the business date, or an abstention, from what was known by then."""
+    return all(
+        score_path(settings, task, in_force(settings, task, known)).exists()
+        or abstention_path(settings, task, known).exists()
+        for task in load_tasks()
+    )
+
+
+def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> None:
+    # scikit-learn takes seconds to import, which the command line and the DAG files must not.
+    from ml_jobs.scores.monitoring import keep_figures
+    from ml_jobs.scores.prediction import score_table
+    from ml_jobs.scores.promotion import champion
+
+    columns = feature_columns(settings, task)
+    rows = read_features(settings, task, columns, known.business_date)
+    if task.activity is not None:
+        _check_activity(task.activity, rows, known.business_date)
+    model = champion(settings, task, known)
+    if model.columns != columns:
+        rows = read_features(settings, task, model.columns, known.business_date)
+    margin = model.margin(rows.values)
+    keep_figures(settings, task, known, model, rows, margin)  # first: where there are scores, there are their figures
+    with lake.appearing(path) as temporary:
+        pq.write_table(score_table(task, model, rows, margin), temporary, compression="zstd")
+
+
+def _check_activity(activity: Activity, rows: Rows, business_date: date) -> None:
+    open_rows = rows.column(activity.open) > 0
+    active = (rows.column(activity.recent) > 0) & open_rows
+    if active.sum() < activity.minimum_share * open_rows.sum():
+        raise CannotScore(
+            f"only {active.sum()} of {open_rows.sum()} customers with an open account have a transaction in the 90 "
+            f"days before {business_date}: the extract has ended, or its last deliveries are missing"
+        )
+
+
+def _keep_abstention(settings: Settings, task: str, known: Known, reason: str) -> None:
+    path = abstention_path(settings, task, known)
+    if not path.exists():
+        lake.write_json(path, {"task": task, "as_of_date": known.business_date, "reason": reason})

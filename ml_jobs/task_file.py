@@ -1,0 +1,268 @@
+"""Task files: one YAML file describes one score, of the bank's own tables or of anybody's."""
+
+import csv
+from datetime import date
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from lakehouse.errors import Stop
+from lakehouse.settings import PROJECT
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+StoreTable = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z0-9_]+$")]
+Share = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Value = str | int | float | bool
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Parameters(_Strict):
+    """What scikit-learn's HistGradientBoostingClassifier is given; everything else stays at its default."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    max_iter: Count = 500  # the most; how many are used is chosen on the calibration rows
+    max_leaf_nodes: Annotated[int, Field(ge=2, le=8)] = 8  # `explain` tabulates every way through a tree
+    min_samples_leaf: Count = 20
+    max_features: Share = 0.5  # of the features, drawn at each split: related ones take turns
+    l2_regularization: Annotated[float, Field(ge=0)] = 5.0
+
+
+class Alternative(_Strict):
+    """Parameters that replace those of the task in one trial of the search."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_leaf_nodes: Annotated[int, Field(ge=2, le=8)] | None = None
+    min_samples_leaf: Count | None = None
+    max_features: Share | None = None
+    l2_regularization: Annotated[float, Field(ge=0)] | None = None
+
+
+class Split(_Strict):
+    """How rows are divided into those that train and those that judge.
+
+    ``time``: later rows judge. ``folds``: repeated, stratified cross-validation that keeps groups together.
+    ``automatic``: by time where there is an as-of date, otherwise by folds.
+    """
+
+    scheme: Literal["automatic", "time", "folds"] = "automatic"
+    test_from: date | None = None
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of the rows, if `test_from` does not say
+    test_months: Count = 3  # of the bank's own tasks; fewer while the history is short
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    repeats: Count | None = None  # by the number of rows: 10 below 1,000, 4 below 5,000, 2 below 30,000, then 1
+
+
+class Calibration(_Strict):
+    """From how many positives in the calibration rows isotonic regression takes the place of a sigmoid."""
+
+    isotonic_from_positives: Count = 1_000
+
+
+class Baseline(_Strict):
+    """The one-line rule: rank by ``sign`` times ``feature``."""
+
+    feature: str
+    sign: Literal[-1, 1]
+
+
+class Bands(_Strict):
+    """Shares of the list, counted from rank 1, that end the bands high and medium."""
+
+    high: Share = 0.05
+    medium: Share = 0.20
+
+
+class Phrase(_Strict):
+    """A reason in words."""
+
+    en: str
+    zh: str
+
+
+class Minimum(_Strict):
+    """Below these figures a task abstains."""
+
+    fit_months: Count = 3
+    positives: Count = 20  # and as many negatives, to fit
+    test_positives: Count = 5  # and as many negatives, to calibrate and to test
+
+
+class Activity(_Strict):
+    """An extract that has ended: fewer than this share of the customers with ``open`` > 0 have ``recent`` > 0."""
+
+    open: Name
+    recent: Name
+    minimum_share: Share
+
+
+class Promotion(_Strict):
+    """When a new model (the challenger) takes over from the one in use (the champion), on the challenger's test rows.
+
+    It does unless the champion's log loss is lower beyond the 95 % interval of the difference, or its own ROC AUC is
+    below ``minimum_roc_auc``.
+    """
+
+    minimum_roc_auc: Annotated[float, Field(ge=0.5, lt=1)] = 0.55
+
+
+class Task(_Strict):
+    """One score. Only `task`, `table`, `label` and `positive` are needed; docs/MODELS.md explains every key."""
+
+    task: Name
+    table: str  # of the store (schema.table), or a Parquet or CSV file, relative to the task file
+    labels: StoreTable | None = None  # the bank's own tasks: customer_key, as_of_date, horizon_days, ripe_date, label
+    treatment: Name | None = None  # 0/1 column of the label table, drawn at random: the score is what it changes
+    horizons: tuple[Count, ...] = ()  # days: the score is the probability of staying so long, not of one outcome
+    population: Name | None = None  # the bank's own tasks are about those with this feature above 0; else about all
+    entity: str | None = None  # whom a row is about; without one every row is somebody else
+    label: str
+    positive: Value
+    as_of_date: str | None = None
+    horizon_days: Annotated[int, Field(ge=0)] = 0
+    features: tuple[str, ...] | None = None  # by default all other columns
+    exclude: dict[str, str] = {}  # column: why
+    known_in_time: tuple[str, ...] = ()  # columns vouched for, though they look as if they held the outcome
+    categorical: tuple[str, ...] = ()  # numbers that are codes
+    groups: str | None = None  # rows that must not be parted; by default those of one entity
+    split: Split = Split()
+    algorithm: Literal["automatic", "hist_gradient_boosting", "logistic_regression"] = "automatic"
+    parameters: Parameters = Parameters()
+    search: tuple[Alternative, ...] = ()
+    training_rows: Count = 400_000
+    calibration: Calibration = Calibration()
+    baseline: Baseline | None = None  # by default the best single feature, chosen on the rows that train
+    capacity: tuple[Share, ...] = (0.01, 0.05, 0.10)  # shares of the list that the bank can call
+    bands: Bands = Bands()
+    reasons: dict[str, Phrase] = {}
+    segments: dict[str, tuple[float, ...]] = {}  # column: inner edges of its bands, none for a column of few values
+    fairness: dict[str, tuple[float, ...]] = {}  # likewise; these groups are compared, never trained on for it
+    minimum: Minimum = Minimum()
+    activity: Activity | None = None
+    promotion: Promotion = Promotion()
+
+    @field_validator("capacity")
+    @classmethod
+    def _ascending(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not shares or list(shares) != sorted(set(shares)):
+            raise ValueError("must be shares in ascending order, for instance [0.01, 0.05, 0.10]")
+        return shares
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Task":
+        if self.labels and (self.entity, self.as_of_date) != ("customer_key", "as_of_date"):
+            raise ValueError("with `labels`, entity must be customer_key and as_of_date must be as_of_date")
+        if self.treatment and not self.labels:
+            raise ValueError("`treatment` is for the bank's own tasks, whose label model has the column")
+        if self.horizons and not self.labels:
+            raise ValueError("`horizons` is for the bank's own tasks, which follow customers over month-ends")
+        if self.population and not self.labels:
+            raise ValueError("`population` is for the bank's own tasks: leave the other rows out of the table")
+        if self.labels and not self.horizon_days:
+            raise ValueError("with `labels`, horizon_days must be that of the label model")
+        if self.split.scheme == "time" and not self.as_of_date:
+            raise ValueError("split: scheme time needs `as_of_date`; use folds for rows without a date")
+        if self.bands.high >= self.bands.medium:
+            raise ValueError("bands: high must be a smaller share than medium")
+        return self
+
+    @property
+    def is_of_the_bank(self) -> bool:
+        """Whether the daily pipeline scores it, from a feature table and a label table of the store."""
+        return self.labels is not None
+
+
+FOLDER = Path(__file__).with_name("tasks")
+
+
+@cache
+def load_tasks(folder: Path = FOLDER) -> dict[str, Task]:
+    """The bank's own tasks: all task files in ``folder``, by task.
+
+    Raises
+    ------
+    ValueError
+        If a file is not a valid task, or its name is not the task's; the message names the file and the key.
+    """
+    return {path.stem: load_task(path) for path in sorted(folder.glob("*.yml"))}
+
+
+def load_task(path: Path) -> Task:
+    """One task file.
+
+    Raises
+    ------
+    ValueError
+        If it is not a valid task, or its name is not the task's; the message names file, key and remedy.
+    """
+    try:
+        task = Task.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise Stop(f"{path}: not YAML: {error}") from error
+    except ValidationError as error:
+        found = "\n".join(f"  {_told(problem)}" for problem in error.errors())
+        raise Stop(f"{path}: not a valid task:\n{found}") from error
+    if task.task != path.stem:
+        raise Stop(f"{path}: task: describes the task {task.task}: name the file {task.task}.yml")
+    return task
+
+
+def find_task(name: str) -> tuple[Task, Path]:
+    """A task by the name of one of the bank's own, or by the path of a task file; and its file.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or its file is not valid.
+    """
+    own = FOLDER / f"{name}.yml"
+    path = own if own.exists() else Path(name)
+    if not path.is_file():
+        raise Stop(
+            f"{name} is neither a task ({', '.join(load_tasks())}) nor a task file: "
+            f"draft one with `c360 ml new NAME --data FILE`"
+        )
+    return load_task(path), path
+
+
+def _told(problem: dict) -> str:
+    """One of pydantic's findings: the key, what is wrong with it, and what to do."""
+    *parents, key = problem["loc"] or ("task file",)
+    where = ".".join(map(str, problem["loc"])) or "task file"
+    match problem["type"]:
+        case "extra_forbidden":
+            model: type[BaseModel] = Task
+            for parent in parents:
+                if parent in model.model_fields:
+                    kind = model.model_fields[parent].annotation
+                    model = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else Task
+            near = get_close_matches(str(key), model.model_fields, n=1)
+            return f"{where}: no such key" + (f": did you mean {near[0]}?" if near else ": remove it")
+        case "missing":
+            return f"{where}: missing: add it"
+        case _:
+            return f"{where}: {problem['msg']} (it is {problem['input']!r}): correct it"
+
+
+def data_path(task: Task, path: Path, data: Path | None) -> Path | None:
+    """The file that holds the task's table: the one given, or the task's own; None for a table of the store."""
+    if data is not None:
+        return data
+    named = (path.parent / task.table).resolve()
+    return named if named.suffix.lower() in (".parquet", ".csv") else None
+
+
+def phrases(task: Task) -> dict[str, Phrase]:
+    """Reasons in words, by feature: those of the bank's seed, and over them the task's own."""
+    with (PROJECT / "dbt_project" / "seeds" / "reason_phrases.csv").open(encoding="utf-8") as file:
+        of_the_bank = {
+            line["reason_code"]: Phrase(en=line["phrase_en"], zh=line["phrase_zh"]) for line in csv.DictReader(file)
+        }
+    return of_the_bank | task.reasons

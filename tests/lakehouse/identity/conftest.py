@@ -1,0 +1,37 @@
+"""A simulated bank of which only the feeds that tell of parties are kept, in a lake of its own."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import simulator
+from lakehouse import ingestion, lake
+from lakehouse.identity.link import link
+from lakehouse.settings import Settings
+from tests.conftest import temporary_settings
+
+FEEDS = ("customers", "registrations", "social_leads", "cards")
+INITIAL = date(2024, 2, 29)
+DAYS = tuple(date(2024, 3, day) for day in (1, 2, 3))
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Two months and two days, in the lake; the months are linked, so there is a model. To be copied."""
+    folder = tmp_path_factory.mktemp("parties")
+    simulator.generate(700, 2, 5, folder, days=2, only=FEEDS)
+    settings = temporary_settings(folder)
+    for feed in FEEDS:
+        ingestion.ingest_feed(settings, feed, DAYS[1])
+    link(settings, lake.pin(settings.lake, INITIAL))
+    return settings
+
+
+@pytest.fixture
+def bank(simulated: Settings, tmp_path: Path) -> Settings:
+    """A bank of the test's own."""
+    shutil.copytree(simulated.lake, tmp_path / "lake")
+    shutil.copytree(simulated.landing, tmp_path / "landing")
+    return temporary_settings(tmp_path)

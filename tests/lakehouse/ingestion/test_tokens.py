@@ -1,0 +1,70 @@
+"""Tokens are HMAC-SHA-256 of normalised values: two writings of one number give one token, and nothing gives none."""
+
+import hashlib
+import hmac
+from dataclasses import replace
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse.ingestion import rules
+from lakehouse.settings import Settings
+from tests.lakehouse.ingestion.bank import CUSTOMER, POSTING, Bank
+
+
+def expected(secret: str, text: str) -> str:
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+@given(
+    st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=150), st.text(st.characters(codec="utf-8"))
+)
+@settings(max_examples=40, deadline=None)
+def test_the_macro_is_hmac(secret: str, value: str) -> None:
+    with duckdb.connect() as con:
+        rules.create_token_macro(con, secret)
+        assert con.execute("select token($1)", [value]).fetchall() == [(expected(secret, value),)]
+
+
+@pytest.mark.parametrize("length", [63, 64, 65, 200])
+def test_secrets_around_the_block_size(length: int) -> None:
+    with duckdb.connect() as con:
+        rules.create_token_macro(con, "s" * length)
+        assert con.execute("select token('a'), token(null)").fetchall() == [(expected("s" * length, "a"), None)]
+
+
+def test_each_column_is_normalised_by_its_contract(bank: Bank) -> None:
+    rows = [
+        {"phone": "138 0013-8000", "email": " Wang@Example.COM ", "id_no": "11010119900101123x"},
+        {"phone": "13800138000", "email": "wang@example.com", "id_no": " 11010119900101123X"},
+        {"phone": "unknown", "email": "  ", "id_no": ""},
+    ]
+    bank.deliver("customers", [{**CUSTOMER, **row, "customer_no": f"C{n}"} for n, row in enumerate(rows)])
+    (outcome,) = bank.ingest("customers")
+    secret = bank.settings.token_secret
+    written = bank.read(outcome.lake_file, "phone_token, email_token, id_no_token")
+    tokens = tuple(expected(secret, text) for text in ("13800138000", "wang@example.com", "11010119900101123X"))
+    assert written == [tokens, tokens, (None, None, None)]
+    assert bank.read(outcome.lake_file, "phone, email")[0] == ("138 0013-8000", " Wang@Example.COM ")
+
+
+def test_another_secret_gives_other_tokens_and_nothing_else(bank: Bank) -> None:
+    bank.deliver("transactions", [{**POSTING, "counterparty_account": "6222 X"}])
+    (outcome,) = bank.ingest("transactions")
+    other = Bank(replace(bank.settings, lake=bank.settings.lake.with_name("other"), token_secret="another"))
+    (again,) = other.ingest("transactions")
+    columns = "* exclude (counterparty_account_token)"
+    assert other.read(again.lake_file, columns) == bank.read(outcome.lake_file, columns)
+    column = "counterparty_account_token"
+    assert bank.read(outcome.lake_file, column) == [(expected(bank.settings.token_secret, "6222 X"),)]
+    assert other.read(again.lake_file, column) == [(expected("another", "6222 X"),)]
+
+
+def test_the_secret_is_not_in_the_lake(settings: Settings) -> None:
+    bank = Bank(settings)
+    bank.deliver("transactions", [{**POSTING, "direction": "X", "counterparty_account": "6222"}, POSTING])
+    bank.ingest("transactions")
+    for file in bank.files():
+        assert bank.settings.token_secret.encode() not in (settings.lake / file).read_bytes()

@@ -1,0 +1,19 @@
+"""Every contract under feeds/ is a valid Open Data Contract Standard document."""
+
+from pathlib import Path
+
+import pytest
+from open_data_contract_standard.model import OpenDataContractStandard
+
+FEEDS = sorted((Path(__file__).parents[2] / "feeds").glob("*/*.yml"))
+
+
+@pytest.mark.parametrize("path", FEEDS, ids=lambda path: path.stem)
+def test_contract_is_valid_and_complete(path: Path) -> None:
+    contract = OpenDataContractStandard.from_file(str(path))
+    assert contract.id == path.stem
+    table = contract.schema_[0]
+    assert any(column.primaryKey for column in table.properties)
+    assert all(column.description for column in table.properties)
+    properties = {item.property: item.value for item in contract.customProperties}
+    assert {"channel", "delivery", "format", "encoding", "rejectLimit"} <= set(properties)

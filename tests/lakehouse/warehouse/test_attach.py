@@ -1,0 +1,169 @@
+"""What dbt reads is exactly what the pin knows, with the contract's types, on both engines."""
+
+from datetime import date, timedelta
+
+import pytest
+import yaml
+
+from lakehouse import lake, warehouse
+from lakehouse.contracts import load_feeds
+from lakehouse.settings import PROJECT
+from lakehouse.warehouse.relations import SCORES, XREF, lake_relations, small_tables
+from tests.lakehouse.warehouse import handmade_lake as bank
+
+DAY = date(2026, 3, 2)
+NEXT = DAY + timedelta(days=1)
+
+
+@pytest.fixture
+def delivered(any_settings):
+    """Two versions of a day, a snapshot per day, rejects, a rejected file, and one feed that came empty."""
+    root = any_settings.lake
+    reject = {
+        "feed": "transactions",
+        "period": str(DAY),
+        "version": 1,
+        "file": "transactions.dat",
+        "row": 7,
+        "column_name": "amount",
+        "reason": "invalid_type",
+        "raw_text": "T7|A1|abc",
+    }
+    bank.deliver(root, "transactions", DAY, [bank.posting(n, DAY) for n in range(3)], rejects=[reject])
+    bank.deliver(root, "transactions", NEXT, [bank.posting(9, DAY, "12.34")], version=2, period=str(DAY))
+    for day in (DAY, NEXT):
+        bank.deliver(root, "branches", day, [{"branch_code": "B1"}, {"branch_code": f"B{day.day}"}])
+    bank.deliver(root, "balances", DAY, [], outcome="rejected")
+    bank.deliver(root, "cards", DAY, [])
+    return any_settings
+
+
+def attach(settings, day, xref=None):
+    warehouse.attach(settings, lake.pin(settings.lake, day), xref)
+
+
+def rows(settings, statement, parameters=()):
+    return warehouse.query(settings, statement, parameters).to_pylist()
+
+
+def test_every_contract_is_there_typed_even_if_nothing_came(any_settings):
+    attach(any_settings, DAY)
+    expected = {"decimal(18,2)": "decimal128(18, 2)", "decimal(12,6)": "decimal128(12, 6)", "varchar": "string"}
+    expected |= {"date": "date32[day]", "timestamp": "timestamp[us]", "boolean": "bool", "integer": "int32"}
+    expected |= {"bigint": "int64"}
+    for feed in load_feeds().values():
+        table = warehouse.query(any_settings, f"select * from raw.{feed.name}")
+        columns = (*feed.lake_columns, ("_delivery", "varchar"), ("_superseded_date", "date"))
+        assert [(field.name, str(field.type)) for field in table.schema] == [(n, expected[t]) for n, t in columns]
+        assert table.num_rows == 0
+    for name in ("quarantine.rejects", "raw.scores", "raw.customer_xref", "raw.delivery_outcomes", "raw.run_steps"):
+        assert rows(any_settings, f"select count(*) as n from {name}") == [{"n": 0}]
+
+
+def test_all_versions_are_there_and_say_when_they_were_superseded(delivered):
+    attach(delivered, NEXT)
+    found = rows(
+        delivered,
+        "select _delivery, _superseded_date, count(*) as n, sum(amount) as amount from raw.transactions "
+        "group by 1, 2 order by 1",
+    )
+    first, second = [item for item in lake.pin(delivered.lake, NEXT).of("transactions")]
+    assert [(row["_delivery"], row["_superseded_date"], row["n"], str(row["amount"])) for row in found] == [
+        (first.outcome.delivery_id, NEXT, 3, "30.00"),
+        (second.outcome.delivery_id, None, 1, "12.34"),
+    ]
+    current = rows(delivered, "select branch_code from raw.branches where _superseded_date is null order by 1")
+    assert [row["branch_code"] for row in current] == ["B1", "B3"]
+
+
+def test_attach_follows_the_pin_forward_and_back(delivered):
+    for day, expected in ((DAY, 3), (NEXT, 4), (DAY, 3), (NEXT, 4)):
+        attach(delivered, day)
+        assert rows(delivered, "select count(*) as n from raw.transactions") == [{"n": expected}]
+        current = rows(delivered, "select count(*) as n from raw.transactions where _superseded_date is null")
+        assert current == [{"n": 3 if day == DAY else 1}]
+
+
+def test_text_survives_as_it_came(delivered):
+    attach(delivered, DAY)
+    found = rows(delivered, "select remark, txn_at from raw.transactions where txn_id = $1", ["T000001"])
+    posting = bank.posting(1, DAY)
+    assert found == [{"remark": posting["remark"], "txn_at": posting["txn_at"]}]
+
+
+def test_rejects_and_outcomes_of_every_delivery_are_told(delivered):
+    attach(delivered, NEXT)
+    assert rows(delivered, 'select reason, "row", column_name from quarantine.rejects') == [
+        {"reason": "invalid_type", "row": 7, "column_name": "amount"}
+    ]
+    outcomes = rows(delivered, "select feed, outcome, rows_loaded, superseded_date from raw.delivery_outcomes")
+    assert len(outcomes) == 6
+    assert [row for row in outcomes if row["feed"] == "balances"] == [
+        {"feed": "balances", "outcome": "rejected", "rows_loaded": 0, "superseded_date": None}
+    ]
+
+
+def test_steps_of_runs_are_told_in_utc(any_settings):
+    step = {
+        "run_id": "r1",
+        "business_date": "2026-03-02",
+        "step": "build",
+        "status": "failed",
+        "started_at": "2026-03-03T09:00:00+08:00",
+        "ended_at": "2026-03-03 01:00:05.5",
+        "error": "no space",
+        "detail": {"rows": 3},
+    }
+    lake.write_json(any_settings.lake / "runs" / "r1" / "build.json", step)
+    attach(any_settings, DAY)
+    (found,) = rows(any_settings, "select * from raw.run_steps")
+    assert str(found["started_at"]) == "2026-03-03 01:00:00"
+    assert str(found["ended_at"]) == "2026-03-03 01:00:05.500000"
+    assert (found["business_date"], found["detail"]) == (DAY, '{"rows": 3}')
+
+
+def test_scores_are_those_of_what_is_known_now(delivered):
+    """Of a date's scores only the file that carries the present pin counts, and of those the newest model's."""
+    root = delivered.lake
+    pin, stale = lake.pin(root, DAY).hash, "0" * 12
+
+    def score(name, as_of, probability):
+        row = {"customer_key": "cif:1", "as_of_date": as_of, "horizon_days": 90, "probability": probability, "rank": 1}
+        path = root / "scores" / "churn" / f"as_of_date={as_of}" / f"{name}.parquet"
+        bank.write(path, bank.table(SCORES, [row]))
+
+    score(f"2026-01-31-{stale}-{stale}", DAY, 0.1)
+    score(f"2026-01-31-{stale}-{pin}", DAY, 0.2)
+    score(f"2026-02-28-{stale}-{pin}", DAY, 0.3)
+    score(f"2026-02-28-{lake.pin(root, date(2026, 2, 28)).hash}-{pin}", DAY, 0.4)
+    score(f"2026-02-28-{stale}-{lake.pin(root, NEXT).hash}", NEXT, 0.5)
+    attach(delivered, DAY)
+    assert rows(delivered, "select task, probability from raw.scores") == [{"task": "churn", "probability": 0.4}]
+    attach(delivered, NEXT)
+    found = rows(delivered, "select as_of_date, probability from raw.scores order by 1")
+    assert [row["probability"] for row in found] == [0.4, 0.5]
+
+
+def test_identity_is_that_of_the_given_file(delivered):
+    link = {"party_key": "cif:1", "customer_key": "cif:1", "rule": "self", "match_weight": 0.0, "valid_from": DAY}
+    for name, keys in (("a", ["cif:1"]), ("b", ["cif:1", "online:2"])):
+        path = delivered.lake / "identity" / f"{name}.parquet"
+        bank.write(path, bank.table(XREF, [link | {"party_key": key} for key in keys]))
+        attach(delivered, DAY, path)
+        found = rows(delivered, "select party_key from raw.customer_xref order by 1")
+        assert [row["party_key"] for row in found] == keys
+
+
+def test_dbt_sources_describe_what_is_attached(settings):
+    sources = yaml.safe_load((PROJECT / "dbt_project/models/staging/_raw__sources.yml").read_text())["sources"]
+    described = {
+        f"{source['schema']}.{table['name']}": [(column["name"], column["data_type"]) for column in table["columns"]]
+        for source in sources
+        for table in source["tables"]
+    }
+    pin = lake.pin(settings.lake, DAY)
+    attached = {rel.full_name: rel.columns + rel.constants for rel in lake_relations(settings.lake, pin, None)}
+    attached |= {table.full_name: table.columns for table in small_tables(settings.lake, pin)}
+    assert {name: sorted(columns) for name, columns in described.items()} == {
+        name: sorted(columns) for name, columns in attached.items()
+    }

@@ -1,0 +1,105 @@
+"""dbt: what it says, and that its backend does not outlive the run that started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lakehouse import lake, warehouse
+from lakehouse.settings import PROJECT
+from lakehouse.warehouse import dbt
+from tests.lakehouse.warehouse import handmade_lake as bank
+from tests.lakehouse.warehouse.handmade_lake import as_environment
+
+DAY = date(2026, 3, 2)
+VARIABLES = {"business_date": DAY, "from_date": DAY}
+
+
+@pytest.fixture
+def attached(any_settings, small_project):
+    bank.deliver(any_settings.lake, "transactions", DAY, [bank.posting(n, DAY, f"{n * 500_000}.00") for n in range(5)])
+    warehouse.attach(any_settings, lake.pin(any_settings.lake, DAY), None)
+    return any_settings
+
+
+def test_a_build_tells_its_nodes_warnings_and_progress(attached):
+    lines = []
+    nodes = warehouse.run_dbt(attached, "tag:staging tag:marts", VARIABLES, lines.append)
+    status = {node.name: node.status for node in nodes}
+    assert status["fct_transactions"] == status["dim_account"] == "success"
+    assert status["assert_amounts_are_positive"] == "pass"
+    assert status["assert_few_large_amounts"] == "warn"
+    assert len(lines) == len(nodes)
+    assert any("fct_transactions" in line for line in lines)
+    assert not (dbt.DBT_PROJECT / "target").exists()
+    assert not (dbt.DBT_PROJECT / "logs").exists()
+
+
+def test_a_failing_node_is_named_with_its_message(settings, small_project):
+    bank.deliver(settings.lake, "transactions", DAY, [bank.posting(n, DAY) for n in range(5)])
+    warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+    with pytest.raises(warehouse.DbtFailed, match="assert_amounts_are_positive: fail: Got 5 results"):
+        warehouse.run_dbt(settings, "tag:staging tag:marts", VARIABLES | {"failing": True})
+
+
+@pytest.mark.parametrize("selection", ["tag:no_such", "tag:staging tag:no_such"])
+def test_a_selection_that_matches_nothing_is_an_error(settings, small_project, selection):
+    with pytest.raises(warehouse.DbtFailed, match="no_such"):
+        warehouse.run_dbt(settings, selection, VARIABLES)
+
+
+def test_what_dbt_cannot_parse_is_an_error(settings, small_project):
+    with pytest.raises(warehouse.DbtFailed, match="in macro dates_of_run"):
+        warehouse.run_dbt(settings, "tag:staging", {"business_date": "{{ nothing"})
+
+
+SLOW_MODEL = {
+    "duckdb": "select max(hash(range)) as h from range(60000000000)",
+    "postgres": "select 1 as h from (select pg_sleep(60)) as sleeping",
+}
+RUN = """
+import sys
+from datetime import date
+from pathlib import Path
+from lakehouse import warehouse
+from lakehouse.settings import Settings
+warehouse.dbt.DBT_PROJECT = Path(sys.argv[1])
+warehouse.run_dbt(Settings.from_env(), "tag:marts", {})
+"""
+
+
+def test_a_killed_run_takes_its_backend_along(any_settings, tmp_path):
+    settings = any_settings
+    project = tmp_path / "project"
+    (project / "models").mkdir(parents=True)
+    text = (Path(__file__).parent / "project" / "dbt_project.yml").read_text()
+    (project / "dbt_project.yml").write_text(text.replace("../../../../dbt_project", str(PROJECT / "dbt_project")))
+    (project / "models" / "marts").mkdir()
+    (project / "models" / "marts" / "slow.sql").write_text(SLOW_MODEL[settings.target])
+    environment = os.environ | as_environment(settings)
+    parent = subprocess.Popen([sys.executable, "-c", RUN, str(project)], env=environment, cwd=PROJECT)
+    log = dbt.target_path(settings) / "logs" / "dbt.log"
+    deadline = time.monotonic() + 60
+    while not (log.exists() and "START sql table model" in log.read_text()):
+        assert time.monotonic() < deadline, "dbt never began with the model"
+        time.sleep(0.2)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    started = time.monotonic()
+    if settings.target == "duckdb":
+        assert warehouse.read_state(settings, wait=5) is None  # the file is free, and opens
+    else:
+        with psycopg.connect(settings.postgres_dsn, autocommit=True) as connection:
+            running = (
+                "select count(*) from pg_stat_activity where datname = current_database() "
+                "and application_name = 'dbt' and state = 'active'"
+            )
+            while connection.execute(running).fetchone()[0]:
+                assert time.monotonic() - started < 5
+                time.sleep(0.1)

@@ -1,0 +1,132 @@
+"""The build engine outlives kills, tells who holds it, and forgets only when told to."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from lakehouse import lake, warehouse
+from lakehouse.settings import PROJECT
+from tests.lakehouse.warehouse import handmade_lake as bank
+from tests.lakehouse.warehouse.handmade_lake import as_environment
+
+DAY = date(2026, 3, 2)
+XREF = Path("identity/a.parquet")
+VERSION = "a project"
+
+
+@pytest.fixture
+def built(any_settings):
+    bank.deliver(any_settings.lake, "transactions", DAY, [bank.posting(1, DAY)])
+    pin = lake.pin(any_settings.lake, DAY)
+    warehouse.attach(any_settings, pin, None)
+    warehouse.write_state(any_settings, warehouse.BuildState.of(pin, XREF, VERSION))
+    return any_settings
+
+
+def test_state_is_what_was_written_last(built):
+    state = warehouse.read_state(built)
+    assert state == warehouse.BuildState.of(lake.pin(built.lake, DAY), XREF, VERSION)
+    bank.deliver(built.lake, "transactions", DAY, [bank.posting(2, DAY)], version=2)
+    warehouse.write_state(built, warehouse.BuildState.of(lake.pin(built.lake, DAY), XREF, VERSION))
+    assert len(warehouse.read_state(built).deliveries) == 2
+
+
+def test_an_empty_engine_has_no_state(any_settings):
+    assert warehouse.read_state(any_settings) is None
+
+
+def test_a_dropped_build_is_empty_and_can_be_built_again(built):
+    warehouse.drop_build(built)
+    assert warehouse.read_state(built) is None
+    warehouse.attach(built, lake.pin(built.lake, DAY), None)
+    assert warehouse.query(built, "select count(*) as n from raw.transactions").to_pylist() == [{"n": 1}]
+
+
+def test_queries_bind_their_parameters_and_keep_money_exact(built):
+    money = "select cast($1 as varchar) as word, cast(123456789012.10 as decimal(38,2)) as amount, 2 * txn.n as n from"
+    money += " (select cast(count(*) as bigint) as n from raw.transactions) as txn"
+    table = warehouse.query(built, money, ["o'clock; drop"])
+    assert [str(type_) for type_ in table.schema.types] == ["string", "decimal128(38, 2)", "int64"]
+    assert [str(value) for value in table.to_pylist()[0].values()] == ["o'clock; drop", "123456789012.10", "2"]
+
+
+def test_two_runs_at_once_take_turns(built):
+    with (
+        warehouse.exclusive(built),
+        pytest.raises(warehouse.EngineLocked, match="run again"),
+        warehouse.exclusive(built, wait=0.3),
+    ):
+        pass
+    with warehouse.exclusive(built, wait=0):
+        pass
+
+
+def test_duckdb_says_who_holds_the_file(settings):
+    code = (
+        f"import duckdb, time; c = duckdb.connect({str(settings.build)!r}); print('held', flush=True); time.sleep(30)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    try:
+        with pytest.raises(warehouse.EngineLocked, match=f"process {holder.pid} .*time.sleep"):
+            warehouse.read_state(settings, wait=0.3)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert warehouse.read_state(settings) is None
+
+
+@pytest.mark.parametrize("broken", ["file", "log"])
+def test_duckdb_file_that_cannot_be_opened_is_moved_aside(settings, caplog, broken):
+    warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+    warehouse.write_state(settings, warehouse.BuildState.of(lake.pin(settings.lake, DAY), XREF, VERSION))
+    data = bytearray(settings.build.read_bytes())
+    data[4096:12288] = b"\xff" * 8192
+    settings.build.write_bytes(data)
+    if broken == "log":
+        settings.build.with_name("build.duckdb.wal").write_bytes(b"\x00" * 100)
+    assert warehouse.read_state(settings) is None
+    assert "a full rebuild follows" in caplog.text
+    assert settings.build.with_name("build.duckdb.broken").exists()
+    warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+
+
+WRITER = """
+import sys
+from datetime import date
+from pathlib import Path
+from lakehouse import lake, warehouse
+from lakehouse.settings import Settings
+settings = Settings.from_env()
+pin = lake.pin(settings.lake, date(2026, 3, 2))
+print("ready", flush=True)
+while True:
+    warehouse.attach(settings, pin, None)
+    warehouse.write_state(settings, warehouse.BuildState.of(pin, Path("identity/a.parquet"), "a project"))
+    print("once", flush=True)
+"""
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.full)])
+def test_a_writer_killed_at_any_moment_leaves_an_engine_that_opens(built, kills):
+    environment = os.environ | as_environment(built)
+    moments = random.Random(7)
+    expected = warehouse.read_state(built)
+    for _ in range(kills):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER], env=environment, cwd=PROJECT, stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout.readline() == "ready\n"
+        time.sleep(moments.uniform(0, 0.6))
+        writer.kill()
+        writer.wait()
+        assert warehouse.read_state(built, wait=5) == expected
+        count = warehouse.query(built, "select count(*) as n from raw.transactions").to_pylist()
+        assert count == [{"n": 1}]
+    assert not built.build.with_name("build.duckdb.broken").exists()

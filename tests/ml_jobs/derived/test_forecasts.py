@@ -1,0 +1,114 @@
+"""Forecasts as files of the lake: once per history, and of nothing that came after the last whole week."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lakehouse import lake
+from lakehouse.settings import Settings
+from ml_jobs.derived.forecasts import write_forecasts
+from tests.conftest import temporary_settings
+from tests.ml_jobs.learning.test_forecasting import BRANCHES, FAMILIES, FIRST, WEEKS, stocks
+from tests.ml_jobs.made_up import deliver
+
+LAST = FIRST + timedelta(weeks=WEEKS - 1)  # a Sunday
+
+
+@pytest.fixture
+def settings(tmp_path) -> Iterator[Settings]:
+    """A build engine with two years of deposits, a calendar and rates."""
+    settings = temporary_settings(tmp_path)
+    amounts = [
+        ("deposit", branch, family, FIRST + timedelta(weeks=week), round(float(amount), 2))
+        for week, row in enumerate(stocks())
+        for branch, family, amount in zip(BRANCHES, FAMILIES, row, strict=True)
+    ]
+    names = ("measure", "branch_code", "product_family", "week_end_date", "amount")
+    rows = pa.table(dict(zip(names, map(list, zip(*amounts, strict=True)), strict=True)))
+    with duckdb.connect(str(settings.build)) as engine:
+        engine.register("rows", rows)
+        engine.execute("create schema build_marts")
+        engine.execute(
+            "create table build_marts.balance_series_weekly as "
+            "select * replace (cast(amount as decimal(38,2)) as amount) from rows"
+        )
+        engine.execute(
+            "create table build_marts.dim_date as select cast(day as date) as date_day, false as is_holiday, "
+            "cast(null as varchar) as holiday_name "
+            "from range(date '2023-12-01', date '2027-01-01', interval 1 day) as days(day)"
+        )
+        engine.execute(
+            "create table build_marts.fct_market_rates as select * from (values "
+            "('mmf_yield', date '2024-01-01', cast(0.015 as decimal(12,6))), "
+            "('mmf_yield', date '2025-01-01', cast(0.017 as decimal(12,6)))) as rates(rate_code, rate_date, rate)"
+        )
+    return settings
+
+
+def forecast_on(settings: Settings, day: date) -> dict[str, str]:
+    deliver(settings, day, str(day), "daily")
+    return write_forecasts(settings, lake.pin(settings.lake, day))
+
+
+def change(settings: Settings, statement: str) -> None:
+    with duckdb.connect(str(settings.build)) as engine:
+        engine.execute(statement)
+
+
+def test_nothing_that_comes_later_changes_a_forecast(settings: Settings) -> None:
+    told = forecast_on(settings, LAST)
+    assert told["forecast"].startswith(str(LAST))
+    balances = settings.lake / "forecasts" / told["forecast"] / "balances.parquet"
+    before = balances.read_bytes()
+    change(
+        settings,
+        "insert into build_marts.balance_series_weekly "
+        f"select measure, branch_code, product_family, date '{LAST + timedelta(weeks=1)}', 9 * amount "
+        f"from build_marts.balance_series_weekly where week_end_date = date '{LAST}'",
+    )
+    change(
+        settings,
+        f"insert into build_marts.fct_market_rates values ('mmf_yield', date '{LAST + timedelta(days=1)}', 0.9)",
+    )
+    assert forecast_on(settings, LAST + timedelta(days=6)) == told  # the week is not over: no new forecast
+    assert balances.read_bytes() == before
+    assert forecast_on(settings, LAST + timedelta(days=7))["forecast"].startswith(str(LAST + timedelta(days=7)))
+
+
+def test_a_forecast_is_made_anew_when_the_past_is_corrected_and_is_the_same_bit_for_bit(settings: Settings) -> None:
+    told = forecast_on(settings, LAST)
+    folder = settings.lake / "forecasts" / told["forecast"]
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    assert forecast_on(settings, LAST + timedelta(days=1)) == told
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    change(settings, "update build_marts.balance_series_weekly set amount = amount + 1")
+    assert forecast_on(settings, LAST + timedelta(days=2)) != told
+
+
+def test_a_forecast_is_what_the_contract_says(settings: Settings) -> None:
+    folder = settings.lake / "forecasts" / forecast_on(settings, LAST)["forecast"]
+    rows = pq.read_table(folder / "balances.parquet").to_pylist()
+    assert len(rows) == 13 * (1 + 2 + 3 + 6)
+    assert {row["week_end_date"] for row in rows} == {LAST + timedelta(weeks=week) for week in range(1, 14)}
+    for row in rows:
+        bounds = [row[f"{name}_amount"] for name in ("lower_95", "lower_80", "mean", "upper_80", "upper_95")]
+        assert bounds == sorted(bounds) and bounds[0] >= 0
+    assert {row["series_count"] for row in pq.read_table(folder / "accuracy.parquet").to_pylist()} == {1, 2, 3, 6}
+
+
+def test_a_bank_without_history_abstains_with_the_reason(settings: Settings) -> None:
+    change(settings, f"delete from build_marts.balance_series_weekly where week_end_date > date '{FIRST}'")
+    assert "1 whole weeks" in forecast_on(settings, FIRST)["reason"]
+    change(settings, "delete from build_marts.balance_series_weekly")
+    told = forecast_on(settings, LAST)
+    assert "no balance" in told["reason"]
+    path = lake.known_path(settings.lake, "forecasts", lake.pin(settings.lake, LAST))
+    assert json.loads(path.read_text()) == told

@@ -1,0 +1,62 @@
+"""Both engines hand over the same rows in the same order, so they lead to the same model."""
+
+import adbc_driver_postgresql.dbapi
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ml_jobs.errors import CannotScore
+from ml_jobs.scores.data import feature_columns, labelled_months, read_features, read_labelled
+from ml_jobs.task_file import load_tasks
+from tests.ml_jobs.made_up import BUSINESS_DATE, made_up_bank, made_up_rows
+
+CHURN = load_tasks()["churn"]
+
+
+def test_a_task_is_about_its_population(tmp_path):
+    settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
+    rising = CHURN.model_copy(update={"population": "next_tier_gap_rate"})
+    months, all_months = (labelled_months(settings, task, BUSINESS_DATE) for task in (rising, CHURN))
+    dates = tuple(month.as_of_date for month in months)
+    rows = read_labelled(settings, rising, ("next_tier_gap_rate",), dates, BUSINESS_DATE)
+    assert (rows.values > 0).all()
+    assert len(rows.label) == sum(month.rows for month in months) == 0.8 * sum(month.rows for month in all_months)
+    assert len(read_features(settings, rising, (), dates[0]).customer) == 48
+
+
+def test_nobody_in_the_population_is_no_score(tmp_path):
+    settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
+    with pytest.raises(CannotScore, match="no customer .* with has_rm above 0"):
+        read_features(settings, CHURN.model_copy(update={"population": "has_rm"}), (), BUSINESS_DATE)
+
+
+def test_postgres_reads_what_duckdb_reads(postgres_settings, tmp_path):
+    features, labels = made_up_rows(customers=60)
+    odd_key = pa.array(["Cif:0", "cif:_0", "cif-0", *features["customer_key"].to_pylist()[3:]])
+    features = features.set_column(0, "customer_key", odd_key)  # an order that depends on the collation
+    with (
+        adbc_driver_postgresql.dbapi.connect(postgres_settings.postgres_dsn) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("create schema build_features")
+        for name, table in (("customer_features", features), ("label_churn", labels)):
+            cursor.adbc_ingest(name, table, mode="create", db_schema_name="build_features")
+        connection.commit()
+    settings = made_up_bank(tmp_path / "duckdb", features, labels)
+    columns = feature_columns(settings, CHURN)
+    assert feature_columns(postgres_settings, CHURN) == columns
+    months = labelled_months(settings, CHURN, BUSINESS_DATE)
+    assert labelled_months(postgres_settings, CHURN, BUSINESS_DATE) == months
+    dates = tuple(month.as_of_date for month in months)
+    for read in (
+        lambda engine: read_labelled(engine, CHURN, columns, dates, BUSINESS_DATE, share=0.5),
+        lambda engine: read_labelled(engine, CHURN, columns, dates[:1], BUSINESS_DATE),
+        lambda engine: read_features(engine, CHURN, columns, dates[0]),
+    ):
+        expected, found = read(settings), read(postgres_settings)
+        assert len(expected.customer) > 0
+        assert found.customer.tolist() == expected.customer.tolist()
+        assert (found.as_of_date == expected.as_of_date).all()
+        assert found.values.dtype == expected.values.dtype == np.float32
+        np.testing.assert_array_equal(found.values, expected.values)
+        np.testing.assert_array_equal(found.label, expected.label)

@@ -1,0 +1,98 @@
+"""What monitoring keeps, what alarms it, and the retraining that follows: once, and from the deliveries alone."""
+
+import json
+import shutil
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from lakehouse.lake.model_files import Known, monitoring_path, promotion_path, retraining_path
+from ml_jobs.scores.promotion import retrain
+from ml_jobs.scores.scoring import score
+from tests.ml_jobs.made_up import deliver, made_up_bank
+
+MONTH_END = date(2025, 11, 30)
+BEFORE, ALARMED, AFTER = (
+    date(2025, 12, 10),
+    date(2025, 12, 29),
+    date(2025, 12, 30),
+)  # outcomes of September come on the 29th
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory, rows):
+    """A bank that scored the end of November and drifts in December, with a month of outcomes coming in on the 29th."""
+    features, labels = rows
+    last = features.filter(pc.equal(features["as_of_date"], pa.scalar(MONTH_END)))
+    moved = last.set_column(
+        last.column_names.index("trend_rate"), "trend_rate", pc.add(last["trend_rate"], pa.scalar(3.0))
+    )
+    days = [
+        moved.set_column(1, "as_of_date", pa.array([day] * len(moved))).cast(features.schema)
+        for day in (BEFORE, ALARMED, AFTER)
+    ]
+    settings = made_up_bank(tmp_path_factory.mktemp("monitored"), pa.concat_tables([features, *days]), labels)
+    for day in (MONTH_END, BEFORE, ALARMED, AFTER):
+        deliver(settings, day, str(day), load="daily")
+    for day in (MONTH_END, BEFORE, ALARMED):
+        score(settings, "churn", Known.by(settings, day))
+    return settings
+
+
+def figures(settings, day: date) -> dict[tuple[str, str], dict]:
+    table = pq.read_table(monitoring_path(settings, "churn", Known.by(settings, day)))
+    return {(line["measure"], line["feature"]): line for line in table.to_pylist()}
+
+
+def test_figures_of_a_date_name_what_has_drifted(settings):
+    quiet, drifted = figures(settings, MONTH_END), figures(settings, BEFORE)
+    assert not any(line["is_alert"] for line in quiet.values())
+    alerts = {key for key, line in drifted.items() if line["is_alert"]}
+    assert alerts == {("stability_index", "trend_rate"), ("stability_index", "(score)")}
+    assert drifted["missing_rise", "tension_rate"]["value"] == pytest.approx(0, abs=0.02)
+    assert drifted["stability_index", "noise_rate"]["threshold"] == 0.25
+
+
+def test_without_new_outcomes_an_alert_retrains_nothing(settings):
+    assert not retraining_path(settings, "churn", Known.by(settings, BEFORE)).exists()
+    assert retrain(settings, "churn", BEFORE) is None
+
+
+def test_an_alert_with_new_outcomes_retrains_whoever_comes_first(settings, tmp_path):
+    due = json.loads(retraining_path(settings, "churn", Known.by(settings, ALARMED)).read_text())
+    assert due["why"][0].startswith("stability_index") and due["news"] == "outcomes of 2025-09-30"
+    copied = tmp_path / "lake"
+    shutil.copytree(settings.lake, copied)
+    by_scoring = score(settings, "churn", Known.by(settings, AFTER)).path
+    assert by_scoring.name.startswith(f"{ALARMED}-")
+    challenger = Known.by(settings, ALARMED, ALARMED)
+    decided = json.loads(promotion_path(settings, "churn", challenger).read_text())
+    assert decided["challenger"] == challenger.model_version
+    assert decided["incumbent"] == Known.by(settings, MONTH_END).model_version
+
+    shutil.rmtree(settings.lake)
+    copied.rename(settings.lake)
+    kept = pq.read_table(by_scoring, partitioning=None) if by_scoring.exists() else None
+    assert kept is None and f"{decided['champion']} scores" in retrain(settings, "churn", ALARMED)
+    assert score(settings, "churn", Known.by(settings, AFTER)).path == by_scoring
+
+
+def test_calibration_is_told_once_its_outcomes_are_known(settings):
+    with duckdb.connect(str(settings.build)) as engine:
+        engine.sql(
+            f"""
+            insert into build_features.label_churn
+            select customer_key, as_of_date, 90, date '{ALARMED}', 1, 1.0
+            from build_features.customer_features where as_of_date = date '{MONTH_END}'
+            """
+        )
+    monitoring_path(settings, "churn", Known.by(settings, ALARMED)).unlink()
+    for path in (settings.lake / "scores" / "churn" / f"as_of_date={ALARMED}").glob("*.parquet"):
+        path.unlink()
+    score(settings, "churn", Known.by(settings, ALARMED))
+    gap = figures(settings, ALARMED)["calibration_gap", "(score)"]
+    assert gap["measured_date"] == MONTH_END and gap["is_alert"] and gap["value"] > 0.5

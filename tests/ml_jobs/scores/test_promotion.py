@@ -1,0 +1,62 @@
+"""Which model scores: decided by rule, once, and from the deliveries alone."""
+
+import json
+from datetime import date
+
+import pytest
+
+from lakehouse.lake.model_files import Known, promotion_path
+from ml_jobs.errors import CannotScore
+from ml_jobs.scores.promotion import champion, decision
+from ml_jobs.task_file import Promotion, load_tasks
+from tests.ml_jobs.made_up import BUSINESS_DATE, deliver, made_up_bank
+
+CHURN = load_tasks()["churn"]
+MONTH_BEFORE = date(2025, 11, 30)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory, rows):
+    """A bank that was built at two month-ends."""
+    settings = made_up_bank(tmp_path_factory.mktemp("promoted"), *rows)
+    deliver(settings, MONTH_BEFORE, "2025-11-30", load="daily")
+    deliver(settings, BUSINESS_DATE, "2025-12-31", load="daily")
+    return settings
+
+
+def test_a_challenger_that_is_no_worse_takes_over_from_the_month_before(settings):
+    found = decision(settings, CHURN, Known.by(settings, BUSINESS_DATE))
+    assert found["incumbent"] == Known.by(settings, MONTH_BEFORE).model_version
+    assert found["champion"] == found["challenger"] == Known.by(settings, BUSINESS_DATE).model_version
+    assert found["log_loss_difference"]["low"] < 0.01 and "not lower beyond the interval" in found["why"]
+    before = json.loads(promotion_path(settings, "churn", Known.by(settings, MONTH_BEFORE)).read_text())
+    assert (before["champion"], before["why"]) == (found["incumbent"], "there was no model in use")
+
+
+def test_a_decision_stands(settings):
+    known = Known.by(settings, BUSINESS_DATE)
+    decision(settings, CHURN, known)
+    kept = promotion_path(settings, "churn", known).read_bytes()
+    assert champion(settings, CHURN, known).card["model_version"] == known.model_version
+    assert promotion_path(settings, "churn", known).read_bytes() == kept
+
+
+def test_a_challenger_that_is_worse_does_not_take_over(settings, monkeypatch):
+    known = Known.by(settings, BUSINESS_DATE)
+    incumbent = decision(settings, CHURN, known)["incumbent"]
+    promotion_path(settings, "churn", known).unlink()
+    worse = {"log_loss_difference": {"value": 0.02, "low": 0.01, "high": 0.03}, "incumbent_roc_auc": 0.9}
+    monkeypatch.setattr("ml_jobs.scores.promotion._compared", lambda *_: worse)
+    found = decision(settings, CHURN, known)
+    assert found["champion"] == incumbent
+    assert "the model in use is lower beyond the interval" in found["why"]
+    assert champion(settings, CHURN, known).card["model_version"] == incumbent
+    promotion_path(settings, "churn", known).unlink()
+
+
+def test_a_poor_model_does_not_score(settings):
+    strict = CHURN.model_copy(update={"promotion": Promotion(minimum_roc_auc=0.99)})
+    for day in (BUSINESS_DATE, MONTH_BEFORE):
+        promotion_path(settings, "churn", Known.by(settings, day)).unlink(missing_ok=True)
+    with pytest.raises(CannotScore, match=r"below 0.99 \(promotion.minimum_roc_auc\)"):
+        champion(settings, strict, Known.by(settings, BUSINESS_DATE))
