@@ -43,7 +43,7 @@ class Feed:
     delivery: str  # "daily delta", "daily snapshot", "event stream"
     format: str  # "delimited", "jsonl.gz"
     encoding: str
-    delimiter: str | None
+    delimiter: str  # of delimited files, else empty
     business_date_column: str | None
     initial_lag_days: int
     reject_limit: float  # rate of bad rows
@@ -148,7 +148,7 @@ def _feed(contract: OpenDataContractStandard) -> Feed:
         delivery=custom["delivery"],
         format=custom["format"],
         encoding=custom["encoding"],
-        delimiter=custom.get("delimiter"),
+        delimiter=custom.get("delimiter", ""),
         business_date_column=custom.get("businessDateColumn"),
         initial_lag_days=int(custom.get("initialLagDays", 0)),
         reject_limit=float(custom["rejectLimit"]),

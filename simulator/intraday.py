@@ -99,11 +99,13 @@ def _json_lines(path: Path, feed: Feed) -> list[dict]:
 
 def _delimited(path: Path, feed: Feed) -> list[dict]:
     texts = {column.name: "varchar" for column in feed.columns}
-    rows = duckdb.sql(f"select * from read_csv('{path}', delim = '{feed.delimiter}', header = true, columns = {texts})")
+    read = f"select * from read_csv('{path}', delim = '{feed.delimiter}', header = true, columns = {texts})"
+    with duckdb.connect() as con:
+        rows = con.sql(read).to_arrow_table()
     numbers = {column.name for column in feed.columns if column.type.startswith("decimal")}
     return [
         {name: float(value) if name in numbers else value for name, value in row.items() if value is not None}
-        for row in rows.to_arrow_table().to_pylist()
+        for row in rows.to_pylist()
     ]
 
 

@@ -85,8 +85,8 @@ class Ledger:
         counterparty, bank
             Account number (0 for none) and index of ``COUNTERPARTY_BANKS`` (-1 for none).
         """
-        kind = KIND[kind] if isinstance(kind, str) else kind
-        row = np.broadcast_arrays(who, suffix, day, second, cents, kind, counterparty, bank)
+        code = KIND[kind] if isinstance(kind, str) else kind
+        row = np.broadcast_arrays(who, suffix, day, second, cents, code, counterparty, bank)
         keep = row[4] != 0
         self._parts.append(tuple(values if keep.all() else values[keep] for values in row))
 

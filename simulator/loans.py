@@ -163,7 +163,8 @@ class Loans:
         self.status[early] = REPAID
         self.write_loans(deliveries, early, until[early])
         paid.append((early, until[early], self._outstanding(early)))
-        return tuple(np.concatenate(columns) for columns in zip(*paid, strict=True))
+        who, day, cents = (np.concatenate(columns) for columns in zip(*paid, strict=True))
+        return who, day, cents
 
     def grant(self, turn: Turn) -> np.ndarray:
         """New loans of the month; positions of the borrowers, whose ``granted`` and ``principal`` are set."""

@@ -12,7 +12,7 @@ GIVEN_MALE = (
 GIVEN_FEMALE = (
     "芳娜敏静丽艳娟霞秀英玲桂兰燕红梅婷雪慧莉萍琳洁颖丹欣怡佳倩雅梦琪思雨晓妍璐瑶悦蕾薇岚蓉冰馨语涵子诗若彤可心"
 )
-SIMILAR = dict(
+SIMILAR: dict[str, str] = dict(
     zip(
         "伟强洋杰涛明辉鹏华波斌宇浩健俊旭峰志芳静丽娟玲红婷慧萍颖欣倩晓梦思雪燕英秀海东文",
         "玮羌阳洁滔鸣晖朋骅博彬雨皓建骏绪锋智方婧莉鹃铃虹亭惠苹影心茜小萌斯学艳瑛绣诲冬纹",
@@ -21,7 +21,7 @@ SIMILAR = dict(
 )
 """A given-name character as it is mistyped: the same sound or nearly the same strokes."""
 
-TRADITIONAL = dict(
+TRADITIONAL: dict[str, str] = dict(
     zip(
         "张刘陈杨赵黄吴孙马罗郑谢韩冯邓许吕苏卢蒋",
         "張劉陳楊趙黃吳孫馬羅鄭謝韓馮鄧許呂蘇盧蔣",

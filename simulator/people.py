@@ -232,7 +232,7 @@ def person_names(draws: Draws, family: np.ndarray, person: np.ndarray, is_woman:
     surname = draws.choice(1 / (np.arange(len(names.SURNAMES)) + 4), "surname", family)
     first, second = draws.bits("given", person), draws.bits("second given", person)
     has_second = draws.uniform("has second given", person) < 0.78
-    texts = []
+    texts: list[str] = []
     for s, a, b, two, woman in zip(surname, first, second, has_second, is_woman, strict=True):
         given = names.GIVEN_FEMALE if woman else names.GIVEN_MALE
         texts.append(names.SURNAMES[s] + given[int(a) % len(given)] + (given[int(b) % len(given)] if two else ""))

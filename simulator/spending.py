@@ -1,5 +1,7 @@
 """Everyday spending: how much, on what, and to whom."""
 
+from functools import reduce
+
 import numpy as np
 
 from simulator.deliveries import COMMUNITY
@@ -82,7 +84,7 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
         np.where(online, 0.9, 0.5) * pull**1.1,
         np.where(firm, 0.8, 0.0),
     ]
-    total = sum(odds)
+    total = reduce(np.add, odds)
     chance = turn.uniform("way", who, nth) * total[who]
     choice, reached = np.zeros(len(who), np.int64), np.zeros(len(people))
     for weight in odds[:-1]:

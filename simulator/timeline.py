@@ -16,7 +16,7 @@ def to_day(value: date) -> int:
     return (value - _EPOCH).days
 
 
-def to_date(day: int) -> date:
+def to_date(day: int | np.integer) -> date:
     return _EPOCH + timedelta(days=int(day))
 
 
