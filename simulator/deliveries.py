@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ class Deliveries:
                 continue
             community = owner[first:last] // COMMUNITY
             starts = [*(first + np.flatnonzero(np.diff(community, prepend=-1))), last]
-            for begin, end in zip(starts, starts[1:], strict=False):
+            for begin, end in pairwise(starts):
                 # One gzip member per community: the bytes do not depend on how customers are chunked.
                 file.append(zlib.compress(content[offsets[begin] : offsets[end]], 1, wbits=31))
 
@@ -185,6 +186,7 @@ class Deliveries:
 
 
 def decimal_text(cents: int) -> str:
+    """An amount in cents as text with two decimals."""
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 

@@ -28,8 +28,8 @@ _SCHEMA = pa.schema(
 # Column, what becomes of its text, and the reason that a reader should find.
 _KINDS: tuple[tuple[str, Callable[[str], str], str], ...] = (
     ("business_date", lambda text: text[:5] + "13-45", "invalid_type"),
-    ("account_no", lambda text: "", "missing_value"),
-    ("direction", lambda text: "X", "not_allowed"),
+    ("account_no", lambda _: "", "missing_value"),
+    ("direction", lambda _: "X", "not_allowed"),
     ("amount", lambda text: "-" + text, "out_of_range"),
     ("amount", lambda text: text.replace(".", ",") + "O", "invalid_type"),
 )

@@ -92,7 +92,7 @@ def _events(source: Path, day: date) -> list[tuple[str, dict]]:
     return sorted(events, key=lambda event: (event[1][TIMES[event[0]]], event[1][KEYS[event[0]]]))
 
 
-def _json_lines(path: Path, feed: Feed) -> list[dict]:
+def _json_lines(path: Path, _feed: Feed) -> list[dict]:
     with gzip.open(path, "rt") as lines:
         return [json.loads(line) for line in lines]
 

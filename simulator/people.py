@@ -195,6 +195,7 @@ def customer_nos(index: np.ndarray) -> pa.Array:
 
 
 def user_ids(index: np.ndarray) -> pa.Array:
+    """Numbers of online users, for instance U500000017."""
     return join("U", numbers(500_000_000 + index))
 
 
@@ -245,12 +246,13 @@ def as_typed(draws: Draws, stream: str, keys: np.ndarray, texts: list[str], typo
     typed = []
     for text, slip in zip(texts, slips, strict=True):
         if slip < typo_rate:
-            text = text[:-1] + names.SIMILAR.get(text[-1], "小")
+            typed.append(text[:-1] + names.SIMILAR.get(text[-1], "小"))
         elif slip < 1.5 * typo_rate:
-            text = names.TRADITIONAL.get(text[0], text[0]) + text[1:]
+            typed.append(names.TRADITIONAL.get(text[0], text[0]) + text[1:])
         elif slip < 2 * typo_rate:
-            text = text[0] + " " + text[1:]
-        typed.append(text)
+            typed.append(text[0] + " " + text[1:])
+        else:
+            typed.append(text)
     return typed
 
 

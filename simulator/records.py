@@ -285,6 +285,7 @@ class Records:
 
 
 def card_nos(index: np.ndarray, kind: int) -> pa.Array:
+    """Sixteen-digit card numbers; ``kind`` is the last digit."""
     return numbers(6_217_000_000_000_000 + index * 10 + kind)
 
 

@@ -1,5 +1,6 @@
 """The hidden truth, for evaluation only: who is who, true hazards, true events."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ class Truth:
             order = np.argsort(owner, kind="stable")
             table, community = table.take(pa.array(order)).combine_chunks(), owner[order] // COMMUNITY
             starts = [*np.flatnonzero(np.diff(community, prepend=-1)), len(order)]
-            for begin, end in zip(starts, starts[1:], strict=False):
+            for begin, end in pairwise(starts):
                 self._writers[name].write_table(table.slice(begin, end - begin))
             parts.clear()
 

@@ -27,6 +27,9 @@ class Membership:
     valid_to: date | None
 
 
+Belonging = tuple[str, str, float | None]  # customer key, rule, match weight
+
+
 def memberships(parties: Iterable[Party], edges: Iterable[Edge], facts: Iterable[Fact] = ()) -> list[Membership]:
     """Who belonged to whom on every date on which that changed.
 
@@ -49,7 +52,7 @@ def memberships(parties: Iterable[Party], edges: Iterable[Edge], facts: Iterable
         tied.update(members)
         spans += _component_spans({key: known[key] for key in members}, ties, [f for key in members for f in told[key]])
     alone = (party for key, party in known.items() if key not in tied and party.known_from < party.known_to)
-    spans += (_membership(party, party.party_key, "self", None, party.known_from, party.known_to) for party in alone)
+    spans += (_membership(party, (party.party_key, "self", None), party.known_from, party.known_to) for party in alone)
     return sorted(spans, key=lambda span: (span.party_key, span.valid_from))
 
 
@@ -79,7 +82,7 @@ def _components(edges: list[Edge]) -> Iterator[tuple[list[str], list[Edge]]]:
 def _component_spans(known: dict[str, Party], edges: list[Edge], facts: list[Fact]) -> Iterator[Membership]:
     """The history of one component: its clusters are made again on every date on which anything in it changes."""
     spans = [*known.values(), *edges, *facts]
-    history: dict[str, list[tuple[date, tuple]]] = defaultdict(list)
+    history: dict[str, list[tuple[date, Belonging]]] = defaultdict(list)
     for day in sorted({moment for span in spans for moment in (span.known_from, span.known_to)} - {FOREVER}):
         present = [key for key, party in known.items() if party.known_from <= day]
         state = _clusters(present, known, [e for e in edges if _holds(e, day)], [f for f in facts if _holds(f, day)])
@@ -90,15 +93,15 @@ def _component_spans(known: dict[str, Party], edges: list[Edge], facts: list[Fac
         for (start, customer), following in zip(changes, [*changes[1:], None], strict=True):
             end = min(following[0] if following else FOREVER, known[key].known_to)
             if start < end:
-                yield _membership(known[key], *customer, start, end)
+                yield _membership(known[key], customer, start, end)
 
 
 def _holds(span: Edge | Fact, day: date) -> bool:
     return span.known_from <= day < span.known_to
 
 
-def _membership(party: Party, customer_key, rule, weight, start: date, end: date) -> Membership:
-    return Membership(party.party_key, customer_key, rule, weight, start, None if end == FOREVER else end)
+def _membership(party: Party, belonging: Belonging, start: date, end: date) -> Membership:
+    return Membership(party.party_key, *belonging, start, None if end == FOREVER else end)
 
 
 @dataclass
@@ -117,8 +120,8 @@ class _Cluster:
 
 def _clusters(
     present: list[str], known: dict[str, Party], edges: list[Edge], facts: list[Fact]
-) -> dict[str, tuple[str, str, float | None]]:
-    """(customer_key, rule, weight) of every record on one date."""
+) -> dict[str, Belonging]:
+    """To whom every record belongs on one date."""
     values: dict[str, dict[str, set[str]]] = {key: defaultdict(set) for key in known}
     for fact in facts:
         values[fact.party_key][fact.kind].add(fact.value)
@@ -149,7 +152,7 @@ def _clusters(
                 clusters[key] = left
         for key in (edge.left, edge.right):
             left.ties.setdefault(key, edge)
-    state = {}
+    state: dict[str, Belonging] = {}
     for key in present:
         cluster = clusters[key]
         first = min(cluster.members, key=lambda member: (known[member].known_from, member))

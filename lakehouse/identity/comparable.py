@@ -75,8 +75,7 @@ ADDRESS_WORD = r"[0-9]+|[\p{Han}]+?(?:省|市|区|县|镇|乡|村|路|街|道|�
 _HAN = re.compile(r"[㐀-鿿]")
 _COMPOUND_SURNAMES = frozenset(
     ("欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "长孙", "宇文", "司徒", "夏侯")
-    + ("歐陽", "司馬", "諸葛", "東方", "尉遲", "公孫", "長孫")
-)
+) | frozenset(("歐陽", "司馬", "諸葛", "東方", "尉遲", "公孫", "長孫"))
 
 
 def compare_ready(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:

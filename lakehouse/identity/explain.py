@@ -49,7 +49,7 @@ def waterfall(settings: Settings, left: str, right: str) -> str:
             if con.execute(f"select count(*) from {table}").fetchall() == [(0,)]:
                 raise Stop(f"{party} is not known: party records are named cif:..., online:... or lead:...")
         splink = linker(con, model)
-        api = splink._db_api
+        api = splink._db_api  # noqa: SLF001 (Splink has no public way to it)
         pairs = splink.inference.score_pairs(api.register("left_party"), api.register("right_party"))
         best = max(pairs.as_record_list(), key=lambda pair: pair["match_weight"])
         return splink.visualisations.waterfall_chart([best], filter_nulls=False).to_html(inline=True)

@@ -79,7 +79,7 @@ def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
         "where record_id not in (select left_record from batches where right_record is null)"
     )
     splink = linker(con, model)
-    api, least = splink._db_api, model.linkage.review
+    api, least = splink._db_api, model.linkage.review  # noqa: SLF001 (Splink has no public way to it)
     new = api.register("new_records")
     found = [splink.inference.predict_within(new, threshold_match_weight=least)]
     if con.execute("select count(*) from known_records").fetchall() != [(0,)]:

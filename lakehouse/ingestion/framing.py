@@ -236,7 +236,7 @@ def _record(texts: list[str], start: int, feed: Feed) -> tuple[str, int, list[st
 
 def _batch(
     path: Path,
-    rows: list[int],
+    rows: list[int] | np.ndarray,
     texts: list[str],
     fields: list[list[str] | None] | None,
     faults: list[str | None] | None,

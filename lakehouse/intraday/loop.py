@@ -2,7 +2,7 @@
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -40,7 +40,7 @@ class Loop:
     numbers: dict[str, int]  # the next take of each feed
     cycle: int
     client: redis.Redis | None  # of the broker, where there is one
-    watermark: date | None = None
+    watermark: date = date.min  # the last date of the daily road
     publish_id: int = -1
     shown_at: datetime = datetime.min
 
@@ -134,7 +134,7 @@ def run(
     settings: Settings,
     every: float,
     seconds: float | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Take in micro-batches until ``seconds`` have passed, or for ever; returns the number of cycles.
 
@@ -168,7 +168,7 @@ def run(
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def _alone(settings: Settings) -> Generator[None]:
     folder = settings.lake / "intraday"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a") as file:

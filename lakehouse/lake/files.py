@@ -3,14 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def appearing(path: Path) -> Generator[Path]:
     """A temporary path beside ``path`` that takes its name, whole, when the block ends; nothing appears if it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
@@ -18,13 +18,13 @@ def appearing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def appearing_folder(folder: Path) -> Iterator[Path]:
+def appearing_folder(folder: Path) -> Generator[Path]:
     """A temporary folder beside ``folder`` that takes its name, whole, when the block ends.
 
     If another run was faster, its folder, which must have the same files, stays.
@@ -34,7 +34,7 @@ def appearing_folder(folder: Path) -> Iterator[Path]:
     try:
         yield temporary
         try:
-            os.rename(temporary, folder)
+            temporary.rename(folder)
         except OSError:
             if not all((folder / made.name).exists() for made in temporary.iterdir()):
                 raise

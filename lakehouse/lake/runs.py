@@ -1,7 +1,7 @@
 """A record in the lake of every step of every run, failed ones included."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
@@ -10,7 +10,7 @@ from lakehouse.settings import Settings
 
 
 @contextmanager
-def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Iterator[dict]:
+def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Generator[dict]:
     """Time a step and keep how it ended in ``runs/<run_id>/<step>.json``; the block may fill the yielded detail.
 
     The clock is read for these records only: nothing in the data depends on it.
