@@ -3,7 +3,7 @@
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -32,6 +32,8 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 class Source(StrEnum):
+    """Whose bank it is."""
+
     simulated = "simulated"
     berka = "berka"
 
@@ -73,7 +75,7 @@ def main(
 
 
 @contextmanager
-def _own_folder(folder: Path) -> Iterator[None]:
+def _own_folder(folder: Path) -> Generator[None]:
     """The folder, empty, for one demo at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / MARK
@@ -146,7 +148,7 @@ def _look(bank: Bank, say: Say) -> None:
 
 
 @contextmanager
-def _airflow(bank: Bank, say: Say) -> Iterator[tuple[LocalAirflow, set[str]]]:
+def _airflow(bank: Bank, say: Say) -> Generator[tuple[LocalAirflow, set[str]]]:
     """A running Airflow, and the DAGs of the bank's deployment."""
     dag_ids = {"ingest_branch", "build_customer_360", "score_customers", "retrain_models"}
     if load_deployment(bank.settings.deployment).feeds_of("online"):

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from lakehouse.errors import Stop
 from lakehouse.lake import Pin
 from lakehouse.settings import Settings
 from lakehouse.warehouse import dbt, publication
@@ -32,9 +33,11 @@ __all__ = [
     "Node",
     "attach",
     "begin_build",
+    "built_state",
     "content_hash",
     "drop_build",
     "exclusive",
+    "last_published",
     "project_version",
     "publish",
     "published_date",
@@ -89,6 +92,20 @@ def exclusive(settings: Settings, wait: float = LOCK_SECONDS) -> AbstractContext
 def read_state(settings: Settings, wait: float = LOCK_SECONDS) -> BuildState | None:
     """What the build engine was last built from; None: it is empty, and a full build follows."""
     return _engine(settings).read_state(settings, wait)
+
+
+def built_state(settings: Settings) -> BuildState:
+    """What the build engine was last built from, where a step needs one.
+
+    Raises
+    ------
+    Stop
+        If the engine is empty.
+    """
+    state = read_state(settings)
+    if state is None:
+        raise Stop("nothing is built yet: run the pipeline first (`c360 run`)")
+    return state
 
 
 def begin_build(settings: Settings) -> None:
@@ -157,6 +174,20 @@ def published_date(settings: Settings) -> date | None:
     """The business date of the marts that readers see; None: none is published. ``ops`` may speak of a later one."""
     told = _store(settings).published(settings).publications.items()
     return max((row.business_date for name, row in told if not name.startswith("ops.")), default=None)
+
+
+def last_published(settings: Settings) -> date:
+    """The business date of the marts that readers see, where a report needs one.
+
+    Raises
+    ------
+    Stop
+        If nothing is published.
+    """
+    day = published_date(settings)
+    if day is None:
+        raise Stop("nothing is published yet: run the pipeline first (`c360 run`)")
+    return day
 
 
 def content_hash(settings: Settings, table: str) -> str:

@@ -65,8 +65,8 @@ def _changed(state: BuildState | None, pin: Pin) -> list[Built]:
         if old and new:
             superseded = min(day for day in (old.superseded_date, new.superseded_date) if day)
             changed.append(Built(superseded, new.first_business_date, superseded))
-        else:
-            changed.append(old or new)
+        elif one := old or new:
+            changed.append(one)
     return changed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -153,7 +153,7 @@ def _invoke(
 
 
 @contextmanager
-def _connection(settings: Settings) -> Iterator[None]:
+def _connection(settings: Settings) -> Generator[None]:
     """The environment that ``profiles.yml`` reads, for as long as dbt runs."""
     given = {
         "C360_TARGET": settings.target,

@@ -406,7 +406,7 @@ def _table(name: str, description: str, columns: dict[str, tuple[str, str]]) -> 
 
 def _model(name: str, feed: Feed) -> dict[str, Any]:
     pii = {column.name for column in feed.columns if column.is_pii}
-    columns = []
+    columns: list[dict[str, Any]] = []
     if party_column(feed):
         columns.append({"name": "party_key", "description": "Party record that the row belongs to"})
     for column, (_, text) in _feed_columns(feed).items():

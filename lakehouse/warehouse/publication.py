@@ -253,6 +253,7 @@ def view_hash(definition: str, inputs: Iterable[str]) -> str:
 
 
 def month_of(day: date) -> str:
+    """The partition of a date, for instance 2026-01."""
     return f"{day:%Y-%m}"
 
 

@@ -1,7 +1,7 @@
 """What an engine attaches: every relation of the lake that dbt reads, as files or as small tables."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -264,7 +264,7 @@ class SmallTable:
     schema: str
     name: str
     columns: tuple[tuple[str, str], ...]
-    records: list[dict[str, object]]
+    records: Sequence[Mapping[str, object]]
 
     @property
     def full_name(self) -> str:
@@ -286,7 +286,7 @@ def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRel
             feed.lake_columns,
             FEED_CONSTANTS,
             tuple(
-                LakeFile(root / item.outcome.lake_file, item.outcome.delivery_id, item.superseded_date)
+                LakeFile(item.outcome.rows_path(root), item.outcome.delivery_id, item.superseded_date)
                 for item in pin.of(feed.name)
             ),
             feed.business_date_column,

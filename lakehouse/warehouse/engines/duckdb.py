@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -90,7 +90,7 @@ def drop_build(settings: Settings) -> None:
 
 
 @contextmanager
-def exclusive(settings: Settings, wait: float) -> Iterator[None]:
+def exclusive(settings: Settings, wait: float) -> Generator[None]:
     settings.build.parent.mkdir(parents=True, exist_ok=True)
     path = settings.build.with_name(f"{settings.build.name}.lock")
     try:
@@ -105,7 +105,7 @@ def exclusive(settings: Settings, wait: float) -> Iterator[None]:
 @contextmanager
 def opened(
     settings: Settings, read_only: bool = False, wait: float = LOCK_SECONDS
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection to the build file; what it wrote is in the file itself, not in a log beside it, when it closes.
 
     Raises
@@ -137,7 +137,7 @@ def opened(
 
 
 @contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
     """All statements of the block, or none."""
     connection.execute("begin")
     try:
@@ -168,7 +168,7 @@ def _who_holds(path: Path, message: str, wait: float) -> str:
 def _move_aside(path: Path, error: Exception) -> None:
     for broken in (path, _wal(path)):
         if broken.exists():
-            os.replace(broken, broken.with_name(f"{broken.name}.broken"))
+            Path(broken).replace(broken.with_name(f"{broken.name}.broken"))
     LOG.warning("%s could not be opened (%s); moved to %s.broken: a full rebuild follows", path, error, path.name)
 
 

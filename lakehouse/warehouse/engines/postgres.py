@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -99,7 +99,7 @@ def drop_build(settings: Settings) -> None:
 
 
 @contextmanager
-def exclusive(settings: Settings, wait: float) -> Iterator[None]:
+def exclusive(settings: Settings, wait: float) -> Generator[None]:
     deadline = time.monotonic() + wait
     with psycopg.connect(dsn(settings), autocommit=True) as connection:
         while not connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone()[0]:
