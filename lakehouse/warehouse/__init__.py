@@ -20,7 +20,7 @@ from lakehouse.warehouse.engines import postgres as postgres_engine
 from lakehouse.warehouse.engines.duckdb import LOCK_SECONDS, EngineLocked
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import CannotPublish
-from lakehouse.warehouse.relations import lake_relations, small_tables
+from lakehouse.warehouse.relations import lake_tables, small_tables
 from lakehouse.warehouse.stores import duckdb as duckdb_store
 from lakehouse.warehouse.stores import postgres as postgres_store
 
@@ -55,8 +55,7 @@ def attach(settings: Settings, pin: Pin, xref: Path | None) -> None:
     xref : Path, optional
         The identity file; None: nobody is linked yet.
     """
-    relations = lake_relations(settings.lake, pin, xref)
-    _engine(settings).attach(settings, relations, small_tables(settings.lake, pin))
+    _engine(settings).attach(settings, lake_tables(settings.lake, pin, xref), small_tables(settings.lake, pin))
 
 
 def run_dbt(

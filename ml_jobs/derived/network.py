@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from lakehouse import warehouse
+from lakehouse.catalog import NETWORK
 from lakehouse.lake import Pin, appearing, network_path
 from lakehouse.settings import Settings
 
@@ -26,5 +27,5 @@ def write_network(settings: Settings, pin: Pin) -> Path:
     )
     nodes = node_table(edges["payer_key"], edges["payee_key"], edges["weight"].to_numpy())
     with appearing(path) as temporary:
-        pq.write_table(nodes, temporary, compression="zstd")
+        pq.write_table(nodes.cast(NETWORK.arrow_schema), temporary, compression="zstd")
     return path

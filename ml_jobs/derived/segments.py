@@ -17,6 +17,7 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 
 from lakehouse import lake, warehouse
+from lakehouse.catalog import SEGMENTS
 from lakehouse.lake import Pin
 from lakehouse.lake.dates import built_dates, training_date
 from lakehouse.lake.model_files import Known, model_folder
@@ -194,10 +195,11 @@ def _table(grouping: Grouping, found: LongTail, model_version: str) -> pa.Table:
     return pa.table(
         {
             "customer_key": found.customer,
-            "as_of_date": pa.array([found.as_of_date] * len(own), pa.date32()),
-            "segment_id": pa.array(own, pa.int32()),
+            "as_of_date": [found.as_of_date] * len(own),
+            "segment_id": own,
             "distance": distance,
             "confidence": confidence,
-            "model_version": pa.array([model_version] * len(own), pa.string()),
-        }
+            "model_version": [model_version] * len(own),
+        },
+        SEGMENTS.arrow_schema,
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse import lake
+from lakehouse.catalog import MODEL_MONITORING
 from lakehouse.lake.model_files import Known, in_force, monitoring_path, retraining_path, score_path
 from lakehouse.settings import Settings
 from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, watched
@@ -25,18 +26,6 @@ from ml_jobs.scores.data import labelled_months, read_labelled
 from ml_jobs.scores.months import LabelledMonth
 from ml_jobs.task_file import Task
 
-SCHEMA = pa.schema(
-    [
-        ("as_of_date", pa.date32()),
-        ("model_version", pa.string()),
-        ("measure", pa.string()),
-        ("feature", pa.string()),
-        ("measured_date", pa.date32()),
-        ("value", pa.float64()),
-        ("threshold", pa.float64()),
-        ("is_alert", pa.bool_()),
-    ]
-)
 MONTH = timedelta(31)  # that the first figures look back for labels
 ROWS = 100_000  # at most, evenly spread: the drift of more rows is the same
 
@@ -83,7 +72,7 @@ def keep_figures(settings: Settings, task: Task, known: Known, model: Model, row
                 "news": f"outcomes of {', '.join(str(month.as_of_date) for month in news)}",
             },
         )
-    table = pa.Table.from_pylist([line | {"as_of_date": today} for line in lines], SCHEMA)
+    table = pa.Table.from_pylist([line | {"as_of_date": today} for line in lines], MODEL_MONITORING.arrow_schema)
     with lake.appearing(monitoring_path(settings, task.task, known)) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 

@@ -18,7 +18,7 @@ from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.warehouse import state
 from lakehouse.warehouse.changes import BuildState
-from lakehouse.warehouse.relations import LakeRelation, SmallTable, attached_rows, select
+from lakehouse.warehouse.relations import LakeTable, SmallTable, attached_files, select
 
 LOCK_SECONDS = 300.0
 NOT_BROKEN = ("Permission denied", "No space left", "Cannot open file")
@@ -29,20 +29,17 @@ class EngineLocked(Stop):
     """Another process holds the build engine; the message says which."""
 
 
-def attach(settings: Settings, relations: list[LakeRelation], tables: list[SmallTable]) -> None:
+def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[SmallTable]) -> None:
     """Replace the views over the lake and the small tables, all in one transaction."""
     with opened(settings) as connection, transaction(connection):
         for schema in ("raw", "quarantine"):
             connection.execute(f"create schema if not exists {schema}")
-        for name, rows in (
-            ("raw._attached", attached_rows(relations)),
-            *((table.full_name, table.rows) for table in tables),
-        ):
-            connection.register("rows", rows)
-            connection.execute(f"create or replace table {name} as select * from rows")
+        for table in (attached_files(lake_tables), *small_tables):
+            connection.register("rows", table.rows)
+            connection.execute(f"create or replace table {table.relation.full_name} as select * from rows")
             connection.unregister("rows")
-        for relation in relations:
-            connection.execute(f"create or replace view {relation.full_name} as {select(relation)}")
+        for table in lake_tables:
+            connection.execute(f"create or replace view {table.relation.full_name} as {select(table)}")
 
 
 def read_state(settings: Settings, wait: float) -> BuildState | None:

@@ -12,11 +12,11 @@ import pyarrow as pa
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
 from lakehouse.settings import Settings
+from lakehouse.sql import identifier, literal
 from lakehouse.warehouse import publication
 from lakehouse.warehouse.engines.duckdb import has_table, opened
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
 from lakehouse.warehouse.publication import CannotPublish, Columns, Model, Partition, Publication, Snapshot
-from lakehouse.warehouse.relations import literal, quoted
 
 KEPT_SNAPSHOTS = 6  # of each live table
 
@@ -145,14 +145,14 @@ def _columns(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> C
 
 
 def _row_hash(columns: Columns) -> str:
-    names = ", ".join(quoted(name) for name, _ in publication.content_columns(columns))
+    names = ", ".join(identifier(name) for name, _ in publication.content_columns(columns))
     return f"coalesce(sum(hash(hash({names}))), 0)"
 
 
 def _hasher(build: duckdb.DuckDBPyConnection, model: Model, columns: Columns) -> publication.Hasher:
     def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
-        month = f"date_trunc('month', {quoted(model.partition_by)})" if model.partition_by else "null"
-        where = f"where coalesce({quoted(model.partition_by)} >= $1, true)" if since else ""
+        month = f"date_trunc('month', {identifier(model.partition_by)})" if model.partition_by else "null"
+        where = f"where coalesce({identifier(model.partition_by)} >= $1, true)" if since else ""
         sql = f"select cast({month} as date), count(*), {_row_hash(columns)} from {model.built_name} {where} group by 1"
         return build.execute(sql, [since] if since else []).fetchall()
 
@@ -185,7 +185,7 @@ def _write_files(
     parts: dict[str, Partition],
 ) -> None:
     """One file per partition whose content has none yet: its name is its content."""
-    names = ", ".join(quoted(name) for name, _ in columns)
+    names = ", ".join(identifier(name) for name, _ in columns)
     for key, part in parts.items():
         path = _path(settings, model.full_name, key, part)
         if path.exists():
@@ -198,14 +198,15 @@ def _write_files(
 def _in_partition(model: Model, key: str) -> str:
     if key == publication.WHOLE:
         return "true"
+    column = identifier(model.partition_by)
     if key == publication.NO_DATE:
-        return f"{quoted(model.partition_by)} is null"
+        return f"{column} is null"
     first, following = publication.month_bounds(key)
-    return f"{quoted(model.partition_by)} >= date '{first}' and {quoted(model.partition_by)} < date '{following}'"
+    return f"{column} >= {literal(first)} and {column} < {literal(following)}"
 
 
 def _view_of_files(settings: Settings, model: Model, columns: Columns, parts: dict[str, Partition]) -> str:
-    names = ", ".join(quoted(name) for name, _ in columns)
+    names = ", ".join(identifier(name) for name, _ in columns)
     files = ", ".join(literal(str(_path(settings, model.full_name, key, part))) for key, part in sorted(parts.items()))
     return f"create view {model.full_name} as select {names} from read_parquet([{files}])"
 

@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from lakehouse import lake, warehouse
+from lakehouse.catalog import CUSTOMER_XREF, SCORES
 from lakehouse.contracts import load_feeds
 from lakehouse.settings import PROJECT
-from lakehouse.warehouse.relations import SCORES, XREF, lake_relations, small_tables
+from lakehouse.warehouse.relations import lake_tables, small_tables
 from tests.lakehouse.warehouse import handmade_lake as bank
 
 DAY = date(2026, 3, 2)
@@ -130,7 +131,7 @@ def test_scores_are_those_of_what_is_known_now(delivered):
     def score(name, as_of, probability):
         row = {"customer_key": "cif:1", "as_of_date": as_of, "horizon_days": 90, "probability": probability, "rank": 1}
         path = root / "scores" / "churn" / f"as_of_date={as_of}" / f"{name}.parquet"
-        bank.write(path, bank.table(SCORES, [row]))
+        bank.write(path, bank.table(SCORES.arrow_schema, [row]))
 
     score(f"2026-01-31-{stale}-{stale}", DAY, 0.1)
     score(f"2026-01-31-{stale}-{pin}", DAY, 0.2)
@@ -148,7 +149,7 @@ def test_identity_is_that_of_the_given_file(delivered):
     link = {"party_key": "cif:1", "customer_key": "cif:1", "rule": "self", "match_weight": 0.0, "valid_from": DAY}
     for name, keys in (("a", ["cif:1"]), ("b", ["cif:1", "online:2"])):
         path = delivered.lake / "identity" / f"{name}.parquet"
-        bank.write(path, bank.table(XREF, [link | {"party_key": key} for key in keys]))
+        bank.write(path, bank.table(CUSTOMER_XREF.arrow_schema, [link | {"party_key": key} for key in keys]))
         attach(delivered, DAY, path)
         found = rows(delivered, "select party_key from raw.customer_xref order by 1")
         assert [row["party_key"] for row in found] == keys
@@ -162,8 +163,8 @@ def test_dbt_sources_describe_what_is_attached(settings):
         for table in source["tables"]
     }
     pin = lake.pin(settings.lake, DAY)
-    attached = {rel.full_name: rel.columns + rel.constants for rel in lake_relations(settings.lake, pin, None)}
-    attached |= {table.full_name: table.columns for table in small_tables(settings.lake, pin)}
+    tables = [*lake_tables(settings.lake, pin, None), *small_tables(settings.lake, pin)]
+    attached = {table.relation.full_name: table.relation.typed_columns for table in tables}
     assert {name: sorted(columns) for name, columns in described.items()} == {
         name: sorted(columns) for name, columns in attached.items()
     }
