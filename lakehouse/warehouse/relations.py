@@ -1,10 +1,9 @@
 """What an engine attaches: every relation of the lake that dbt reads, as files or as small tables."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow as pa
 from lakehouse import catalog, lake
 from lakehouse.catalog import Column, Relation
 from lakehouse.contracts import load_feeds
+from lakehouse.lake.model_files import current_monitoring, current_scores
 from lakehouse.lake.places import review_file
 from lakehouse.sql import identifier, literal
 
@@ -83,6 +83,7 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]
     known = [*(item.outcome for item in pin.deliveries), *pin.rejected]
     rejects = tuple(LakeFile(root / outcome.quarantine_file) for outcome in known if outcome.quarantine_file)
     first = pin.business_date - timedelta(days=INTRADAY_DAYS - 1)
+    first_monitored = pin.business_date - timedelta(days=MONITORED_DAYS - 1)
     intraday = [
         LakeTable(
             catalog.intraday_relation(feed),
@@ -97,17 +98,23 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]
         LakeTable(catalog.REJECTS, rejects),
         LakeTable(catalog.CUSTOMER_XREF, (LakeFile(xref),) if xref else ()),
         LakeTable(catalog.IDENTITY_REVIEW, _present(review_file(xref)) if xref else ()),
-        LakeTable(catalog.NETWORK, _present(lake.network_path(root, pin))),
-        LakeTable(catalog.CHANGE_POINTS, _present(lake.change_points_path(root, pin))),
+        *(
+            LakeTable(relation, _present(lake.pinned_path(root, relation.name, pin)))
+            for relation in (catalog.NETWORK, catalog.CHANGE_POINTS)
+        ),
         LakeTable(catalog.SEGMENTS, _segments(root, pin)),
-        LakeTable(catalog.SCORES, tuple(_current_scores(root, pin))),
-        LakeTable(catalog.MODEL_MONITORING, tuple(_monitoring(root, pin))),
+        LakeTable(catalog.SCORES, _of_tasks(current_scores(root, pin))),
+        LakeTable(catalog.MODEL_MONITORING, _of_tasks(current_monitoring(root, pin, first_monitored))),
     ]
 
 
 def _present(*paths: Path) -> tuple[LakeFile, ...]:
     """Those of the files that are in the lake: a step that has not run has written none."""
     return tuple(LakeFile(path) for path in paths if path.exists())
+
+
+def _of_tasks(files: Iterable[tuple[str, Path]]) -> tuple[LakeFile, ...]:
+    return tuple(LakeFile(path, task=task) for task, path in files)
 
 
 def _forecasts(root: Path, pin: lake.Pin) -> list[LakeTable]:
@@ -131,7 +138,7 @@ def _segments_model(root: Path, pin: lake.Pin) -> Path | None:
 def _segments(root: Path, pin: lake.Pin) -> tuple[LakeFile, ...]:
     """Month-ends, which were assigned with the model, and the pin's date, if it is none."""
     model = _segments_model(root, pin)
-    return _present(model / "assigned.parquet", lake.segments_path(root, pin)) if model else ()
+    return _present(model / "assigned.parquet", lake.pinned_path(root, catalog.SEGMENTS.name, pin)) if model else ()
 
 
 def _segment_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
@@ -215,45 +222,6 @@ def attached_files(tables: list[LakeTable]) -> SmallTable:
         for file in table.files
     ]
     return SmallTable(ATTACHED, records)
-
-
-def _current_scores(root: Path, pin: lake.Pin) -> Iterator[LakeFile]:
-    """For each task and as-of date: the scores of what was known by then, by the newest model of what was known then.
-
-    Files are named ``<training date>-<pin of it>-<pin of the as-of date>.parquet``.
-    """
-    pin_of = _pins(pin)
-    for folder in sorted((root / "scores").glob("*/as_of_date=*")):
-        as_of = date.fromisoformat(folder.name.removeprefix("as_of_date="))
-        if as_of > pin.business_date:
-            continue
-        files = {}
-        for path in folder.glob(f"[!.]*-{pin_of(as_of)}.parquet"):
-            training_date, training_pin, _ = path.stem.rsplit("-", 2)
-            files[training_date, training_pin == pin_of(date.fromisoformat(training_date)), path.name] = path
-        if files:
-            yield LakeFile(files[max(files)], task=folder.parent.name)
-
-
-def _monitoring(root: Path, pin: lake.Pin) -> Iterator[LakeFile]:
-    """For each task and date of the last ones: the figures of what was known by then."""
-    pin_of = _pins(pin)
-    first = pin.business_date - timedelta(days=MONITORED_DAYS - 1)
-    for path in sorted((root / "models").glob("*/monitoring/[!.]*.parquet")):
-        as_of, known = date.fromisoformat(path.stem[:10]), path.stem[11:]
-        if first <= as_of <= pin.business_date and known == pin_of(as_of):
-            yield LakeFile(path, task=path.parents[1].name)
-
-
-def _pins(pin: lake.Pin) -> Callable[[date], str]:
-    """The hash of what was known by a date, of those deliveries that the pin knows."""
-
-    @cache
-    def pin_of(known: date) -> str:
-        deliveries = tuple(item for item in pin.deliveries if item.outcome.cutoff_date <= known)
-        return lake.Pin(known, deliveries, ()).hash
-
-    return pin_of
 
 
 def _step(path: Path) -> dict[str, object]:

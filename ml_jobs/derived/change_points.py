@@ -15,7 +15,7 @@ from ruptures import KernelCPD
 
 from lakehouse import warehouse
 from lakehouse.catalog import CHANGE_POINTS
-from lakehouse.lake import Pin, appearing, change_points_path
+from lakehouse.lake import Pin, appearing, pinned_path
 from lakehouse.settings import Settings
 
 LOOK_BACK = timedelta(days=731)  # a day costs the same however long the history is
@@ -46,7 +46,7 @@ def write_change_points(settings: Settings, pin: Pin) -> Path:
 
     A file that is in the lake is kept as it is.
     """
-    path = change_points_path(settings.lake, pin)
+    path = pinned_path(settings.lake, CHANGE_POINTS.name, pin)
     if not path.exists():
         assets = warehouse.query(settings, _ASSETS, [pin.business_date - LOOK_BACK])
         with appearing(path) as temporary:

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 
 from lakehouse import warehouse
 from lakehouse.catalog import NETWORK
-from lakehouse.lake import Pin, appearing, network_path
+from lakehouse.lake import Pin, appearing, pinned_path
 from lakehouse.settings import Settings
 
 
@@ -15,7 +15,7 @@ def write_network(settings: Settings, pin: Pin) -> Path:
 
     A file that is in the lake is kept as it is.
     """
-    path = network_path(settings.lake, pin)
+    path = pinned_path(settings.lake, NETWORK.name, pin)
     if path.exists():
         return path
     from ml_jobs.learning.graph import node_table  # igraph is imported only where a graph is made

@@ -84,7 +84,7 @@ def _assigned(settings: Settings, pin: Pin) -> dict[str, str]:
     except CannotScore as reason:
         return {"reason": str(reason)}
     if pin.business_date != known.trained_on:
-        with lake.appearing(lake.segments_path(settings.lake, pin)) as temporary:
+        with lake.appearing(lake.pinned_path(settings.lake, SEGMENTS.name, pin)) as temporary:
             table = _table(grouping, _long_tail(settings, pin.business_date), known.model_version)
             pq.write_table(table, temporary, compression="zstd")
     return {"model_version": known.model_version}

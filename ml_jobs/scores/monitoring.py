@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from lakehouse import lake
 from lakehouse.catalog import MODEL_MONITORING
-from lakehouse.lake.model_files import Known, in_force, monitoring_path, retraining_path, score_path
+from lakehouse.lake.model_files import Known, in_force, monitored_dates, monitoring_path, retraining_path, score_path
 from lakehouse.settings import Settings
 from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, watched
 from ml_jobs.learning.metrics import auc
@@ -116,9 +116,7 @@ def ripe_calibration(
 
 def _newly_ripe(settings: Settings, task: Task, today: date) -> list[LabelledMonth]:
     """The month-ends whose labels have become ripe since the last date that has figures."""
-    kept = (settings.lake / "models" / task.task / "monitoring").glob("????-??-??-*.parquet")
-    dates = {date.fromisoformat(path.name[:10]) for path in kept}
-    before = max((day for day in dates if day < today), default=today - MONTH)
+    before = max((day for day in monitored_dates(settings, task.task) if day < today), default=today - MONTH)
     ripening = (today - timedelta(task.horizon_days + ago) for ago in range((today - before).days))
     if all(day.month == (day + timedelta(1)).month for day in ripening):
         return []  # as on most dates: the engine need not be asked

@@ -90,7 +90,7 @@ def test_groups_keep_numbers_and_customers_in_the_next_month(settings: Settings)
 
 def test_the_model_is_frozen_within_the_month(settings: Settings) -> None:
     told, pin = segments_on(settings, BUSINESS_DATE)
-    assert not lake.segments_path(settings.lake, pin).exists()  # a month-end is assigned with its model
+    assert not lake.pinned_path(settings.lake, "segments", pin).exists()  # a month-end is assigned with its model
     before = {
         row["customer_key"]: row["segment_id"] for row in attached(settings, pin) if row["as_of_date"] == BUSINESS_DATE
     }
