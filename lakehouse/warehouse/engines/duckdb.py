@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -18,15 +17,11 @@ from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.warehouse import state
 from lakehouse.warehouse.changes import BuildState
+from lakehouse.warehouse.engines import LOCK_SECONDS, EngineLocked
 from lakehouse.warehouse.relations import LakeTable, SmallTable, attached_files, select
 
-LOCK_SECONDS = 300.0
 NOT_BROKEN = ("Permission denied", "No space left", "Cannot open file")
 LOG = logging.getLogger(__name__)
-
-
-class EngineLocked(Stop):
-    """Another process holds the build engine; the message says which."""
 
 
 def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[SmallTable]) -> None:
@@ -46,7 +41,7 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
     if not settings.build.exists():
         return None
     with opened(settings, wait=wait) as connection:
-        if not has_table(connection, "_state"):
+        if not _has_table(connection, "_state"):
             return None
         row = connection.execute("select state from raw._state").fetchone()
     return state.from_text(row[0])
@@ -54,7 +49,7 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
 
 def begin_build(settings: Settings) -> None:
     with opened(settings) as connection:
-        if has_table(connection, "_state"):
+        if _has_table(connection, "_state"):
             connection.execute("update raw._state set is_building = true")
 
 
@@ -66,19 +61,18 @@ def write_state(settings: Settings, built: BuildState) -> None:
 
 
 def mark_unpublished(settings: Settings, since: date) -> None:
-    """Remember that dates from ``since`` on may differ from what was published last."""
     with opened(settings) as connection:
-        if has_table(connection, "_publication"):
+        if _has_table(connection, "_publication"):
             connection.execute(
                 "update raw._publication set unpublished_from = least(coalesce(unpublished_from, $1), $1)", [since]
             )
 
 
-def query(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     if not settings.build.exists():
         raise Stop(f"{settings.build}: nothing is built yet; run a business date first")
     with opened(settings, read_only=True) as connection:
-        return connection.sql(sql, params=list(parameters)).to_arrow_table()
+        return connection.sql(statement, params=list(parameters)).to_arrow_table()
 
 
 def drop_build(settings: Settings) -> None:
@@ -152,12 +146,43 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("commit")
 
 
-def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+def is_building(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a build has begun and not ended."""
+    return _has_table(connection, "_state") and _one(connection, "select is_building from raw._state")[0]
+
+
+def unpublished_from(connection: duckdb.DuckDBPyConnection, last_publish: int) -> date | None:
+    """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
+    if not _has_table(connection, "_publication"):
+        return None
+    publish_id, since = _one(connection, "select publish_id, unpublished_from from raw._publication")
+    return (since or date.max) if publish_id == last_publish else None
+
+
+def note_published(connection: duckdb.DuckDBPyConnection, last_publish: int, publish_id: int, is_whole: bool) -> None:
+    """Remember the publish; if it was whole, also that nothing is unpublished."""
+    if is_whole:
+        connection.execute("create schema if not exists raw")
+        connection.execute(
+            "create or replace table raw._publication as "
+            "select cast($1 as bigint) as publish_id, cast(null as date) as unpublished_from",
+            [publish_id],
+        )
+    elif _has_table(connection, "_publication"):
+        connection.execute(
+            "update raw._publication set publish_id = $1 where publish_id = $2", [publish_id, last_publish]
+        )
+
+
+def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     """Whether the engine's schema ``raw`` has the table."""
-    found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = $1", [name]
-    )
-    return found.fetchone()[0] > 0
+    sql = "select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = $1"
+    return _one(connection, sql, [name])[0] > 0
+
+
+def _one(connection: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()) -> tuple:
+    (row,) = connection.execute(statement, list(parameters)).fetchall()
+    return row
 
 
 def _who_holds(path: Path, message: str, wait: float) -> str:

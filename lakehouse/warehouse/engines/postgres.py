@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import duckdb
@@ -20,7 +19,7 @@ from lakehouse.catalog import Relation
 from lakehouse.settings import Settings
 from lakehouse.warehouse import state
 from lakehouse.warehouse.changes import BuildState
-from lakehouse.warehouse.engines.duckdb import EngineLocked
+from lakehouse.warehouse.engines import EngineLocked
 from lakehouse.warehouse.publication import BUILT_SCHEMAS
 from lakehouse.warehouse.relations import ATTACHED, LakeTable, SmallTable, attached_files, select
 
@@ -76,13 +75,12 @@ def write_state(settings: Settings, built: BuildState) -> None:
 
 
 def mark_unpublished(settings: Settings, since: date) -> None:
-    """Remember that dates from ``since`` on may differ from what was published last."""
     with psycopg.connect(dsn(settings)) as connection:
         if has_table(connection, "raw._publication"):
             connection.execute("update raw._publication set unpublished_from = least(unpublished_from, %s)", [since])
 
 
-def query(settings: Settings, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
+def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(statement, list(parameters) or None)
         table = cursor.fetch_arrow_table()
@@ -126,7 +124,36 @@ def dsn(settings: Settings) -> str:
 
 
 def has_table(connection: psycopg.Connection, name: str) -> bool:
+    """Whether there is a table or view of the name, which has its schema in front."""
     return connection.execute("select to_regclass(%s) is not null", [name]).fetchone()[0]
+
+
+def is_building(connection: psycopg.Connection) -> bool:
+    """Whether a build has begun and not ended."""
+    if not has_table(connection, "raw._state"):
+        return False
+    return connection.execute("select is_building from raw._state").fetchone()[0]
+
+
+def unpublished_from(connection: psycopg.Connection, last_publish: int) -> date | None:
+    """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
+    if not has_table(connection, "raw._publication"):
+        return None
+    publish_id, since = connection.execute("select publish_id, unpublished_from from raw._publication").fetchone()
+    return (since or date.max) if publish_id == last_publish else None
+
+
+def note_published(connection: psycopg.Connection, last_publish: int, publish_id: int, is_whole: bool) -> None:
+    """Remember the publish; if it was whole, also that nothing is unpublished."""
+    if is_whole:
+        connection.execute("create schema if not exists raw")
+        connection.execute("drop table if exists raw._publication")
+        connection.execute("create table raw._publication (publish_id bigint not null, unpublished_from date)")
+        connection.execute("insert into raw._publication values (%s, null)", [publish_id])
+    elif has_table(connection, "raw._publication"):
+        connection.execute(
+            "update raw._publication set publish_id = %s where publish_id = %s", [publish_id, last_publish]
+        )
 
 
 def _follow(cursor: adbc.Cursor, table: LakeTable, attached: dict[str, date | None], memory_limit: str) -> None:
@@ -214,7 +241,7 @@ def _identifier(relation: Relation) -> sql.Identifier:
     return sql.Identifier(relation.schema, relation.name)
 
 
-def _execute(cursor: adbc.Cursor, statement: sql.Composed, parameters: Sequence[Any] = ()) -> None:
+def _execute(cursor: adbc.Cursor, statement: sql.Composed, parameters: Sequence[object] = ()) -> None:
     cursor.execute(statement.as_string(), list(parameters) or None)
 
 

@@ -1,9 +1,8 @@
 """The served store: permanent tables for readers, whose changed partitions are replaced in one transaction."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
-from typing import Any
 
 import duckdb
 import psycopg
@@ -12,17 +11,17 @@ from psycopg import sql
 
 from lakehouse.settings import Settings
 from lakehouse.warehouse import publication
-from lakehouse.warehouse.engines import postgres
+from lakehouse.warehouse.engines import postgres as engine
 from lakehouse.warehouse.engines.postgres import dsn, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
-from lakehouse.warehouse.publication import CannotPublish, Columns, Model, Partition, Publication, Snapshot
+from lakehouse.warehouse.publication import CannotPublish, Columns, Hasher, Model, Partition, Snapshot
 
 PUBLISH_LOCK = 361
 READER, PII_READER = "c360_reader", "c360_pii_reader"
 
 
-def query_serving(settings: Settings, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
-    return postgres.query(settings, statement, parameters)
+def query_serving(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
+    return engine.query(settings, statement, parameters)
 
 
 def content_hash(settings: Settings, table: str) -> str:
@@ -38,43 +37,106 @@ def published(settings: Settings) -> Snapshot:
         return _published(connection)
 
 
-def publish(settings: Settings, models: list[Model], schemas: tuple[str, ...], told: Publication) -> int:
-    """Replace the changed partitions of the readers' tables, and tell so, in one transaction."""
+@contextmanager
+def publishing(settings: Settings) -> Iterator["PostgresPublishing"]:
+    """Replace the changed partitions of the readers' tables, and note it in ``ops``, in one transaction."""
     with psycopg.connect(dsn(settings)) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
-        if has_table(connection, "raw._state"):
-            publication.check_finished(schemas, *connection.execute("select is_building from raw._state").fetchone())
+        yield PostgresPublishing(connection)
+
+
+class PostgresPublishing:
+    """A publish within the transaction of a connection."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.is_building = engine.is_building(connection)
         _ensure_schemas(connection)
-        last = _published(connection)
-        since = _unpublished_from(connection, last.publish_id)
-        now = replace(last.without(schemas), publish_id=last.publish_id + 1)
-        for name in last.publications.keys() - now.publications.keys() - {model.full_name for model in models}:
-            _drop(connection, name)
-        for model in models:
-            columns = _columns(connection, model.built_name)
-            publication.check_columns(model, columns)
-            if model.is_view:
-                definition = publication.published_definition(_view_sql(connection, model.built_name))
-                _replace_view(connection, model, columns, definition)
-                inputs = [now.publications[name].content_hash for name in model.reads]
-                row_count, content = None, publication.view_hash(definition, inputs)
-            else:
-                before = last.partitions.get(model.full_name, {})
-                parts = publication.current_partitions(
-                    model, columns, before, since, _hasher(connection, model, columns)
-                )
-                _ensure_columns(connection, models, model, columns)
-                _replace_rows(connection, model, columns, before, parts)
-                now.partitions[model.full_name] = parts
-                whole = publication.whole_of(columns, parts)
-                row_count, content = whole.row_count, whole.content_hash
-            now.publications[model.full_name] = replace(told, row_count=row_count, content_hash=content)
-        if "marts.fund_flow_daily" in now.publications:
-            _ensure_live(connection)
-        _refill(connection, "ops.publications", now.publication_rows())
-        _refill(connection, "ops.published_partitions", now.partition_rows())
-        _note_published(connection, last.publish_id, now.publish_id, whole=set(schemas) == set(publication.SCHEMAS))
-    return now.publish_id
+        self.last = _published(connection)
+        self.unpublished_from = engine.unpublished_from(connection, self.last.publish_id)
+        self._connection = connection
+
+    def columns(self, name: str) -> Columns:
+        return _columns(self._connection, name)
+
+    def hasher(self, model: Model, columns: Columns) -> Hasher:
+        def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
+            where = sql.SQL("true")
+            if since:
+                where = sql.SQL("coalesce({} >= {}, true)").format(sql.Identifier(model.partition_by), since)
+            statement = sql.SQL("select {}, count(*), {} from {} where {} group by 1").format(
+                _month(model), _row_hash(columns), _identifier(model.built_name), where
+            )
+            return [(month, count, int(total)) for month, count, total in self._connection.execute(statement)]
+
+        return hash_rows
+
+    def definition(self, model: Model) -> str:
+        return _view_sql(self._connection, model.built_name)
+
+    def drop(self, name: str) -> None:
+        _drop(self._connection, name)
+
+    def replace_table(
+        self,
+        model: Model,
+        columns: Columns,
+        before: dict[str, Partition],
+        after: dict[str, Partition],
+        views: Sequence[str],
+    ) -> None:
+        """Delete and insert the partitions whose content differs, in one pass over each table."""
+        self._ensure_columns(model, columns, views)
+        changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        if not changed:
+            return
+        table, names = _identifier(model.full_name), _names(columns)
+        where = _in_partitions(model, changed)
+        self._connection.execute(sql.SQL("delete from {} where {}").format(table, where))
+        statement = sql.SQL("insert into {} ({}) select {} from {} where {}")
+        self._connection.execute(statement.format(table, names, names, _identifier(model.built_name), where))
+        self._connection.execute(sql.SQL("analyze {}").format(table))
+
+    def replace_view(self, model: Model, columns: Columns, definition: str) -> None:
+        name = model.full_name
+        if _kind(self._connection, name) == "v":
+            if _view_sql(self._connection, name) == definition:
+                return
+            if _columns(self._connection, name) != columns:
+                self.drop(name)
+        else:
+            self.drop(name)
+        statement = sql.SQL("create or replace view {} as {}")
+        self._connection.execute(statement.format(_identifier(name), sql.SQL(definition)))
+
+    def show(self, now: Snapshot, has_live: bool) -> None:
+        if has_live:
+            _ensure_live(self._connection)
+        _refill(self._connection, "ops.publications", now.publication_rows())
+        _refill(self._connection, "ops.published_partitions", now.partition_rows())
+
+    def note_published(self, publish_id: int, is_whole: bool) -> None:
+        engine.note_published(self._connection, self.last.publish_id, publish_id, is_whole)
+
+    def _ensure_columns(self, model: Model, columns: Columns, views: Sequence[str]) -> None:
+        """Give the readers' table the columns of the built one, without dropping it: its grants and policies stay."""
+        table, execute = _identifier(model.full_name), self._connection.execute
+        if _kind(self._connection, model.full_name) != "r":
+            self.drop(model.full_name)
+            execute(sql.SQL("create table {} (like {})").format(table, _identifier(model.built_name)))
+            if model.partition_by:
+                execute(sql.SQL("create index on {} ({})").format(table, sql.Identifier(model.partition_by)))
+            return
+        present = set(self.columns(model.full_name))
+        if present == set(columns):
+            return
+        for view in views:
+            self.drop(view)
+        for name, _ in present - set(columns):
+            execute(sql.SQL("alter table {} drop column {}").format(table, sql.Identifier(name)))
+        for name, type_ in columns:
+            if (name, type_) not in present:
+                statement = sql.SQL("alter table {} add column {} {}")
+                execute(statement.format(table, sql.Identifier(name), sql.SQL(type_)))
 
 
 def show_live(
@@ -196,70 +258,11 @@ def _row_hash(columns: Columns) -> sql.Composed:
     return sql.SQL(hashed).format(names)
 
 
-def _hasher(connection: psycopg.Connection, model: Model, columns: Columns) -> publication.Hasher:
-    def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
-        statement = sql.SQL("select {}, count(*), {} from {} where {} group by 1").format(
-            _month(model),
-            _row_hash(columns),
-            _identifier(model.built_name),
-            sql.SQL("coalesce({} >= {}, true)").format(sql.Identifier(model.partition_by), since)
-            if since
-            else sql.SQL("true"),
-        )
-        return [(month, count, int(total)) for month, count, total in connection.execute(statement)]
-
-    return hash_rows
-
-
 def _month(model: Model) -> sql.Composable:
     if not model.partition_by:
         return sql.SQL("cast(null as date)")
     column = sql.Identifier(model.partition_by)
     return sql.SQL("cast(date_trunc('month', cast({} as timestamp)) as date)").format(column)
-
-
-def _ensure_columns(connection: psycopg.Connection, models: list[Model], model: Model, columns: Columns) -> None:
-    """Give the readers' table the columns of the built one, without dropping it: its grants and policies stay."""
-    table = _identifier(model.full_name)
-    if _kind(connection, model.full_name) != "r":
-        _drop(connection, model.full_name)
-        statement = sql.SQL("create table {} (like {})").format(table, _identifier(model.built_name))
-        connection.execute(statement)
-        if model.partition_by:
-            index = sql.SQL("create index on {} ({})").format(table, sql.Identifier(model.partition_by))
-            connection.execute(index)
-        return
-    present = set(_columns(connection, model.full_name))
-    if present == set(columns):
-        return
-    for view in models:
-        if view.is_view and model.full_name in view.reads:
-            _drop(connection, view.full_name)
-    for name, _ in present - set(columns):
-        connection.execute(sql.SQL("alter table {} drop column {}").format(table, sql.Identifier(name)))
-    for name, type_ in columns:
-        if (name, type_) not in present:
-            statement = sql.SQL("alter table {} add column {} {}")
-            connection.execute(statement.format(table, sql.Identifier(name), sql.SQL(type_)))
-
-
-def _replace_rows(
-    connection: psycopg.Connection,
-    model: Model,
-    columns: Columns,
-    before: dict[str, Partition],
-    after: dict[str, Partition],
-) -> None:
-    """Delete and insert the partitions whose content differs, in one pass over each table."""
-    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    if not changed:
-        return
-    table, names = _identifier(model.full_name), _names(columns)
-    where = _in_partitions(model, changed)
-    connection.execute(sql.SQL("delete from {} where {}").format(table, where))
-    statement = sql.SQL("insert into {} ({}) select {} from {} where {}")
-    connection.execute(statement.format(table, names, names, _identifier(model.built_name), where))
-    connection.execute(sql.SQL("analyze {}").format(table))
 
 
 def _in_partitions(model: Model, keys: set[str]) -> sql.Composable:
@@ -286,18 +289,6 @@ def _view_sql(connection: psycopg.Connection, name: str) -> str:
     return connection.execute("select pg_get_viewdef(to_regclass(%s))", [name]).fetchone()[0]
 
 
-def _replace_view(connection: psycopg.Connection, model: Model, columns: Columns, definition: str) -> None:
-    if _kind(connection, model.full_name) == "v":
-        if _view_sql(connection, model.full_name) == definition:
-            return
-        if _columns(connection, model.full_name) != columns:
-            _drop(connection, model.full_name)
-    else:
-        _drop(connection, model.full_name)
-    statement = sql.SQL("create or replace view {} as {}")
-    connection.execute(statement.format(_identifier(model.full_name), sql.SQL(definition)))
-
-
 def _kind(connection: psycopg.Connection, name: str) -> str | None:
     """``r`` for a table, ``v`` for a view."""
     row = connection.execute("select relkind from pg_class where oid = to_regclass(%s)", [name]).fetchone()
@@ -316,26 +307,6 @@ def _refill(connection: psycopg.Connection, name: str, rows: list[tuple]) -> Non
     with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin").format(_identifier(name))) as copy:
         for row in rows:
             copy.write_row(row)
-
-
-def _unpublished_from(connection: psycopg.Connection, last_publish: int) -> date | None:
-    """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
-    if not has_table(connection, "raw._publication"):
-        return None
-    publish_id, since = connection.execute("select publish_id, unpublished_from from raw._publication").fetchone()
-    return (since or date.max) if publish_id == last_publish else None
-
-
-def _note_published(connection: psycopg.Connection, last_publish: int, publish_id: int, whole: bool) -> None:
-    if whole:
-        connection.execute("create schema if not exists raw")
-        connection.execute("drop table if exists raw._publication")
-        connection.execute("create table raw._publication (publish_id bigint not null, unpublished_from date)")
-        connection.execute("insert into raw._publication values (%s, null)", [publish_id])
-    elif has_table(connection, "raw._publication"):
-        connection.execute(
-            "update raw._publication set publish_id = %s where publish_id = %s", [publish_id, last_publish]
-        )
 
 
 def _identifier(name: str) -> sql.Identifier:

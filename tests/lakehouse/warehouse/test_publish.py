@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from lakehouse import lake, warehouse
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
+from lakehouse.warehouse.live import FLOW, LIVE
 from lakehouse.warehouse.publication import CannotPublish
 from tests.lakehouse.warehouse import handmade_lake as bank
 from tests.lakehouse.warehouse.handmade_lake import as_environment
@@ -280,6 +281,21 @@ def test_a_model_that_is_no_more_goes_and_one_may_turn_into_a_view(built):
     assert sorted(publications(settings)) == ["marts.facts", "marts.months"]
     shown = "select table_name from information_schema.tables where table_schema = 'marts' order by 1"
     assert warehouse.query_serving(settings, shown)["table_name"].to_pylist() == ["facts", "months"]
+
+
+def test_live_tables_come_with_the_daily_flow_and_stay_when_only_ops_is_replaced(built):
+    settings = built.settings
+    built.model("ops.runs", "select 1 as run")
+    warehouse.publish(settings, DAY, "run 1")
+    shown = "select table_schema || '.' || table_name as name from information_schema.tables order by 1"
+    assert "marts.fund_flow" not in warehouse.query_serving(settings, shown)["name"].to_pylist()
+    flow = ", ".join(f"cast(null as {type_}) as {name}" for name, type_ in FLOW)
+    built.model("marts.fund_flow_daily", f"select {flow}")
+    for schemas in (None, ("ops",)):
+        warehouse.publish(settings, DAY, "run 2", schemas)
+        names = warehouse.query_serving(settings, shown)["name"].to_pylist()
+        assert {"marts.fund_flow", *(table.full_name for table in LIVE)} <= set(names)
+        assert warehouse.query_serving(settings, "select * from marts.fund_flow").num_rows == 1
 
 
 def test_duckdb_readers_of_earlier_publishes_keep_their_files(settings):
