@@ -282,7 +282,7 @@ SCORES = Relation(
     (
         TASK,
         Column("customer_key", "varchar", "Customer, as known on the as-of date"),
-        Column("as_of_date", "date", "Day that the score speaks of"),
+        Column("as_of_date", "date", "Day on which the horizon begins"),
         Column("horizon_days", "integer", "Days ahead"),
         Column("probability", "double precision", "Calibrated probability"),
         Column("band", "varchar", "Band of the probability"),

@@ -151,13 +151,13 @@ def show_live(
     cycle : int
         Number of the cycle, growing.
     afresh : bool
-        All rows may have changed, and rows may be gone.
+        Any row may have changed or gone; otherwise none has gone.
     """
     store_of(settings).show_live(settings, con, cycle, tables, afresh)
 
 
 def published_date(settings: Settings) -> date | None:
-    """The business date of the marts that readers see; None: none is published. ``ops`` may speak of a later one."""
+    """The business date of the marts that readers see, None if there are none; that of ``ops`` may be later."""
     publications = store_of(settings).published(settings).publications.items()
     return max((row.business_date for name, row in publications if not name.startswith("ops.")), default=None)
 

@@ -16,7 +16,6 @@ HEADER = (
     "# Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.\n"
 )
 SOURCES = {"raw": "The pinned lake, by feed.", "quarantine": "Refused rows."}  # schema and what it holds
-
 VERSIONED = (
     *("accounts", "balances", "transactions", "holdings", "customers", "cards", "loans", "loan_repayments"),
     *("branch_visits", "rm_contacts", "complaints", "registrations", "app_events", "mall_orders"),
@@ -72,7 +71,7 @@ def _table(relation: Relation) -> dict[str, Any]:
 
 def _model(name: str, description: str, feed: Feed) -> dict[str, Any]:
     pii = {column.name for column in feed.columns if column.is_pii}
-    columns = []
+    columns: list[dict[str, Any]] = []
     if party_column(feed):
         columns.append({"name": "party_key", "description": "Party record that the row belongs to"})
     for column in feed_relation(feed).columns:

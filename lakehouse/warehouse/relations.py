@@ -1,7 +1,7 @@
 """What an engine attaches: every relation of the lake that dbt reads, as files or as small tables."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -53,11 +53,11 @@ class SmallTable:
     """A relation that is made from records, whole, at each attach."""
 
     relation: Relation
-    records: list[dict[str, object]]
+    records: Sequence[Mapping[str, object]]  # by column
 
     @property
     def rows(self) -> pa.Table:
-        return pa.Table.from_pylist(self.records, self.relation.arrow_schema)
+        return pa.Table.from_pylist(list(self.records), self.relation.arrow_schema)
 
 
 def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]:
@@ -73,10 +73,7 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]
     feeds = [
         LakeTable(
             catalog.feed_relation(feed),
-            tuple(
-                LakeFile(root / item.outcome.lake_file, item.outcome.delivery_id, item.superseded_date)
-                for item in pin.of(feed.name)
-            ),
+            tuple(_delivered(root, item) for item in pin.of(feed.name)),
         )
         for feed in load_feeds().values()
     ]
@@ -106,6 +103,11 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]
         LakeTable(catalog.SCORES, _of_tasks(current_scores(root, pin))),
         LakeTable(catalog.MODEL_MONITORING, _of_tasks(current_monitoring(root, pin, first_monitored))),
     ]
+
+
+def _delivered(root: Path, item: lake.PinnedDelivery) -> LakeFile:
+    assert item.outcome.lake_file  # a loaded delivery has one, without rows too
+    return LakeFile(root / item.outcome.lake_file, item.outcome.delivery_id, item.superseded_date)
 
 
 def _present(*paths: Path) -> tuple[LakeFile, ...]:

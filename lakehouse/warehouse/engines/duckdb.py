@@ -29,9 +29,9 @@ def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[
     with opened(settings) as connection, transaction(connection):
         for schema in ("raw", "quarantine"):
             connection.execute(f"create schema if not exists {schema}")
-        for table in (attached_files(lake_tables), *small_tables):
-            connection.register("rows", table.rows)
-            connection.execute(f"create or replace table {table.relation.full_name} as select * from rows")
+        for small in (attached_files(lake_tables), *small_tables):
+            connection.register("rows", small.rows)
+            connection.execute(f"create or replace table {small.relation.full_name} as select * from rows")
             connection.unregister("rows")
         for table in lake_tables:
             connection.execute(f"create or replace view {table.relation.full_name} as {select(table)}")
@@ -43,8 +43,8 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
     with opened(settings, wait=wait) as connection:
         if not _has_table(connection, "_state"):
             return None
-        row = connection.execute("select state from raw._state").fetchone()
-    return state.from_text(row[0])
+        (text,) = one_row(connection, "select state from raw._state")
+    return state.from_text(text)
 
 
 def begin_build(settings: Settings) -> None:
@@ -146,16 +146,22 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("commit")
 
 
+def one_row(connection: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()) -> tuple:
+    """The only row of a query's result."""
+    (row,) = connection.execute(statement, list(parameters)).fetchall()
+    return row
+
+
 def is_building(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a build has begun and not ended."""
-    return _has_table(connection, "_state") and _one(connection, "select is_building from raw._state")[0]
+    return _has_table(connection, "_state") and one_row(connection, "select is_building from raw._state")[0]
 
 
 def unpublished_from(connection: duckdb.DuckDBPyConnection, last_publish: int) -> date | None:
     """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
     if not _has_table(connection, "_publication"):
         return None
-    publish_id, since = _one(connection, "select publish_id, unpublished_from from raw._publication")
+    publish_id, since = one_row(connection, "select publish_id, unpublished_from from raw._publication")
     return (since or date.max) if publish_id == last_publish else None
 
 
@@ -177,20 +183,15 @@ def note_published(connection: duckdb.DuckDBPyConnection, last_publish: int, pub
 def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     """Whether the engine's schema ``raw`` has the table."""
     sql = "select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = $1"
-    return _one(connection, sql, [name])[0] > 0
-
-
-def _one(connection: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()) -> tuple:
-    (row,) = connection.execute(statement, list(parameters)).fetchall()
-    return row
+    return one_row(connection, sql, [name])[0] > 0
 
 
 def _who_holds(path: Path, message: str, wait: float) -> str:
     holder = "another connection of this process"
-    if found := re.search(r"PID (\d+)", message):
-        arguments = Path(f"/proc/{found[1]}/cmdline")
+    if process := re.search(r"PID (\d+)", message):
+        arguments = Path(f"/proc/{process[1]}/cmdline")
         command = arguments.read_text().replace("\0", " ").strip() if arguments.exists() else "ended by now"
-        holder = f"process {found[1]} ({command})"
+        holder = f"process {process[1]} ({command})"
     return f"{path} was held by {holder} for {wait:.0f} s: wait until it ends, or stop it, and run again"
 
 

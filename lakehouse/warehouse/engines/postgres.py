@@ -46,9 +46,9 @@ def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[
                 _index(cursor, table.relation)
             before = {} if is_new else attached.get(table.relation.full_name, {})
             _follow(cursor, table, before, settings.memory_limit)
-        for table in (attached_files(lake_tables), *small_tables):
-            _ensure_table(cursor, table.relation)
-            _refill(cursor, table)
+        for small in (attached_files(lake_tables), *small_tables):
+            _ensure_table(cursor, small.relation)
+            _refill(cursor, small)
         connection.commit()
 
 
@@ -56,8 +56,8 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
     with psycopg.connect(dsn(settings)) as connection:
         if not has_table(connection, "raw._state"):
             return None
-        row = connection.execute("select state from raw._state").fetchone()
-    return state.from_text(row[0])
+        (text,) = one_row(connection, "select state from raw._state")
+    return state.from_text(text)
 
 
 def begin_build(settings: Settings) -> None:
@@ -101,7 +101,7 @@ def drop_build(settings: Settings) -> None:
 def exclusive(settings: Settings, wait: float) -> Iterator[None]:
     deadline = time.monotonic() + wait
     with psycopg.connect(dsn(settings), autocommit=True) as connection:
-        while not connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone()[0]:
+        while not one_row(connection, "select pg_try_advisory_lock(%s)", [BUILD_LOCK])[0]:
             if time.monotonic() > deadline:
                 holder = connection.execute(
                     "select pid, coalesce(host(client_addr), 'this machine'), backend_start "
@@ -125,21 +125,25 @@ def dsn(settings: Settings) -> str:
 
 def has_table(connection: psycopg.Connection, name: str) -> bool:
     """Whether there is a table or view of the name, which has its schema in front."""
-    return connection.execute("select to_regclass(%s) is not null", [name]).fetchone()[0]
+    return one_row(connection, "select to_regclass(%s) is not null", [name])[0]
+
+
+def one_row(connection: psycopg.Connection, statement: str | sql.Composed, parameters: Sequence[object] = ()) -> tuple:
+    """The only row of a query's result."""
+    (row,) = connection.execute(statement, parameters).fetchall()
+    return row
 
 
 def is_building(connection: psycopg.Connection) -> bool:
     """Whether a build has begun and not ended."""
-    if not has_table(connection, "raw._state"):
-        return False
-    return connection.execute("select is_building from raw._state").fetchone()[0]
+    return has_table(connection, "raw._state") and one_row(connection, "select is_building from raw._state")[0]
 
 
 def unpublished_from(connection: psycopg.Connection, last_publish: int) -> date | None:
     """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
     if not has_table(connection, "raw._publication"):
         return None
-    publish_id, since = connection.execute("select publish_id, unpublished_from from raw._publication").fetchone()
+    publish_id, since = one_row(connection, "select publish_id, unpublished_from from raw._publication")
     return (since or date.max) if publish_id == last_publish else None
 
 
@@ -173,7 +177,7 @@ def _follow(cursor: adbc.Cursor, table: LakeTable, attached: dict[str, date | No
             ).format(name),
             [table.relation.full_name, json.dumps(sorted(gone))],
         )
-    superseded: dict[date | None, list[str]] = {}
+    superseded: dict[date | None, list[str | None]] = {}
     for path in attached.keys() & wanted.keys():
         file = wanted[path]
         if attached[path] != file.superseded_date:
@@ -224,7 +228,7 @@ def _ensure_table(cursor: adbc.Cursor, relation: Relation) -> bool:
 
 
 def _index(cursor: adbc.Cursor, relation: Relation) -> None:
-    """Block ranges suit both: files come in whole, day after day."""
+    """Block ranges suit delivery and business date, since files come in whole, day after day."""
     indexed = [relation.date_column] if relation.date_column else []
     indexed += ["_delivery"] if _names_deliveries(relation) else []
     for column in indexed:

@@ -52,7 +52,7 @@ class Publishing(Protocol):
         """Write what is published to ``ops``, and make the views of the intraday loop if it has what they need."""
 
     def note_published(self, publish_id: int, is_whole: bool) -> None:
-        """Tell the build engine; if all schemas were published, nothing in it is unpublished any more."""
+        """Note the publish in the build engine; after a whole one, nothing in it is unpublished."""
 
 
 class Store(Protocol):

@@ -29,7 +29,7 @@ def query_serving(settings: Settings, statement: str, parameters: Sequence[objec
 def content_hash(settings: Settings, table: str) -> str:
     with _reading(settings) as connection:
         columns = _columns(connection, table)
-        count, total = connection.execute(f"select count(*), {_row_hash(columns)} from {table}").fetchone()
+        count, total = engine.one_row(connection, f"select count(*), {_row_hash(columns)} from {table}")
     return publication.partition_of(columns, count, int(total)).content_hash
 
 
@@ -71,8 +71,9 @@ class DuckDBPublishing:
 
     def hasher(self, model: Model, columns: Columns) -> Hasher:
         def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
-            month = f"date_trunc('month', {identifier(model.partition_by)})" if model.partition_by else "null"
-            where = f"where coalesce({identifier(model.partition_by)} >= {literal(since)}, true)" if since else ""
+            column = model.partition_by and identifier(model.partition_by)
+            month = f"date_trunc('month', {column})" if column else "null"
+            where = f"where coalesce({column} >= {literal(since)}, true)" if since else ""
             return self._build.execute(
                 f"select cast({month} as date), count(*), {_row_hash(columns)} from {model.built_name} {where} "
                 "group by 1"
@@ -221,7 +222,7 @@ def _files(settings: Settings, snapshot: Snapshot) -> set[Path]:
 
 
 def _in_partition(model: Model, key: str) -> str:
-    if key == publication.WHOLE:
+    if key == publication.WHOLE or not model.partition_by:
         return "true"
     column = identifier(model.partition_by)
     if key == publication.NO_DATE:

@@ -28,7 +28,7 @@ def content_hash(settings: Settings, table: str) -> str:
     with psycopg.connect(dsn(settings)) as connection:
         columns = _columns(connection, table)
         statement = sql.SQL("select count(*), {} from {}").format(_row_hash(columns), _identifier(table))
-        count, total = connection.execute(statement).fetchone()
+        count, total = engine.one_row(connection, statement)
     return publication.partition_of(columns, count, int(total)).content_hash
 
 
@@ -60,8 +60,8 @@ class PostgresPublishing:
 
     def hasher(self, model: Model, columns: Columns) -> Hasher:
         def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
-            where = sql.SQL("true")
-            if since:
+            where: sql.Composable = sql.SQL("true")
+            if since and model.partition_by:
                 where = sql.SQL("coalesce({} >= {}, true)").format(sql.Identifier(model.partition_by), since)
             statement = sql.SQL("select {}, count(*), {} from {} where {} group by 1").format(
                 _month(model), _row_hash(columns), _identifier(model.built_name), where
@@ -147,25 +147,25 @@ def show_live(
         for table in tables:
             is_whole = afresh or not table.is_large
             if is_whole:
-                connection.execute(sql.SQL("delete from {}").format(_kept(table)))
+                connection.execute(sql.SQL("delete from {}").format(_live_table(table)))
             changed = "true" if is_whole else f"changed = {cycle}"
             rows = con.sql(f"select {table.names} from {table.name} where {changed}").fetchall()
             if rows:
                 _upsert(connection, table, rows)
 
 
-def _kept(table: LiveTable) -> sql.Identifier:
+def _live_table(table: LiveTable) -> sql.Identifier:
     return sql.Identifier("intraday", table.name)
 
 
 def _upsert(connection: psycopg.Connection, table: LiveTable, rows: list[tuple]) -> None:
-    connection.execute(sql.SQL("create temp table changed (like {})").format(_kept(table)))
+    connection.execute(sql.SQL("create temp table changed (like {})").format(_live_table(table)))
     with connection.cursor() as cursor, cursor.copy("copy changed from stdin") as copy:
         for row in rows:
             copy.write_row(row)
     updates = ", ".join(f"{name} = excluded.{name}" for name, _ in table.columns if name not in table.key)
     statement = f"insert into {{}} select * from changed on conflict ({', '.join(table.key)}) do update set {updates}"
-    connection.execute(sql.SQL(statement).format(_kept(table)))
+    connection.execute(sql.SQL(statement).format(_live_table(table)))
     connection.execute("drop table changed")
 
 
@@ -176,7 +176,7 @@ def _ensure_live(connection: psycopg.Connection) -> None:
         columns = ", ".join(f"{name} {type_}" for name, type_ in table.columns)
         connection.execute(
             sql.SQL(f"create table if not exists {{}} ({columns}, primary key ({', '.join(table.key)}))").format(
-                _kept(table)
+                _live_table(table)
             )
         )
         _ensure_view(
@@ -214,7 +214,7 @@ def _ensure_schemas(connection: psycopg.Connection) -> None:
         definitions = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_)) for column, type_ in columns]
         statement = "create table if not exists {} ({})"
         connection.execute(sql.SQL(statement).format(_identifier(name), sql.SQL(", ").join(definitions)))
-    if connection.execute("select to_regnamespace('pii') is not null").fetchone()[0]:
+    if engine.one_row(connection, "select to_regnamespace('pii') is not null")[0]:
         _open_schema(connection, "pii", PII_READER)
 
 
@@ -223,14 +223,14 @@ def _create_role(connection: psycopg.Connection, role: str) -> None:
         with connection.transaction():
             connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
     except psycopg.errors.DuplicateObject:
-        pass  # made by another database of the same server, this moment
+        pass  # a publish in another database of the server has just made it
     except psycopg.errors.InsufficientPrivilege as error:
         raise CannotPublish(f"role {role} is missing: have an administrator run `create role {role}`") from error
 
 
 def _open_schema(connection: psycopg.Connection, schema: str, role: str) -> None:
     """Let the role read what is in the schema and what will be; once, so that what a bank revokes stays revoked."""
-    if connection.execute("select has_schema_privilege(%s, %s, 'usage')", [role, schema]).fetchone()[0]:
+    if engine.one_row(connection, "select has_schema_privilege(%s, %s, 'usage')", [role, schema])[0]:
         return
     for statement in (
         "grant usage on schema {schema} to {role}",
@@ -286,7 +286,7 @@ def _in_partitions(model: Model, keys: set[str]) -> sql.Composable:
 
 
 def _view_sql(connection: psycopg.Connection, name: str) -> str:
-    return connection.execute("select pg_get_viewdef(to_regclass(%s))", [name]).fetchone()[0]
+    return engine.one_row(connection, "select pg_get_viewdef(to_regclass(%s))", [name])[0]
 
 
 def _kind(connection: psycopg.Connection, name: str) -> str | None:
@@ -297,7 +297,7 @@ def _kind(connection: psycopg.Connection, name: str) -> str | None:
 
 def _drop(connection: psycopg.Connection, name: str) -> None:
     # what reads a dropped view is a live view, which is made again before the publish ends
-    statement = {"r": "drop table {}", "v": "drop view {} cascade"}.get(_kind(connection, name))
+    statement = {"r": "drop table {}", "v": "drop view {} cascade"}.get(_kind(connection, name) or "")
     if statement:
         connection.execute(sql.SQL(statement).format(_identifier(name)))
 
