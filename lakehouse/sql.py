@@ -1,16 +1,25 @@
-"""Names and texts of contracts and paths, quoted for SQL; answers of one row."""
+"""Names and values of contracts and paths, quoted for SQL that allows no parameters; answers of one row."""
 
+from datetime import date
 from typing import Any, Protocol
 
 
 def identifier(name: str) -> str:
-    """A name as a quoted SQL identifier."""
+    """An SQL identifier.
+
+    >>> print(identifier('a "b" c'))
+    "a ""b"" c"
+    """
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
-    """A text as a SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+def literal(value: str | date) -> str:
+    """An SQL string or date.
+
+    >>> print(literal("O'Neil"), literal(date(2026, 3, 1)))
+    'O''Neil' date '2026-03-01'
+    """
+    return f"date '{value.isoformat()}'" if isinstance(value, date) else "'" + value.replace("'", "''") + "'"
 
 
 class Answer(Protocol):

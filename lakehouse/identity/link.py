@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lakehouse.catalog import CUSTOMER_XREF
 from lakehouse.identity import evidence
 from lakehouse.identity.clusters import Membership, memberships
 from lakehouse.identity.comparable import RECORDS, create_comparable
@@ -19,17 +20,6 @@ from lakehouse.lake import Pin, appearing, pin_of
 from lakehouse.lake.dates import built_dates
 from lakehouse.lake.places import review_file, xref_file
 from lakehouse.settings import Settings
-
-SCHEMA = pa.schema(
-    [
-        ("party_key", pa.string()),
-        ("customer_key", pa.string()),
-        ("rule", pa.string()),
-        ("match_weight", pa.float64()),  # bits; empty: exact evidence has no weight
-        ("valid_from", pa.date32()),
-        ("valid_to", pa.date32()),
-    ]
-)
 
 # Pairs that look alike, today, and are two customers: with the reason why nobody has joined them.
 REVIEW = """
@@ -123,4 +113,5 @@ def _first_model(settings: Settings, pin: Pin) -> Model | None:
 
 
 def _table(rows: list[Membership]) -> pa.Table:
-    return pa.Table.from_pydict({name: [getattr(row, name) for row in rows] for name in SCHEMA.names}, schema=SCHEMA)
+    schema = CUSTOMER_XREF.arrow_schema
+    return pa.Table.from_pydict({name: [getattr(row, name) for row in rows] for name in schema.names}, schema)

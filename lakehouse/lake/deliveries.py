@@ -43,6 +43,11 @@ class Outcome:
     def is_loaded(self) -> bool:
         return self.outcome != "rejected"
 
+    def rows_path(self, lake: Path) -> Path:
+        """The file with the rows of a loaded delivery."""
+        assert self.lake_file is not None, f"{self.delivery_id} was rejected"
+        return lake / self.lake_file
+
 
 @dataclass(frozen=True)
 class PinnedDelivery:

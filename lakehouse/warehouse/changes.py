@@ -65,8 +65,8 @@ def _changed(state: BuildState | None, pin: Pin) -> list[Built]:
         if old and new:
             superseded = min(day for day in (old.superseded_date, new.superseded_date) if day)
             changed.append(Built(superseded, new.first_business_date, superseded))
-        elif one := old or new:
-            changed.append(one)
+        else:
+            changed += [built for built in (old, new) if built]
     return changed
 
 

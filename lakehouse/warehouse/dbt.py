@@ -81,7 +81,7 @@ def run_dbt(
         If a node failed, dbt itself did, or a part of the selection matches nothing.
     """
 
-    def told(event: Any) -> None:
+    def report(event: Any) -> None:
         if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             progress(event.info.msg)
 
@@ -90,7 +90,7 @@ def run_dbt(
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)
-        outcome = _invoke(settings, arguments, variables, manifest, [told])
+        outcome = _invoke(settings, arguments, variables, manifest, [report])
     results = getattr(outcome.result, "results", ())
     nodes = tuple(
         Node(result.node.name, str(result.status), result.execution_time, result.message or "") for result in results
@@ -162,8 +162,8 @@ def _connection(settings: Settings) -> Generator[None]:
     }
     if settings.target == "postgres":
         names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
-        told = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
-        given |= {f"C360_PG_{name}": str(told[key]) for key, name in names.items() if told.get(key)}
+        stated = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
+        given |= {f"C360_PG_{name}": str(stated[key]) for key, name in names.items() if stated.get(key)}
         given["PGOPTIONS"] = postgres.OPTIONS
     before = dict(os.environ)
     os.environ.update(given)

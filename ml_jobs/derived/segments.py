@@ -17,6 +17,7 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 
 from lakehouse import lake, warehouse
+from lakehouse.catalog import SEGMENTS
 from lakehouse.lake import Pin
 from lakehouse.lake.dates import built_dates, training_date
 from lakehouse.lake.model_files import Known, model_folder
@@ -83,7 +84,7 @@ def _assigned(settings: Settings, pin: Pin) -> dict[str, str]:
     except CannotScore as reason:
         return {"reason": str(reason)}
     if pin.business_date != known.trained_on:
-        with lake.appearing(lake.segments_path(settings.lake, pin)) as temporary:
+        with lake.appearing(lake.pinned_path(settings.lake, SEGMENTS.name, pin)) as temporary:
             table = _table(grouping, _long_tail(settings, pin.business_date), known.model_version)
             pq.write_table(table, temporary, compression="zstd")
     return {"model_version": known.model_version}
@@ -194,10 +195,11 @@ def _table(grouping: Grouping, found: LongTail, model_version: str) -> pa.Table:
     return pa.table(
         {
             "customer_key": found.customer,
-            "as_of_date": pa.array([found.as_of_date] * len(own), pa.date32()),
-            "segment_id": pa.array(own, pa.int32()),
+            "as_of_date": [found.as_of_date] * len(own),
+            "segment_id": own,
             "distance": distance,
             "confidence": confidence,
-            "model_version": pa.array([model_version] * len(own), pa.string()),
-        }
+            "model_version": [model_version] * len(own),
+        },
+        SEGMENTS.arrow_schema,
     )

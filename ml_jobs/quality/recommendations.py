@@ -17,6 +17,7 @@ from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake.model_files import newest_model
 from lakehouse.settings import Settings
+from lakehouse.sql import literal
 from ml_jobs.learning.metrics import bootstrap_weights, interval
 from ml_jobs.registry.model import load
 from ml_jobs.scores.data import labelled_months, read_features
@@ -144,7 +145,7 @@ def _judged_dates(settings: Settings, task: Task, models: dict) -> list[date]:
 
 
 def _frame(settings: Settings, table: str, dates: list[date], schema: str = "build_intermediate") -> pd.DataFrame:
-    days = ", ".join(f"date '{day}'" for day in dates)
+    days = ", ".join(map(literal, dates))
     return warehouse.query(settings, f"select * from {schema}.{table} where as_of_date in ({days})").to_pandas()
 
 

@@ -1,4 +1,4 @@
-"""The build engine outlives kills, tells who holds it, and forgets only when told to."""
+"""The build engine outlives kills, names who holds it, and forgets only when asked to."""
 
 import os
 import random

@@ -1,6 +1,6 @@
 -- Customer information file (CIF): one full row for every person or enterprise record that was opened or changed that
 -- day. Every version that was ever known.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'customers') }}

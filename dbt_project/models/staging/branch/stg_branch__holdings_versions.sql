@@ -1,5 +1,5 @@
 -- Investment holdings: a row for every day on which a holding changed or was valued. Every version that was ever known.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'holdings') }}

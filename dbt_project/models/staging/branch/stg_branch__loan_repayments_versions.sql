@@ -1,5 +1,5 @@
 -- Loan instalments: a row when one falls due and again when it is paid or ages. Every version that was ever known.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'loan_repayments') }}

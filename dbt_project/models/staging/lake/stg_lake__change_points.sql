@@ -1,5 +1,5 @@
--- Levels of customers' assets, from ml_jobs.derived.change_points.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- Levels of customers' assets, from ml_jobs/derived/change_points.py.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'change_points') }}

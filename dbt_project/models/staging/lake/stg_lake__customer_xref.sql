@@ -1,5 +1,5 @@
 -- Party records and their customers, from the identity step.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'customer_xref') }}

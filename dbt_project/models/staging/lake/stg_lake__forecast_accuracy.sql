@@ -1,5 +1,5 @@
--- What the forecasts were worth by rolling origin.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- Accuracy of the forecasts in a backtest with rolling origin.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'forecast_accuracy') }}

@@ -1,5 +1,5 @@
 -- Rows that were refused, with the reason and the raw text.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('quarantine', 'rejects') }}

@@ -1,5 +1,5 @@
--- How stable the groups are, from the card of their model.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- How stable the segments are, from the card of their model.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'segment_stability') }}

@@ -1,5 +1,5 @@
--- What the groups are made of, from the card of their model.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- What the segments are made of, from the card of their model.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'segment_traits') }}

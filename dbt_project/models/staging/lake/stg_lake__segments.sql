@@ -1,5 +1,5 @@
--- Groups of the customers without a relationship manager, from ml_jobs.derived.segments.
--- Written by `python -m lakehouse.warehouse.dbt_sources`: change the contract, not this file.
+-- Segments of the customers without a relationship manager, from ml_jobs/derived/segments.py.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'segments') }}
