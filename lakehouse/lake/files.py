@@ -3,25 +3,15 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its name, whole, when the block ends; nothing appears if it fails.
-
-    >>> from tempfile import mkdtemp
-    >>> path = Path(mkdtemp()) / "report.txt"
-    >>> with appearing(path) as temporary:
-    ...     _ = temporary.write_text("whole")
-    ...     path.exists()
-    False
-    >>> path.read_text()
-    'whole'
-    """
+def appearing(path: Path) -> Generator[Path]:
+    """A temporary path beside ``path`` that takes its name, whole, when the block ends; nothing appears if it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
@@ -34,7 +24,7 @@ def appearing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def appearing_folder(folder: Path) -> Iterator[Path]:
+def appearing_folder(folder: Path) -> Generator[Path]:
     """A temporary folder beside ``folder`` that takes its name, whole, when the block ends.
 
     If another run was faster, its folder stays; it must have at least the files of this one.
