@@ -148,7 +148,8 @@ def load_deployment(path: Path) -> Deployment:
     )
 
 
-def _feed(contract: OpenDataContractStandard) -> Feed:
+def _feed(contract: Any) -> Feed:
+    """A feed from a contract that was checked; its library types every part of it as optional."""
     table = contract.schema_[0]
     custom = _custom(contract)
     return Feed(

@@ -199,5 +199,5 @@ def _attach(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, feed: str) -> 
         con.execute(
             f"insert into {feed} by name select * exclude (_file, _row, _known_date), _known_date as known_from, "
             "cast($until as date) as known_to from read_parquet($file, hive_partitioning = false)",
-            {"until": superseded, "file": str(lake / item.outcome.lake_file)},
+            {"until": superseded, "file": str(item.outcome.rows_path(lake))},
         )

@@ -1,6 +1,6 @@
 """Write the cross-reference of party records and customers, and the list of pairs for a clerk, to the lake."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def retrain(settings: Settings, pin: Pin) -> Model | None:
 
 
 @contextmanager
-def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection that holds the evidence and the party records of the pin."""
     with duckdb.connect() as con:
         create_token_macro(con, settings.token_secret)

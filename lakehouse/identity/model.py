@@ -12,6 +12,7 @@ from uuid import uuid4
 import duckdb
 
 from lakehouse.identity.linkage import KnownBy, Linkage
+from lakehouse.sql import only_row
 
 if TYPE_CHECKING:
     from splink import DuckDBAPI, Linker
@@ -118,16 +119,17 @@ def _columns(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[str] | No
         "(partition by party_key order by known_from desc, record_id) as age from comparable) where age = 1"
     )
     training = linkage.training
+    (records,) = only_row(con.execute("select count(*) from training"))
     counts = {}
     for column in linkage.raw["comparisons"]:
-        ((records, filled, most),) = con.execute(
-            f"select count(*), count({column}), coalesce((select max(times) from (select count(*) as times "
+        answer = con.execute(
+            f"select count({column}), coalesce((select max(times) from (select count(*) as times "
             f"from training where {column} is not null group by {column})), 0) from training"
-        ).fetchall()
-        counts[column] = (records, filled, most)
+        )
+        counts[column] = only_row(answer)
     columns = [
         column
-        for column, (records, filled, most) in counts.items()
+        for column, (filled, most) in counts.items()
         if filled >= training["minimum_filled"] * records
         and (most <= training["maximum_share"] * filled or (column == "gender" and most < filled))
     ]

@@ -72,6 +72,11 @@ class Manifest(BaseModel):
     control_sums: dict[str, Decimal] = {}
     files: Annotated[list[File], Field(min_length=1)]
 
+    @property
+    def daily_cutoff(self) -> date | None:
+        """The date by which a daily delivery is known; None for an initial load, in which every row has its own."""
+        return self.cutoff_at.date() if self.load == "daily" else None
+
     @field_validator("cutoff_at", mode="before")
     @classmethod
     def _is_text(cls, value: object) -> datetime:
@@ -106,6 +111,12 @@ class Delivery:
     @property
     def cutoff_date(self) -> date:
         return self.manifest.cutoff_at.date() if self.manifest else self.period.end
+
+    @property
+    def readable_manifest(self) -> Manifest:
+        """The manifest of a delivery that was not refused for want of one."""
+        assert self.manifest is not None, f"{self.path.name}: {self.problem}"
+        return self.manifest
 
     @property
     def declared_hash(self) -> str | None:

@@ -5,12 +5,13 @@ Names that begin with ``_`` are ours; the others are the contract's.
 """
 
 import hashlib
+from datetime import date
 
 import duckdb
 from pydantic import SecretStr
 
 from lakehouse.contracts import Column, Feed
-from lakehouse.ingestion.landing import Manifest, Period
+from lakehouse.ingestion.landing import Period
 from lakehouse.sql import identifier, literal
 
 _WIDTHS = {"date": len("2026-01-05"), "timestamp": len("2026-01-05 23:59:59")}
@@ -68,11 +69,17 @@ def problem(feed: Feed, period: Period, is_framed: bool) -> str:
     return "\n".join(["case", *record, *checks, "end"])
 
 
-def lake_select(feed: Feed, manifest: Manifest, row: str = "_row") -> str:
-    """The columns of a lake file, from text columns that hold no fault."""
+def lake_select(feed: Feed, cutoff: date | None, row: str = "_row") -> str:
+    """The columns of a lake file, from text columns that hold no fault.
+
+    Parameters
+    ----------
+    cutoff : date, optional
+        The date by which all rows are known; None: in an initial load every row has its own.
+    """
     typed = {column.name: _typed(column) for column in feed.columns}
     tokens = {f"{column.name}_token": _token(column) for column in feed.columns if column.is_tokenised}
-    ours = {"_file": "cast(_file as varchar)", "_row": row, "_known_date": _known_date(feed, manifest)}
+    ours = {"_file": "cast(_file as varchar)", "_row": row, "_known_date": _known_date(feed, cutoff)}
     expressions = {**typed, **tokens, **ours}
     return ", ".join(f"cast({expressions[name]} as {type_}) as {identifier(name)}" for name, type_ in feed.lake_columns)
 
@@ -142,10 +149,10 @@ def _token(column: Column) -> str:
     return f"token(nullif({normalised}, ''))"
 
 
-def _known_date(feed: Feed, manifest: Manifest) -> str:
-    if manifest.load == "daily":
-        return f"date '{manifest.cutoff_at.date()}'"
-    if feed.is_snapshot:
+def _known_date(feed: Feed, cutoff: date | None) -> str:
+    if cutoff is not None:
+        return f"date '{cutoff}'"
+    if feed.is_snapshot or feed.business_date_column is None:
         return "date '1900-01-01'"
     return f"try_cast({identifier(feed.business_date_column)} as date) + {feed.initial_lag_days}"
 

@@ -13,6 +13,7 @@ from lakehouse.adapters.berka.balance_chain import add_booking_order
 from lakehouse.adapters.berka.source import MalformedSource, load
 from lakehouse.adapters.landing import create_table, write_month
 from lakehouse.contracts import load_feeds
+from lakehouse.sql import only_row
 
 __all__ = ["FEEDS", "MalformedSource", "Summary", "adapt", "write_loans"]
 
@@ -94,7 +95,7 @@ def write_loans(source: Path, out: Path) -> int:
     add_booking_order(con)
     loans = con.sql(Path(__file__).with_name("loan_features.sql").read_text())
     loans.write_parquet(str(out), compression="zstd")
-    return con.execute("select count(*) from loan").fetchone()[0]
+    return only_row(con.execute("select count(*) from loan"))[0]
 
 
 def _calendar(con: duckdb.DuckDBPyConnection) -> tuple[list[date], date]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.errors import Stop
+from lakehouse.sql import only_row
 
 
 class MalformedSource(Stop):
@@ -212,10 +213,10 @@ def _load_table(con: duckdb.DuckDBPyConnection, table: str, parts: list[tuple[Pa
         f"""select _file, _line, '{fields[0]}', cast({fields[0]} as varchar), 'given before with other values'
             from "{table}" qualify row_number() over (partition by {fields[0]} order by _file, _line) > 1""",
     )
-    delivered = con.execute(f"select count(*) from ({union})").fetchone()[0]
+    (delivered,) = only_row(con.execute(f"select count(*) from ({union})"))
     for number in range(len(parts)):
         con.execute(f"drop table part_{number}")
-    return delivered - con.execute(f'select count(*) from "{table}"').fetchone()[0]
+    return delivered - only_row(con.execute(f'select count(*) from "{table}"'))[0]
 
 
 def _read(con: duckdb.DuckDBPyConnection, table: str, path: Path, fields: dict[str, Field]) -> None:
