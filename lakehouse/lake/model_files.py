@@ -20,12 +20,12 @@ class Known:
 
     @classmethod
     def by(cls, settings: Settings, business_date: date, trained_on: date | None = None) -> "Known":
-        """What was known, from a listing of the lake as it is now."""
+        """From a listing of the lake, see `of`."""
         return cls.of(pin(settings.lake, business_date), trained_on)
 
     @classmethod
     def of(cls, pin: Pin, trained_on: date | None = None) -> "Known":
-        """What a pin lists; the training date is the last month-end up to it unless it is given."""
+        """What a pin says; by default the training date is the last month-end that is not after its date."""
         trained_on = trained_on or training_date(pin.business_date)
         deliveries = tuple(item for item in pin.deliveries if item.outcome.cutoff_date <= trained_on)
         version = f"{trained_on}-{Pin(trained_on, deliveries, ()).hash}"
@@ -72,7 +72,7 @@ def retraining_path(settings: Settings, task: str, known: Known) -> Path:
 
 
 def in_force(settings: Settings, task: str, known: Known) -> Known:
-    """``known``, with the training date moved to the last retraining since, if there was one."""
+    """``known`` with the training date moved to the last retraining since, if there was one."""
     paths = (settings.lake / "models" / task / "retrainings").glob("????-??-??-*.json")
     dates = {date.fromisoformat(path.name[:10]) for path in paths}
     since = sorted((day for day in dates if known.trained_on < day < known.business_date), reverse=True)

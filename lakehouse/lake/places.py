@@ -9,7 +9,7 @@ from lakehouse.lake.deliveries import Pin
 
 @dataclass(frozen=True)
 class IntradayFile:
-    """A lake file ``<first>-<last>.parquet``: the events of the takes ``first`` to ``last`` of one feed."""
+    """A lake file ``<first>-<last>.parquet``: the events of the takes of those numbers, counted per feed."""
 
     path: Path
     first: int
@@ -50,7 +50,7 @@ def intraday_files(lake: Path, feed: str, first: date, last: date = date.max) ->
 
     A file lies under the last business date of its events.
     """
-    files = []
+    files: list[IntradayFile] = []
     for folder in sorted((lake / "intraday" / feed).glob("business_date=*")):
         if first <= date.fromisoformat(folder.name.removeprefix("business_date=")) <= last:
             files += current_files([IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")])

@@ -156,8 +156,8 @@ def _connection(settings: Settings) -> Iterator[None]:
     }
     if settings.target == "postgres":
         names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
-        told = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
-        given |= {f"C360_PG_{name}": str(told[key]) for key, name in names.items() if told.get(key)}
+        stated = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
+        given |= {f"C360_PG_{name}": str(stated[key]) for key, name in names.items() if stated.get(key)}
         given["PGOPTIONS"] = postgres.OPTIONS
     before = dict(os.environ)
     os.environ.update(given)
