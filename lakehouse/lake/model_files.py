@@ -72,7 +72,7 @@ def retraining_path(settings: Settings, task: str, known: Known) -> Path:
 
 
 def in_force(settings: Settings, task: str, known: Known) -> Known:
-    """``known`` with the training date moved to the last retraining since, if there was one."""
+    """The same with the training date moved to the last retraining since, if there was one."""
     paths = (settings.lake / "models" / task / "retrainings").glob("????-??-??-*.json")
     dates = {date.fromisoformat(path.name[:10]) for path in paths}
     since = sorted((day for day in dates if known.trained_on < day < known.business_date), reverse=True)
