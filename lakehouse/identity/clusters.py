@@ -8,7 +8,6 @@ from itertools import product
 
 from lakehouse.identity.evidence import FOREVER, Edge, Fact, Party
 
-Assignment = tuple[str, str, float | None]  # customer_key, rule, match weight
 _STRENGTH = {"clerk": 0, "id_token": 1, "bound_card": 2, "lead": 3, "similar": 4}
 
 
@@ -124,7 +123,7 @@ class _Cluster:
 def _clusters(
     present: list[str], known: dict[str, Party], edges: list[Edge], facts: list[Fact]
 ) -> dict[str, Belonging]:
-    """To whom every record belongs on one date."""
+    """The customer of every record on one date."""
     values: dict[str, dict[str, set[str]]] = {key: defaultdict(set) for key in known}
     for fact in facts:
         values[fact.party_key][fact.kind].add(fact.value)

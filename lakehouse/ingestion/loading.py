@@ -192,6 +192,7 @@ def _summary(
 
 
 def _check_control_columns(feed: Feed, delivery: Delivery) -> None:
+    """Reject a manifest that lacks a control sum of the contract, or has one of a column without numbers."""
     stated = delivery.readable_manifest.control_sums
     numeric = {column.name for column in feed.columns if column.type.startswith(("decimal", "integer", "bigint"))}
     if missing := [name for name in feed.control_sums if name not in stated]:

@@ -116,7 +116,7 @@ def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
 
 @cache
 def _outcome(path: Path) -> Outcome:
-    """Read once by a process: it is written once, never changed."""
+    """Read once per process: the file never changes."""
     raw: dict[str, Any] = json.loads(path.read_text())
     for name in ("cutoff_date", "min_business_date", "max_business_date"):
         raw[name] = date.fromisoformat(raw[name]) if raw[name] else None

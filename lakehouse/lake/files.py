@@ -11,7 +11,17 @@ from uuid import uuid4
 
 @contextmanager
 def appearing(path: Path) -> Generator[Path]:
-    """A temporary path beside ``path`` that takes its name, whole, when the block ends; nothing appears if it fails."""
+    """A temporary path beside ``path`` that takes its name, whole, when the block ends; nothing appears if it fails.
+
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "report.txt"
+    >>> with appearing(path) as temporary:
+    ...     _ = temporary.write_text("whole")
+    ...     path.exists()
+    False
+    >>> path.read_text()
+    'whole'
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:

@@ -12,8 +12,8 @@ Detail = dict[str, object]  # what a step says of its work, by name
 
 
 @contextmanager
-def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Generator[dict]:
-    """Time a step and keep how it ended in ``runs/<run_id>/<step>.json``; the block may fill the yielded detail.
+def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Generator[Detail]:
+    """Time a step and write how it ended to ``runs/<run_id>/<step>.json``; the block may fill the yielded detail.
 
     The clock is read for these records only: nothing in the data depends on it.
     """
