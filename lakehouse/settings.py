@@ -57,8 +57,9 @@ class Settings(BaseSettings):
         Stop
             If a value is not one that the setting may have; the message never shows a secret.
         """
+        given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
         try:
-            return cls(**{name: value for name, value in overrides.items() if value is not None})
+            return cls(**given)
         except ValidationError as error:
             raise _refused(error) from None
 

@@ -126,7 +126,7 @@ def name_parts(text: str, linkage: Linkage) -> NameParts:
         parts = re.findall(r"[^\W\d_]+", _folded(name))
         family, given = parts[-1:], parts[:-1]
         if any(character.isdigit() for character in name):  # a label, such as a number, is nobody's name
-            return _parts(None, "", "", [], [], is_han, is_enterprise)
+            name, family, given = "", [], []
     in_order = [*family, *given] if is_han else [*given, *family]
     if is_enterprise or not in_order:  # an enterprise has no given name, and its words no other order
         whole = "".join(in_order)
@@ -135,7 +135,7 @@ def name_parts(text: str, linkage: Linkage) -> NameParts:
 
 
 def _parts(
-    name: str | None,
+    name: str,
     family: str,
     given: str,
     in_order: list[str],

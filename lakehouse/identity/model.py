@@ -81,7 +81,7 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     _write_term_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
     try:
         temporary.rename(folder)
-    except OSError:  # another run was faster, with an equal model
+    except OSError:  # another run has made the same one
         shutil.rmtree(temporary)
     return Model(folder.name, folder, linkage, splink)
 
@@ -161,7 +161,7 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
         [_deterministic_rule(rule) for rule in training["known_by"] if _has(rule["agree"], columns)],
         recall=training["recall"],
     )
-    if model.misc.save_model_to_json()["probability_two_random_records_match"] == 0:
+    if _learned(model).core_model_settings.probability_two_random_records_match == 0:
         return None
     model.training.estimate_u_using_random_sampling(
         max_pairs=training["random_pairs"], seed=training["seed"], min_count_per_level=None
@@ -179,9 +179,13 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
     return _completed(model.misc.save_model_to_json(), linkage)
 
 
+def _learned(model: "Linker") -> Any:
+    return model._settings_obj  # noqa: SLF001 (Splink has no public way to read what it has learned so far)
+
+
 def maximise_expectation(model: "Linker", block: str) -> None:
     """Learn from the pairs of a block. Splink gives up where a level dies out among the matches: then stop earlier."""
-    settings = model._settings_obj  # noqa: SLF001 (Splink has no public way to limit the iterations)
+    settings = _learned(model)
     for iterations in (25, 12, 6, 3):
         before = deepcopy(settings.core_model_settings)
         settings.training_settings = replace(settings.training_settings, max_iterations=iterations)

@@ -38,10 +38,12 @@ class Outcome:
 
     @property
     def delivery_id(self) -> str:
+        """Feed, period, version and 12 digits of the hash: what records and messages call it."""
         return f"{self.feed}/{self.period}/v{self.version}-{self.source_hash[:12]}"
 
     @property
     def is_loaded(self) -> bool:
+        """Whether its rows are in the lake."""
         return self.outcome != "rejected"
 
     def rows_path(self, lake: Path) -> Path:
