@@ -59,7 +59,7 @@ def test_a_pack_shows_names_only_if_asked(day_by_day: Undisturbed) -> None:
 
 
 def test_a_pack_of_nobody_says_where_to_look(day_by_day: Undisturbed) -> None:
-    with pytest.raises(NoSuchManager, match="marts.rm_assignment"):
+    with pytest.raises(NoSuchManager, match=r"marts.rm_assignment"):
         hand_over(day_by_day.settings, "nobody")
 
 
@@ -256,5 +256,5 @@ def test_forecasts_add_up_and_start_from_the_balances_of_the_bank(day_by_day: Un
 
 
 def test_nobody_has_no_page_but_a_hint(day_by_day: Undisturbed) -> None:
-    with pytest.raises(NoSuchCustomer, match="marts.dim_party"):
+    with pytest.raises(NoSuchCustomer, match=r"marts.dim_party"):
         picture(day_by_day.settings, "nobody")

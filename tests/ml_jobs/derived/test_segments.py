@@ -76,7 +76,7 @@ def test_customers_without_a_manager_are_grouped_on_month_ends_and_today(setting
 
 
 def test_groups_keep_numbers_and_customers_in_the_next_month(settings: Settings) -> None:
-    told, pin = segments_on(settings, BUSINESS_DATE)
+    _, pin = segments_on(settings, BUSINESS_DATE)
     before = {
         row["customer_key"]: row["segment_id"] for row in attached(settings, pin) if row["as_of_date"] == BUSINESS_DATE
     }

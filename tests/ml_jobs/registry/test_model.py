@@ -81,7 +81,7 @@ def test_a_card_that_was_changed_or_signed_elsewhere_is_refused(copy):
 )
 def test_foreign_content_is_refused_even_if_the_card_vouches_for_it(copy, content):
     replace_content(copy, content)
-    with pytest.raises(UntrustedModel, match="trusted|holds no model"):
+    with pytest.raises(UntrustedModel, match=r"trusted|holds no model"):
         load(copy, SECRET)
 
 

@@ -26,7 +26,7 @@ def test_a_task_is_about_its_population(tmp_path):
 
 def test_nobody_in_the_population_is_no_score(tmp_path):
     settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
-    with pytest.raises(CannotScore, match="no customer .* with has_rm above 0"):
+    with pytest.raises(CannotScore, match=r"no customer .* with has_rm above 0"):
         read_features(settings, CHURN.model_copy(update={"population": "has_rm"}), (), BUSINESS_DATE)
 
 
