@@ -1,6 +1,7 @@
 """Where balances and outflows go in the next 13 weeks, how good such forecasts were, and what if rates moved."""
 
 from collections.abc import Mapping
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -143,9 +144,7 @@ def _what_if(settings: Settings, shifts: Mapping[str, float]) -> list[dict[str, 
     from ml_jobs.learning.forecasting import HORIZON, effect
     from ml_jobs.learning.hierarchy import Hierarchy
 
-    history = read_history(
-        lambda *query: warehouse.query_serving(settings, *query), "marts", warehouse.last_published(settings)
-    )
+    history = read_history(partial(warehouse.query_serving, settings), "marts", warehouse.last_published(settings))
     names = history.drivers.names
     told = []
     for measure, wide in history.series.items():
