@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import yaml
-from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
+from open_data_contract_standard.model import OpenDataContractStandard
 
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
@@ -173,7 +173,7 @@ def _feed(contract: Any) -> Feed:
     )
 
 
-def _column(item: SchemaProperty) -> Column:
+def _column(item: Any) -> Column:
     options = item.logicalTypeOptions or {}
     custom = _custom(item)
     return Column(
@@ -190,6 +190,6 @@ def _column(item: SchemaProperty) -> Column:
     )
 
 
-def _custom(item: OpenDataContractStandard | SchemaProperty) -> dict[str, Any]:
+def _custom(item: Any) -> dict[str, Any]:
     """What the contract says beyond the standard, by name."""
     return {entry.property: entry.value for entry in item.customProperties or []}

@@ -4,7 +4,7 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # slow to import, and most pages have no plot
+if TYPE_CHECKING:  # a page without plots need not wait for it
     from matplotlib.figure import Figure
 
 STYLE = """
@@ -32,7 +32,7 @@ def page(title: str, body: str) -> str:
 
 
 def svg(figure: "Figure") -> str:
-    """The figure as an element of a page, with a transparent background; equal figures give equal text."""
+    """The figure as an element of a page, on the page's own ground; the same figure gives the same text."""
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
     return text.getvalue()[text.getvalue().index("<svg") :]

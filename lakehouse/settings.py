@@ -3,7 +3,7 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -57,8 +57,9 @@ class Settings(BaseSettings):
         Stop
             If a value is not one that the setting may have; the message never shows a secret.
         """
+        given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
         try:
-            return cls(**{name: value for name, value in overrides.items() if value is not None})
+            return cls(**given)
         except ValidationError as error:
             raise _refused(error) from None
 

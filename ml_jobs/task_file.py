@@ -1,4 +1,4 @@
-"""Task files: one YAML file describes one score, of the bank's own tables or of anybody's."""
+"""Task files: one YAML file describes one score, of the bank's tables or of a user's table."""
 
 import csv
 from datetime import date
@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
@@ -25,18 +26,18 @@ class _Strict(BaseModel):
 
 
 class Parameters(_Strict):
-    """What scikit-learn's HistGradientBoostingClassifier is given; everything else stays at its default."""
+    """Hyperparameters of scikit-learn's HistGradientBoostingClassifier; the others stay at their defaults."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
     max_iter: Count = 500  # the most; how many are used is chosen on the calibration rows
-    max_leaf_nodes: Annotated[int, Field(ge=2, le=8)] = 8  # `explain` tabulates every way through a tree
+    max_leaf_nodes: Annotated[int, Field(ge=2, le=8)] = 8  # `shapley` tabulates every path through a tree
     min_samples_leaf: Count = 20
     max_features: Share = 0.5  # of the features, drawn at each split: related ones take turns
     l2_regularization: Annotated[float, Field(ge=0)] = 5.0
 
 
 class Alternative(_Strict):
-    """Parameters that replace those of the task in one trial of the search."""
+    """Hyperparameters that replace those of the task in one trial of the search."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
     max_leaf_nodes: Annotated[int, Field(ge=2, le=8)] | None = None
@@ -46,22 +47,22 @@ class Alternative(_Strict):
 
 
 class Split(_Strict):
-    """How rows are divided into those that train and those that judge.
+    """How rows are divided into development and test rows.
 
-    ``time``: later rows judge. ``folds``: repeated, stratified cross-validation that keeps groups together.
+    ``time``: later rows test. ``folds``: repeated, stratified cross-validation that keeps groups together.
     ``automatic``: by time where there is an as-of date, otherwise by folds.
     """
 
     scheme: Literal["automatic", "time", "folds"] = "automatic"
     test_from: date | None = None
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of the rows, if `test_from` does not say
-    test_months: Count = 3  # of the bank's own tasks; fewer while the history is short
+    test_months: Count = 3  # of the bank's tasks; fewer while the history is short
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     repeats: Count | None = None  # by the number of rows: 10 below 1,000, 4 below 5,000, 2 below 30,000, then 1
 
 
 class Calibration(_Strict):
-    """From how many positives in the calibration rows isotonic regression takes the place of a sigmoid."""
+    """From how many positives in the calibration rows isotonic regression replaces a sigmoid."""
 
     isotonic_from_positives: Count = 1_000
 
@@ -74,7 +75,7 @@ class Baseline(_Strict):
 
 
 class Bands(_Strict):
-    """Shares of the list, counted from rank 1, that end the bands high and medium."""
+    """Shares of the list, from rank 1 on, at which the bands high and medium end."""
 
     high: Share = 0.05
     medium: Share = 0.20
@@ -88,7 +89,7 @@ class Phrase(_Strict):
 
 
 class Minimum(_Strict):
-    """Below these figures a task abstains."""
+    """With less than this a task abstains."""
 
     fit_months: Count = 3
     positives: Count = 20  # and as many negatives, to fit
@@ -106,8 +107,8 @@ class Activity(_Strict):
 class Promotion(_Strict):
     """When a new model (the challenger) takes over from the one in use (the champion), on the challenger's test rows.
 
-    It does unless the champion's log loss is lower beyond the 95 % interval of the difference, or its own ROC AUC is
-    below ``minimum_roc_auc``.
+    It does unless the champion's log loss is lower beyond the 95 % interval of the difference, or the challenger's
+    ROC AUC is below ``minimum_roc_auc``.
     """
 
     minimum_roc_auc: Annotated[float, Field(ge=0.5, lt=1)] = 0.55
@@ -118,11 +119,13 @@ class Task(_Strict):
 
     task: Name
     table: str  # of the store (schema.table), or a Parquet or CSV file, relative to the task file
-    labels: StoreTable | None = None  # the bank's own tasks: customer_key, as_of_date, horizon_days, ripe_date, label
-    treatment: Name | None = None  # 0/1 column of the label table, drawn at random: the score is what it changes
-    horizons: tuple[Count, ...] = ()  # days: the score is the probability of staying so long, not of one outcome
-    population: Name | None = None  # the bank's own tasks are about those with this feature above 0; else about all
-    entity: str | None = None  # whom a row is about; without one every row is somebody else
+    labels: StoreTable | None = None  # the bank's tasks: customer_key, as_of_date, horizon_days, ripe_date, label
+    treatment: Name | None = None  # 0/1 column of the label table, drawn at random: the score is its effect
+    horizons: tuple[Count, ...] = ()  # days of a survival task: one probability of staying for each
+    population: Name | None = None  # a bank's task is about customers with this feature above 0; by default about all
+    hazard: Annotated[Name | None, Field(exclude=True)] = None  # in the simulator's truth, if not the task's name
+    plain_task: Annotated[Name | None, Field(exclude=True)] = None  # predicts the outcome of a `treatment` without it
+    entity: str | None = None  # whom a row is about; by default every row is about another one
     label: str
     positive: Value
     as_of_date: str | None = None
@@ -131,19 +134,19 @@ class Task(_Strict):
     exclude: dict[str, str] = {}  # column: why
     known_in_time: tuple[str, ...] = ()  # columns vouched for, though they look as if they held the outcome
     categorical: tuple[str, ...] = ()  # numbers that are codes
-    groups: str | None = None  # rows that must not be parted; by default those of one entity
+    groups: str | None = None  # rows that stay on one side of every split; by default those of one entity
     split: Split = Split()
     algorithm: Literal["automatic", "hist_gradient_boosting", "logistic_regression"] = "automatic"
     parameters: Parameters = Parameters()
     search: tuple[Alternative, ...] = ()
     training_rows: Count = 400_000
     calibration: Calibration = Calibration()
-    baseline: Baseline | None = None  # by default the best single feature, chosen on the rows that train
+    baseline: Baseline | None = None  # by default the best single feature, chosen on the training rows
     capacity: tuple[Share, ...] = (0.01, 0.05, 0.10)  # shares of the list that the bank can call
     bands: Bands = Bands()
     reasons: dict[str, Phrase] = {}
     segments: dict[str, tuple[float, ...]] = {}  # column: inner edges of its bands, none for a column of few values
-    fairness: dict[str, tuple[float, ...]] = {}  # likewise; these groups are compared, never trained on for it
+    fairness: dict[str, tuple[float, ...]] = {}  # likewise; a comparison only, which makes no column a feature
     minimum: Minimum = Minimum()
     activity: Activity | None = None
     promotion: Promotion = Promotion()
@@ -160,11 +163,13 @@ class Task(_Strict):
         if self.labels and (self.entity, self.as_of_date) != ("customer_key", "as_of_date"):
             raise ValueError("with `labels`, entity must be customer_key and as_of_date must be as_of_date")
         if self.treatment and not self.labels:
-            raise ValueError("`treatment` is for the bank's own tasks, whose label model has the column")
+            raise ValueError("`treatment` is for the bank's tasks, whose label model has the column")
+        if self.plain_task and not self.treatment:
+            raise ValueError("`plain_task` is for a task with a `treatment`: the task that predicts without it")
         if self.horizons and not self.labels:
-            raise ValueError("`horizons` is for the bank's own tasks, which follow customers over month-ends")
+            raise ValueError("`horizons` is for the bank's tasks, which follow customers over month-ends")
         if self.population and not self.labels:
-            raise ValueError("`population` is for the bank's own tasks: leave the other rows out of the table")
+            raise ValueError("`population` is for the bank's tasks: leave the other rows out of the table")
         if self.labels and not self.horizon_days:
             raise ValueError("with `labels`, horizon_days must be that of the label model")
         if self.split.scheme == "time" and not self.as_of_date:
@@ -178,13 +183,18 @@ class Task(_Strict):
         """Whether the daily pipeline scores it, from a feature table and a label table of the store."""
         return self.labels is not None
 
+    @property
+    def true_hazard(self) -> str:
+        """The column of the simulator's ``hazards.parquet`` with the true probability of the outcome."""
+        return self.hazard or self.task
+
 
 FOLDER = Path(__file__).with_name("tasks")
 
 
 @cache
 def load_tasks(folder: Path = FOLDER) -> dict[str, Task]:
-    """The bank's own tasks: all task files in ``folder``, by task.
+    """The bank's tasks: all task files in ``folder``, by task.
 
     Raises
     ------
@@ -207,23 +217,23 @@ def load_task(path: Path) -> Task:
     except yaml.YAMLError as error:
         raise Stop(f"{path}: not YAML: {error}") from error
     except ValidationError as error:
-        found = "\n".join(f"  {_told(problem)}" for problem in error.errors())
-        raise Stop(f"{path}: not a valid task:\n{found}") from error
+        problems = "\n".join(f"  {_describe(problem)}" for problem in error.errors())
+        raise Stop(f"{path}: not a valid task:\n{problems}") from error
     if task.task != path.stem:
         raise Stop(f"{path}: task: describes the task {task.task}: name the file {task.task}.yml")
     return task
 
 
 def find_task(name: str) -> tuple[Task, Path]:
-    """A task by the name of one of the bank's own, or by the path of a task file; and its file.
+    """A task by the name of one of the bank's, or by the path of a task file; and its file.
 
     Raises
     ------
     ValueError
         If there is none, or its file is not valid.
     """
-    own = FOLDER / f"{name}.yml"
-    path = own if own.exists() else Path(name)
+    of_the_bank = FOLDER / f"{name}.yml"
+    path = of_the_bank if of_the_bank.exists() else Path(name)
     if not path.is_file():
         raise Stop(
             f"{name} is neither a task ({', '.join(load_tasks())}) nor a task file: "
@@ -232,8 +242,8 @@ def find_task(name: str) -> tuple[Task, Path]:
     return load_task(path), path
 
 
-def _told(problem: dict) -> str:
-    """One of pydantic's findings: the key, what is wrong with it, and what to do."""
+def _describe(problem: ErrorDetails) -> str:
+    """One of pydantic's errors: the key, what is wrong with it, and what to do."""
     *parents, key = problem["loc"] or ("task file",)
     where = ".".join(map(str, problem["loc"])) or "task file"
     match problem["type"]:
@@ -252,7 +262,7 @@ def _told(problem: dict) -> str:
 
 
 def data_path(task: Task, path: Path, data: Path | None) -> Path | None:
-    """The file that holds the task's table: the one given, or the task's own; None for a table of the store."""
+    """The file of the task's table: the given one, or the one that the task names; None for a table of the store."""
     if data is not None:
         return data
     named = (path.parent / task.table).resolve()
@@ -260,7 +270,7 @@ def data_path(task: Task, path: Path, data: Path | None) -> Path | None:
 
 
 def phrases(task: Task) -> dict[str, Phrase]:
-    """Reasons in words, by feature: those of the bank's seed, and over them the task's own."""
+    """Reasons in words, by feature: those of the bank's seed; those of the task have precedence."""
     with (PROJECT / "dbt_project" / "seeds" / "reason_phrases.csv").open(encoding="utf-8") as file:
         of_the_bank = {
             line["reason_code"]: Phrase(en=line["phrase_en"], zh=line["phrase_zh"]) for line in csv.DictReader(file)

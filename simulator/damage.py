@@ -46,7 +46,7 @@ def _texts(spoil: Callable[[str, float, int], str | None]) -> Spoil:
 
 
 @_texts
-def _name(text: str, kind: float, _: int) -> str:
+def _name(text: str, kind: float, _place: int) -> str:
     if len(text) < 2 or kind < 0.4:
         return text[:-1] + names.SIMILAR.get(text[-1], "小")
     if kind < 0.6:

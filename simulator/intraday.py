@@ -95,7 +95,7 @@ def _events(source: Path, day: date) -> list[Event]:
     return sorted(events, key=lambda event: (event[1][TIMES[event[0]]], event[1][KEYS[event[0]]]))
 
 
-def _json_lines(path: Path, _: Feed) -> list[Row]:
+def _json_lines(path: Path, _feed: Feed) -> list[Row]:
     with gzip.open(path, "rt") as lines:
         return [json.loads(line) for line in lines]
 

@@ -262,7 +262,7 @@ def customer_nos(index: np.ndarray) -> pa.Array:
 
 
 def user_ids(index: np.ndarray) -> pa.Array:
-    """Numbers of the customers' online users."""
+    """Numbers of online users, for instance U500000017."""
     return join("U", numbers(500_000_000 + index))
 
 
@@ -310,16 +310,17 @@ def person_names(draws: Draws, family: np.ndarray, person: np.ndarray, is_woman:
 def as_typed(draws: Draws, stream: str, keys: np.ndarray, texts: list[str], typo_rate: float) -> list[str]:
     """Names as a hand types them: similar characters, traditional surnames, stray spaces."""
     slips = draws.uniform(stream, keys)
-    return [_with_slip(text, slip, typo_rate) for text, slip in zip(texts, slips, strict=True)]
-
-
-def _with_slip(text: str, slip: float, typo_rate: float) -> str:
-    """A name with the slip that a uniform draw stands for, or without one."""
-    if slip < typo_rate:
-        return text[:-1] + names.SIMILAR.get(text[-1], "小")
-    if slip < 1.5 * typo_rate:
-        return names.TRADITIONAL.get(text[0], text[0]) + text[1:]
-    return text[0] + " " + text[1:] if slip < 2 * typo_rate else text
+    typed = []
+    for text, slip in zip(texts, slips, strict=True):
+        if slip < typo_rate:
+            typed.append(text[:-1] + names.SIMILAR.get(text[-1], "小"))
+        elif slip < 1.5 * typo_rate:
+            typed.append(names.TRADITIONAL.get(text[0], text[0]) + text[1:])
+        elif slip < 2 * typo_rate:
+            typed.append(text[0] + " " + text[1:])
+        else:
+            typed.append(text)
+    return typed
 
 
 def _names(draws: Draws, families: _Families, is_woman: np.ndarray) -> pa.Array:

@@ -333,7 +333,7 @@ class _Leads:
 
 
 def card_nos(index: np.ndarray, kind: int) -> pa.Array:
-    """16-digit numbers of the customers' debit (0) or credit (1) cards."""
+    """Sixteen-digit card numbers; ``kind`` is the last digit."""
     return numbers(6_217_000_000_000_000 + index * 10 + kind)
 
 

@@ -13,12 +13,12 @@ _EPOCH = date(1970, 1, 1)
 
 
 def to_day(value: date) -> int:
-    """Days since 1970-01-01."""
+    """Days since 1970."""
     return (value - _EPOCH).days
 
 
 def to_date(day: int | np.integer) -> date:
-    """The date, from days since 1970-01-01."""
+    """The date of a number of days since 1970."""
     return _EPOCH + timedelta(days=int(day))
 
 

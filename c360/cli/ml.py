@@ -138,11 +138,11 @@ def score(
     import pyarrow.parquet as pq
 
     from ml_jobs.own_tables.frames import read_frame
-    from ml_jobs.own_tables.models import champion_of, score_frame
+    from ml_jobs.own_tables.models import champion, score_frame
 
     frame = read_frame(settings, task.table, data_path(task, path, data))
     out = out or Path(f"{task.task}_scores.parquet")
-    pq.write_table(score_frame(task, champion_of(settings, task), frame), out, compression="zstd")
+    pq.write_table(score_frame(task, champion(settings, task), frame), out, compression="zstd")
     console.print(f"scored {len(frame):,} rows: {out}")
 
 
@@ -159,7 +159,8 @@ def explain(
 
     settings = _settings()
     task, path = find_task(name)
-    from ml_jobs.own_tables.models import champion_of, encoded, explained
+    from ml_jobs.own_tables.models import champion, encode
+    from ml_jobs.own_tables.models import explain as explain_row
 
     if task.is_of_the_bank:
         model, rows = _in_use(settings, task, _business_date(settings, day))
@@ -167,26 +168,26 @@ def explain(
     else:
         from ml_jobs.own_tables.frames import read_frame
 
-        model = champion_of(settings, task)
+        model = champion(settings, task)
         frame = read_frame(settings, task.table, data_path(task, path, data))
         own = frame.index.astype(str) if task.entity is None else frame[task.entity].astype(str)
-        values = encoded(task, model, frame[own == entity].reset_index(drop=True))
+        values = encode(task, model, frame[own == entity].reset_index(drop=True))
     if not len(values):
         raise Stop(f"--entity: there is no {entity}")
-    found = explained(model, values[:1])
+    explanation = explain_row(model, values[:1])
     words = phrases(task)
-    found["contributions"] = [
+    contributions = [
         {"feature": name, "push": push, "en": words[name].en if name in words else name}
         | ({"zh": words[name].zh} if name in words else {})
-        for name, push in found["contributions"].items()
+        for name, push in explanation["contributions"].items()
     ]
-    show(found, json_)
+    show({**explanation, "contributions": contributions}, json_)
 
 
 @ml.command()
 def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False) -> None:
     """Drift of features and scores since training (PSI, missing values), and calibration where labels are ripe."""
-    from ml_jobs.learning.drift import watched
+    from ml_jobs.learning.drift import feature_drift
     from ml_jobs.quality import report
     from ml_jobs.scores.data import labelled_months
     from ml_jobs.scores.monitoring import ripe_calibration
@@ -201,14 +202,14 @@ def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False)
         ripe = ripe_calibration(settings, task, business_date, labelled_months(settings, task, business_date))
     else:
         from ml_jobs.own_tables.frames import read_frame
-        from ml_jobs.own_tables.models import champion_of, encoded
+        from ml_jobs.own_tables.models import champion, encode
 
-        model, ripe = champion_of(settings, task), []
-        values = encoded(task, model, read_frame(settings, task.table, data_path(task, path, data)))
+        model, ripe = champion(settings, task), []
+        values = encode(task, model, read_frame(settings, task.table, data_path(task, path, data)))
     found = {
         "model_version": model.card["model_version"],
         "rows": len(values),
-        "drift": watched(model.card, values, model.margin(values)),
+        "drift": feature_drift(model.card["reference"], model.columns, values, model.margin(values)),
         "ripe": ripe,
     }
     show(found, json_, lambda: report.monitor_tables(found))

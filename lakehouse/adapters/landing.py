@@ -10,6 +10,7 @@ import duckdb
 from lakehouse.contracts import Feed
 from lakehouse.lake import appearing, write_json
 from lakehouse.lake.dates import month_end
+from lakehouse.sql import only_row
 
 
 def create_table(con: duckdb.DuckDBPyConnection, feed: Feed) -> None:
@@ -55,7 +56,7 @@ def write_month(con: duckdb.DuckDBPyConnection, feed: Feed, month: date, utc_off
         content = content.decode().encode(feed.encoding) if is_delimited else gzip.compress(content, mtime=0)
         temporary.write_bytes(content)
     sums = [f"cast(coalesce(sum({column}), 0) as varchar)" for column in feed.control_sums]
-    count, *totals = con.execute(f"select {', '.join(['count(*)', *sums])} {rows}").fetchone()
+    count, *totals = only_row(con.execute(f"select {', '.join(['count(*)', *sums])} {rows}"))
     manifest = {
         "feed": feed.name,
         "period": f"{month:%Y-%m}",

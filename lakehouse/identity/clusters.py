@@ -8,7 +8,6 @@ from itertools import product
 
 from lakehouse.identity.evidence import FOREVER, Edge, Fact, Party
 
-Assignment = tuple[str, str, float | None]  # customer_key, rule, match weight
 _STRENGTH = {"clerk": 0, "id_token": 1, "bound_card": 2, "lead": 3, "similar": 4}
 
 
@@ -26,6 +25,9 @@ class Membership:
     match_weight: float | None
     valid_from: date
     valid_to: date | None
+
+
+Belonging = tuple[str, str, float | None]  # customer key, rule, match weight
 
 
 def memberships(parties: Iterable[Party], edges: Iterable[Edge], facts: Iterable[Fact] = ()) -> list[Membership]:
@@ -51,7 +53,7 @@ def memberships(parties: Iterable[Party], edges: Iterable[Edge], facts: Iterable
         differences = [fact for key in members for fact in facts_of[key]]
         spans += _component_spans({key: known[key] for key in members}, ties, differences)
     alone = (party for key, party in known.items() if key not in tied and party.known_from < party.known_to)
-    spans += (_membership(party, party.party_key, "self", None, party.known_from, party.known_to) for party in alone)
+    spans += (_membership(party, (party.party_key, "self", None), party.known_from, party.known_to) for party in alone)
     return sorted(spans, key=lambda span: (span.party_key, span.valid_from))
 
 
@@ -81,7 +83,7 @@ def _components(edges: list[Edge]) -> Iterator[tuple[list[str], list[Edge]]]:
 def _component_spans(known: dict[str, Party], edges: list[Edge], facts: list[Fact]) -> Iterator[Membership]:
     """The history of one component: it is clustered anew on every date on which something in it changes."""
     spans = [*known.values(), *edges, *facts]
-    history: dict[str, list[tuple[date, Assignment]]] = defaultdict(list)
+    history: dict[str, list[tuple[date, Belonging]]] = defaultdict(list)
     for day in sorted({moment for span in spans for moment in (span.known_from, span.known_to)} - {FOREVER}):
         present = [key for key, party in known.items() if party.known_from <= day]
         state = _clusters(present, known, [e for e in edges if _holds(e, day)], [f for f in facts if _holds(f, day)])
@@ -92,7 +94,7 @@ def _component_spans(known: dict[str, Party], edges: list[Edge], facts: list[Fac
         for (start, customer), following in zip(changes, [*changes[1:], None], strict=True):
             end = min(following[0] if following else FOREVER, known[key].known_to)
             if start < end:
-                yield _membership(known[key], *customer, start, end)
+                yield _membership(known[key], customer, start, end)
 
 
 def _holds(span: Edge | Fact, day: date) -> bool:
@@ -100,8 +102,8 @@ def _holds(span: Edge | Fact, day: date) -> bool:
     return span.known_from <= day < span.known_to
 
 
-def _membership(party: Party, customer_key: str, rule: str, weight: float | None, start: date, end: date) -> Membership:
-    return Membership(party.party_key, customer_key, rule, weight, start, None if end == FOREVER else end)
+def _membership(party: Party, belonging: Belonging, start: date, end: date) -> Membership:
+    return Membership(party.party_key, *belonging, start, None if end == FOREVER else end)
 
 
 @dataclass
@@ -120,7 +122,7 @@ class _Cluster:
 
 def _clusters(
     present: list[str], known: dict[str, Party], edges: list[Edge], facts: list[Fact]
-) -> dict[str, Assignment]:
+) -> dict[str, Belonging]:
     """The customer of every record on one date."""
     values: dict[str, dict[str, set[str]]] = {key: defaultdict(set) for key in known}
     for fact in facts:
@@ -152,7 +154,7 @@ def _clusters(
                 clusters[key] = left
         for key in (edge.left, edge.right):
             left.ties.setdefault(key, edge)
-    state: dict[str, Assignment] = {}
+    state: dict[str, Belonging] = {}
     for key in present:
         cluster = clusters[key]
         first = min(cluster.members, key=lambda member: (known[member].known_from, member))

@@ -115,7 +115,7 @@ def name_parts(text: str, linkage: Linkage) -> NameParts:
     >>> name_parts("José Müller", Linkage.read()).sound
     'jose muller'
     """
-    name: str | None = " ".join(unicodedata.normalize("NFKC", text).lower().replace(",", " ").split())
+    name = " ".join(unicodedata.normalize("NFKC", text).lower().replace(",", " ").split())
     is_han = bool(_HAN.search(name))
     is_enterprise = linkage.is_enterprise_name(name)
     if is_han:
@@ -126,7 +126,7 @@ def name_parts(text: str, linkage: Linkage) -> NameParts:
         parts = re.findall(r"[^\W\d_]+", _folded(name))
         family, given = parts[-1:], parts[:-1]
         if any(character.isdigit() for character in name):  # a label, such as a number, is nobody's name
-            name, family, given = None, [], []
+            name, family, given = "", [], []
     in_order = [*family, *given] if is_han else [*given, *family]
     if is_enterprise or not in_order:  # an enterprise has no given name, and its words no other order
         whole = "".join(in_order)
@@ -135,7 +135,7 @@ def name_parts(text: str, linkage: Linkage) -> NameParts:
 
 
 def _parts(
-    name: str | None,
+    name: str,
     family: str,
     given: str,
     in_order: list[str],

@@ -12,6 +12,7 @@ from uuid import uuid4
 import duckdb
 
 from lakehouse.identity.linkage import KnownBy, Linkage
+from lakehouse.sql import only_row
 
 if TYPE_CHECKING:
     from splink import DuckDBAPI, Linker
@@ -80,7 +81,7 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     _write_term_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
     try:
         temporary.rename(folder)
-    except OSError:  # another run was faster, with an equal model
+    except OSError:  # another run has made the same one
         shutil.rmtree(temporary)
     return Model(folder.name, folder, linkage, splink)
 
@@ -118,16 +119,17 @@ def _columns(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[str] | No
         "(partition by party_key order by known_from desc, record_id) as age from comparable) where age = 1"
     )
     training = linkage.training
+    (records,) = only_row(con.execute("select count(*) from training"))
     counts = {}
     for column in linkage.raw["comparisons"]:
-        ((records, filled, most),) = con.execute(
-            f"select count(*), count({column}), coalesce((select max(times) from (select count(*) as times "
+        answer = con.execute(
+            f"select count({column}), coalesce((select max(times) from (select count(*) as times "
             f"from training where {column} is not null group by {column})), 0) from training"
-        ).fetchall()
-        counts[column] = (records, filled, most)
+        )
+        counts[column] = only_row(answer)
     columns = [
         column
-        for column, (records, filled, most) in counts.items()
+        for column, (filled, most) in counts.items()
         if filled >= training["minimum_filled"] * records
         and (most <= training["maximum_share"] * filled or (column == "gender" and most < filled))
     ]
@@ -159,7 +161,7 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
         [_deterministic_rule(rule) for rule in training["known_by"] if _has(rule["agree"], columns)],
         recall=training["recall"],
     )
-    if model.misc.save_model_to_json()["probability_two_random_records_match"] == 0:
+    if _learned(model).core_model_settings.probability_two_random_records_match == 0:
         return None
     model.training.estimate_u_using_random_sampling(
         max_pairs=training["random_pairs"], seed=training["seed"], min_count_per_level=None
@@ -177,9 +179,13 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
     return _completed(model.misc.save_model_to_json(), linkage)
 
 
+def _learned(model: "Linker") -> Any:
+    return model._settings_obj  # noqa: SLF001 (Splink has no public way to read what it has learned so far)
+
+
 def maximise_expectation(model: "Linker", block: str) -> None:
     """Learn from the pairs of a block. Splink gives up where a level dies out among the matches: then stop earlier."""
-    settings = model._settings_obj  # noqa: SLF001 (Splink has no public way to limit the iterations)
+    settings = _learned(model)
     for iterations in (25, 12, 6, 3):
         before = deepcopy(settings.core_model_settings)
         settings.training_settings = replace(settings.training_settings, max_iterations=iterations)

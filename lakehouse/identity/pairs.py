@@ -80,7 +80,8 @@ def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
         "create temp table new_records as select * from comparable "
         "where record_id not in (select left_record from batches where right_record is null)"
     )
-    (splink, api), least = linker(con, model), model.linkage.review
+    splink, api = linker(con, model)
+    least = model.linkage.review
     new = api.register("new_records")
     scored_tables = [splink.inference.predict_within(new, threshold_match_weight=least)]
     if con.execute("select count(*) from known_records").fetchall() != [(0,)]:

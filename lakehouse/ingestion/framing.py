@@ -9,7 +9,7 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,7 +243,7 @@ def _record(texts: list[str], start: int, feed: Feed) -> tuple[str, int, list[st
 
 def _batch(
     path: Path,
-    rows: Sequence[int] | np.ndarray,
+    rows: list[int] | np.ndarray,
     texts: list[str],
     fields: list[list[str] | None] | None,
     faults: list[str | None] | None,

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -41,16 +41,17 @@ class _NotClean(Exception):
 
 
 @contextmanager
-def connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+def connection(settings: Settings) -> Generator[duckdb.DuckDBPyConnection]:
     """A database in memory, for the deliveries of one feed; what does not fit is spilled beside the lake."""
     settings.lake.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill:
-        config = {"threads": _THREADS, "memory_limit": _MEMORY, "temp_directory": spill}
-        with duckdb.connect(config=config) as con:
-            # it would turn a long IN list into a join, and a join loses the order of the rows
-            con.execute("set disabled_optimizers = 'in_clause'")
-            rules.create_token_macro(con, settings.token_secret)
-            yield con
+    with (
+        tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill,
+        duckdb.connect(config={"threads": _THREADS, "memory_limit": _MEMORY, "temp_directory": spill}) as con,
+    ):
+        # it would turn a long IN list into a join, and a join loses the order of the rows
+        con.execute("set disabled_optimizers = 'in_clause'")
+        rules.create_token_macro(con, settings.token_secret)
+        yield con
 
 
 def load(
@@ -83,9 +84,10 @@ def _load_clean(
     con.register("incoming", incoming)
     try:
         with appearing(raw) as path:
-            written = _write(con, f"select {rules.lake_select(feed, delivery.manifest, row)} from {source}", path)
+            selected = rules.lake_select(feed, delivery.readable_manifest.daily_cutoff, row)
+            written = _write(con, f"select {selected} from {source}", path)
             loaded, first, last, late = _summary(con, feed, delivery, written)
-            if damages or loaded != delivery.manifest.row_count:
+            if damages or loaded != delivery.readable_manifest.row_count:
                 raise _NotClean("rows are missing")
             if not is_framed and loaded != sum(file.lines - 1 for file in landed):
                 raise _NotClean("a row is no line")
@@ -118,8 +120,8 @@ def _load_sifted(
     if problem:
         return Figures(delivered, 0, bad, problem=problem)
     with appearing(raw) as path:
-        good = f"select {rules.lake_select(feed, delivery.manifest)} from judged where problem is null order by rowid"
-        written = _write(con, good, path)
+        selected = rules.lake_select(feed, delivery.readable_manifest.daily_cutoff)
+        written = _write(con, f"select {selected} from judged where problem is null order by rowid", path)
         loaded, first, last, late = _summary(con, feed, delivery, written)
     return Figures(delivered, loaded, bad, first, last, late)
 
@@ -191,7 +193,7 @@ def _summary(
 
 def _check_control_columns(feed: Feed, delivery: Delivery) -> None:
     """Reject a manifest that lacks a control sum of the contract, or has one of a column without numbers."""
-    stated = delivery.manifest.control_sums
+    stated = delivery.readable_manifest.control_sums
     numeric = {column.name for column in feed.columns if column.type.startswith(("decimal", "integer", "bigint"))}
     if missing := [name for name in feed.control_sums if name not in stated]:
         raise Rejected(f"{delivery.path.name}: control sum of {missing[0]} is missing: send the manifest again with it")
@@ -202,10 +204,10 @@ def _check_control_columns(feed: Feed, delivery: Delivery) -> None:
 
 
 def _row_count_problem(delivery: Delivery, delivered: int) -> str | None:
-    expected = delivery.manifest.row_count
+    expected = delivery.readable_manifest.row_count
     if delivered == expected:
         return None
-    names = ", ".join(file.name for file in delivery.manifest.files)
+    names = ", ".join(file.name for file in delivery.readable_manifest.files)
     return f"{names}: {expected} rows expected by the manifest, {delivered} found: send the delivery again whole"
 
 
@@ -214,14 +216,14 @@ def _control_values(feed: Feed, delivery: Delivery) -> str:
     is_record_fault = "(problem is not null and not contains(problem, ' '))"
     values = ", ".join(
         f"case when not {is_record_fault} then {rules.typed(feed, name)} end as {identifier(name)}"
-        for name in delivery.manifest.control_sums
+        for name in delivery.readable_manifest.control_sums
     )
     return f"(select problem is not null as is_unread{', ' if values else ''}{values} from judged)"
 
 
 def _control_sum_problem(con: duckdb.DuckDBPyConnection, delivery: Delivery, values: str) -> str | None:
     """A control sum that differs, unless a quarantined row whose value cannot be read may hold the difference."""
-    for name, expected in delivery.manifest.control_sums.items():
+    for name, expected in delivery.readable_manifest.control_sums.items():
         column = identifier(name)
         total, unread = con.execute(
             f"select coalesce(sum({column}), 0), count(*) filter (where is_unread and {column} is null) from {values}"

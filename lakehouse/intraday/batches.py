@@ -17,7 +17,7 @@ import duckdb
 
 from lakehouse.contracts import Column, Feed, load_feeds
 from lakehouse.ingestion import framing, rules
-from lakehouse.ingestion.landing import Landed, Manifest, Period
+from lakehouse.ingestion.landing import Landed, Period
 from lakehouse.lake import IntradayFile, appearing, current_files
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal
@@ -73,7 +73,7 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
     whole = [path for path in batches if _is_whole(path, quarantine)]
     if not whole:
         return Taken(feed, len(batches), 0, 0, None)
-    contract, manifest = event_feed(feed), Manifest.model_construct(load="initial")
+    contract = event_feed(feed)
     damages: list[str] = []
     con.register("incoming", framing.framed([Landed(path, 0, "", 0, True) for path in whole], contract, damages))
     problem = rules.problem(contract, _ANY_DAY, is_framed=True)
@@ -91,7 +91,7 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
     if events:
         target = _folder(settings.lake, feed, day) / f"{number:012}-{number:012}.parquet"
         columns = ", ".join(identifier(name) for name, _ in event_columns(feed))
-        good = f"select {rules.lake_select(contract, manifest)} from judged where problem is null order by rowid"
+        good = f"select {rules.lake_select(contract, cutoff=None)} from judged where problem is null order by rowid"
         with appearing(target) as path:
             _copy(con, f"select {columns} from ({good})", path)
     for path in whole:

@@ -9,16 +9,18 @@ they keep entries (``XADD ... MAXLEN`` or ``MINID``).
 import gzip
 import json
 import logging
+from typing import Any
 
 import redis
 from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.typing import KeyT, StreamIdT
 
 from lakehouse.lake import appearing
 from lakehouse.settings import Settings
 
-GROUP = b"c360"
+GROUP = "c360"
 FIELD = b"event"
 READ = 5_000  # entries at once: one micro-batch
 MOST_READS = 40  # in one cycle: a backlog is worked off in steps
@@ -50,8 +52,9 @@ def land(settings: Settings, client: redis.Redis, feed: str) -> int:
         _make_group(client, feed)
         for position in (b"0", b">"):  # received but not acknowledged, new
             for _ in range(MOST_READS):
-                streams = client.xreadgroup(GROUP, b"loop", {stream(feed): position}, count=READ)
-                entries = streams[0][1] if streams else []
+                streams: dict[KeyT, StreamIdT] = {stream(feed): position}
+                answer: Any = client.xreadgroup(GROUP, "loop", streams, count=READ)
+                entries = answer[0][1] if answer else []
                 if not entries:
                     break
                 _write(settings, feed, entries)
@@ -65,7 +68,7 @@ def land(settings: Settings, client: redis.Redis, feed: str) -> int:
 def waiting(client: redis.Redis, feed: str) -> int | None:
     """Entries of the feed that have not landed yet; None where the server does not say (Redis before 7)."""
     _make_group(client, feed)
-    (group,) = (group for group in client.xinfo_groups(stream(feed)) if group["name"] == GROUP)
+    (group,) = (group for group in client.xinfo_groups(stream(feed)) if group["name"] == GROUP.encode())
     lag = group.get("lag")
     return None if lag is None else lag + group["pending"]
 

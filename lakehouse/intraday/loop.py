@@ -1,7 +1,7 @@
 """The loop: every few seconds it takes what has landed, adds it up, and shows it to readers."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -40,7 +40,7 @@ class Loop:
     numbers: dict[str, int]  # the next take of each feed
     cycle: int
     client: redis.Redis | None  # of the broker, where there is one
-    watermark: date | None = None
+    watermark: date = date.min  # the last date of the daily road
     publish_id: int = -1
     shown_at: datetime = datetime.min
 
@@ -168,7 +168,7 @@ def run(
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Generator[None]:
     """Hold this lake's intraday lock, which the operating system releases when the process ends.
 
     Raises

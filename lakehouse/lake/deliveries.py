@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lakehouse.contracts import load_feeds
 from lakehouse.lake.files import write_json
@@ -37,10 +38,12 @@ class Outcome:
 
     @property
     def delivery_id(self) -> str:
+        """Feed, period, version and 12 digits of the hash: what records and messages call it."""
         return f"{self.feed}/{self.period}/v{self.version}-{self.source_hash[:12]}"
 
     @property
     def is_loaded(self) -> bool:
+        """Whether its rows are in the lake."""
         return self.outcome != "rejected"
 
     def rows_path(self, lake: Path) -> Path:
@@ -114,7 +117,8 @@ def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
 @cache
 def _outcome(path: Path) -> Outcome:
     """Read once per process: the file never changes."""
-    raw = json.loads(path.read_text())
+    raw: dict[str, Any] = json.loads(path.read_text())
     for name in ("cutoff_date", "min_business_date", "max_business_date"):
         raw[name] = date.fromisoformat(raw[name]) if raw[name] else None
-    return Outcome(**{**raw, "files": tuple(raw["files"])})
+    raw["files"] = tuple(raw["files"])
+    return Outcome(**raw)

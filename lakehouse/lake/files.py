@@ -3,14 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def appearing(path: Path) -> Generator[Path]:
     """A temporary path beside ``path`` that takes its name, whole, when the block ends; nothing appears if it fails.
 
     >>> from tempfile import mkdtemp
@@ -34,7 +34,7 @@ def appearing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def appearing_folder(folder: Path) -> Iterator[Path]:
+def appearing_folder(folder: Path) -> Generator[Path]:
     """A temporary folder beside ``folder`` that takes its name, whole, when the block ends.
 
     If another run was faster, its folder stays; it must have at least the files of this one.

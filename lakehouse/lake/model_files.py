@@ -22,12 +22,12 @@ class Known:
 
     @classmethod
     def by(cls, settings: Settings, business_date: date, trained_on: date | None = None) -> "Known":
-        """What was known, from a listing of the lake as it is now."""
+        """From a listing of the lake, see `of`."""
         return cls.of(pin(settings.lake, business_date), trained_on)
 
     @classmethod
     def of(cls, pin: Pin, trained_on: date | None = None) -> "Known":
-        """What a pin lists; the training date is the last month-end up to it unless it is given."""
+        """What a pin says; by default the training date is the last month-end that is not after its date."""
         trained_on = trained_on or training_date(pin.business_date)
         return cls(pin.business_date, pin.hash, trained_on, f"{trained_on}-{_hash_by(pin, trained_on)}")
 

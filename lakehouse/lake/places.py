@@ -9,7 +9,7 @@ from lakehouse.lake.deliveries import Pin
 
 @dataclass(frozen=True)
 class IntradayFile:
-    """A lake file ``<first>-<last>.parquet``: the events of the takes ``first`` to ``last`` of one feed."""
+    """A lake file ``<first>-<last>.parquet``: the events of the takes of those numbers, counted per feed."""
 
     path: Path
     first: int

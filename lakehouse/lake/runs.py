@@ -1,7 +1,7 @@
 """A record in the lake of every step of every run, failed ones included."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
@@ -12,7 +12,7 @@ Detail = dict[str, object]  # what a step says of its work, by name
 
 
 @contextmanager
-def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Iterator[Detail]:
+def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Generator[Detail]:
     """Time a step and write how it ended to ``runs/<run_id>/<step>.json``; the block may fill the yielded detail.
 
     The clock is read for these records only: nothing in the data depends on it.

@@ -1,4 +1,4 @@
-"""Change-points of assets, by ruptures: the month-ends from which on a customer's assets stand at another level."""
+"""Change-points of assets, by ruptures: the month-ends from which on a customer's assets have another level."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,11 +18,11 @@ from lakehouse.catalog import CHANGE_POINTS
 from lakehouse.lake import Pin, appearing, pinned_path
 from lakehouse.settings import Settings
 
-LOOK_BACK = timedelta(days=731)  # a day costs the same however long the history is
-LEAST_MONTHS = 5  # with fewer, nothing can be called usual
-PENALTY = 9.0  # squared noise: three standard deviations at a single month-end make a level of their own
+LOOK_BACK = timedelta(days=731)  # bounded, so that a longer history costs no more
+LEAST_MONTHS = 5  # with fewer, no level can be called usual
+PENALTY = 9.0  # in squared noise: a month-end three standard deviations away is a level of one month
 LEAST_NOISE_RATE = 0.05  # of the average assets
-HELD_MONTHS = 2  # a level is usual once it held for so long
+HELD_MONTHS = 2  # from this length on a level is usual
 
 _ASSETS = """
     select customer_key, as_of_date, cast(aum_amount as double precision) as amount
@@ -34,7 +34,7 @@ _ASSETS = """
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """Where in a series a level begins, what it is, and what was usual before."""
+    """Where in a series a level begins, the level, and the usual one before."""
 
     place: int
     usual: float
@@ -42,9 +42,9 @@ class ChangePoint:
 
 
 def write_change_points(settings: Settings, pin: Pin) -> Path:
-    """Find the change-points of ``marts.customer_360_monthly``, built from ``pin``; returns the lake file.
+    """Write the change-points of ``marts.customer_360_monthly``, built from ``pin``; returns the lake file.
 
-    A file that is in the lake is kept as it is.
+    A file that is already in the lake is kept.
     """
     path = pinned_path(settings.lake, CHANGE_POINTS.name, pin)
     if not path.exists():
@@ -70,23 +70,23 @@ def change_point_table(assets: pa.Table) -> pa.Table:
     keys, dates, amounts = (assets[name].combine_chunks() for name in ("customer_key", "as_of_date", "amount"))
     values, codes = amounts.to_numpy(), keys.dictionary_encode().indices.to_numpy()
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    found = [
+    points = [
         (start + point.place, point)
         for start, series in zip(starts, np.split(values, starts[1:]), strict=False)
         for point in change_points(series.tolist())
     ]
-    places = pa.array([place for place, _ in found], pa.int64())
-    usual, level = ([_cents(getattr(point, name)) for _, point in found] for name in ("usual", "level"))
+    places = pa.array([place for place, _ in points], pa.int64())
+    usual, level = ([_cents(getattr(point, name)) for _, point in points] for name in ("usual", "level"))
     return pa.table([keys.take(places), dates.take(places), usual, level], schema=CHANGE_POINTS.arrow_schema)
 
 
 def change_points(values: list[float]) -> list[ChangePoint]:
-    """The levels of a series after those that were usual.
+    """The levels of a series after the first usual one.
 
-    Returns
-    -------
-    list of ChangePoint
-        A level that comes after one that never was usual, a single windfall, is compared with the usual one before it.
+    A level after one that was never usual, such as a single windfall, is compared with the usual one before it.
+
+    >>> change_points([100.0, 102.0, 98.0, 100.0, 101.0, 40.0])
+    [ChangePoint(place=5, usual=100.2, level=40.0)]
     """
     if len(values) < LEAST_MONTHS or not any(values):
         return []
@@ -105,15 +105,17 @@ def level_ends(values: list[float]) -> list[int]:
     """Where the levels of a series end, by least squares with a penalty for each (ruptures' KernelCPD, which is exact).
 
     Noise is measured robustly, by the median deviation of the steps from one value to the next, so that neither a trend
-    nor a change itself counts as noise.
+    nor a change of level counts as noise.
 
     Parameters
     ----------
     values : list of float
-        A value a month, not all of them 0. Plain lists: so short a series takes NumPy twice the time.
+        One value per month, not all of them 0; a list, since NumPy takes twice the time for so short a series.
     """
     scaled = np.array(values).reshape(-1, 1) / noise(values)
-    return KernelCPD("linear", min_size=1, jump=1).fit(scaled).predict(pen=PENALTY)
+    # pyrefly: ignore[bad-assignment]  # ruptures leaves the type to be guessed
+    ends: list[int] = KernelCPD("linear", min_size=1, jump=1).fit(scaled).predict(pen=PENALTY)
+    return [int(end) for end in ends]  # they are NumPy's
 
 
 def noise(values: list[float]) -> float:

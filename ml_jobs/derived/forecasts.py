@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from lakehouse.settings import Settings
 from ml_jobs.learning.forecasting import HORIZON, CannotForecast, Drivers, Forecast, forecast
 from ml_jobs.learning.hierarchy import Hierarchy
 
-METHOD = "1"  # another one makes every forecast anew
+METHOD = "1"  # part of the digest: a change of method makes every forecast anew
 WEEKS = 156  # of history, at most
 MEASURES = {"deposit": True, "investment": True, "outflow": False}  # whether it is a stock
 RATES = ("mmf_yield", "deposit_1y")
@@ -60,22 +62,22 @@ class History:
 
 
 def write_forecasts(settings: Settings, pin: Pin) -> dict[str, str]:
-    """Forecast from the last whole week that ended by the pin's date, which the build engine must have been built from.
+    """Forecast from the last whole week that ended by the pin's date; the build engine must be built from the pin.
 
-    A forecast of the same history is kept as it is, so a week's other days cost nothing.
+    A history that was already forecast keeps its forecast, so the other days of a week cost nothing.
 
     Returns
     -------
-    dict
+    dict of str to str
         ``forecast``, a folder under ``forecasts/`` in the lake, or ``reason``, why there is none.
     """
     path = lake.known_path(settings.lake, "forecasts", pin)
     if not path.exists():
-        lake.write_json(path, _forecasted(settings, pin.business_date))
+        lake.write_json(path, _forecast(settings, pin.business_date))
     return json.loads(path.read_text())
 
 
-def read_history(query, marts: str, business_date: date) -> History:
+def read_history(query: Callable[[str, Sequence[object]], pa.Table], marts: str, business_date: date) -> History:
     """The weeks up to ``business_date``, of the build engine or of the serving store.
 
     Parameters
@@ -103,20 +105,20 @@ def read_history(query, marts: str, business_date: date) -> History:
     wide.index = pd.DatetimeIndex(wide.index)
     wide = wide.reindex(week_ends, fill_value=0)
     calendar = days.to_pandas()
-    told = hashlib.sha256(METHOD.encode())
+    digest = hashlib.sha256(METHOD.encode())
     for frame in (rows, calendar, rates):
-        told.update(frame.to_csv(index=False).encode())
+        digest.update(frame.to_csv(index=False).encode())
     return History(
         week_ends.to_numpy().astype("datetime64[D]"),
         {measure: wide[measure] / 100 for measure in MEASURES if measure in wide},
         drivers_of(calendar, rates, week_ends),
-        told.hexdigest()[:12],
+        digest.hexdigest()[:12],
     )
 
 
-def _forecasted(settings: Settings, business_date: date) -> dict[str, str]:
+def _forecast(settings: Settings, business_date: date) -> dict[str, str]:
     try:
-        history = read_history(lambda *query: warehouse.query(settings, *query), "build_marts", business_date)
+        history = read_history(partial(warehouse.query, settings), "build_marts", business_date)
         folder = settings.lake / "forecasts" / f"{history.as_of_date}-{history.digest}"
         if not folder.exists():
             _write(folder, history)
@@ -128,10 +130,12 @@ def _forecasted(settings: Settings, business_date: date) -> dict[str, str]:
 def _write(folder: Path, history: History) -> None:
     balances, accuracy = [], []
     for measure, wide in history.series.items():
-        branches, families = (wide.columns.get_level_values(name).to_numpy(str) for name in wide.columns.names)
-        found = forecast(wide.to_numpy(), Hierarchy.of(branches, families), history.drivers, MEASURES[measure])
-        balances.append(_balances(measure, history.as_of_date, found))
-        accuracy.append(_accuracy(measure, history.as_of_date, found))
+        branches, families = (
+            wide.columns.get_level_values(name).to_numpy(str) for name in ("branch_code", "product_family")
+        )
+        ahead = forecast(wide.to_numpy(), Hierarchy.of(branches, families), history.drivers, MEASURES[measure])
+        balances.append(_balances(measure, history.as_of_date, ahead))
+        accuracy.append(_accuracy(measure, history.as_of_date, ahead))
     with lake.appearing_folder(folder) as temporary:
         for name, relation, parts in (
             ("balances", FORECAST_BALANCES, balances),
@@ -144,10 +148,10 @@ def _write(folder: Path, history: History) -> None:
             )
 
 
-def _balances(measure: str, as_of_date: date, found: Forecast) -> pd.DataFrame:
-    hierarchy, (horizon, nodes) = found.hierarchy, found.mean.shape
+def _balances(measure: str, as_of_date: date, ahead: Forecast) -> pd.DataFrame:
+    hierarchy, (horizon, nodes) = ahead.hierarchy, ahead.mean.shape
     weeks = np.repeat(np.arange(1, horizon + 1), nodes)
-    (inner, outer), mean = found.half_width, found.mean
+    (inner, outer), mean = ahead.half_width, ahead.mean
     columns = {
         "measure": measure,
         "level": np.tile(hierarchy.level, horizon),
@@ -157,18 +161,18 @@ def _balances(measure: str, as_of_date: date, found: Forecast) -> pd.DataFrame:
         "horizon_weeks": weeks,
         "week_end_date": [as_of_date + timedelta(weeks=int(week)) for week in weeks],
         "mean_amount": mean.ravel(),
-        "lower_80_amount": np.maximum(mean - inner, found.lowest).ravel(),
+        "lower_80_amount": np.maximum(mean - inner, ahead.lowest).ravel(),
         "upper_80_amount": (mean + inner).ravel(),
-        "lower_95_amount": np.maximum(mean - outer, found.lowest).ravel(),
+        "lower_95_amount": np.maximum(mean - outer, ahead.lowest).ravel(),
         "upper_95_amount": (mean + outer).ravel(),
-        "baseline_amount": found.baseline.ravel(),
-        "model": np.tile([found.models[level] for level in hierarchy.level], horizon),
-        "baseline": found.baseline_name,
+        "baseline_amount": ahead.baseline.ravel(),
+        "model": np.tile([ahead.models[level] for level in hierarchy.level], horizon),
+        "baseline": ahead.baseline_name,
     }
     return pd.DataFrame(columns)
 
 
-def _accuracy(measure: str, as_of_date: date, found: Forecast) -> pd.DataFrame:
+def _accuracy(measure: str, as_of_date: date, ahead: Forecast) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "measure": measure,
@@ -191,19 +195,19 @@ def _accuracy(measure: str, as_of_date: date, found: Forecast) -> pd.DataFrame:
             "coverage_80": row.coverage[0],
             "coverage_95": row.coverage[1],
         }
-        for row in found.figures
+        for row in ahead.accuracy
     )
 
 
 def drivers_of(calendar: pd.DataFrame, rates: pd.DataFrame, week_ends: pd.DatetimeIndex) -> Drivers:
-    """What drives the series: the day of the month and of the year, holidays, and rates in per cent.
+    """Drivers of the series: the day of the month and of the year, holidays, and rates in per cent.
 
     Parameters
     ----------
     calendar : DataFrame with date_day, is_holiday, holiday_name
         Every day from the Monday of the first week to the end of the last week ahead.
     rates : DataFrame with rate_code, rate_date, rate
-        A rate holds until the next.
+        A rate is valid until the next.
     """
     days = pd.to_datetime(calendar["date_day"])
     festival = calendar["holiday_name"].fillna("").str.lower().str.contains(FESTIVAL_NAMES)
@@ -224,7 +228,7 @@ def drivers_of(calendar: pd.DataFrame, rates: pd.DataFrame, week_ends: pd.Dateti
         "after_spring_festival": festival.rolling(FESTIVAL_DAYS, min_periods=1).max() - festival,
     }
     daily = pd.DataFrame(columns).to_numpy(dtype=float).reshape(-1, 7, len(columns))
-    told = rates.pivot(index="rate_date", columns="rate_code", values="rate").reindex(columns=RATES)
-    told.index = pd.DatetimeIndex(told.index)
-    known = told.ffill().reindex(week_ends, method="ffill").bfill().fillna(0)
+    by_date = rates.pivot(index="rate_date", columns="rate_code", values="rate").reindex(columns=RATES)
+    by_date.index = pd.DatetimeIndex(by_date.index)
+    known = by_date.ffill().reindex(week_ends, method="ffill").bfill().fillna(0)
     return Drivers((*columns, *RATES), daily[:, -1], daily.mean(axis=1), known.to_numpy())

@@ -1,4 +1,4 @@
-"""Write the figures of the payment network to the lake."""
+"""The measures of the payment network's nodes, as a file of the lake."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from lakehouse.settings import Settings
 
 
 def write_network(settings: Settings, pin: Pin) -> Path:
-    """Compute the nodes of ``marts.fund_chain_edges``, which must be built from ``pin``; returns the lake file.
+    """Write the nodes of ``marts.fund_chain_edges``, which must be built from ``pin``; returns the lake file.
 
-    A file that is in the lake is kept as it is.
+    A file that is already in the lake is kept.
     """
     path = pinned_path(settings.lake, NETWORK.name, pin)
     if path.exists():

@@ -1,12 +1,12 @@
-"""The long tail in groups: one model per month-end, frozen and signed in the lake, and everybody's group of a date."""
+"""Segments of the long tail: one model per month-end, frozen and signed in the lake, and the segments of a date."""
 
 import json
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -24,17 +24,18 @@ from lakehouse.lake.model_files import Known, model_folder
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.clustering import (
-    Grouping,
+    Agreement,
+    ClusterDescription,
+    Clustering,
     Traits,
     adjusted_rand,
-    described,
-    group,
-    refitted,
+    describe_clusters,
+    fit_clusters,
+    refit_agreement,
     silhouette,
     trait_values,
 )
-from ml_jobs.learning.metrics import Interval
-from ml_jobs.registry.model import UntrustedModel, keep, unpack
+from ml_jobs.registry.model import UntrustedModel, library_versions, load_signed, save_signed
 
 TASK = "customer_segments"
 STABILITY_MONTHS, STABILITY_ROWS = 6, 4_000
@@ -55,82 +56,117 @@ class LongTail:
     values: np.ndarray  # (n, traits), nan where missing
 
 
+class Stability(TypedDict):
+    """A month-end against the one before: models fitted afresh, and customers by the model in use."""
+
+    as_of_date: str
+    customer_count: int
+    stayed_rate: float
+    refit_rand: float
+    refit_rand_low: float
+    refit_rand_high: float
+    customers_rand: float
+    customers_rand_low: float
+    customers_rand_high: float
+
+
+class Tried(TypedDict):
+    """The numbers of clusters that a first model tried."""
+
+    tried: dict[int, Agreement]
+
+
+class SegmentsCard(TypedDict):
+    """What ``card.json`` holds of the segments of a month-end."""
+
+    task_name: str
+    model_version: str
+    customers: int
+    ids: list[int]
+    chosen: Tried
+    carried_on: bool  # whether the segments continue those of the month-end before
+    silhouette: float
+    groups: list[ClusterDescription]
+    stability: list[Stability]
+    libraries: dict[str, str]
+
+
 @cache
 def traits() -> Traits:
-    """What ``ml_jobs/derived/segments.yml`` says."""
+    """The content of ``ml_jobs/derived/segments.yml``."""
     return Traits.model_validate(yaml.safe_load(Path(__file__).with_name("segments.yml").read_text(encoding="utf-8")))
 
 
 def write_segments(settings: Settings, pin: Pin) -> dict[str, str]:
-    """Put every customer without a relationship manager into a group, by the frozen model of the last month-end.
+    """Assign every customer without a relationship manager to a segment, by the frozen model of the last month-end.
 
-    What is in the lake is kept as it is. Month-ends themselves are assigned when their model is made.
+    Files already in the lake are kept. Customers of a month-end are assigned when its model is fitted.
 
     Returns
     -------
     dict
         ``model_version``, a folder of ``models/customer_segments/`` in the lake, or ``reason``, why there is none.
     """
-    told = lake.known_path(settings.lake, "segments", pin)
-    if not told.exists():
-        lake.write_json(told, _assigned(settings, pin))
-    return json.loads(told.read_text())
+    path = lake.known_path(settings.lake, "segments", pin)
+    if not path.exists():
+        lake.write_json(path, _assign(settings, pin))
+    return json.loads(path.read_text())
 
 
-def _assigned(settings: Settings, pin: Pin) -> dict[str, str]:
+def _assign(settings: Settings, pin: Pin) -> dict[str, str]:
     known = Known.by(settings, pin.business_date)
     try:
-        grouping, _ = _model(settings, known)
+        clustering, _ = _model(settings, known)
     except CannotScore as reason:
         return {"reason": str(reason)}
     if pin.business_date != known.trained_on:
         with lake.appearing(lake.pinned_path(settings.lake, SEGMENTS.name, pin)) as temporary:
-            table = _table(grouping, _long_tail(settings, pin.business_date), known.model_version)
+            table = _table(clustering, _long_tail(settings, pin.business_date), known.model_version)
             pq.write_table(table, temporary, compression="zstd")
     return {"model_version": known.model_version}
 
 
-def _model(settings: Settings, known: Known) -> tuple[Grouping, dict[str, Any]]:
-    """The groups of a month-end and their card: from the lake if they are there, otherwise found and put there."""
+def _model(settings: Settings, known: Known) -> tuple[Clustering, SegmentsCard]:
+    """The model of a month-end and its card: from the lake if they are there, otherwise fitted and put there."""
     folder = model_folder(settings, TASK, known)
     if not folder.exists():
         _train(settings, known, folder)
-    parts, card = unpack(folder, settings.token_secret)
+    parts, card = load_signed(folder, settings.token_secret)
     match parts:
         case {"ranks": Pipeline() as ranks, "centres": KMeans() as centres}:
-            return Grouping(ranks, centres, tuple(card["ids"])), card
-    raise UntrustedModel(f"{folder / 'model.skops'} holds no groups: remove the folder, and they are found anew")
+            return Clustering(ranks, centres, tuple(card["ids"])), card
+    raise UntrustedModel(f"{folder / 'model.skops'} holds no segments: remove the folder, and they are fitted anew")
 
 
 def _train(settings: Settings, known: Known, folder: Path) -> None:
-    found = _long_tail(settings, known.trained_on)
-    if len(found.customer) < traits().least_customers:
+    long_tail = _long_tail(settings, known.trained_on)
+    if len(long_tail.customer) < traits().least_customers:
         raise CannotScore(
-            f"{len(found.customer)} customers without a relationship manager have features on {known.trained_on}; "
+            f"{len(long_tail.customer)} customers without a relationship manager have features on {known.trained_on}; "
             f"at least {traits().least_customers} are needed"
         )
-    before = _before(settings, known)
-    grouping, chosen = group(found.values, traits(), before and before[0])
+    previous = _previous(settings, known)
+    clustering, tried = fit_clusters(long_tail.values, traits(), previous and previous[0])
     months = [_long_tail(settings, day) for day in _month_ends(settings, known.trained_on)]
-    card = {
+    card: SegmentsCard = {
         "task_name": TASK,
         "model_version": known.model_version,
-        "customers": len(found.customer),
-        "ids": list(grouping.ids),
-        "chosen": chosen,
-        "carried_on": before is not None,
-        "silhouette": silhouette(grouping, found.values),
-        "groups": described(grouping, found.values, traits(), before[1]["groups"] if before else []),
-        "stability": _stability(grouping, months),
-        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops")},
+        "customers": len(long_tail.customer),
+        "ids": list(clustering.ids),
+        "chosen": {"tried": tried},
+        "carried_on": previous is not None,
+        "silhouette": silhouette(clustering, long_tail.values),
+        "groups": describe_clusters(clustering, long_tail.values, traits(), previous[1]["groups"] if previous else []),
+        "stability": _stability(clustering, months),
+        "libraries": library_versions(),
     }
-    assigned = pa.concat_tables([_table(grouping, month, known.model_version) for month in months])
-    parts = {"ranks": grouping.ranks, "centres": grouping.centres}
-    keep(folder, settings.token_secret, parts, card, {"assigned": assigned})
+    assigned = pa.concat_tables([_table(clustering, month, known.model_version) for month in months])
+    parts = {"ranks": clustering.ranks, "centres": clustering.centres}
+    save_signed(folder, settings.token_secret, parts, card, {"assigned": assigned})
 
 
-def _before(settings: Settings, known: Known) -> tuple[Grouping, dict[str, Any]] | None:
-    """The groups of the month-end before, if a date was built then."""
+def _previous(settings: Settings, known: Known) -> tuple[Clustering, SegmentsCard] | None:
+    """The model of the month-end before, if a date was built then."""
     months = {training_date(day) for day in built_dates(lake.pin(settings.lake, known.business_date))}
     earlier = max((month for month in months if month < known.trained_on), default=None)
     if earlier is None:
@@ -141,38 +177,38 @@ def _before(settings: Settings, known: Known) -> tuple[Grouping, dict[str, Any]]
         return None
 
 
-def _stability(grouping: Grouping, months: list[LongTail]) -> list[dict[str, object]]:
-    """Of each month-end against the one before: models fitted afresh, and customers by the model in use."""
+def _stability(clustering: Clustering, months: list[LongTail]) -> list[Stability]:
+    """Each of the last month-ends against the one before."""
     last = months[-STABILITY_MONTHS - 1 :]
     if min(len(month.customer) for month in last) < traits().least_customers:
         return []
-    grouped = len(traits().traits)
-    some = [month.values[:: -(-len(month.values) // STABILITY_ROWS), :grouped] for month in last]
-    found = []
-    for (before, now), afresh in zip(zip(last, last[1:], strict=False), refitted(some, len(grouping.ids)), strict=True):
+    count = len(traits().traits)
+    samples = [month.values[:: -(-len(month.values) // STABILITY_ROWS), :count] for month in last]
+    stability: list[Stability] = []
+    for (before, now), refit in zip(pairwise(last), refit_agreement(samples, len(clustering.ids)), strict=True):
         at = pc.index_in(now.customer, before.customer)
         both = pc.is_valid(at).to_numpy(zero_copy_only=False)
-        own = grouping.assign(now.values[both])[0]
-        earlier = grouping.assign(before.values[at.drop_null().to_numpy()])[0]
-        stayed = adjusted_rand(earlier, own)
-        found.append(
+        later = clustering.assign(now.values[both])[0]
+        earlier = clustering.assign(before.values[at.drop_null().to_numpy()])[0]
+        customers = adjusted_rand(earlier, later)
+        stability.append(
             {
                 "as_of_date": str(now.as_of_date),
                 "customer_count": int(both.sum()),
-                "stayed_rate": float((own == earlier).mean()),
+                "stayed_rate": float((later == earlier).mean()),
+                "refit_rand": refit.value,
+                "refit_rand_low": refit.low,
+                "refit_rand_high": refit.high,
+                "customers_rand": customers.value,
+                "customers_rand_low": customers.low,
+                "customers_rand_high": customers.high,
             }
-            | _figures("refit_rand", afresh)
-            | _figures("customers_rand", stayed)
         )
-    return found
-
-
-def _figures(name: str, found: Interval) -> dict[str, float]:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return stability
 
 
 def _month_ends(settings: Settings, last: date) -> list[date]:
-    """Those that have features, up to ``last``, oldest first."""
+    """The last month-ends with features, up to ``last``, oldest first."""
     days = warehouse.query(
         settings,
         "select distinct as_of_date from build_features.customer_features where as_of_date <= $1 order by as_of_date",
@@ -183,23 +219,23 @@ def _month_ends(settings: Settings, last: date) -> list[date]:
 
 def _long_tail(settings: Settings, day: date) -> LongTail:
     columns = traits().features
-    # Single precision is blind to the last bits, in which engines differ.
+    # Single precision leaves out the last bits, in which engines differ.
     reals = "".join(f", cast({name} as real) as {name}" for name in columns)
     table = warehouse.query(settings, _LONG_TAIL.format(columns=reals), (day,)).sort_by("customer_key")
     values = np.column_stack([table[name].to_numpy() for name in columns])
     return LongTail(day, table["customer_key"].combine_chunks(), trait_values(traits(), values, columns))
 
 
-def _table(grouping: Grouping, found: LongTail, model_version: str) -> pa.Table:
-    own, distance, confidence = grouping.assign(found.values)
+def _table(clustering: Clustering, long_tail: LongTail, model_version: str) -> pa.Table:
+    ids, distance, confidence = clustering.assign(long_tail.values)
     return pa.table(
         {
-            "customer_key": found.customer,
-            "as_of_date": [found.as_of_date] * len(own),
-            "segment_id": own,
+            "customer_key": long_tail.customer,
+            "as_of_date": [long_tail.as_of_date] * len(ids),
+            "segment_id": ids,
             "distance": distance,
             "confidence": confidence,
-            "model_version": [model_version] * len(own),
+            "model_version": [model_version] * len(ids),
         },
         SEGMENTS.arrow_schema,
     )

@@ -1,59 +1,87 @@
-"""How far rows and scores are from what a model was trained on."""
+"""Drift: how far rows and scores are from those that a model was trained on."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 
-SCORE = "(score)"  # stands in the place of a feature
+SCORE = "(score)"  # in place of a feature's name
 BINS = 10
 WATCH, ALERT = 0.1, 0.25  # population stability index: the usual limits
 MISSING_RISE = 0.05  # of the rows
 LEAST_SHARE = 1e-4  # an empty bin counts as this, so that the index stays finite
 
 
-def reference(values: np.ndarray, columns: tuple[str, ...], margin: np.ndarray) -> dict[str, dict[str, list[float]]]:
-    """What later rows are compared with: inner edges of ten bins, and the share of each bin and of missing values."""
+class Distribution(TypedDict):
+    """Inner edges of the bins of a column; the share of each bin and, at the end, of missing values."""
+
+    edges: list[float]
+    shares: list[float]
+
+
+class Drift(TypedDict):
+    """How far a feature, or the score, is from its distribution in training."""
+
+    feature: str
+    stability_index: float  # population stability index
+    missing_rise: float  # share of missing values less that in training
+    verdict: str  # stable, watch or alert
+
+
+def reference_distributions(values: np.ndarray, columns: Sequence[str], margin: np.ndarray) -> dict[str, Distribution]:
+    """The distributions that later rows are compared with, by feature and of the score.
+
+    Parameters
+    ----------
+    values : (n, columns) array
+    margin : (n,) array
+    """
     features = {name: _distribution(values[:, position]) for position, name in enumerate(columns)}
     return features | {SCORE: _distribution(margin)}
 
 
-def drift(known: dict[str, list[float]], column: np.ndarray) -> dict[str, float]:
-    """The population stability index of a column against its reference, and by how much more of it is missing."""
-    edges, expected = np.array(known["edges"]), np.array(known["shares"])
-    found = _shares(column, edges)
-    floor = np.maximum(expected, LEAST_SHARE), np.maximum(found, LEAST_SHARE)
-    return {
-        "stability_index": float(np.sum((floor[1] - floor[0]) * np.log(floor[1] / floor[0]))),
-        "missing_rise": float(found[-1] - expected[-1]),
-    }
-
-
-def watched(card: dict[str, Any], values: np.ndarray, margin: np.ndarray) -> list[dict[str, Any]]:
-    """Every feature and the score against what the model was trained on, those that drifted most first.
+def feature_drift(
+    reference: Mapping[str, Distribution], columns: Sequence[str], values: np.ndarray, margin: np.ndarray
+) -> list[Drift]:
+    """The drift of every feature and of the score, the largest first.
 
     Parameters
     ----------
-    card : dict
-        Of the model; its ``reference`` is what the rows are compared with.
-    values : (n, features) array
+    reference : dict of str to Distribution
+        What the model's card holds; see `reference_distributions`.
+    values : (n, columns) array
     margin : (n,) array
     """
-    columns = {name: values[:, position] for position, name in enumerate(card["features"])} | {SCORE: margin}
-    found = [{"feature": name, **drift(card["reference"][name], column)} for name, column in columns.items()]
-    return [
-        line | {"verdict": verdict(line["stability_index"], line["missing_rise"])}
-        for line in sorted(found, key=lambda line: -line["stability_index"])
-    ]
+    lines = [_drift(name, reference[name], values[:, position]) for position, name in enumerate(columns)]
+    return sorted([*lines, _drift(SCORE, reference[SCORE], margin)], key=lambda line: -line["stability_index"])
 
 
 def verdict(stability_index: float, missing_rise: float) -> str:
-    """``stable``, ``watch`` or ``alert``."""
+    """``stable``, ``watch`` or ``alert``.
+
+    >>> verdict(0.02, 0.0), verdict(0.15, 0.0), verdict(0.02, 0.2)
+    ('stable', 'watch', 'alert')
+    """
     if stability_index > ALERT or missing_rise > MISSING_RISE:
         return "alert"
     return "watch" if stability_index > WATCH else "stable"
 
 
-def _distribution(column: np.ndarray) -> dict[str, list[float]]:
+def _drift(feature: str, reference: Distribution, column: np.ndarray) -> Drift:
+    expected = np.array(reference["shares"])
+    observed = _shares(column, np.array(reference["edges"]))
+    before, now = np.maximum(expected, LEAST_SHARE), np.maximum(observed, LEAST_SHARE)
+    stability_index = float(np.sum((now - before) * np.log(now / before)))
+    missing_rise = float(observed[-1] - expected[-1])
+    return {
+        "feature": feature,
+        "stability_index": stability_index,
+        "missing_rise": missing_rise,
+        "verdict": verdict(stability_index, missing_rise),
+    }
+
+
+def _distribution(column: np.ndarray) -> Distribution:
     known = column[~np.isnan(column)].astype(float)
     edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.empty(0)
     return {"edges": edges.tolist(), "shares": _shares(column, edges).tolist()}

@@ -1,4 +1,6 @@
-"""How differently a score treats groups of people, by fairlearn: who is chosen, who is found, who is a false alarm."""
+"""How differently a score treats groups of people, by fairlearn: selection rates, true and false positive rates."""
+
+from typing import TypedDict
 
 import numpy as np
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
@@ -11,8 +13,17 @@ METRICS = {
 }
 
 
-def gaps(label: np.ndarray, ranking: np.ndarray, group: np.ndarray, share: float) -> dict[str, float] | None:
-    """The largest differences between groups, when the top ``share`` of the list is chosen.
+class FairnessGaps(TypedDict):
+    """The largest difference of each metric between groups of at least ``least_rows`` rows."""
+
+    selection_rate_difference: float
+    true_positive_rate_difference: float
+    false_positive_rate_difference: float
+    least_rows: int
+
+
+def gaps(label: np.ndarray, ranking: np.ndarray, group: np.ndarray, share: float) -> FairnessGaps | None:
+    """The largest differences between groups when the top ``share`` of the list is selected.
 
     Parameters
     ----------
@@ -20,16 +31,24 @@ def gaps(label: np.ndarray, ranking: np.ndarray, group: np.ndarray, share: float
 
     Returns
     -------
-    dict or None
-        ``<metric>_difference`` for each of `METRICS`, and ``least_rows``; None if there are not two large groups.
+    FairnessGaps or None
+        None if there are not two groups large enough.
     """
     names, counts = np.unique(group.astype(str), return_counts=True)
     keep = np.isin(group.astype(str), names[counts >= LEAST_ROWS])
     if (counts >= LEAST_ROWS).sum() < 2:
         return None
-    chosen = ranking >= np.quantile(ranking, 1 - share)
+    selected = ranking >= np.quantile(ranking, 1 - share)
     frame = MetricFrame(
-        metrics=METRICS, y_true=label[keep], y_pred=chosen[keep].astype(int), sensitive_features=group[keep].astype(str)
+        metrics=METRICS,
+        y_true=label[keep],
+        y_pred=selected[keep].astype(int),
+        sensitive_features=group[keep].astype(str),
     )
-    differences = frame.difference(method="between_groups")
-    return {f"{name}_difference": float(differences[name]) for name in METRICS} | {"least_rows": LEAST_ROWS}
+    differences: dict[str, float] = dict(frame.difference(method="between_groups"))
+    return {
+        "selection_rate_difference": float(differences["selection_rate"]),
+        "true_positive_rate_difference": float(differences["true_positive_rate"]),
+        "false_positive_rate_difference": float(differences["false_positive_rate"]),
+        "least_rows": LEAST_ROWS,
+    }

@@ -1,4 +1,4 @@
-"""Stratified, grouped folds, for rows without time."""
+"""Stratified folds that keep groups together, for rows without an as-of date."""
 
 from collections.abc import Iterator
 
@@ -6,26 +6,40 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from ml_jobs.errors import CannotScore
-from ml_jobs.learning.classifier import Part
+from ml_jobs.learning import SEED
+from ml_jobs.learning.classifier import Fold
 
-SEED = 20240229
-FEW_ROWS = 3_000  # below them every row takes its turn to calibrate, above them a fifth does
-
-
-def parts(label: np.ndarray, groups: np.ndarray) -> tuple[Part, ...]:
-    """Rows that fit and rows that calibrate, without time: every fold in turn if there are few rows, else one."""
-    found = folds(label, groups, 5, SEED)
-    return tuple(found if len(label) < FEW_ROWS else [next(found)])
+FEW_ROWS = 3_000  # with fewer every row calibrates in turn, with more a fifth of them does
+CALIBRATION_FOLDS = 5
 
 
-def folds(label: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> Iterator[Part]:
-    """Stratified by whether a group has a positive."""
+def calibration_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
+    """Rows to fit and rows to calibrate, without time: every fold in turn if there are few rows, otherwise one."""
+    folds = stratified_folds(label, groups, CALIBRATION_FOLDS, SEED)
+    return tuple(folds if len(label) < FEW_ROWS else [next(folds)])
+
+
+def stratified_folds(label: np.ndarray, groups: np.ndarray, count: int, seed: int) -> Iterator[Fold]:
+    """Folds stratified by whether a group has a positive; the rows of a group share one fold.
+
+    Parameters
+    ----------
+    label : (n,) array of 0 and 1
+    groups : (n,) array
+    count : int
+        How many folds.
+
+    Raises
+    ------
+    CannotScore
+        If there are fewer groups with, or without, a positive than folds.
+    """
     codes = np.unique(groups, return_inverse=True)[1]
     positive = np.zeros(codes.max() + 1, dtype=np.int8)
     np.maximum.at(positive, codes, label)
-    if min(positive.sum(), (1 - positive).sum()) < folds:
-        raise CannotScore(f"only {positive.sum()} of {len(positive)} groups have a positive: too few for {folds} folds")
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    for _, judged in splitter.split(positive, positive):
-        is_judged = np.isin(codes, judged)
-        yield np.flatnonzero(~is_judged), np.flatnonzero(is_judged)
+    if min(positive.sum(), (1 - positive).sum()) < count:
+        raise CannotScore(f"only {positive.sum()} of {len(positive)} groups have a positive: too few for {count} folds")
+    splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
+    for _, held_out in splitter.split(positive, positive):
+        is_held_out = np.isin(codes, held_out)
+        yield np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)

@@ -1,4 +1,4 @@
-"""Sums of series by branch and by product family, and forecasts made to add up over them."""
+"""A hierarchy of series by branch and product family, and the reconciliation of forecasts over it."""
 
 from dataclasses import dataclass
 
@@ -33,20 +33,24 @@ class Hierarchy:
         return cls(np.array(level), np.array(branch), np.array(family), np.array(summing, dtype=float))
 
     def sums(self, series: np.ndarray) -> np.ndarray:
-        """(..., series) to (..., nodes)."""
+        """(..., series) to (..., nodes).
+
+        >>> Hierarchy.of(np.array(["B1", "B2"]), np.array(["fixed", "fixed"])).sums(np.array([1.0, 2.0])).tolist()
+        [3.0, 3.0, 1.0, 2.0, 1.0, 2.0]
+        """
         return series @ self.summing.T
 
     def reconciler(self, variance: np.ndarray) -> np.ndarray:
-        """(series, nodes) weights that turn forecasts of every node into forecasts of the series: their sums add up.
+        """(series, nodes) weights that turn forecasts of every node into forecasts of the series, whose sums add up.
 
-        Minimum trace with a diagonal covariance (Wickramasuriya, Athanasopoulos & Hyndman 2019, "WLS"): among unbiased
-        ways the one of least variance, if the errors of the nodes were uncorrelated.
+        Minimum trace with a diagonal covariance (Wickramasuriya, Athanasopoulos & Hyndman 2019, "WLS"): the unbiased
+        reconciliation of least variance, if the errors of the nodes are uncorrelated.
 
         Parameters
         ----------
         variance : (nodes,) array
-            Of the errors of each node's own forecast.
+            Of the errors of each node's forecast before reconciliation.
         """
         weight = 1 / (LEAST_VARIANCE + variance / (variance.mean() or 1))
         weighted = (self.summing * weight[:, None]).T
-        return cho_solve(cho_factor(weighted @ self.summing), weighted)
+        return np.asarray(cho_solve(cho_factor(weighted @ self.summing), weighted))

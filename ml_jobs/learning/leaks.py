@@ -1,19 +1,20 @@
-"""Features that give the outcome away: what no score could know on its as-of date, found by what they say alone.
+"""Target leakage: features that no score can know on its as-of date, detected by how well each predicts alone.
 
-A *leak* tells positives from negatives almost by itself (ROC AUC above 0.95, up or down, by value, by level or by being
-missing). A *suspect* is strong and is named like something written down after the outcome: the length of the call that
-sold the deposit, what was recovered of the loan. Neither counts in the headline figures; both are called out by name.
+A *leak* separates positives from negatives almost by itself (ROC AUC above 0.95, up or down, by value, by level or by
+being missing). A *suspect* is strong and has the name of something recorded after the outcome: the length of the call
+that sold the deposit, the recovery of a loan. Neither counts in the headline figures; both are reported by name.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.stats import rankdata
 
 LEAK = 0.95  # ROC AUC of the feature alone
-SUSPECT = 0.75  # likewise, where the name says that it was written down after the outcome
+SUSPECT = 0.75  # likewise, where the name says that it was recorded after the outcome
 AFTERWARDS = {
     *("duration", "recovery", "recoveries", "recovered", "collection", "collections", "chargeoff", "settlement"),
     *("complain", "complains", "complaint", "complaints", "closed", "closing", "closure", "cancelled", "canceled"),
@@ -23,12 +24,13 @@ AFTERWARDS = {
 ROWS = 50_000  # at most, evenly spread
 BINS = 50
 FOLDS = 5
-PRIOR = 20  # rows that a bin's rate is drawn by towards the whole
+Sign = Literal[-1, 1]
+PRIOR = 20  # rows at the overall rate that are added to each bin
 
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A feature, and how well it tells positives from negatives alone."""
+    """A feature, and how well it separates positives from negatives alone."""
 
     feature: str
     roc_auc: float
@@ -38,10 +40,10 @@ class Suspicion:
         return f"{self.feature} ({self.why}; ROC AUC alone {self.roc_auc:.3f})"
 
 
-def single_aucs(values: np.ndarray, label: np.ndarray, source: Sequence[str]) -> dict[str, float]:
+def single_feature_aucs(values: np.ndarray, label: np.ndarray, source: Sequence[str]) -> dict[str, float]:
     """The ROC AUC of every feature alone, the better of both directions.
 
-    By value, by being missing, and by the rate of its bins or levels in other rows, which finds what is not monotone.
+    By value, by being missing, and by the rate of its bins or levels in other folds, which shows what is not monotone.
 
     Parameters
     ----------
@@ -51,15 +53,13 @@ def single_aucs(values: np.ndarray, label: np.ndarray, source: Sequence[str]) ->
         The feature behind each encoded column; several columns are the levels of one.
     """
     spread = slice(None, None, -(-len(label) // ROWS))
-    values, label, source = values[spread], label[spread], np.array(source)
+    values, label, feature = values[spread], label[spread], np.array(source)
     fold = np.arange(len(label)) % FOLDS
-    return {
-        feature: _single_auc(values[:, source == feature], label, fold) for feature in dict.fromkeys(source.tolist())
-    }
+    return {name: _single_auc(values[:, feature == name], label, fold) for name in dict.fromkeys(source)}
 
 
-def suspicions(aucs: dict[str, float], vouched: Sequence[str] = ()) -> tuple[list[Suspicion], list[Suspicion]]:
-    """Leaks and suspects among the features, the strongest first; what the task vouches for is neither."""
+def find_leakage(aucs: dict[str, float], vouched: Sequence[str] = ()) -> tuple[list[Suspicion], list[Suspicion]]:
+    """Leaks and suspects among the features, the strongest first; a feature that the task vouches for is neither."""
     ordered = sorted(((auc, name) for name, auc in aucs.items() if name not in vouched), reverse=True)
     leaks = [Suspicion(name, auc, "it gives the outcome away") for auc, name in ordered if auc > LEAK]
     suspects = [
@@ -71,17 +71,22 @@ def suspicions(aucs: dict[str, float], vouched: Sequence[str] = ()) -> tuple[lis
 
 
 def is_named_afterwards(name: str) -> bool:
-    """Whether a column's name says that it was written down when the outcome was known."""
+    """Whether a column's name says that it was recorded when the outcome was known.
+
+    >>> is_named_afterwards("ClosingDate"), is_named_afterwards("balance")
+    (True, False)
+    """
     words = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
     return not AFTERWARDS.isdisjoint(re.split(r"[^a-z]+", words))
 
 
-def best_rule(values: np.ndarray, label: np.ndarray, columns: Sequence[str]) -> tuple[str, int]:
+def best_rule(values: np.ndarray, label: np.ndarray, columns: Sequence[str]) -> tuple[str, Sign]:
     """The column that ranks best alone, and its sign; missing values come last."""
-    best = (0.0, columns[0], 1)
+    best: tuple[float, str, Sign] = (0.0, columns[0], 1)
+    signs: tuple[Sign, Sign] = (1, -1)
     for position, name in enumerate(columns):
-        for sign in (1, -1):
-            best = max(best, (_auc(_last(sign * values[:, position]), label), name, sign))
+        for sign in signs:
+            best = max(best, (_auc(_missing_last(sign * values[:, position]), label), name, sign))
     return best[1:]
 
 
@@ -92,7 +97,7 @@ def _single_auc(columns: np.ndarray, label: np.ndarray, fold: np.ndarray) -> flo
     missing = np.isnan(column)
     edges = np.unique(np.quantile(column[~missing], np.linspace(0, 1, BINS + 1)[1:-1])) if (~missing).any() else []
     bins = np.where(missing, -1, np.searchsorted(edges, column, side="right"))
-    directed = [_auc(score, label) for score in (_last(column), -_last(-column))]
+    directed = [_auc(score, label) for score in (_missing_last(column), -_missing_last(-column))]
     return max(*directed, *(1 - auc for auc in directed), _auc(_rates(bins, label, fold), label))
 
 
@@ -100,8 +105,8 @@ def _rates(level: np.ndarray, label: np.ndarray, fold: np.ndarray) -> np.ndarray
     """The rate of positives at each row's level in the other folds."""
     codes = np.unique(level, return_inverse=True)[1]
     rates = np.empty(len(label))
-    for own in range(FOLDS):
-        others = fold != own
+    for held_out in range(FOLDS):
+        others = fold != held_out
         count = np.bincount(codes[others], minlength=codes.max() + 1)
         hits = np.bincount(codes[others], weights=label[others], minlength=codes.max() + 1)
         rate = (hits + PRIOR * label[others].mean()) / (count + PRIOR)
@@ -109,7 +114,7 @@ def _rates(level: np.ndarray, label: np.ndarray, fold: np.ndarray) -> np.ndarray
     return rates
 
 
-def _last(column: np.ndarray) -> np.ndarray:
+def _missing_last(column: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(column), -np.inf, column)
 
 

@@ -1,11 +1,12 @@
 """How good a score is: discrimination, calibration and lift, with intervals from a bootstrap over customers.
 
-Every figure is computed on *tie groups* (rows of equal score), so ties count as a fair draw, and a bootstrap replicate
-costs one pass over the sorted groups: scikit-learn's own figures, to which these are equal, would sort each time.
+Every metric is computed on *tie groups* (rows of equal score): ties count as a fair draw, and a bootstrap replicate
+costs one pass over the sorted groups. The values equal those of scikit-learn, which sorts once per replicate.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypedDict
 
 import numpy as np
 from scipy.special import expit, logit
@@ -15,89 +16,153 @@ RANKING = ("roc_auc", "pr_auc", *(f"{kind}_{share:.0%}" for share in TOP_SHARES 
 PROBABILISTIC = ("brier", "log_loss", "calibration_slope", "calibration_error")
 REPLICATES = 200
 BINS = 10
+LEAST_PROBABILITY = 1e-6  # a probability nearer to 0 or 1 counts as this: no single row costs an infinite loss
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the central 95 % of its bootstrap replicates."""
+    """A metric and the central 95 % of its bootstrap replicates."""
 
     value: float
     low: float
     high: float
 
 
-def figures(
+class Figure(TypedDict):
+    """An `Interval` as cards and reports hold it."""
+
+    value: float
+    low: float
+    high: float
+
+
+class CurvePoint(TypedDict):
+    """One bin of a calibration curve; ``low`` and ``high`` bound the observed share."""
+
+    rows: float
+    expected: float
+    observed: float
+    low: float
+    high: float
+
+
+def score_metrics(
     label: np.ndarray,
     ranking: np.ndarray,
     probability: np.ndarray | None,
     weights: np.ndarray,
     shares: Sequence[float] = TOP_SHARES,
 ) -> dict[str, Interval]:
-    """Every figure of one score on one set of rows.
+    """Every metric of one score on one set of rows.
 
     Parameters
     ----------
     label : (n,) array of 0 and 1
     ranking : (n,) or (repeats, n) array
-        The higher, the more likely; no missing values. Figures of repeated cross-validation are means over repeats.
+        The higher, the more likely; no missing values. Metrics of repeated cross-validation are means over repeats.
     probability : array of the same shape, or None
         None for a score that ranks but states no probability.
     weights : (1 + replicates, n) array
         How often each row is drawn; the first line is all ones. See `bootstrap_weights`.
     shares : sequence of float
-        Of the list, that the bank can call.
+        Of the list, which the bank can call.
 
     Returns
     -------
     dict of str to Interval
         Keys ``RANKING``, and ``PROBABILISTIC`` where there is a probability.
+
+    Examples
+    --------
+    >>> label, score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+    >>> score_metrics(label, score, None, bootstrap_weights(np.arange(4)))["roc_auc"].value
+    0.75
     """
     repeats = [
-        _lines(label, order, None if probability is None else stated, weights, shares)
+        _replicates(label, order, None if probability is None else stated, weights, shares)
         for order, stated in zip(
             np.atleast_2d(ranking), np.atleast_2d(ranking if probability is None else probability), strict=True
         )
     ]
     return {
-        name: interval([np.mean([lines[line][name] for lines in repeats]) for line in range(len(weights))])
+        name: interval([float(np.mean([replicates[at][name] for replicates in repeats])) for at in range(len(weights))])
         for name in repeats[0][0]
     }
 
 
-def _lines(label, ranking, probability, weights, shares):
-    lines = [_ranking_figures(*line, shares) for line in _grouped(label, ranking, weights)]
+def _replicates(
+    label: np.ndarray, ranking: np.ndarray, probability: np.ndarray | None, weights: np.ndarray, shares: Sequence[float]
+) -> list[dict[str, float]]:
+    """Every metric, once per line of ``weights``."""
+    replicates = [
+        _ranking_metrics(weight, positive, shares) for _, weight, positive in _tie_groups(label, ranking, weights)
+    ]
     if probability is not None:
-        clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+        clipped = np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
         bins = _bins_of_equal_size(clipped)
-        for line, (score, weight, positive) in zip(lines, _grouped(label, clipped, weights), strict=True):
-            line |= _probabilistic_figures(score, weight, positive, bins)
-    return lines
+        for replicate, (score, weight, positive) in zip(replicates, _tie_groups(label, clipped, weights), strict=True):
+            replicate |= _probabilistic_metrics(score, weight, positive, bins)
+    return replicates
+
+
+def log_losses(label: np.ndarray | int, probability: np.ndarray) -> np.ndarray:
+    """Log loss of every row, with probabilities kept `LEAST_PROBABILITY` away from 0 and 1.
+
+    >>> log_losses(np.array([1, 0]), np.array([0.5, 0.5])).round(6).tolist()
+    [0.693147, 0.693147]
+    """
+    clipped = np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return np.where(label == 1, -np.log(clipped), -np.log1p(-clipped))
+
+
+def log_losses_of_margin(label: np.ndarray, margin: np.ndarray) -> np.ndarray:
+    """Log loss of every row from its log odds, of which none is too large."""
+    return np.logaddexp(0, margin) - margin * label
 
 
 def auc(label: np.ndarray, ranking: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The area under the ROC curve, once per line of ``weights``."""
-    return np.array([_auc(weight, positive) for _, weight, positive in _grouped(label, ranking, weights)])
+    return np.array([_auc(weight, positive) for _, weight, positive in _tie_groups(label, ranking, weights)])
 
 
-def calibration_curve(label: np.ndarray, probability: np.ndarray) -> list[dict[str, float]]:
+def calibration_curve(label: np.ndarray, probability: np.ndarray) -> list[CurvePoint]:
     """Expected against observed share of positives, with Wilson's 95 % interval, in ten bins of equal size."""
     group = np.searchsorted(_bins_of_equal_size(probability), probability)
     return [_bin(label[group == number], probability[group == number]) for number in np.unique(group)]
 
 
-def _bin(label, probability):
+def _bin(label: np.ndarray, probability: np.ndarray) -> CurvePoint:
     rows, observed, z = len(label), label.mean(), 1.96
     centre = (observed + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    reach = z / (1 + z**2 / rows) * np.sqrt(observed * (1 - observed) / rows + z**2 / (4 * rows**2))
-    told = {"rows": rows, "expected": probability.mean(), "observed": observed, "low": centre - reach}
-    return {name: float(value) for name, value in (told | {"high": centre + reach}).items()}
+    half_width = z / (1 + z**2 / rows) * np.sqrt(observed * (1 - observed) / rows + z**2 / (4 * rows**2))
+    return {
+        "rows": float(rows),
+        "expected": float(probability.mean()),
+        "observed": float(observed),
+        "low": float(centre - half_width),
+        "high": float(centre + half_width),
+    }
 
 
 def interval(values: Sequence[float] | np.ndarray) -> Interval:
-    """The first value, and the central 95 % of the others; those that are not finite do not count."""
+    """The first value, and the central 95 % of the others; those that are not finite do not count.
+
+    >>> interval([1.0, *range(101)])
+    Interval(value=1.0, low=2.5, high=97.5)
+    """
     value, *replicates = map(float, values)
     low, high = np.nanquantile(replicates, [0.025, 0.975]) if np.isfinite(value) else (np.nan, np.nan)
     return Interval(value, float(low), float(high))
+
+
+def figure(values: Sequence[float] | np.ndarray) -> Figure:
+    """`interval`, as cards and reports hold it."""
+    return Figure(**asdict(interval(values)))
+
+
+def weighted_means(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The mean of ``values``, once per line of ``weights``."""
+    return weights @ values / weights.sum(axis=1)
 
 
 def bootstrap_weights(customer: np.ndarray, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
@@ -115,7 +180,9 @@ def bootstrap_weights(customer: np.ndarray, replicates: int = REPLICATES, seed: 
     return np.stack([np.ones(len(codes), dtype=np.uint16), *(draw.astype(np.uint16)[codes] for draw in draws)])
 
 
-def _grouped(label, score, weights):
+def _tie_groups(
+    label: np.ndarray, score: np.ndarray, weights: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Per line of weights: (score, weight, positive weight) of each tie group, from the highest score down."""
     values, group = np.unique(-score, return_inverse=True)
     for line in weights:
@@ -123,26 +190,28 @@ def _grouped(label, score, weights):
         yield -values, weight, np.bincount(group, weights=line * label, minlength=len(values))
 
 
-def _ranking_figures(_, weight, positive, shares):
+def _ranking_metrics(weight: np.ndarray, positive: np.ndarray, shares: Sequence[float]) -> dict[str, float]:
     above, hits = np.cumsum(weight), np.cumsum(positive)
     precision = np.divide(hits, above, out=np.zeros_like(hits), where=above > 0)
     base_rate = hits[-1] / above[-1]
-    figures = {"roc_auc": _auc(weight, positive), "pr_auc": float(np.sum(precision * positive) / hits[-1])}
+    metrics = {"roc_auc": _auc(weight, positive), "pr_auc": float(np.sum(precision * positive) / hits[-1])}
     for share in shares:
         taken = share * above[-1]
         top = float(np.interp(taken, np.r_[0, above], np.r_[0, hits]) / taken)
-        figures |= {f"precision_{share:.0%}": top, f"lift_{share:.0%}": top / base_rate}
-    return figures
+        metrics |= {f"precision_{share:.0%}": top, f"lift_{share:.0%}": top / base_rate}
+    return metrics
 
 
-def _auc(weight, positive):
+def _auc(weight: np.ndarray, positive: np.ndarray) -> float:
     negative = weight - positive
     below = negative.sum() - np.cumsum(negative) + negative / 2
     pairs = positive.sum() * negative.sum()
     return float(np.sum(positive * below) / pairs) if pairs else np.nan  # a replicate may draw one class only
 
 
-def _probabilistic_figures(probability, weight, positive, bins):
+def _probabilistic_metrics(
+    probability: np.ndarray, weight: np.ndarray, positive: np.ndarray, bins: np.ndarray
+) -> dict[str, float]:
     total = weight.sum()
     group = np.searchsorted(bins, probability)
     expected = np.bincount(group, weights=weight * probability, minlength=BINS)
@@ -150,19 +219,19 @@ def _probabilistic_figures(probability, weight, positive, bins):
     return {
         "brier": float(np.sum(positive * (1 - 2 * probability) + weight * probability**2) / total),
         "log_loss": float(
-            -np.sum(positive * np.log(probability) + (weight - positive) * np.log1p(-probability)) / total
+            np.sum(positive * log_losses(1, probability) + (weight - positive) * log_losses(0, probability)) / total
         ),
         "calibration_slope": _calibration_slope(logit(probability), weight, positive),
         "calibration_error": float(np.abs(expected - observed).sum() / total),
     }
 
 
-def _bins_of_equal_size(probability):
+def _bins_of_equal_size(probability: np.ndarray) -> np.ndarray:
     """The inner edges of the bins; fixed on the rows as they are, so replicates are compared bin by bin."""
     return np.quantile(probability, np.linspace(0, 1, BINS + 1)[1:-1])
 
 
-def _calibration_slope(log_odds, weight, positive, steps=25):
+def _calibration_slope(log_odds: np.ndarray, weight: np.ndarray, positive: np.ndarray, steps: int = 25) -> float:
     """Slope of a logistic regression of the outcome on the predicted log odds, by Newton's method; 1 is calibrated."""
     if np.ptp(log_odds) == 0:
         return float("nan")

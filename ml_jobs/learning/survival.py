@@ -1,13 +1,14 @@
-"""When a customer leaves, not only whether: the probability of still being there after each month of the next year.
+"""When a customer leaves, not only whether: a discrete-time hazard model of the months of the next year.
 
-A customer of a month-end (a landmark) is followed over the later month-ends until he has no features any more, which
-are those of customers with an open account, or until the data end. First a risk of leaving within a quarter is
-learned; then the log odds of leaving in each month, of those who are still there, as a straight line in that risk and
-in the logarithm of the months since the landmark, and in both together: old news counts less. What lies beyond the
-months that were seen follows that line.
+A customer of a month-end (a landmark) is followed over the later month-ends until they have no features, which only
+customers with an open account have, or until the data end (they are censored then). First the risk of leaving within a
+quarter is fitted; then the hazard, the log odds of leaving in a month given that the customer is still there, linear
+in that risk, in the logarithm of the months since the landmark, and in their product: an old risk says less. Months
+beyond the follow-up are extrapolated.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,9 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from ml_jobs.errors import CannotScore
-from ml_jobs.learning.classifier import FLAT, Candidate, learn_regression
-from ml_jobs.learning.folds import parts
-from ml_jobs.learning.metrics import auc, bootstrap_weights, interval
+from ml_jobs.learning.classifier import FLAT, Candidate, fit_regression
+from ml_jobs.learning.folds import calibration_folds
+from ml_jobs.learning.metrics import Figure, auc, bootstrap_weights, figure, weighted_means
 from ml_jobs.task_file import Task
 
 MONTHS = 12
@@ -26,70 +27,120 @@ DAYS_PER_MONTH = 365 / 12
 
 
 @dataclass(frozen=True)
-class Followed:
-    """Customers at landmarks, and what became of them by the last month-end that was seen."""
+class FollowUp:
+    """Customers at landmarks, and what became of them by the last month-end of the data."""
 
     customer: np.ndarray  # (n,)
     values: np.ndarray  # (n, features)
-    months: np.ndarray  # (n,) whole months until gone, or until the data end
-    has_left: np.ndarray  # (n,) whether gone by then
+    months: np.ndarray  # (n,) whole months until the customer has left, or until the data end
+    has_left: np.ndarray  # (n,) False where censored
 
-    def take(self, rows: np.ndarray) -> "Followed":
-        return Followed(self.customer[rows], self.values[rows], self.months[rows], self.has_left[rows])
+    def take(self, rows: np.ndarray) -> "FollowUp":
+        """Some of the rows."""
+        return FollowUp(self.customer[rows], self.values[rows], self.months[rows], self.has_left[rows])
 
 
-def followed(customer: np.ndarray, month: np.ndarray, values: np.ndarray, present: pd.DataFrame, end: int) -> Followed:
+def follow_up(customer: np.ndarray, month: np.ndarray, values: np.ndarray, present: pd.DataFrame, end: int) -> FollowUp:
     """Follow the customers of landmarks until month ``end``.
 
     Parameters
     ----------
     customer, month : (n,) arrays
-        Landmarks; months are counted, one number each.
+        Landmarks; a month is a number, and the next month the next number.
     values : (n, features) array
     present : DataFrame
-        ``customer`` and ``month`` of everybody who was there, at every month-end.
+        ``customer`` and ``month`` of every customer at every month-end.
     end : int
-        The last month that is looked at; later ones are not known yet.
+        The last month that counts; later ones are not known yet.
+
+    Examples
+    --------
+    A customer of months 0 and 1 has left by month 2; another one is still there at the end.
+
+    >>> present = pd.DataFrame({"customer": ["a", "a", "b", "b", "b"], "month": [0, 1, 0, 1, 2]})
+    >>> rows = follow_up(np.array(["a", "b"]), np.zeros(2, int), np.zeros((2, 1)), present, end=2)
+    >>> rows.months.tolist(), rows.has_left.tolist()
+    ([2, 2], [True, False])
     """
     last = present[present["month"] <= end].groupby("customer")["month"].max()
     kept = month < end
     stays_until = last.reindex(customer[kept]).to_numpy()
     has_left = stays_until < end
     months = np.where(has_left, stays_until + 1, end) - month[kept]
-    return Followed(customer[kept], values[kept], months.astype(int), has_left)
+    return FollowUp(customer[kept], values[kept], months.astype(int), has_left)
 
 
 @dataclass(frozen=True)
-class Staying:
-    """The risk of leaving within a quarter, and the line of the monthly log odds in it."""
+class SurvivalModel:
+    """The risk of leaving within a quarter, and the coefficients of the monthly hazard in it."""
 
     risk: Candidate
-    line: tuple[float, ...]  # intercept; slopes of the risk's margin, the logarithm of the months, and their product
+    coefficients: tuple[float, ...]  # intercept; of the risk's margin, the logarithm of the months, and their product
 
-    def stays(self, margin: np.ndarray, days: tuple[int, ...]) -> np.ndarray:
-        """(n, days) array: the probability of still being there after so many days, for each margin of the risk."""
-        return stay_rates(margin, self.line, days)
+    def survival(self, margin: np.ndarray, days: tuple[int, ...]) -> np.ndarray:
+        """(n, days) array: the probability of still being a customer after each number of days, by margin."""
+        return survival_probabilities(margin, self.coefficients, days)
 
 
-def stay_rates(margin: np.ndarray, line: tuple[float, ...], days: tuple[int, ...]) -> np.ndarray:
-    """(n, days) array: the probability of staying so many days, up to a year; within a month the hazard is constant."""
+class HorizonFigures(TypedDict):
+    """Share of the customers who stay for a number of days, as the model expects and as it was observed."""
+
+    days: int
+    expected: float
+    observed: Figure
+
+
+class SurvivalFigures(TypedDict):
+    """The backtest of a survival model on one landmark; ``concordance`` is 0.5 by chance."""
+
+    rows: int
+    left: int
+    concordance: Figure
+    horizons: list[HorizonFigures]
+
+
+def survival_probabilities(margin: np.ndarray, coefficients: tuple[float, ...], days: tuple[int, ...]) -> np.ndarray:
+    """The survival function: the probability of staying for each number of days, by margin of the risk.
+
+    Within a month the hazard is constant.
+
+    Parameters
+    ----------
+    margin : (n,) array
+    coefficients : tuple of float
+        See `SurvivalModel`.
+    days : tuple of int
+        At most a year.
+
+    Returns
+    -------
+    (n, days) array
+
+    Examples
+    --------
+    Without a slope the log odds of leaving are the intercept in every month:
+
+    >>> survival_probabilities(np.zeros(1), (np.log(0.25), 0.0, 0.0, 0.0), (0, 365)).round(6).tolist()
+    [[1.0, 0.068719]]
+    """
+    intercept, *slopes = coefficients
     hazards = [
-        expit(_design(margin, np.full(len(margin), month)) @ line[1:] + line[0]) for month in range(1, MONTHS + 1)
+        expit(_design(margin, np.full(len(margin), month)) @ slopes + intercept) for month in range(1, MONTHS + 1)
     ]
-    kept = np.cumsum([np.zeros(len(margin)), *(np.log1p(-hazard) for hazard in hazards)], axis=0)
+    log_survival = np.cumsum([np.zeros(len(margin)), *(np.log1p(-hazard) for hazard in hazards)], axis=0)
     at = np.minimum(np.array(days) / DAYS_PER_MONTH, MONTHS)
     whole = np.minimum(at.astype(int), MONTHS - 1)
-    part = (at - whole)[:, None]
-    return np.exp(kept[whole] * (1 - part) + kept[whole + 1] * part).T
+    share = (at - whole)[:, None]
+    return np.exp(log_survival[whole] * (1 - share) + log_survival[whole + 1] * share).T
 
 
-def learn_staying(task: Task, rows: Followed) -> Staying:
-    """Fit the risk and the line.
+def fit_survival(task: Task, rows: FollowUp) -> SurvivalModel:
+    """Fit the risk and the hazard.
 
     Raises
     ------
     CannotScore
-        If too few left, or nothing tells who does.
+        If too few customers left, or no feature says who does.
     """
     rows = rows.take(np.arange(len(rows.months))[:: -(-len(rows.months) // task.training_rows)])
     whole = rows.take(np.flatnonzero(rows.has_left | (rows.months >= QUARTER)))
@@ -99,44 +150,42 @@ def learn_staying(task: Task, rows: Followed) -> Staying:
             f"{gone.sum()} of {len(gone)} customers of the landmarks left within a quarter; "
             f"at least {task.minimum.positives} of each are needed (minimum.positives)"
         )
-    risk, _ = learn_regression(task, whole.values, gone, parts(gone, whole.customer))
-    if risk.says_nothing:
+    risk, _ = fit_regression(task, whole.values, gone, calibration_folds(gone, whole.customer))
+    if risk.is_uninformative:
         raise CannotScore("nothing tells who leaves")
     margin = risk.margin(rows.values)
     seen = np.minimum(rows.months, MONTHS)
     row = np.repeat(np.arange(len(seen)), seen)
     month = np.arange(len(row)) - np.repeat(np.cumsum(seen) - seen, seen) + 1
     leaves = rows.has_left[row] & (month == rows.months[row])
-    fitted = LogisticRegression(C=np.inf, max_iter=500).fit(_design(margin[row], month), leaves)
-    if fitted.coef_[0, 0] <= FLAT:
+    hazard = LogisticRegression(C=np.inf, max_iter=500).fit(_design(margin[row], month), leaves)
+    if hazard.coef_[0, 0] <= FLAT:
         raise CannotScore("nothing tells who leaves")
-    return Staying(risk, (float(fitted.intercept_[0]), *map(float, fitted.coef_[0])))
+    return SurvivalModel(risk, (float(hazard.intercept_[0]), *map(float, hazard.coef_[0])))
 
 
-def staying_figures(model: Staying, rows: Followed, days: tuple[int, ...]) -> dict[str, object]:
-    """What the model is worth on one landmark that it has not seen, whose customers were all followed as long.
+def evaluate_survival(model: SurvivalModel, rows: FollowUp, days: tuple[int, ...]) -> SurvivalFigures:
+    """Backtest the model on one landmark that it has not seen, all of whose customers have the same follow-up.
 
     Returns
     -------
-    dict
-        ``rows``, ``left``, ``concordance`` (of two customers the one at higher risk leaves first; 0.5 is chance), and
-        for every horizon that was followed ``days``, ``expected`` and ``observed`` share who stay; intervals are the
-        central 95 % of a bootstrap over customers.
+    SurvivalFigures
+        Horizons beyond the follow-up are left out; intervals are the central 95 % of a bootstrap over customers.
     """
     margin = model.risk.margin(rows.values)
-    stays = model.stays(margin, days)
+    survival = model.survival(margin, days)
     weights = bootstrap_weights(rows.customer)
-    horizons = []
+    horizons: list[HorizonFigures] = []
     for place, horizon in enumerate(days):
         month = round(horizon / DAYS_PER_MONTH)
         if month <= rows.months.max():
             stayed = ~(rows.has_left & (rows.months <= month))
-            observed = asdict(interval(weights @ stayed / weights.sum(axis=1)))
-            horizons.append({"days": horizon, "expected": float(stays[:, place].mean()), "observed": observed})
+            observed = figure(weighted_means(weights, stayed))
+            horizons.append({"days": horizon, "expected": float(survival[:, place].mean()), "observed": observed})
     return {
         "rows": len(margin),
         "left": int(rows.has_left.sum()),
-        "concordance": asdict(interval(concordance(rows.months, rows.has_left, margin, weights))),
+        "concordance": figure(concordance(rows.months, rows.has_left, margin, weights)),
         "horizons": horizons,
     }
 
@@ -144,17 +193,21 @@ def staying_figures(model: Staying, rows: Followed, days: tuple[int, ...]) -> di
 def concordance(months: np.ndarray, has_left: np.ndarray, risk: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Harrell's C, once per line of ``weights``.
 
-    Of the pairs of one who is gone in a month and one who is still there then, the share in which the first had the
-    higher risk; equal risks count half. Equal to that of lifelines, which would sort for each replicate.
+    Of the pairs of a customer who leaves in a month and one who stays through it, the share in which the first has the
+    higher risk; equal risks count half. It equals that of lifelines, which would sort for each replicate.
+
+    >>> months, has_left, risk = np.array([1, 2, 3]), np.array([True, True, False]), np.array([0.9, 0.2, 0.4])
+    >>> concordance(months, has_left, risk, np.ones((1, 3))).round(3).tolist()
+    [0.667]
     """
     agreeing, pairs = np.zeros(len(weights)), np.zeros(len(weights))
     for month in np.unique(months[has_left]):
-        goes = has_left & (months == month)
-        at_risk = goes | (months > month) | (~has_left & (months == month))
-        line = weights[:, at_risk]
-        gone = line @ goes[at_risk].astype(float)
-        count = gone * (line.sum(axis=1) - gone)
-        agreeing += np.nan_to_num(auc(goes[at_risk].astype(np.int8), risk[at_risk], line)) * count
+        leaves = has_left & (months == month)
+        at_risk = leaves | (months > month) | (~has_left & (months == month))
+        drawn = weights[:, at_risk]
+        leaving = drawn @ leaves[at_risk].astype(float)
+        count = leaving * (drawn.sum(axis=1) - leaving)
+        agreeing += np.nan_to_num(auc(leaves[at_risk].astype(np.int8), risk[at_risk], drawn)) * count
         pairs += count
     return agreeing / pairs
 

@@ -1,4 +1,4 @@
-"""How the rows of a table of one's own are divided: by time, or by repeated, stratified, grouped folds."""
+"""How the rows of a user's table are divided: by time, or by repeated, stratified, grouped folds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,24 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_jobs.errors import CannotScore
-from ml_jobs.learning.classifier import Part
-from ml_jobs.learning.folds import FEW_ROWS, SEED, folds, parts
+from ml_jobs.learning import SEED
+from ml_jobs.learning.classifier import Fold
+from ml_jobs.learning.folds import FEW_ROWS, calibration_folds, stratified_folds
 from ml_jobs.own_tables.frames import Table
 from ml_jobs.task_file import Task
 
-REPEATS = ((1_000, 10), (5_000, 4), (30_000, 2))  # below so many rows, so often
-
-
-CALIBRATION_SHARE = 4  # by time, the last quarter of the rows that train calibrates
+REPEATS = ((1_000, 10), (5_000, 4), (30_000, 2))  # with fewer rows than the first, the folds are repeated that often
+CALIBRATION_SHARE = 4  # by time, the last quarter of the development rows calibrates
+LEAST_OUTCOMES = 30  # positives, and negatives, in that quarter; with fewer, folds of all development rows calibrate
 
 
 @dataclass(frozen=True)
 class Division:
-    """Rows that train, in parts to fit and to calibrate, and rows that judge; positions in the table."""
+    """Development rows, in folds to fit and to calibrate, and test rows; positions in the table."""
 
     repeat: int
     development: np.ndarray
-    parts: tuple[Part, ...]  # positions within development
+    folds: tuple[Fold, ...]  # positions within development
     test: np.ndarray
 
 
@@ -34,7 +34,7 @@ def scheme(task: Task) -> str:
     return task.split.scheme
 
 
-def told(task: Task, table: Table) -> str:
+def describe(task: Task, table: Table) -> str:
     """The division in words."""
     if scheme(task) == "time":
         return f"by time: rows from {_test_from(task, table)} on judge, rows whose outcome was known by then train"
@@ -60,8 +60,8 @@ def divisions(task: Task, table: Table) -> Iterator[Division]:
         return
     _require(task, label, "the table")
     for repeat in range(_repeats(task, len(label))):
-        for development, test in folds(label, groups, task.split.folds, SEED + repeat):
-            yield Division(repeat, development, parts(label[development], groups[development]), test)
+        for development, test in stratified_folds(label, groups, task.split.folds, SEED + repeat):
+            yield Division(repeat, development, calibration_folds(label[development], groups[development]), test)
 
 
 def _by_time(task: Task, table: Table) -> Division:
@@ -73,12 +73,13 @@ def _by_time(task: Task, table: Table) -> Division:
     _require(task, label[development], f"the rows before {test_from}")
     if not task.minimum.test_positives <= label[test].sum() <= len(test) - task.minimum.test_positives:
         raise CannotScore(f"the rows from {test_from} on have {label[test].sum()} positives in {len(test)}: too few")
-    own = dates[development]
-    calibrate_from = own[-max(1, len(own) // CALIBRATION_SHARE)]
-    fit, calibrate = np.flatnonzero(ripe[development] <= calibrate_from), np.flatnonzero(own >= calibrate_from)
+    past = dates[development]
+    calibrate_from = past[-max(1, len(past) // CALIBRATION_SHARE)]
+    fit, calibrate = np.flatnonzero(ripe[development] <= calibrate_from), np.flatnonzero(past >= calibrate_from)
     few = min(label[development][calibrate].sum(), (1 - label[development][calibrate]).sum())
-    if len(development) < FEW_ROWS or few < 30 or not len(fit):  # too few rows to give some of them up
-        return Division(0, development, parts(label[development], table.groups[development]), test)
+    # With few rows, all of them are needed to fit: folds take turns to calibrate.
+    if len(development) < FEW_ROWS or few < LEAST_OUTCOMES or not len(fit):
+        return Division(0, development, calibration_folds(label[development], table.groups[development]), test)
     return Division(0, development, ((fit, calibrate),), test)
 
 

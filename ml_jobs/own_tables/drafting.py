@@ -1,4 +1,4 @@
-"""A task file drafted from a table: who, what, which columns stay out and why, for a person to look over."""
+"""A task file drafted from a table: entity, label, excluded columns with the reason, for a person to review."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import yaml
 
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
-from ml_jobs.learning.leaks import is_named_afterwards, single_aucs, suspicions
+from ml_jobs.learning.leaks import find_leakage, is_named_afterwards, single_feature_aucs
 from ml_jobs.own_tables.frames import labelled, looks_like_an_identifier, read_frame
 from ml_jobs.task_file import Task
 
@@ -32,7 +32,7 @@ def draft(settings: Settings, name: str, path: Path, label: str | None = None) -
     Raises
     ------
     ValueError
-        If the file cannot be read, or no column can be told to be the label.
+        If the file cannot be read, or no column looks like a label.
     """
     frame = read_frame(settings, str(path), path)
     label = label or _label(frame)
@@ -52,9 +52,9 @@ def draft(settings: Settings, name: str, path: Path, label: str | None = None) -
     }
     described = {key: value for key, value in described.items() if value is not None}
     table = labelled(Task.model_validate(described), frame)
-    aucs = single_aucs(table.rows.values, table.rows.label, table.encoding.source)
-    leaks, suspects = suspicions(aucs)
-    exclude = {found.feature: f"{found.why} (ROC AUC alone {found.roc_auc:.3f})" for found in (*leaks, *suspects)}
+    aucs = single_feature_aucs(table.rows.values, table.rows.label, table.encoding.source)
+    leaks, suspects = find_leakage(aucs)
+    exclude = {leak.feature: f"{leak.why} (ROC AUC alone {leak.roc_auc:.3f})" for leak in (*leaks, *suspects)}
     named = [feature for feature in aucs if feature not in exclude and is_named_afterwards(feature)]
     lines = [
         f"# Drafted from {path.name}: {len(frame):,} rows. Look it over, then: c360 ml evaluate {name}.yml",
@@ -70,7 +70,7 @@ def draft(settings: Settings, name: str, path: Path, label: str | None = None) -
     lines += [f"# Not used: {column} ({why})" for column, why in table.dropped.items()]
     strongest = sorted(((auc, feature) for feature, auc in aucs.items() if feature not in exclude), reverse=True)[:5]
     lines += ["# Strongest alone: " + ", ".join(f"{feature} {auc:.2f}" for auc, feature in strongest)]
-    groups = [column for column in ("gender", "sex", "age") for found in frame if str(found).lower() == column]
+    groups = [column for column in ("gender", "sex", "age") for name in frame if str(name).lower() == column]
     lines += [f"# fairness: {{{groups[0]}: []}}"] if groups else []
     return "\n".join(line.rstrip("\n") for line in lines) + "\n"
 
@@ -80,18 +80,18 @@ def _yaml(content: dict) -> str:
 
 
 def _label(frame: pd.DataFrame) -> str:
-    named = {str(name).lower(): name for name in frame}
-    found = [named[name] for name in LABELS if name in named and frame[named[name]].nunique() == 2]
-    if not found:
+    named = {str(name).lower(): str(name) for name in frame}
+    labels = [named[name] for name in LABELS if name in named and frame[named[name]].nunique() == 2]
+    if not labels:
         last = frame.columns[-1]
         if frame[last].nunique() == 2:
-            return last
+            return str(last)
         raise Stop(f"which column is the label? Name it with --label; there are {', '.join(map(str, frame))}")
-    return found[0]
+    return labels[0]
 
 
 def _positive(values: pd.Series) -> object:
-    """The value that says so by its name, otherwise the rarer one; of classes 1 and 2 the numbers say nothing."""
+    """The value with the name of a positive, otherwise the rarer one; the numbers of classes 1 and 2 mean nothing."""
     counts = values.value_counts()
     names = {str(value).strip().lower().removesuffix(".0"): value for value in counts.index}
     named = [value for name, value in names.items() if name in POSITIVES and names.keys() != {"1", "2"}]

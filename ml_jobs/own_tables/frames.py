@@ -1,12 +1,12 @@
-"""A table of one's own as a model's rows: Parquet, CSV or a table of the store, text and missing values included.
+"""A user's table as a model's rows: Parquet, CSV or a table of the store, text and missing values included.
 
-What cannot be a feature is left out, and the reason is told: identifiers, constants, free text, names of persons.
-Categories become one column of 0 and 1 per level. Nothing here looks at the label but to tell positives from negatives.
+Columns that cannot be features are left out, and the reason is reported: identifiers, constants, free text, names of
+persons. Categories become one column of 0 and 1 per level. The label serves only to separate positives from negatives.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from ml_jobs.learning.rows import Rows
+from ml_jobs.registry.card import EncodedColumn
 from ml_jobs.task_file import Task
 
 MISSING = ["", " ", "?", "NA", "N/A", "n/a", "nan", "NaN", "NULL", "null", "None"]
@@ -54,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a table becomes numbers; the same for the rows that train and those that are scored later."""
+    """How a table becomes numbers; one encoding for training and for rows that are scored later."""
 
     columns: tuple[Column, ...]
 
@@ -73,6 +74,7 @@ class Encoding:
         return tuple(column.name for column in self.columns for _ in range(len(column.levels) or 1))
 
     def without(self, names: Sequence[str]) -> "Encoding":
+        """The encoding without some columns of the table."""
         return Encoding(tuple(column for column in self.columns if column.name not in names))
 
     def encode(self, frame: pd.DataFrame, as_of_date: pd.Series | None) -> np.ndarray:
@@ -94,7 +96,7 @@ class Encoding:
                     values[:, position] = texts == level
                     position += 1
                 continue
-            if column.kind == "days":
+            if column.kind == "days" and as_of_date is not None:
                 numbers = (as_of_date - pd.to_datetime(frame[column.name], errors="coerce")).dt.days.to_numpy(float)
             else:
                 numbers = _numbers(frame[column.name])
@@ -103,24 +105,26 @@ class Encoding:
             position += 1
         return values
 
-    def to_json(self) -> list[dict]:
-        return [asdict(column) for column in self.columns]
+    def to_json(self) -> list[EncodedColumn]:
+        """The columns as a card holds them."""
+        return [EncodedColumn(name=column.name, kind=column.kind, levels=column.levels) for column in self.columns]
 
     @classmethod
-    def from_json(cls, columns: list[dict]) -> "Encoding":
+    def from_json(cls, columns: list[EncodedColumn]) -> "Encoding":
+        """The encoding that a card holds."""
         return cls(tuple(Column(item["name"], item["kind"], tuple(item["levels"])) for item in columns))
 
 
 @dataclass(frozen=True)
 class Table:
-    """Labelled rows ready to learn from, with what was left out and why."""
+    """Labelled rows ready for training, with the columns left out and why."""
 
     rows: Rows
-    groups: np.ndarray  # (n,) codes: rows with one code must not be parted
+    groups: np.ndarray  # (n,) codes: rows of one code stay on one side of every split
     encoding: Encoding
     dropped: dict[str, str]  # column: why
     notes: tuple[str, ...]
-    frame: pd.DataFrame  # the rows as they came, for segments and plain figures
+    frame: pd.DataFrame  # the rows as delivered, for segments
 
 
 def read_frame(settings: Settings, table: str, path: Path | None) -> pd.DataFrame:
@@ -168,7 +172,7 @@ def labelled(task: Task, frame: pd.DataFrame) -> Table:
         order = np.lexsort((np.arange(len(frame)), dates))
         frame, label, dates = frame.iloc[order].reset_index(drop=True), label[order], dates[order]
     names, dropped = _screened(task, frame)
-    columns = tuple(_described(task, frame[name], dropped) for name in names)
+    columns = tuple(_encoding_of(task, name, frame[name], dropped) for name in names)
     encoding = Encoding(tuple(column for column in columns if column.name not in dropped))
     if not encoding.columns:
         raise Stop(f"no column is left to learn from: {dropped}")
@@ -182,7 +186,7 @@ def labelled(task: Task, frame: pd.DataFrame) -> Table:
 
 
 def as_of_dates(task: Task, frame: pd.DataFrame) -> np.ndarray:
-    """(n,) datetime64[D]; without an as-of date all rows are of one day."""
+    """(n,) datetime64[D]; without an as-of date all rows have one date."""
     if task.as_of_date is None:
         return np.full(len(frame), np.datetime64("1970-01-01"), dtype="datetime64[D]")
     dates = pd.to_datetime(frame[task.as_of_date], format="ISO8601", errors="coerce")
@@ -195,7 +199,13 @@ def as_of_dates(task: Task, frame: pd.DataFrame) -> np.ndarray:
 
 
 def is_positive(task: Task, label: pd.Series) -> np.ndarray:
-    """(n,) 0 or 1."""
+    """(n,) 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If no row, or every row, has the task's positive value.
+    """
     positive = np.array([_answer(text) for text in _texts(label)], dtype=object) == _answer(_text(task.positive))
     if not positive.any() or positive.all():
         values = ", ".join(map(repr, label.value_counts().index[:8]))
@@ -207,7 +217,7 @@ def is_positive(task: Task, label: pd.Series) -> np.ndarray:
 
 
 def looks_like_an_identifier(name: str, column: pd.Series) -> bool:
-    """Every row has its own, or nearly, and it is no measurement."""
+    """Whether nearly every row has another value, and the values are not measurements."""
     distinct, count = column.nunique(), column.notna().sum()
     if count < 20 or pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all():
         return False
@@ -254,25 +264,25 @@ def _screened(task: Task, frame: pd.DataFrame) -> tuple[list[str], dict[str, str
     return names, dropped
 
 
-def _described(task: Task, column: pd.Series, dropped: dict[str, str]) -> Column:
+def _encoding_of(task: Task, name: str, column: pd.Series, dropped: dict[str, str]) -> Column:
     if _is_date(column):
-        return Column(column.name, "days")
-    if column.name not in task.categorical and (not _is_text(column) or _is_numeric_text(column)):
-        return Column(column.name, "number")
+        return Column(name, "days")
+    if name not in task.categorical and (not _is_text(column) or _is_numeric_text(column)):
+        return Column(name, "number")
     counts = _texts(column).value_counts()
-    counts = counts[counts >= max(min(LEAST_ROWS, len(column) / 20), LEAST_SHARE * len(column))]
+    counts = counts[counts.ge(max(min(LEAST_ROWS, len(column) / 20), LEAST_SHARE * len(column)))]
     levels = sorted(counts.index[:LEVELS])
     if len(levels) == len(counts) == _texts(column).nunique() == 2:
-        levels = levels[1:]  # the other level says the same
+        levels = levels[1:]  # one of two levels is enough
     if not levels:
-        dropped[column.name] = "no value is frequent enough to learn from"
-    return Column(column.name, "category", tuple(levels))
+        dropped[name] = "no value is frequent enough to learn from"
+    return Column(name, "category", tuple(levels))
 
 
 def _groups(task: Task, frame: pd.DataFrame, entity: np.ndarray, features: list[str]) -> tuple[np.ndarray, int]:
     """Codes of the rows that must stay together, and how many rows repeat the features of another entity's row."""
-    own = frame[task.groups].astype(str).to_numpy(dtype=object) if task.groups else entity
-    codes = pd.factorize(own)[0]
+    given = frame[task.groups].astype(str).to_numpy(dtype=object) if task.groups else entity
+    codes = pd.factorize(given)[0]
     alike = pd.factorize(pd.util.hash_pandas_object(frame[features].astype(str), index=False))[0]
     sizes = np.bincount(alike)
     edges = coo_array(
@@ -288,7 +298,7 @@ def _answer(text: str) -> str:
 
 
 def _text(value: object) -> str:
-    """One spelling: 1, 1.0, True and "1" are alike."""
+    """One spelling of 1, 1.0, True and "1"."""
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     if isinstance(value, (int, float, np.integer, np.floating)) and float(value).is_integer():
@@ -315,12 +325,12 @@ def _is_decimal(column: pd.Series) -> bool:
 
 
 def _is_numeric_text(column: pd.Series) -> bool:
-    """Numbers that came as text, missing ones in any spelling."""
+    """Numbers delivered as text, missing ones in any spelling."""
     if not _is_text(column):
         return False
     texts = column.dropna().astype(str).str.strip()
     texts = texts[~texts.isin(MISSING)]
-    return len(texts) > 0 and pd.to_numeric(texts, errors="coerce").notna().all()
+    return len(texts) > 0 and bool(pd.to_numeric(texts, errors="coerce").notna().all())
 
 
 def _is_date(column: pd.Series) -> bool:

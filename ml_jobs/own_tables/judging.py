@@ -1,104 +1,117 @@
-"""Judging a task on a table of one's own: leaks called out, every division learned and judged, one report."""
+"""Evaluating a task on a user's table: leakage is reported by name, every division is fitted and tested; one report."""
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
-from ml_jobs.learning.classifier import learn
+from ml_jobs.learning.classifier import select_model
 from ml_jobs.learning.evaluation import (
-    Judged,
-    across_folds,
-    all_figures,
-    banded,
-    by_group,
-    by_month,
-    curve,
-    judge,
-    uncalibrated,
+    Predictions,
+    Rule,
+    comparable_across_folds,
+    evaluate_predictions,
+    predict,
+    score_figures,
 )
-from ml_jobs.learning.fairness import gaps
-from ml_jobs.learning.leaks import is_named_afterwards, single_aucs, suspicions
-from ml_jobs.own_tables.divisions import Division, divisions, told
+from ml_jobs.learning.leaks import Suspicion, find_leakage, is_named_afterwards, single_feature_aucs
+from ml_jobs.learning.metrics import Figure
+from ml_jobs.learning.rows import Rows
+from ml_jobs.own_tables.divisions import Division, describe, divisions
 from ml_jobs.own_tables.frames import Table, labelled, read_frame
+from ml_jobs.registry.card import Card, Leak
 from ml_jobs.task_file import Task
 
 PROCESSES = 2
 TOO_GOOD = 0.97  # a ROC AUC that is rare in banking
-STRONG = 0.80  # a feature that says so much alone deserves a look
+STRONG = 0.80  # ROC AUC of a feature alone, from which on the report points to it
 
 
-def evaluate(settings: Settings, task: Task, path: Path | None) -> tuple[dict[str, Any], Table, Judged]:
-    """Train and judge a task on its table.
+@dataclass(frozen=True)
+class _Tested:
+    """One division: predictions of its test rows, the rule, and which model was selected."""
+
+    ranking: dict[str, np.ndarray]
+    probability: dict[str, np.ndarray]
+    rule: Rule
+    choice: str
+    why: str
+
+
+@dataclass(frozen=True)
+class _AllTested:
+    """All divisions: predictions in the table's order, and what was selected most often."""
+
+    predictions: Predictions
+    margin: np.ndarray  # (repeats, n) of the model, before calibration
+    positions: np.ndarray  # (n,) of the test rows in the table
+    rule: Rule
+    choice: str
+    why: str
+
+
+def evaluate(settings: Settings, task: Task, path: Path | None) -> tuple[Card, Table, Predictions]:
+    """Train and test a task on its table.
 
     Returns
     -------
-    dict
-        The report; `report.table_report` shows it to a person.
+    Card
+        The report; `report.evaluation_tables` shows it to a person.
     Table
-        The labelled rows, leaks left out.
-    Judged
-        What every score says of the rows that judged.
+        The labelled rows, without leaks.
+    Predictions
+        Of every score for the test rows.
     """
     table = labelled(task, read_frame(settings, task.table, path))
-    aucs = single_aucs(table.rows.values, table.rows.label, table.encoding.source)
-    leaks, suspects = suspicions(aucs, task.known_in_time)
+    aucs = single_feature_aucs(table.rows.values, table.rows.label, table.encoding.source)
+    leaks, suspects = find_leakage(aucs, task.known_in_time)
     called_out = [suspicion.feature for suspicion in (*leaks, *suspects)]
     honest = without(table, called_out)
-    judged, learned = _judged(task, honest)
+    tested = _test_divisions(task, honest)
+    columns = _columns((*task.segments, *task.fairness), honest, tested.positions)
+    evaluation = evaluate_predictions(task, tested.predictions, tested.margin, columns)
     label = table.rows.label
-    headline = all_figures(judged, task.capacity)
-    report = {
+    report: Card = {
         "task_name": task.task,
         "data": str(path or task.table),
         "rows": len(label),
         "positives": int(label.sum()),
         "base_rate": float(label.mean()),
-        "split": told(task, honest),
-        "rows_that_judge": len(judged.label),
+        "split": describe(task, honest),
+        "rows_that_judge": len(tested.predictions.label),
         "features": list(dict.fromkeys(honest.encoding.source)),
         "dropped": table.dropped,
         "notes": list(table.notes),
-        "leaks": [asdict(leak) for leak in leaks],
-        "suspects": [asdict(suspect) for suspect in suspects],
-        "warnings": _warnings(headline, aucs, called_out),
-        "model": learned["choice"],
-        "why": learned["why"],
-        "rule": learned["rule"],
-        "figures": headline,
-        "before_calibration": uncalibrated(judged, learned["uncalibrated"]),
-        "calibration_curve": curve(judged),
-        "by_month": by_month(judged, task.capacity[-1]) if task.as_of_date else [],
-        "segments": {
-            name: by_group(judged, banded(column, task.segments[name]), task.capacity[-1])
-            for name, column in _columns(task.segments, honest, learned["positions"]).items()
-        },
-        "fairness": {
-            name: by_group(judged, banded(column, task.fairness[name]), task.capacity[-1])
-            for name, column in _columns(task.fairness, honest, learned["positions"]).items()
-        },
-        "fairness_gaps": {
-            name: gaps(judged.label, judged.ranking["model"][0], banded(column, task.fairness[name]), task.capacity[-1])
-            for name, column in _columns(task.fairness, honest, learned["positions"]).items()
-        },
+        "leaks": [_leak(leak) for leak in leaks],
+        "suspects": [_leak(suspect) for suspect in suspects],
+        "warnings": _warnings(evaluation["figures"], aucs, called_out),
+        "model": tested.choice,
+        "why": tested.why,
+        "rule": tested.rule,
+        **evaluation,
         "single_feature_roc_auc": dict(sorted(aucs.items(), key=lambda item: -item[1])),
         "capacity": task.capacity,
         "limits": _limits(task),
     }
     if called_out:
         once = task.model_copy(update={"split": task.split.model_copy(update={"repeats": 1})})
-        report["figures_with_leaks"] = all_figures(_judged(once, table)[0], task.capacity)["model"]
-    return report, honest, judged
+        report["figures_with_leaks"] = score_figures(_test_divisions(once, table).predictions, task.capacity)["model"]
+    return report, honest, tested.predictions
 
 
 def without(table: Table, features: list[str]) -> Table:
-    """The table without these features."""
+    """The table without these features.
+
+    Raises
+    ------
+    Stop
+        If no feature is left.
+    """
     if not features:
         return table
     keep = ~np.isin(table.encoding.source, features)
@@ -110,30 +123,30 @@ def without(table: Table, features: list[str]) -> Table:
     return type(table)(rows, table.groups, encoding, table.dropped, table.notes, table.frame)
 
 
-def _judged(task: Task, table: Table) -> tuple[Judged, dict[str, Any]]:
-    """Every division learned and judged; the rows come in the table's order."""
-    found = list(divisions(task, table))
-    jobs = (delayed(_one)(task, table.rows, table.groups, division) for division in found)
-    results = Parallel(n_jobs=min(PROCESSES, len(found)))(jobs)
+def _test_divisions(task: Task, table: Table) -> _AllTested:
+    """Fit and test every division."""
+    divided = list(divisions(task, table))
+    jobs = (delayed(_test)(task, table.rows, table.groups, division) for division in divided)
+    results = Parallel(n_jobs=min(PROCESSES, len(divided)))(jobs)
     rows = table.rows
-    repeats = max(division.repeat for division in found) + 1
-    positions = np.unique(np.concatenate([division.test for division in found]))
+    repeats = max(division.repeat for division in divided) + 1
+    positions = np.unique(np.concatenate([division.test for division in divided]))
     place = np.full(len(rows.label), -1)
     place[positions] = np.arange(len(positions))
-    ranking = {name: np.empty((repeats, len(positions))) for name in results[0]["ranking"]}
-    probability = {name: np.empty((repeats, len(positions))) for name in results[0]["probability"]}
-    raw = np.empty((repeats, len(positions)))
-    for division, result in zip(found, results, strict=True):
+    ranking = {name: np.empty((repeats, len(positions))) for name in results[0].ranking}
+    probability = {name: np.empty((repeats, len(positions))) for name in results[0].probability}
+    margin = np.empty((repeats, len(positions)))
+    for division, result in zip(divided, results, strict=True):
         at = division.repeat, place[division.test]
-        raw[at] = result["ranking"]["model"]
-        comparable = result["ranking"]
-        if len(found) > 1:
-            comparable = across_folds(result["ranking"], result["probability"])
+        margin[at] = result.ranking["model"]
+        comparable = result.ranking
+        if len(divided) > 1:
+            comparable = comparable_across_folds(result.ranking, result.probability)
         for name in ranking:
             ranking[name][at] = comparable[name]
         for name in probability:
-            probability[name][at] = result["probability"][name]
-    judged = Judged(
+            probability[name][at] = result.probability[name]
+    predictions = Predictions(
         rows.customer[positions],
         table.groups[positions],
         rows.as_of_date[positions],
@@ -141,37 +154,35 @@ def _judged(task: Task, table: Table) -> tuple[Judged, dict[str, Any]]:
         ranking,
         probability,
     )
-    choices = Counter(result["choice"] for result in results)
+    return _AllTested(predictions, margin, positions, *_most_frequent(results))
+
+
+def _most_frequent(results: list[_Tested]) -> tuple[Rule, str, str]:
+    """The rule and the model that most divisions selected, and why the first of those selected the model."""
+    choices = Counter(result.choice for result in results)
     choice = choices.most_common(1)[0][0]
-    why = next(result["why"] for result in results if result["choice"] == choice)
+    why = next(result.why for result in results if result.choice == choice)
     if len(results) > 1:
         why = f"chosen in {choices[choice]} of {len(results)} folds; in the first of them: {why}"
-    rules = Counter((result["rule"]["feature"], result["rule"]["sign"]) for result in results)
+    rules = Counter((result.rule["feature"], result.rule["sign"]) for result in results)
     (feature, sign), _ = rules.most_common(1)[0]
-    return judged, {
-        "choice": choice,
-        "why": why,
-        "rule": {"feature": feature, "sign": sign},
-        "uncalibrated": raw,
-        "positions": positions,
-    }
+    return {"feature": feature, "sign": sign}, choice, why
 
 
-def _one(task: Task, rows, groups: np.ndarray, division: Division) -> dict[str, Any]:
-    own = division.development
-    values, label = rows.values[own], rows.label[own]
-    learned = learn(task, values, label, groups[own], division.parts)
-    ranking, probability, rule = judge(task, learned, rows.columns, (values, label), rows.values[division.test])
-    return {
-        "ranking": ranking,
-        "probability": probability,
-        "rule": rule,
-        "choice": learned.choice,
-        "why": learned.why,
-    }
+def _test(task: Task, rows: Rows, groups: np.ndarray, division: Division) -> _Tested:
+    """Fit on the development rows, and predict the test rows."""
+    development = division.development
+    values, label = rows.values[development], rows.label[development]
+    selection = select_model(task, values, label, groups[development], division.folds)
+    ranking, probability, rule = predict(task, selection, rows.columns, (values, label), rows.values[division.test])
+    return _Tested(ranking, probability, rule, selection.choice, selection.why)
 
 
-def _warnings(figures: dict, aucs: dict[str, float], called_out: list[str]) -> list[str]:
+def _leak(suspicion: Suspicion) -> Leak:
+    return {"feature": suspicion.feature, "roc_auc": suspicion.roc_auc, "why": suspicion.why}
+
+
+def _warnings(figures: dict[str, dict[str, Figure]], aucs: dict[str, float], called_out: list[str]) -> list[str]:
     warnings = []
     rest = {name: auc for name, auc in aucs.items() if name not in called_out}
     strongest = sorted(rest.items(), key=lambda item: -item[1])[:3]
@@ -197,7 +208,7 @@ def _warnings(figures: dict, aucs: dict[str, float], called_out: list[str]) -> l
 def _limits(task: Task) -> list[str]:
     limits = [
         "the data are taken as they came: whether a column was known on the day of the score is for their owner to say",
-        "groups of people are compared above; a difference is told, not corrected",
+        "groups of people are compared above; a difference is reported, not corrected",
     ]
     if not task.as_of_date:
         limits.insert(
@@ -207,7 +218,7 @@ def _limits(task: Task) -> list[str]:
 
 
 def _columns(named: Iterable[str], table: Table, positions: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns of the rows that judged, as they came."""
+    """Columns of the test rows, as delivered."""
     if lacking := [name for name in named if name not in table.frame]:
         raise Stop(f"segments or fairness: the data have no column {', '.join(lacking)}")
     return {name: table.frame[name].to_numpy()[positions] for name in named}

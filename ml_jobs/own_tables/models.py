@@ -1,14 +1,13 @@
-"""Models of tables of one's own: kept, promoted by rule, and used to score other rows of the same columns.
+"""Models of users' tables: kept, promoted by rule, and used to score other rows with equal columns.
 
-``models/<task>/<version>/`` in the lake, as for the bank's own tasks; the version is a number and the hash of the data
-and the task file, so the same data and file are one model.
+A model is in ``models/<task>/<version>/`` of the lake, as for the bank's tasks. Its version is a number and the hash of
+the data and the task file: one model for each content of both.
 """
 
 import hashlib
 import json
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -17,27 +16,40 @@ import pyarrow as pa
 from lakehouse import lake
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
-from ml_jobs.learning.classifier import learn
-from ml_jobs.learning.drift import reference
-from ml_jobs.learning.folds import parts
-from ml_jobs.learning.shapley import REASONS, by_source, contributions, importance, top_reasons
+from ml_jobs.learning.classifier import select_model
+from ml_jobs.learning.drift import reference_distributions
+from ml_jobs.learning.folds import calibration_folds
+from ml_jobs.learning.shapley import REASONS, importance, shapley_values, sum_by_feature, top_reasons
 from ml_jobs.own_tables.divisions import Division, divisions, scheme
 from ml_jobs.own_tables.frames import Encoding, Table, as_of_dates
 from ml_jobs.own_tables.judging import evaluate
-from ml_jobs.registry.model import Model, feature_version, load, save
+from ml_jobs.registry.card import Card
+from ml_jobs.registry.decision import Decision, decide_alone
+from ml_jobs.registry.model import Model, feature_version, library_versions, load, save
 from ml_jobs.task_file import Phrase, Task, phrases
 
 
+class Explanation(TypedDict):
+    """One row's score: base and contributions add up to the margin; ``uplift`` is of a task with a treatment."""
+
+    model_version: str
+    base: float
+    contributions: dict[str, float]  # by feature, the largest first; those of 0 are left out
+    margin: float
+    probability: float  # without a treatment
+    uplift: NotRequired[float]
+
+
 def train_table(settings: Settings, task: Task, path: Path | None) -> Model:
-    """Judge the task on its table, fit the model that will score, and keep it in the lake as a challenger."""
-    report, table, judged = evaluate(settings, task, path)
+    """Evaluate the task on its table, fit the model that will score, and keep it in the lake as a challenger."""
+    report, table, predictions = evaluate(settings, task, path)
     folder = _folder(settings, task, table)
     if not folder.exists():
-        save(_fitted(task, table, report, folder.name), judged.to_table(), folder, settings.token_secret)
+        save(_fit(task, table, report, folder.name), predictions.to_table(), folder, settings.token_secret)
     return load(folder, settings.token_secret)
 
 
-def promote(settings: Settings, task: Task) -> dict[str, Any]:
+def promote(settings: Settings, task: Task) -> Decision:
     """Decide whether the newest model takes over from the one in use.
 
     Raises
@@ -50,11 +62,11 @@ def promote(settings: Settings, task: Task) -> dict[str, Any]:
         raise Stop(f"{task.task} has no model: train one with `c360 ml train`")
     path = settings.lake / "models" / task.task / "promotions" / f"{versions[-1]}.json"
     if not path.exists():
-        lake.write_json(path, _decided(settings, task, versions))
+        lake.write_json(path, _decide(settings, task, versions))
     return json.loads(path.read_text())
 
 
-def champion_of(settings: Settings, task: Task) -> Model:
+def champion(settings: Settings, task: Task) -> Model:
     """The model in use.
 
     Raises
@@ -62,22 +74,21 @@ def champion_of(settings: Settings, task: Task) -> Model:
     ValueError
         If none was promoted yet.
     """
-    decisions = sorted((settings.lake / "models" / task.task / "promotions").glob("v*.json"))
-    used = json.loads(decisions[-1].read_text())["champion"] if decisions else None
+    used = _version_in_use(settings, task)
     if used is None:
         raise Stop(f"{task.task} has no model in use: train one with `c360 ml train`, then `c360 ml promote`")
     return load(settings.lake / "models" / task.task / used, settings.token_secret)
 
 
-def encoded(task: Task, model: Model, frame: pd.DataFrame) -> np.ndarray:
-    """The rows of a frame as the model's numbers."""
+def encode(task: Task, model: Model, frame: pd.DataFrame) -> np.ndarray:
+    """The rows of a frame as the model's (n, encoded) numbers."""
     dates = pd.Series(as_of_dates(task, frame)) if task.as_of_date else None
     return Encoding.from_json(model.card["encoding"]).encode(frame, dates)
 
 
 def score_frame(task: Task, model: Model, frame: pd.DataFrame) -> pa.Table:
     """Entity, probability, band, rank, and three reasons with their value and words, in order of rank."""
-    values = encoded(task, model, frame)
+    values = encode(task, model, frame)
     encoding = Encoding.from_json(model.card["encoding"])
     margin = model.margin(values)
     entity = (frame[task.entity] if task.entity else pd.Series(frame.index)).astype(str).to_numpy(dtype=object)
@@ -97,90 +108,91 @@ def score_frame(task: Task, model: Model, frame: pd.DataFrame) -> pa.Table:
     for reason in range(REASONS):
         at, is_reason = features[order, reason], pushes_up[order, reason]
         code = np.array(names, dtype=object)[at]
-        told = [words.get(name, Phrase(en=name, zh=name)) for name in code]
+        reasons = [words.get(name, Phrase(en=name, zh=name)) for name in code]
         for part, value in {
             "code": code,
             "value": texts[order, at],
-            "en": [phrase.en for phrase in told],
-            "zh": [phrase.zh for phrase in told],
+            "en": [phrase.en for phrase in reasons],
+            "zh": [phrase.zh for phrase in reasons],
         }.items():
             columns[f"reason_{reason + 1}_{part}"] = pa.array(value, pa.string(), mask=~is_reason)
     columns["model_version"] = [model.card["model_version"]] * len(order)
     return pa.table(columns)
 
 
-def explained(model: Model, values: np.ndarray) -> dict[str, Any]:
-    """One row's score: base and contributions, which add up to the margin, and the probability (without a treatment).
+def explain(model: Model, values: np.ndarray) -> Explanation:
+    """Why one row has its score.
 
     Parameters
     ----------
     values : (1, columns) array
     """
-    contribution, base = contributions(model.candidate.estimator, values)
+    contribution, base = shapley_values(model.candidate.estimator, values)
     names, source = list(model.columns), None
     if "encoding" in model.card:
         names, source = _sources(Encoding.from_json(model.card["encoding"]))
-        contribution = by_source(contribution, source)
+        contribution = sum_by_feature(contribution, source)
     margin = model.candidate.margin(values)
     pushes = sorted(zip(names, contribution[0].tolist(), strict=True), key=lambda item: -abs(item[1]))
-    return {
+    explanation: Explanation = {
         "model_version": model.card["model_version"],
         "base": base,
         "contributions": {name: push for name, push in pushes if push},
         "margin": float(margin[0]),
         "probability": float(model.candidate.probability(margin)[0]),
-    } | ({"uplift": float(model.margin(values)[0])} if model.treated else {})
+    }
+    if model.treated:
+        explanation["uplift"] = float(model.margin(values)[0])
+    return explanation
 
 
-def _fitted(task: Task, table: Table, report: dict[str, Any], model_version: str) -> Model:
-    """Fitted as the divisions were: on the rows that train if time divides them, otherwise on all."""
+def _fit(task: Task, table: Table, report: Card, model_version: str) -> Model:
+    """The model that scores: fitted on the development rows if time divides them, otherwise on all rows."""
     rows = table.rows
     if scheme(task) == "time":
         (division,) = divisions(task, table)
     else:
         everything = np.arange(len(rows.label))
-        division = Division(0, everything, parts(rows.label, table.groups), everything)
-    own = division.development
-    learned = learn(task, rows.values[own], rows.label[own], table.groups[own], division.parts)
-    judged = rows.values[division.test]
-    card = report | {
+        division = Division(0, everything, calibration_folds(rows.label, table.groups), everything)
+    fit = division.development
+    selection = select_model(task, rows.values[fit], rows.label[fit], table.groups[fit], division.folds)
+    test = rows.values[division.test]
+    card: Card = report | {
         "task": task.model_dump(mode="json"),
         "task_name": task.task,
-        "model": learned.choice,
-        "model_name": f"{task.task}-{learned.choice}",
+        "model": selection.choice,
+        "model_name": f"{task.task}-{selection.choice}",
         "model_version": model_version,
         "feature_version": feature_version(rows.columns),
         "features": rows.columns,
         "encoding": table.encoding.to_json(),
-        "chosen": learned.chosen.chosen,
+        "chosen": selection.selected.parameters,
         "capacity": task.capacity,
-        "importance": importance(task, learned, judged, rows.columns, table.encoding.source),
-        "reference": reference(rows.values[own], rows.columns, learned.chosen.margin(judged)),
-        "libraries": {name: version(name) for name in ("scikit-learn", "numpy", "skops")},
+        "importance": importance(task, selection, test, table.encoding.source),
+        "reference": reference_distributions(rows.values[fit], rows.columns, selection.selected.margin(test)),
+        "libraries": library_versions(),
     }
-    return Model(learned.chosen, card)
+    return Model(selection.selected, card)
 
 
-def _decided(settings: Settings, task: Task, versions: list[str]) -> dict[str, Any]:
+def _decide(settings: Settings, task: Task, versions: list[str]) -> Decision:
     folder = settings.lake / "models" / task.task
     challenger = load(folder / versions[-1], settings.token_secret).card
-    area = challenger["figures"]["model"]["roc_auc"]["value"]
-    decisions = sorted((folder / "promotions").glob("v*.json"))
-    used = json.loads(decisions[-1].read_text())["champion"] if decisions else None
-    told = {"challenger": versions[-1], "incumbent": used, "challenger_roc_auc": area}
-    if area < task.promotion.minimum_roc_auc:
-        why = f"the challenger's ROC AUC, {area:.3f}, is below {task.promotion.minimum_roc_auc}"
-        return told | {"champion": used, "why": f"{why} (promotion.minimum_roc_auc)"}
-    if used is None:
-        return told | {"champion": versions[-1], "why": "there was no model in use"}
+    used = _version_in_use(settings, task)
+    decided = decide_alone(task, challenger, used)
+    if "champion" in decided or used is None:
+        return decided
     incumbent = load(folder / used, settings.token_secret).card
     losses = [card["figures"]["model"]["log_loss"] for card in (challenger, incumbent)]
     if losses[1]["high"] < losses[0]["low"]:
-        return told | {"champion": used, "why": "the log loss of the model in use is lower, the intervals apart"}
-    return told | {
-        "champion": versions[-1],
-        "why": "the log loss of the model in use is not lower beyond the intervals",
-    }
+        return {**decided, "champion": used, "why": "the log loss of the model in use is lower, the intervals apart"}
+    why = "the log loss of the model in use is not lower beyond the intervals"
+    return {**decided, "champion": versions[-1], "why": why}
+
+
+def _version_in_use(settings: Settings, task: Task) -> str | None:
+    decisions = sorted((settings.lake / "models" / task.task / "promotions").glob("v*.json"))
+    return json.loads(decisions[-1].read_text())["champion"] if decisions else None
 
 
 def _sources(encoding: Encoding) -> tuple[list[str], np.ndarray]:
@@ -194,7 +206,7 @@ def _versions(settings: Settings, task: Task) -> list[str]:
 
 
 def _folder(settings: Settings, task: Task, table: Table) -> Path:
-    """Of these data and this task file: the one that is there, or the next."""
+    """The folder of these data and this task file: the existing one, or the next."""
     rows = table.rows
     content = hashlib.sha256(task.model_dump_json().encode())
     for part in (
@@ -206,5 +218,5 @@ def _folder(settings: Settings, task: Task, table: Table) -> Path:
         content.update(part)
     name = content.hexdigest()[:12]
     versions = _versions(settings, task)
-    own = next((known for known in versions if known.endswith(name)), f"v{len(versions) + 1:04d}-{name}")
-    return settings.lake / "models" / task.task / own
+    version = next((known for known in versions if known.endswith(name)), f"v{len(versions) + 1:04d}-{name}")
+    return settings.lake / "models" / task.task / version

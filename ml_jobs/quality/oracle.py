@@ -1,11 +1,11 @@
-"""The best that any score could do: the simulated bank's true hazards, on the rows that a model was evaluated on.
+"""The best possible score: the simulated bank's true hazards, on the test rows of a model.
 
-Only evaluation reads this; the pipeline never does, and a real bank has no truth.
+Only evaluation reads the truth; the pipeline never does, and a real bank has none.
 """
 
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from typing import TypedDict
 
 import duckdb
 import pyarrow as pa
@@ -15,36 +15,40 @@ from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake.model_files import newest_model
 from lakehouse.settings import Settings
-from ml_jobs.learning.metrics import auc, bootstrap_weights, interval
+from ml_jobs.learning.metrics import Figure, auc, bootstrap_weights, figure
 from ml_jobs.task_file import load_tasks
 
 SCORES = ("model", "logistic_regression", "rule")
-HAZARDS = {"credit_warning": "delinquency"}  # where the truth has another name for a task's outcome
+
+
+class OracleFigures(TypedDict):
+    """A model beside the true hazard; intervals are from a bootstrap over customers."""
+
+    rows: int
+    rows_without_hazard: int
+    positives: int
+    roc_auc: dict[str, Figure]  # by score, and of the oracle
+    gini_of_oracle: dict[str, Figure]  # by score: its Gini coefficient over the oracle's
 
 
 def has_hazard(truth: Path, task: str) -> bool:
-    """Whether the truth knows how likely the task's outcome was."""
-    return HAZARDS.get(task, task) in pq.read_schema(truth / "hazards.parquet").names
+    """Whether the truth holds the probability of the task's outcome."""
+    return load_tasks()[task].true_hazard in pq.read_schema(truth / "hazards.parquet").names
 
 
-def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
-    """The newest model, the simpler scores and the true hazard, on the test months' rows whose hazard is known.
+def oracle_auc(settings: Settings, truth: Path, task: str) -> OracleFigures:
+    """The newest model, the simpler scores and the true hazard, on the test rows whose hazard is known.
 
     Parameters
     ----------
     truth : Path
-        The simulator's ``truth/``; ``hazards.parquet`` has ``customer_no``, ``as_of_date`` and a probability per task.
-
-    Returns
-    -------
-    dict
-        ``rows``, ``rows_without_hazard``, ``roc_auc`` (per score and of the ``oracle``) and ``gini_of_oracle`` (per
-        score: its Gini coefficient over the oracle's), each with an interval from a bootstrap over customers.
+        The simulator's ``truth/``; ``hazards.parquet`` has ``customer_no``, ``as_of_date`` and a probability per
+        outcome.
 
     Raises
     ------
     ValueError
-        If the task has no model, or the truth knows none of its customers.
+        If the task has no model, or the truth has none of its customers.
     """
     folder = newest_model(settings, task)
     if folder is None:
@@ -52,9 +56,9 @@ def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
     evaluation = pq.read_table(folder / "evaluation.parquet")
     dates = sorted(set(evaluation["as_of_date"].to_pylist()))
     known = pa.concat_tables(
-        found.append_column("as_of_date", pa.array([day] * found.num_rows, pa.date32()))
+        of_day.append_column("as_of_date", pa.array([day] * of_day.num_rows, pa.date32()))
         for day in dates
-        for found in (hazards(settings, truth, task, day),)
+        for of_day in (hazards(settings, truth, task, day),)
     )
     rows = evaluation.join(known, ["customer_key", "as_of_date"], join_type="inner")
     if not rows.num_rows:
@@ -67,17 +71,15 @@ def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:
         "rows": rows.num_rows,
         "rows_without_hazard": evaluation.num_rows - rows.num_rows,
         "positives": int(label.sum()),
-        "roc_auc": {name: asdict(interval(area)) for name, area in areas.items()},
-        "gini_of_oracle": {
-            name: asdict(interval((2 * areas[name] - 1) / (2 * areas["oracle"] - 1))) for name in SCORES
-        },
+        "roc_auc": {name: figure(area) for name, area in areas.items()},
+        "gini_of_oracle": {name: figure((2 * areas[name] - 1) / (2 * areas["oracle"] - 1)) for name in SCORES},
     }
 
 
 def uplift_truth(settings: Settings, truth: Path, dates: list[date]) -> pa.Table:
     """``customer_key``, ``as_of_date`` and ``oracle``: by how much a call in the next month lowers the true risk.
 
-    Of a customer's records the mean.
+    A customer of several records gets their mean.
     """
     xref = warehouse.query(settings, "select party_key, customer_key, valid_from, valid_to from raw.customer_xref")
     with duckdb.connect() as connection:
@@ -103,7 +105,7 @@ def hazards(settings: Settings, truth: Path, task: str, as_of_date: date) -> pa.
     """``customer_key`` and ``oracle``, the true probability; the mean of a customer's records if there are several."""
     if task not in load_tasks():
         raise Stop(f"{task} is no task: use one of {', '.join(load_tasks())}")
-    hazard = HAZARDS.get(task, task)
+    hazard = load_tasks()[task].true_hazard
     xref = warehouse.query(settings, "select party_key, customer_key, valid_from, valid_to from raw.customer_xref")
     with duckdb.connect() as connection:
         connection.register("xref", xref)

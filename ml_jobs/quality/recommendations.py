@@ -1,13 +1,12 @@
-"""What the recommendations are worth: those of past month-ends, by what was known then, against what was bought after.
+"""Quality of the recommendations: those of past month-ends, as of what was known then, against later purchases.
 
-Each line's newest model speaks on its test months, which nothing of it has seen; suitability is the view that the
-recommendations of today come from.
+The newest model of each product line predicts its test months, which it was not fitted to. Which products are suitable
+comes from the view that today's recommendations use.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,8 @@ from lakehouse.errors import Stop
 from lakehouse.lake.model_files import newest_model
 from lakehouse.settings import Settings
 from lakehouse.sql import literal
-from ml_jobs.learning.metrics import bootstrap_weights, interval
-from ml_jobs.registry.model import load
+from ml_jobs.learning.metrics import Figure, bootstrap_weights, figure, weighted_means
+from ml_jobs.registry.model import Model, load
 from ml_jobs.scores.data import labelled_months, read_features
 from ml_jobs.task_file import Task, load_tasks
 
@@ -27,69 +26,71 @@ LENGTH = 3  # products per customer
 MONTHS = 3
 ROW = ["as_of_date", "customer_key"]
 BASELINES = ("popularity", "similar_customers", "last_held")
+PURCHASES = "label_product_purchase"  # whose columns are the product lines: the tasks of these labels are recommended
+
+Figures = dict[str, Figure]  # by metric
 
 
-def evaluate(settings: Settings) -> dict[str, Any]:
-    """Judge the recommendations of the last month-ends whose purchases are known.
+class Coverage(TypedDict):
+    """Shares of the customers, and of the products, that are in a list."""
 
-    Returns
-    -------
-    dict
-        ``as_of_dates``, ``rows`` (customers at month-ends), ``buyers`` (those who bought within 90 days), ``models``
-        (version per line, or none where popularity stands in), ``figures`` (of buyers: MAP and hit rate at 3, by what
-        counts as a hit: the product, a product not held before, the line; and the yearly margin of what could be placed
-        in products that were listed and bought), ``better_than`` (paired differences of the recommendations from each
-        baseline), ``coverage`` and ``diversity``. Figures carry a 95 % interval from a bootstrap over customers.
+    customers: float
+    products: float
 
-        The baselines: ``popularity``, what the bank sold most in the 90 days before; ``similar_customers``, what those
-        of the same risk rating and star tier bought most, of what suits; ``last_held``, what the customer bought last.
-        ``by_value`` are the recommendations without the preferences of risk profiles, ``by_probability`` without value,
-        too.
+
+class Diversity(TypedDict):
+    """How varied the lists are.
+
+    ``effective_products`` is how many products, recommended equally often, would be as varied.
+    """
+
+    lines_per_customer: float
+    largest_share: float
+    effective_products: float
+
+
+class RecommendationQuality(TypedDict):
+    """Recommendations and baselines on past month-ends; intervals are from a bootstrap over customers."""
+
+    as_of_dates: list[str]
+    rows: int  # customers at month-ends
+    buyers: int  # who bought within 90 days
+    models: dict[str, str | None]  # version by line; None where popularity replaces a model
+    figures: dict[str, dict[str, Figures]]  # by what counts as a hit, and by list
+    better_than: dict[str, dict[str, Figures]]  # likewise: the recommendations less each baseline
+    coverage: Coverage
+    diversity: Diversity
+
+
+def evaluate(settings: Settings) -> RecommendationQuality:
+    """Evaluate the recommendations of the last month-ends whose purchases are known.
+
+    A hit is the product, a product not held before, or the line (``product``, ``product_not_held``, ``line``). The
+    metrics, of buyers, are MAP and hit rate at 3, and the yearly margin of what could be placed in products that were
+    listed and bought.
+
+    The baselines: ``popularity``, what the bank sold most in the 90 days before; ``similar_customers``, what those
+    of equal risk rating and star tier bought most, of what suits; ``last_held``, what the customer bought last.
+    ``by_value`` are the recommendations without the preferences of risk profiles, ``by_probability`` also without
+    value.
 
     Raises
     ------
-    ValueError
+    Stop
         If no month-end has ripe purchases yet.
     """
-    tasks = {task.label: task for name, task in load_tasks().items() if name.startswith("propensity_")}
+    tasks = {task.label: task for task in load_tasks().values() if task.labels == f"features.{PURCHASES}"}
     folders = {line: newest_model(settings, task.task) for line, task in tasks.items()}
     models = {line: load(folder, settings.token_secret) for line, folder in folders.items() if folder is not None}
-    dates = _judged_dates(settings, next(iter(tasks.values())), models)
+    dates = _test_dates(settings, next(iter(tasks.values())), models)
     candidates = _frame(settings, "int_recommendation__candidates", dates)
     candidates = candidates.merge(_propensities(settings, tasks, models, dates), "left", [*ROW, "product_line"])
     candidates["probability"] = (candidates.propensity * candidates.line_share).fillna(candidates.popularity)
     held = _frame(settings, "int_customer__products_known_on_as_of_dates", dates)
     bought = _frame(settings, "int_customer__purchases_known_on_ripe_dates", dates)
-    customers = _frame(settings, "label_product_purchase", dates, schema="build_features")[ROW]
-    lists = {
-        "recommended": recommended(candidates),
-        "by_value": _best(candidates.assign(worth=candidates.probability * candidates.value_amount), "worth"),
-        "by_probability": _best(candidates, "probability"),
-        "popularity": customers.merge(_sold_most(held), on="as_of_date"),
-        "similar_customers": _best(candidates, "popularity"),
-        "last_held": _best(held, "last_start_date"),
-    }
-    newly = bought.merge(held[held.is_held == 1][[*ROW, "product_code"]], "left", indicator="held")
-    newly = newly[newly.held == "left_only"]
-    targets = {
-        "product": ("product_code", bought),
-        "product_not_held": ("product_code", newly),
-        "line": ("product_line", bought),
-    }
-    worth = candidates[[*ROW, "product_code", "value_amount"]]
-    lists = {
-        name: chosen[[*ROW, "product_code", "product_line"]].merge(worth, "left") for name, chosen in lists.items()
-    }
-    figures, better_than = {}, {}
-    for target, (column, hits) in targets.items():
-        judged = {name: _hits(chosen, hits, column) for name, chosen in lists.items()}
-        weights = bootstrap_weights(judged["recommended"].customer_key.to_numpy())
-        lines = {name: _means(rows, weights) for name, rows in judged.items()}
-        figures[target] = {name: _told(found) for name, found in lines.items()}
-        better_than[target] = {
-            name: _told({key: lines["recommended"][key] - lines[name][key] for key in lines[name]})
-            for name in BASELINES
-        }
+    customers = _frame(settings, PURCHASES, dates, schema="build_features")[ROW]
+    lists = _lists(candidates, held, customers)
+    figures, better_than = _figures(lists, bought, held)
     return {
         "as_of_dates": [str(day) for day in dates],
         "rows": len(customers),
@@ -102,8 +103,48 @@ def evaluate(settings: Settings) -> dict[str, Any]:
     }
 
 
-def recommended(candidates: pd.DataFrame) -> pd.DataFrame:
-    """The lists as `scores.product_recommendations` makes them, from candidates with a ``probability``."""
+def _lists(candidates: pd.DataFrame, held: pd.DataFrame, customers: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The recommended products of each customer, by the recommendations and by simpler rules, with their value."""
+    lists = {
+        "recommended": recommend(candidates),
+        "by_value": _best(candidates.assign(worth=candidates.probability * candidates.value_amount), "worth"),
+        "by_probability": _best(candidates, "probability"),
+        "popularity": customers.merge(_sold_most(held), on="as_of_date"),
+        "similar_customers": _best(candidates, "popularity"),
+        "last_held": _best(held, "last_start_date"),
+    }
+    value = candidates[[*ROW, "product_code", "value_amount"]]
+    return {name: listed[[*ROW, "product_code", "product_line"]].merge(value, "left") for name, listed in lists.items()}
+
+
+def _figures(
+    lists: dict[str, pd.DataFrame], bought: pd.DataFrame, held: pd.DataFrame
+) -> tuple[dict[str, dict[str, Figures]], dict[str, dict[str, Figures]]]:
+    """Metrics of every list, and what the recommendations have more than each baseline, by what counts as a hit."""
+    newly = bought.merge(held[held.is_held == 1][[*ROW, "product_code"]], "left", indicator="held")
+    newly = newly[newly.held == "left_only"]
+    targets = {
+        "product": ("product_code", bought),
+        "product_not_held": ("product_code", newly),
+        "line": ("product_line", bought),
+    }
+    figures, better_than = {}, {}
+    for target, (column, purchases) in targets.items():
+        buyers = {name: hits_per_buyer(listed, purchases, column) for name, listed in lists.items()}
+        weights = bootstrap_weights(buyers["recommended"].customer_key.to_numpy())
+        means = {name: _means(rows, weights) for name, rows in buyers.items()}
+        figures[target] = {name: _with_intervals(of_list) for name, of_list in means.items()}
+        better_than[target] = {
+            name: _with_intervals(
+                {metric: means["recommended"][metric] - means[name][metric] for metric in means[name]}
+            )
+            for name in BASELINES
+        }
+    return figures, better_than
+
+
+def recommend(candidates: pd.DataFrame) -> pd.DataFrame:
+    """The lists as `scores.product_recommendations` builds them, from candidates with a ``probability``."""
     worth = candidates.probability * candidates.value_amount * candidates.preference
     placed = _ordered(candidates.assign(worth=worth, is_preferred=candidates.preference > 1), "worth")
     placed["place"] = placed.groupby(ROW).cumcount() + 1
@@ -113,26 +154,26 @@ def recommended(candidates: pd.DataFrame) -> pd.DataFrame:
     return chosen.sort_values([*ROW, "place"])
 
 
-def tables(found: dict[str, Any]) -> Iterator[Table | str]:
+def tables(quality: RecommendationQuality) -> Iterator[Table | str]:
     """The figures for a person."""
     yield (
-        f"[bold]recommendations[/]  of {', '.join(found['as_of_dates'])}: {found['rows']:,} customers at month-ends, "
-        f"{found['buyers']:,} bought within 90 days"
+        f"[bold]recommendations[/]  of {', '.join(quality['as_of_dates'])}: {quality['rows']:,} customers at "
+        f"month-ends, {quality['buyers']:,} bought within 90 days"
     )
-    for target, lines in found["figures"].items():
+    for target, lines in quality["figures"].items():
         table = Table(title=f"A hit is the {target.replace('_', ' ')}: value, and 95 % interval", title_justify="left")
         for name in ("", *next(iter(lines.values()))):
             table.add_column(name.replace("_", " "))
         for name, figures in lines.items():
             table.add_row(name.replace("_", " "), *map(_shown, figures.values()))
-        for name, figures in found["better_than"][target].items():
+        for name, figures in quality["better_than"][target].items():
             table.add_row(f"recommended less {name.replace('_', ' ')}", *map(_shown, figures.values()))
         yield table
     for name in ("coverage", "diversity"):
-        yield f"{name}: " + ", ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in found[name].items())
+        yield f"{name}: " + ", ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in quality[name].items())
 
 
-def _judged_dates(settings: Settings, task: Task, models: dict) -> list[date]:
+def _test_dates(settings: Settings, task: Task, models: dict[str, Model]) -> list[date]:
     """The test months of the models; without a model the last ripe month-ends."""
     tested = [set(model.card["months"]["test"]["as_of_dates"]) for model in models.values()]
     if tested:
@@ -149,7 +190,9 @@ def _frame(settings: Settings, table: str, dates: list[date], schema: str = "bui
     return warehouse.query(settings, f"select * from {schema}.{table} where as_of_date in ({days})").to_pandas()
 
 
-def _propensities(settings: Settings, tasks: dict[str, Task], models: dict, dates: list[date]) -> pd.DataFrame:
+def _propensities(
+    settings: Settings, tasks: dict[str, Task], models: dict[str, Model], dates: list[date]
+) -> pd.DataFrame:
     frames = [pd.DataFrame({name: pd.Series(dtype="object") for name in (*ROW, "product_line", "propensity")})]
     for line, model in models.items():
         for day in dates:
@@ -178,15 +221,15 @@ def _sold_most(held: pd.DataFrame) -> pd.DataFrame:
     return sold.groupby("as_of_date").head(LENGTH)
 
 
-def _hits(lists: pd.DataFrame, bought: pd.DataFrame, column: str) -> pd.DataFrame:
+def hits_per_buyer(lists: pd.DataFrame, bought: pd.DataFrame, column: str) -> pd.DataFrame:
     """Average precision, hit and margin of every buyer's list; a buyer without a list has none of them."""
     relevant = bought[[*ROW, column]].drop_duplicates()
     listed = lists.drop_duplicates([*ROW, column])
     listed = listed.assign(position=listed.groupby(ROW).cumcount() + 1)
-    found = listed.merge(relevant, on=[*ROW, column])
-    found["precision"] = (found.groupby(ROW).cumcount() + 1) / found.position
+    hits = listed.merge(relevant, on=[*ROW, column])
+    hits["precision"] = (hits.groupby(ROW).cumcount() + 1) / hits.position
     buyers = relevant.groupby(ROW).size().rename("relevant").reset_index()
-    sums = found.groupby(ROW).agg(
+    sums = hits.groupby(ROW).agg(
         precisions=("precision", "sum"), hit=("position", "size"), margin=("value_amount", "sum")
     )
     rows = buyers.merge(sums.reset_index(), "left", ROW).fillna({"precisions": 0, "hit": 0, "margin": 0})
@@ -195,27 +238,25 @@ def _hits(lists: pd.DataFrame, bought: pd.DataFrame, column: str) -> pd.DataFram
 
 
 def _means(rows: pd.DataFrame, weights: np.ndarray) -> dict[str, np.ndarray]:
-    total = weights.sum(axis=1)
     return {
-        f"map_at_{LENGTH}": weights @ rows.average_precision.to_numpy() / total,
-        f"hit_rate_at_{LENGTH}": weights @ rows.hit.to_numpy() / total,
-        f"margin_at_{LENGTH}": weights @ rows.margin.to_numpy() / total,
+        f"map_at_{LENGTH}": weighted_means(weights, rows.average_precision.to_numpy()),
+        f"hit_rate_at_{LENGTH}": weighted_means(weights, rows.hit.to_numpy()),
+        f"margin_at_{LENGTH}": weighted_means(weights, rows.margin.to_numpy()),
     }
 
 
-def _told(lines: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    return {name: asdict(interval(values)) for name, values in lines.items()}
+def _with_intervals(metrics: dict[str, np.ndarray]) -> Figures:
+    return {name: figure(values) for name, values in metrics.items()}
 
 
-def _coverage(lists: pd.DataFrame, candidates: pd.DataFrame, customers: int) -> dict[str, float]:
+def _coverage(lists: pd.DataFrame, candidates: pd.DataFrame, customers: int) -> Coverage:
     return {
         "customers": len(lists[ROW].drop_duplicates()) / customers,
         "products": lists.product_code.nunique() / candidates.product_code.nunique(),
     }
 
 
-def _diversity(lists: pd.DataFrame) -> dict[str, float]:
-    """Lines per list; the share of the commonest product; how many products, evenly recommended, would vary as much."""
+def _diversity(lists: pd.DataFrame) -> Diversity:
     share = lists.product_code.value_counts(normalize=True).to_numpy()
     return {
         "lines_per_customer": float(lists.groupby(ROW).product_line.nunique().mean()),
@@ -224,5 +265,5 @@ def _diversity(lists: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _shown(figure: dict[str, float]) -> str:
-    return " ".join(f"{figure[name]:.3g}" for name in ("value", "low", "high"))
+def _shown(figure: Figure) -> str:
+    return f"{figure['value']:.3g} {figure['low']:.3g} {figure['high']:.3g}"

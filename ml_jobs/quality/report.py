@@ -1,50 +1,91 @@
-"""What the scores are worth, per task: the model beside simpler scores and, where there is a truth, the oracle."""
+"""Quality of the scores, per task: the model beside simpler scores and, with a simulator's truth, the oracle."""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 from rich.table import Table
 
 from lakehouse.lake.model_files import newest_model
 from lakehouse.settings import Settings
-from ml_jobs.quality.oracle import has_hazard, oracle_auc
+from ml_jobs.quality.oracle import OracleFigures, has_hazard, oracle_auc
 from ml_jobs.task_file import load_tasks
 
+if TYPE_CHECKING:  # scikit-learn takes seconds to import; a report of abstentions or figures on cards needs none of it
+    from ml_jobs.learning.drift import Drift
+    from ml_jobs.learning.evaluation import GroupFigures
+    from ml_jobs.learning.metrics import Figure
+    from ml_jobs.learning.survival import HorizonFigures
+    from ml_jobs.registry.card import Card, Months
+    from ml_jobs.scores.monitoring import RipeMonth
 
-def score_quality(settings: Settings, truth: Path | None = None) -> dict[str, dict]:
-    """Figures of every task's newest model on its untouched rows, or why the task abstains.
+
+class TaskQuality(TypedDict, total=False):
+    """Figures of a task's newest model on its test rows; or ``abstained``, the reason why there is none.
+
+    A survival task has ``concordance`` and ``horizons``, an uplift task ``qini`` and what `uplift.UpliftFigures` says,
+    every other task ``figures`` as on its card.
+    """
+
+    abstained: str
+    model_version: str
+    test_months: Months
+    figures: dict[str, dict[str, Figure]]
+    oracle: OracleFigures  # with a truth
+    rows: int
+    positives: int
+    split: str
+    concordance: Figure
+    horizons: list[HorizonFigures]
+    why: str
+    treated: int
+    average_effect: Figure
+    qini: dict[str, Figure]
+    model_gain: dict[str, Figure]
+    true_effect: float
+
+
+class MonitorReport(TypedDict):
+    """What `c360 ml monitor` reports."""
+
+    model_version: str
+    rows: int
+    drift: list[Drift]
+    ripe: list[RipeMonth]
+
+
+def score_quality(settings: Settings, truth: Path | None = None) -> dict[str, TaskQuality]:
+    """Figures of every task's newest model on its test rows, or why the task abstains, by task.
 
     Parameters
     ----------
     truth : Path or None
         The simulator's ``truth/``, whose true hazards are the oracle; None without it, as with a real bank.
-
-    Returns
-    -------
-    dict of str to dict
-        Per task ``{"abstained": reason}``, or ``model_version``, ``test_months``, ``figures`` as in the model's card,
-        and with a truth ``oracle`` as from `oracle.oracle_auc`.
     """
     return {task: task_quality(settings, truth, task) for task in load_tasks()}
 
 
-def quality_tables(quality: dict[str, dict]) -> Iterator[Table | str]:
-    """`score_quality` for a person: one line per abstention, then one table of what the scores are worth."""
-    table = Table(title="Scores: ROC AUC on untouched rows (95 % interval)", title_justify="left", title_style="bold")
-    for name in ("score", "positives", "model", "logistic regression", "one-line rule", "oracle (true hazards)"):
-        table.add_column(name)
+def quality_tables(quality: dict[str, TaskQuality]) -> Iterator[Table | str]:
+    """`score_quality` for a person: one line per abstention, then the tables."""
+    table = _table(
+        "Scores: ROC AUC on untouched rows (95 % interval)",
+        ("score", "positives", "model", "logistic regression", "one-line rule", "oracle (true hazards)"),
+    )
     others = []
-    for task, found in quality.items():
-        if "abstained" in found:
-            yield f"[bold]{task}[/] abstains: {found['abstained']}"
+    for task, report in quality.items():
+        if "abstained" in report:
+            yield f"[bold]{task}[/] abstains: {report['abstained']}"
             continue
-        if "qini" in found or "concordance" in found:
-            others.append(uplift_table(task, found) if "qini" in found else staying_table(task, found))
+        if "qini" in report or "concordance" in report:
+            others.append(uplift_table(task, report) if "qini" in report else survival_table(task, report))
             continue
-        areas = {name: figures["roc_auc"] for name, figures in found["figures"].items()}
-        areas |= found.get("oracle", {}).get("roc_auc", {})
-        rows = found["test_months"]
+        areas = {name: figures["roc_auc"] for name, figures in report["figures"].items()}
+        if "oracle" in report:
+            areas |= report["oracle"]["roc_auc"]
+        rows = report["test_months"]
         names = ("model", "logistic_regression", "rule", "oracle")
         table.add_row(task, f"{rows['positives']} of {rows['rows']}", *(_interval(areas.get(name)) for name in names))
     if table.row_count:
@@ -52,87 +93,82 @@ def quality_tables(quality: dict[str, dict]) -> Iterator[Table | str]:
     yield from others
 
 
-def staying_table(task: str, found: dict) -> Table:
-    """What the probabilities of staying are worth, for a person."""
-    area = _interval(found["concordance"])
-    title = f"{task}: {found['rows']:,} customers, {found['positives']:,} left; concordance {area}"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in ("days", "expected to stay", "stayed (95 % interval)"):
-        table.add_column(name)
-    for line in found["horizons"]:
+def survival_table(task: str, report: TaskQuality) -> Table:
+    """The backtest of a survival model, for a person."""
+    area = _interval(report["concordance"])
+    title = f"{task}: {report['rows']:,} customers, {report['positives']:,} left; concordance {area}"
+    table = _table(title, ("days", "expected to stay", "stayed (95 % interval)"))
+    for line in report["horizons"]:
         table.add_row(str(line["days"]), f"{line['expected']:.3f}", _interval(line["observed"]))
     return table
 
 
-def uplift_table(task: str, found: dict) -> Table:
-    """What an uplift model is worth, for a person."""
-    effect = found["average_effect"]
+def uplift_table(task: str, report: TaskQuality) -> Table:
+    """The quality of an uplift model, for a person."""
+    effect = report["average_effect"]
     title = (
-        f"{task}: {found['rows']:,} customers of the last campaign, {found['treated']:,} called; calls kept "
+        f"{task}: {report['rows']:,} customers of the last campaign, {report['treated']:,} called; calls kept "
         f"{effect['value']:.2%} ({effect['low']:.2%} to {effect['high']:.2%})"
     )
-    if "true_effect" in found:
-        title += f", truly {found['true_effect']:.2%}"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in ("ranked by", "Qini (95 % interval)", "the model's is higher by"):
-        table.add_column(name)
-    for name, area in found["qini"].items():
-        table.add_row(name, _interval(area), _interval(found["model_gain"].get(name)))
+    if "true_effect" in report:
+        title += f", truly {report['true_effect']:.2%}"
+    table = _table(title, ("ranked by", "Qini (95 % interval)", "the model's is higher by"))
+    for name, area in report["qini"].items():
+        table.add_row(name, _interval(area), _interval(report["model_gain"].get(name)))
     return table
 
 
-def evaluation_tables(found: dict) -> Iterator[Table | str]:
-    """An evaluation of a table of one's own, for a person."""
+def evaluation_tables(report: Card) -> Iterator[Table | str]:
+    """An evaluation of a user's table, for a person."""
     yield (
-        f"[bold]{found['task_name']}[/]  {found['rows']:,} rows, {found['positives']:,} with the outcome "
-        f"({found['base_rate']:.1%}); {len(found['features'])} features\n{found['split']}"
+        f"[bold]{report['task_name']}[/]  {report['rows']:,} rows, {report['positives']:,} with the outcome "
+        f"({report['base_rate']:.1%}); {len(report['features'])} features\n{report['split']}"
     )
-    for leak in (*found["leaks"], *found["suspects"]):
-        yield f"[bold red]left out[/] {leak['feature']}: {leak['why']}; ROC AUC alone {leak['roc_auc']:.3f}"
-    if "figures_with_leaks" in found:
-        yield f"  with them the ROC AUC would have been {_interval(found['figures_with_leaks']['roc_auc'])}"
-    for name, why in found["dropped"].items():
-        yield f"[dim]not used[/] {name}: {why}"
-    for note in found["notes"]:
+    yield from _columns_left_out(report)
+    for note in report["notes"]:
         yield f"[dim]note[/] {note}"
-    for warning in found["warnings"]:
+    for warning in report["warnings"]:
         yield f"[yellow]look at this[/] {warning}"
-    table = Table(title="On rows not seen (95 % interval)", title_justify="left", title_style="bold")
-    names = list(found["figures"]["model"])
-    for name in ("", *found["figures"]):
-        table.add_column(name.replace("_", " "))
-    for name in names:
-        table.add_row(name.replace("_", " "), *(_interval(figures.get(name)) for figures in found["figures"].values()))
+    scores = report["figures"]
+    table = _table("On rows not seen (95 % interval)", ("", *(name.replace("_", " ") for name in scores)))
+    for name in scores["model"]:
+        table.add_row(name.replace("_", " "), *(_interval(figures.get(name)) for figures in scores.values()))
     yield table
-    yield f"model: {found['model'].replace('_', ' ')}: {found['why']}"
-    direction = "more" if found["rule"]["sign"] > 0 else "less"
-    yield f"one-line rule: {direction} {found['rule']['feature']} ranks first"
+    yield f"model: {report['model'].replace('_', ' ')}: {report['why']}"
+    direction = "more" if report["rule"]["sign"] > 0 else "less"
+    yield f"one-line rule: {direction} {report['rule']['feature']} ranks first"
     yield (
-        f"before calibration: Brier {_interval(found['before_calibration']['brier'])}, "
-        f"log loss {_interval(found['before_calibration']['log_loss'])}"
+        f"before calibration: Brier {_interval(report['before_calibration']['brier'])}, "
+        f"log loss {_interval(report['before_calibration']['log_loss'])}"
     )
-    for title, lines in {"month": found["by_month"], **found["segments"], **found["fairness"]}.items():
+    for title, lines in {"month": report["by_month"], **report["segments"], **report["fairness"]}.items():
         if lines:
             yield _group_table(title, lines)
 
 
-def monitor_tables(found: dict) -> Iterator[Table | str]:
-    """What `c360 ml monitor` found, for a person."""
-    yield f"model {found['model_version']} on {found['rows']:,} rows"
-    table = Table(title="Drift since training", title_justify="left", title_style="bold")
-    for name in ("feature", "stability index", "missing", "verdict"):
-        table.add_column(name)
-    for line in found["drift"][:20]:
+def _columns_left_out(report: Card) -> Iterator[str]:
+    """Columns that are not features, and why; what leaks would have changed."""
+    for leak in (*report["leaks"], *report["suspects"]):
+        yield f"[bold red]left out[/] {leak['feature']}: {leak['why']}; ROC AUC alone {leak['roc_auc']:.3f}"
+    if "figures_with_leaks" in report:
+        yield f"  with them the ROC AUC would have been {_interval(report['figures_with_leaks']['roc_auc'])}"
+    for name, why in report["dropped"].items():
+        yield f"[dim]not used[/] {name}: {why}"
+
+
+def monitor_tables(report: MonitorReport) -> Iterator[Table | str]:
+    """Drift and calibration, for a person."""
+    yield f"model {report['model_version']} on {report['rows']:,} rows"
+    table = _table("Drift since training", ("feature", "stability index", "missing", "verdict"))
+    for line in report["drift"][:20]:
         index, rise = f"{line['stability_index']:.3f}", f"{line['missing_rise']:+.1%}"
         table.add_row(line["feature"], index, rise, line["verdict"])
     yield table
-    if not found["ripe"]:
+    if not report["ripe"]:
         yield "calibration: no month that was scored has ripe labels yet"
         return
-    table = Table(title="What was promised, what came", title_justify="left", title_style="bold")
-    for name in ("as-of date", "rows", "observed", "expected", "ROC AUC"):
-        table.add_column(name)
-    for line in found["ripe"]:
+    table = _table("What was promised, what came", ("as-of date", "rows", "observed", "expected", "ROC AUC"))
+    for line in report["ripe"]:
         area = f"{line['roc_auc']:.3f}" if "roc_auc" in line else "-"
         table.add_row(
             str(line["as_of_date"]), str(line["rows"]), f"{line['observed']:.2%}", f"{line['expected']:.2%}", area
@@ -140,10 +176,15 @@ def monitor_tables(found: dict) -> Iterator[Table | str]:
     yield table
 
 
-def _group_table(title: str, lines: list[dict]) -> Table:
-    table = Table(title=f"By {title}", title_justify="left", title_style="bold")
-    for name in ("group", "rows", "positives", "observed", "expected", "ROC AUC"):
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in columns:
         table.add_column(name)
+    return table
+
+
+def _group_table(title: str, lines: list[GroupFigures]) -> Table:
+    table = _table(f"By {title}", ("group", "rows", "positives", "observed", "expected", "ROC AUC"))
     for line in lines:
         rates = f"{line['observed']:.1%}", f"{line['expected']:.1%}"
         table.add_row(
@@ -152,33 +193,41 @@ def _group_table(title: str, lines: list[dict]) -> Table:
     return table
 
 
-def _interval(figure: dict | None) -> str:
+def _interval(figure: Figure | None) -> str:
     return "-" if figure is None else f"{figure['value']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
 
 
-def task_quality(settings: Settings, truth: Path | None, task: str) -> dict:
+def task_quality(settings: Settings, truth: Path | None, task: str) -> TaskQuality:
+    """Figures of the task's newest model on its test rows, or why the task abstains; see `score_quality`."""
     folder = newest_model(settings, task)
     if folder is None:
         return {"abstained": _last_abstention(settings, task)}
-    card = json.loads((folder / "card.json").read_text())
-    if load_tasks()[task].horizons:
-        told = ("rows", "positives", "split", "horizons")
-        return {"model_version": card["model_version"]} | card["figures"]["model"] | {name: card[name] for name in told}
-    if load_tasks()[task].treatment:
-        # scikit-learn takes seconds to import, which the other reports must not.
-        from ml_jobs.quality.uplift import uplift_quality
+    card: Card = json.loads((folder / "card.json").read_text())
+    described = load_tasks()[task]
+    if described.horizons:
+        return {
+            "model_version": card["model_version"],
+            "concordance": card["figures"]["model"]["concordance"],
+            "rows": card["rows"],
+            "positives": card["positives"],
+            "split": card["split"],
+            "horizons": card["horizons"],
+        }
+    if described.treatment:
+        from ml_jobs.quality.uplift import uplift_quality  # imports scikit-learn, which takes seconds
 
-        return {"model_version": card["model_version"], "why": card["why"]} | uplift_quality(settings, truth, task)
-    quality = {
+        figures = uplift_quality(settings, truth, described, folder)
+        return {"model_version": card["model_version"], "why": card["why"], **figures}
+    quality: TaskQuality = {
         "model_version": card["model_version"],
         "test_months": card["months"]["test"],
         "figures": card["figures"],
     }
-    if truth is None or not has_hazard(truth, task):
-        return quality
-    return quality | {"oracle": oracle_auc(settings, truth, task)}
+    if truth is not None and has_hazard(truth, task):
+        quality["oracle"] = oracle_auc(settings, truth, task)
+    return quality
 
 
 def _last_abstention(settings: Settings, task: str) -> str:
-    kept = sorted((settings.lake / "models" / task / "abstentions").glob("[!.]*.json"))
-    return json.loads(kept[-1].read_text())["reason"] if kept else "never scored: run the pipeline first"
+    abstentions = sorted((settings.lake / "models" / task / "abstentions").glob("[!.]*.json"))
+    return json.loads(abstentions[-1].read_text())["reason"] if abstentions else "never scored: run the pipeline first"

@@ -1,10 +1,20 @@
-"""The model card as one HTML page: what the model is for, what it is worth, and where it must not be trusted."""
+"""The model card: its content, and the HTML page that shows what a model is for, how good it is, and its limits."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
+
+from ml_jobs.learning.classifier import Parameters
+from ml_jobs.learning.drift import Distribution
+from ml_jobs.learning.evaluation import GroupFigures, Rule
+from ml_jobs.learning.fairness import FairnessGaps
+from ml_jobs.learning.metrics import CurvePoint, Figure
+from ml_jobs.learning.shapley import Importance
+from ml_jobs.learning.survival import HorizonFigures
+from ml_jobs.learning.uplift import QiniPoint
 
 TEMPLATE = Path(__file__).with_name("card.html.j2")
 FIGURES = {
@@ -31,7 +41,81 @@ SCORES = {
 SIZE, MARGIN = 300, 42  # of the plot, in pixels
 
 
-def html(card: dict[str, Any]) -> str:
+class Months(TypedDict):
+    """Labelled month-ends, and how many rows and positives they have together."""
+
+    as_of_dates: list[str]
+    rows: int
+    positives: int
+
+
+class Leak(TypedDict):
+    """A feature that gives the outcome away, with its ROC AUC alone."""
+
+    feature: str
+    roc_auc: float
+    why: str
+
+
+class EncodedColumn(TypedDict):
+    """How a column of a user's table becomes numbers; see `frames.Column`."""
+
+    name: str
+    kind: str
+    levels: Sequence[str]
+
+
+class Card(TypedDict, total=False):
+    """What ``card.json`` holds. Which keys there are depends on the kind of the model; docs/MODELS.md explains them."""
+
+    task: dict[str, Any]  # the task file, as it was
+    task_name: str
+    data: str
+    model: str
+    model_name: str
+    model_version: str
+    model_sha256: str
+    feature_version: str
+    features: Sequence[str]
+    encoding: list[EncodedColumn]  # of a user's table
+    chosen: Parameters
+    why: str
+    calibration: str
+    split: str
+    months: dict[str, Months]  # by part: fit, calibration, development, test
+    customers_sampled: float
+    rows: int
+    rows_that_judge: int
+    positives: int
+    base_rate: float
+    treated: int
+    average_effect: Figure
+    figures: dict[str, dict[str, Figure]]  # by score and metric
+    figures_with_leaks: dict[str, Figure]
+    before_calibration: dict[str, Figure]
+    calibration_curve: list[CurvePoint]
+    qini_curve: list[QiniPoint]
+    horizons: list[HorizonFigures]
+    line: tuple[float, ...]  # coefficients of a survival model
+    by_month: list[GroupFigures]
+    segments: dict[str, list[GroupFigures]]
+    fairness: dict[str, list[GroupFigures]]
+    fairness_gaps: dict[str, FairnessGaps | None]
+    rule: Rule
+    leaks: list[Leak]
+    suspects: list[Leak]
+    dropped: dict[str, str]  # column: why
+    notes: list[str]
+    warnings: list[str]
+    single_feature_roc_auc: dict[str, float]
+    capacity: Sequence[float]
+    importance: list[Importance]
+    limits: list[str]
+    reference: dict[str, Distribution]
+    libraries: dict[str, str]
+
+
+def html(card: Card) -> str:
     """The page for a model's card or an evaluation's report."""
     plot = (
         qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("calibration_curve", []))
@@ -42,26 +126,33 @@ def html(card: dict[str, Any]) -> str:
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
     names |= {name: f"Precision, top {name.split('_')[1]}" for name in precisions}
-    names = {name: told for name, told in names.items() if any(found.get(name) for found in card["figures"].values())}
+    names = {
+        name: text for name, text in names.items() if any(figures.get(name) for figures in card["figures"].values())
+    }
     return environment.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot)
 
 
-def figure(value: dict[str, float] | None) -> str:
-    """A figure with its interval."""
+def figure(value: Figure | None) -> str:
+    """A figure with its interval.
+
+    >>> figure({"value": 0.75, "low": 0.7, "high": 0.8})
+    '0.750 (0.700–0.800)'
+    """
     return "–" if not value else f"{value['value']:.3f} ({bounds(value)})"
 
 
-def bounds(value: dict[str, float]) -> str:
+def bounds(value: Figure) -> str:
     """The interval of a figure."""
     return f"{value['low']:.3f}–{value['high']:.3f}"
 
 
 def percent(share: float | None) -> str:
+    """A share with one decimal."""
     return "–" if share is None else f"{share:.1%}"
 
 
-def calibration_plot(curve: list[dict[str, float]]) -> Markup:
-    """Observed against expected rate as SVG; on the diagonal the probability can be taken at its word."""
+def calibration_plot(curve: list[CurvePoint]) -> Markup:
+    """Observed against expected rate as SVG; on the diagonal the probability is calibrated."""
     most = min(1.0, 1.08 * max([*(point["high"] for point in curve), *(point["expected"] for point in curve), 1e-6]))
 
     def x(rate: float) -> float:
@@ -92,8 +183,8 @@ def calibration_plot(curve: list[dict[str, float]]) -> Markup:
     return Markup(f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="Calibration plot">{"".join(marks)}</svg>')
 
 
-def qini_plot(curve: list[dict[str, float]]) -> Markup:
-    """Outcomes prevented against the share of the customers treated, the best first, as SVG, beside a random order."""
+def qini_plot(curve: list[QiniPoint]) -> Markup:
+    """Outcomes prevented against the share of customers treated, highest uplift first, as SVG, beside random order."""
     heights = [point["prevented"] for point in curve]
     low, high = min(0.0, *heights), max(1e-6, *heights)
 

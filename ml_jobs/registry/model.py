@@ -1,11 +1,12 @@
-"""A trained model, and its safe keeping in the lake: skops, trusted types, a checksum and a signature."""
+"""A trained model, kept safely in the lake: skops, trusted types, a checksum and a signature."""
 
 import hashlib
 import hmac
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sklearn.pipeline import Pipeline
 from lakehouse import lake
 from lakehouse.errors import Stop
 from ml_jobs.learning.classifier import Candidate
-from ml_jobs.registry.card import html
+from ml_jobs.registry.card import Card, html
 
 # Beyond scikit-learn's public estimators and arrays, which skops trusts: the nodes of a grown tree, a number's kind.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "numpy.dtype"]
@@ -30,62 +31,72 @@ REMEDY = "remove the folder and score again: the model is trained anew"
 
 
 class UntrustedModel(Stop):
-    """A model that this deployment did not sign, or that holds anything but an estimator and a calibration."""
+    """A model that this deployment did not sign, or with other content than an estimator and a calibration."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted model with its calibration, and the card that says what it is worth.
+    """A fitted model with its calibration, and the card that says how good it is.
 
     With a treatment, ``candidate`` is the risk without it, ``treated`` that with it, and the score their difference.
     """
 
     candidate: Candidate
-    card: dict[str, Any]
+    card: Card
     treated: Candidate | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """Names of the features, in the order of the estimator."""
         return tuple(self.card["features"])
 
     def margin(self, values: np.ndarray) -> np.ndarray:
-        """What customers are ranked by: log odds before calibration, or by how much a treatment lowers the risk."""
+        """(n,) by which customers are ranked: log odds before calibration, or how much a treatment lowers the risk."""
         if self.treated is None:
             return self.candidate.margin(values)
         without, with_it = (risk.probability(risk.margin(values)) for risk in (self.candidate, self.treated))
         return without - with_it
 
     def probability(self, margin: np.ndarray) -> np.ndarray:
-        """Calibrated probability of each margin, which never falls as the margin rises; of a treatment its effect."""
+        """Calibrated probability of each margin, which never falls as the margin rises; the effect of a treatment."""
         return self.candidate.probability(margin) if self.treated is None else margin
 
 
 def feature_version(columns: tuple[str, ...]) -> str:
-    """12 hex digits that name the list of features."""
+    """12 hex digits that name the list of features.
+
+    >>> feature_version(("age_years", "aum_amount"))
+    '4a2098b2ea8b'
+    """
     return hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12]
 
 
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that a kept model depends on."""
+    return {name: version(name) for name in ("scikit-learn", "numpy", "skops")}
+
+
 def save(model: Model, evaluation: pa.Table, folder: Path, secret: SecretStr) -> None:
-    """Write the model, its card, the rows that judged it and a signature; see `keep`.
+    """Write the model, its card, its test rows and a signature; see `save_signed`.
 
     Parameters
     ----------
     evaluation : pyarrow.Table
-        The rows that judged and what each score says of them, for figures that come later.
+        The test rows with the prediction of each score, for figures that are computed later.
     """
     parts = {"estimator": model.candidate.estimator, "calibrator": model.candidate.calibrator}
     if model.treated:
         parts |= {"treated_estimator": model.treated.estimator, "treated_calibrator": model.treated.calibrator}
-    keep(folder, secret, parts, model.card, {"evaluation": evaluation}, html)
+    save_signed(folder, secret, parts, model.card, {"evaluation": evaluation}, html(model.card))
 
 
-def keep(
+def save_signed(
     folder: Path,
     secret: SecretStr,
     parts: dict[str, Any],
-    card: dict[str, Any],
+    card: Mapping[str, object],
     tables: dict[str, pa.Table],
-    page: Callable[[dict[str, Any]], str] | None = None,
+    page: str | None = None,
 ) -> None:
     """Write estimators, their card, tables beside them and a signature; the folder appears whole.
 
@@ -94,25 +105,28 @@ def keep(
     Parameters
     ----------
     secret : SecretStr
-        Of the deployment: who does not know it cannot sign.
-    page : function of the card, optional
-        Makes ``card.html``.
+        Of the deployment; without it nobody can sign.
+    card : dict
+        Becomes ``card.json``.
+    page : str, optional
+        Becomes ``card.html``.
     """
     content = skops.io.dumps(parts)
-    card = card | {"model_sha256": hashlib.sha256(content).hexdigest()}
-    told = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False).encode()
+    text = json.dumps(
+        {**card, "model_sha256": hashlib.sha256(content).hexdigest()}, ensure_ascii=False, indent=1, allow_nan=False
+    ).encode()
     with lake.appearing_folder(folder) as temporary:
         _write(temporary / "model.skops", content)
-        _write(temporary / "card.json", told)
+        _write(temporary / "card.json", text)
         if page:
-            _write(temporary / "card.html", page(card).encode())
-        _write(temporary / "signature", signature(told, secret).encode())
+            _write(temporary / "card.html", page.encode())
+        _write(temporary / "signature", signature(text, secret).encode())
         for name, table in tables.items():
             pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
 
 
 def signature(card: bytes, secret: SecretStr) -> str:
-    """HMAC-SHA-256 of the card, which names the checksum of the model; the key serves nothing else."""
+    """HMAC-SHA-256 of the card, which names the checksum of the model; its key is derived for this use alone."""
     key = hmac.digest(secret.get_secret_value().encode(), b"c360 model signature", "sha256")
     return hmac.new(key, card, "sha256").hexdigest()
 
@@ -123,16 +137,16 @@ def load(folder: Path, secret: SecretStr) -> Model:
     Raises
     ------
     UntrustedModel
-        As `unpack`, or if it is no model of ours.
+        As `load_signed`, or if the content is not a model with a calibration.
     """
-    parts, card = unpack(folder, secret)
+    parts, card = load_signed(folder, secret)
     candidate, treated = (_candidate(parts, card, prefix) for prefix in ("", "treated_"))
     if candidate is None or (treated is None and "treated_estimator" in parts):
         raise UntrustedModel(f"{folder / 'model.skops'} holds no model with a calibration: {REMEDY}")
     return Model(candidate, card, treated)
 
 
-def _candidate(parts: Any, card: dict[str, Any], prefix: str) -> Candidate | None:
+def _candidate(parts: Any, card: Card, prefix: str) -> Candidate | None:
     names = (f"{prefix}estimator", f"{prefix}calibrator")
     match [parts.get(name) for name in names] if isinstance(parts, dict) else None:
         case [
@@ -143,8 +157,8 @@ def _candidate(parts: Any, card: dict[str, Any], prefix: str) -> Candidate | Non
     return None
 
 
-def unpack(folder: Path, secret: SecretStr) -> tuple[Any, dict[str, Any]]:
-    """The estimators kept in ``folder``, and their card.
+def load_signed(folder: Path, secret: SecretStr) -> tuple[Any, Any]:
+    """The estimators kept in ``folder``, and their card, as JSON has it.
 
     Raises
     ------
@@ -152,11 +166,11 @@ def unpack(folder: Path, secret: SecretStr) -> tuple[Any, dict[str, Any]]:
         If this deployment did not sign the card, the file is not the one that the card describes, or it holds a type
         that is not trusted.
     """
-    told = (folder / "card.json").read_bytes()
+    text = (folder / "card.json").read_bytes()
     signed = folder / "signature"
-    if not signed.exists() or not hmac.compare_digest(signed.read_text(), signature(told, secret)):
+    if not signed.exists() or not hmac.compare_digest(signed.read_text(), signature(text, secret)):
         raise UntrustedModel(f"{folder / 'card.json'} is not signed with this deployment's secret: {REMEDY}")
-    card = json.loads(told)
+    card = json.loads(text)
     content = (folder / "model.skops").read_bytes()
     if hashlib.sha256(content).hexdigest() != card["model_sha256"]:
         raise UntrustedModel(f"{folder / 'model.skops'} is not the file that its card describes: {REMEDY}")

@@ -1,4 +1,4 @@
-"""Reading features and labels from the build engine: only the columns and dates that are asked for."""
+"""Reading features and labels from the build engine, as of a date: only the columns and dates that are needed."""
 
 from datetime import date, timedelta
 
@@ -11,7 +11,7 @@ from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.sql import literal
 from ml_jobs.errors import CannotScore
-from ml_jobs.learning.rows import Rows
+from ml_jobs.learning.rows import NONE, Rows
 from ml_jobs.scores.months import LabelledMonth
 from ml_jobs.task_file import Task
 
@@ -19,7 +19,7 @@ KEYS = ("customer_key", "as_of_date")
 
 
 def feature_columns(settings: Settings, task: Task) -> tuple[str, ...]:
-    """The features of the task's table, in alphabetical order, but for those that the task excludes.
+    """The features of the task's table, in alphabetical order, without those that the task excludes.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def labelled_months(settings: Settings, task: Task, known_by: date) -> list[Labe
             cast(sum(labels."{task.label}") as bigint) as positive_count
         from build_{task.labels} as labels
         {_features_of_labels(task) if task.population else ""}
-        where labels.ripe_date <= {literal(known_by)} and labels.horizon_days = {int(task.horizon_days)}
+        where labels.ripe_date <= {literal(known_by)} and labels.horizon_days = {task.horizon_days}
             {_population(task)}
         group by labels.as_of_date
         order by labels.as_of_date
@@ -70,7 +70,7 @@ def read_labelled(
     Parameters
     ----------
     share : float
-        Of the customers, 0 to 1. The same customers, with all their rows, are read on every engine and date.
+        Of the customers, 0 to 1. Every engine and date reads the same customers, with all their rows.
     """
     table = warehouse.query(
         settings,
@@ -84,7 +84,7 @@ def read_labelled(
         {_features_of_labels(task)}
         where features.as_of_date in ({", ".join(map(literal, dates))})
             and labels.ripe_date <= {literal(known_by)}
-            and labels.horizon_days = {int(task.horizon_days)}
+            and labels.horizon_days = {task.horizon_days}
             and {_is_sampled(share)}
             {_population(task)}
         """,
@@ -93,14 +93,14 @@ def read_labelled(
 
 
 def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_of_date: date) -> Rows:
-    """The features at ``as_of_date`` of every customer whom the task is about.
+    """The features at ``as_of_date`` of every customer in the task's population.
 
     Raises
     ------
     ValueError
         If the features of that date are not built.
     CannotScore
-        If the task is about nobody on that date.
+        If the population is empty on that date.
     """
     table = warehouse.query(
         settings,
@@ -121,15 +121,15 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
 
 
 def _is_built(settings: Settings, as_of_date: date) -> bool:
-    """Whether anybody has features on the date."""
-    told = f"select 1 from build_features.customer_features where as_of_date = {literal(as_of_date)} limit 1"
-    return bool(warehouse.query(settings, told).num_rows)
+    """Whether any customer has features on the date."""
+    statement = f"select 1 from build_features.customer_features where as_of_date = {literal(as_of_date)} limit 1"
+    return bool(warehouse.query(settings, statement).num_rows)
 
 
 def read_month_ends(settings: Settings, task: Task, columns: tuple[str, ...], known_by: date, rows: int) -> Rows:
-    """The features of every month-end up to ``known_by``, of so many customers as make about ``rows`` rows.
+    """The features of every month-end up to ``known_by``, of a sample of customers with about ``rows`` rows in all.
 
-    Who was found to be another customer's record is left out: he is gone, but has not left.
+    A record that was merged into another customer is left out: it ends without the customer having left the bank.
     """
     condition = f"""
         features.as_of_date <= {literal(known_by)}
@@ -170,15 +170,15 @@ def count_customers(settings: Settings, task: Task, as_of_date: date) -> int:
 
 
 def read_profiles(settings: Settings, columns: tuple[str, ...], rows: Rows) -> dict[str, np.ndarray]:
-    """Columns of ``marts.dim_customer`` as they held on each row's as-of date; None where nothing is known.
+    """Columns of ``marts.dim_customer`` as they were on each row's as-of date; None where nothing is known.
 
-    They are for comparing groups of people only: gender and city are no features.
+    They serve only to compare groups of people: gender and city are not features.
     """
     table = warehouse.query(
         settings,
         f"select customer_key, valid_from, valid_to, {', '.join(columns)} from build_marts.dim_customer",
     )
-    found: dict[str, np.ndarray] = {name: np.full(len(rows.customer), None, dtype=object) for name in columns}
+    profiles: dict[str, np.ndarray] = {name: np.full(len(rows.customer), None, dtype=object) for name in columns}
     for day in np.unique(rows.as_of_date):
         date_ = pa.scalar(day.item())
         open_end = pc.is_null(table["valid_to"])
@@ -188,12 +188,12 @@ def read_profiles(settings: Settings, columns: tuple[str, ...], rows: Rows) -> d
         )
         held = table.filter(holds)
         place = {key: position for position, key in enumerate(held["customer_key"].to_pylist())}
-        own = np.flatnonzero(rows.as_of_date == day)
-        at = np.array([place.get(key, -1) for key in rows.customer[own]])
+        of_day = np.flatnonzero(rows.as_of_date == day)
+        at = np.array([place.get(key, -1) for key in rows.customer[of_day]])
         for name in columns:
             values = np.array([*held[name].to_pylist(), None], dtype=object)
-            found[name][own] = values[at]
-    return found
+            profiles[name][of_day] = values[at]
+    return profiles
 
 
 def _rows(table: pa.Table, columns: tuple[str, ...]) -> Rows:
@@ -209,14 +209,14 @@ def _rows(table: pa.Table, columns: tuple[str, ...]) -> Rows:
         table["as_of_date"].to_numpy().astype("datetime64[D]")[order],
         values,
         *(
-            table[name].to_numpy()[order].astype(np.int8) if name in table.column_names else None
+            table[name].to_numpy()[order].astype(np.int8) if name in table.column_names else NONE
             for name in ("label", "treated")
         ),
     )
 
 
 def _reals(columns: tuple[str, ...]) -> str:
-    """Single precision: half the memory, and blind to the last bits, in which engines and thread counts differ."""
+    """Single precision: half the memory, and without the last bits, in which engines and thread counts differ."""
     return "".join(f', cast(features."{name}" as real) as "{name}"' for name in columns)
 
 
@@ -228,7 +228,7 @@ def _features_of_labels(task: Task) -> str:
 
 
 def _is_sampled(share: float) -> str:
-    """The same customers on every engine and date."""
+    """A sample that is the same on every engine and date."""
     return f"substring(md5(features.customer_key), 1, 6) <= '{int(share * 0xFFFFFF):06x}'"
 
 

@@ -1,14 +1,14 @@
-"""Whether a model still sees what it was trained on: drift, and calibration once labels are ripe.
+"""Monitoring: drift since training, and calibration once labels are ripe.
 
-Each scoring leaves a file of figures in the lake (`keep_figures`), from which ``ops.model_monitoring`` is made and the
-gate marts -> readers warns. Alerts on the score itself lead to a retraining out of turn, if outcomes have come in since
-the training date; what drifts in a single feature is told, and left to the monthly training.
+Each scoring writes a file of figures into the lake (`write_monitoring`). ``ops.model_monitoring`` is made from it, and
+the gate marts -> readers warns of its alerts. Alerts on the score itself lead to a retraining out of turn, if labels
+have become ripe since the training date; drift of a single feature is reported, and left to the monthly training.
 """
 
 from collections.abc import Iterable
 from datetime import date, timedelta
 from math import sqrt
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from lakehouse import lake
 from lakehouse.catalog import MODEL_MONITORING
 from lakehouse.lake.model_files import Known, in_force, monitored_dates, monitoring_path, retraining_path, score_path
 from lakehouse.settings import Settings
-from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, watched
+from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, feature_drift
 from ml_jobs.learning.metrics import auc
 from ml_jobs.learning.rows import Rows
 from ml_jobs.registry.model import Model
@@ -26,39 +26,54 @@ from ml_jobs.scores.data import labelled_months, read_labelled
 from ml_jobs.scores.months import LabelledMonth
 from ml_jobs.task_file import Task
 
-MONTH = timedelta(31)  # that the first figures look back for labels
-ROWS = 100_000  # at most, evenly spread: the drift of more rows is the same
+MONTH = timedelta(31)  # how far the first figures look back for labels
+ROWS = 100_000  # at most, evenly spread: more rows have the same drift
+# Observed less expected rate; the limit is at least three standard errors, so that small months raise no alert.
+CALIBRATION_GAP = 0.02
 
 
-CALIBRATION_GAP = 0.02  # observed less expected rate; at least three standard errors, so that small months stay silent
+class RipeMonth(TypedDict):
+    """Expected against observed rate of a scored month-end, and the ROC AUC if there are both outcomes."""
+
+    as_of_date: date
+    model_version: str
+    rows: int
+    positives: int
+    observed: float
+    expected: float
+    roc_auc: NotRequired[float]
 
 
-def keep_figures(settings: Settings, task: Task, known: Known, model: Model, rows: Rows, margin: np.ndarray) -> None:
-    """Put the figures of the business date into the lake, and with them the retraining that they call for, if any.
+def write_monitoring(
+    settings: Settings, task: Task, known: Known, model: Model, rows: Rows, margin: np.ndarray
+) -> None:
+    """Write the figures of the business date into the lake, and the request for a retraining if they demand one.
 
     Parameters
     ----------
     model : Model
         In use on the business date.
     rows : Rows
-        What it scores.
+        The rows that it scores.
     margin : (n,) array
-        What it says of them.
+        Their margins.
     """
     spread = slice(None, None, -(-len(rows.customer) // ROWS))
     version, today = model.card["model_version"], known.business_date
     lines = []
-    for line in watched(model.card, rows.values[spread], margin[spread]):
-        own = {"feature": line["feature"], "model_version": version, "measured_date": today}
-        lines.append(_line("stability_index", line["stability_index"], ALERT, **own))
-        lines.append(_line("missing_rise", line["missing_rise"], MISSING_RISE, **own))
+    drifts = feature_drift(model.card["reference"], model.columns, rows.values[spread], margin[spread])
+    for drift in drifts:
+        about = _About(feature=drift["feature"], model_version=version, measured_date=today)
+        lines.append(_line(about, "stability_index", drift["stability_index"], ALERT))
+        lines.append(_line(about, "missing_rise", drift["missing_rise"], MISSING_RISE))
     for month in ripe_calibration(settings, task, today, _newly_ripe(settings, task, today)):
-        own = {"feature": SCORE, "model_version": month["model_version"], "measured_date": month["as_of_date"]}
+        about = _About(feature=SCORE, model_version=month["model_version"], measured_date=month["as_of_date"])
         error = sqrt(month["expected"] * (1 - month["expected"]) / month["rows"])
         gap = abs(month["observed"] - month["expected"])
-        lines.append(_line("calibration_gap", gap, max(CALIBRATION_GAP, 3 * error), **own))
+        lines.append(_line(about, "calibration_gap", gap, max(CALIBRATION_GAP, 3 * error)))
         if month["positives"] >= task.minimum.test_positives and "roc_auc" in month:
-            lines.append(_line("roc_auc", month["roc_auc"], task.promotion.minimum_roc_auc, is_least=True, **own))
+            least = task.promotion.minimum_roc_auc
+            lines.append(_line(about, "roc_auc", month["roc_auc"], least, is_least=True))
     alerts = [line for line in lines if line["is_alert"] and line["feature"] == SCORE]
     months = labelled_months(settings, task, today) if alerts else []
     news = [month for month in months if month.ripe_date > known.trained_on]
@@ -79,18 +94,15 @@ def keep_figures(settings: Settings, task: Task, known: Known, model: Model, row
 
 def ripe_calibration(
     settings: Settings, task: Task, business_date: date, months: Iterable[LabelledMonth]
-) -> list[dict[str, Any]]:
-    """What was promised against what came, for those of the month-ends that were scored.
+) -> list[RipeMonth]:
+    """Expected against observed rates of those month-ends that were scored.
 
-    Returns
-    -------
-    list of dict
-        ``as_of_date``, ``model_version``, ``rows``, ``positives``, ``observed``, ``expected``, and ``roc_auc`` if there
-        are both outcomes.
+    None for a task with a treatment, whose effect on one customer is never observed, or with horizons, which end after
+    the months that monitoring looks at.
     """
     if task.treatment or task.horizons:
-        return []  # nobody's own effect is ever seen, and a year is not ripe
-    found = []
+        return []
+    lines: list[RipeMonth] = []
     for month in months:
         path = score_path(settings, task.task, in_force(settings, task.task, Known.by(settings, month.as_of_date)))
         if not path.exists():
@@ -100,7 +112,7 @@ def ripe_calibration(
         outcome = pa.table({"customer_key": labels.customer, "label": labels.label})
         both = scores.join(outcome, "customer_key", join_type="inner").sort_by("customer_key")
         label, probability = both["label"].to_numpy(), both["probability"].to_numpy()
-        line = {
+        line: RipeMonth = {
             "as_of_date": month.as_of_date,
             "model_version": scores["model_version"][0].as_py(),
             "rows": len(label),
@@ -110,8 +122,8 @@ def ripe_calibration(
         }
         if 0 < label.sum() < len(label):
             line["roc_auc"] = float(auc(label, probability, np.ones((1, len(label))))[0])
-        found.append(line)
-    return found
+        lines.append(line)
+    return lines
 
 
 def _newly_ripe(settings: Settings, task: Task, today: date) -> list[LabelledMonth]:
@@ -119,10 +131,25 @@ def _newly_ripe(settings: Settings, task: Task, today: date) -> list[LabelledMon
     before = max((day for day in monitored_dates(settings, task.task) if day < today), default=today - MONTH)
     ripening = (today - timedelta(task.horizon_days + ago) for ago in range((today - before).days))
     if all(day.month == (day + timedelta(1)).month for day in ripening):
-        return []  # as on most dates: the engine need not be asked
+        return []  # as on most dates: no month-end becomes ripe, and the engine is not queried
     return [month for month in labelled_months(settings, task, today) if month.ripe_date > before]
 
 
-def _line(measure: str, value: float, threshold: float, is_least: bool = False, **own: Any) -> dict[str, Any]:
+class _About(TypedDict):
+    """What a figure measures, of which model, and of which date."""
+
+    feature: str
+    model_version: str
+    measured_date: date
+
+
+class _Line(_About):
+    measure: str
+    value: float
+    threshold: float
+    is_alert: bool
+
+
+def _line(about: _About, measure: str, value: float, threshold: float, is_least: bool = False) -> _Line:
     is_alert = value < threshold if is_least else value > threshold
-    return own | {"measure": measure, "value": value, "threshold": threshold, "is_alert": is_alert}
+    return {**about, "measure": measure, "value": value, "threshold": threshold, "is_alert": is_alert}

@@ -7,8 +7,8 @@ For the labelled month-ends, oldest first::
 
 *Test* are the last labelled month-ends (three, fewer while the history is short). *Development* are the month-ends
 whose labels were ripe at the first of them: what a bank could have trained on that day. *Calibration* are the last
-quarter of these, and *fit* those whose labels were ripe when the calibration months began. So no outcome window of a
-part reaches into the next part's.
+quarter of these, and *fit* those whose labels were ripe when the calibration months began. So the outcome windows of
+the parts do not overlap.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class LabelledMonth:
 
 @dataclass(frozen=True)
 class Split:
-    """Month-ends by the part that they play."""
+    """Month-ends by their role."""
 
     fit: tuple[LabelledMonth, ...]
     calibration: tuple[LabelledMonth, ...]
@@ -49,23 +49,19 @@ def split(months: list[LabelledMonth], task: Task) -> Split:
         If a part would be too small.
     """
     least = task.minimum
-    fit: tuple[LabelledMonth, ...] = ()
-    for count in range(max(1, min(task.split.test_months, len(months) // 5)), 0, -1):
-        test = tuple(months[-count:])
-        development = tuple(month for month in months if month.ripe_date <= test[0].as_of_date) if test else ()
-        calibration = development[-max(1, len(development) // CALIBRATION_SHARE) :]
-        fit = tuple(month for month in development if month.ripe_date <= calibration[0].as_of_date)
-        if len(fit) >= least.fit_months:
-            break
-    if len(fit) < least.fit_months:
+    most = max(1, min(task.split.test_months, len(months) // 5))
+    splits = [_split(months, count) for count in range(most, 0, -1)]
+    long_enough = [parts for parts in splits if len(parts.fit) >= least.fit_months]
+    if not long_enough:
         raise CannotScore(
-            f"{len(months)} month-ends have labels that are ripe, which leaves {len(fit)} to fit, "
+            f"{len(months)} month-ends have labels that are ripe, which leaves {len(splits[-1].fit)} to fit, "
             f"{task.horizon_days} days apart from those that calibrate and test; at least {least.fit_months} are needed"
         )
+    parts = long_enough[0]
     for part, part_months, needed in (
-        ("fit", fit, least.positives),
-        ("calibration", calibration, least.test_positives),
-        ("test", test, least.test_positives),
+        ("fit", parts.fit, least.positives),
+        ("calibration", parts.calibration, least.test_positives),
+        ("test", parts.test, least.test_positives),
     ):
         positives = sum(month.positives for month in part_months)
         negatives = sum(month.rows for month in part_months) - positives
@@ -74,4 +70,12 @@ def split(months: list[LabelledMonth], task: Task) -> Split:
                 f"the {part} months {part_months[0].as_of_date} to {part_months[-1].as_of_date} have {positives} "
                 f"customers with the outcome and {negatives} without; at least {needed} of each are needed"
             )
+    return parts
+
+
+def _split(months: list[LabelledMonth], test_months: int) -> Split:
+    test = tuple(months[-test_months:])
+    development = tuple(month for month in months if month.ripe_date <= test[0].as_of_date) if test else ()
+    calibration = development[-max(1, len(development) // CALIBRATION_SHARE) :]
+    fit = tuple(month for month in development if month.ripe_date <= calibration[0].as_of_date)
     return Split(fit, calibration, test, development)

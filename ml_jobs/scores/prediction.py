@@ -1,4 +1,4 @@
-"""What a model says of the customers of one date, as a table to the score contract."""
+"""The scores of the customers of one date, as a table of the score contract."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 from lakehouse.catalog import SCORES
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import REASONS, top_reasons
-from ml_jobs.learning.survival import stay_rates
+from ml_jobs.learning.survival import survival_probabilities
 from ml_jobs.registry.model import Model
 from ml_jobs.task_file import Task
 
@@ -48,12 +48,12 @@ def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.
 
 def _per_horizon(table: pa.Table, margin: np.ndarray, model: Model, days: tuple[int, ...]) -> pa.Table:
     """The table once per horizon, with the probability of leaving within it."""
-    leaves = 1 - stay_rates(margin, model.card["line"], days)
-    parts = []
+    leaves = 1 - survival_probabilities(margin, model.card["line"], days)
+    tables = []
     for place, horizon in enumerate(days):
         of_horizon = {"horizon_days": np.full(len(margin), horizon, np.int32), "probability": leaves[:, place]}
-        part = table
+        at_horizon = table
         for name, column in of_horizon.items():
-            part = part.set_column(table.column_names.index(name), name, pa.array(column))
-        parts.append(part)
-    return pa.concat_tables(parts)
+            at_horizon = at_horizon.set_column(table.column_names.index(name), name, pa.array(column))
+        tables.append(at_horizon)
+    return pa.concat_tables(tables)

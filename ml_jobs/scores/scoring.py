@@ -37,7 +37,7 @@ class Abstained:
 
 
 def score(settings: Settings, task: str, known: Known) -> Scored | Abstained:
-    """Score every customer of the business date; scores that are in the lake are kept as they are.
+    """Score every customer of the business date; scores that are already in the lake are kept.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def score(settings: Settings, task: str, known: Known) -> Scored | Abstained:
 
 
 def is_scored(settings: Settings, known: Known) -> bool:
-    """Whether every task has scores of the business date, or an abstention, from what was known by then."""
+    """Whether every task has scores of the business date, or an abstention, as of what was known by then."""
     return all(
         score_path(settings, task, in_force(settings, task, known)).exists()
         or abstention_path(settings, task, known).exists()
@@ -73,8 +73,8 @@ def is_scored(settings: Settings, known: Known) -> bool:
 
 
 def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> None:
-    # scikit-learn takes seconds to import, which the command line and the DAG files must not.
-    from ml_jobs.scores.monitoring import keep_figures
+    # scikit-learn takes seconds to import; the command line and the DAG files must start fast.
+    from ml_jobs.scores.monitoring import write_monitoring
     from ml_jobs.scores.prediction import score_table
     from ml_jobs.scores.promotion import champion
 
@@ -86,7 +86,8 @@ def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> N
     if model.columns != columns:
         rows = read_features(settings, task, model.columns, known.business_date)
     margin = model.margin(rows.values)
-    keep_figures(settings, task, known, model, rows, margin)  # first: where there are scores, there are their figures
+    # The monitoring is written before the scores, so no scores exist without it, even after a crash in between.
+    write_monitoring(settings, task, known, model, rows, margin)
     with lake.appearing(path) as temporary:
         pq.write_table(score_table(task, model, rows, margin), temporary, compression="zstd")
 

@@ -39,7 +39,7 @@ def test_what_is_judged_is_what_is_published(day_by_day: Undisturbed) -> None:
         """,
         (D3,),
     ).to_pandas()
-    lists = recommendations.recommended(candidates)
+    lists = recommendations.recommend(candidates)
     lists["rank"] = lists.groupby(recommendations.ROW).cumcount() + 1
     both = published.merge(lists, on=["customer_key", "product_code", "rank", "probability"])
     assert len(both) == len(published) == len(lists) > 1_000

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from ml_jobs.learning.clustering import Grouping, Trait, Traits, Words, adjusted_rand, described, group, refitted
+from ml_jobs.learning.clustering import (
+    Clustering,
+    Trait,
+    Traits,
+    Words,
+    adjusted_rand,
+    describe_clusters,
+    fit_clusters,
+    refit_agreement,
+)
 
 NAMES = ("assets", "digital", "branch", "credit")
 CENTRES = np.array([[9, 9, 0, 0], [9, 0, 9, 0], [0, 9, 0, 9], [0, 0, 9, 9], [0, 0, 0, 0], [9, 9, 9, 9]])
@@ -32,19 +41,19 @@ def customers(seed: int = 1, count: int = 600) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def grouping() -> Grouping:
-    return group(customers()[0], TRAITS, None)[0]
+def clustering() -> Clustering:
+    return fit_clusters(customers()[0], TRAITS, None)[0]
 
 
-def test_planted_groups_are_found_by_the_criterion(grouping: Grouping) -> None:
+def test_planted_clusters_are_recovered_by_the_criterion(clustering: Clustering) -> None:
     values, planted = customers()
-    assert sorted(grouping.ids) == [1, 2, 3, 4, 5, 6]
-    own, distance, confidence = grouping.assign(values)
+    assert sorted(clustering.ids) == [1, 2, 3, 4, 5, 6]
+    own, distance, confidence = clustering.assign(values)
     found = adjusted_rand(own, planted)
     assert found.low > 0.95 and found.low <= found.value <= found.high
     assert (distance >= 0).all() and (confidence >= 0).all() and (confidence <= 1).all()
-    again = group(values, TRAITS, None)[0]
-    assert (again.centres.cluster_centers_ == grouping.centres.cluster_centers_).all()
+    again = fit_clusters(values, TRAITS, None)[0]
+    assert (again.centres.cluster_centers_ == clustering.centres.cluster_centers_).all()
 
 
 def test_the_same_grouping_has_a_rand_index_of_one_and_chance_has_none() -> None:
@@ -55,29 +64,29 @@ def test_the_same_grouping_has_a_rand_index_of_one_and_chance_has_none() -> None
     assert abs(adjusted_rand(one, other).value) < 0.02
 
 
-def test_who_did_not_change_stays_when_others_come(grouping: Grouping) -> None:
+def test_who_did_not_change_stays_when_others_come(clustering: Clustering) -> None:
     values, _ = customers()
-    alone = grouping.assign(values[:100])
-    together = grouping.assign(np.vstack([values[:100], customers(seed=9)[0]]))
+    alone = clustering.assign(values[:100])
+    together = clustering.assign(np.vstack([values[:100], customers(seed=9)[0]]))
     for here, there in zip(alone, together, strict=True):
         assert (here == there[:100]).all()
 
 
-def test_numbers_are_carried_on_to_the_next_model(grouping: Grouping) -> None:
+def test_numbers_are_carried_on_to_the_next_model(clustering: Clustering) -> None:
     values, _ = customers(seed=4)
-    after, _ = group(values, TRAITS, grouping)
-    assert sorted(after.ids) == sorted(grouping.ids)
-    assert adjusted_rand(grouping.assign(values)[0], after.assign(values)[0]).value > 0.95
-    assert (grouping.assign(values)[0] == after.assign(values)[0]).mean() > 0.95
-    (alike,) = refitted([customers(seed=4)[0], customers(seed=5)[0]], 6)
+    after, _ = fit_clusters(values, TRAITS, clustering)
+    assert sorted(after.ids) == sorted(clustering.ids)
+    assert adjusted_rand(clustering.assign(values)[0], after.assign(values)[0]).value > 0.95
+    assert (clustering.assign(values)[0] == after.assign(values)[0]).mean() > 0.95
+    (alike,) = refit_agreement([customers(seed=4)[0], customers(seed=5)[0]], 6)
     assert alike.low > 0.9
 
 
-def test_names_come_from_what_distinguishes_and_differ(grouping: Grouping) -> None:
+def test_names_come_from_what_distinguishes_and_differ(clustering: Clustering) -> None:
     values, _ = customers()
-    groups = described(grouping, values, TRAITS, [])
+    groups = describe_clusters(clustering, values, TRAITS, [])
     assert len({found["name"]["en"] for found in groups}) == len({found["name"]["zh"] for found in groups}) == 6
-    own = grouping.assign(values)[0]
+    own = clustering.assign(values)[0]
     for found in groups:
         mean = values[own == found["segment_id"]].mean(axis=0)
         for name, column in zip(NAMES, mean, strict=True):
@@ -85,19 +94,19 @@ def test_names_come_from_what_distinguishes_and_differ(grouping: Grouping) -> No
         assert {trait["trait"] for trait in found["traits"]} == set(NAMES)
 
 
-def test_a_name_is_kept_as_long_as_it_holds(grouping: Grouping) -> None:
+def test_a_name_is_kept_as_long_as_it_holds(clustering: Clustering) -> None:
     values, _ = customers()
-    groups = described(grouping, values, TRAITS, [])
+    groups = describe_clusters(clustering, values, TRAITS, [])
     first, second = (dict(found) for found in groups[:2])
     holding = [mark for mark in first["named_by"]][:1]  # shorter than what would be told now
     failing = [[name, not is_high] for name, is_high in second["named_by"]]
     before = [first | {"named_by": holding}, second | {"named_by": failing}]
-    after = described(grouping, values, TRAITS, before)
+    after = describe_clusters(clustering, values, TRAITS, before)
     assert after[0]["named_by"] == holding and after[0]["name"]["en"] in first["name"]["en"]
     assert after[1]["name"] == second["name"]
 
 
-def test_who_lacks_a_trait_is_in_the_middle(grouping: Grouping) -> None:
+def test_who_lacks_a_trait_is_in_the_middle(clustering: Clustering) -> None:
     values, _ = customers()
-    assert (grouping.places(np.full((1, 4), np.nan)) == 0).all()
-    assert np.abs(grouping.places(values).mean(axis=0)).max() < 0.01
+    assert (clustering.standardised(np.full((1, 4), np.nan)) == 0).all()
+    assert np.abs(clustering.standardised(values).mean(axis=0)).max() < 0.01

@@ -51,12 +51,12 @@ def test_forecasts_add_up_to_the_cent_and_intervals_are_nested(hierarchy: Hierar
 def test_the_course_of_the_month_is_learned_and_judged_on_later_weeks(hierarchy: Hierarchy) -> None:
     found = forecast(stocks(), hierarchy, made_up_drivers(WEEKS), is_stock=True)
     assert found.models["bank"] == "regression" and found.baseline_name == "seasonal_naive"
-    bank = [row for row in found.figures if row.level == "bank"]
+    bank = [row for row in found.accuracy if row.level == "bank"]
     assert [row.horizon_weeks for row in bank] == list(range(1, HORIZON + 1))
     for row in bank:
         assert row.mae.value < min(row.baseline_mae, row.naive_mae)
         assert row.mae.low <= row.mae.value <= row.mae.high and row.skill.value > 0
-    inside_80, inside_95 = np.mean([row.coverage for row in found.figures], axis=0)
+    inside_80, inside_95 = np.mean([row.coverage for row in found.accuracy], axis=0)
     assert 0.7 < inside_80 < inside_95 and inside_95 > 0.9  # never narrower than promised, on steady series
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from ml_jobs.learning.metrics import PROBABILISTIC, RANKING, auc, bootstrap_weights, figures
+from ml_jobs.learning.metrics import PROBABILISTIC, RANKING, auc, bootstrap_weights, score_metrics
 
 RANDOM = np.random.default_rng(7)
 TRUTH = expit(RANDOM.normal(-2, 1.5, size=4_000))
@@ -14,7 +14,7 @@ ONCE = bootstrap_weights(np.arange(4_000), replicates=50)
 
 
 def values(label, ranking, probability, weights=ONCE):
-    return {name: figure.value for name, figure in figures(label, ranking, probability, weights).items()}
+    return {name: figure.value for name, figure in score_metrics(label, ranking, probability, weights).items()}
 
 
 @pytest.mark.parametrize("decimals", [1, 12], ids=["many ties", "no ties"])
@@ -49,7 +49,7 @@ def test_a_constant_score_is_worth_nothing():
 
 
 def test_the_true_probability_is_calibrated_and_a_distorted_one_is_not():
-    truth = figures(LABEL, TRUTH, TRUTH, ONCE)
+    truth = score_metrics(LABEL, TRUTH, TRUTH, ONCE)
     assert set(truth) == {*RANKING, *PROBABILISTIC}
     assert truth["calibration_slope"].low < 1 < truth["calibration_slope"].high
     assert truth["calibration_error"].value < 0.02
@@ -72,8 +72,8 @@ def test_rows_of_one_customer_are_drawn_together():
 
 def test_repeating_a_customers_rows_adds_no_certainty():
     few = slice(0, 500)
-    once = figures(LABEL[few], TRUTH[few], None, bootstrap_weights(np.arange(500)))
+    once = score_metrics(LABEL[few], TRUTH[few], None, bootstrap_weights(np.arange(500)))
     customer, label, score = (np.repeat(column, 5) for column in (np.arange(500), LABEL[few], TRUTH[few]))
-    repeated = figures(label, score, None, bootstrap_weights(customer))
+    repeated = score_metrics(label, score, None, bootstrap_weights(customer))
     assert repeated["roc_auc"] == once["roc_auc"]
     assert once["roc_auc"].low < once["roc_auc"].value < once["roc_auc"].high

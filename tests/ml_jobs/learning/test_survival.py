@@ -1,4 +1,4 @@
-"""Probabilities of staying: a planted hazard is found again, and concordance is that of lifelines."""
+"""Probabilities of staying: a planted hazard is recovered, and concordance is that of lifelines."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from lifelines.utils import concordance_index
 from scipy.special import expit
 
 from ml_jobs.errors import CannotScore
-from ml_jobs.learning.survival import concordance, followed, learn_staying, stay_rates, staying_figures
+from ml_jobs.learning.survival import concordance, evaluate_survival, fit_survival, follow_up, survival_probabilities
 from ml_jobs.task_file import load_tasks
 
 TASK = load_tasks()["churn_survival"]
@@ -29,19 +29,19 @@ def bank() -> tuple[np.ndarray, ...]:
 def of(bank, landmarks: np.ndarray, end: int):
     customer, month, values, _ = bank
     present = pd.DataFrame({"customer": customer, "month": month})
-    return followed(customer[landmarks], month[landmarks], values[landmarks], present, end)
+    return follow_up(customer[landmarks], month[landmarks], values[landmarks], present, end)
 
 
-def test_a_planted_hazard_is_found_again_on_a_later_period(bank) -> None:
+def test_a_planted_hazard_is_recovered_on_a_later_period(bank) -> None:
     _, month, _, hazard = bank
-    model = learn_staying(TASK, of(bank, month < JUDGED, JUDGED))
+    model = fit_survival(TASK, of(bank, month < JUDGED, JUDGED))
     later = month == JUDGED
-    found = staying_figures(model, of(bank, later, MONTHS - 1), TASK.horizons)
+    found = evaluate_survival(model, of(bank, later, MONTHS - 1), TASK.horizons)
     assert [line["days"] for line in found["horizons"]] == [30, 60, 90]  # five months were followed
     for line in found["horizons"]:
         assert line["observed"]["low"] - 0.01 < line["expected"] < line["observed"]["high"] + 0.01
     assert found["concordance"]["low"] > 0.6
-    half_year = model.stays(model.risk.margin(bank[2][later]), (182,))[:, 0]
+    half_year = model.survival(model.risk.margin(bank[2][later]), (182,))[:, 0]
     truth = (1 - hazard[later]) ** 6
     assert abs(half_year.mean() - truth.mean()) < 0.02
     assert np.corrcoef(half_year, truth)[0, 1] > 0.95
@@ -55,7 +55,7 @@ def test_nobody_knows_what_comes_after_the_end(bank) -> None:
 
 def test_staying_never_gets_likelier_and_begins_at_one() -> None:
     margin = np.array([-6.0, -1.0, 2.0])
-    stays = stay_rates(margin, (0.3, 1.1, -0.4, 0.0), (0, 30, 60, 90, 180, 365))
+    stays = survival_probabilities(margin, (0.3, 1.1, -0.4, 0.0), (0, 30, 60, 90, 180, 365))
     assert (stays[:, 0] == 1).all()
     assert (np.diff(stays, axis=1) < 0).all() and (np.diff(stays[:, 1:], axis=0) < 0).all()
 
@@ -72,4 +72,4 @@ def test_concordance_is_that_of_lifelines() -> None:
 def test_without_leavers_there_is_no_score(bank) -> None:
     rows = of(bank, bank[1] < JUDGED, JUDGED)
     with pytest.raises(CannotScore, match="left within a quarter"):
-        learn_staying(TASK, rows.take(np.flatnonzero(~rows.has_left)))
+        fit_survival(TASK, rows.take(np.flatnonzero(~rows.has_left)))

@@ -14,7 +14,7 @@ from lakehouse.lake.model_files import Known
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.metrics import bootstrap_weights, interval
-from ml_jobs.learning.uplift import average_effect, learn_uplift, qini, qini_curve
+from ml_jobs.learning.uplift import average_effect, fit_uplift, qini, qini_curve
 from ml_jobs.quality.report import quality_tables, task_quality
 from ml_jobs.registry.model import load
 from ml_jobs.scores.scoring import Scored, score
@@ -41,7 +41,7 @@ def trial(effect, seed: int = 4) -> tuple[np.ndarray, ...]:
 
 
 def learned(values, label, treated):
-    return learn_uplift(TASK, values, label, treated, np.arange(ROWS))
+    return fit_uplift(TASK, values, label, treated, np.arange(ROWS))
 
 
 def estimated(found, values) -> np.ndarray:

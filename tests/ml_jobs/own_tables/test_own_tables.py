@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from c360.cli.main import app
 from lakehouse.errors import Stop
-from ml_jobs.learning.leaks import single_aucs, suspicions
+from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
 from ml_jobs.own_tables.drafting import draft
 from ml_jobs.own_tables.frames import is_positive, labelled, read_frame
 from ml_jobs.own_tables.judging import evaluate
@@ -98,8 +98,8 @@ def test_judging_again_gives_the_same_report(bank, csv, report):
 def test_a_column_that_is_vouched_for_counts(csv):
     frame = pd.read_csv(csv, sep=";", na_values="?")
     table = labelled(Task.model_validate(BASE), frame)
-    aucs = single_aucs(table.rows.values, table.rows.label, table.encoding.source)
-    assert suspicions(aucs, vouched=("duration", "closing_letter")) == ([], [])
+    aucs = single_feature_aucs(table.rows.values, table.rows.label, table.encoding.source)
+    assert find_leakage(aucs, vouched=("duration", "closing_letter")) == ([], [])
 
 
 def test_a_leak_is_found_up_down_by_level_and_by_being_missing():
@@ -113,7 +113,9 @@ def test_a_leak_is_found_up_down_by_level_and_by_being_missing():
         "away": np.where(noise > 0, away, -away),
         "honest": noise,
     }
-    found = single_aucs(np.stack([*columns.values(), label, 1 - label], axis=1), label, [*columns, "level", "level"])
+    found = single_feature_aucs(
+        np.stack([*columns.values(), label, 1 - label], axis=1), label, [*columns, "level", "level"]
+    )
     assert [name for name, auc in found.items() if auc > 0.95] == ["up", "down", "missing", "away", "level"]
     assert found["honest"] < 0.6
 
@@ -196,8 +198,8 @@ def test_from_data_to_explained_scores_by_command_alone(installed, csv):
     told = json.loads(run("explain", "cards.yml", "--entity", scores["entity"][0], "--json"))
     assert told["base"] + sum(item["push"] for item in told["contributions"]) == pytest.approx(told["margin"], abs=1e-6)
     assert told["probability"] == pytest.approx(scores["probability"][0], abs=1e-12)
-    watched = json.loads(run("monitor", "cards.yml", "--json"))
-    assert {line["verdict"] for line in watched["drift"]} == {"stable"}
+    feature_drift = json.loads(run("monitor", "cards.yml", "--json"))
+    assert {line["verdict"] for line in feature_drift["drift"]} == {"stable"}
     moved = pd.read_csv(csv, sep=";", na_values="?").assign(balance=9_999)
     moved.to_csv("moved.csv", index=False)
     alarmed = json.loads(run("monitor", "cards.yml", "--data", "moved.csv", "--json"))["drift"]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from ml_jobs.quality.recommendations import ROW, _hits, recommended
+from ml_jobs.quality.recommendations import ROW, hits_per_buyer, recommend
 
 DAY = "2025-06-30"
 
@@ -21,7 +21,7 @@ def listed(rows: pd.DataFrame, customer: str) -> list[str]:
 
 
 def test_one_of_three_fits_the_profile_best():
-    rows = recommended(
+    rows = recommend(
         candidates(
             ("a", "F1", 0.5, 10, 1),
             ("a", "F2", 0.4, 10, 1),
@@ -41,10 +41,10 @@ def test_one_of_three_fits_the_profile_best():
 def test_average_precision_and_hits_by_product_and_line():
     lists = candidates(("a", "F1", 0, 5, 1), ("a", "F2", 0, 7, 1), ("a", "W1", 0, 9, 1), ("b", "F1", 0, 5, 1))
     bought = candidates(("a", "F2", 0, 0, 1), ("a", "W1", 0, 0, 1), ("c", "F1", 0, 0, 1))
-    by_product = _hits(lists, bought, "product_code")
+    by_product = hits_per_buyer(lists, bought, "product_code")
     assert by_product[ROW].values.tolist() == [[DAY, "a"], [DAY, "c"]]  # buyers only
     assert by_product.average_precision.tolist() == pytest.approx([(1 / 2 + 2 / 3) / 2, 0])
     assert by_product.hit.tolist() == [1, 0]
     assert by_product.margin.tolist() == [16, 0]
-    by_line = _hits(lists, bought, "product_line")
+    by_line = hits_per_buyer(lists, bought, "product_line")
     assert by_line.average_precision.tolist() == pytest.approx([1, 0])  # F, then W: both were bought

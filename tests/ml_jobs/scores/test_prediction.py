@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lakehouse.catalog import SCORES
-from ml_jobs.learning.shapley import contributions, top_reasons
+from ml_jobs.learning.shapley import shapley_values, top_reasons
 from ml_jobs.scores.data import read_features
 from ml_jobs.scores.prediction import score_table
 from ml_jobs.scores.training import train
@@ -61,7 +61,7 @@ def test_equal_scores_are_ranked_by_key(model, today):
 
 
 def test_contributions_add_up_to_the_margin(model, today):
-    contribution, base = contributions(model.candidate.estimator, today.values)
+    contribution, base = shapley_values(model.candidate.estimator, today.values)
     assert contribution.shape == today.values.shape
     assert np.abs(contribution.sum(axis=1) + base - model.margin(today.values)).max() < 1e-9
 
@@ -74,14 +74,14 @@ def test_contributions_are_those_of_shap(leaves):
     label = random.random(3_000) < expit(np.nan_to_num(values[:, 0] * values[:, 1] - 2 * values[:, 2]))
     trees = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=leaves, early_stopping=False).fit(values, label)
     explainer = shap.TreeExplainer(trees)
-    contribution, base = contributions(trees, values[:200])
+    contribution, base = shapley_values(trees, values[:200])
     assert np.abs(contribution).max() > 0.1
     assert np.abs(contribution - explainer.shap_values(values[:200])).max() < 1e-9
     assert base == pytest.approx(explainer.expected_value.item(), abs=1e-9)
 
 
 def test_reasons_are_the_features_that_push_up_the_most_with_their_values(table, model, today):
-    contribution, _ = contributions(model.candidate.estimator, today.values)
+    contribution, _ = shapley_values(model.candidate.estimator, today.values)
     of_customer = {key: position for position, key in enumerate(today.customer)}
     for row in table.to_pylist()[:50] + table.to_pylist()[-50:]:
         position = of_customer[row["customer_key"]]
