@@ -12,6 +12,8 @@ from great_expectations.data_context.types.base import DataContextConfig, Progre
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.row_conditions import Column
 
+from expectations.overview import columns_of, subject
+
 SUITES = Path(__file__).parent / "suites"
 RESULTS_IN_INDEX = 100  # newest first; the entry page costs the same however long the history is
 EXAMPLES = 5
@@ -107,13 +109,12 @@ def _finding(suite: str, result: gx.core.ExpectationValidationResult, key: str) 
     config = result.expectation_config
     if any(isinstance(info, dict) and info.get("raised_exception") for info in _exceptions(result)):
         raise RuntimeError(f"suite {suite}: {config.type} {config.kwargs} could not be computed: {_exceptions(result)}")
-    columns = [config.kwargs[name] for name in ("column", "column_A", "column_B") if name in config.kwargs]
     limits = ", ".join(f"{name} {config.kwargs[name]}" for name in ("min_value", "max_value") if name in config.kwargs)
     return {
         "suite": suite,
         "expectation": f"{config.type} ({limits})" if limits else config.type,
-        "subject": " and ".join(columns) or "table",
-        "observed": _observed(result.result, columns, key),
+        "subject": subject(config.kwargs),
+        "observed": _observed(result.result, columns_of(config.kwargs), key),
         "severity": config.severity,
         "what_to_do": config.meta["what_to_do"],
     }

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
+
+from lakehouse.pages import environment
 
 TEMPLATE = Path(__file__).with_name("card.html.j2")
 FIGURES = {
@@ -36,14 +37,14 @@ def html(card: dict[str, Any]) -> str:
     plot = (
         qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("calibration_curve", []))
     )
-    environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=select_autoescape(default=True))
-    environment.filters |= {"bounds": bounds, "figure": figure, "percent": percent}
+    templates = environment(TEMPLATE.parent)
+    templates.filters |= {"bounds": bounds, "figure": figure, "percent": percent}
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
     names |= {name: f"Precision, top {name.split('_')[1]}" for name in precisions}
     names = {name: told for name, told in names.items() if any(found.get(name) for found in card["figures"].values())}
-    return environment.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot)
+    return templates.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot)
 
 
 def figure(value: dict[str, float] | None) -> str:

@@ -70,7 +70,7 @@ def test_the_overview_names_what_was_not_met(settings):
     with pytest.raises(GateFailed):
         gate(settings)
     page = (settings.lake.parent / "data_docs" / "index.html").read_text()
-    assert re.search(f"<td>{DAY}</td>.*raw_deliveries.*critical: rows_delivered = rows_accounted", page)
+    assert re.search(f"<td>{DAY}</td>.*raw_deliveries.*critical: rows_delivered and rows_accounted", page)
 
 
 @pytest.mark.parametrize(
