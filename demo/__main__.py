@@ -15,11 +15,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from demo.airflow import AirflowError, LocalAirflow, local_airflow, settings_environment
+from demo.airflow import LocalAirflow, local_airflow, settings_environment
 from demo.docs import write_dbt_docs
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
 from lakehouse.contracts import load_deployment
+from lakehouse.errors import Stop
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import PROJECT, Settings
 
@@ -64,7 +65,7 @@ def main(
             bank = _simulated(folder, say) if source is Source.simulated else _berka(folder, Path(berka_dir), say)
             _run(bank, say)
             print_summary(console, bank.settings, bank.truth)
-    except AirflowError as failure:
+    except Stop as failure:
         console.print(str(failure), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from failure
     except KeyboardInterrupt:

@@ -2,11 +2,11 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from c360.cli.output import Json, console, show, write_page
+from c360.cli.output import Json, console, show, write_page, writing
 from lakehouse.errors import Stop
 
 ml = typer.Typer(no_args_is_help=True, help="Scores: train, judge, explain, promote and watch them; by task file.")
@@ -31,7 +31,8 @@ def new(
     if path.exists():
         raise typer.BadParameter(f"{path} exists: remove it, or choose another name", param_hint="NAME")
     text = draft(_settings(), name, data, label)
-    path.write_text(text, encoding="utf-8")
+    with writing(path):
+        path.write_text(text, encoding="utf-8")
     typer.echo(text)
     console.print(f"wrote {path}: look it over, then `c360 ml evaluate {path}`")
 
@@ -40,9 +41,11 @@ def new(
 def evaluate(
     name: Name,
     data: Data = None,
-    split: Annotated[str | None, typer.Option(help="time or folds, instead of what the task file says.")] = None,
-    truth: Annotated[Path | None, typer.Option(help="A simulated bank's truth/: adds the oracle.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    split: Annotated[Literal["time", "folds"] | None, typer.Option(help="Instead of what the task file says.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A simulated bank's truth/: adds the oracle.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as a page, too.")] = None,
     json_: Json = False,
 ) -> None:
     """Judge a score on rows that it has not seen, beside simpler scores; nothing is kept.
@@ -62,7 +65,10 @@ def evaluate(
     from ml_jobs.own_tables.judging import evaluate as judged
 
     if split is not None:
-        task = type(task).model_validate(task.model_dump() | {"split": task.split.model_dump() | {"scheme": split}})
+        try:
+            task = type(task).model_validate(task.model_dump() | {"split": task.split.model_dump() | {"scheme": split}})
+        except ValueError as error:
+            raise Stop(f"--split {split} does not suit {task.task}: {error}") from error
     found, _, _ = judged(_settings(), task, data_path(task, path, data))
     from ml_jobs.registry.card import html as page
 
@@ -142,7 +148,9 @@ def score(
 
     frame = read_frame(settings, task.table, data_path(task, path, data))
     out = out or Path(f"{task.task}_scores.parquet")
-    pq.write_table(score_frame(task, champion_of(settings, task), frame), out, compression="zstd")
+    rows = score_frame(task, champion_of(settings, task), frame)
+    with writing(out):
+        pq.write_table(rows, out, compression="zstd")
     console.print(f"scored {len(frame):,} rows: {out}")
 
 

@@ -1,7 +1,8 @@
 """What the commands share: how they print, how they stop, and the options that many of them have."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -57,21 +58,25 @@ def json_of(content: object) -> str:
 
 
 def write_page(path: Path | None, page: Callable[[], str]) -> None:
-    """Write an HTML page, if a path is given.
+    """Write an HTML page, if a path is given."""
+    if path:
+        with writing(path):
+            path.write_text(page(), encoding="utf-8")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A block that writes a file or folder.
 
     Raises
     ------
     Stop
-        If the file cannot be written.
+        If the system refuses it.
     """
-    if path is None:
-        return
     try:
-        path.write_text(page(), encoding="utf-8")
+        yield
     except OSError as error:
-        raise Stop(
-            f"{path} cannot be written: {error.strerror}", "name a file in a folder that you may write"
-        ) from error
+        raise Stop(f"{path} cannot be written: {error}", "name a place that you may write") from error
 
 
 def day_of(moment: datetime | None) -> date | None:

@@ -24,7 +24,10 @@ HAZARDS = {"credit_warning": "delinquency"}  # where the truth has another name 
 
 def has_hazard(truth: Path, task: str) -> bool:
     """Whether the truth knows how likely the task's outcome was."""
-    return HAZARDS.get(task, task) in pq.read_schema(truth / "hazards.parquet").names
+    path = truth / "hazards.parquet"
+    if not path.exists():
+        raise Stop(f"{truth} has no hazards.parquet", "give the truth/ folder of the simulated bank")
+    return HAZARDS.get(task, task) in pq.read_schema(path).names
 
 
 def oracle_auc(settings: Settings, truth: Path, task: str) -> dict[str, object]:

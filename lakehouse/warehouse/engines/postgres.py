@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.warehouse import state
 from lakehouse.warehouse.changes import BuildState
@@ -31,7 +32,7 @@ OPTIONS = "-c client_connection_check_interval=1000 -c timezone=UTC"
 
 def attach(settings: Settings, relations: list[LakeRelation], tables: list[SmallTable]) -> None:
     """Copy new files in, delete what is no longer pinned, and follow what was superseded: all or nothing."""
-    with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
+    with _connect_arrow(settings) as connection, connection.cursor() as cursor:
         for schema in ("raw", "quarantine"):
             _execute(cursor, sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
         _ensure_table(cursor, "raw", "_attached", ATTACHED_COLUMNS)
@@ -53,7 +54,7 @@ def attach(settings: Settings, relations: list[LakeRelation], tables: list[Small
 
 
 def read_state(settings: Settings, wait: float) -> BuildState | None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         if not has_table(connection, "raw._state"):
             return None
         row = connection.execute("select state from raw._state").fetchone()
@@ -61,13 +62,13 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
 
 
 def begin_build(settings: Settings) -> None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         if has_table(connection, "raw._state"):
             connection.execute("update raw._state set is_building = true")
 
 
 def write_state(settings: Settings, built: BuildState) -> None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         connection.execute("create schema if not exists raw")
         connection.execute("drop table if exists raw._state")
         connection.execute("create table raw._state (state varchar not null, is_building boolean not null)")
@@ -76,13 +77,13 @@ def write_state(settings: Settings, built: BuildState) -> None:
 
 def mark_unpublished(settings: Settings, since: date) -> None:
     """Remember that dates from ``since`` on may differ from what was published last."""
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         if has_table(connection, "raw._publication"):
             connection.execute("update raw._publication set unpublished_from = least(unpublished_from, %s)", [since])
 
 
 def query(settings: Settings, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
-    with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
+    with _connect_arrow(settings) as connection, connection.cursor() as cursor:
         cursor.execute(statement, list(parameters) or None)
         table = cursor.fetch_arrow_table()
     for position, field in enumerate(table.schema):
@@ -93,7 +94,7 @@ def query(settings: Settings, statement: str, parameters: Sequence[Any] = ()) ->
 
 
 def drop_build(settings: Settings) -> None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         for schema in BUILD_SCHEMAS:
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
 
@@ -101,7 +102,7 @@ def drop_build(settings: Settings) -> None:
 @contextmanager
 def exclusive(settings: Settings, wait: float) -> Iterator[None]:
     deadline = time.monotonic() + wait
-    with psycopg.connect(dsn(settings), autocommit=True) as connection:
+    with connect(settings, autocommit=True) as connection:
         while not connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone()[0]:
             if time.monotonic() > deadline:
                 holder = connection.execute(
@@ -119,13 +120,41 @@ def exclusive(settings: Settings, wait: float) -> Iterator[None]:
         yield
 
 
+def connect(settings: Settings, autocommit: bool = False) -> psycopg.Connection:
+    """A connection to the deployment's database.
+
+    Raises
+    ------
+    Stop
+        If the server cannot be reached.
+    """
+    try:
+        return psycopg.connect(dsn(settings), autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        raise _unreachable(error) from error
+
+
 def dsn(settings: Settings) -> str:
     """The connection string; a statement whose client was killed ends within a second."""
-    return make_conninfo(settings.postgres_dsn, application_name="c360", options=OPTIONS)
+    try:
+        return make_conninfo(settings.postgres_dsn, application_name="c360", options=OPTIONS)
+    except psycopg.ProgrammingError:  # its text may show the password
+        raise Stop("C360_POSTGRES_DSN is wrong", "give postgresql://user:password@host:port/database") from None
 
 
 def has_table(connection: psycopg.Connection, name: str) -> bool:
     return connection.execute("select to_regclass(%s) is not null", [name]).fetchone()[0]
+
+
+def _connect_arrow(settings: Settings) -> adbc.Connection:
+    try:
+        return adbc.connect(dsn(settings))
+    except adbc.OperationalError as error:
+        raise _unreachable(error) from error
+
+
+def _unreachable(error: Exception) -> Stop:
+    return Stop(f"Postgres cannot be reached: {str(error).strip()}", "start the server, or correct C360_POSTGRES_DSN")
 
 
 def _follow(cursor: adbc.Cursor, relation: LakeRelation, attached: dict[str, date | None], memory_limit: str) -> None:

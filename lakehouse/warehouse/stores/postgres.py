@@ -13,7 +13,7 @@ from psycopg import sql
 from lakehouse.settings import Settings
 from lakehouse.warehouse import publication
 from lakehouse.warehouse.engines import postgres
-from lakehouse.warehouse.engines.postgres import dsn, has_table
+from lakehouse.warehouse.engines.postgres import connect, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
 from lakehouse.warehouse.publication import CannotPublish, Columns, Model, Partition, Publication, Snapshot
 
@@ -26,7 +26,7 @@ def query_serving(settings: Settings, statement: str, parameters: Sequence[Any] 
 
 
 def content_hash(settings: Settings, table: str) -> str:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         columns = _columns(connection, table)
         statement = sql.SQL("select count(*), {} from {}").format(_row_hash(columns), _identifier(table))
         count, total = connection.execute(statement).fetchone()
@@ -34,13 +34,13 @@ def content_hash(settings: Settings, table: str) -> str:
 
 
 def published(settings: Settings) -> Snapshot:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         return _published(connection)
 
 
 def publish(settings: Settings, models: list[Model], schemas: tuple[str, ...], told: Publication) -> int:
     """Replace the changed partitions of the readers' tables, and tell so, in one transaction."""
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
         if has_table(connection, "raw._state"):
             publication.check_finished(schemas, *connection.execute("select is_building from raw._state").fetchone())
@@ -81,7 +81,7 @@ def show_live(
     settings: Settings, con: duckdb.DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool
 ) -> None:
     """Give readers what changed in the large live tables, and the small ones whole, in one transaction."""
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         for table in tables:
             is_whole = afresh or not table.is_large
             if is_whole:
