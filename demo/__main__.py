@@ -27,8 +27,8 @@ from lakehouse.settings import PROJECT, Settings
 FOLDER = PROJECT / "var" / "demo"
 CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
 PRODUCERS = {"ingest_branch", "ingest_online"}
-MARK = ".c360-demo"  # says that a folder is a demo's, and may be emptied
-NOT_TOLD = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the secret has a file of its own beside the lake
+MARK = ".c360-demo"  # marks the folder of a demo, which the next demo may empty
+SECRETS = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the first is in a file beside the lake that only its owner reads
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 
@@ -121,13 +121,13 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )
-    lines = [f"{name}={value}\n" for name, value in settings_environment(settings).items() if name not in NOT_TOLD]
+    lines = [f"{name}={value}\n" for name, value in settings_environment(settings).items() if name not in SECRETS]
     (folder / "env").write_text("".join(lines))
     return Bank(settings, landed_dates(settings.landing), truth)
 
 
 def _run(bank: Bank, say: Say) -> None:
-    """Airflow's own back-fill: the initial load, then the days on top; the rest follows from the assets."""
+    """Back-fill the initial load, then the days after it, by Airflow; the other DAGs follow from the assets."""
     initial, *days = bank.dates
     with _airflow(bank, say) as (airflow, dag_ids):
         for dates, what in (([initial], "the initial load"), (days, "the business days")):

@@ -15,13 +15,13 @@ from great_expectations.expectations.row_conditions import Column
 from expectations.overview import columns_of, subject
 
 SUITES = Path(__file__).parent / "suites"
-RESULTS_IN_INDEX = 100  # newest first; the entry page costs the same however long the history is
+RESULTS_IN_INDEX = 100  # newest first: the entry page stays small, however long the history is
 EXAMPLES = 5
-logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every class that it registers
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs every class that it registers
 
 
 def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pa.Table]) -> tuple[list, int]:
-    """Hold each frame against the suite of its name, and write the Data Docs site of the gate.
+    """Check each frame against the suite of its name, and write the Data Docs site of the gate.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def load_suite(name: str) -> gx.ExpectationSuite:
     Raises
     ------
     ValueError
-        If an expectation there does not say why it is made and what to do when it is not met.
+        If an expectation lacks a key: type, arguments, severity, why it is there, what to do if it is not met.
     """
     raw = yaml.safe_load((SUITES / f"{name}.yml").read_text())
     for item in raw["expectations"]:
@@ -101,7 +101,7 @@ def load_suite(name: str) -> gx.ExpectationSuite:
 
 
 def _only(column: str, value: object) -> dict:
-    """Make an expectation of those rows only in which the column has the value."""
+    """Restrict an expectation to the rows in which the column has the value."""
     return {"row_condition": Column(column) == value}
 
 

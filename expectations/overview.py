@@ -1,4 +1,4 @@
-"""All gates on one page that needs nothing else: the entry pages of Data Docs fetch their tables' scripts online."""
+"""All gates on one page that needs no other file; the entry pages of Data Docs fetch scripts from the internet."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What the commands share: how they print, how they stop, and the options that many of them have."""
+"""What the commands share: printing, errors, and the options that several of them have."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
 
 class StoppingGroup(TyperGroup):
-    """The root of the commands: whatever stops one of them is printed, with its remedy, and ends with exit code 1."""
+    """The root of the commands: a ``Stop`` from any of them is printed with its remedy, and ends with exit code 1."""
 
     def invoke(self, ctx: typer.Context) -> Any:
         try:

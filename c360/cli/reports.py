@@ -62,9 +62,9 @@ def segments(html: Html = None, target: Target = None, json_: Json = False) -> N
 
 @report.command()
 def forecast(
-    fund_yield: Annotated[float, typer.Option(help="What if money-market fund yields rose by so many points?")] = 0.0,
+    fund_yield: Annotated[float, typer.Option(help="Percentage points by which money-market fund yields rise.")] = 0.0,
     deposit_rate: Annotated[
-        float, typer.Option(help="What if the one-year deposit rate rose by so many points?")
+        float, typer.Option(help="Percentage points by which the one-year deposit rate rises.")
     ] = 0.0,
     html: Html = None,
     target: Target = None,

@@ -76,7 +76,6 @@ def test_a_run_of_an_empty_landing_folder_says_so(installation: Settings) -> Non
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Paths of what a user may name by mistake, and of a small bank's landing folder, by name."""
     folder = tmp_path_factory.mktemp("files")
-    task = Path(EXAMPLE).read_text()
     texts = {
         "broken.yml": "name: [x\n",
         "undeclared.yml": "name: x\ncurrency: CNY\nrequired: [nothing]\n",
