@@ -27,7 +27,7 @@ def reader(history: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (demo / "env").write_text("".join(lines))
     secret = demo / "token.secret"
     secret.touch(mode=0o600)
-    secret.write_text(bank.token_secret)
+    secret.write_text(bank.token_secret.get_secret_value())
     (demo / "landing").symlink_to(bank.landing)
     (demo / "truth").symlink_to(bank.landing.parent / "truth")
     return folder
