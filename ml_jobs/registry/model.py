@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import skops.io
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -92,7 +93,7 @@ def save(model: Model, evaluation: pa.Table, folder: Path, secret: str) -> None:
 def save_signed(
     folder: Path,
     secret: str,
-    parts: dict[str, Any],
+    parts: Mapping[str, BaseEstimator],
     card: Mapping[str, object],
     tables: dict[str, pa.Table],
     page: str | None = None,
@@ -157,7 +158,7 @@ def _candidate(parts: Any, card: Card, prefix: str) -> Candidate | None:
 
 
 def load_signed(folder: Path, secret: str) -> tuple[Any, Any]:
-    """The estimators kept in ``folder``, and their card, as JSON has it.
+    """The estimators kept in ``folder``, by name, and their card, as JSON has it; the caller checks their types.
 
     Raises
     ------
