@@ -1,43 +1,58 @@
 .DEFAULT_GOAL := help
 VENV := .venv
+LOCKS := requirements/bootstrap.lock requirements/requirements.lock requirements/dev.lock
 PY := $(VENV)/bin/python
 # Where it is set, every process would compile its libraries again: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 SOURCE ?= simulated
 BERKA_DIR ?=
+SLOW := sqlfluff,secrets
+comma := ,
 TWO_WORKERS := --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.installed ## Create the environment from the pinned lock
+setup: $(VENV)/.installed ## Create the environment from the pinned locks, for running, tests and checks
 
-$(VENV)/.installed: requirements/bootstrap.lock requirements/requirements.lock pyproject.toml
+$(VENV)/.installed: $(LOCKS) pyproject.toml
 	python3.11 -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bootstrap.lock
-	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes requirements/requirements.lock
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes \
+		requirements/requirements.lock requirements/dev.lock
 	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: setup ## The whole system on a simulated bank (SOURCE=berka BERKA_DIR=... for the Berka bank)
 	$(PY) -m demo --source "$(SOURCE)" --berka-dir "$(BERKA_DIR)"
 
-test: setup ## The checks that every change must pass
-	$(PY) -m ruff check .
+check: setup ## Style, types, imports, dbt's rules, spelling, secrets: in about a minute; slow ones on changed files
+	SKIP=$(SLOW) $(VENV)/bin/pre-commit run --all-files
+	@base=$$(git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main 2>/dev/null || echo HEAD); \
+	files=$$(git diff --name-only --diff-filter=d $$base; git ls-files --others --exclude-standard); \
+	if [ -n "$$files" ]; then for hook in $(subst $(comma), ,$(SLOW)); do \
+		$(VENV)/bin/pre-commit run $$hook --files $$files || exit 1; done; fi
+
+test: setup ## What every change must pass: the checks on all files, and the tests
+	$(VENV)/bin/pre-commit run --all-files
 	$(PY) -m pytest -m "not full" $(TWO_WORKERS)
 
-test-full: setup ## Every check, the slow ones too: before a release
+test-full: setup ## Every test, the slow ones too: before a release
+	$(VENV)/bin/pre-commit run --all-files
 	$(PY) -m pytest $(TWO_WORKERS)
+
+figures: setup ## Lines by folder, long functions, loose types, copied lines
+	$(PY) -m checks.figures
 
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench
 
-lock: setup ## Resolve requirements.in again
-	cd requirements && for name in bootstrap requirements; do \
+lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks, constrained by it) again
+	cd requirements && for name in bootstrap requirements dev; do \
 		../$(VENV)/bin/uv pip compile $$name.in --override overrides.txt --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate --python-version 3.11 --quiet -o $$name.lock; done
 
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo test test-full bench lock clean
+.PHONY: help setup demo check test test-full figures bench lock clean

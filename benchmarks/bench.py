@@ -25,6 +25,7 @@ from lakehouse.contracts import CHANNELS, load_deployment
 from lakehouse.identity import link
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import Settings
+from lakehouse.sql import only_row
 from lakehouse.warehouse.dbt import target_path
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -248,7 +249,7 @@ def _agreed_count(settings: Settings, database: Path) -> int:
             theirs = con.execute(line_sql).fetchone()
             if ours != theirs:
                 raise ValueError(f"{ours} from {pipeline_sql!r}, but {theirs} from {line_sql!r}")
-        return con.execute("select count(*) from ledger").fetchone()[0]
+        return only_row(con.execute("select count(*) from ledger"))[0]
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ def main(edges: Annotated[int, typer.Option(min=1)] = 1_000_000) -> None:
         (business_date,) = pipeline.run(settings)
         _fill(settings, edges)
         pin = lake.pin(settings.lake, business_date)
-        lake.network_path(settings.lake, pin).unlink()
-        state = warehouse.read_state(settings)
+        lake.pinned_path(settings.lake, "network", pin).unlink()
+        state = warehouse.built_state(settings)
         variables = {"business_date": str(business_date), "from_date": str(business_date), "currency": "CNY"}
         began = perf_counter()
 

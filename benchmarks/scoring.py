@@ -7,7 +7,6 @@ date are repeated, under new keys, in a scratch engine.
 import argparse
 import resource
 import tempfile
-from dataclasses import replace
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +24,7 @@ from ml_jobs.task_file import load_tasks
 
 
 def main() -> None:
+    """Print the times and the peak of memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=list(load_tasks()))
     parser.add_argument("--date", type=date.fromisoformat, required=True, help="a business date with features")
@@ -33,7 +33,7 @@ def main() -> None:
     settings, task = Settings.from_env(), load_tasks()[given.task]
     model = champion(settings, task, Known.by(settings, given.date))
     with tempfile.TemporaryDirectory() as scratch:
-        large = replace(settings, build=Path(scratch) / "build.duckdb")
+        large = settings.model_copy(update={"build": Path(scratch) / "build.duckdb"})
         repeating = (settings.build, large.build, task.table, given.date, given.customers)
         other = get_context("spawn").Process(target=_repeat, args=repeating)  # its memory is not the scoring's
         other.start()

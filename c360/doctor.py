@@ -46,7 +46,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         mode = stat.S_IMODE(secret.stat().st_mode)
         yield _finding("token secret", not mode & 0o077, f"{secret} mode {mode:o}", f"chmod 600 {secret}")
     if settings.target == "postgres":
-        yield _attempt("postgres", lambda: _server_version(settings.postgres_dsn))
+        yield _attempt("postgres", lambda: _server_version(settings.postgres_dsn.get_secret_value()))
     if settings.broker_url:
         yield _attempt("broker", lambda: _broker_version(broker.connect(settings.broker_url)))
 
@@ -58,7 +58,7 @@ def _finding(subject: str, is_fine: bool, seen: str, remedy: str) -> Finding:
 def _attempt(subject: str, look) -> Finding:
     try:
         return Finding(subject, True, look())
-    except Exception as failure:
+    except Exception as failure:  # noqa: BLE001 (whatever it is, it is the finding)
         return Finding(subject, False, str(failure))
 
 

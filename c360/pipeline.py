@@ -48,7 +48,7 @@ def check_delivered(settings: Settings, business_date: date, channels: Iterable[
     channels = tuple(channels)
     with recorded(settings, run_id, "check_" + "_".join(channels), business_date) as detail:
         _require_feeds(settings, business_date, channels)
-        detail |= _told(gates.check_raw(settings, lake.pin(settings.lake, business_date), channels))
+        detail.update(_told(gates.check_raw(settings, lake.pin(settings.lake, business_date), channels)))
 
 
 def build(settings: Settings, business_date: date, run_id: str) -> date:
@@ -76,10 +76,11 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
             dirty_from(state, pin, business_date),
             as_of_dates_to_build(state, pin, business_date, as_of_grid(pin)),
         )
-        detail |= variables
+        detail.update(variables)
         warehouse.begin_build(settings)
         # views and seeds stand until the project changes
-        warehouse.run_dbt(settings, "tag:marts" if state else "tag:staging tag:marts", variables)
+        selection = "tag:marts" if state else "tag:staging tag:marts"
+        warehouse.run_dbt(settings, selection, variables, without="tag:serving")
         warehouse.write_state(settings, warehouse.BuildState.of(pin, xref, project))
         return target
 
@@ -87,7 +88,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
 def score(settings: Settings, business_date: date, run_id: str) -> None:
     """Score every task for the business date, and for the built dates that have no scores yet."""
     with recorded(settings, run_id, "score", business_date) as detail:
-        detail |= _score(settings, business_date) | _derive(settings)
+        detail.update(_score(settings, business_date) | _derive(settings))
 
 
 def retrain(settings: Settings, business_date: date, run_id: str) -> None:
@@ -104,7 +105,7 @@ def retrain(settings: Settings, business_date: date, run_id: str) -> None:
 def network(settings: Settings, business_date: date, run_id: str) -> None:
     """Place every customer in the network of payments, as the build engine has it now."""
     with recorded(settings, run_id, "network", business_date) as detail:
-        pin = lake.pin(settings.lake, warehouse.read_state(settings).business_date)
+        pin = lake.pin(settings.lake, warehouse.built_state(settings).business_date)
         detail["file"] = write_network(settings, pin).name
 
 
@@ -113,12 +114,12 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
     with recorded(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
         _score(settings, business_date)  # a date that was built since `score` is served, too
         _derive(settings)  # the same
-        state = warehouse.read_state(settings)
+        state = warehouse.built_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
         write_network(settings, pin)  # the same
         warehouse.attach(settings, pin, settings.lake / state.identity)
         warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin))
-        detail |= _told(gates.check_marts(settings, state.business_date, expected_scores(settings, pin)))
+        detail.update(_told(gates.check_marts(settings, state.business_date, expected_scores(settings, pin))))
         warehouse.publish(settings, state.business_date, run_id)
 
 
@@ -155,7 +156,7 @@ def run(
     settings: Settings,
     first: date | None = None,
     last: date | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[date]:
     """Run every business date from ``first`` to ``last``, in one process and without a scheduler.
 
@@ -208,7 +209,7 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
     except Exception as failure:
         try:
             publish_ops(settings, business_date, run_id)
-        except Exception as second:
+        except Exception as second:  # noqa: BLE001 (the first failure is what is raised)
             failure.add_note(f"nor could ops be published: {second}")
         raise
 
@@ -220,7 +221,7 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
     unbuilt = [day for day in dates if state is None or day > state.business_date]
     deployment = load_deployment(settings.deployment)
     for day in sorted({*unbuilt, business_date}):
-        if missing := ingestion.missing_feeds(settings, deployment, lake.pin_of(outcomes, day), channels):
+        if missing := ingestion.missing_feeds(deployment, lake.pin_of(outcomes, day), channels):
             raise NotReady(
                 f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; "
                 f"nothing is published. Deliver it to {settings.landing} and run {business_date} again"
@@ -231,7 +232,7 @@ def _score(settings: Settings, business_date: date) -> dict[str, str]:
     """Score the dates from the business date on, and those without scores; what became of each task and date."""
     outcomes = lake.read_outcomes(settings.lake)
     due: list[Known] = []
-    for day in reversed(built_dates(lake.pin_of(outcomes, warehouse.read_state(settings).business_date))):
+    for day in reversed(built_dates(lake.pin_of(outcomes, warehouse.built_state(settings).business_date))):
         known = Known.of(lake.pin_of(outcomes, day))
         if day < business_date and ml_jobs.scores.scoring.is_scored(settings, known):
             break  # what was known by then was known in the scores before it, too: they are made in order
@@ -249,7 +250,7 @@ def _derive(settings: Settings) -> dict[str, str]:
     from ml_jobs.derived.forecasts import write_forecasts  # scikit-learn takes seconds to import
     from ml_jobs.derived.segments import write_segments
 
-    pin = lake.pin(settings.lake, warehouse.read_state(settings).business_date)
+    pin = lake.pin(settings.lake, warehouse.built_state(settings).business_date)
     return {
         "change_points": write_change_points(settings, pin).name,
         "segments": str(write_segments(settings, pin)),

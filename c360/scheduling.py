@@ -5,6 +5,7 @@ The partition key of every run is a business date, ``YYYY-MM-DD`` in the bank's 
 
 import os
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException
@@ -27,7 +28,7 @@ LAKE = {name: Asset(name) for name, channels in CHANNELS.items() if DEPLOYMENT.f
 MARTS, SCORES = Asset("marts"), Asset("scores")
 
 
-def dag(dag_id: str, doc_md: str, tags: list[str], **schedule: object) -> DAG:
+def dag(dag_id: str, doc_md: str, tags: list[str], **schedule: Any) -> DAG:
     """A DAG with the defaults of this project: one run at a time, retries with growing delay, failures recorded."""
     return DAG(
         dag_id,
@@ -55,7 +56,7 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
     with dag(dag_id, doc_md, ["landing", *channels], schedule=DAILY, end_date=until) as producer:
 
         @task(pool="lake", map_index_template="{{ feed }}", execution_timeout=timedelta(minutes=30))
-        def ingest(feed: str, *, dag_run=None) -> None:
+        def ingest(feed: str, *, dag_run: Any = None) -> None:
             from c360 import pipeline
 
             pipeline.ingest(Settings.from_env(), feed, business_date(dag_run), dag_run.run_id)
@@ -69,7 +70,7 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
             trigger_rule=TriggerRule.ALL_DONE,
             retries=0,
         )
-        def check_delivered(*, dag_run=None) -> None:
+        def check_delivered(*, dag_run: Any = None) -> None:
             from c360 import pipeline
 
             pipeline.check_delivered(Settings.from_env(), business_date(dag_run), channels, dag_run.run_id)
@@ -82,7 +83,7 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
 
 
 @task(pool="build", priority_weight=URGENCY["serve"], trigger_rule=TriggerRule.ONE_FAILED, retries=0)
-def report_failure(*, dag_run=None) -> None:
+def report_failure(*, dag_run: Any = None) -> None:
     """Publish ``ops`` alone, so that readers see what failed; then fail: a run ends in the state of its last task."""
     from c360 import pipeline
 
@@ -90,7 +91,7 @@ def report_failure(*, dag_run=None) -> None:
     raise AirflowFailException("a task of this run failed: see its log, and the run in ops.runs")
 
 
-def business_date(dag_run) -> date:
+def business_date(dag_run: Any) -> date:
     """The business date of a run of Airflow, from its partition key.
 
     Raises

@@ -12,6 +12,7 @@ Brings identities, marts, features and labels up to a business date, when the la
 from datetime import timedelta
 from functools import reduce
 from operator import and_
+from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, task
 
@@ -23,7 +24,7 @@ schedule = PartitionedAssetTimetable(assets=reduce(and_, LAKE.values()))
 with dag("build_customer_360", __doc__, ["marts"], schedule=schedule):
 
     @task(pool="build", priority_weight=URGENCY["build"], outlets=[MARTS], execution_timeout=timedelta(hours=6))
-    def build(*, dag_run=None) -> None:
+    def build(*, dag_run: Any = None) -> None:
         from c360 import pipeline
 
         pipeline.build(Settings.from_env(), business_date(dag_run), dag_run.run_id)

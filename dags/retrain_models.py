@@ -10,6 +10,8 @@ trained from what is known by now, and the promotion rule decides whether it tak
 - The alerts are in `ops.model_monitoring`, and warnings of the gate marts -> readers.
 """
 
+from typing import Any
+
 from airflow.sdk import PartitionedAssetTimetable, task
 
 from c360.scheduling import SCORES, URGENCY, business_date, dag, report_failure
@@ -18,7 +20,7 @@ from lakehouse.settings import Settings
 with dag("retrain_models", __doc__, ["scores"], schedule=PartitionedAssetTimetable(assets=SCORES)):
 
     @task(pool="build", priority_weight=URGENCY["retrain"])
-    def retrain(*, dag_run=None) -> None:
+    def retrain(*, dag_run: Any = None) -> None:
         from c360 import pipeline
 
         pipeline.retrain(Settings.from_env(), business_date(dag_run), dag_run.run_id)

@@ -11,6 +11,8 @@ publishes it.
 - Models are trained when a month's first date is scored, and kept in the lake.
 """
 
+from typing import Any
+
 from airflow.sdk import PartitionedAssetTimetable, task
 
 from c360.scheduling import MARTS, SCORES, URGENCY, business_date, dag, report_failure
@@ -19,19 +21,19 @@ from lakehouse.settings import Settings
 with dag("score_customers", __doc__, ["scores", "readers"], schedule=PartitionedAssetTimetable(assets=MARTS)):
 
     @task(pool="build", priority_weight=URGENCY["score"])
-    def score(*, dag_run=None) -> None:
+    def score(*, dag_run: Any = None) -> None:
         from c360 import pipeline
 
         pipeline.score(Settings.from_env(), business_date(dag_run), dag_run.run_id)
 
     @task(pool="build", priority_weight=URGENCY["score"])
-    def network(*, dag_run=None) -> None:
+    def network(*, dag_run: Any = None) -> None:
         from c360 import pipeline
 
         pipeline.network(Settings.from_env(), business_date(dag_run), dag_run.run_id)
 
     @task(pool="build", priority_weight=URGENCY["serve"], outlets=[SCORES])
-    def serve(*, dag_run=None) -> None:
+    def serve(*, dag_run: Any = None) -> None:
         from c360 import pipeline
 
         pipeline.serve(Settings.from_env(), business_date(dag_run), dag_run.run_id)

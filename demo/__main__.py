@@ -1,10 +1,9 @@
 """The whole system on one machine, under a real Airflow scheduler: ``python -m demo``, or ``make demo``."""
 
-import fcntl
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import FileLock, Timeout
 from rich.console import Console
 
-from demo.airflow import AirflowError, LocalAirflow, local_airflow, settings_environment
+from demo.airflow import AirflowError, LocalAirflow, local_airflow
 from demo.docs import write_dbt_docs
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
@@ -27,11 +27,13 @@ FOLDER = PROJECT / "var" / "demo"
 CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
 PRODUCERS = {"ingest_branch", "ingest_online"}
 MARK = ".c360-demo"  # says that a folder is a demo's, and may be emptied
-NOT_TOLD = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the secret has a file of its own beside the lake
+SECRETS = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the first is in a file beside the lake that only its owner reads
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 class Source(StrEnum):
+    """Whose bank it is."""
+
     simulated = "simulated"
     berka = "berka"
 
@@ -73,17 +75,17 @@ def main(
 
 
 @contextmanager
-def _own_folder(folder: Path) -> Iterator[None]:
+def _own_folder(folder: Path) -> Generator[None]:
     """The folder, empty, for one demo at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / MARK
     if any(folder.iterdir()) and not mark.exists():
         raise typer.BadParameter(f"{folder} holds something else than a demo: give an empty folder")
-    with mark.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise typer.BadParameter(f"another demo is running in {folder}: wait until it ends") from None
+    try:
+        lock = FileLock(mark, fallback_to_soft=False).acquire(blocking=False)
+    except Timeout:
+        raise typer.BadParameter(f"another demo is running in {folder}: wait until it ends") from None
+    with lock:
         for path in folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
@@ -120,7 +122,7 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )
-    lines = [f"{name}={value}\n" for name, value in settings_environment(settings).items() if name not in NOT_TOLD]
+    lines = [f"{name}={value}\n" for name, value in settings.environment().items() if name not in SECRETS]
     (folder / "env").write_text("".join(lines))
     return Bank(settings, landed_dates(settings.landing), truth)
 
@@ -146,7 +148,7 @@ def _look(bank: Bank, say: Say) -> None:
 
 
 @contextmanager
-def _airflow(bank: Bank, say: Say) -> Iterator[tuple[LocalAirflow, set[str]]]:
+def _airflow(bank: Bank, say: Say) -> Generator[tuple[LocalAirflow, set[str]]]:
     """A running Airflow, and the DAGs of the bank's deployment."""
     dag_ids = {"ingest_branch", "build_customer_360", "score_customers", "retrain_models"}
     if load_deployment(bank.settings.deployment).feeds_of("online"):

@@ -7,9 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ class LocalAirflow:
 
 
 @contextmanager
-def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[str]) -> Iterator[LocalAirflow]:
+def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[str]) -> Generator[LocalAirflow]:
     """Start Airflow in ``home``, wait until it is healthy and has read every DAG, and end all of it with the block.
 
     Parameters
@@ -115,7 +115,7 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
     port = _free_port()
     environment = {**os.environ, **_configuration(home, port), "C360_LAST_DATE": str(last_date)}
     environment["PYTHONPATH"] = str(PROJECT / "deploy" / "airflow")
-    environment |= settings_environment(settings)
+    environment |= settings.environment()
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
     _run(home, environment, "db", "migrate")
     _run(home, environment, "pools", "import", str(PROJECT / "deploy" / "pools.json"))
@@ -132,11 +132,6 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
         yield airflow
     finally:
         _end_sessions({process.pid for process in processes.values()})
-
-
-def settings_environment(settings: Settings) -> dict[str, str]:
-    """The settings as the environment variables that make them."""
-    return {f"C360_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
 
 
 def tail(log: Path, lines: int = 15) -> str:
@@ -174,7 +169,7 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _run(home: Path, environment: Mapping[str, str], *arguments: str) -> None:
-    done = subprocess.run(_command(*arguments), env=environment, capture_output=True, text=True)
+    done = subprocess.run(_command(*arguments), env=environment, capture_output=True, text=True, check=False)
     (home / "logs" / f"{arguments[0]}.log").write_text(done.stdout + done.stderr)
     if done.returncode:
         raise AirflowError(f"airflow {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")

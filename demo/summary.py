@@ -37,12 +37,14 @@ def _deliveries(settings: Settings) -> str:
     )
     reasons = _rows(settings, "select reason, feed, count(*) as rejects from ops.rejects group by all order by all")
     rejected = _rows(settings, "select delivery_id, reason from ops.deliveries where outcome = 'rejected' order by 1")
-    facts = _rows(settings, "select count(*) as postings, min(business_date) as first, max(business_date) as last "
-                            "from marts.fct_transactions")[0]  # fmt: skip
+    postings = "count(*) as postings, min(business_date) as first, max(business_date) as last"
+    (facts,) = _rows(settings, f"select {postings} from marts.fct_transactions")
     lines = [
-        f"[bold]Deliveries[/]  {total['deliveries']:,} taken in, {total['rejected']} rejected whole; "
-        f"{total['rows_loaded']:,} rows loaded, {total['rows_quarantined']:,} in quarantine; "
-        f"{facts['postings']:,} postings from {facts['first']} to {facts['last']}"
+        (
+            f"[bold]Deliveries[/]  {total['deliveries']:,} taken in, {total['rejected']} rejected whole; "
+            f"{total['rows_loaded']:,} rows loaded, {total['rows_quarantined']:,} in quarantine; "
+            f"{facts['postings']:,} postings from {facts['first']} to {facts['last']}"
+        )
     ]
     if reasons:
         counts = (f"{row['feed']} {row['reason'].replace('_', ' ')} {row['rejects']}" for row in reasons)

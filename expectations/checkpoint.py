@@ -105,6 +105,7 @@ def _only(column: str, value: object) -> dict:
 
 def _finding(suite: str, result: gx.core.ExpectationValidationResult, key: str) -> dict:
     config = result.expectation_config
+    assert config is not None, "every result of a suite names its expectation"
     if any(isinstance(info, dict) and info.get("raised_exception") for info in _exceptions(result)):
         raise RuntimeError(f"suite {suite}: {config.type} {config.kwargs} could not be computed: {_exceptions(result)}")
     columns = [config.kwargs[name] for name in ("column", "column_A", "column_B") if name in config.kwargs]

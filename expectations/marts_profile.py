@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 
@@ -169,7 +170,7 @@ def _totals(settings: Settings) -> pa.Table:
         "select count(*) as customers, cast(sum(aum_amount) as double precision) as aum_amount from {}.customer_360"
     )
     today = warehouse.query(settings, totals.format("build_marts")).to_pylist()[0]
-    published = dict.fromkeys(today)
+    published: dict[str, Any] = dict.fromkeys(today)
     if warehouse.published_date(settings):
         published = warehouse.query_serving(settings, totals.format("marts")).to_pylist()[0]
     return pa.Table.from_pylist(
@@ -185,6 +186,6 @@ def _totals(settings: Settings) -> pa.Table:
     )
 
 
-def _value(settings: Settings, sql: str, *parameters: object) -> object:
+def _value(settings: Settings, sql: str, *parameters: object) -> Any:
     """The one value that a query returns."""
     return warehouse.query(settings, sql, parameters).column(0)[0].as_py()

@@ -4,7 +4,7 @@ They come from outcome records and the footers of lake files; no data page is re
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -62,7 +62,7 @@ def _feed_row(pin: Pin, feed: Feed, is_required: bool) -> dict:
 
 def _delivery_rows(pin: Pin, feed: Feed, is_required: bool) -> list[dict]:
     current = [item.outcome for item in pin.of(feed.name) if item.superseded_date is None]
-    initial_end = max((o.cutoff_date for o in current if o.load == "initial"), default=None)
+    initial_end = max((o.cutoff_date for o in current if o.load == "initial"), default=date.min)
     known = [(o, initial_end if o.load == "initial" else o.cutoff_date) for o in current]
     return [
         _delivery_row(pin, feed, outcome, is_required) | {"is_new": since == pin.business_date}
@@ -118,7 +118,7 @@ def _column_rows(lake: Path, pin: Pin, feed: Feed) -> list[dict]:
     )[-COMPARED - 1 :]
     if not filled or filled[-1].cutoff_date <= pin.business_date - RECENT:
         return []
-    *earlier, newest = [(outcome, _null_shares(lake / outcome.lake_file)) for outcome in filled]
+    *earlier, newest = [(outcome, _null_shares(outcome.rows_path(lake))) for outcome in filled]
     outcome, shares = newest
     return [
         {

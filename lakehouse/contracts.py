@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
@@ -43,11 +43,11 @@ class Feed:
     delivery: str  # "daily delta", "daily snapshot", "event stream"
     format: str  # "delimited", "jsonl.gz"
     encoding: str
-    delimiter: str | None
+    delimiter: str  # of delimited files, else empty
     business_date_column: str | None
     initial_lag_days: int
     reject_limit: float  # rate of bad rows
-    reject_floor: int  # rows: so many bad ones are tolerated in however small a file
+    reject_floor: int  # bad rows that are tolerated, however small the file is
     control_sums: tuple[str, ...]
     latency_days: int
 
@@ -71,6 +71,20 @@ class Feed:
         )
 
 
+class KnownHole(TypedDict):
+    """A business date of which a source is known to lack postings."""
+
+    date: str
+    reason: str
+
+
+class Reconciliation(TypedDict, total=False):
+    """How far balances may differ from postings."""
+
+    tolerance_amount: float
+    known_holes: list[KnownHole]
+
+
 @dataclass(frozen=True)
 class Deployment:
     """Which feeds a bank sends, and what its data can support."""
@@ -80,7 +94,7 @@ class Deployment:
     required: tuple[str, ...]
     optional: tuple[str, ...]
     unsupported_scores: dict[str, str]  # task -> why the bank's data cannot support it
-    reconciliation: dict[str, Any]
+    reconciliation: Reconciliation
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -97,7 +111,7 @@ def load_feeds(folder: Path = PROJECT / "feeds") -> dict[str, Feed]:
 
     Raises
     ------
-    ValueError
+    Stop
         If a contract is not a valid Open Data Contract Standard document; the message names the file.
     """
     feeds = {}
@@ -114,7 +128,7 @@ def load_deployment(path: Path) -> Deployment:
 
     Raises
     ------
-    ValueError
+    Stop
         If it declares a feed that has no contract, or lacks one of its keys.
     """
     raw = yaml.safe_load(path.read_text())
@@ -134,7 +148,8 @@ def load_deployment(path: Path) -> Deployment:
     )
 
 
-def _feed(contract: OpenDataContractStandard) -> Feed:
+def _feed(contract: Any) -> Feed:
+    """A feed from a contract that was checked; its library types every part of it as optional."""
     table = contract.schema_[0]
     custom = _custom(contract)
     return Feed(
@@ -148,7 +163,7 @@ def _feed(contract: OpenDataContractStandard) -> Feed:
         delivery=custom["delivery"],
         format=custom["format"],
         encoding=custom["encoding"],
-        delimiter=custom.get("delimiter"),
+        delimiter=custom.get("delimiter", ""),
         business_date_column=custom.get("businessDateColumn"),
         initial_lag_days=int(custom.get("initialLagDays", 0)),
         reject_limit=float(custom["rejectLimit"]),
@@ -176,4 +191,5 @@ def _column(item: Any) -> Column:
 
 
 def _custom(item: Any) -> dict[str, Any]:
+    """What the contract says beyond the standard, by name."""
     return {entry.property: entry.value for entry in item.customProperties or []}

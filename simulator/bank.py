@@ -17,15 +17,15 @@ from simulator.draws import Draws
 from simulator.faults import plant
 from simulator.ledger import Ledger
 from simulator.loans import Loans
-from simulator.money import Money
+from simulator.money import Events, Money
 from simulator.moods import Moods
 from simulator.names import CITIES
 from simulator.outlook import LAST_DECISION, Outlook
-from simulator.people import customer_nos, people
+from simulator.people import People, customer_nos, people
 from simulator.records import Records
 from simulator.reference import Managers
 from simulator.text import NULL
-from simulator.timeline import Timeline, to_date
+from simulator.timeline import Month, Timeline, to_date
 from simulator.truth import Truth
 from simulator.turn import Turn
 
@@ -87,91 +87,155 @@ def generate(
 
     Raises
     ------
-    FileExistsError
-        If there is a landing or truth folder already.
-    ValueError
-        If the figures make no bank.
+    Stop
+        If there is a landing or truth folder already, or the figures make no bank.
     """
-    if customers < 1:
-        raise Stop("a bank needs at least one customer")
     if faults and not (days and only is None):
         raise Stop("faults are planted in the last daily delivery of all feeds: give days, and leave out only")
-    timeline = Timeline.of(start, months, days)
-    landing, hidden = out / "landing", out / "truth"
-    for folder in (landing, hidden):
-        if folder.exists():
-            raise FileExistsError(f"{folder} exists: choose another folder, or remove it first")
-    draws = Draws(seed)
-    deliveries = Deliveries(landing, timeline, only)
-    truth = Truth(hidden)
-    branches = min(len(CITIES), -(-customers // COMMUNITY)) * reference.BRANCHES_PER_CITY
-    staff = Managers.of(draws, branches, timeline)
-    _write_reference(deliveries, draws, staff, branches, timeline)
+    bank = _Bank.of(seed, customers, Timeline.of(start, months, days), out, is_hard, only)
+    _write_reference(bank)
     step = -(-chunk // COMMUNITY) * COMMUNITY
     for first in range(0, customers, step):
         last = min(first + step, customers)
-        _simulate(deliveries, truth, draws, staff, timeline, first, last, customers, is_hard)
+        _simulate(bank, first, last)
         if progress:
             progress(f"{last:,} of {customers:,} customers simulated")
-    truth.close()
-    planted = plant(deliveries, draws, hidden / "faults.parquet") if faults else 0
-    rows = deliveries.close()
-    return Summary(landing, hidden, customers, len(deliveries.files), rows, planted, start, to_date(timeline.last))
+    planted = plant(bank.deliveries, bank.draws, out / "truth" / "faults.parquet") if faults else 0
+    return bank.close(out, planted)
 
 
-def _simulate(deliveries, truth, draws, staff, timeline, first, last, customers, is_hard) -> None:
-    """All months of the customers from ``first`` to ``last``."""
-    population = people(draws, first, last, customers, timeline)
-    moods = Moods.of(draws, population.index)
-    loans = Loans.of(draws, population, timeline)
-    money = Money.of(draws, population, timeline, loans)
-    records = Records.of(draws, population, timeline, is_hard)
-    channels = Channels.of(draws, population, staff)
-    campaigns = Campaigns.of(draws, population)
-    outlook = Outlook(money, loans, campaigns)
-    for month in timeline.months:
-        moods.advance(month.index)
-        chance = moods.hazard("churn", campaigns.effect(month.index) + money.unrest(month.index))
-        decides = draws.uniform("churn", population.index, month.index) < chance
-        leaves = money.is_open & (loans.missed_since < 0) & decides
-        opens = population.opened_month == month.index
-        decision = month.first + 1 + draws.integers(LAST_DECISION, "decision", population.index, month.index)
-        turn = Turn(
+@dataclass(frozen=True)
+class _Bank:
+    """What all chunks of customers share."""
+
+    customers: int
+    branches: int
+    is_hard: bool
+    timeline: Timeline
+    draws: Draws
+    staff: Managers
+    deliveries: Deliveries
+    truth: Truth
+
+    @classmethod
+    def of(
+        cls, seed: int, customers: int, timeline: Timeline, out: Path, is_hard: bool, only: Collection[str] | None
+    ) -> "_Bank":
+        if customers < 1:
+            raise Stop("a bank needs at least one customer")
+        for folder in (out / "landing", out / "truth"):
+            if folder.exists():
+                raise Stop(f"{folder} exists", "choose another folder, or remove it first")
+        draws = Draws(seed)
+        branches = min(len(CITIES), -(-customers // COMMUNITY)) * reference.BRANCHES_PER_CITY
+        return cls(
+            customers,
+            branches,
+            is_hard,
             timeline,
-            month,
             draws,
-            population,
-            moods,
-            deliveries,
-            Ledger(month),
-            opens,
-            leaves,
-            active=money.is_open & ~leaves,
-            since=np.where(opens, population.opened, month.first),
-            until=np.where(leaves, decision, month.last),
+            staff=Managers.of(draws, branches, timeline),
+            deliveries=Deliveries(out / "landing", timeline, only),
+            truth=Truth(out / "truth"),
         )
-        if month.index == 0:
-            money.bring_forward(turn.ledger, deliveries, month.first)
-            who = np.flatnonzero(loans.exists)
-            loans.write_loans(deliveries, who, np.full(len(who), month.first))
-        start = money.aum
-        events = money.month(turn)
-        records.month(turn)
-        channels.month(turn)
-        called = campaigns.month(turn)
-        deliveries.flush(month)
-        _tell(truth, turn, outlook, events, start)
-        effects = {"treatment": _text("retention_call", len(called)), "outcome": _text("churn", len(called))}
-        effects |= outlook.retention(turn, called)
-        truth.add_by_customer("treatment_effects", population.index[called], month.last, effects)
-    for owner, party_key, person_id in records.truth:
-        truth.add("persons", owner, {"party_key": party_key, "person_id": person_id})
-    truth.flush()
-    _write_assignments(deliveries, staff, population, timeline)
+
+    def close(self, out: Path, faults: int) -> Summary:
+        """Write the manifests, and end the files of the truth."""
+        self.truth.close()
+        rows, files = self.deliveries.close(), len(self.deliveries.files)
+        first, last = to_date(self.timeline.first), to_date(self.timeline.last)
+        return Summary(out / "landing", out / "truth", self.customers, files, rows, faults, first, last)
 
 
-def _tell(truth: Truth, turn: Turn, outlook: Outlook, events: dict, start: np.ndarray) -> None:
-    """Note the month's true events, and the true probabilities on its as-of days."""
+@dataclass(frozen=True)
+class _Chunk:
+    """Customers with consecutive numbers who are simulated together, and everything that they remember."""
+
+    population: People
+    moods: Moods
+    loans: Loans
+    money: Money
+    records: Records
+    channels: Channels
+    campaigns: Campaigns
+    outlook: Outlook
+
+    @classmethod
+    def of(cls, bank: _Bank, first: int, last: int) -> "_Chunk":
+        draws, timeline = bank.draws, bank.timeline
+        population = people(draws, first, last, bank.customers, timeline)
+        loans = Loans.of(draws, population, timeline)
+        money = Money.of(draws, population, timeline, loans)
+        campaigns = Campaigns.of(draws, population)
+        return cls(
+            population,
+            Moods.of(draws, population.index),
+            loans,
+            money,
+            Records.of(draws, population, timeline, bank.is_hard),
+            Channels.of(draws, population, bank.staff),
+            campaigns,
+            Outlook(money, loans, campaigns),
+        )
+
+
+def _simulate(bank: _Bank, first: int, last: int) -> None:
+    """All months of the customers from ``first`` to ``last``."""
+    chunk = _Chunk.of(bank, first, last)
+    for month in bank.timeline.months:
+        _act(bank, _turn(bank, chunk, month), chunk)
+    for owner, party_key, person_id in chunk.records.truth:
+        bank.truth.add("persons", owner, {"party_key": party_key, "person_id": person_id})
+    bank.truth.flush()
+    _write_assignments(bank, chunk.population)
+
+
+def _turn(bank: _Bank, chunk: _Chunk, month: Month) -> Turn:
+    """The next month, with who comes and who leaves in it."""
+    draws, moods, money, population = bank.draws, chunk.moods, chunk.money, chunk.population
+    moods.advance(month.index)
+    chance = moods.hazard("churn", chunk.campaigns.effect(month.index) + money.unrest(month.index))
+    decides = draws.uniform("churn", population.index, month.index) < chance
+    leaves = money.is_open & (chunk.loans.missed_since < 0) & decides
+    opens = population.opened_month == month.index
+    decision = month.first + 1 + draws.integers(LAST_DECISION, "decision", population.index, month.index)
+    return Turn(
+        bank.timeline,
+        month,
+        draws,
+        population,
+        moods,
+        bank.deliveries,
+        Ledger(month),
+        opens,
+        leaves,
+        active=money.is_open & ~leaves,
+        since=np.where(opens, population.opened, month.first),
+        until=np.where(leaves, decision, month.last),
+    )
+
+
+def _act(bank: _Bank, turn: Turn, chunk: _Chunk) -> None:
+    """Simulate one month, and write its deliveries and its truth."""
+    month, money, loans, outlook = turn.month, chunk.money, chunk.loans, chunk.outlook
+    if month.index == 0:
+        money.bring_forward(turn.ledger, bank.deliveries, month.first)
+        who = np.flatnonzero(loans.exists)
+        loans.write_loans(bank.deliveries, who, np.full(len(who), month.first))
+    start = money.aum
+    events = money.month(turn)
+    chunk.records.month(turn)
+    chunk.channels.month(turn)
+    called = chunk.campaigns.month(turn)
+    bank.deliveries.flush(month)
+    _write_truth(bank.truth, turn, outlook, events, start)
+    effects = {"treatment": _text("retention_call", len(called)), "outcome": _text("churn", len(called))}
+    effects |= outlook.retention(turn, called)
+    bank.truth.add_by_customer("treatment_effects", chunk.population.index[called], month.last, effects)
+
+
+def _write_truth(truth: Truth, turn: Turn, outlook: Outlook, events: Events, start: np.ndarray) -> None:
+    """Write the month's true events, and the true probabilities on its as-of days."""
     index, money, loans = turn.people.index, outlook.money, outlook.loans
     for day in turn.timeline.as_of_days:
         if turn.month.first <= day <= turn.month.last:
@@ -185,31 +249,34 @@ def _tell(truth: Truth, turn: Turn, outlook: Outlook, events: dict, start: np.nd
             truth.add_by_customer("hazards", index[who], day, ahead)
     outlook.remember(turn, start)
     for name, (who, day) in events.items():
-        told = day <= turn.timeline.last
-        truth.add_by_customer("events", index[who[told]], day[told], {"event": _text(name, int(told.sum()))})
+        in_time = day <= turn.timeline.last
+        truth.add_by_customer("events", index[who[in_time]], day[in_time], {"event": _text(name, int(in_time.sum()))})
 
 
 def _text(value: str, count: int) -> pa.Array:
     return pa.array([value] * count, pa.string())
 
 
-def _write_reference(deliveries, draws, staff, branches, timeline) -> None:
+def _write_reference(bank: _Bank) -> None:
+    """Write the snapshots that no customer changes."""
+    draws, timeline = bank.draws, bank.timeline
     for index, period in enumerate(timeline.periods):
         if index < timeline.history_months - 1:
             continue
         for name, rows in {
             "products": reference.products(),
-            "branches": reference.branches(draws, branches),
-            "relationship_managers": reference.managers(draws, staff, period.last),
+            "branches": reference.branches(draws, bank.branches),
+            "relationship_managers": reference.managers(draws, bank.staff, period.last),
             "holidays": reference.holiday_rows(),
             "market_rates": reference.market_rates(draws, timeline.first, period.last),
         }.items():
-            some = next(iter(rows.values()))
-            deliveries.write_snapshot(name, index, rows, np.zeros(len(some), np.int64))
+            count = len(next(iter(rows.values())))
+            bank.deliveries.write_snapshot(name, index, rows, np.zeros(count, np.int64))
 
 
-def _write_assignments(deliveries, staff, population, timeline) -> None:
+def _write_assignments(bank: _Bank, population: People) -> None:
     """Who looked after whom, as known at each snapshot: a customer's first manager, and the one who took over."""
+    staff, timeline = bank.staff, bank.timeline
     who = np.flatnonzero(population.manager >= 0)
     manager, index = population.manager[who], population.index[who]
     begins = np.maximum(staff.joined[manager], population.opened[who])
@@ -227,7 +294,7 @@ def _write_assignments(deliveries, staff, population, timeline) -> None:
         if position < timeline.history_months - 1:
             continue
         known = np.flatnonzero(valid_from <= period.last)
-        deliveries.write_snapshot(
+        bank.deliveries.write_snapshot(
             "rm_assignments",
             position,
             {

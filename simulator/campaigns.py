@@ -18,7 +18,7 @@ _OFFERS = [PRODUCT[code] for code in ("WM01", "FU01", "FD12", "SD01")]
 _SALES, _RETENTION = 0, 1
 CONTROL_RATE = 0.3
 RETENTION_LOGIT, MONTHS_OF_EFFECT = -0.7, 3
-"""Added to the logit of the monthly churn hazard for so many months after a retention call."""
+"""Added to the logit of the monthly churn hazard after a retention call, and the months for which it lasts."""
 
 
 @dataclass

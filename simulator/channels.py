@@ -1,6 +1,7 @@
 """What customers do beside their money: app and web, branch, relationship manager, complaints, mall, campaigns."""
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -39,7 +40,9 @@ class Channels:
         self._contacts(turn)
         self._orders(turn)
 
-    def _occurrences(self, turn: Turn, stream: str, mean: np.ndarray):
+    def _occurrences(
+        self, turn: Turn, stream: str, mean: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(position, number for the record, day, UTC second) of Poisson many occurrences."""
         who, nth = turn.several(stream, np.where(turn.active, np.minimum(mean, 25), 0))
         moment = turn.uniform(f"{stream} moment", who, nth) * turn.month.length
@@ -50,7 +53,7 @@ class Channels:
 
     def _picks(self, stream: str, odds: list[np.ndarray], who: np.ndarray, *keys: np.ndarray) -> np.ndarray:
         """One of several kinds per row, by odds that differ per customer."""
-        chance = self.draws.uniform(stream, *keys) * sum(odds)[who]
+        chance = self.draws.uniform(stream, *keys) * reduce(np.add, odds)[who]
         choice, reached = np.zeros(len(who), np.int64), 0
         for weight in odds[:-1]:
             reached = reached + weight

@@ -1,7 +1,9 @@
 """Records that were typed badly: the hard setting, in which three fields in ten are wrong, old or empty.
 
-A record keeps its damage when it is delivered again: whoever mistyped it has not noticed.
+A record keeps its damage when it is delivered again, as a mistake does that nobody has noticed.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +14,7 @@ from simulator.text import NULL, Values
 from simulator.timeline import to_date
 
 RATE = 0.3
+Spoil = Callable[[Values, np.ndarray, np.ndarray, np.ndarray], Values]  # values, is_hit, kind, place
 
 
 def damage(draws: Draws, feed: str, rows: dict[str, Values], keys: np.ndarray) -> dict[str, Values]:
@@ -32,7 +35,7 @@ def damage(draws: Draws, feed: str, rows: dict[str, Values], keys: np.ndarray) -
     return damaged
 
 
-def _texts(spoil):
+def _texts(spoil: Callable[[str, float, int], str | None]) -> Spoil:
     """A column of text, value by value."""
 
     def spoiled(values: pa.Array, hit: np.ndarray, kind: np.ndarray, place: np.ndarray) -> pa.Array:
@@ -43,7 +46,7 @@ def _texts(spoil):
 
 
 @_texts
-def _name(text: str, kind: float, place: int) -> str:
+def _name(text: str, kind: float, _place: int) -> str:
     if len(text) < 2 or kind < 0.4:
         return text[:-1] + names.SIMILAR.get(text[-1], "小")
     if kind < 0.6:

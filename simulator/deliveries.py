@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,14 @@ class File:
 
     path: Path
     rows: int = 0
-    bytes: int = 0
+    size: int = 0  # bytes
     sums: dict[str, int] = field(default_factory=dict)  # cents
     hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def append(self, block: bytes) -> None:
         with self.path.open("ab") as file:
             file.write(block)
-        self.bytes += len(block)
+        self.size += len(block)
         self.hash.update(block)
 
 
@@ -50,7 +51,7 @@ class Deliveries:
 
     Raises
     ------
-    ValueError
+    Stop
         If ``only`` names a feed without a contract.
     """
 
@@ -100,7 +101,7 @@ class Deliveries:
 
         Raises
         ------
-        ValueError
+        Stop
             If a row is not of the month: its place in the file would depend on the chunk.
         """
         for name, parts in self._pending.items():
@@ -142,7 +143,7 @@ class Deliveries:
                 continue
             community = owner[first:last] // COMMUNITY
             starts = [*(first + np.flatnonzero(np.diff(community, prepend=-1))), last]
-            for begin, end in zip(starts, starts[1:], strict=False):
+            for begin, end in pairwise(starts):
                 # One gzip member per community: the bytes do not depend on how customers are chunked.
                 file.append(zlib.compress(content[offsets[begin] : offsets[end]], 1, wbits=31))
 
@@ -155,13 +156,13 @@ class Deliveries:
         """Write a feed's last file anew; ``rows`` and ``sums`` go into its manifest."""
         _, file = self.last(name)
         file.path.unlink()
-        file.rows, file.bytes, file.sums, file.hash = rows, 0, sums, hashlib.sha256()
+        file.rows, file.size, file.sums, file.hash = rows, 0, sums, hashlib.sha256()
         file.append(content)
 
     def close(self) -> int:
         """Write the manifests; number of rows of all deliveries."""
         for (name, index), file in self.files.items():
-            if not file.bytes:
+            if not file.size:
                 file.append(zlib.compress(b"", 1, wbits=31))
             self.write_manifest(name, index)
         return sum(file.rows for file in self.files.values())
@@ -178,13 +179,18 @@ class Deliveries:
             "cutoff_at": f"{to_date(period.last)}T23:59:59+08:00",
             "row_count": file.rows,
             "control_sums": {column: decimal_text(cents) for column, cents in sums.items()},
-            "files": [{"name": file.path.name, "bytes": file.bytes, "sha256": file.hash.hexdigest()}],
+            "files": [{"name": file.path.name, "bytes": file.size, "sha256": file.hash.hexdigest()}],
         }
         path = file.path.with_name(f"{name}_{period.name}_v1.manifest.json")
         path.write_text(json.dumps(manifest, indent=1) + "\n")
 
 
 def decimal_text(cents: int) -> str:
+    """An amount as a manifest writes it.
+
+    >>> decimal_text(-1205)
+    '-12.05'
+    """
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 

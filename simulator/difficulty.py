@@ -7,6 +7,7 @@ import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import numpy as np
@@ -224,7 +225,7 @@ def measure(folder: Path) -> list[Figure]:
 
     Raises
     ------
-    ValueError
+    Stop
         If the history is too short to have such a month-end.
     """
     rows = population(folder)
@@ -252,7 +253,8 @@ def population(folder: Path) -> dict[str, np.ndarray]:
     con.execute(_TABLES.format(landing=folder / "landing", truth=folder / "truth", text=_TEXT))
     bounds = "select last_day(min(as_of_date) + to_months($1)), max(as_of_date) from truth"
     first, last = con.execute(bounds, [_FIRST_MONTH_END - 1]).fetchall()[0]
-    return con.execute(_POPULATION, {"first": first, "last": last}).fetchnumpy()
+    columns = con.execute(_POPULATION, {"first": first, "last": last}).fetchnumpy()
+    return cast("dict[str, np.ndarray]", columns)  # no column is an enum
 
 
 def _complaints(folder: Path) -> pa.Table:

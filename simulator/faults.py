@@ -11,6 +11,7 @@ from lakehouse.contracts import Feed, load_feeds
 from simulator.deliveries import Deliveries
 from simulator.draws import Draws
 
+Fault = dict[str, str | int | bool | None]  # a row of the list of planted faults
 _RATE, _AT_LEAST = 0.005, 5
 _BAD_ROWS, _BROKEN_OFF = "transactions", "app_events"
 _SCHEMA = pa.schema(
@@ -28,8 +29,8 @@ _SCHEMA = pa.schema(
 # Column, what becomes of its text, and the reason that a reader should find.
 _KINDS: tuple[tuple[str, Callable[[str], str], str], ...] = (
     ("business_date", lambda text: text[:5] + "13-45", "invalid_type"),
-    ("account_no", lambda text: "", "missing_value"),
-    ("direction", lambda text: "X", "not_allowed"),
+    ("account_no", lambda _: "", "missing_value"),
+    ("direction", lambda _: "X", "not_allowed"),
     ("amount", lambda text: "-" + text, "out_of_range"),
     ("amount", lambda text: text.replace(".", ",") + "O", "invalid_type"),
 )
@@ -42,22 +43,22 @@ def plant(deliveries: Deliveries, draws: Draws, path: Path) -> int:
     The broken file's manifest describes the whole file.
     """
     feed = load_feeds()[_BAD_ROWS]
-    found = _bad_rows(deliveries, draws, feed) + _broken_off(deliveries)
-    pq.write_table(pa.Table.from_pylist(found, schema=_SCHEMA), path)
-    return len(found)
+    planted = _bad_rows(deliveries, draws, feed) + _broken_off(deliveries)
+    pq.write_table(pa.Table.from_pylist(planted, schema=_SCHEMA), path)
+    return len(planted)
 
 
-def _bad_rows(deliveries: Deliveries, draws: Draws, feed: Feed) -> list[dict]:
+def _bad_rows(deliveries: Deliveries, draws: Draws, feed: Feed) -> list[Fault]:
     period, file = deliveries.last(feed.name)
     header, *rows = file.path.read_text(feed.encoding).splitlines()
     names = header.split(feed.delimiter)
     count = min(max(_AT_LEAST, round(_RATE * len(rows))), len(rows))
     chosen = np.argsort(draws.bits("bad row", np.arange(len(rows))))[:count].tolist()
-    found = []
+    planted: list[Fault] = []
 
     def note(position: int, column: str | None, reason: str) -> None:
         line = {"row": position + 2, "column_name": column, "reason": reason, "whole_file": False}
-        found.append({"feed": feed.name, "period": period, "file": file.path.name, **line})
+        planted.append({"feed": feed.name, "period": period, "file": file.path.name, **line})
 
     *edited, copied = chosen
     for nth, position in enumerate(edited):
@@ -73,7 +74,7 @@ def _bad_rows(deliveries: Deliveries, draws: Draws, feed: Feed) -> list[dict]:
     rows.append(rows[copied])
     note(len(rows) - 1, feed.key[0], "duplicate_key")
     deliveries.replace(feed.name, "\n".join([header, *rows, ""]).encode(feed.encoding), len(rows), _sums(feed, rows))
-    return found
+    return planted
 
 
 def _sums(feed: Feed, rows: list[str]) -> dict[str, int]:
@@ -89,7 +90,7 @@ def _cents(text: str) -> int:
     return int(digits) if digits.removeprefix("-").isdigit() else 0
 
 
-def _broken_off(deliveries: Deliveries) -> list[dict]:
+def _broken_off(deliveries: Deliveries) -> list[Fault]:
     period, file = deliveries.last(_BROKEN_OFF)
     content = file.path.read_bytes()
     file.path.write_bytes(content[: len(content) * 3 // 5])

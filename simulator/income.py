@@ -48,8 +48,8 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     budget -= np.bincount(employer[staff], pay[staff], len(people))
     firm = people.index[employer[staff]]
     turn.ledger.post(staff, MAIN, payday[staff], 32_400, pay[staff], "salary", account_no(firm, MAIN), OURS)
-    own = account_no(people.index[staff], MAIN)
-    turn.ledger.post(employer[staff], MAIN, payday[staff], 32_400, -pay[staff], "salary", own, OURS)
+    staff_no = account_no(people.index[staff], MAIN)
+    turn.ledger.post(employer[staff], MAIN, payday[staff], 32_400, -pay[staff], "salary", staff_no, OURS)
 
     outside = everyone[has_pay & ~inside]
     bits = turn.draws.bits("employer", people.index[outside])

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
+from pydantic import SecretStr
 
 from lakehouse.contracts import Feed, load_feeds
 from lakehouse.intraday import broker
@@ -15,8 +16,10 @@ from lakehouse.lake import appearing
 
 KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 TIMES = {"transactions": "txn_at", "wallet_payments": "paid_at"}
-KEPT_ENTRIES = 1_000_000  # of a stream
+MOST_ENTRIES = 1_000_000  # of a stream
 
+Row = dict[str, object]
+Event = tuple[str, Row]  # feed, row
 Send = Callable[[str, str, list[str]], None]  # feed, name of the batch, its events as JSON
 
 
@@ -30,14 +33,14 @@ def to_landing(landing: Path) -> Send:
     return send
 
 
-def to_broker(url: str) -> Send:
+def to_broker(url: SecretStr) -> Send:
     """Events as entries of the broker's streams."""
     client = broker.connect(url)
 
     def send(feed: str, _: str, texts: list[str]) -> None:
         with client.pipeline(transaction=False) as pipeline:
             for text in texts:
-                pipeline.xadd(broker.stream(feed), {broker.FIELD: text}, maxlen=KEPT_ENTRIES)
+                pipeline.xadd(broker.stream(feed), {broker.FIELD: text}, maxlen=MOST_ENTRIES)
             pipeline.execute()
 
     return send
@@ -55,7 +58,7 @@ def replay(source: Path, day: date, send: Send, rate: float, seconds: float, cop
     seconds : float
         Of events in a micro-batch.
     copies : int
-        How often the day is sent; copies after the first have numbers of their own.
+        How often the day is sent; each copy after the first has other numbers.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def replay(source: Path, day: date, send: Send, rate: float, seconds: float, cop
     return sent
 
 
-def _events(source: Path, day: date) -> list[tuple[str, dict]]:
+def _events(source: Path, day: date) -> list[Event]:
     """(feed, row) of the day, by time."""
     events = []
     for name, feed in load_feeds().items():
@@ -92,29 +95,31 @@ def _events(source: Path, day: date) -> list[tuple[str, dict]]:
     return sorted(events, key=lambda event: (event[1][TIMES[event[0]]], event[1][KEYS[event[0]]]))
 
 
-def _json_lines(path: Path, feed: Feed) -> list[dict]:
+def _json_lines(path: Path, _feed: Feed) -> list[Row]:
     with gzip.open(path, "rt") as lines:
         return [json.loads(line) for line in lines]
 
 
-def _delimited(path: Path, feed: Feed) -> list[dict]:
+def _delimited(path: Path, feed: Feed) -> list[Row]:
     texts = {column.name: "varchar" for column in feed.columns}
-    rows = duckdb.sql(f"select * from read_csv('{path}', delim = '{feed.delimiter}', header = true, columns = {texts})")
+    read = f"select * from read_csv('{path}', delim = '{feed.delimiter}', header = true, columns = {texts})"
+    with duckdb.connect() as con:
+        rows = con.sql(read).to_arrow_table()
     numbers = {column.name for column in feed.columns if column.type.startswith("decimal")}
     return [
         {name: float(value) if name in numbers else value for name, value in row.items() if value is not None}
-        for row in rows.to_arrow_table().to_pylist()
+        for row in rows.to_pylist()
     ]
 
 
-def _texts(batch: list[tuple[str, dict]], copy: int, spread: float) -> dict[str, list[str]]:
+def _texts(batch: list[Event], copy: int, spread: float) -> dict[str, list[str]]:
     """The events by feed, as JSON; they happened evenly over the ``spread`` seconds before now."""
     now = time.time()
     lines: dict[str, list[str]] = {}
     for place, (feed, row) in enumerate(batch, 1):
         moment = datetime.fromtimestamp(now - spread * (1 - place / len(batch)), UTC)
-        told = row | {"event_at": f"{moment:%Y-%m-%d %H:%M:%S}"}
+        event = row | {"event_at": f"{moment:%Y-%m-%d %H:%M:%S}"}
         if copy:
-            told[KEYS[feed]] = f"{row[KEYS[feed]]}-{copy}"
-        lines.setdefault(feed, []).append(json.dumps(told, ensure_ascii=False))
+            event[KEYS[feed]] = f"{row[KEYS[feed]]}-{copy}"
+        lines.setdefault(feed, []).append(json.dumps(event, ensure_ascii=False))
     return lines

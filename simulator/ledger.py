@@ -1,6 +1,7 @@
 """The ledger of one month: postings collected in any order, sorted by account and time, and the balances they leave."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +27,7 @@ _KINDS = {
     "transfer_mobile": ("transfer", "mobile", "转账"),
     "transfer_web": ("transfer", "web", "转账"),
     "transfer_counter": ("transfer", "counter", "转账"),
-    "own_transfer": ("transfer", "mobile", "本人账户互转"),
+    "between_accounts": ("transfer", "mobile", "本人账户互转"),
     "wallet": ("wallet", "wallet", "快捷支付"),
     "mmf": ("mmf", "wallet", "转入货币基金"),
     "mmf_mobile": ("mmf", "mobile", "转入货币基金"),
@@ -85,8 +86,8 @@ class Ledger:
         counterparty, bank
             Account number (0 for none) and index of ``COUNTERPARTY_BANKS`` (-1 for none).
         """
-        kind = KIND[kind] if isinstance(kind, str) else kind
-        row = np.broadcast_arrays(who, suffix, day, second, cents, kind, counterparty, bank)
+        code = KIND[kind] if isinstance(kind, str) else kind
+        row = np.broadcast_arrays(who, suffix, day, second, cents, code, counterparty, bank)
         keep = row[4] != 0
         self._parts.append(tuple(values if keep.all() else values[keep] for values in row))
 
@@ -126,44 +127,13 @@ class Ledger:
             Sorted keys (position times 1000 plus suffix) and balances in cents at the start of the month of every
             account that had money then.
         """
-        who, suffix, day, second, cents, kind, counterparty, bank = (
-            np.concatenate(columns) for columns in zip(*self._parts, strict=True)
-        )
-        account = who.astype(np.int64) * _SLOTS + suffix
-        stamp = (day - self.month.first) * DAY + second
-        order = np.argsort((account << np.int64(22)) | stamp, kind="stable")
-        account, stamp, cents, kind = account[order], stamp[order], cents[order].astype(np.int64), kind[order]
-        counterparty, bank, day = counterparty[order], bank[order], day[order].astype(np.int64)
-
-        starts = np.flatnonzero(np.diff(account, prepend=-1))
-        rank = np.arange(len(account)) - np.repeat(starts, np.diff([*starts, len(account)]))
-        index = first_index + account // _SLOTS
-        number = account_no(index, account % _SLOTS)
-        deliveries.write(
-            "transactions",
-            {
-                "txn_id": ((index * _SLOTS + account % _SLOTS) * 1_000 + self.month.index) * 10_000 + rank,
-                "account_no": number,
-                "business_date": day,
-                "txn_at": self.month.first * DAY + stamp - SHANGHAI,
-                "amount": np.abs(cents),
-                "direction": coded(("C", "D"), (cents < 0).astype(np.int64)),
-                "channel": coded(_CHANNELS, kind),
-                "txn_type": coded(_TYPES, kind),
-                "counterparty_account": np.where(counterparty == 0, NULL, counterparty),
-                "counterparty_bank": coded(COUNTERPARTY_BANKS, bank),
-                "remark": coded(_REMARKS, kind),
-            },
-            day,
-            index,
-        )
-        keys, amounts = opening
-        place = np.minimum(np.searchsorted(keys, account[starts]), len(keys) - 1)
-        before = np.where(keys[place] == account[starts], amounts[place], 0)
-        running = np.cumsum(cents)
-        before -= running[starts] - cents[starts]
-        running += np.repeat(before, np.diff([*starts, len(account)]))
-        ends = np.flatnonzero(np.diff(account * 64 + day - self.month.first, append=-1))
+        postings = self._sorted()
+        index = first_index + postings.account // _SLOTS
+        number = account_no(index, postings.account % _SLOTS)
+        self._write_transactions(deliveries, postings, index, number)
+        day = postings.day
+        running = postings.balances(*opening)
+        ends = np.flatnonzero(np.diff(postings.account * 64 + day - self.month.first, append=-1))
         deliveries.write(
             "balances",
             {
@@ -175,6 +145,85 @@ class Ledger:
             day[ends],
             index[ends],
         )
+
+    def _sorted(self) -> "_Postings":
+        """All postings, by account and time; of those of one second, the first posted comes first."""
+        who, suffix, day, second, cents, kind, counterparty, bank = (
+            np.concatenate(columns) for columns in zip(*self._parts, strict=True)
+        )
+        account = who.astype(np.int64) * _SLOTS + suffix
+        stamp = (day - self.month.first) * DAY + second
+        order = np.argsort((account << np.int64(22)) | stamp, kind="stable")
+        return _Postings(
+            account=account[order],
+            day=day[order].astype(np.int64),
+            stamp=stamp[order],
+            cents=cents[order].astype(np.int64),
+            kind=kind[order],
+            counterparty=counterparty[order],
+            bank=bank[order],
+        )
+
+    def _write_transactions(
+        self, deliveries: Deliveries, postings: "_Postings", index: np.ndarray, number: np.ndarray
+    ) -> None:
+        slot = index * _SLOTS + postings.account % _SLOTS
+        cents, counterparty = postings.cents, postings.counterparty
+        deliveries.write(
+            "transactions",
+            {
+                "txn_id": (slot * 1_000 + self.month.index) * 10_000 + postings.rank,
+                "account_no": number,
+                "business_date": postings.day,
+                "txn_at": self.month.first * DAY + postings.stamp - SHANGHAI,
+                "amount": np.abs(cents),
+                "direction": coded(("C", "D"), (cents < 0).astype(np.int64)),
+                "channel": coded(_CHANNELS, postings.kind),
+                "txn_type": coded(_TYPES, postings.kind),
+                "counterparty_account": np.where(counterparty == 0, NULL, counterparty),
+                "counterparty_bank": coded(COUNTERPARTY_BANKS, postings.bank),
+                "remark": coded(_REMARKS, postings.kind),
+            },
+            postings.day,
+            index,
+        )
+
+
+@dataclass(frozen=True)
+class _Postings:
+    """Postings of one month, by account and time; every array has one entry per posting."""
+
+    account: np.ndarray  # customer's position times 1000 plus suffix
+    day: np.ndarray
+    stamp: np.ndarray  # local seconds since the month began
+    cents: np.ndarray
+    kind: np.ndarray
+    counterparty: np.ndarray
+    bank: np.ndarray
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Positions of each account's first posting."""
+        return np.flatnonzero(np.diff(self.account, prepend=-1))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Postings of each account."""
+        return np.diff([*self.starts, len(self.account)])
+
+    @property
+    def rank(self) -> np.ndarray:
+        """Place of each posting within its account, from 0."""
+        return np.arange(len(self.account)) - np.repeat(self.starts, self.counts)
+
+    def balances(self, keys: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+        """The account's balance in cents after each posting; ``keys`` and ``amounts`` are those of the start."""
+        first = self.account[self.starts]
+        place = np.minimum(np.searchsorted(keys, first), len(keys) - 1)
+        before = np.where(keys[place] == first, amounts[place], 0)
+        running = np.cumsum(self.cents)
+        before -= running[self.starts] - self.cents[self.starts]
+        return running + np.repeat(before, self.counts)
 
 
 def outside_account(bits: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from simulator.deliveries import Deliveries
 from simulator.draws import Draws
@@ -13,6 +14,7 @@ from simulator.timeline import Month, Timeline
 from simulator.turn import Turn
 
 RUNNING, IN_ARREARS, REPAID, WRITTEN_OFF = range(4)
+Payments = list[tuple[np.ndarray, np.ndarray, np.ndarray]]  # positions of customers, days, cents
 _STATUS = ("running", "in_arrears", "repaid", "written_off")
 _MILESTONES = (1, 5, 10, 15, 30, 45, 60, 75, 90)
 _LATEST_PAYMENT = 20  # days, of an instalment that is paid late for no deeper reason
@@ -87,7 +89,8 @@ class Loans:
     def is_owed(self) -> np.ndarray:
         return self.exists & (self.status <= IN_ARREARS)
 
-    def loan_nos(self, who: np.ndarray):
+    def loan_nos(self, who: np.ndarray) -> pa.Array:
+        """Loan numbers of the customers at the positions ``who``."""
         return join("LN", numbers(self.people.index[who], 9))
 
     def write_loans(self, deliveries: Deliveries, who: np.ndarray, day: np.ndarray) -> None:
@@ -124,7 +127,7 @@ class Loans:
             Payments to be taken from the main account.
         """
         deliveries, month, until, is_leaving = turn.deliveries, turn.month, turn.until, turn.leaves
-        paid: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        paid: Payments = []
         due = month.first + self.due_day - 1
         owed = self.is_owed & (self.granted < month.first) & ~is_leaving
         falls_due = owed & (self.paid_count < self.term)
@@ -163,7 +166,8 @@ class Loans:
         self.status[early] = REPAID
         self.write_loans(deliveries, early, until[early])
         paid.append((early, until[early], self._outstanding(early)))
-        return tuple(np.concatenate(columns) for columns in zip(*paid, strict=True))
+        who, day, cents = (np.concatenate(columns) for columns in zip(*paid, strict=True))
+        return who, day, cents
 
     def grant(self, turn: Turn) -> np.ndarray:
         """New loans of the month; positions of the borrowers, whose ``granted`` and ``principal`` are set."""
@@ -175,7 +179,7 @@ class Loans:
         self.write_loans(turn.deliveries, who, self.granted[who])
         return who
 
-    def _late(self, turn: Turn, ago: int, until: np.ndarray, paid: list) -> None:
+    def _late(self, turn: Turn, ago: int, until: np.ndarray, paid: Payments) -> None:
         """Ageing and payment, within this month, of instalments paid late that fell due ``ago`` months before."""
         month = turn.month
         who = np.flatnonzero(self.last_delay if ago else self.delay)
@@ -221,7 +225,7 @@ class Loans:
             (since >= 0) & ~is_curable & (month.index == since + 4),
         )
 
-    def _end_arrears(self, deliveries: Deliveries, month: Month, paid: list) -> None:
+    def _end_arrears(self, deliveries: Deliveries, month: Month, paid: Payments) -> None:
         """Cure in the third month (everything is paid on the due day), or a write-off in the fifth."""
         who = np.flatnonzero(self.status == IN_ARREARS)
         cures, writes_off = self._outcome(who, month)
@@ -238,7 +242,16 @@ class Loans:
         self.write_loans(deliveries, cured, day[cured])
         self.write_loans(deliveries, lost, day[lost])
 
-    def _report(self, deliveries, who, due_month: int, due, day, days_past_due, is_paid: bool) -> None:
+    def _report(
+        self,
+        deliveries: Deliveries,
+        who: np.ndarray,
+        due_month: int,
+        due: np.ndarray,
+        day: np.ndarray,
+        days_past_due: np.ndarray | int,
+        is_paid: bool,
+    ) -> None:
         index = self.people.index[who]
         deliveries.write(
             "loan_repayments",

@@ -19,13 +19,14 @@ from simulator.timeline import Timeline
 from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
+Events = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: positions of customers, days
 _SPENT_OF_INCOME = 1.01  # the odd sums are spent too
 RETURNING, AWAY = 0.15, (25, 50)
-"""Share of large withdrawals that are only lent out, and come back after so many days."""
+"""Share of large withdrawals that are only lent out, and the least and most days after which they come back."""
 UNREST_LOGIT, MONTHS_OF_UNREST = 4.0, 3
-"""Added to the logit of churn for so many months after a large withdrawal: many close the account they emptied."""
+"""Added to the logit of churn after a large withdrawal, and the months for which it lasts: many close the account."""
 WINDFALL = (3.0, 7.0)
-"""A windfall is so many times what the customer has with us, and not less than 15,000 yuan."""
+"""Least and most of a windfall, in multiples of the customer's assets with the bank; at least 15,000 yuan."""
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Money:
             self._report(deliveries, who, suffix, np.full(len(who), first))
         self.savings.bring_forward(ledger, deliveries, first)
 
-    def month(self, turn: Turn) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def month(self, turn: Turn) -> Events:
         """Post one month; the true events by name (positions, days)."""
         people, month = self.people, turn.month
         count = len(people)
@@ -163,7 +164,15 @@ class Money:
         budget -= due
         return due
 
-    def _spend(self, turn: Turn, pace, budget, payday, pay, due) -> None:
+    def _spend(
+        self,
+        turn: Turn,
+        pace: np.ndarray,
+        budget: np.ndarray,
+        payday: np.ndarray,
+        pay: np.ndarray,
+        due: np.ndarray,
+    ) -> None:
         """Spend what comes in, more if the account is above its level, less below."""
         people = self.people
         usual = people.income * 100 * _SPENT_OF_INCOME - due
@@ -183,18 +192,18 @@ class Money:
         self.level[who] += cents
         return who, day
 
-    def _withdraw(self, turn: Turn, who: np.ndarray, budget, freed) -> tuple[np.ndarray, np.ndarray]:
+    def _withdraw(
+        self, turn: Turn, who: np.ndarray, budget: np.ndarray, freed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """A large sum goes out: nearly everything there is."""
         income = self.people.income[who] * 100
         share = 0.93 + 0.06 * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
         day = turn.month.first + 8 + (19 * turn.uniform("outflow day", who)).astype(np.int64)
-        own = account_no(self.people.index[who], SECOND)
-        turn.ledger.post(
-            who, SECOND, day, 36_000, -second, "own_transfer", account_no(self.people.index[who], MAIN), OURS
-        )
-        turn.ledger.post(who, MAIN, day, 36_000, second, "own_transfer", own, OURS)
+        main_no, second_no = (account_no(self.people.index[who], suffix) for suffix in (MAIN, SECOND))
+        turn.ledger.post(who, SECOND, day, 36_000, -second, "between_accounts", main_no, OURS)
+        turn.ledger.post(who, MAIN, day, 36_000, second, "between_accounts", second_no, OURS)
         cents = ((at_hand + freed[who] + second) * share).astype(np.int64) // 100 * 100
         returns = turn.uniform("outflow returns", who) < RETURNING
         gone, lent = np.flatnonzero(~returns), np.flatnonzero(returns)
@@ -258,8 +267,8 @@ class Money:
         closing = first + 12 + (14 * turn.uniform("closing day", who)).astype(np.int64)
         count = len(self.people)
         rest = (self.second + turn.ledger.net(count, SECOND))[who]
-        turn.ledger.post(who, SECOND, first + 8, 40_000, -rest, "own_transfer", account_no(index, MAIN), OURS)
-        turn.ledger.post(who, MAIN, first + 8, 40_000, rest, "own_transfer", account_no(index, SECOND), OURS)
+        turn.ledger.post(who, SECOND, first + 8, 40_000, -rest, "between_accounts", account_no(index, MAIN), OURS)
+        turn.ledger.post(who, MAIN, first + 8, 40_000, rest, "between_accounts", account_no(index, SECOND), OURS)
         rest = (self.main + turn.ledger.net(count, MAIN))[who]
         part = (rest * turn.uniform("first part", who)).astype(np.int64) // 10_000 * 10_000
         bits = turn.draws.bits("new bank", index)
@@ -271,12 +280,28 @@ class Money:
             self._report(turn.deliveries, owners, suffix, day, closed=day)
         return who, closing
 
-    def _transfer(self, turn: Turn, who, day, second, cents, kind, bits) -> None:
+    def _transfer(
+        self,
+        turn: Turn,
+        who: np.ndarray,
+        day: np.ndarray | int,
+        second: int,
+        cents: np.ndarray,
+        kind: np.ndarray | str,
+        bits: np.ndarray,
+    ) -> None:
         """To or from an account at another bank."""
         bank = (bits % np.uint64(len(BANKS))).astype(np.int64)
         turn.ledger.post(who, MAIN, day, second, cents, kind, outside_account(bits), bank)
 
-    def _report(self, deliveries: Deliveries, who, suffix: int, day, closed=None) -> None:
+    def _report(
+        self,
+        deliveries: Deliveries,
+        who: np.ndarray,
+        suffix: int,
+        day: np.ndarray,
+        closed: np.ndarray | None = None,
+    ) -> None:
         people = self.people
         opened = people.opened[who]
         if suffix == SECOND:

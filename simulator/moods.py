@@ -3,7 +3,9 @@
 Behaviour elsewhere in the simulator reads the factors; nothing that is delivered shows them directly.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -62,14 +64,14 @@ class Moods:
     def score(self, name: str) -> np.ndarray:
         """The weighted factors behind a hazard, about standard normal."""
         # Not a matrix product: its last bits may depend on the number of rows, that is on the chunk.
-        return sum(weight * self[factor] for factor, weight in _WEIGHTS[name].items())
+        return reduce(np.add, [weight * self[factor] for factor, weight in _WEIGHTS[name].items()])
 
     def hazard(self, name: str, added: np.ndarray | float = 0.0) -> np.ndarray:
         """Probability of the event within the present month; ``added`` goes to its logit."""
         intercept, slope = _LOGIT[name]
         return 1 / (1 + np.exp(-intercept - slope * self.score(name) - added))
 
-    def ahead(self, name: str, added: list[np.ndarray | float]) -> np.ndarray:
+    def ahead(self, name: str, added: Sequence[np.ndarray | float]) -> np.ndarray:
         """Expected probability of the event in each of the next months, [months, customers].
 
         ``added`` goes to the logit of each month.
@@ -78,9 +80,9 @@ class Moods:
         score = self.score(name)
         probabilities = []
         for step, more in enumerate(added, 1):
-            kept = PERSISTENCE**step
-            spread = slope * np.sqrt(1 - kept**2)
+            correlation = PERSISTENCE**step
+            spread = slope * np.sqrt(1 - correlation**2)
             # A logistic of a normal is near a logistic with a flatter slope (MacKay 1992).
             flat = np.sqrt(1 + np.pi * spread**2 / 8)
-            probabilities.append(1 / (1 + np.exp(-(intercept + slope * kept * score + more) / flat)))
+            probabilities.append(1 / (1 + np.exp(-(intercept + slope * correlation * score + more) / flat)))
         return np.stack(probabilities)

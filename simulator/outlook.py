@@ -108,11 +108,21 @@ class Outlook:
         main = now - self.money.savings.total - self.money.second + self.money.parked
         pull = np.minimum(people.income * 100 / np.maximum(self.money.level, 1), 1.0)
         rests = self.money.level * np.exp(-0.09 * turn.moods["insecurity"])
-        kept = sum((1 - pull) ** step + (1 - pull) ** (step + 1) for step in range(3)) / 6
+        remaining = sum((1 - pull) ** step + (1 - pull) ** (step + 1) for step in range(3)) / 6
         ebb = _EBB[0] * self.money.parks * self.money.level
-        return level + (rests - main) * (1 - kept) - ebb
+        return level + (rests - main) * (1 - remaining) - ebb
 
-    def _tier_moves(self, turn, past, now, usual, inflow, outflow, shaken) -> tuple[np.ndarray, np.ndarray]:
+    def _tier_moves(
+        self,
+        turn: Turn,
+        past: np.ndarray,
+        now: np.ndarray,
+        usual: np.ndarray,
+        inflow: np.ndarray,
+        outflow: np.ndarray,
+        shaken: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Probability of a move to a higher and to a lower tier: without an event, and by the moment of each event."""
         people = turn.people
         income = people.income * 100
         tier = np.searchsorted(TIER_THRESHOLDS[1:-1] * 100, past, side="right")

@@ -1,7 +1,7 @@
 """Who the customers are: persons in families, small enterprises with their owners and staff, and how they are recorded.
 
 A community is 256 consecutive customer numbers, laid out in blocks of 26: families of one to four persons in the first
-25 places, an enterprise in the last. Everybody a customer deals with inside the bank is in the same community.
+25 places, an enterprise in the last. Customers deal only with others of their community inside the bank.
 """
 
 from dataclasses import dataclass
@@ -69,93 +69,32 @@ class People:
 def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeline) -> People:
     """Records ``first`` to ``last`` (exclusive) of a bank of ``customers`` records; ``first`` starts a community."""
     index = np.arange(first, last)
-    local = index % COMMUNITY
-    place = local % BLOCK
-    start = index - place
-    head = start + _HEAD[place]
-    is_enterprise = place == BLOCK - 1
-    is_duplicate = (_SIZE[place] == 2) & (_PLACE[place] == 1) & (draws.uniform("duplicate", index) < 0.35)
-    is_child = _PLACE[place] >= 2
-    is_twin = (_SIZE[place] == 4) & (_PLACE[place] == 3) & (draws.uniform("twin", head) < 0.5)
-    person = np.where(is_duplicate, head, index)
-    is_spouse = (_PLACE[place] == 1) & ~is_duplicate
-    has_spouse = np.append(is_spouse[1:], False)  # a spouse comes right after the head
-    authorised = np.where(has_spouse & (draws.uniform("spouse uses account", index) < 0.3), index + 1, -1)
-    owner = np.where(is_enterprise, start + draws.integers(10, "owner", index), -1)
-
-    head_age = 30 + 40 * draws.uniform("age", head)
-    sibling = np.where(is_twin, index - 1, index)
-    age = np.where(
-        is_child,
-        np.maximum(head_age - 26, 16) + 4 * draws.uniform("age of child", sibling),
-        head_age + np.where(_PLACE[place] == 1, -4 + 6 * draws.uniform("age of spouse", index), 0),
-    )
-    age = np.where(is_duplicate, head_age, age)
-    age = np.where(is_enterprise, 2 + 18 * draws.uniform("age of firm", index), age)
+    families = _Families.of(draws, index)
+    person, is_enterprise, is_duplicate = families.person, families.is_enterprise, families.is_duplicate
+    age = _ages(draws, families)
     birth = timeline.first - np.round(age * 365.25).astype(np.int64)
-    is_woman = np.where(
-        _PLACE[place] == 1,
-        draws.uniform("gender", head) >= 0.35,
-        draws.uniform("gender", np.where(is_child, index, head)) < 0.35,
-    )
-    is_woman = np.where(is_duplicate, draws.uniform("gender", head) < 0.35, is_woman)
-
-    earns = np.where(age >= AGE_OF_PENSION, 2, np.where(draws.uniform("has job", person) < 0.88, 1, 0))
-    earns = np.where(is_enterprise, 3, np.where(is_duplicate, 0, earns))
-    income = np.exp(np.log(9_000) + 0.55 * draws.normal("income", person))
-    income = np.where(earns == 2, 0.45 * income + 1_500, np.where(earns == 0, 0.35 * income, income))
-    income = np.where(is_enterprise, np.exp(np.log(120_000) + 0.7 * draws.normal("turnover", index)), income)
-    wealth = income * np.maximum(np.exp(np.log(7.0) + 1.15 * draws.normal("wealth", index)), 2.0)
-    wealth = np.where(is_enterprise, income * (1.5 + 2.5 * draws.uniform("cash of firm", index)), wealth)
-    wealth = np.maximum(np.where(is_duplicate, wealth * 0.35, wealth), 8_000 + 8_000 * draws.uniform("least", index))
-    employer = start + BLOCK - 1
-    employer = np.where(
-        (earns == 1)
-        & (employer < min(start[-1] + COMMUNITY, customers))
-        & (local < BLOCK * (COMMUNITY // BLOCK))
-        & (draws.uniform("works in the community", index) < 0.15),
-        employer,
-        -1,
-    )
-    employer = np.where(employer >= customers, -1, employer)
-
+    is_woman = _genders(draws, families)
+    earns = _earnings(draws, families, age)
+    income = _incomes(draws, families, earns)
+    wealth = _wealth(draws, families, income)
     communities = -(-customers // COMMUNITY)
-    cities = min(len(names.CITIES), communities)
-    city = (index // COMMUNITY) % cities
-    branch = city * BRANCHES_PER_CITY + draws.integers(BRANCHES_PER_CITY, "branch", head)
+    city = (index // COMMUNITY) % min(len(names.CITIES), communities)
+    branch = city * BRANCHES_PER_CITY + draws.integers(BRANCHES_PER_CITY, "branch", families.head)
     is_managed = (wealth > 300_000) | (draws.uniform("managed", index) < 0.25) & ~is_duplicate
     manager = branch * MANAGERS_PER_BRANCH + draws.integers(MANAGERS_PER_BRANCH, "manager", index)
-
-    is_new = draws.uniform("new customer", index) < 0.07
-    opened_month = np.where(is_new, draws.integers(len(timeline.months), "opened month", index), -1)
-    month_first = np.array([month.first for month in timeline.months])
-    opened = np.where(
-        is_new,
-        month_first[opened_month] + draws.integers(24, "opened day", index),
-        timeline.first - 30 - draws.integers(np.minimum(age - 1, 20) * 365.25 - 30, "opened", index),
-    )
+    opened, opened_month = _openings(draws, index, age, timeline)
     is_online = draws.uniform("online", index) < np.where(is_enterprise, 0.5, np.where(age > 65, 0.45, 0.85))
-    registered = opened + draws.integers(np.maximum(timeline.first - opened, 300), "registered", index) + 1
-    registered = np.where(opened_month >= 0, opened + draws.integers(3, "registered", index), registered)
-    phone_owner = np.where(
-        is_child & (draws.uniform("child shares phone", index) < 0.35)
-        | is_spouse & (draws.uniform("spouse shares phone", index) < 0.06)
-        | is_duplicate & (draws.uniform("duplicate keeps phone", index) < 0.6)
-        | is_enterprise & (draws.uniform("owner's phone", index) < 0.5),
-        np.where(is_enterprise, owner, head),
-        index,
-    )
-    number = np.where(is_duplicate & (draws.uniform("duplicate id typo", index) < 0.15), index, person)
+    has_wallet = is_online & ~is_enterprise & (draws.uniform("wallet", index) < 0.8)
     return People(
         index=index,
         person=person,
         is_enterprise=is_enterprise,
         is_duplicate=is_duplicate,
-        is_child=is_child,
-        owner=owner,
-        head=head,
-        authorised=authorised,
-        employer=employer,
+        is_child=families.is_child,
+        owner=families.owner,
+        head=families.head,
+        authorised=families.authorised,
+        employer=_employers(draws, families, earns, customers),
         earns=earns,
         is_woman=is_woman,
         birth=birth,
@@ -166,22 +105,150 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
         manager=np.where(is_managed, manager, -1),
         opened=opened,
         opened_month=opened_month,
-        name=_names(draws, index, person, head, is_enterprise, is_child, is_woman, is_duplicate),
+        name=_names(draws, families, is_woman),
         occupation=np.where(earns == 2, 12, draws.integers(12, "occupation", person)),
-        phone=phone_numbers(draws, phone_owner, 0),
-        id_no=_identity_numbers(index, person, number, city, birth, is_woman, is_enterprise),
+        phone=phone_numbers(draws, _phone_holders(draws, families), 0),
+        id_no=_identity_numbers(draws, families, city, birth, is_woman),
         is_opted_out=draws.uniform("opted out", index) < 0.06,
         is_online=is_online,
-        registered=registered,
+        registered=_registrations(draws, index, opened, opened_month, timeline),
         is_verified=draws.uniform("verified", index) < 0.5,
         has_bound_card=draws.uniform("bound card", index) < 0.4,
-        wallet=np.where(
-            is_online & ~is_enterprise & (draws.uniform("wallet", index) < 0.8),
-            draws.integers(2, "wallet provider", index),
-            -1,
-        ),
+        wallet=np.where(has_wallet, draws.integers(2, "wallet provider", index), -1),
         has_second=~is_enterprise & ~is_duplicate & (draws.uniform("second account", index) < 0.25),
     )
+
+
+@dataclass(frozen=True)
+class _Families:
+    """Who belongs to whom, by the place of each record in its block; every array has one entry per record."""
+
+    index: np.ndarray
+    start: np.ndarray  # index of the block's first record
+    head: np.ndarray  # index of the head of the family
+    person: np.ndarray  # index of the true person's first record
+    owner: np.ndarray  # index of an enterprise's owner, else -1
+    authorised: np.ndarray  # index of the spouse who may use the main account, else -1
+    is_enterprise: np.ndarray
+    is_second: np.ndarray  # the record after the head: a spouse, or a duplicate of the head
+    is_duplicate: np.ndarray
+    is_child: np.ndarray
+    is_twin: np.ndarray
+
+    @classmethod
+    def of(cls, draws: Draws, index: np.ndarray) -> "_Families":
+        place = index % COMMUNITY % BLOCK
+        start = index - place
+        head = start + _HEAD[place]
+        is_second = _PLACE[place] == 1
+        is_duplicate = (_SIZE[place] == 2) & is_second & (draws.uniform("duplicate", index) < 0.35)
+        has_spouse = np.append((is_second & ~is_duplicate)[1:], False)  # a spouse comes right after the head
+        shares_account = has_spouse & (draws.uniform("spouse uses account", index) < 0.3)
+        is_enterprise = place == BLOCK - 1
+        return cls(
+            index=index,
+            start=start,
+            head=head,
+            person=np.where(is_duplicate, head, index),
+            owner=np.where(is_enterprise, start + draws.integers(10, "owner", index), -1),
+            authorised=np.where(shares_account, index + 1, -1),
+            is_enterprise=is_enterprise,
+            is_second=is_second,
+            is_duplicate=is_duplicate,
+            is_child=_PLACE[place] >= 2,
+            is_twin=(_SIZE[place] == 4) & (_PLACE[place] == 3) & (draws.uniform("twin", head) < 0.5),
+        )
+
+    @property
+    def is_spouse(self) -> np.ndarray:
+        return self.is_second & ~self.is_duplicate
+
+
+def _ages(draws: Draws, families: _Families) -> np.ndarray:
+    """Years at the start of the history, of an enterprise since its foundation; float."""
+    index = families.index
+    of_head = 30 + 40 * draws.uniform("age", families.head)
+    elder_twin = np.where(families.is_twin, index - 1, index)
+    of_child = np.maximum(of_head - 26, 16) + 4 * draws.uniform("age of child", elder_twin)
+    to_head = np.where(families.is_second, -4 + 6 * draws.uniform("age of spouse", index), 0)
+    age = np.where(families.is_child, of_child, of_head + to_head)
+    age = np.where(families.is_duplicate, of_head, age)
+    return np.where(families.is_enterprise, 2 + 18 * draws.uniform("age of firm", index), age)
+
+
+def _genders(draws: Draws, families: _Families) -> np.ndarray:
+    """True for women; a spouse has the other gender than the head."""
+    is_head_woman = draws.uniform("gender", families.head) < 0.35
+    drawn_by = np.where(families.is_child, families.index, families.head)
+    is_woman = np.where(families.is_second, ~is_head_woman, draws.uniform("gender", drawn_by) < 0.35)
+    return np.where(families.is_duplicate, is_head_woman, is_woman)
+
+
+def _earnings(draws: Draws, families: _Families, age: np.ndarray) -> np.ndarray:
+    """What each record lives on: 0 nothing, 1 salary, 2 pension, 3 turnover."""
+    has_job = draws.uniform("has job", families.person) < 0.88
+    earns = np.where(age >= AGE_OF_PENSION, 2, np.where(has_job, 1, 0))
+    return np.where(families.is_enterprise, 3, np.where(families.is_duplicate, 0, earns))
+
+
+def _incomes(draws: Draws, families: _Families, earns: np.ndarray) -> np.ndarray:
+    """CNY a month, of an enterprise its turnover; float."""
+    income = np.exp(np.log(9_000) + 0.55 * draws.normal("income", families.person))
+    income = np.where(earns == 2, 0.45 * income + 1_500, np.where(earns == 0, 0.35 * income, income))
+    turnover = np.exp(np.log(120_000) + 0.7 * draws.normal("turnover", families.index))
+    return np.where(families.is_enterprise, turnover, income)
+
+
+def _wealth(draws: Draws, families: _Families, income: np.ndarray) -> np.ndarray:
+    """CNY at the start, in deposits and investments; float."""
+    index = families.index
+    wealth = income * np.maximum(np.exp(np.log(7.0) + 1.15 * draws.normal("wealth", index)), 2.0)
+    cash = income * (1.5 + 2.5 * draws.uniform("cash of firm", index))
+    wealth = np.where(families.is_enterprise, cash, wealth)
+    wealth = np.where(families.is_duplicate, wealth * 0.35, wealth)
+    return np.maximum(wealth, 8_000 + 8_000 * draws.uniform("least", index))
+
+
+def _employers(draws: Draws, families: _Families, earns: np.ndarray, customers: int) -> np.ndarray:
+    """Index of the enterprise of the block where it pays the salary, -1 for an employer outside the bank."""
+    employer = families.start + BLOCK - 1
+    works_here = (
+        (earns == 1)
+        & (employer < min(families.start[-1] + COMMUNITY, customers))
+        & (families.index % COMMUNITY < BLOCK * (COMMUNITY // BLOCK))
+        & (draws.uniform("works in the community", families.index) < 0.15)
+    )
+    return np.where(works_here, employer, -1)
+
+
+def _openings(draws: Draws, index: np.ndarray, age: np.ndarray, timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
+    """Day on which each customer opens the main account, and the index of its month, -1 before the start."""
+    is_new = draws.uniform("new customer", index) < 0.07
+    month = np.where(is_new, draws.integers(len(timeline.months), "opened month", index), -1)
+    first_of_month = np.array([month.first for month in timeline.months])
+    since_start = first_of_month[month] + draws.integers(24, "opened day", index)
+    most_days = np.minimum(age - 1, 20) * 365.25 - 30
+    return np.where(is_new, since_start, timeline.first - 30 - draws.integers(most_days, "opened", index)), month
+
+
+def _registrations(
+    draws: Draws, index: np.ndarray, opened: np.ndarray, opened_month: np.ndarray, timeline: Timeline
+) -> np.ndarray:
+    """Day of the online registration: for new customers within days of the opening, for others at any time since."""
+    at_any_time = opened + draws.integers(np.maximum(timeline.first - opened, 300), "registered", index) + 1
+    return np.where(opened_month >= 0, opened + draws.integers(3, "registered", index), at_any_time)
+
+
+def _phone_holders(draws: Draws, families: _Families) -> np.ndarray:
+    """Index of the record whose phone a record shows: some show the head's, an enterprise may show its owner's."""
+    index = families.index
+    shows_other = (
+        families.is_child & (draws.uniform("child shares phone", index) < 0.35)
+        | families.is_spouse & (draws.uniform("spouse shares phone", index) < 0.06)
+        | families.is_duplicate & (draws.uniform("duplicate keeps phone", index) < 0.6)
+        | families.is_enterprise & (draws.uniform("owner's phone", index) < 0.5)
+    )
+    return np.where(shows_other, np.where(families.is_enterprise, families.owner, families.head), index)
 
 
 def account_no(index: np.ndarray, suffix: np.ndarray | int) -> np.ndarray:
@@ -195,6 +262,7 @@ def customer_nos(index: np.ndarray) -> pa.Array:
 
 
 def user_ids(index: np.ndarray) -> pa.Array:
+    """Numbers of online users, for instance U500000017."""
     return join("U", numbers(500_000_000 + index))
 
 
@@ -232,7 +300,7 @@ def person_names(draws: Draws, family: np.ndarray, person: np.ndarray, is_woman:
     surname = draws.choice(1 / (np.arange(len(names.SURNAMES)) + 4), "surname", family)
     first, second = draws.bits("given", person), draws.bits("second given", person)
     has_second = draws.uniform("has second given", person) < 0.78
-    texts = []
+    texts: list[str] = []
     for s, a, b, two, woman in zip(surname, first, second, has_second, is_woman, strict=True):
         given = names.GIVEN_FEMALE if woman else names.GIVEN_MALE
         texts.append(names.SURNAMES[s] + given[int(a) % len(given)] + (given[int(b) % len(given)] if two else ""))
@@ -245,32 +313,39 @@ def as_typed(draws: Draws, stream: str, keys: np.ndarray, texts: list[str], typo
     typed = []
     for text, slip in zip(texts, slips, strict=True):
         if slip < typo_rate:
-            text = text[:-1] + names.SIMILAR.get(text[-1], "小")
+            typed.append(text[:-1] + names.SIMILAR.get(text[-1], "小"))
         elif slip < 1.5 * typo_rate:
-            text = names.TRADITIONAL.get(text[0], text[0]) + text[1:]
+            typed.append(names.TRADITIONAL.get(text[0], text[0]) + text[1:])
         elif slip < 2 * typo_rate:
-            text = text[0] + " " + text[1:]
-        typed.append(text)
+            typed.append(text[0] + " " + text[1:])
+        else:
+            typed.append(text)
     return typed
 
 
-def _names(draws, index, person, head, is_enterprise, is_child, is_woman, is_duplicate) -> pa.Array:
-    # A spouse has a surname of her own; children and duplicates that of the head.
-    family = np.where(is_child | is_duplicate, head, index)
-    texts = person_names(draws, family, person, is_woman)
+def _names(draws: Draws, families: _Families, is_woman: np.ndarray) -> pa.Array:
+    """Names as a clerk writes them; duplicates have slips of the hand."""
+    index = families.index
+    # A spouse keeps their surname; children and duplicates have that of the head.
+    family = np.where(families.is_child | families.is_duplicate, families.head, index)
+    texts = person_names(draws, family, families.person, is_woman)
     typed = as_typed(draws, "clerk's slip", index, texts, 0.12)
     words = draws.integers(len(names.COMPANY_WORDS), "company word", index)
     industry = draws.integers(len(names.INDUSTRIES), "industry", index)
     form = draws.integers(len(names.COMPANY_FORMS), "company form", index)
-    for i in np.flatnonzero(is_enterprise):
+    for i in np.flatnonzero(families.is_enterprise):
         texts[i] = names.COMPANY_WORDS[words[i]] + names.INDUSTRIES[industry[i]] + names.COMPANY_FORMS[form[i]]
-    for i in np.flatnonzero(is_duplicate):
+    for i in np.flatnonzero(families.is_duplicate):
         texts[i] = typed[i]
     return pa.array(texts)
 
 
-def _identity_numbers(index, person, number, city, birth, is_woman, is_enterprise) -> pa.Array:
-    """18 digits with the check digit of GB 11643; unique by community and place. A differing ``number`` is a typo."""
+def _identity_numbers(
+    draws: Draws, families: _Families, city: np.ndarray, birth: np.ndarray, is_woman: np.ndarray
+) -> pa.Array:
+    """18 digits with the check digit of GB 11643, unique by community and place; some duplicates have a typo."""
+    index, person = families.index, families.person
+    is_mistyped = families.is_duplicate & (draws.uniform("duplicate id typo", index) < 0.15)
     weights = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
     community = person // COMMUNITY
     district = 1 + (community // len(names.CITIES)) % 89
@@ -281,9 +356,9 @@ def _identity_numbers(index, person, number, city, birth, is_woman, is_enterpris
     day = (dates - dates.astype("datetime64[M]")).astype(int) + 1
     sequence = person % COMMUNITY * 2 + ~is_woman
     body = ((prefix * 10_000 + year) * 10_000 + month * 100 + day) * 1_000 + sequence
-    body = np.where(number != person, body + 100, body)  # one digit mistyped, the check digit then fits by accident
+    body = np.where(is_mistyped, body + 100, body)  # one digit mistyped, the check digit then fits by accident
     digits = body[:, None] // 10 ** np.arange(16, -1, -1) % 10
     check = np.array(list("10X98765432"))[(digits * weights).sum(axis=1) % 11]
     texts = np.char.add(body.astype(str), check)
     firm = np.char.add("91", np.char.add((prefix * 10_000_000_000 + index).astype(str).astype("U16"), ""))
-    return pa.array(np.where(is_enterprise, firm, texts).astype(str))
+    return pa.array(np.where(families.is_enterprise, firm, texts).astype(str))

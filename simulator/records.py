@@ -22,11 +22,13 @@ from simulator.people import (
     user_ids,
 )
 from simulator.reference import BRANCHES_PER_CITY
-from simulator.text import NULL, coded, join, numbers
+from simulator.text import NULL, Values, coded, join, numbers
 from simulator.timeline import DAY, SHANGHAI, Month, Timeline
 from simulator.turn import Turn
 
 _RATINGS = ("R1", "R2", "R3", "R4", "R5")
+_PLATFORMS = ("app", "web", "mall")
+_CITY_NAMES = tuple(city[0] for city in names.CITIES)
 _LEADS_PER_COMMUNITY = 3.0  # a month
 
 
@@ -55,7 +57,15 @@ class Records:
         """Keep the true person behind records."""
         self.truth.append((owner, party_key, join("P", numbers(person, 9))))
 
-    def _write(self, deliveries: Deliveries, feed: str, rows: dict, day: np.ndarray, owner: np.ndarray, keys) -> None:
+    def _write(
+        self,
+        deliveries: Deliveries,
+        feed: str,
+        rows: dict[str, Values],
+        day: np.ndarray,
+        owner: np.ndarray,
+        keys: np.ndarray,
+    ) -> None:
         """Write records of persons as they were typed; ``keys`` number the records."""
         deliveries.write(feed, damage(self.draws, feed, rows, keys) if self.is_hard else rows, day, owner)
 
@@ -122,7 +132,7 @@ class Records:
                 "address": addresses(
                     self.draws, household, self.address_version[who], self._city(who), np.zeros(len(who), bool)
                 ),
-                "city": coded(tuple(city[0] for city in names.CITIES), self._city(who)),
+                "city": coded(_CITY_NAMES, self._city(who)),
                 "occupation": coded(
                     (*names.OCCUPATIONS, *names.INDUSTRIES),
                     np.where(firm, len(names.OCCUPATIONS) + index % len(names.INDUSTRIES), people.occupation[who]),
@@ -186,7 +196,7 @@ class Records:
                 "user_id": user_ids(index),
                 "business_date": day[who],
                 "registered_at": people.registered[who] * DAY + 50_000 + index % 9_000 - SHANGHAI,
-                "platform": coded(("app", "web", "mall"), draws.choice([80, 12, 8], "platform", index)),
+                "platform": coded(_PLATFORMS, draws.choice([80, 12, 8], "platform", index)),
                 "name": pa.array(
                     [text if has else None for text, has in zip(texts, has_name, strict=True)], pa.string()
                 ),
@@ -196,7 +206,7 @@ class Records:
                 "address": addresses(
                     draws, household, self.address_version[who], self._city(who), np.ones(len(who), bool)
                 ),
-                "city": coded(tuple(city[0] for city in names.CITIES), self._city(who)),
+                "city": coded(_CITY_NAMES, self._city(who)),
                 "id_no": _without(people.id_no.take(pa.array(who)), verified),
                 "bound_card_no": _without(card_nos(index, 0), bound),
                 "lead_id": pa.nulls(len(who), pa.string()),
@@ -209,84 +219,124 @@ class Records:
 
     def _leads(self, deliveries: Deliveries, month: Month) -> None:
         """Leads of each community: some are customers already, some register online and stay without an account."""
+        leads = self._drawn_leads(month)
+        if not len(leads.number):
+            return
+        self._social_leads(deliveries, leads)
+        delivered = np.flatnonzero(leads.day <= self.timeline.last)
+        owner, lead = leads.owner[delivered], leads.lead.take(pa.array(delivered))
+        self._note(owner, join("lead:", lead), leads.person[delivered])
+        self._lead_registrations(deliveries, leads)
+
+    def _drawn_leads(self, month: Month) -> "_Leads":
+        """The leads of the month, by community."""
         draws, people = self.draws, self.people
         community = np.unique(people.index // COMMUNITY)
         counts = draws.poisson(np.full(len(community), _LEADS_PER_COMMUNITY), "leads", community, month.index)
         home = np.repeat(community, counts)
         nth = np.arange(len(home)) - np.repeat(np.cumsum(counts) - counts, counts)
-        if not len(home):
-            return
         # Customers whose community is not full (the last one) have fewer neighbours.
         size = np.minimum(COMMUNITY, people.index[-1] + 1 - home * COMMUNITY)
         member = home * COMMUNITY + draws.integers(size, "lead member", home, month.index, nth) - people.index[0]
         is_known = (draws.uniform("lead known", home, month.index, nth) < 0.35) & ~people.is_enterprise[member]
         stranger = ((home + 1) * 1_000 + month.index) * 100 + nth + 4 * 10**12
-        woman = draws.uniform("lead gender", stranger) < 0.5
-        texts = person_names(draws, stranger, stranger, woman)
-        known = people.name.take(pa.array(member)).to_pylist()
-        texts = [k if is_k else text for k, text, is_k in zip(known, texts, is_known, strict=True)]
-        phone = np.where(is_known, self.phone[member], phone_numbers(draws, stranger, 0))
+        of_strangers = person_names(draws, stranger, stranger, draws.uniform("lead gender", stranger) < 0.5)
+        of_members = people.name.take(pa.array(member)).to_pylist()
         number = (home * 1_000 + month.index) * 100 + nth
-        lead = join("L", numbers(number, 12))
         day = month.first + draws.integers(24, "lead day", number)
-        stamp = day * DAY + 30_000 + draws.integers(40_000, "lead time", number) - SHANGHAI
-        city = self._city(member)
+        return _Leads(
+            number=number,
+            lead=join("L", numbers(number, 12)),
+            owner=home * COMMUNITY,
+            person=np.where(is_known, people.person[member], stranger),
+            is_known=is_known,
+            day=day,
+            stamp=day * DAY + 30_000 + draws.integers(40_000, "lead time", number) - SHANGHAI,
+            names=[
+                member if is_member else stranger
+                for member, stranger, is_member in zip(of_members, of_strangers, is_known, strict=True)
+            ],
+            phone=np.where(is_known, self.phone[member], phone_numbers(draws, stranger, 0)),
+            city=self._city(member),
+        )
+
+    def _social_leads(self, deliveries: Deliveries, leads: "_Leads") -> None:
+        draws, number = self.draws, leads.number
+        interests = ("savings", "fund", "fixed_term_wealth", "loan")
         self._write(
             deliveries,
             "social_leads",
             {
-                "lead_id": lead,
-                "business_date": day,
-                "captured_at": stamp,
+                "lead_id": leads.lead,
+                "business_date": leads.day,
+                "captured_at": leads.stamp,
                 "source": coded(names.LEAD_SOURCES, draws.integers(4, "lead source", number)),
-                "name": pa.array(texts),
-                "phone": pa.array(phone).cast(pa.string()),
-                "city": coded(tuple(c[0] for c in names.CITIES), city),
-                "interest": coded(
-                    ("savings", "fund", "fixed_term_wealth", "loan"), draws.integers(4, "interest", number)
-                ),
+                "name": pa.array(leads.names),
+                "phone": pa.array(leads.phone).cast(pa.string()),
+                "city": coded(_CITY_NAMES, leads.city),
+                "interest": coded(interests, draws.integers(4, "interest", number)),
                 "cost": 800 + draws.integers(4_000, "lead cost", number),
             },
-            day,
-            home * COMMUNITY,
+            leads.day,
+            leads.owner,
             number,
         )
-        person = np.where(is_known, people.person[member], stranger)
-        told = np.flatnonzero(day <= self.timeline.last)
-        self._note(home[told] * COMMUNITY, join("lead:", lead.take(pa.array(told))), person[told])
-        in_time = day + 2 <= self.timeline.last
-        who = np.flatnonzero(in_time & ~is_known & (draws.uniform("lead registers", number) < 0.4))
-        user = join("U9", numbers(number[who], 11))
+
+    def _lead_registrations(self, deliveries: Deliveries, leads: "_Leads") -> None:
+        """Some leads who are no customers register online, two days later."""
+        day = leads.day + 2
+        registers = self.draws.uniform("lead registers", leads.number) < 0.4
+        who = np.flatnonzero((day <= self.timeline.last) & ~leads.is_known & registers)
+        number = leads.number[who]
+        user = join("U9", numbers(number, 11))
         nothing = pa.nulls(len(who), pa.string())
         self._write(
             deliveries,
             "registrations",
             {
                 "user_id": user,
-                "business_date": day[who] + 2,
-                "registered_at": stamp[who] + 2 * DAY,
-                "platform": coded(("app", "web", "mall"), np.zeros(len(who), np.int64)),
-                "name": pa.array(as_typed(draws, "lead slip", number[who], [texts[i] for i in who], 0.06)),
-                "phone": pa.array(phone[who]).cast(pa.string()),
+                "business_date": day[who],
+                "registered_at": leads.stamp[who] + 2 * DAY,
+                "platform": coded(_PLATFORMS, np.zeros(len(who), np.int64)),
+                "name": pa.array(as_typed(self.draws, "lead slip", number, [leads.names[i] for i in who], 0.06)),
+                "phone": pa.array(leads.phone[who]).cast(pa.string()),
                 "email": nothing,
                 "birth_date": np.full(len(who), NULL),
                 "address": nothing,
-                "city": coded(tuple(c[0] for c in names.CITIES), city[who]),
+                "city": coded(_CITY_NAMES, leads.city[who]),
                 "id_no": nothing,
                 "bound_card_no": nothing,
-                "lead_id": lead.take(pa.array(who)),
+                "lead_id": leads.lead.take(pa.array(who)),
                 "is_marketing_opt_out": np.zeros(len(who), bool),
             },
-            day[who] + 2,
-            home[who] * COMMUNITY,
-            number[who],
+            day[who],
+            leads.owner[who],
+            number,
         )
-        self._note(home[who] * COMMUNITY, join("online:", user), person[who])
+        self._note(leads.owner[who], join("online:", user), leads.person[who])
+
+
+@dataclass(frozen=True)
+class _Leads:
+    """Leads of one month, in the order of their communities; every array has one entry per lead."""
+
+    number: np.ndarray
+    lead: pa.Array  # the lead's key
+    owner: np.ndarray  # index of the community's first customer
+    person: np.ndarray  # index of the true person's first record, or a number beyond all customers
+    is_known: np.ndarray  # a customer already
+    day: np.ndarray
+    stamp: np.ndarray  # UTC seconds
+    names: list[str]
+    phone: np.ndarray
+    city: np.ndarray
 
 
 def card_nos(index: np.ndarray, kind: int) -> pa.Array:
+    """Sixteen-digit card numbers; ``kind`` is the last digit."""
     return numbers(6_217_000_000_000_000 + index * 10 + kind)
 
 
 def _without(texts: pa.Array, hidden: pa.Array) -> pa.Array:
+    """The texts, null where ``hidden``."""
     return pc.if_else(hidden, pa.scalar(None, pa.string()), texts)

@@ -100,18 +100,22 @@ class Managers:
 
 
 def manager_ids(manager: np.ndarray) -> pa.Array:
+    """Numbers of relationship managers, for instance RM00012."""
     return join("RM", numbers(manager, 5))
 
 
 def branch_codes(branches: int) -> tuple[str, ...]:
+    """Codes of the first branches, B0000 on."""
     return tuple(f"B{index:04d}" for index in range(branches))
 
 
 def branch_city(branches: int) -> np.ndarray:
+    """The city of each branch, as index of ``names.CITIES``."""
     return np.arange(branches) // BRANCHES_PER_CITY
 
 
 def products() -> dict[str, Values]:
+    """The product catalogue, as the feed's columns."""
     columns = list(zip(*PRODUCTS, strict=True))
     return {
         "product_code": pa.array(columns[0]),
@@ -125,6 +129,7 @@ def products() -> dict[str, Values]:
 
 
 def branches(draws: Draws, count: int) -> dict[str, Values]:
+    """The branches with pay and unemployment of their places, as the feed's columns."""
     index = np.arange(count)
     city = branch_city(count)
     salary = np.round(11_000 * 0.985**city * (0.9 + 0.2 * draws.uniform("branch salary", index))) * 100
@@ -170,5 +175,6 @@ def market_rates(draws: Draws, first: int, day: int) -> dict[str, Values]:
 
 
 def holiday_rows() -> dict[str, Values]:
+    """Public holidays and the weekends worked for them, as the feed's columns."""
     days, name, is_workday = holidays()
     return {"holiday_date": days, "holiday_name": name, "is_workday": is_workday}

@@ -134,9 +134,9 @@ class Savings:
         pick = (turn.uniform("saving product") * 1_000).astype(np.int64)
         who = np.flatnonzero(wants & ~invests & (self.deposits.value == 0).any(axis=1))
         slot = self.deposits.fill(who, amount[who], _DEPOSITS[pick[who] % len(_DEPOSITS)], day[who])
-        own, theirs = account_no(people.index[who], MAIN), account_no(people.index[who], self._suffix(who, slot))
-        turn.ledger.post(who, MAIN, day[who], 50_000, -amount[who], "own_transfer", theirs, OURS)
-        turn.ledger.post(who, self._suffix(who, slot), day[who], 50_000, amount[who], "own_transfer", own, OURS)
+        main_no, deposit_no = (account_no(people.index[who], suffix) for suffix in (MAIN, self._suffix(who, slot)))
+        turn.ledger.post(who, MAIN, day[who], 50_000, -amount[who], "between_accounts", deposit_no, OURS)
+        turn.ledger.post(who, self._suffix(who, slot), day[who], 50_000, amount[who], "between_accounts", main_no, OURS)
         self._report_deposits(turn.deliveries, who, slot, day[who])
         saved[who] = amount[who]
         who = np.flatnonzero(wants & invests & (self.holdings.value == 0).any(axis=1))
@@ -158,7 +158,9 @@ class Savings:
         day = np.full(len(who), month.last)
         self._report_holdings(turn.deliveries, who, slot, day, slots.value[who, slot])
 
-    def _pay_deposits(self, turn: Turn, who, slot, day, is_early) -> np.ndarray:
+    def _pay_deposits(
+        self, turn: Turn, who: np.ndarray, slot: np.ndarray, day: np.ndarray, is_early: np.ndarray
+    ) -> np.ndarray:
         slots, index = self.deposits, self.people.index[who]
         principal = slots.value[who, slot]
         rate = np.where(is_early, 0.001, RATES[slots.product[who, slot]])
@@ -166,12 +168,14 @@ class Savings:
         suffix = self._suffix(who, slot)
         turn.ledger.post(who, suffix, day, 3_600, interest, "interest")
         total = principal + interest
-        turn.ledger.post(who, suffix, day, 3_700, -total, "own_transfer", account_no(index, MAIN), OURS)
-        turn.ledger.post(who, MAIN, day, 3_700, total, "own_transfer", account_no(index, suffix), OURS)
+        turn.ledger.post(who, suffix, day, 3_700, -total, "between_accounts", account_no(index, MAIN), OURS)
+        turn.ledger.post(who, MAIN, day, 3_700, total, "between_accounts", account_no(index, suffix), OURS)
         self._report_deposits(turn.deliveries, who, slot, day, closed=day)
         return total
 
-    def _pay_holdings(self, turn: Turn, who, slot, day, _) -> np.ndarray:
+    def _pay_holdings(
+        self, turn: Turn, who: np.ndarray, slot: np.ndarray, day: np.ndarray, _: np.ndarray
+    ) -> np.ndarray:
         turn.ledger.post(who, MAIN, day, 5_400, self.holdings.value[who, slot], "redeem")
         self._report_holdings(turn.deliveries, who, slot, day, np.zeros(len(who), np.int64))
         return self.holdings.value[who, slot]
@@ -179,12 +183,21 @@ class Savings:
     def _suffix(self, who: np.ndarray, slot: np.ndarray) -> np.ndarray:
         return FIRST_DEPOSIT + self.deposits.number[who, slot]
 
-    def _report_deposits(self, deliveries: Deliveries, who, slot, day, closed=None) -> None:
+    def _report_deposits(
+        self,
+        deliveries: Deliveries,
+        who: np.ndarray,
+        slot: np.ndarray,
+        day: np.ndarray,
+        closed: np.ndarray | None = None,
+    ) -> None:
         opened, product = self.deposits.start[who, slot], self.deposits.product[who, slot]
         matures = opened + TERMS[product]
         report_accounts(deliveries, self.people, who, self._suffix(who, slot), day, opened, product, closed, matures)
 
-    def _report_holdings(self, deliveries: Deliveries, who, slot, day, value) -> None:
+    def _report_holdings(
+        self, deliveries: Deliveries, who: np.ndarray, slot: np.ndarray, day: np.ndarray, value: np.ndarray
+    ) -> None:
         index, slots = self.people.index[who], self.holdings
         product, start = slots.product[who, slot], slots.start[who, slot]
         deliveries.write(

@@ -1,5 +1,7 @@
 """Everyday spending: how much, on what, and to whom."""
 
+from functools import reduce
+
 import numpy as np
 
 from simulator.deliveries import COMMUNITY
@@ -82,7 +84,7 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
         np.where(online, 0.9, 0.5) * pull**1.1,
         np.where(firm, 0.8, 0.0),
     ]
-    total = sum(odds)
+    total = reduce(np.add, odds)
     chance = turn.uniform("way", who, nth) * total[who]
     choice, reached = np.zeros(len(who), np.int64), np.zeros(len(people))
     for weight in odds[:-1]:
@@ -95,7 +97,17 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
     return np.where((kind == KIND["transfer_mobile"]) & ~online[who], KIND["transfer_counter"], kind)
 
 
-def _post(turn: Turn, who, nth, cents, kind, day, second, is_open) -> None:
+def _post(
+    turn: Turn,
+    who: np.ndarray,
+    nth: np.ndarray,
+    cents: np.ndarray,
+    kind: np.ndarray,
+    day: np.ndarray,
+    second: np.ndarray,
+    is_open: np.ndarray,
+) -> None:
+    """Post payments on both sides, where both are customers, and write those of the wallets."""
     people = turn.people
     index, first = people.index[who], people.index[0]
     is_transfer = np.isin(kind, _TRANSFERS)
@@ -105,20 +117,7 @@ def _post(turn: Turn, who, nth, cents, kind, day, second, is_open) -> None:
     bank = np.where(is_transfer, (payee % np.uint64(len(BANKS))).astype(np.int64), -1)
     bank = np.where(is_wallet, FIRST_WALLET + provider, np.where(is_fund, FIRST_FUND + provider, bank))
     account = np.where(is_transfer, outside_account(payee), 0)
-    # Some money stays inside the bank: it goes to the head of the family, or to the enterprise next door.
-    receives = is_open & ~turn.leaves
-    shop = np.minimum(index - index % COMMUNITY % BLOCK + BLOCK - 1, people.index[-1])
-    to_shop = (kind == KIND["purchase_pos"]) & (payee % np.uint64(10) == 0) & (shop // COMMUNITY == index // COMMUNITY)
-    to_shop &= people.is_enterprise[shop - first] & receives[shop - first] & (shop != index)
-    # A firm's transfers go to a supplier now and then: the enterprise of another block of the community.
-    block = (payee // np.uint64(8) % np.uint64(COMMUNITY // BLOCK)).astype(np.int64)
-    supplier = np.minimum(index - index % COMMUNITY + (block + 1) * BLOCK - 1, people.index[-1])
-    to_supplier = is_transfer & people.is_enterprise[who] & (payee % np.uint64(4) == 1) & (supplier != index)
-    to_supplier &= people.is_enterprise[supplier - first] & receives[supplier - first]
-    head = people.head[who]
-    to_head = is_transfer & (payee % np.uint64(3) == 0) & (head != index) & receives[head - first]
-    inside = (to_shop | to_head | to_supplier) & ~turn.leaves[who]
-    receiver = np.where(to_shop, shop, np.where(to_supplier, supplier, head))
+    receiver, inside, to_shop = _receivers(turn, who, kind, payee, is_open & ~turn.leaves)
     account = np.where(inside, account_no(receiver, MAIN), account)
     turn.ledger.post(who, MAIN, day, second, -cents, kind, account, np.where(inside, OURS, bank))
     turn.ledger.post(
@@ -132,20 +131,67 @@ def _post(turn: Turn, who, nth, cents, kind, day, second, is_open) -> None:
         OURS,
     )
     paid = np.flatnonzero(is_wallet | (kind == KIND["mmf"]))
-    number = (index[paid] * 1_000 + turn.month.index) * 1_000 + nth[paid] + 10**14
-    purpose = np.where(is_fund[paid], 2, turn.draws.uniform("purpose", number) < 0.2)
+    _write_wallet_payments(turn, index[paid], nth[paid], cents[paid], is_fund[paid], day[paid], second[paid])
+
+
+def _receivers(
+    turn: Turn, who: np.ndarray, kind: np.ndarray, payee: np.ndarray, receives: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Money that stays inside the bank: to the head of the family, the enterprise next door, or a firm's supplier.
+
+    Parameters
+    ----------
+    who, kind, payee
+        Position of the customer, kind, and random bits that stand for the other side of each payment.
+    receives
+        Per customer, whether an account of theirs can receive money.
+
+    Returns
+    -------
+    receiver, inside, to_shop
+        Customer index of whoever may receive each payment, whether they do, and whether it is an enterprise next door.
+    """
+    people = turn.people
+    index, first = people.index[who], people.index[0]
+    is_transfer = np.isin(kind, _TRANSFERS)
+    shop = np.minimum(index - index % COMMUNITY % BLOCK + BLOCK - 1, people.index[-1])
+    to_shop = (kind == KIND["purchase_pos"]) & (payee % np.uint64(10) == 0) & (shop // COMMUNITY == index // COMMUNITY)
+    to_shop &= people.is_enterprise[shop - first] & receives[shop - first] & (shop != index)
+    # A firm's transfers go to a supplier now and then: the enterprise of another block of the community.
+    block = (payee // np.uint64(8) % np.uint64(COMMUNITY // BLOCK)).astype(np.int64)
+    supplier = np.minimum(index - index % COMMUNITY + (block + 1) * BLOCK - 1, people.index[-1])
+    to_supplier = is_transfer & people.is_enterprise[who] & (payee % np.uint64(4) == 1) & (supplier != index)
+    to_supplier &= people.is_enterprise[supplier - first] & receives[supplier - first]
+    head = people.head[who]
+    to_head = is_transfer & (payee % np.uint64(3) == 0) & (head != index) & receives[head - first]
+    inside = (to_shop | to_head | to_supplier) & ~turn.leaves[who]
+    return np.where(to_shop, shop, np.where(to_supplier, supplier, head)), inside, to_shop
+
+
+def _write_wallet_payments(
+    turn: Turn,
+    index: np.ndarray,
+    nth: np.ndarray,
+    cents: np.ndarray,
+    is_fund: np.ndarray,
+    day: np.ndarray,
+    second: np.ndarray,
+) -> None:
+    """What the wallets deliver about the payments made through them."""
+    number = (index * 1_000 + turn.month.index) * 1_000 + nth + 10**14
+    purpose = np.where(is_fund, 2, turn.draws.uniform("purpose", number) < 0.2)
     turn.deliveries.write(
         "wallet_payments",
         {
             "payment_id": join("WP", numbers(number)),
-            "business_date": day[paid],
-            "binding_id": join("WB", numbers(index[paid], 9)),
-            "paid_at": day[paid] * DAY + second[paid] - SHANGHAI,
-            "amount": cents[paid],
+            "business_date": day,
+            "binding_id": join("WB", numbers(index, 9)),
+            "paid_at": day * DAY + second - SHANGHAI,
+            "amount": cents,
             "purpose": coded(("merchant", "transfer", "mmf"), purpose),
         },
-        day[paid],
-        index[paid],
+        day,
+        index,
     )
 
 

@@ -31,6 +31,7 @@ _BOOLEANS = pa.array(["false", "true"])
 
 
 def coded(table: tuple[str, ...], codes: np.ndarray) -> Coded:
+    """Texts of ``table`` by their indexes."""
     return Coded(codes, table)
 
 

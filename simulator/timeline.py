@@ -13,10 +13,12 @@ _EPOCH = date(1970, 1, 1)
 
 
 def to_day(value: date) -> int:
+    """Days since 1970."""
     return (value - _EPOCH).days
 
 
-def to_date(day: int) -> date:
+def to_date(day: int | np.integer) -> date:
+    """The date of a number of days since 1970."""
     return _EPOCH + timedelta(days=int(day))
 
 
@@ -76,7 +78,7 @@ class Timeline:
 
         Raises
         ------
-        ValueError
+        Stop
             If ``start`` is not the first of a month, or there is no month.
         """
         if start.day != 1 or months < 1 or days < 0:

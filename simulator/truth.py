@@ -1,5 +1,6 @@
 """The hidden truth, for evaluation only: who is who, true hazards, true events."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 from simulator.deliveries import COMMUNITY
 from simulator.people import customer_nos
 
+Columns = dict[str, pa.Array | np.ndarray]
 _SCHEMAS = {
     "persons": pa.schema([("party_key", pa.string()), ("person_id", pa.string())]),
     "hazards": pa.schema(
@@ -45,19 +47,19 @@ class Truth:
         }
         self._pending: dict[str, list[tuple[np.ndarray, pa.Table]]] = {name: [] for name in _SCHEMAS}
 
-    def add(self, name: str, owner: np.ndarray, columns: dict[str, pa.Array | np.ndarray]) -> None:
+    def add(self, name: str, owner: np.ndarray, columns: Columns) -> None:
         """Keep rows of customers with index ``owner`` until the chunk ends."""
         schema = _SCHEMAS[name]
         arrays = [pa.array(columns[field.name]).cast(field.type) for field in schema]
         self._pending[name].append((owner, pa.table(arrays, schema=schema)))
 
-    def add_by_customer(self, name: str, owner: np.ndarray, day: int | np.ndarray, columns: dict) -> None:
+    def add_by_customer(self, name: str, owner: np.ndarray, day: int | np.ndarray, columns: Columns) -> None:
         """Keep rows that have a customer number and a date (the second column)."""
         days = pa.array(np.broadcast_to(np.asarray(day, np.int32), owner.shape))
         self.add(name, owner, {"customer_no": customer_nos(owner), _SCHEMAS[name].names[1]: days, **columns})
 
     def flush(self) -> None:
-        """Write what was kept, by community."""
+        """Write the rows of the chunk, by community."""
         for name, parts in self._pending.items():
             if not parts:
                 continue
@@ -66,7 +68,7 @@ class Truth:
             order = np.argsort(owner, kind="stable")
             table, community = table.take(pa.array(order)).combine_chunks(), owner[order] // COMMUNITY
             starts = [*np.flatnonzero(np.diff(community, prepend=-1)), len(order)]
-            for begin, end in zip(starts, starts[1:], strict=False):
+            for begin, end in pairwise(starts):
                 self._writers[name].write_table(table.slice(begin, end - begin))
             parts.clear()
 

@@ -226,10 +226,7 @@ def _business_date(settings, day: datetime | None) -> date:
 
     if day is not None:
         return day.date()
-    state = warehouse.read_state(settings)
-    if state is None:
-        raise Stop("nothing is built yet: run the pipeline first (`c360 run`)")
-    return state.business_date
+    return warehouse.built_state(settings).business_date
 
 
 def _in_use(settings, task, business_date: date):

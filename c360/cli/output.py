@@ -24,7 +24,7 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 class StoppingGroup(TyperGroup):
     """The root of the commands: whatever stops one of them is printed, with its remedy, and ends with exit code 1."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:  # the type is typer's alone
         try:
             return super().invoke(ctx)
         except Stop as stop:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from c360.cli.output import Day, console, progress
+from c360.cli.output import console, progress
 from lakehouse.errors import Stop
 
 adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank's deliveries.")
@@ -19,7 +19,7 @@ def simulate(
     months: Annotated[int, typer.Option(min=1, help="Months of history, one delivery per feed and month.")] = 24,
     seed: int = 1,
     days: Annotated[int, typer.Option(min=0, help="Business dates after the history, one delivery per feed each.")] = 0,
-    start: Day = datetime(2024, 1, 1),
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])] = datetime(2024, 1, 1),
     faults: Annotated[bool, typer.Option(help="Plant bad rows and a truncated file on the last day.")] = False,
     damage: Annotated[Damage, typer.Option(help="hard: 30 % of identity fields wrong, no document online.")] = "none",
 ) -> None:

@@ -149,7 +149,7 @@ def picture(settings: Settings, key: str) -> dict[str, Any]:
             "the key of a branch record is cif:<customer number>, of an online one online:<user>"
         )
     customer = customers[0]
-    found = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
+    found: dict[str, Any] = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
     reasons = found.pop("reasons")
     found["runway"] = next(iter(found["runway"]), None)
     tasks = [name.removesuffix("_probability") for name in customer if name.endswith("_probability")]
@@ -405,10 +405,12 @@ def flow_plot(flow: list[dict[str, Any]]) -> Markup:
 
 
 def money(amount: Any) -> str:
+    """An amount without decimals; empty for none."""
     return "" if amount is None else f"{amount:,.0f}"
 
 
 def words(code: str | None) -> str:
+    """A code as words."""
     return (code or "").replace("_", " ")
 
 

@@ -144,12 +144,14 @@ def _what_if(settings: Settings, shifts: Mapping[str, float]) -> list[dict[str, 
     from ml_jobs.learning.hierarchy import Hierarchy
 
     history = read_history(
-        lambda *query: warehouse.query_serving(settings, *query), "marts", warehouse.published_date(settings)
+        lambda *query: warehouse.query_serving(settings, *query), "marts", warehouse.last_published(settings)
     )
     names = history.drivers.names
     told = []
     for measure, wide in history.series.items():
-        hierarchy = Hierarchy.of(*(wide.columns.get_level_values(name).to_numpy(str) for name in wide.columns.names))
+        hierarchy = Hierarchy.of(
+            *(wide.columns.get_level_values(at).to_numpy(str) for at in range(wide.columns.nlevels))
+        )
         own = np.flatnonzero(np.isin(hierarchy.level, ("bank", "family")))
         nodes = hierarchy.sums(wide.to_numpy())[:, own]
         for rate, points in shifts.items():

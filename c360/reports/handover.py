@@ -97,7 +97,7 @@ def hand_over(settings: Settings, rm_id: str, with_names: bool = False) -> dict[
     )
     if not managers[0].pop("assignments"):
         raise NoSuchManager(f"{rm_id} has no customers today; marts.rm_assignment lists who has")
-    as_of_date = warehouse.published_date(settings)
+    as_of_date = warehouse.last_published(settings)
     contacts, maturities, overdue = (
         _by_customer(_rows(settings, sql, rm_id)) for sql in (_CONTACTS, _MATURITIES, _OVERDUE)
     )

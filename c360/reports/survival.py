@@ -3,6 +3,7 @@
 from html import escape
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter
 from matplotlib import colormaps
@@ -82,9 +83,8 @@ def curves_page(found: dict[str, Any]) -> str:
     """The curves as one HTML page that needs no other file."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
-    for cohort, color in zip(
-        found["cohorts"], colormaps["viridis"].resampled(len(found["cohorts"])).colors, strict=True
-    ):
+    colors = colormaps["viridis"](np.linspace(0, 1, len(found["cohorts"])))
+    for cohort, color in zip(found["cohorts"], colors, strict=True):
         curve = pd.DataFrame(cohort["curve"])
         axes.step(curve["months"], curve["survival_rate"], where="post", label=cohort["cohort"], color=color)
         axes.fill_between(curve["months"], curve["low"], curve["high"], step="post", alpha=0.1, color=color)
@@ -108,12 +108,12 @@ Lost is the life-cycle stage.</p>
 
 
 def _curve(cohort: str, customers: pd.DataFrame) -> dict[str, Any]:
-    timeline = range(customers["months"].max() + 1)
+    timeline = range(int(customers["months"].max()) + 1)
     fitter = KaplanMeierFitter().fit(customers["months"], customers["is_lost"], timeline=timeline)
     curve = fitter.survival_function_.join(fitter.confidence_interval_survival_function_)
     curve = curve.set_axis(["survival_rate", "low", "high"], axis=1)
     curve.insert(0, "months", timeline)
-    curve.insert(1, "at_risk", [int((customers["months"] >= months).sum()) for months in timeline])
+    curve.insert(1, "at_risk", [(customers["months"] >= months).sum() for months in timeline])
     return {
         "cohort": cohort,
         "customers": len(customers),

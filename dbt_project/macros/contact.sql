@@ -1,8 +1,3 @@
-{# A limit of the contact policy, as a constant in the query's text would be. #}
-{% macro contact_limit(name) -%}
-    (select limit_value from {{ ref('contact_limits') }} where limit_name = '{{ name }}')
-{%- endmacro %}
-
 {# A uniform number from 0 (inclusive) to 1 that follows from the text `key` alone: the first 16 bits of its MD5, the same on every engine. #}
 {% macro uniform_hash(key) -%}
     (
@@ -16,7 +11,7 @@
 {% macro is_control(customer_key, programme, iso_date) -%}
     {%- set day = modules.datetime.date.fromisoformat(iso_date | string) -%}
     {%- set quarter = day.year ~ 'Q' ~ ((day.month + 2) // 3) -%}
-    {{ uniform_hash(customer_key ~ " || '|" ~ programme ~ "|" ~ quarter ~ "'") }} < {{ contact_limit('control_share') }}
+    {{ uniform_hash(customer_key ~ " || '|" ~ programme ~ "|" ~ quarter ~ "'") }} < {{ limit('contact_limits', 'control_share') }}
 {%- endmacro %}
 
 {# What an action of a kind is for, in the words of the feed rm_contacts. #}

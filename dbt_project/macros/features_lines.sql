@@ -9,14 +9,11 @@ select
     cast(
         case
             when {{ line }}_after_amount + greatest({{ other }}_after_amount - average_{{ other }}_before_amount, 0)
-                < (1 - {{ line_churn_limit('lost_share') }}) * average_{{ line }}_before_amount then 1
+                < (1 - {{ limit('line_churn_limits', 'lost_share') }}) * average_{{ line }}_before_amount then 1
             else 0
         end as integer
     ) as label
-from {{ ref('int_labels__outcomes_ripe') }}
-where average_{{ line }}_before_amount >= {{ line_churn_limit('minimum_amount') }}
+from {{ ref('int_customer__outcomes_known_on_ripe_dates') }}
+where average_{{ line }}_before_amount >= {{ limit('line_churn_limits', 'minimum_amount') }}
 {% endmacro %}
 
-{% macro line_churn_limit(name) -%}
-    (select limit_value from {{ ref('line_churn_limits') }} where limit_name = '{{ name }}')
-{%- endmacro %}

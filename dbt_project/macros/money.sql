@@ -1,8 +1,3 @@
-{# A limit of the money marts, as a constant in the query's text would be. #}
-{% macro money_threshold(name) -%}
-    (select threshold_value from {{ ref('money_thresholds') }} where threshold = '{{ name }}')
-{%- endmacro %}
-
 {# One amount as a share of another, a double; null where there is nothing to share. #}
 {% macro share_of(part, whole) -%}
     cast({{ part }} as double precision) / nullif(cast({{ whole }} as double precision), 0)

@@ -1,1 +1,1 @@
-"""Foreign data, written as deliveries of our own feeds: a bank's extracts go through the same door as everybody's."""
+"""Adapters write foreign data as deliveries of our feeds: all data enters through the landing folder."""

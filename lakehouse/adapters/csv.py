@@ -35,7 +35,7 @@ def adapt(source: Path, feed: str, expressions: Mapping[str, str], month: date, 
 
     Raises
     ------
-    ValueError
+    Stop
         If the feed has no contract, or a column is not in it, or a required one is not given.
     """
     if feed not in load_feeds():

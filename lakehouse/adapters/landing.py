@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-from calendar import monthrange
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import duckdb
 
 from lakehouse.contracts import Feed
 from lakehouse.lake import appearing, write_json
+from lakehouse.lake.dates import month_end
+from lakehouse.sql import only_row
 
 
 def create_table(con: duckdb.DuckDBPyConnection, feed: Feed) -> None:
@@ -37,7 +38,7 @@ def write_month(con: duckdb.DuckDBPyConnection, feed: Feed, month: date, utc_off
     Returns
     -------
     int
-        Rows written. The same rows give the same bytes.
+        Rows written. Equal rows give equal bytes.
     """
     rows = f"from {feed.name}"
     if not feed.is_snapshot:
@@ -55,14 +56,13 @@ def write_month(con: duckdb.DuckDBPyConnection, feed: Feed, month: date, utc_off
         content = content.decode().encode(feed.encoding) if is_delimited else gzip.compress(content, mtime=0)
         temporary.write_bytes(content)
     sums = [f"cast(coalesce(sum({column}), 0) as varchar)" for column in feed.control_sums]
-    count, *totals = con.execute(f"select {', '.join(['count(*)', *sums])} {rows}").fetchone()
-    last_day = month.replace(day=monthrange(month.year, month.month)[1])
+    count, *totals = only_row(con.execute(f"select {', '.join(['count(*)', *sums])} {rows}"))
     manifest = {
         "feed": feed.name,
         "period": f"{month:%Y-%m}",
         "version": 1,
         "load": "initial",
-        "cutoff_at": f"{last_day}T23:59:59{utc_offset}",
+        "cutoff_at": f"{month_end(month)}T23:59:59{utc_offset}",
         "row_count": count,
         "control_sums": dict(zip(feed.control_sums, totals, strict=True)),
         "files": [{"name": target.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}],

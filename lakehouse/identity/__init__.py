@@ -1,4 +1,4 @@
-"""Who is who: party records joined into customers by evidence in the lake."""
+"""Record linkage: party records joined into customers by evidence in the lake, with the history of each customer."""
 
 from lakehouse.identity.link import link
 

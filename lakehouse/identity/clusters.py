@@ -1,4 +1,4 @@
-"""Clusters of party records over time: who shared a customer with whom, from when until when."""
+"""Clusters of party records over time: which records are one customer, from when until when."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -27,8 +27,11 @@ class Membership:
     valid_to: date | None
 
 
+Belonging = tuple[str, str, float | None]  # customer key, rule, match weight
+
+
 def memberships(parties: Iterable[Party], edges: Iterable[Edge], facts: Iterable[Fact] = ()) -> list[Membership]:
-    """Who belonged to whom on every date on which that changed.
+    """The customer of every party record, with the spans of business dates on which each holds.
 
     The customers of a date follow from the evidence of that date alone, strongest first: evidence that would join
     records that differ in a fact is left out (unless it tolerates that difference), and so is what a clerk refused. A
@@ -41,20 +44,21 @@ def memberships(parties: Iterable[Party], edges: Iterable[Edge], facts: Iterable
     """
     known = {party.party_key: party for party in parties}
     edges = [edge for edge in edges if edge.left in known and edge.right in known]
-    told: dict[str, list[Fact]] = defaultdict(list)
+    facts_of: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
-        told[fact.party_key].append(fact)
+        facts_of[fact.party_key].append(fact)
     spans, tied = [], set()
     for members, ties in _components(edges):
         tied.update(members)
-        spans += _component_spans({key: known[key] for key in members}, ties, [f for key in members for f in told[key]])
+        differences = [fact for key in members for fact in facts_of[key]]
+        spans += _component_spans({key: known[key] for key in members}, ties, differences)
     alone = (party for key, party in known.items() if key not in tied and party.known_from < party.known_to)
-    spans += (_membership(party, party.party_key, "self", None, party.known_from, party.known_to) for party in alone)
+    spans += (_membership(party, (party.party_key, "self", None), party.known_from, party.known_to) for party in alone)
     return sorted(spans, key=lambda span: (span.party_key, span.valid_from))
 
 
 def _components(edges: list[Edge]) -> Iterator[tuple[list[str], list[Edge]]]:
-    """Records that any evidence of any time ties, even by way of others: nothing outside a component matters to it."""
+    """Connected components: records that evidence of any time ties, even through others; each is worked on alone."""
     root: dict[str, str] = {}
 
     def find(key: str) -> str:
@@ -77,9 +81,9 @@ def _components(edges: list[Edge]) -> Iterator[tuple[list[str], list[Edge]]]:
 
 
 def _component_spans(known: dict[str, Party], edges: list[Edge], facts: list[Fact]) -> Iterator[Membership]:
-    """The history of one component: its clusters are made again on every date on which anything in it changes."""
+    """The history of one component: it is clustered anew on every date on which something in it changes."""
     spans = [*known.values(), *edges, *facts]
-    history: dict[str, list[tuple[date, tuple]]] = defaultdict(list)
+    history: dict[str, list[tuple[date, Belonging]]] = defaultdict(list)
     for day in sorted({moment for span in spans for moment in (span.known_from, span.known_to)} - {FOREVER}):
         present = [key for key, party in known.items() if party.known_from <= day]
         state = _clusters(present, known, [e for e in edges if _holds(e, day)], [f for f in facts if _holds(f, day)])
@@ -90,20 +94,21 @@ def _component_spans(known: dict[str, Party], edges: list[Edge], facts: list[Fac
         for (start, customer), following in zip(changes, [*changes[1:], None], strict=True):
             end = min(following[0] if following else FOREVER, known[key].known_to)
             if start < end:
-                yield _membership(known[key], *customer, start, end)
+                yield _membership(known[key], customer, start, end)
 
 
 def _holds(span: Edge | Fact, day: date) -> bool:
+    """Whether it is known on the day."""
     return span.known_from <= day < span.known_to
 
 
-def _membership(party: Party, customer_key, rule, weight, start: date, end: date) -> Membership:
-    return Membership(party.party_key, customer_key, rule, weight, start, None if end == FOREVER else end)
+def _membership(party: Party, belonging: Belonging, start: date, end: date) -> Membership:
+    return Membership(party.party_key, *belonging, start, None if end == FOREVER else end)
 
 
 @dataclass
 class _Cluster:
-    """Records joined so far on one date, with all values of each fact, and what ties each record."""
+    """Records joined so far on one date, with all values of each fact, and the evidence for each record."""
 
     members: list[str]
     values: dict[str, set[str]]
@@ -117,8 +122,8 @@ class _Cluster:
 
 def _clusters(
     present: list[str], known: dict[str, Party], edges: list[Edge], facts: list[Fact]
-) -> dict[str, tuple[str, str, float | None]]:
-    """(customer_key, rule, weight) of every record on one date."""
+) -> dict[str, Belonging]:
+    """The customer of every record on one date."""
     values: dict[str, dict[str, set[str]]] = {key: defaultdict(set) for key in known}
     for fact in facts:
         values[fact.party_key][fact.kind].add(fact.value)
@@ -149,7 +154,7 @@ def _clusters(
                 clusters[key] = left
         for key in (edge.left, edge.right):
             left.ties.setdefault(key, edge)
-    state = {}
+    state: dict[str, Belonging] = {}
     for key in present:
         cluster = clusters[key]
         first = min(cluster.members, key=lambda member: (known[member].known_from, member))
@@ -165,7 +170,8 @@ def _clusters(
     return state
 
 
-def _order(edge: Edge) -> tuple:
+def _order(edge: Edge) -> tuple[bool, int, float, str, str, date]:
+    """The strongest evidence first; ties in an order that does not depend on the order of the edges."""
     return (edge.is_alone, _STRENGTH[edge.rule], -(edge.weight or 0.0), edge.left, edge.right, edge.known_from)
 
 

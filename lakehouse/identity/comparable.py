@@ -1,7 +1,8 @@
-"""Party records in a form in which they can be compared: names by sound, addresses as words, one row per content."""
+"""Party records in comparable form: names by sound, addresses as words, one row per content."""
 
 import re
 import unicodedata
+from dataclasses import asdict, dataclass
 from functools import cache
 
 import duckdb
@@ -9,8 +10,8 @@ import pyarrow as pa
 
 from lakehouse.identity.linkage import Linkage
 
-# One row per party record and content: a changed phone gives a second row, and both can be recognised.
-# `record_id` names the content as delivered, so what was compared once is known again whatever is read later.
+# One row per party record and content: a changed phone gives a second row, and both can match.
+# `record_id` is a digest of the content as delivered, so that a comparison stays valid whatever is read later.
 RECORDS = """
 create temp view delivered_records as
 select 'cif:' || customer_no as party_key, party_type, name, gender, birth_date, id_no, phone, email, address, city,
@@ -75,14 +76,26 @@ ADDRESS_WORD = r"[0-9]+|[\p{Han}]+?(?:省|市|区|县|镇|乡|村|路|街|道|�
 _HAN = re.compile(r"[㐀-鿿]")
 _COMPOUND_SURNAMES = frozenset(
     ("欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "长孙", "宇文", "司徒", "夏侯")
-    + ("歐陽", "司馬", "諸葛", "東方", "尉遲", "公孫", "長孫")
-)
+) | frozenset(("歐陽", "司馬", "諸葛", "東方", "尉遲", "公孫", "長孫"))
 
 
-def compare_ready(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
+@dataclass(frozen=True)
+class NameParts:
+    """A name as written, and how its parts sound; None where the name lacks a part."""
+
+    name: str | None  # whole, in lower case; None for a label that holds digits
+    family: str | None
+    given: str | None
+    sound: str | None  # both, in order of writing
+    sound_sorted: str | None  # both, sorted: equal for a name whose parts were swapped
+    is_han: bool
+    is_enterprise: bool
+
+
+def create_comparable(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     """Make ``comparable`` from ``party_records``: one row per record, every column in the form that is compared."""
     written = con.execute("select distinct name from party_records where name is not null order by name").fetchall()
-    rows = [{"written": text, **name_parts(text, linkage)} for (text,) in written]
+    rows = [{"written": text, **asdict(name_parts(text, linkage))} for (text,) in written]
     schema = pa.schema(
         [(name, pa.string()) for name in ("written", "name", "family", "given", "sound", "sound_sorted")]
         + [("is_han", pa.bool_()), ("is_enterprise", pa.bool_())]
@@ -93,15 +106,14 @@ def compare_ready(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     con.unregister("names")
 
 
-def name_parts(text: str, linkage: Linkage) -> dict[str, object]:
-    """A name as written, and how it sounds: Chinese characters by pinyin, Latin letters without accents.
+def name_parts(text: str, linkage: Linkage) -> NameParts:
+    """A name in parts, by sound: Chinese characters by pinyin, Latin letters without accents.
 
-    Returns
-    -------
-    dict
-        ``name`` (whole, in lower case), ``family`` and ``given`` and ``sound`` (both, in order of writing) by sound,
-        ``sound_sorted`` (the same for a name whose parts were swapped), ``is_han``, ``is_enterprise``. Parts are None
-        where the name has none; all of them for a label that is mostly digits.
+    >>> parts = name_parts("欧阳 静", Linkage.read())
+    >>> parts.family, parts.given, parts.sound_sorted
+    ('ouyang', 'jing', 'jing ouyang')
+    >>> name_parts("José Müller", Linkage.read()).sound
+    'jose muller'
     """
     name = " ".join(unicodedata.normalize("NFKC", text).lower().replace(",", " ").split())
     is_han = bool(_HAN.search(name))
@@ -114,24 +126,32 @@ def name_parts(text: str, linkage: Linkage) -> dict[str, object]:
         parts = re.findall(r"[^\W\d_]+", _folded(name))
         family, given = parts[-1:], parts[:-1]
         if any(character.isdigit() for character in name):  # a label, such as a number, is nobody's name
-            name, family, given = None, [], []
-    if is_enterprise or not (family or given):
-        sounds = [*family, *given] if is_han else [*given, *family]
-        return _parts(name, "".join(sounds), None, sounds, sounds, is_han, is_enterprise)
+            name, family, given = "", [], []
     in_order = [*family, *given] if is_han else [*given, *family]
+    if is_enterprise or not in_order:  # an enterprise has no given name, and its words no other order
+        whole = "".join(in_order)
+        return _parts(name, whole, "", in_order, in_order, is_han, is_enterprise)
     return _parts(name, " ".join(family), " ".join(given), in_order, sorted(in_order), is_han, is_enterprise)
 
 
-def _parts(name, family, given, in_order, in_sorted, is_han, is_enterprise) -> dict[str, object]:
-    return {
-        "name": name or None,
-        "family": family or None,
-        "given": given or None,
-        "sound": " ".join(in_order) or None,
-        "sound_sorted": " ".join(in_sorted) or None,
-        "is_han": is_han,
-        "is_enterprise": is_enterprise,
-    }
+def _parts(
+    name: str,
+    family: str,
+    given: str,
+    in_order: list[str],
+    in_sorted: list[str],
+    is_han: bool,
+    is_enterprise: bool,
+) -> NameParts:
+    return NameParts(
+        name=name or None,
+        family=family or None,
+        given=given or None,
+        sound=" ".join(in_order) or None,
+        sound_sorted=" ".join(in_sorted) or None,
+        is_han=is_han,
+        is_enterprise=is_enterprise,
+    )
 
 
 def _folded(text: str) -> str:
@@ -140,12 +160,13 @@ def _folded(text: str) -> str:
 
 
 def _sound(text: str) -> str:
+    """Chinese characters as pinyin without a space between; others as they are."""
     return "".join(_pinyin().get(ord(character), character) for character in text)
 
 
 @cache
 def _pinyin() -> dict[int, str]:
-    """The most usual reading of every Chinese character, without its tone; the same one wherever it stands."""
+    """The most usual reading of every Chinese character, without its tone, wherever the character stands."""
     from pypinyin.pinyin_dict import pinyin_dict
 
     return {point: _folded(readings.split(",")[0]) for point, readings in pinyin_dict.items()}

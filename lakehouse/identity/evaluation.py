@@ -1,8 +1,9 @@
-"""How well customers agree with the truth: which records are of one person, by pair and by cluster."""
+"""How well customers agree with the truth about which records are of one person, by pair and by cluster."""
 
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import duckdb
 from rich.table import Table
@@ -13,21 +14,22 @@ from lakehouse.errors import Stop
 from lakehouse.identity import evidence
 from lakehouse.identity.link import link, opened
 from lakehouse.identity.linkage import Linkage
+from lakehouse.lake import Pin
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import Settings
 
 # A truth file names a record by its party key, or by its bare number where only one feed has that number.
 TRUTH = """
 create temp table truth as
-with told as (select trim(column0) as record_id, trim(column1) as person_id from given),
+with stated as (select trim(column0) as record_id, trim(column1) as person_id from given),
 numbers as (
     select substr(party_key, strpos(party_key, ':') + 1) as number, min(party_key) as party_key
     from customers_now group by all having count(*) = 1
 )
-select told.record_id, told.person_id, coalesce(exact.party_key, numbers.party_key) as party_key
-from told
-left join customers_now as exact on exact.party_key = told.record_id
-left join numbers on numbers.number = told.record_id;
+select stated.record_id, stated.person_id, coalesce(exact.party_key, numbers.party_key) as party_key
+from stated
+left join customers_now as exact on exact.party_key = stated.record_id
+left join numbers on numbers.number = stated.record_id;
 
 create temp view judged as
 select customers_now.party_key, customer_key, person_id, regexp_extract(customers_now.party_key, '^[a-z]+') as source
@@ -59,7 +61,7 @@ select count(*) from (
 
 @dataclass(frozen=True)
 class Agreement:
-    """Precision, recall and F1 of what was found against what is true; all 0 where there is nothing to find."""
+    """Pairs or clusters that were found, that are true, and that are both."""
 
     found: int
     true: int
@@ -67,34 +69,45 @@ class Agreement:
 
     @property
     def figures(self) -> dict[str, float]:
+        """The counts, and precision, recall and F1: 0 where there is nothing to find.
+
+        >>> {name: round(value, 2) for name, value in Agreement(found=4, true=8, both=4).figures.items()}
+        {'found': 4, 'true': 8, 'both': 4, 'precision': 1.0, 'recall': 0.5, 'f1': 0.67}
+        """
         precision = self.both / self.found if self.found else 0.0
         recall = self.both / self.true if self.true else 0.0
         f1 = 2 * self.both / (self.found + self.true) if self.both else 0.0
         return asdict(self) | {"precision": precision, "recall": recall, "f1": f1}
 
 
-def evaluate(settings: Settings, truth: Path) -> dict[str, Any]:
-    """Take what has landed, join it, and hold the customers against the truth.
+class Quality(TypedDict):
+    """How well the customers of a date agree with the truth."""
+
+    business_date: date
+    records: int  # of the truth that the lake has
+    records_not_delivered: int
+    customers: int
+    persons: int
+    pairs: dict[str, float]  # see `Agreement`
+    clusters: dict[str, float]  # of two records and more
+    clusters_of_two_persons: int  # customers with identity documents of two true persons
+    rejected: dict[str, str | None]  # delivery -> reason
+
+
+def evaluate(settings: Settings, truth: Path) -> Quality:
+    """Take what has landed, link it, and compare the customers with the truth.
 
     Parameters
     ----------
     settings
-        The feeds of the deployment that tell of parties are taken into the lake if they are not there; nothing else is
-        built.
+        The feeds of the deployment are taken into the lake if they are not there; nothing is built.
     truth
         The simulator's ``truth/`` folder, a Parquet file or a CSV with a header row: in the first two columns the
         record id (party key such as ``cif:C1``, or the bare number where only one feed has it) and the person id.
 
-    Returns
-    -------
-    dict
-        ``pairs`` and ``clusters`` (of two records and more) with precision, recall and F1;
-        ``clusters_of_two_persons``: customers that hold identity documents of two true persons; counts of records, and
-        of those of the truth that the lake does not have; ``rejected`` deliveries with the reason.
-
     Raises
     ------
-    ValueError
+    Stop
         If nothing has landed, or no record of the truth is in the lake.
     """
     dates = landed_dates(settings.landing)
@@ -110,13 +123,18 @@ def evaluate(settings: Settings, truth: Path) -> dict[str, Any]:
         )
         _read_truth(con, truth)
         con.execute(TRUTH)
-        ((records, judged, customers, persons),) = con.execute(
-            "select (select count(*) from truth), count(*), count(distinct customer_key), count(distinct person_id) "
-            "from judged"
-        ).fetchall()
-        if not judged:
-            raise Stop(f"no record of {truth} is known: name records by party key, such as cif:C1, or by number")
-        (pairs,), (clusters,), ((mixed,),) = (con.execute(sql).fetchall() for sql in (PAIRS, CLUSTERS, MIXED))
+        return _compared(con, pin, truth)
+
+
+def _compared(con: duckdb.DuckDBPyConnection, pin: Pin, truth: Path) -> Quality:
+    """The figures, from ``truth`` and ``judged``."""
+    ((records, judged, customers, persons),) = con.execute(
+        "select (select count(*) from truth), count(*), count(distinct customer_key), count(distinct person_id) "
+        "from judged"
+    ).fetchall()
+    if not judged:
+        raise Stop(f"no record of {truth} is known: name records by party key, such as cif:C1, or by number")
+    (pairs,), (clusters,), ((mixed,),) = (con.execute(sql).fetchall() for sql in (PAIRS, CLUSTERS, MIXED))
     return {
         "business_date": pin.business_date,
         "records": judged,
@@ -126,11 +144,11 @@ def evaluate(settings: Settings, truth: Path) -> dict[str, Any]:
         "pairs": Agreement(*map(int, pairs)).figures,
         "clusters": Agreement(*map(int, clusters)).figures,
         "clusters_of_two_persons": mixed,
-        "rejected": {o.delivery_id: o.reason for o in pin.rejected if o.feed in evidence.FEEDS},
+        "rejected": {outcome.delivery_id: outcome.reason for outcome in pin.rejected if outcome.feed in evidence.FEEDS},
     }
 
 
-def quality_table(quality: dict[str, Any]) -> Table:
+def quality_table(quality: Quality) -> Table:
     """The result of `evaluate`, to be printed."""
     table = Table(title=f"Identity on {quality['business_date']}: {quality['records']:,} records")
     for name in ("", "precision", "recall", "F1", "found", "true"):

@@ -1,4 +1,4 @@
-"""What the lake says of party records: which are known, what ties two of them, what tells them apart, since when."""
+"""Evidence in the lake: which party records are known, what ties two of them, what separates them, and since when."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -25,7 +25,7 @@ class Party:
 
 @dataclass(frozen=True)
 class Edge:
-    """Two party records that are the same customer by ``rule``, and the half-open span on which that is known.
+    """Two party records that are one customer by ``rule``, and the half-open span on which that is known.
 
     A clerk's ``different`` is the opposite. ``tolerates`` names facts in which the two may differ (see `Fact`).
     """
@@ -144,7 +144,7 @@ order by all
 
 
 def open_lake(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, linkage: Linkage) -> None:
-    """Give ``con`` the rows of the feeds that tell of parties, as known by the pin, superseded deliveries included."""
+    """Give ``con`` the rows of the feeds with party records, as known by the pin, superseded deliveries included."""
     con.execute("set threads = 2")
     con.execute("set variable enterprise_id = $1", [linkage.enterprise_id])
     for feed in FEEDS:
@@ -185,7 +185,7 @@ def similar_edges(con: duckdb.DuckDBPyConnection) -> list[Edge]:
 
 
 def facts(con: duckdb.DuckDBPyConnection, edges: list[Edge]) -> list[Fact]:
-    """What tells apart the records that the edges tie."""
+    """The facts that may separate records that the edges tie."""
     tied = sorted({key for edge in edges for key in (edge.left, edge.right)})
     return [Fact(*row) for row in con.execute(FACTS, {"parties": tied}).fetchall()]
 
@@ -199,5 +199,5 @@ def _attach(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, feed: str) -> 
         con.execute(
             f"insert into {feed} by name select * exclude (_file, _row, _known_date), _known_date as known_from, "
             "cast($until as date) as known_to from read_parquet($file, hive_partitioning = false)",
-            {"until": superseded, "file": str(lake / item.outcome.lake_file)},
+            {"until": superseded, "file": str(item.outcome.rows_path(lake))},
         )

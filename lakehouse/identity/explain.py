@@ -2,7 +2,7 @@
 
 from lakehouse import lake
 from lakehouse.errors import Stop
-from lakehouse.identity.comparable import compare_ready
+from lakehouse.identity.comparable import create_comparable
 from lakehouse.identity.link import opened
 from lakehouse.identity.model import Model, current_model, linker
 from lakehouse.lake import Pin, pin_of, read_outcomes
@@ -15,7 +15,7 @@ def latest_pin(settings: Settings) -> Pin:
 
     Raises
     ------
-    ValueError
+    Stop
         If there is nothing in the lake.
     """
     outcomes = read_outcomes(settings.lake)
@@ -29,8 +29,9 @@ def match_weights(settings: Settings) -> str:
     """The current model: a bar for every level of every comparison, in bits."""
     model = _model(settings)
     with opened(settings, latest_pin(settings), model.linkage) as con:
-        compare_ready(con, model.linkage)
-        return linker(con, model).visualisations.match_weights_chart().to_html(inline=True)
+        create_comparable(con, model.linkage)
+        splink, _ = linker(con, model)
+        return splink.visualisations.match_weights_chart().to_html(inline=True)
 
 
 def waterfall(settings: Settings, left: str, right: str) -> str:
@@ -38,18 +39,17 @@ def waterfall(settings: Settings, left: str, right: str) -> str:
 
     Raises
     ------
-    ValueError
+    Stop
         If there is no model, or a party record is not known.
     """
     model = _model(settings)
     with opened(settings, latest_pin(settings), model.linkage) as con:
-        compare_ready(con, model.linkage)
+        create_comparable(con, model.linkage)
         for table, party in (("left_party", left), ("right_party", right)):
             con.execute(f"create temp table {table} as from comparable where party_key = $party", {"party": party})
             if con.execute(f"select count(*) from {table}").fetchall() == [(0,)]:
                 raise Stop(f"{party} is not known: party records are named cif:..., online:... or lead:...")
-        splink = linker(con, model)
-        api = splink._db_api
+        splink, api = linker(con, model)
         pairs = splink.inference.score_pairs(api.register("left_party"), api.register("right_party"))
         best = max(pairs.as_record_list(), key=lambda pair: pair["match_weight"])
         return splink.visualisations.waterfall_chart([best], filter_nulls=False).to_html(inline=True)

@@ -1,6 +1,6 @@
 """Write the cross-reference of party records and customers, and the list of pairs for a clerk, to the lake."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,9 +8,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lakehouse.catalog import CUSTOMER_XREF
 from lakehouse.identity import evidence
 from lakehouse.identity.clusters import Membership, memberships
-from lakehouse.identity.comparable import RECORDS, compare_ready
+from lakehouse.identity.comparable import RECORDS, create_comparable
 from lakehouse.identity.linkage import Linkage
 from lakehouse.identity.model import Model, can_train, current_model, train
 from lakehouse.identity.pairs import compare
@@ -19,17 +20,6 @@ from lakehouse.lake import Pin, appearing, pin_of
 from lakehouse.lake.dates import built_dates
 from lakehouse.lake.places import review_file, xref_file
 from lakehouse.settings import Settings
-
-SCHEMA = pa.schema(
-    [
-        ("party_key", pa.string()),
-        ("customer_key", pa.string()),
-        ("rule", pa.string()),
-        ("match_weight", pa.float64()),  # bits; empty: exact evidence has no weight
-        ("valid_from", pa.date32()),
-        ("valid_to", pa.date32()),
-    ]
-)
 
 # Pairs that look alike, today, and are two customers: with the reason why nobody has joined them.
 REVIEW = """
@@ -68,7 +58,7 @@ def link(settings: Settings, pin: Pin) -> Path:
     """Join the party records known by the pin's business date.
 
     Exact evidence first, then the frozen model, which is trained here once, when enough records are known. Records that
-    were never compared are compared with all others; everything else follows from what the lake keeps.
+    were never compared are compared with all others; everything else follows from files in the lake.
 
     Returns
     -------
@@ -97,12 +87,12 @@ def retrain(settings: Settings, pin: Pin) -> Model | None:
     """Learn a new model from the records known by the pin: a re-key, since all customers follow from it."""
     linkage = Linkage.read()
     with opened(settings, pin, linkage) as con:
-        compare_ready(con, linkage)
+        create_comparable(con, linkage)
         return train(con, settings.lake, linkage, f"{pin.business_date}-{pin.hash}")
 
 
 @contextmanager
-def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection that holds the evidence and the party records of the pin."""
     with duckdb.connect() as con:
         create_token_macro(con, settings.token_secret)
@@ -112,10 +102,10 @@ def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Iterator[duckdb.Du
 
 
 def _first_model(settings: Settings, pin: Pin) -> Model | None:
-    """Trained on the first built date that has the records for it, so that it is the same whenever it is asked for."""
+    """Trained on the first built date with enough records, so that it does not depend on when it is asked for."""
     linkage = Linkage.read()
     with opened(settings, pin, linkage) as con:
-        compare_ready(con, linkage)
+        create_comparable(con, linkage)
         if not can_train(con, linkage):
             return None
     outcomes = [item.outcome for item in pin.deliveries]
@@ -123,4 +113,5 @@ def _first_model(settings: Settings, pin: Pin) -> Model | None:
 
 
 def _table(rows: list[Membership]) -> pa.Table:
-    return pa.Table.from_pydict({name: [getattr(row, name) for row in rows] for name in SCHEMA.names}, schema=SCHEMA)
+    schema = CUSTOMER_XREF.arrow_schema
+    return pa.Table.from_pydict({name: [getattr(row, name) for row in rows] for name in schema.names}, schema)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import yaml
 
@@ -12,9 +12,31 @@ LINKAGE = Path(__file__).with_name("linkage.yml")
 DIFFERENT, NOT_FILLED = "different", "not filled"
 
 
+class KnownBy(TypedDict):
+    """Pairs that are hardly ever two persons: they agree on columns, and fulfil a condition."""
+
+    agree: list[str]
+    sql: NotRequired[str]
+
+
+class Training(TypedDict):
+    """What a model is learned from; ``linkage.yml`` says what each key means."""
+
+    minimum_records: int
+    minimum_filled: float
+    maximum_share: float
+    required: list[str | list[str]]
+    known_by: list[KnownBy]
+    recall: float
+    blocks: list[list[str]]
+    random_pairs: int
+    seed: int
+    least_m: float
+
+
 @dataclass(frozen=True)
 class Linkage:
-    """The content of ``linkage.yml``; a trained model keeps the one that it was trained with."""
+    """The content of ``linkage.yml``; a trained model has a copy of the one that it was trained with."""
 
     raw: dict[str, Any]
 
@@ -33,7 +55,7 @@ class Linkage:
         return self.raw["weights"]["review"]
 
     @property
-    def training(self) -> dict[str, Any]:
+    def training(self) -> Training:
         return self.raw["training"]
 
     @property
@@ -45,7 +67,7 @@ class Linkage:
         return bool(self._enterprise_name.search(name))
 
     def level(self, column: str, gamma: int) -> str:
-        """What a comparison came to, in words; ``gamma`` as Splink numbers the levels, -1 for not filled."""
+        """The level of a comparison, in words; ``gamma`` as Splink numbers the levels, -1 for not filled."""
         names = [DIFFERENT, *(item["is"] for item in reversed(self.raw["comparisons"][column]))]
         return NOT_FILLED if gamma < 0 else names[gamma]
 
@@ -56,7 +78,7 @@ class Linkage:
 
     @property
     def alone(self) -> list[tuple[str, int]]:
-        """Column and number of the levels that are accepted only where neither record matches anybody else."""
+        """Column and number of the levels that are accepted only where neither record matches another one."""
         return [
             (column, self.gamma(column, level["is"]))
             for column, levels in self.raw["comparisons"].items()

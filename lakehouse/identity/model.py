@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -12,10 +11,13 @@ from uuid import uuid4
 
 import duckdb
 
-from lakehouse.identity.linkage import Linkage
+from lakehouse.identity.linkage import KnownBy, Linkage
+from lakehouse.sql import only_row
 
 if TYPE_CHECKING:
-    from splink import Linker
+    from splink import DuckDBAPI, Linker
+
+SplinkSettings = dict[str, Any]  # the JSON that Splink saves and loads
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,15 @@ class Model:
     version: str  # "<number>-<training date>-<pin>"
     folder: Path
     linkage: Linkage
-    splink: dict[str, Any]
+    splink: SplinkSettings
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are compared."""
         return tuple(comparison["output_column_name"] for comparison in self.splink["comparisons"])
 
-    def has_frequencies(self, column: str) -> bool:
-        """Whether common values of a compared column count less."""
+    def has_term_frequencies(self, column: str) -> bool:
+        """Whether a compared column is adjusted for term frequency: the more common a value, the less it counts."""
         return any("frequent" in level for level in self.linkage.raw["comparisons"][column])
 
 
@@ -53,7 +55,7 @@ def can_train(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> bool:
 
 
 def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: str) -> Model | None:
-    """Learn a model from ``comparable`` and keep it as the newest; None where the records cannot support one.
+    """Learn a model from ``comparable`` and write it as the newest; None where the records cannot support one.
 
     Parameters
     ----------
@@ -76,39 +78,39 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     temporary.mkdir(parents=True)
     (temporary / "model.json").write_text(json.dumps(splink, indent=1, ensure_ascii=False))
     (temporary / "linkage.json").write_text(json.dumps(linkage.raw, indent=1, ensure_ascii=False))
-    _write_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
+    _write_term_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
     try:
-        os.rename(temporary, folder)
+        temporary.rename(folder)
     except OSError:  # another run has made the same one
         shutil.rmtree(temporary)
     return Model(folder.name, folder, linkage, splink)
 
 
-def linker(con: duckdb.DuckDBPyConnection, model: Model) -> "Linker":
-    """Splink's object for the model over ``comparable``, with the shares of common values as they were at training."""
+def linker(con: duckdb.DuckDBPyConnection, model: Model) -> tuple["Linker", "DuckDBAPI"]:
+    """Splink's linker for the model over ``comparable``, with the term frequencies at training, and its database."""
     from splink import DuckDBAPI, Linker
 
     _quiet()
     api = DuckDBAPI(con)
     splink = Linker(api.register("comparable"), model.splink, log_level=None, validate_settings=False)
     con.execute(
-        "create or replace temp table frequencies as select * from read_parquet($file)",
+        "create or replace temp table term_frequencies as select * from read_parquet($file)",
         {"file": str(model.folder / "term_frequencies.parquet")},
     )
-    for column in _frequent(model.linkage, model.columns):
-        # A value that the training set did not have is as rare as the rarest that it had.
+    for column in _term_frequency_columns(model.linkage, model.columns):
+        # A value that the training set lacks counts as the rarest one that it has.
         con.execute(
             f"create or replace temp table frequencies_of_{column} as select {column}, coalesce(share, (select "
-            f"min(share) from frequencies where column_name = '{column}')) as tf_{column} "
-            f"from (select distinct {column} from comparable where {column} is not null) as held "
-            f"left join frequencies on column_name = '{column}' and token = token({column})"
+            f"min(share) from term_frequencies where column_name = '{column}')) as tf_{column} "
+            f"from (select distinct {column} from comparable where {column} is not null) as present "
+            f"left join term_frequencies on column_name = '{column}' and token = token({column})"
         )
         splink.table_management.register_term_frequency_lookup(api.register(f"frequencies_of_{column}"), column)
-    return splink
+    return splink, api
 
 
 def _columns(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[str] | None:
-    """The columns that the training set fills and that tell records apart; None if these cannot carry a model.
+    """The columns that the training set fills and that distinguish records; None if they cannot support a model.
 
     The training set is the latest row of every party record.
     """
@@ -117,26 +119,27 @@ def _columns(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[str] | No
         "(partition by party_key order by known_from desc, record_id) as age from comparable) where age = 1"
     )
     training = linkage.training
+    (records,) = only_row(con.execute("select count(*) from training"))
     counts = {}
     for column in linkage.raw["comparisons"]:
-        ((records, filled, most),) = con.execute(
-            f"select count(*), count({column}), coalesce((select max(times) from (select count(*) as times "
+        answer = con.execute(
+            f"select count({column}), coalesce((select max(times) from (select count(*) as times "
             f"from training where {column} is not null group by {column})), 0) from training"
-        ).fetchall()
-        counts[column] = (records, filled, most)
+        )
+        counts[column] = only_row(answer)
     columns = [
         column
-        for column, (records, filled, most) in counts.items()
+        for column, (filled, most) in counts.items()
         if filled >= training["minimum_filled"] * records
-        and (most <= training["maximum_share"] * filled or column == "gender" and most < filled)
+        and (most <= training["maximum_share"] * filled or (column == "gender" and most < filled))
     ]
     required = [item if isinstance(item, list) else [item] for item in training["required"]]
     has_required = all(any(column in columns for column in choice) for choice in required)
     return columns if has_required and records >= training["minimum_records"] else None
 
 
-def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str]) -> dict[str, Any] | None:
-    """Splink's settings with what was learned; None where no two records are known to be one person's."""
+def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str]) -> SplinkSettings | None:
+    """Splink's settings with the learned probabilities; None where no two records are known to be of one person."""
     from splink import DuckDBAPI, Linker
 
     _quiet()
@@ -146,16 +149,19 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
         "unique_id_column_name": "record_id",
         "comparisons": [_comparison(linkage, column) for column in columns],
         "blocking_rules_to_generate_predictions": [
-            f"{_agree(block)} and l.party_key <> r.party_key" for block in linkage.raw["blocks"] if _has(block, columns)
+            f"{_blocking_rule(block)} and l.party_key <> r.party_key"
+            for block in linkage.raw["blocks"]
+            if _has(block, columns)
         ],
         "retain_intermediate_calculation_columns": True,
         "additional_columns_to_retain": ["party_key"],
     }
     model = Linker(DuckDBAPI(con).register("training"), settings, log_level=None, validate_settings=False)
     model.training.estimate_probability_two_random_records_match(
-        [_known_by(rule) for rule in training["known_by"] if _has(rule["agree"], columns)], recall=training["recall"]
+        [_deterministic_rule(rule) for rule in training["known_by"] if _has(rule["agree"], columns)],
+        recall=training["recall"],
     )
-    if model._settings_obj.core_model_settings.probability_two_random_records_match == 0:
+    if _learned(model).core_model_settings.probability_two_random_records_match == 0:
         return None
     model.training.estimate_u_using_random_sampling(
         max_pairs=training["random_pairs"], seed=training["seed"], min_count_per_level=None
@@ -169,13 +175,17 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
             f"where {block} is not null group by {block}, party_type)"
         ).fetchall()
         if pairs:
-            _maximise(model, _agree([block]))
+            maximise_expectation(model, _blocking_rule([block]))
     return _completed(model.misc.save_model_to_json(), linkage)
 
 
-def _maximise(model: "Linker", block: str) -> None:
+def _learned(model: "Linker") -> Any:
+    return model._settings_obj  # noqa: SLF001 (Splink has no public way to read what it has learned so far)
+
+
+def maximise_expectation(model: "Linker", block: str) -> None:
     """Learn from the pairs of a block. Splink gives up where a level dies out among the matches: then stop earlier."""
-    settings = model._settings_obj
+    settings = _learned(model)
     for iterations in (25, 12, 6, 3):
         before = deepcopy(settings.core_model_settings)
         settings.training_settings = replace(settings.training_settings, max_iterations=iterations)
@@ -192,6 +202,7 @@ def _maximise(model: "Linker", block: str) -> None:
 
 
 def _comparison(linkage: Linkage, column: str) -> dict[str, Any]:
+    """Splink's description of how a column is compared, level by level."""
     empty = f"{column}_l is null or {column}_r is null"
     if other := linkage.raw["repeats"].get(column):
         empty += f" or ({other}_l is not null and {other}_r is not null)"
@@ -207,13 +218,13 @@ def _comparison(linkage: Linkage, column: str) -> dict[str, Any]:
     return {"output_column_name": column, "comparison_levels": levels}
 
 
-def _completed(splink: dict[str, Any], linkage: Linkage) -> dict[str, Any]:
+def _completed(splink: SplinkSettings, linkage: Linkage) -> SplinkSettings:
     """Give every level its probabilities, rounded: those that training never saw, and columns that it learned badly."""
     training = linkage.training
     pairs = training["random_pairs"]
     splink["comparisons"] = [
         comparison
-        for comparison in splink["comparisons"]  # a column that no two records fill together tells nothing
+        for comparison in splink["comparisons"]  # without two records that fill a column, nothing was learned of it
         if any("u_probability" in level for level in comparison["comparison_levels"])
     ]
     for comparison in splink["comparisons"]:
@@ -226,40 +237,40 @@ def _completed(splink: dict[str, Any], linkage: Linkage) -> dict[str, Any]:
             m, u = level.get("m_probability") or 0.0, level.get("u_probability") or 0.0
             level["m_probability"] = float(f"{max(m, training['least_m']):.5g}")
             level["u_probability"] = float(f"{max(u, 0.5 / pairs):.5g}")
-        _weigh_same(levels, training["least_m"])
+        _weigh_equal_values(levels, training["least_m"])
     prior = splink["probability_two_random_records_match"]
     splink["probability_two_random_records_match"] = float(f"{max(prior, 1e-9):.5g}")
     splink["linker_uid"] = "c360"
     return splink
 
 
-def _weigh_same(levels: list[dict[str, Any]], least_m: float) -> None:
-    """Equal values that the training pairs never showed weigh as much as the heaviest slip that they did show.
+def _weigh_equal_values(levels: list[dict[str, Any]], least_m: float) -> None:
+    """Equal values that no training pair has weigh as much as the heaviest slip that some pair has.
 
     Where records of one person always differ somewhere, those that agree on the name differ in the date, and those that
     agree on the date in the name: neither block shows that both can agree.
     """
-    same, *others = levels
+    equal, *others = levels
     learned = [level["m_probability"] / level["u_probability"] for level in others if level["m_probability"] > least_m]
-    if same["m_probability"] <= least_m and learned:
-        same["m_probability"] = float(f"{min(max(same['u_probability'] * max(learned), least_m), 0.9):.5g}")
+    if equal["m_probability"] <= least_m and learned:
+        equal["m_probability"] = float(f"{min(max(equal['u_probability'] * max(learned), least_m), 0.9):.5g}")
 
 
-def _write_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str], path: Path) -> None:
-    """How often another record has the same value, under the value's token: the lake's models hold no names."""
+def _write_term_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str], path: Path) -> None:
+    """Term frequencies: the share of other records with an equal value, by token, since a model must hold no names."""
     parts = " union all ".join(
         f"select '{column}' as column_name, token({column}) as token, "
         f"greatest(count(*) - 1, 0.5) / sum(count(*)) over () as share "
         f"from training where {column} is not null group by {column}"
-        for column in _frequent(linkage, columns)
+        for column in _term_frequency_columns(linkage, columns)
     )
     con.execute(f"copy (select * from ({parts}) order by column_name, token) to '{path}' (format parquet)")
 
 
-def _frequent(linkage: Linkage, columns: list[str] | tuple[str, ...]) -> list[str]:
-    """The columns whose common values count less."""
-    found = (level.get("frequent") for column in columns for level in linkage.raw["comparisons"][column])
-    return sorted({column for column in found if column})
+def _term_frequency_columns(linkage: Linkage, columns: list[str] | tuple[str, ...]) -> list[str]:
+    """The columns that are adjusted for term frequency."""
+    adjusted = (level.get("frequent") for column in columns for level in linkage.raw["comparisons"][column])
+    return sorted({column for column in adjusted if column})
 
 
 _PARTS = {
@@ -277,14 +288,16 @@ def _has(block: list[str], columns: list[str]) -> bool:
     return set(block) <= available
 
 
-def _agree(block: list[str]) -> str:
+def _blocking_rule(block: list[str]) -> str:
+    """SQL of pairs that agree on every column of a block; enterprises and persons are never compared."""
     return " and ".join(f"l.{column} = r.{column}" for column in (*block, "party_type"))
 
 
-def _known_by(rule: dict[str, Any]) -> str:
-    return " and ".join([_agree(rule["agree"]), *([rule["sql"]] if "sql" in rule else [])])
+def _deterministic_rule(rule: KnownBy) -> str:
+    """SQL of pairs that are hardly ever two persons."""
+    return " and ".join([_blocking_rule(rule["agree"]), *([rule["sql"]] if "sql" in rule else [])])
 
 
 def _quiet() -> None:
-    """Splink logs advice for people at a keyboard; what an operator needs to know is in the model itself."""
+    """Turn off Splink's log: it advises an analyst, and what an operator needs to know is in the model."""
     logging.getLogger("splink").setLevel(logging.ERROR)

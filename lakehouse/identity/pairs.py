@@ -1,16 +1,16 @@
-"""Every pair of records is compared once: what came of it stays in the lake, and new records only meet the others.
+"""Every pair of records is compared once: the results stay in the lake, and only new records are compared.
 
 A file of ``identity/pairs/<model>/`` holds a batch of records, and how they compare with each other and with those
 of the batches before it. Its name, ``<digest before>-<digest>.parquet``, makes the batches a chain; of two runs that
-went on from the same batch at once, one is followed. A comparison depends on the two records and the frozen model
-alone, so the sum of the batches is the same whatever came in which of them.
+continue one batch at once, one is followed. A comparison depends on the two records and the frozen model
+alone, so the sum of the batches does not depend on which record is in which batch.
 """
 
 from pathlib import Path
 
 import duckdb
 
-from lakehouse.identity.comparable import compare_ready
+from lakehouse.identity.comparable import create_comparable
 from lakehouse.identity.linkage import Linkage
 from lakehouse.identity.model import Model, linker
 from lakehouse.lake import appearing
@@ -22,7 +22,8 @@ def compare(con: duckdb.DuckDBPyConnection, lake: Path, model: Model | None) -> 
     """Make ``compared_pairs`` from ``party_records``: pairs from the review weight up, by record; none without a model.
 
     Columns: ``left_record, right_record, match_weight, evidence`` (in words), ``is_accepted, is_alone``,
-    ``tolerates_id_no``, ``tolerates_birth_date``. Records that were not compared yet are, and the lake keeps it.
+    ``tolerates_id_no``, ``tolerates_birth_date``. Records that were never compared are
+    compared, and the results go to the lake.
     """
     if model:
         _extend(con, lake / "identity" / "pairs" / model.version, model)
@@ -60,6 +61,7 @@ def _chain(folder: Path) -> tuple[str, list[Path]]:
 
 
 def _attach(con: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
+    """Make ``batches`` from the files; the row of a record without a pair says that the record was compared."""
     columns = (
         "left_record varchar, right_record varchar, match_weight double, evidence varchar, is_accepted boolean, "
         "is_alone boolean, tolerates_id_no boolean, tolerates_birth_date boolean"
@@ -71,21 +73,21 @@ def _attach(con: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
 
 def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
     """Make ``new_pairs``: the records that wait, with their pairs."""
-    compare_ready(con, model.linkage)
+    create_comparable(con, model.linkage)
     con.execute(
         "create temp table known_records as select * from comparable "
         "where record_id in (select left_record from batches where right_record is null);"
         "create temp table new_records as select * from comparable "
         "where record_id not in (select left_record from batches where right_record is null)"
     )
-    splink = linker(con, model)
-    api, least = splink._db_api, model.linkage.review
+    splink, api = linker(con, model)
+    least = model.linkage.review
     new = api.register("new_records")
-    found = [splink.inference.predict_within(new, threshold_match_weight=least)]
+    scored_tables = [splink.inference.predict_within(new, threshold_match_weight=least)]
     if con.execute("select count(*) from known_records").fetchall() != [(0,)]:
         known = api.register("known_records")
-        found.append(splink.inference.predict_between(known, new, threshold_match_weight=least))
-    scored = " union all ".join(f"select {_result(model)} from {table.physical_name}" for table in found)
+        scored_tables.append(splink.inference.predict_between(known, new, threshold_match_weight=least))
+    scored = " union all ".join(f"select {_result(model)} from {table.physical_name}" for table in scored_tables)
     con.execute(
         f"create temp table new_pairs as select * from ({scored} union all by name "
         "select record_id as left_record from new_records) order by left_record, right_record nulls first"
@@ -93,11 +95,11 @@ def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
 
 
 def _result(model: Model) -> str:
-    """What is kept of a compared pair, as SQL over Splink's result; the lower record id is the left one."""
+    """The columns of a compared pair, as SQL over Splink's result; the lower record id is the left one."""
     linkage, columns = model.linkage, model.columns
     personal = linkage.raw["weights"]["personal"]
     weight = " + ".join(
-        f"mw_{column}" + (f" + mw_tf_adj_{column}" if model.has_frequencies(column) else "")
+        f"mw_{column}" + (f" + mw_tf_adj_{column}" if model.has_term_frequencies(column) else "")
         for column in personal["columns"]
         if column in columns
     )
@@ -132,12 +134,13 @@ def _result(model: Model) -> str:
 
 
 def _one_of(linkage: Linkage, columns: tuple[str, ...], levels: dict[str, list[str]] | None) -> str:
-    """Whether a column that is compared is at one of its levels; true where none is asked for."""
+    """SQL: whether one of the compared columns is at one of its levels; true without ``levels``."""
     if levels is None:
         return "true"
-    held = [f"gamma_{name} in ({_numbers(linkage, name, at)})" for name, at in levels.items() if name in columns]
-    return f"({' or '.join(held) or 'false'})"
+    conditions = [f"gamma_{name} in ({_numbers(linkage, name, at)})" for name, at in levels.items() if name in columns]
+    return f"({' or '.join(conditions) or 'false'})"
 
 
 def _numbers(linkage: Linkage, column: str, levels: list[str]) -> str:
+    """The numbers of levels, as an SQL list."""
     return ", ".join(str(linkage.gamma(column, level)) for level in levels)

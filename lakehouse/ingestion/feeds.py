@@ -1,4 +1,4 @@
-"""The deliveries of one feed, oldest first, each to its outcome."""
+"""Take the deliveries of one feed, oldest first; each gets an outcome."""
 
 import logging
 import re
@@ -32,7 +32,7 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
 
     Raises
     ------
-    ValueError
+    Stop
         If ``feed`` cannot be the name of a feed.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", feed):

@@ -1,8 +1,8 @@
-"""Where records begin and end: landed bytes become Arrow batches of records that know their physical line.
+"""Framing: where records begin and end. Landed bytes become Arrow batches of records with their physical lines.
 
-Two ways lead to the same records. ``numbered`` lets DuckDB's own CSV reader split a UTF-8 file and only numbers
+There are two ways, with equal results. ``numbered`` lets DuckDB's own CSV reader split a UTF-8 file and only numbers
 its rows; it holds while every row is one line, which the caller checks against the lines counted. ``framed`` reads
-line by line, so that an undecodable byte or an unclosed quote costs its own row and never its neighbours.
+line by line, so that an undecodable byte or an unclosed quote costs the row that has it and never its neighbours.
 """
 
 import csv
@@ -53,12 +53,12 @@ def check_header(path: Path, feed: Feed) -> None:
     if not line.strip():
         raise Rejected(f"{path.name}: row 1: no header row: send the file with the columns of the contract")
     text = line.decode(feed.encoding, "backslashreplace").removeprefix("\ufeff").rstrip("\r\n")
-    found = next(csv.reader([text], delimiter=feed.delimiter))
+    header = next(csv.reader([text], delimiter=feed.delimiter))
     expected = [column.name for column in feed.columns]
-    faults = [f"column {name} is missing" for name in expected if name not in found]
-    faults += [f"column {name!r} is not in the contract" for name in found if name not in expected]
-    if not faults and found != expected:
-        faults = [f"columns stand as {', '.join(found)}, the contract orders them {', '.join(expected)}"]
+    faults = [f"column {name} is missing" for name in expected if name not in header]
+    faults += [f"column {name!r} is not in the contract" for name in header if name not in expected]
+    if not faults and header != expected:
+        faults = [f"columns stand as {', '.join(header)}, the contract orders them {', '.join(expected)}"]
     if faults:
         raise Rejected(f"{path.name}: row 1: {'; '.join(faults)}: send the file as the contract has it")
 
@@ -114,6 +114,11 @@ def split_quoted(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
 
     A field is quoted if it begins with a quote; other quotes are text. Fields are None if a quote is never closed,
     or closed before the end of its field.
+
+    >>> split_quoted('T1|"a|b ""c"" d"|10.00', "|")
+    (['T1', 'a|b "c" d', '10.00'], False)
+    >>> split_quoted('T1|"goes on', "|")
+    (None, True)
     """
     mark = re.escape(delimiter)
     field = re.compile(rf'"([^"]*(?:""[^"]*)*)"(?={mark}|\Z)|((?:[^"\n{mark}][^\n{mark}]*)?)(?={mark}|\Z)')
@@ -128,7 +133,7 @@ def split_quoted(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
 
 
 class _TooLong(Exception):
-    """A line that no memory should have to hold."""
+    """A line is longer than what is held in memory."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,7 @@ def _frame(path: Path, feed: Feed) -> Iterator[pa.RecordBatch]:
 
 
 def _decode(data: bytes, feed: Feed) -> _Lines:
+    """Lines as text; what cannot be decoded is escaped, so that the quarantine can show it."""
     try:
         texts, unreadable = data.decode(feed.encoding).split("\n"), set()
     except UnicodeDecodeError:
@@ -190,17 +196,18 @@ def _decode(data: bytes, feed: Feed) -> _Lines:
 
 
 def _plain(path: Path, row: int, lines: _Lines) -> pa.RecordBatch:
-    """One record per line; blank lines are none."""
-    kept = np.arange(len(lines.texts)) if all(lines.texts) else np.flatnonzero(lines.texts)
-    texts = lines.texts if len(kept) == len(lines.texts) else [lines.texts[index] for index in kept]
-    faults = ["invalid_encoding" if index in lines.unreadable else None for index in kept] if lines.unreadable else None
-    return _batch(path, kept + row, texts, None, faults)
+    """One record per line, none for a blank line."""
+    filled = np.arange(len(lines.texts)) if all(lines.texts) else np.flatnonzero(lines.texts)
+    texts = lines.texts if len(filled) == len(lines.texts) else [lines.texts[index] for index in filled]
+    unreadable = lines.unreadable
+    faults = ["invalid_encoding" if index in unreadable else None for index in filled] if unreadable else None
+    return _batch(path, filled + row, texts, None, faults)
 
 
 def _quoted(path: Path, row: int, lines: _Lines, feed: Feed, is_last: bool) -> tuple[pa.RecordBatch, int]:
     """Records of which some have quotes, and how many lines they take up.
 
-    An opening quote that does not lead to a whole record makes its own line a broken one: what follows is read on.
+    An opening quote that leads to no whole record spoils its line alone: the lines after it are read as records.
     """
     rows, texts, fields, faults = [], [], [], []
     index, count = 0, len(lines.texts)
@@ -236,7 +243,7 @@ def _record(texts: list[str], start: int, feed: Feed) -> tuple[str, int, list[st
 
 def _batch(
     path: Path,
-    rows: list[int],
+    rows: list[int] | np.ndarray,
     texts: list[str],
     fields: list[list[str] | None] | None,
     faults: list[str | None] | None,

@@ -4,12 +4,14 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
+
+from lakehouse.lake.dates import month_end
 
 _BLOCK = 1 << 20
 _LOOSE_QUOTES = (b' "', b'" ', b'\t"', b'"\t')
@@ -24,7 +26,14 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, order=True)
 class Period:
-    """A day ("2026-01-05"), or a month of an initial load ("2026-01"), with its first and last date."""
+    """A day ("2026-01-05"), or a month of an initial load ("2026-01"), with its first and last date.
+
+    >>> month = Period("2024-02")
+    >>> month.start, month.end
+    (datetime.date(2024, 2, 1), datetime.date(2024, 2, 29))
+    >>> month.overlaps(Period("2024-02-29"))
+    True
+    """
 
     text: str
 
@@ -34,9 +43,7 @@ class Period:
 
     @property
     def end(self) -> date:
-        if len(self.text) == 10:
-            return self.start
-        return (self.start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        return self.start if len(self.text) == 10 else month_end(self.start)
 
     def overlaps(self, other: "Period") -> bool:
         return self.start <= other.end and other.start <= self.end
@@ -65,6 +72,11 @@ class Manifest(BaseModel):
     control_sums: dict[str, Decimal] = {}
     files: Annotated[list[File], Field(min_length=1)]
 
+    @property
+    def daily_cutoff(self) -> date | None:
+        """The date by which a daily delivery is known; None for an initial load, in which every row has its own."""
+        return self.cutoff_at.date() if self.load == "daily" else None
+
     @field_validator("cutoff_at", mode="before")
     @classmethod
     def _is_text(cls, value: object) -> datetime:
@@ -82,7 +94,7 @@ class Landed:
     bytes: int
     sha256: str
     lines: int  # physical lines
-    needs_care: bool  # has what DuckDB's CSV reader reads otherwise than we do
+    needs_care: bool  # has something that DuckDB's CSV reader reads in another way than ours
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,12 @@ class Delivery:
     @property
     def cutoff_date(self) -> date:
         return self.manifest.cutoff_at.date() if self.manifest else self.period.end
+
+    @property
+    def readable_manifest(self) -> Manifest:
+        """The manifest of a delivery that was not refused for want of one."""
+        assert self.manifest is not None, f"{self.path.name}: {self.problem}"
+        return self.manifest
 
     @property
     def declared_hash(self) -> str | None:
@@ -141,12 +159,12 @@ def measure(delivery: Delivery) -> dict[str, Landed]:
 
 
 def check_arrived(delivery: Delivery, landed: dict[str, Landed]) -> None:
-    """Refuse a delivery whose manifest is no good or whose files are not the ones that the manifest declares.
+    """Reject a delivery whose manifest is not valid or whose files are not the ones that it declares.
 
     Raises
     ------
     Rejected
-        Naming the file, what was expected, what was found and what to do.
+        Naming the file, what was expected, what arrived and what to do.
     """
     if delivery.manifest is None:
         raise Rejected(f"{delivery.path.name}: {delivery.problem}: send the manifest again")
@@ -156,18 +174,18 @@ def check_arrived(delivery: Delivery, landed: dict[str, Landed]) -> None:
             "correct the period or cutoff_at"
         )
     for file in delivery.manifest.files:
-        found = landed.get(file.name)
-        if found is None:
+        arrived = landed.get(file.name)
+        if arrived is None:
             raise Rejected(f"{file.name}: missing from {delivery.path.parent.name}/: send it, then the manifest again")
-        if found.bytes != file.bytes:
-            short = " (truncated)" if found.bytes < file.bytes else ""
+        if arrived.bytes != file.bytes:
+            short = " (truncated)" if arrived.bytes < file.bytes else ""
             raise Rejected(
-                f"{file.name}: {file.bytes} bytes expected by the manifest, {found.bytes} found{short}: "
+                f"{file.name}: {file.bytes} bytes expected by the manifest, {arrived.bytes} found{short}: "
                 "send the file again whole"
             )
-        if found.sha256 != file.sha256:
+        if arrived.sha256 != file.sha256:
             raise Rejected(
-                f"{file.name}: sha256 {file.sha256} expected by the manifest, {found.sha256} found: "
+                f"{file.name}: sha256 {file.sha256} expected by the manifest, {arrived.sha256} found: "
                 "send the file again, or the manifest that belongs to it"
             )
 
@@ -181,6 +199,7 @@ def _named(landing: Path, feed: str) -> list[tuple[Period, int, Path]]:
 
 
 def _read(path: Path, feed: str, period: str, version: int) -> tuple[Manifest | None, str | None]:
+    """The manifest, or None and what is wrong with it."""
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
@@ -200,7 +219,10 @@ def _is_period(text: str) -> bool:
 
 
 def measure_file(path: Path) -> Landed:
-    """Read one file for its figures. DuckDB's CSV reader drops spaces around quotes and returns without a newline."""
+    """Read one file for its bytes, digest and lines, and for what DuckDB's CSV reader would lose.
+
+    That reader drops spaces around quotes, and returns that no newline follows.
+    """
     digest, size, newlines, lone_returns, is_loose, last = hashlib.sha256(), 0, 0, 0, False, b"\n"
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

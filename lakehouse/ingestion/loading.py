@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +17,7 @@ from lakehouse.lake import appearing
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal
 
-_THREADS = 2  # of one feed; feeds run beside each other, in processes of their own
+_THREADS = 2  # of one feed; feeds run beside each other, each in another process
 _MEMORY = "2GB"
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Figures:
-    """What was found in a delivery whose rows could be told; ``problem`` is the reason to reject it, if any."""
+    """Counts and dates of a delivery that could be split into rows; ``problem`` is the reason to reject it, if any."""
 
     rows_delivered: int
     rows_loaded: int
@@ -37,20 +37,21 @@ class Figures:
 
 
 class _NotClean(Exception):
-    """Rows or figures that the careful way has to look at."""
+    """Some row or figure is not as expected: every row has to be judged."""
 
 
 @contextmanager
-def connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+def connection(settings: Settings) -> Generator[duckdb.DuckDBPyConnection]:
     """A database in memory, for the deliveries of one feed; what does not fit is spilled beside the lake."""
     settings.lake.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill:
-        config = {"threads": _THREADS, "memory_limit": _MEMORY, "temp_directory": spill}
-        with duckdb.connect(config=config) as con:
-            # it would turn a long IN list into a join, and a join loses the order of the rows
-            con.execute("set disabled_optimizers = 'in_clause'")
-            rules.create_token_macro(con, settings.token_secret)
-            yield con
+    with (
+        tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill,
+        duckdb.connect(config={"threads": _THREADS, "memory_limit": _MEMORY, "temp_directory": spill}) as con,
+    ):
+        # it would turn a long IN list into a join, and a join loses the order of the rows
+        con.execute("set disabled_optimizers = 'in_clause'")
+        rules.create_token_macro(con, settings.token_secret)
+        yield con
 
 
 def load(
@@ -61,7 +62,7 @@ def load(
     Raises
     ------
     Rejected
-        If not even the rows can be told: no header, a wrong column, a broken gzip stream.
+        If the delivery cannot be split into rows: no header, a wrong column, a broken gzip stream.
     """
     _check_control_columns(feed, delivery)
     if feed.format == "delimited":
@@ -83,9 +84,10 @@ def _load_clean(
     con.register("incoming", incoming)
     try:
         with appearing(raw) as path:
-            written = _write(con, f"select {rules.lake_select(feed, delivery.manifest, row)} from {source}", path)
+            selected = rules.lake_select(feed, delivery.readable_manifest.daily_cutoff, row)
+            written = _write(con, f"select {selected} from {source}", path)
             loaded, first, last, late = _summary(con, feed, delivery, written)
-            if damages or loaded != delivery.manifest.row_count:
+            if damages or loaded != delivery.readable_manifest.row_count:
                 raise _NotClean("rows are missing")
             if not is_framed and loaded != sum(file.lines - 1 for file in landed):
                 raise _NotClean("a row is no line")
@@ -95,7 +97,7 @@ def _load_clean(
                 raise _NotClean(problem)
         return Figures(loaded, loaded, 0, first, last, late)
     except (_NotClean, duckdb.InvalidInputException) as reason:
-        log.info("%s goes the careful way: %s", delivery.path.name, reason)
+        log.info("%s is read again, row by row: %s", delivery.path.name, reason)
         return None
     finally:
         con.unregister("incoming")
@@ -104,7 +106,7 @@ def _load_clean(
 def _load_sifted(
     con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], raw: Path, quarantine: Path
 ) -> Figures:
-    """Judge every row; write the bad ones, then the good ones unless the delivery as a whole is no good."""
+    """Judge every row; write the bad ones, then, unless the whole delivery is rejected, the good ones."""
     _judge(con, feed, delivery, landed)
     delivered, bad = con.execute("select count(*), count(problem) from judged").fetchall()[0]
     if bad:
@@ -118,8 +120,8 @@ def _load_sifted(
     if problem:
         return Figures(delivered, 0, bad, problem=problem)
     with appearing(raw) as path:
-        good = f"select {rules.lake_select(feed, delivery.manifest)} from judged where problem is null order by rowid"
-        written = _write(con, good, path)
+        selected = rules.lake_select(feed, delivery.readable_manifest.daily_cutoff)
+        written = _write(con, f"select {selected} from judged where problem is null order by rowid", path)
         loaded, first, last, late = _summary(con, feed, delivery, written)
     return Figures(delivered, loaded, bad, first, last, late)
 
@@ -147,7 +149,7 @@ def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, lande
 
 
 def _key_count(con: duckdb.DuckDBPyConnection, feed: Feed, written: str) -> int:
-    """Different keys in a lake file, by their hashes: hardly ever too few, never too many."""
+    """Distinct keys in a lake file, by their hashes: hardly ever too few, never too many."""
     key = f"hash({', '.join(map(identifier, feed.key))})"
     counted = con.execute(f"select count(*) from (select {key} as key_hash from {written} group by key_hash)")
     return counted.fetchall()[0][0]
@@ -190,7 +192,8 @@ def _summary(
 
 
 def _check_control_columns(feed: Feed, delivery: Delivery) -> None:
-    stated = delivery.manifest.control_sums
+    """Reject a manifest that lacks a control sum of the contract, or has one of a column without numbers."""
+    stated = delivery.readable_manifest.control_sums
     numeric = {column.name for column in feed.columns if column.type.startswith(("decimal", "integer", "bigint"))}
     if missing := [name for name in feed.control_sums if name not in stated]:
         raise Rejected(f"{delivery.path.name}: control sum of {missing[0]} is missing: send the manifest again with it")
@@ -201,33 +204,33 @@ def _check_control_columns(feed: Feed, delivery: Delivery) -> None:
 
 
 def _row_count_problem(delivery: Delivery, delivered: int) -> str | None:
-    expected = delivery.manifest.row_count
+    expected = delivery.readable_manifest.row_count
     if delivered == expected:
         return None
-    names = ", ".join(file.name for file in delivery.manifest.files)
+    names = ", ".join(file.name for file in delivery.readable_manifest.files)
     return f"{names}: {expected} rows expected by the manifest, {delivered} found: send the delivery again whole"
 
 
 def _control_values(feed: Feed, delivery: Delivery) -> str:
-    """The control columns of every row; ``is_unread`` marks rows whose value nobody can tell."""
+    """The control columns of every row; ``is_unread`` marks rows whose value cannot be read."""
     is_record_fault = "(problem is not null and not contains(problem, ' '))"
     values = ", ".join(
         f"case when not {is_record_fault} then {rules.typed(feed, name)} end as {identifier(name)}"
-        for name in delivery.manifest.control_sums
+        for name in delivery.readable_manifest.control_sums
     )
     return f"(select problem is not null as is_unread{', ' if values else ''}{values} from judged)"
 
 
 def _control_sum_problem(con: duckdb.DuckDBPyConnection, delivery: Delivery, values: str) -> str | None:
     """A control sum that differs, unless a quarantined row whose value cannot be read may hold the difference."""
-    for name, expected in delivery.manifest.control_sums.items():
+    for name, expected in delivery.readable_manifest.control_sums.items():
         column = identifier(name)
-        found, unread = con.execute(
+        total, unread = con.execute(
             f"select coalesce(sum({column}), 0), count(*) filter (where is_unread and {column} is null) from {values}"
         ).fetchall()[0]
-        if found != expected and not unread:
+        if total != expected and not unread:
             return (
-                f"{delivery.path.name}: control sum of {name}: {expected} expected by the manifest, {found} found: "
+                f"{delivery.path.name}: control sum of {name}: {expected} expected by the manifest, {total} found: "
                 "send the delivery again with the right file or sum"
             )
     return None

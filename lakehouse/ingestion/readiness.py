@@ -5,10 +5,9 @@ from collections.abc import Collection
 from lakehouse.contracts import Deployment
 from lakehouse.ingestion.landing import Period
 from lakehouse.lake import Pin
-from lakehouse.settings import Settings
 
 
-def missing_feeds(settings: Settings, deployment: Deployment, pin: Pin, channels: Collection[str]) -> list[str]:
+def missing_feeds(deployment: Deployment, pin: Pin, channels: Collection[str]) -> list[str]:
     """Required feeds of the channels without a current loaded delivery that covers the pin's business date.
 
     A delivery covers it by its period: that day, or the month that holds it. A rejected delivery counts for nothing.

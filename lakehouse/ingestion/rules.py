@@ -1,24 +1,32 @@
 """A contract as SQL: how records become columns, what makes a row faulty, and what a lake file holds.
 
-Everything here is one expression per column, so that the fast way and the careful way judge by the same text.
+Everything here is one expression per column: both ways of reading (see `framing`) judge by the same SQL.
 Names that begin with ``_`` are ours; the others are the contract's.
 """
 
 import hashlib
+from datetime import date
 
 import duckdb
+from pydantic import SecretStr
 
 from lakehouse.contracts import Column, Feed
-from lakehouse.ingestion.landing import Manifest, Period
+from lakehouse.ingestion.landing import Period
 from lakehouse.sql import identifier, literal
 
 _WIDTHS = {"date": len("2026-01-05"), "timestamp": len("2026-01-05 23:59:59")}
 _TEXT_TYPES = ("varchar", "date", "timestamp")
 
 
-def create_token_macro(con: duckdb.DuckDBPyConnection, secret: str) -> None:
-    """Define ``token(text)``: HMAC-SHA-256 (RFC 2104) as 64 hex digits; null stays null."""
-    key = secret.encode()
+def create_token_macro(con: duckdb.DuckDBPyConnection, secret: SecretStr) -> None:
+    """Define ``token(text)``: HMAC-SHA-256 (RFC 2104) as 64 hex digits; null stays null.
+
+    >>> with duckdb.connect() as con:
+    ...     create_token_macro(con, SecretStr("secret"))
+    ...     con.sql("select token('13800138000')[:12], token(null)").fetchall()
+    [('4aceeec2f7ab', None)]
+    """
+    key = secret.get_secret_value().encode()
     key = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
     con.execute("set variable inner_pad = $1", [bytes(byte ^ 0x36 for byte in key)])
     con.execute("set variable outer_pad = $1", [bytes(byte ^ 0x5C for byte in key)])
@@ -51,7 +59,7 @@ def fields(feed: Feed, source: str) -> str:
 
 
 def problem(feed: Feed, period: Period, is_framed: bool) -> str:
-    """The first fault of a row as text "reason column" (only "reason" where it is the record's own), else null."""
+    """The first fault of a row as text "reason column" (only "reason" for a fault of the whole record), else null."""
     record = ["when _fault is not null then _fault"] if is_framed else []
     checks = [
         f"when {condition} then '{reason} {column.name}'"
@@ -61,17 +69,23 @@ def problem(feed: Feed, period: Period, is_framed: bool) -> str:
     return "\n".join(["case", *record, *checks, "end"])
 
 
-def lake_select(feed: Feed, manifest: Manifest, row: str = "_row") -> str:
-    """The columns of a lake file, from text columns that hold no fault."""
+def lake_select(feed: Feed, cutoff: date | None, row: str = "_row") -> str:
+    """The columns of a lake file, from text columns that hold no fault.
+
+    Parameters
+    ----------
+    cutoff : date, optional
+        The date by which all rows are known; None: in an initial load every row has its own.
+    """
     typed = {column.name: _typed(column) for column in feed.columns}
     tokens = {f"{column.name}_token": _token(column) for column in feed.columns if column.is_tokenised}
-    ours = {"_file": "cast(_file as varchar)", "_row": row, "_known_date": _known_date(feed, manifest)}
+    ours = {"_file": "cast(_file as varchar)", "_row": row, "_known_date": _known_date(feed, cutoff)}
     expressions = {**typed, **tokens, **ours}
     return ", ".join(f"cast({expressions[name]} as {type_}) as {identifier(name)}" for name, type_ in feed.lake_columns)
 
 
 def typed(feed: Feed, name: str) -> str:
-    """One column's value, null where its text is no value of its type."""
+    """SQL of one column's value, null where its text is no value of its type."""
     column = next(column for column in feed.columns if column.name == name)
     return f"case when not ({_is_malformed(column)}) then {_typed(column)} end"
 
@@ -103,7 +117,13 @@ def _typed(column: Column) -> str:
 
 
 def _is_malformed(column: Column) -> str:
-    """True where a text is not null and no value of the column's type, read strictly: nothing is rounded or guessed."""
+    """SQL that is true where a text is no value of the column's type, read strictly; false or null for null.
+
+    >>> amount = Column("amount", "decimal(18,2)", "", True, False, False, None, (), None, None)
+    >>> texts = "(values ('1.50'), ('1.505'), ('1,50'), (null)) as texts(amount)"
+    >>> duckdb.sql(f"select amount, {_is_malformed(amount)} from {texts}").fetchall()
+    [('1.50', False), ('1.505', True), ('1,50', True), (None, None)]
+    """
     name = identifier(column.name)
     if column.type == "varchar":
         return "false"
@@ -118,7 +138,7 @@ def _is_malformed(column: Column) -> str:
 
 
 def _token(column: Column) -> str:
-    """Normalised, so that two writings of one number make one token; what is empty then has none."""
+    """SQL of a column's token. Its text is normalised: two writings of one number make one token, an empty one none."""
     text = f"trim({identifier(column.name)})"
     normalised = {
         None: text,
@@ -129,10 +149,10 @@ def _token(column: Column) -> str:
     return f"token(nullif({normalised}, ''))"
 
 
-def _known_date(feed: Feed, manifest: Manifest) -> str:
-    if manifest.load == "daily":
-        return f"date '{manifest.cutoff_at.date()}'"
-    if feed.is_snapshot:
+def _known_date(feed: Feed, cutoff: date | None) -> str:
+    if cutoff is not None:
+        return f"date '{cutoff}'"
+    if feed.is_snapshot or feed.business_date_column is None:
         return "date '1900-01-01'"
     return f"try_cast({identifier(feed.business_date_column)} as date) + {feed.initial_lag_days}"
 
@@ -144,7 +164,7 @@ def _json_text(column: Column, value: str) -> str:
         return f"case when starts_with({value}, '\"') then nullif({plain}, '') end"
     if column.type == "boolean":
         return f"nullif({value}, 'null')"
-    # DuckDB reads JSON numbers as doubles: cents of large amounts survive only in the record's own text
+    # DuckDB reads JSON numbers as doubles: cents of large amounts survive only in the text of the record
     pattern = literal(rf'"{column.name}"\s*:\s*([^\s,}}]+)')
     return f"case when {value} <> 'null' then regexp_extract(_text, {pattern}, 1) end"
 

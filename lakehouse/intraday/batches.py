@@ -6,7 +6,6 @@ it. Its rows have the columns of the feed's contract, and ``event_at``: when the
 
 import gzip
 import logging
-import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ import duckdb
 
 from lakehouse.contracts import Column, Feed, load_feeds
 from lakehouse.ingestion import framing, rules
-from lakehouse.ingestion.landing import Landed, Manifest, Period
+from lakehouse.ingestion.landing import Landed, Period
 from lakehouse.lake import IntradayFile, appearing, current_files
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal
@@ -45,7 +44,7 @@ class Taken:
 
 @cache
 def event_feed(name: str) -> Feed:
-    """The contract of a feed's events: its own, in JSON lines, and the time of the event."""
+    """The contract of a feed's events: that of its deliveries, as JSON lines, and the time of the event."""
     feed = load_feeds()[name]
     return replace(feed, columns=(*feed.columns, _EVENT_AT), format="jsonl.gz", encoding="UTF-8", initial_lag_days=0)
 
@@ -70,11 +69,11 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
     is made again: its events come twice then, and count once.
     """
     batches = waiting(settings.landing, feed)[:MOST_BATCHES]
-    refuge = settings.lake / "quarantine" / "intraday" / feed
-    whole = [path for path in batches if _is_whole(path, refuge)]
+    quarantine = settings.lake / "quarantine" / "intraday" / feed
+    whole = [path for path in batches if _is_whole(path, quarantine)]
     if not whole:
         return Taken(feed, len(batches), 0, 0, None)
-    contract, manifest = event_feed(feed), Manifest.model_construct(load="initial")
+    contract = event_feed(feed)
     damages: list[str] = []
     con.register("incoming", framing.framed([Landed(path, 0, "", 0, True) for path in whole], contract, damages))
     problem = rules.problem(contract, _ANY_DAY, is_framed=True)
@@ -86,19 +85,19 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
         "max(case when problem is null then cast(business_date as date) end) from judged"
     ).fetchall()[0]
     if refused:
-        with appearing(_place_in(refuge, f"{whole[0].name}.parquet")) as path:
+        with appearing(_path_in(quarantine, f"{whole[0].name}.parquet")) as path:
             _copy(con, "select _file, _row, problem, _text from judged where problem is not null", path)
     target = None
     if events:
         target = _folder(settings.lake, feed, day) / f"{number:012}-{number:012}.parquet"
         columns = ", ".join(identifier(name) for name, _ in event_columns(feed))
-        good = f"select {rules.lake_select(contract, manifest)} from judged where problem is null order by rowid"
+        good = f"select {rules.lake_select(contract, cutoff=None)} from judged where problem is null order by rowid"
         with appearing(target) as path:
             _copy(con, f"select {columns} from ({good})", path)
     for path in whole:
         if damage := next((damage for damage in damages if damage.startswith(f"{path.name}: ")), None):
-            log.warning("%s: moved to %s, as what follows there could not be taken", damage, refuge)
-            _set_aside(path, refuge)
+            log.warning("%s: moved to %s, as what follows there could not be taken", damage, quarantine)
+            _set_aside(path, quarantine)
         else:
             path.unlink()
     return Taken(feed, len(batches), events, refused, target)
@@ -113,7 +112,7 @@ def next_number(lake: Path, feed: str) -> int:
 def merge(con: duckdb.DuckDBPyConnection, lake: Path, feed: str, day: date) -> None:
     """Merge the many small lake files of a date into one.
 
-    What an earlier merge covered is removed now: whoever listed those files has long read them.
+    Files that an earlier merge covers are removed now: a reader that had listed them has finished by now.
     """
     folder = _folder(lake, feed, day)
     files = [IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")]
@@ -137,27 +136,27 @@ def _folder(lake: Path, feed: str, day: date) -> Path:
     return lake / "intraday" / feed / f"business_date={day}"
 
 
-def _is_whole(path: Path, refuge: Path) -> bool:
+def _is_whole(path: Path, quarantine: Path) -> bool:
     """Whether a micro-batch can be read to its end; if not, it is moved out of the way."""
     try:
         with gzip.open(path) as stream:
             for _ in _blocks(stream):
                 pass
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        log.warning("%s: moved to %s: broken gzip stream (%s): send the batch again", path, refuge, error)
-        _set_aside(path, refuge)
+        log.warning("%s: moved to %s: broken gzip stream (%s): send the batch again", path, quarantine, error)
+        _set_aside(path, quarantine)
         return False
     return True
 
 
-def _set_aside(path: Path, refuge: Path) -> None:
-    refuge.mkdir(parents=True, exist_ok=True)
-    os.replace(path, _place_in(refuge, path.name))
+def _set_aside(path: Path, quarantine: Path) -> None:
+    quarantine.mkdir(parents=True, exist_ok=True)
+    path.replace(_path_in(quarantine, path.name))
 
 
-def _place_in(refuge: Path, name: str) -> Path:
-    """A name of its own for what may come again under the same one."""
-    return refuge / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
+def _path_in(quarantine: Path, name: str) -> Path:
+    """A path that no later file of this name takes."""
+    return quarantine / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
 
 
 def _blocks(stream: gzip.GzipFile) -> Iterator[bytes]:

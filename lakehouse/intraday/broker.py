@@ -2,26 +2,29 @@
 
 A feed has the stream ``intraday:<feed>``; an entry has one field, ``event``: a JSON object with the columns of the
 feed's contract and ``event_at``, as a line of a micro-batch has. The loop reads as consumer group ``c360`` and
-acknowledges what has landed, so that other groups may read the same streams; how long they keep entries is set by who
-sends them (``XADD ... MAXLEN`` or ``MINID``).
+acknowledges what has landed, so that other groups may read the same streams; the sender sets how long
+they keep entries (``XADD ... MAXLEN`` or ``MINID``).
 """
 
 import gzip
 import json
 import logging
+from typing import Any
 
 import redis
+from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.typing import KeyT, StreamIdT
 
 from lakehouse.lake import appearing
 from lakehouse.settings import Settings
 
-GROUP = b"c360"
+GROUP = "c360"
 FIELD = b"event"
 READ = 5_000  # entries at once: one micro-batch
 MOST_READS = 40  # in one cycle: a backlog is worked off in steps
-TIMEOUT = 5.0  # seconds; files are not held up for longer by a broker that is away
+TIMEOUT = 5.0  # seconds; a broker that does not answer holds up files no longer than this
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +34,27 @@ def stream(feed: str) -> str:
     return f"intraday:{feed}"
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: SecretStr) -> redis.Redis:
     """A client of the broker at ``redis://``, ``rediss://`` (TLS) or ``unix://``."""
     return redis.Redis.from_url(
-        url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1)
+        url.get_secret_value(), socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1)
     )
 
 
 def land(settings: Settings, client: redis.Redis, feed: str) -> int:
     """Write what the broker has of the feed to the landing folder, then acknowledge it; returns the entries landed.
 
-    What a killed loop had been given and not acknowledged comes first, and may land twice: events count once. A broker
-    that is away is told in the log, and asked again in the next cycle.
+    What a killed loop had received and not acknowledged comes first, and may land twice: events count once. A broker
+    that does not answer is logged, and asked again in the next cycle.
     """
     count = 0
     try:
         _make_group(client, feed)
-        for position in (b"0", b">"):  # given but not acknowledged, new
+        for position in (b"0", b">"):  # received but not acknowledged, new
             for _ in range(MOST_READS):
-                found = client.xreadgroup(GROUP, b"loop", {stream(feed): position}, count=READ)
-                entries = found[0][1] if found else []
+                streams: dict[KeyT, StreamIdT] = {stream(feed): position}
+                answer: Any = client.xreadgroup(GROUP, "loop", streams, count=READ)
+                entries = answer[0][1] if answer else []
                 if not entries:
                     break
                 _write(settings, feed, entries)
@@ -62,9 +66,9 @@ def land(settings: Settings, client: redis.Redis, feed: str) -> int:
 
 
 def waiting(client: redis.Redis, feed: str) -> int | None:
-    """Entries of the feed that have not landed yet; None where the server cannot tell (Redis before 7)."""
+    """Entries of the feed that have not landed yet; None where the server does not say (Redis before 7)."""
     _make_group(client, feed)
-    (group,) = (group for group in client.xinfo_groups(stream(feed)) if group["name"] == GROUP)
+    (group,) = (group for group in client.xinfo_groups(stream(feed)) if group["name"] == GROUP.encode())
     lag = group.get("lag")
     return None if lag is None else lag + group["pending"]
 
@@ -79,7 +83,7 @@ def _make_group(client: redis.Redis, feed: str) -> None:
 
 
 def _write(settings: Settings, feed: str, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
-    """One micro-batch, named by its entries: landed again, it has the same name."""
+    """One micro-batch, named by its entries, so that landing them twice writes one file."""
     first, last = (entries[place][0].decode() for place in (0, -1))
     lines = b"".join(_line(fields or {}) for _, fields in entries)
     with appearing(settings.landing / "intraday" / feed / f"broker-{first}-{last}.jsonl.gz") as temporary:
@@ -87,11 +91,11 @@ def _write(settings: Settings, feed: str, entries: list[tuple[bytes, dict[bytes,
 
 
 def _line(fields: dict[bytes, bytes]) -> bytes:
-    """The event as one line; an entry without one becomes a line that the contract refuses, with all that it said."""
+    """The event as one line; an entry without one becomes a line that the contract refuses, with all its fields."""
     if event := fields.get(FIELD):
         return event.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
-    told = {_text(name): _text(value) for name, value in fields.items()}
-    return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+    texts = {_text(name): _text(value) for name, value in fields.items()}
+    return json.dumps(texts, ensure_ascii=False).encode() + b"\n"
 
 
 def _text(value: bytes) -> str:

@@ -1,14 +1,14 @@
-"""The loop: every few seconds, what has landed is taken in, added up, and shown to readers."""
+"""The loop: every few seconds it takes what has landed, adds it up, and shows it to readers."""
 
-import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import redis
+from filelock import FileLock, Timeout
 
 from lakehouse import warehouse
 from lakehouse.errors import Stop
@@ -19,8 +19,8 @@ from lakehouse.lake import IntradayFile, intraday_files
 from lakehouse.settings import Settings
 from lakehouse.warehouse.live import CYCLES, FLOWS
 
-KEPT_CYCLES = timedelta(days=1)
-QUIET = timedelta(minutes=1)  # a loop without events tells that often that it is alive
+CYCLE_HISTORY = timedelta(days=1)
+QUIET = timedelta(minutes=1)  # a loop without events shows at this interval that it is alive
 
 
 class LoopRuns(Stop):
@@ -28,7 +28,7 @@ class LoopRuns(Stop):
 
 
 class NothingPublished(Stop):
-    """The intraday road leads on from a daily run, and there has been none."""
+    """The intraday loop continues a daily run, and there has been none."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Loop:
     numbers: dict[str, int]  # the next take of each feed
     cycle: int
     client: redis.Redis | None  # of the broker, where there is one
-    watermark: date | None = None
+    watermark: date = date.min  # the last date of the daily road
     publish_id: int = -1
     shown_at: datetime = datetime.min
 
@@ -62,20 +62,20 @@ class Loop:
         return loop
 
     def follow(self) -> bool:
-        """Take over what was published meanwhile; True if something was."""
-        (told,) = warehouse.query_serving(
+        """Read what was published since the last cycle; True if there is something."""
+        (published,) = warehouse.query_serving(
             self.settings,
             "select max(publish_id) as publish_id, max(case when schema_name = 'marts' then business_date end) as day "
             "from ops.publications",
         ).to_pylist()
-        if told["publish_id"] == self.publish_id:
+        if published["publish_id"] == self.publish_id:
             return False
-        self.publish_id, self.watermark = told["publish_id"], told["day"]
+        self.publish_id, self.watermark = published["publish_id"], published["day"]
         totals.refresh(self.settings, self.con, self.watermark)
         return True
 
     def turn(self) -> None:
-        """One cycle: take, add, show; then tell how long the events were under way."""
+        """One cycle: take, add, show; then record how long the events were under way."""
         started = datetime.now(UTC).replace(tzinfo=None)
         afresh = self.follow() or self.shown_at == datetime.min
         taken, new, late = [], 0, 0
@@ -93,15 +93,15 @@ class Loop:
         if any(took.batch_count for took in taken) or afresh or started - self.shown_at > QUIET:
             totals.total(self.con)
             warehouse.show_live(self.settings, self.con, self.cycle, FLOWS, afresh)
-            self._tell(started, taken, new, late)
+            self._record(started, taken, new, late)
             warehouse.show_live(self.settings, self.con, self.cycle, (CYCLES,), afresh)
             self.cycle += 1
 
-    def _tell(self, started: datetime, taken: list[Taken], new: int, late: int) -> None:
-        """Note the cycle."""
+    def _record(self, started: datetime, taken: list[Taken], new: int, late: int) -> None:
+        """Add the cycle to the table of cycles."""
         self.shown_at = datetime.now(UTC).replace(tzinfo=None)
         files = [IntradayFile.of(took.path) for took in taken if took.path]
-        delays: tuple = (None, None, None)
+        delays: tuple[float | None, ...] = (None, None, None)
         if files:
             times = " union all ".join(f"select event_at from {parquet([file])}" for file in files)
             delays = self.con.execute(
@@ -127,14 +127,14 @@ class Loop:
                 self.cycle,
             ],
         )
-        self.con.execute("delete from intraday_cycles where started_at < $1", [started - KEPT_CYCLES])
+        self.con.execute("delete from intraday_cycles where started_at < $1", [started - CYCLE_HISTORY])
 
 
 def run(
     settings: Settings,
     every: float,
     seconds: float | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Take in micro-batches until ``seconds`` have passed, or for ever; returns the number of cycles.
 
@@ -155,25 +155,33 @@ def run(
     if warehouse.published_date(settings) is None:
         raise NothingPublished("no business date is published yet: run one first (c360 run), then start the loop")
     began, count = time.monotonic(), 0
-    with _alone(settings), connection(settings) as con:
+    with alone(settings), connection(settings) as con:
         loop = Loop.begin(settings, con)
         while True:
-            turned = time.monotonic()
+            cycle_began = time.monotonic()
             loop.turn()
             count += 1
             if seconds is not None and time.monotonic() - began >= seconds:
                 progress(f"{count} cycles")
                 return count
-            time.sleep(max(0.0, every - (time.monotonic() - turned)))
+            time.sleep(max(0.0, every - (time.monotonic() - cycle_began)))
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Generator[None]:
+    """Hold this lake's intraday lock, which the operating system releases when the process ends.
+
+    Raises
+    ------
+    LoopRuns
+        If another process holds it.
+    """
     folder = settings.lake / "intraday"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LoopRuns(f"another intraday loop holds {file.name}: stop it first") from error
+    path = folder / ".lock"
+    try:
+        lock = FileLock(path, fallback_to_soft=False).acquire(blocking=False)
+    except Timeout as error:
+        raise LoopRuns(f"another intraday loop holds {path}: stop it first") from error
+    with lock:
         yield

@@ -1,5 +1,8 @@
 """What the intraday loop has done, as readers see it."""
 
+from datetime import date, datetime
+from typing import NotRequired, TypedDict
+
 import redis
 
 from lakehouse import warehouse
@@ -8,17 +11,28 @@ from lakehouse.intraday.batches import FEEDS, waiting
 from lakehouse.settings import Settings
 
 
-def read_status(settings: Settings, cycles: int = 1000) -> dict:
-    """Figures of the last ``cycles`` cycles, and what waits in the landing folder now.
+class Status(TypedDict):
+    """Figures of the last cycles, and what waits now; figures are None before the first cycle."""
 
-    Returns
-    -------
-    dict
-        ``watermark`` (the last date of the daily road), ``last_readable_at`` (UTC), counts of batches and events,
-        seconds from the event to the moment at which readers see it, ``waiting`` batches, and, where there is a broker,
-        the entries that ``broker`` still has, by feed: None where it cannot tell, and its error if it is away.
-    """
-    (told,) = warehouse.query_serving(
+    watermark: date | None  # the last date that a daily run has published
+    last_readable_at: datetime | None  # UTC
+    batches: int | None
+    events: int | None
+    new_events: int | None
+    repeated_events: int | None
+    late_events: int | None
+    refused_events: int | None
+    delay_p50_seconds: float | None  # from the event to the moment at which readers see it
+    delay_worst_p99_seconds: float | None
+    delay_max_seconds: float | None
+    most_waiting_batches: int | None
+    waiting: dict[str, int]  # batches in the landing folder, by feed
+    broker: NotRequired[dict[str, int | None] | str]  # entries still there, by feed; or why it does not answer
+
+
+def read_status(settings: Settings, cycles: int = 1000) -> Status:
+    """Figures of the last ``cycles`` cycles, and what waits in the landing folder and at the broker now."""
+    (figures,) = warehouse.query_serving(
         settings,
         """
         select
@@ -33,8 +47,10 @@ def read_status(settings: Settings, cycles: int = 1000) -> dict:
         [cycles],
     ).to_pylist()
     now = {feed: len(waiting(settings.landing, feed)) for feed in FEEDS}
-    status = {"watermark": warehouse.published_date(settings), **told, "waiting": now}
-    return status | {"broker": _in_broker(settings)} if settings.broker_url else status
+    status: Status = {"watermark": warehouse.published_date(settings), **figures, "waiting": now}
+    if settings.broker_url:
+        status["broker"] = _in_broker(settings)
+    return status
 
 
 def _in_broker(settings: Settings) -> dict[str, int | None] | str:

@@ -1,7 +1,7 @@
-"""The running totals of a business day: events in, tables for readers out, in a DuckDB database in memory.
+"""The running totals of a business day in a DuckDB database in memory: events in, tables for readers out.
 
-What a cycle needs of the bank (accounts, wallets, usual outflows) is what the last daily run published. The database
-holds nothing that is not in the lake or in the serving store: a loop that starts again reads it anew.
+What a cycle needs to know of the bank (accounts, wallets, usual outflows) comes from the last daily publication. The
+database holds nothing that is not in the lake or in the serving store: a loop that starts again reads it anew.
 """
 
 from datetime import date
@@ -30,7 +30,7 @@ KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Empty totals, and the rules by which the daily run tells who is on the other side."""
+    """Empty totals, and the rules by which the daily run classifies counterparties."""
     con.execute("create table seen (feed varchar, event_key varchar, business_date date)")
     con.execute(
         "create table flows (account_no varchar, business_date date, counterparty_class varchar, direction varchar, "
@@ -49,7 +49,7 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def refresh(settings: Settings, con: duckdb.DuckDBPyConnection, watermark: date) -> None:
-    """Take over what a daily run has published; its dates leave the totals."""
+    """Read what a daily run has published; its dates leave the totals."""
     for name, select in PUBLISHED.items():
         rows = warehouse.query_serving(settings, select, [watermark] if "$1" in select else [])
         con.register("rows", rows)
@@ -90,7 +90,7 @@ def add(
 
 
 def total(con: duckdb.DuckDBPyConnection) -> None:
-    """Bring the tables that readers see up to the totals."""
+    """Make the tables that readers see from the totals."""
     con.execute(
         "create or replace table flows as select account_no, business_date, counterparty_class, direction, "
         "cast(sum(txn_count) as bigint) as txn_count, cast(sum(amount) as decimal(38,2)) as amount, "

@@ -1,4 +1,4 @@
-"""Business dates: which there are, which a run builds, and which dates have features and scores.
+"""Business dates: which of them exist, which a run builds, and which dates have features and scores.
 
 All of it follows from the deliveries; a day on which the bank delivered nothing is no business date.
 """
@@ -14,7 +14,7 @@ FEATURE_HISTORY = timedelta(days=180)
 
 
 def landed_dates(landing: Path) -> list[date]:
-    """The business dates that the landing folder brings: the end of the initial load, and every daily cut-off."""
+    """The business dates of the landing folder, in order: the end of the initial load, and every daily cut-off."""
     loads: dict[str, set[date]] = {"initial": set(), "daily": set()}
     for path in landing.glob("*/*.manifest.json"):
         try:
@@ -26,7 +26,7 @@ def landed_dates(landing: Path) -> list[date]:
 
 
 def built_dates(pin: Pin) -> list[date]:
-    """The business dates up to the pin's: each has its own features and scores."""
+    """The business dates up to the pin's, in order: each has features and scores."""
     outcomes = [item.outcome for item in pin.deliveries]
     return sorted(
         _dates(
@@ -37,7 +37,7 @@ def built_dates(pin: Pin) -> list[date]:
 
 
 def first_business_date(pin: Pin) -> date:
-    """The earliest business date in any delivery."""
+    """The earliest business date in any delivery; the pin must hold one with business dates."""
     return min(item.outcome.min_business_date for item in pin.deliveries if item.outcome.min_business_date)
 
 
@@ -51,16 +51,25 @@ def as_of_grid(pin: Pin) -> list[date]:
 
 
 def month_end(day: date) -> date:
-    """The last day of the month."""
+    """The last day of the month.
+
+    >>> month_end(date(2024, 2, 5))
+    datetime.date(2024, 2, 29)
+    """
     return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def training_date(business_date: date) -> date:
-    """The last month-end that is not after ``business_date``."""
+    """The last month-end that is not after ``business_date``.
+
+    >>> training_date(date(2026, 1, 30)), training_date(date(2026, 1, 31))
+    (datetime.date(2025, 12, 31), datetime.date(2026, 1, 31))
+    """
     if business_date == month_end(business_date):
         return business_date
     return business_date.replace(day=1) - timedelta(days=1)
 
 
 def _dates(initial: set[date], daily: set[date]) -> set[date]:
+    """An initial load has many cut-offs, one per month; its last one is a business date."""
     return daily | ({max(initial)} if initial else set())

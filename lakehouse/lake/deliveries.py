@@ -1,4 +1,4 @@
-"""The lake: immutable files that appear by one atomic rename, and the pin, the list of deliveries a run reads."""
+"""Outcomes of deliveries, and the pin: the list of deliveries that a run reads."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lakehouse.contracts import load_feeds
 from lakehouse.lake.files import write_json
@@ -37,11 +38,18 @@ class Outcome:
 
     @property
     def delivery_id(self) -> str:
+        """Feed, period, version and 12 digits of the hash: what records and messages call it."""
         return f"{self.feed}/{self.period}/v{self.version}-{self.source_hash[:12]}"
 
     @property
     def is_loaded(self) -> bool:
+        """Whether its rows are in the lake."""
         return self.outcome != "rejected"
+
+    def rows_path(self, lake: Path) -> Path:
+        """The file with the rows of a loaded delivery."""
+        assert self.lake_file is not None, f"{self.delivery_id} was rejected"
+        return lake / self.lake_file
 
 
 @dataclass(frozen=True)
@@ -67,11 +75,12 @@ class Pin:
         return hashlib.sha256(ids.encode()).hexdigest()[:12]
 
     def of(self, feed: str) -> tuple[PinnedDelivery, ...]:
+        """The deliveries of one feed."""
         return tuple(item for item in self.deliveries if item.outcome.feed == feed)
 
 
 def write_outcome(lake: Path, outcome: Outcome) -> None:
-    """Keep the record of one delivery. Its last file to appear: a data file without it does not count."""
+    """Write the record of one delivery, its last file to appear: a data file without a record does not count."""
     name = f"{outcome.period}.v{outcome.version}-{outcome.source_hash[:12]}.json"
     write_json(lake / "deliveries" / outcome.feed / name, asdict(outcome))
 
@@ -88,7 +97,7 @@ def pin(lake: Path, business_date: date) -> Pin:
 
 
 def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
-    """What one listing of the lake says was known by ``business_date``."""
+    """The deliveries of one listing of the lake that were known by ``business_date``."""
     known = [outcome for outcome in outcomes if outcome.cutoff_date <= business_date]
     loaded = [outcome for outcome in known if outcome.is_loaded]
     feeds = load_feeds()
@@ -107,8 +116,9 @@ def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
 
 @cache
 def _outcome(path: Path) -> Outcome:
-    """Read once by a process: it is written once, never changed."""
-    raw = json.loads(path.read_text())
+    """Read once per process: the file never changes."""
+    raw: dict[str, Any] = json.loads(path.read_text())
     for name in ("cutoff_date", "min_business_date", "max_business_date"):
         raw[name] = date.fromisoformat(raw[name]) if raw[name] else None
-    return Outcome(**{**raw, "files": tuple(raw["files"])})
+    raw["files"] = tuple(raw["files"])
+    return Outcome(**raw)

@@ -9,7 +9,7 @@ from lakehouse.lake.deliveries import Pin
 
 @dataclass(frozen=True)
 class IntradayFile:
-    """A lake file ``<first>-<last>.parquet``: the events of so many takes, counted per feed."""
+    """A lake file ``<first>-<last>.parquet``: the events of the takes of those numbers, counted per feed."""
 
     path: Path
     first: int
@@ -21,27 +21,18 @@ class IntradayFile:
         return cls(path, int(first), int(last))
 
     def covers(self, other: "IntradayFile") -> bool:
+        """Whether this file is a merge that holds the other's takes."""
         return self != other and self.first <= other.first and other.last <= self.last
 
 
-def network_path(lake: Path, pin: Pin) -> Path:
-    """The figures of the payment network, as of what was known by the pin's business date."""
-    return lake / "network" / f"{pin.business_date}-{pin.hash}.parquet"
-
-
-def change_points_path(lake: Path, pin: Pin) -> Path:
-    """The change-points of customers' assets, as of what was known by the pin's business date."""
-    return lake / "change_points" / f"{pin.business_date}-{pin.hash}.parquet"
+def pinned_path(lake: Path, kind: str, pin: Pin) -> Path:
+    """The file of a kind, for instance ``network``, that was made from what was known by the pin's business date."""
+    return lake / kind / f"{pin.business_date}-{pin.hash}.parquet"
 
 
 def known_path(lake: Path, kind: str, pin: Pin) -> Path:
     """Says which ``forecasts`` or ``segments`` go with what was known by the pin's date, or why there are none."""
-    return lake / kind / "known" / f"{pin.business_date}-{pin.hash}.json"
-
-
-def segments_path(lake: Path, pin: Pin) -> Path:
-    """The groups of the customers without a relationship manager, as of what was known by the pin's business date."""
-    return lake / "segments" / f"{pin.business_date}-{pin.hash}.parquet"
+    return pinned_path(lake, f"{kind}/known", pin).with_suffix(".json")
 
 
 def intraday_files(lake: Path, feed: str, first: date, last: date = date.max) -> list[IntradayFile]:
@@ -49,15 +40,15 @@ def intraday_files(lake: Path, feed: str, first: date, last: date = date.max) ->
 
     A file lies under the last business date of its events.
     """
-    found = []
+    files: list[IntradayFile] = []
     for folder in sorted((lake / "intraday" / feed).glob("business_date=*")):
         if first <= date.fromisoformat(folder.name.removeprefix("business_date=")) <= last:
-            found += current_files([IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")])
-    return found
+            files += current_files([IntradayFile.of(path) for path in folder.glob("[!.]*.parquet")])
+    return files
 
 
 def current_files(files: list[IntradayFile]) -> list[IntradayFile]:
-    """Without those that a merged one covers, in the order of their takes."""
+    """The files that no merged one covers, in the order of their takes."""
     current: list[IntradayFile] = []
     for file in sorted(files, key=lambda file: (file.first, -file.last)):
         if not (current and current[-1].covers(file)):
@@ -67,7 +58,7 @@ def current_files(files: list[IntradayFile]) -> list[IntradayFile]:
 
 def xref_file(lake: Path, pin: Pin) -> Path:
     """The cross-reference as known by the pin's business date."""
-    return lake / "identity" / f"{pin.business_date}-{pin.hash}.parquet"
+    return pinned_path(lake, "identity", pin)
 
 
 def review_file(xref: Path) -> Path:

@@ -1,21 +1,24 @@
 """A record in the lake of every step of every run, failed ones included."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
 from lakehouse.lake.files import write_json
 from lakehouse.settings import Settings
 
+Detail = dict[str, object]  # what a step says of its work, by name
+
 
 @contextmanager
-def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Iterator[dict]:
-    """Time a step and keep how it ended in ``runs/<run_id>/<step>.json``; the block may fill the yielded detail.
+def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Generator[Detail]:
+    """Time a step and write how it ended to ``runs/<run_id>/<step>.json``; the block may fill the yielded detail.
 
     The clock is read for these records only: nothing in the data depends on it.
     """
-    started, detail, error = datetime.now(UTC), {}, None
+    started, error = datetime.now(UTC), None
+    detail: Detail = {}
     try:
         yield detail
     except BaseException as failure:
@@ -41,5 +44,9 @@ def new_run_id(business_date: date) -> str:
 
 
 def safe_run_id(run_id: str) -> str:
-    """The run id as a folder name: whatever Airflow or a person called it."""
+    """The run id as a folder name: Airflow and people use characters that a folder cannot have.
+
+    >>> safe_run_id("manual__2026-01-05T06:00:00+00:00")
+    'manual__2026-01-05T06_00_00_00_00'
+    """
     return re.sub(r"[^A-Za-z0-9._-]+", "_", run_id)

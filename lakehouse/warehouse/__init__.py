@@ -4,23 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from lakehouse.errors import Stop
 from lakehouse.lake import Pin
 from lakehouse.settings import Settings
-from lakehouse.warehouse import dbt, publication
+from lakehouse.warehouse import dbt, publication, publishing
 from lakehouse.warehouse.changes import BuildState
 from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
+from lakehouse.warehouse.engines import LOCK_SECONDS, Engine, EngineLocked
 from lakehouse.warehouse.engines import duckdb as duckdb_engine
 from lakehouse.warehouse.engines import postgres as postgres_engine
-from lakehouse.warehouse.engines.duckdb import LOCK_SECONDS, EngineLocked
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import CannotPublish
-from lakehouse.warehouse.relations import lake_relations, small_tables
+from lakehouse.warehouse.relations import lake_tables, small_tables
+from lakehouse.warehouse.stores import Store
 from lakehouse.warehouse.stores import duckdb as duckdb_store
 from lakehouse.warehouse.stores import postgres as postgres_store
 
@@ -32,9 +33,12 @@ __all__ = [
     "Node",
     "attach",
     "begin_build",
+    "built_state",
     "content_hash",
     "drop_build",
+    "engine_of",
     "exclusive",
+    "last_published",
     "project_version",
     "publish",
     "published_date",
@@ -46,6 +50,9 @@ __all__ = [
     "write_state",
 ]
 
+ENGINES: dict[str, Engine] = {"duckdb": duckdb_engine, "postgres": postgres_engine}
+STORES: dict[str, Store] = {"duckdb": duckdb_store, "postgres": postgres_store}
+
 
 def attach(settings: Settings, pin: Pin, xref: Path | None) -> None:
     """Give the build engine exactly the deliveries of ``pin``, for every contract, typed even where nothing came.
@@ -55,8 +62,7 @@ def attach(settings: Settings, pin: Pin, xref: Path | None) -> None:
     xref : Path, optional
         The identity file; None: nobody is linked yet.
     """
-    relations = lake_relations(settings.lake, pin, xref)
-    _engine(settings).attach(settings, relations, small_tables(settings.lake, pin))
+    engine_of(settings).attach(settings, lake_tables(settings.lake, pin, xref), small_tables(settings.lake, pin))
 
 
 def run_dbt(
@@ -64,12 +70,13 @@ def run_dbt(
     selection: str,
     variables: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
+    without: str = "",
 ) -> tuple[Node, ...]:
     """Build what ``selection`` names, its data tests included; see ``lakehouse.warehouse.dbt.run_dbt``."""
     if variables.get("from_date"):
         touched = [variables["from_date"], *variables.get("as_of_dates", ())]
-        _engine(settings).mark_unpublished(settings, min(date.fromisoformat(str(day)) for day in touched))
-    return dbt.run_dbt(settings, selection, variables, progress)
+        engine_of(settings).mark_unpublished(settings, min(date.fromisoformat(str(day)) for day in touched))
+    return dbt.run_dbt(settings, selection, variables, progress, without)
 
 
 def exclusive(settings: Settings, wait: float = LOCK_SECONDS) -> AbstractContextManager[None]:
@@ -82,32 +89,46 @@ def exclusive(settings: Settings, wait: float = LOCK_SECONDS) -> AbstractContext
     EngineLocked
         If another run holds it for ``wait`` seconds; the message names it.
     """
-    return _engine(settings).exclusive(settings, wait)
+    return engine_of(settings).exclusive(settings, wait)
 
 
 def read_state(settings: Settings, wait: float = LOCK_SECONDS) -> BuildState | None:
     """What the build engine was last built from; None: it is empty, and a full build follows."""
-    return _engine(settings).read_state(settings, wait)
+    return engine_of(settings).read_state(settings, wait)
+
+
+def built_state(settings: Settings) -> BuildState:
+    """What the build engine was last built from, where a step needs one.
+
+    Raises
+    ------
+    Stop
+        If the engine is empty.
+    """
+    state = read_state(settings)
+    if state is None:
+        raise Stop("nothing is built yet: run the pipeline first (`c360 run`)")
+    return state
 
 
 def begin_build(settings: Settings) -> None:
     """From here to ``write_state`` the marts may stand between two days: only ``ops`` can be published."""
-    _engine(settings).begin_build(settings)
+    engine_of(settings).begin_build(settings)
 
 
 def write_state(settings: Settings, state: BuildState) -> None:
     """Remember what the build engine holds now, after every model has been built."""
-    _engine(settings).write_state(settings, state)
+    engine_of(settings).write_state(settings, state)
 
 
-def query(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     """Rows of the build engine; parameters are written ``$1``, ``$2``, …"""
-    return _engine(settings).query(settings, sql, parameters)
+    return engine_of(settings).query(settings, statement, parameters)
 
 
-def query_serving(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+def query_serving(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     """Rows of the serving store, as readers see them; parameters are written ``$1``, ``$2``, …"""
-    return _store(settings).query_serving(settings, sql, parameters)
+    return store_of(settings).query_serving(settings, statement, parameters)
 
 
 def publish(settings: Settings, business_date: date, run_id: str, schemas: Sequence[str] | None = None) -> int:
@@ -130,9 +151,10 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
         have.
     """
     models = publication.read_models(dbt.target_path(settings) / "manifest.json")
-    told = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
     chosen = tuple(schemas or publication.SCHEMAS)
-    return _store(settings).publish(settings, [model for model in models if model.schema in chosen], chosen, told)
+    models = [model for model in models if model.schema in chosen]
+    new = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
+    return publishing.publish(store_of(settings), settings, models, chosen, new)
 
 
 def show_live(
@@ -147,15 +169,29 @@ def show_live(
     cycle : int
         Number of the cycle, growing.
     afresh : bool
-        All rows may have changed, and rows may be gone.
+        Any row may have changed or gone; otherwise none has gone.
     """
-    _store(settings).show_live(settings, con, cycle, tables, afresh)
+    store_of(settings).show_live(settings, con, cycle, tables, afresh)
 
 
 def published_date(settings: Settings) -> date | None:
-    """The business date of the marts that readers see; None: none is published. ``ops`` may speak of a later one."""
-    told = _store(settings).published(settings).publications.items()
-    return max((row.business_date for name, row in told if not name.startswith("ops.")), default=None)
+    """The business date of the marts that readers see, None if there are none; that of ``ops`` may be later."""
+    publications = store_of(settings).published(settings).publications.items()
+    return max((row.business_date for name, row in publications if not name.startswith("ops.")), default=None)
+
+
+def last_published(settings: Settings) -> date:
+    """The business date of the marts that readers see, where a report needs one.
+
+    Raises
+    ------
+    Stop
+        If nothing is published.
+    """
+    day = published_date(settings)
+    if day is None:
+        raise Stop("nothing is published yet: run the pipeline first (`c360 run`)")
+    return day
 
 
 def content_hash(settings: Settings, table: str) -> str:
@@ -163,17 +199,19 @@ def content_hash(settings: Settings, table: str) -> str:
 
     Comparable within one kind of store.
     """
-    return _store(settings).content_hash(settings, table)
+    return store_of(settings).content_hash(settings, table)
 
 
 def drop_build(settings: Settings) -> None:
     """Forget the build engine's content, for a full rebuild from the lake; what readers see stays."""
-    _engine(settings).drop_build(settings)
+    engine_of(settings).drop_build(settings)
 
 
-def _engine(settings: Settings) -> ModuleType:
-    return {"duckdb": duckdb_engine, "postgres": postgres_engine}[settings.target]
+def engine_of(settings: Settings) -> Engine:
+    """The build engine of the settings' target."""
+    return ENGINES[settings.target]
 
 
-def _store(settings: Settings) -> ModuleType:
-    return {"duckdb": duckdb_store, "postgres": postgres_store}[settings.target]
+def store_of(settings: Settings) -> Store:
+    """The serving store of the settings' target."""
+    return STORES[settings.target]

@@ -66,7 +66,7 @@ def _changed(state: BuildState | None, pin: Pin) -> list[Built]:
             superseded = min(day for day in (old.superseded_date, new.superseded_date) if day)
             changed.append(Built(superseded, new.first_business_date, superseded))
         else:
-            changed.append(old or new)
+            changed += [built for built in (old, new) if built]
     return changed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -52,8 +52,12 @@ def run_dbt(
     selection: str,
     variables: Mapping[str, Any],
     progress: Callable[[str], None] | None = None,
+    without: str = "",
 ) -> tuple[Node, ...]:
-    """``dbt build`` of ``selection``, its data tests included; unit tests judge the code, so ``make test`` runs them.
+    """``dbt build`` of ``selection``, its data tests included.
+
+    Left to ``make test`` are unit tests, which judge the code, and tests that read a table's whole history (tag
+    ``whole_history``): what a table of the day is fed by cannot be doubled without doubling a key that the day tests.
 
     Parameters
     ----------
@@ -63,6 +67,8 @@ def run_dbt(
         dbt's ``--vars``; dates become ISO text.
     progress : callable, optional
         Gets one line of text per finished node.
+    without : str
+        What of the selection to leave out, as for ``dbt --exclude``.
 
     Returns
     -------
@@ -75,16 +81,16 @@ def run_dbt(
         If a node failed, dbt itself did, or a part of the selection matches nothing.
     """
 
-    def told(event: Any) -> None:
+    def report(event: Any) -> None:
         if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             progress(event.info.msg)
 
     arguments = ["build", "--select", selection, "--indirect-selection", "buildable"]
-    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--exclude-resource-type", "unit_test", "--exclude", f"tag:whole_history {without}".strip()]
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)
-        outcome = _invoke(settings, arguments, variables, manifest, [told])
+        outcome = _invoke(settings, arguments, variables, manifest, [report])
     results = getattr(outcome.result, "results", ())
     nodes = tuple(
         Node(result.node.name, str(result.status), result.execution_time, result.message or "") for result in results
@@ -147,7 +153,7 @@ def _invoke(
 
 
 @contextmanager
-def _connection(settings: Settings) -> Iterator[None]:
+def _connection(settings: Settings) -> Generator[None]:
     """The environment that ``profiles.yml`` reads, for as long as dbt runs."""
     given = {
         "C360_TARGET": settings.target,
@@ -156,8 +162,8 @@ def _connection(settings: Settings) -> Iterator[None]:
     }
     if settings.target == "postgres":
         names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
-        told = conninfo_to_dict(settings.postgres_dsn)
-        given |= {f"C360_PG_{name}": str(told[key]) for key, name in names.items() if told.get(key)}
+        stated = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
+        given |= {f"C360_PG_{name}": str(stated[key]) for key, name in names.items() if stated.get(key)}
         given["PGOPTIONS"] = postgres.OPTIONS
     before = dict(os.environ)
     os.environ.update(given)

@@ -1,4 +1,4 @@
-"""What the intraday loop shows readers beside the published tables: the same tables and views on every store."""
+"""The tables and views that the intraday loop keeps for readers beside the published ones, on every store."""
 
 from dataclasses import dataclass
 
@@ -85,7 +85,10 @@ CYCLES = LiveTable("ops", "intraday_cycles", CYCLE, ("cycle",), is_large=True, i
 LIVE = (*FLOWS, CYCLES)
 
 
+DAILY_FLOW = "marts.fund_flow_daily"  # without it there is nothing to lead on from: no live views
+
+
 def fund_flow_sql() -> str:
-    """The view of both roads: daily up to the watermark, intraday after it."""
+    """The view over daily and intraday rows: daily up to the watermark, intraday after it."""
     flow = FLOWS[0]
-    return f"select {flow.names} from marts.fund_flow_daily union all select {flow.names} from {flow.full_name}"
+    return f"select {flow.names} from {DAILY_FLOW} union all select {flow.names} from {flow.full_name}"

@@ -1,4 +1,4 @@
-"""What is published, and the names and hashes by which a change is told; the same for every store."""
+"""What is published, and the hashes that show a change; every store follows these definitions."""
 
 import hashlib
 import json
@@ -67,7 +67,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Partition:
-    """The rows of one month, or all; ``row_hash`` is the sum of the hashes of its rows, so their order is no matter."""
+    """The rows of one month, or all; ``row_hash`` is the sum of the hashes of its rows, in any order."""
 
     row_count: int
     row_hash: int
@@ -76,7 +76,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class Publication:
-    """What readers are told of one table; the publish id is the same for all tables."""
+    """A row of ``ops.publications``, about one table; the publish id is one for all tables, see `Snapshot`."""
 
     business_date: date
     row_count: int | None  # None: a view
@@ -96,10 +96,14 @@ class Snapshot:
     def without(self, schemas: Collection[str]) -> "Snapshot":
         """What stays when the given schemas are replaced."""
 
-        def staying(named: dict) -> dict:
-            return {name: value for name, value in named.items() if name.split(".")[0] not in schemas}
+        def is_kept(name: str) -> bool:
+            return name.split(".")[0] not in schemas
 
-        return Snapshot(self.publish_id, staying(self.publications), staying(self.partitions))
+        return Snapshot(
+            self.publish_id,
+            {name: publication for name, publication in self.publications.items() if is_kept(name)},
+            {name: partitions for name, partitions in self.partitions.items() if is_kept(name)},
+        )
 
     def publication_rows(self) -> list[tuple]:
         """Rows for ``ops.publications``."""
@@ -174,7 +178,7 @@ def check_finished(schemas: Collection[str], is_building: bool) -> None:
     Raises
     ------
     CannotPublish
-        If a build began and did not end; ``ops`` may be published all the same.
+        If a build began and did not end; ``ops`` may be published nevertheless.
     """
     if is_building and set(schemas) != {"ops"}:
         raise CannotPublish("a build was cut short and left the marts between two days: run its business date again")
@@ -207,7 +211,7 @@ def partition_of(columns: Columns, row_count: int, row_hash: int) -> Partition:
 
 
 def whole_of(columns: Columns, partitions: dict[str, Partition]) -> Partition:
-    """All partitions as one: the same whichever way the rows were divided."""
+    """All partitions as one; how the rows are divided does not matter."""
     return partition_of(
         columns,
         sum(partition.row_count for partition in partitions.values()),
@@ -253,6 +257,7 @@ def view_hash(definition: str, inputs: Iterable[str]) -> str:
 
 
 def month_of(day: date) -> str:
+    """The partition of a date, for instance 2026-01."""
     return f"{day:%Y-%m}"
 
 

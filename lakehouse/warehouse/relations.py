@@ -1,234 +1,33 @@
 """What an engine attaches: every relation of the lake that dbt reads, as files or as small tables."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 
-from lakehouse import lake
+from lakehouse import catalog, lake
+from lakehouse.catalog import Column, Relation
 from lakehouse.contracts import load_feeds
+from lakehouse.lake.model_files import current_monitoring, current_scores
 from lakehouse.lake.places import review_file
+from lakehouse.sql import identifier, literal
 
-ATTACHED = "raw._attached"  # one row per attached file
-ATTACHED_COLUMNS = (
-    ("relation", "varchar"),
-    ("file", "varchar"),
-    ("_delivery", "varchar"),
-    ("_superseded_date", "date"),
-    ("task", "varchar"),
-)
-FEED_CONSTANTS = (("_delivery", "varchar"), ("_superseded_date", "date"))
-TASK_CONSTANT = (("task", "varchar"),)
-
-REJECTS = (
-    ("feed", "varchar"),
-    ("period", "varchar"),
-    ("version", "integer"),
-    ("file", "varchar"),
-    ("row", "bigint"),
-    ("column_name", "varchar"),
-    ("reason", "varchar"),
-    ("raw_text", "varchar"),
-    ("business_date", "date"),
-    ("account_no", "varchar"),
-)
-XREF = (
-    ("party_key", "varchar"),
-    ("customer_key", "varchar"),
-    ("rule", "varchar"),
-    ("match_weight", "double precision"),
-    ("valid_from", "date"),
-    ("valid_to", "date"),
-)
-IDENTITY_REVIEW = (
-    ("left_party_key", "varchar"),
-    ("right_party_key", "varchar"),
-    ("left_customer_key", "varchar"),
-    ("right_customer_key", "varchar"),
-    ("match_weight", "double precision"),
-    ("reason", "varchar"),
-    ("evidence", "varchar"),
-    ("known_from", "date"),
-)
-SCORES = (
-    ("customer_key", "varchar"),
-    ("as_of_date", "date"),
-    ("horizon_days", "integer"),
-    ("probability", "double precision"),
-    ("band", "varchar"),
-    ("rank", "integer"),
-    ("reason_1_code", "varchar"),
-    ("reason_1_value", "double precision"),
-    ("reason_2_code", "varchar"),
-    ("reason_2_value", "double precision"),
-    ("reason_3_code", "varchar"),
-    ("reason_3_value", "double precision"),
-    ("model_name", "varchar"),
-    ("model_version", "varchar"),
-    ("feature_version", "varchar"),
-    ("scored_at", "timestamp"),
-)
-MODEL_MONITORING = (
-    ("as_of_date", "date"),
-    ("model_version", "varchar"),
-    ("measure", "varchar"),
-    ("feature", "varchar"),
-    ("measured_date", "date"),
-    ("value", "double precision"),
-    ("threshold", "double precision"),
-    ("is_alert", "boolean"),
+ATTACHED = Relation(
+    "_attached",
+    "One row per attached file.",
+    (
+        Column("relation", "varchar", "Relation that it belongs to, with its schema"),
+        Column("file", "varchar", "Path of the file"),
+        Column("_delivery", "varchar", "Delivery, of a feed's file"),
+        Column("_superseded_date", "date", "Day from which another delivery took its place"),
+        Column("task", "varchar", "Task, of a file of scores or figures"),
+    ),
 )
 MONITORED_DAYS = 92  # up to the business date: older figures stay in the lake
-NETWORK = (
-    ("node_key", "varchar"),
-    ("in_degree", "integer"),
-    ("out_degree", "integer"),
-    ("pagerank", "double precision"),
-    ("component_key", "varchar"),
-    ("component_size", "integer"),
-    ("community_key", "varchar"),
-    ("community_size", "integer"),
-)
-CHANGE_POINTS = (
-    ("customer_key", "varchar"),
-    ("change_date", "date"),
-    ("usual_amount", "decimal(38,2)"),
-    ("level_amount", "decimal(38,2)"),
-)
-SEGMENTS = (
-    ("customer_key", "varchar"),
-    ("as_of_date", "date"),
-    ("segment_id", "integer"),
-    ("distance", "double precision"),
-    ("confidence", "double precision"),
-    ("model_version", "varchar"),
-)
-SEGMENT_GROUPS = (
-    ("segment_id", "integer"),
-    ("segment_name_en", "varchar"),
-    ("segment_name_zh", "varchar"),
-    ("profile_en", "varchar"),
-    ("profile_zh", "varchar"),
-    ("model_version", "varchar"),
-)
-SEGMENT_TRAITS = (
-    ("segment_id", "integer"),
-    ("trait", "varchar"),
-    ("trait_en", "varchar"),
-    ("trait_zh", "varchar"),
-    ("deviation", "double precision"),
-    ("median_value", "double precision"),
-    ("median_of_all_value", "double precision"),
-)
-SEGMENT_STABILITY = (
-    ("as_of_date", "date"),
-    ("customer_count", "integer"),
-    ("stayed_rate", "double precision"),
-    ("refit_rand", "double precision"),
-    ("refit_rand_low", "double precision"),
-    ("refit_rand_high", "double precision"),
-    ("customers_rand", "double precision"),
-    ("customers_rand_low", "double precision"),
-    ("customers_rand_high", "double precision"),
-)
-FORECAST_BALANCES = (
-    ("measure", "varchar"),
-    ("level", "varchar"),
-    ("branch_code", "varchar"),
-    ("product_family", "varchar"),
-    ("as_of_date", "date"),
-    ("horizon_weeks", "integer"),
-    ("week_end_date", "date"),
-    ("mean_amount", "double precision"),
-    ("lower_80_amount", "double precision"),
-    ("upper_80_amount", "double precision"),
-    ("lower_95_amount", "double precision"),
-    ("upper_95_amount", "double precision"),
-    ("baseline_amount", "double precision"),
-    ("model", "varchar"),
-    ("baseline", "varchar"),
-)
-FORECAST_ACCURACY = (
-    ("measure", "varchar"),
-    ("level", "varchar"),
-    ("as_of_date", "date"),
-    ("horizon_weeks", "integer"),
-    ("series_count", "integer"),
-    ("origin_count", "integer"),
-    ("model", "varchar"),
-    ("baseline", "varchar"),
-    ("mae_amount", "double precision"),
-    ("mae_low_amount", "double precision"),
-    ("mae_high_amount", "double precision"),
-    ("mase", "double precision"),
-    ("baseline_mae_amount", "double precision"),
-    ("naive_mae_amount", "double precision"),
-    ("skill", "double precision"),
-    ("skill_low", "double precision"),
-    ("skill_high", "double precision"),
-    ("coverage_80", "double precision"),
-    ("coverage_95", "double precision"),
-)
-INTRADAY = {
-    "transactions": (
-        ("txn_id", "varchar"),
-        ("account_no", "varchar"),
-        ("business_date", "date"),
-        ("direction", "varchar"),
-        ("amount", "decimal(18,2)"),
-    ),
-    "wallet_payments": (
-        ("payment_id", "varchar"),
-        ("binding_id", "varchar"),
-        ("business_date", "date"),
-        ("amount", "decimal(18,2)"),
-    ),
-}
 INTRADAY_DAYS = 7  # up to the business date: events that come later still are not reconciled
-OUTCOMES = (
-    ("delivery_id", "varchar"),
-    ("feed", "varchar"),
-    ("channel", "varchar"),
-    ("period", "varchar"),
-    ("version", "integer"),
-    ("load", "varchar"),
-    ("source_hash", "varchar"),
-    ("cutoff_date", "date"),
-    ("outcome", "varchar"),
-    ("reason", "varchar"),
-    ("rows_delivered", "bigint"),
-    ("rows_loaded", "bigint"),
-    ("rows_quarantined", "bigint"),
-    ("min_business_date", "date"),
-    ("max_business_date", "date"),
-    ("late_rows", "bigint"),
-    ("lake_file", "varchar"),
-    ("quarantine_file", "varchar"),
-    ("files", "varchar"),
-    ("superseded_date", "date"),
-)
-RUN_STEPS = (
-    ("run_id", "varchar"),
-    ("business_date", "date"),
-    ("step", "varchar"),
-    ("status", "varchar"),
-    ("started_at", "timestamp"),
-    ("ended_at", "timestamp"),
-    ("error", "varchar"),
-    ("detail", "varchar"),
-)
-ARROW_TYPES = {
-    "varchar": pa.string(),
-    "integer": pa.int32(),
-    "bigint": pa.int64(),
-    "double precision": pa.float64(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-}
 
 
 @dataclass(frozen=True)
@@ -242,102 +41,89 @@ class LakeFile:
 
 
 @dataclass(frozen=True)
-class LakeRelation:
-    """A relation whose rows lie in Parquet files: (name, SQL type) of its columns, and of those constant per file."""
+class LakeTable:
+    """A relation whose rows are in Parquet files, and those files."""
 
-    schema: str
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    constants: tuple[tuple[str, str], ...]
+    relation: Relation
     files: tuple[LakeFile, ...]
-    date_column: str | None = None  # by which incremental models read it
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.schema}.{self.name}"
 
 
 @dataclass(frozen=True)
 class SmallTable:
-    """A relation that is made from records, whole, at each attach: (name, SQL type) of its columns, and its rows."""
+    """A relation that is made from records, whole, at each attach."""
 
-    schema: str
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    records: list[dict[str, object]]
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.schema}.{self.name}"
+    relation: Relation
+    records: Sequence[Mapping[str, object]]  # by column
 
     @property
     def rows(self) -> pa.Table:
-        return pa.Table.from_pylist(
-            self.records, pa.schema([(name, ARROW_TYPES[type_]) for name, type_ in self.columns])
-        )
+        return pa.Table.from_pylist(list(self.records), self.relation.arrow_schema)
 
 
-def lake_relations(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeRelation]:
-    """Every relation with Parquet behind it, from exactly the files that ``pin`` knows."""
+def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]:
+    """Every relation with Parquet behind it, from exactly the files that ``pin`` knows.
+
+    Parameters
+    ----------
+    root : Path
+        The lake.
+    xref : Path, optional
+        The identity file; None: nobody is linked yet.
+    """
     feeds = [
-        LakeRelation(
-            "raw",
-            feed.name,
-            feed.lake_columns,
-            FEED_CONSTANTS,
-            tuple(
-                LakeFile(root / item.outcome.lake_file, item.outcome.delivery_id, item.superseded_date)
-                for item in pin.of(feed.name)
-            ),
-            feed.business_date_column,
+        LakeTable(
+            catalog.feed_relation(feed),
+            tuple(_delivered(root, item) for item in pin.of(feed.name)),
         )
         for feed in load_feeds().values()
     ]
     known = [*(item.outcome for item in pin.deliveries), *pin.rejected]
-    network, change_points = lake.network_path(root, pin), lake.change_points_path(root, pin)
     rejects = tuple(LakeFile(root / outcome.quarantine_file) for outcome in known if outcome.quarantine_file)
     first = pin.business_date - timedelta(days=INTRADAY_DAYS - 1)
+    first_monitored = pin.business_date - timedelta(days=MONITORED_DAYS - 1)
     intraday = [
-        LakeRelation(
-            "raw",
-            f"intraday_{feed}",
-            columns,
-            (),
+        LakeTable(
+            catalog.intraday_relation(feed),
             tuple(LakeFile(file.path) for file in lake.intraday_files(root, feed, first, pin.business_date)),
         )
-        for feed, columns in INTRADAY.items()
-    ]
-    forecast = _known(root, "forecasts", pin).get("forecast")
-    forecasts = [
-        LakeRelation(
-            "raw",
-            f"forecast_{name}",
-            columns,
-            (),
-            (LakeFile(root / "forecasts" / forecast / f"{name}.parquet"),) if forecast else (),
-        )
-        for name, columns in (("balances", FORECAST_BALANCES), ("accuracy", FORECAST_ACCURACY))
+        for feed in catalog.INTRADAY_COLUMNS
     ]
     return [
         *feeds,
         *intraday,
-        *forecasts,
-        LakeRelation("quarantine", "rejects", REJECTS, (), rejects),
-        LakeRelation("raw", "customer_xref", XREF, (), (LakeFile(xref),) if xref else ()),
-        LakeRelation("raw", "identity_review", IDENTITY_REVIEW, (), _review(xref)),
-        LakeRelation("raw", "network", NETWORK, (), (LakeFile(network),) if network.exists() else ()),
-        LakeRelation(
-            "raw", "change_points", CHANGE_POINTS, (), (LakeFile(change_points),) if change_points.exists() else ()
+        *_forecasts(root, pin),
+        LakeTable(catalog.REJECTS, rejects),
+        LakeTable(catalog.CUSTOMER_XREF, (LakeFile(xref),) if xref else ()),
+        LakeTable(catalog.IDENTITY_REVIEW, _present(review_file(xref)) if xref else ()),
+        *(
+            LakeTable(relation, _present(lake.pinned_path(root, relation.name, pin)))
+            for relation in (catalog.NETWORK, catalog.CHANGE_POINTS)
         ),
-        LakeRelation("raw", "segments", SEGMENTS, (), _segments(root, pin)),
-        LakeRelation("raw", "scores", SCORES, TASK_CONSTANT, tuple(_current_scores(root, pin))),
-        LakeRelation("raw", "model_monitoring", MODEL_MONITORING, TASK_CONSTANT, tuple(_monitoring(root, pin))),
+        LakeTable(catalog.SEGMENTS, _segments(root, pin)),
+        LakeTable(catalog.SCORES, _of_tasks(current_scores(root, pin))),
+        LakeTable(catalog.MODEL_MONITORING, _of_tasks(current_monitoring(root, pin, first_monitored))),
     ]
 
 
-def _review(xref: Path | None) -> tuple[LakeFile, ...]:
-    """The list for clerks that was written with an identity file."""
-    return (LakeFile(path),) if xref and (path := review_file(xref)).exists() else ()
+def _delivered(root: Path, item: lake.PinnedDelivery) -> LakeFile:
+    return LakeFile(item.outcome.rows_path(root), item.outcome.delivery_id, item.superseded_date)
+
+
+def _present(*paths: Path) -> tuple[LakeFile, ...]:
+    """Those of the files that are in the lake: a step that has not run has written none."""
+    return tuple(LakeFile(path) for path in paths if path.exists())
+
+
+def _of_tasks(files: Iterable[tuple[str, Path]]) -> tuple[LakeFile, ...]:
+    return tuple(LakeFile(path, task=task) for task, path in files)
+
+
+def _forecasts(root: Path, pin: lake.Pin) -> list[LakeTable]:
+    folder = _known(root, "forecasts", pin).get("forecast")
+    return [
+        LakeTable(relation, (LakeFile(root / "forecasts" / folder / f"{name}.parquet"),) if folder else ())
+        for name, relation in (("balances", catalog.FORECAST_BALANCES), ("accuracy", catalog.FORECAST_ACCURACY))
+    ]
 
 
 def _known(root: Path, kind: str, pin: lake.Pin) -> dict[str, str]:
@@ -352,8 +138,8 @@ def _segments_model(root: Path, pin: lake.Pin) -> Path | None:
 
 def _segments(root: Path, pin: lake.Pin) -> tuple[LakeFile, ...]:
     """Month-ends, which were assigned with the model, and the pin's date, if it is none."""
-    model, today = _segments_model(root, pin), lake.segments_path(root, pin)
-    return tuple(LakeFile(path) for path in (model / "assigned.parquet", today) if path.exists()) if model else ()
+    model = _segments_model(root, pin)
+    return _present(model / "assigned.parquet", lake.pinned_path(root, catalog.SEGMENTS.name, pin)) if model else ()
 
 
 def _segment_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
@@ -381,9 +167,9 @@ def _segment_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
     ]
     stability = [month | {"as_of_date": date.fromisoformat(month["as_of_date"])} for month in card["stability"]]
     return [
-        SmallTable("raw", "segment_groups", SEGMENT_GROUPS, groups),
-        SmallTable("raw", "segment_traits", SEGMENT_TRAITS, traits),
-        SmallTable("raw", "segment_stability", SEGMENT_STABILITY, stability),
+        SmallTable(catalog.SEGMENT_GROUPS, groups),
+        SmallTable(catalog.SEGMENT_TRAITS, traits),
+        SmallTable(catalog.SEGMENT_STABILITY, stability),
     ]
 
 
@@ -398,92 +184,45 @@ def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
     ]
     steps = [_step(path) for path in sorted((root / "runs").glob("*/[!.]*.json"))]
     return [
-        SmallTable("raw", "delivery_outcomes", OUTCOMES, outcomes),
-        SmallTable("raw", "run_steps", RUN_STEPS, steps),
+        SmallTable(catalog.DELIVERY_OUTCOMES, outcomes),
+        SmallTable(catalog.RUN_STEPS, steps),
         *_segment_tables(root, pin),
     ]
 
 
-def select(relation: LakeRelation) -> str:
-    """DuckDB SQL that reads the relation's files with the contract's names and types; needs ``raw._attached``."""
-    if not relation.files:
-        typed = (f"cast(null as {type_}) as {quoted(name)}" for name, type_ in relation.columns + relation.constants)
+def select(table: LakeTable) -> str:
+    """DuckDB SQL that reads the table's files with the catalog's names and types; needs ``raw._attached``."""
+    relation = table.relation
+    if not table.files:
+        typed = (f"cast(null as {type_}) as {identifier(name)}" for name, type_ in relation.typed_columns)
         return f"select {', '.join(typed)} where false"
-    columns = [f"cast(parquet.{quoted(name)} as {type_}) as {quoted(name)}" for name, type_ in relation.columns]
-    paths = ", ".join(literal(str(file.path)) for file in relation.files)
-    if not relation.constants:
+    names = [(identifier(column.name), column.type) for column in relation.in_file]
+    columns = [f"cast(parquet.{name} as {type_}) as {name}" for name, type_ in names]
+    paths = ", ".join(literal(str(file.path)) for file in table.files)
+    if not relation.per_file:
         return f"select {', '.join(columns)} from read_parquet([{paths}]) as parquet"
-    columns += [f"attached.{quoted(name)}" for name, _ in relation.constants]
+    columns += [f"attached.{identifier(column.name)}" for column in relation.per_file]
     return (
         f"select {', '.join(columns)} from read_parquet([{paths}], filename = true) as parquet "
-        f"join {ATTACHED} as attached on attached.file = parquet.filename "
+        f"join {ATTACHED.full_name} as attached on attached.file = parquet.filename "
         f"and attached.relation = {literal(relation.full_name)}"
     )
 
 
-def attached_rows(relations: list[LakeRelation]) -> pa.Table:
-    """The content of ``raw._attached``."""
+def attached_files(tables: list[LakeTable]) -> SmallTable:
+    """``raw._attached``: every file of the tables, with what all its rows share."""
     records = [
         {
-            "relation": relation.full_name,
+            "relation": table.relation.full_name,
             "file": str(file.path),
             "_delivery": file.delivery,
             "_superseded_date": file.superseded_date,
             "task": file.task,
         }
-        for relation in relations
-        for file in relation.files
+        for table in tables
+        for file in table.files
     ]
-    return SmallTable("raw", "_attached", ATTACHED_COLUMNS, records).rows
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """An SQL string, where a view's definition allows no bound value."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _current_scores(root: Path, pin: lake.Pin) -> Iterator[LakeFile]:
-    """For each task and as-of date: the scores of what was known by then, by the newest model of what was known then.
-
-    Files are named ``<training date>-<pin of it>-<pin of the as-of date>.parquet``.
-    """
-    pin_of = _pins(pin)
-    for folder in sorted((root / "scores").glob("*/as_of_date=*")):
-        as_of = date.fromisoformat(folder.name.removeprefix("as_of_date="))
-        if as_of > pin.business_date:
-            continue
-        files = {}
-        for path in folder.glob(f"[!.]*-{pin_of(as_of)}.parquet"):
-            training_date, training_pin, _ = path.stem.rsplit("-", 2)
-            files[training_date, training_pin == pin_of(date.fromisoformat(training_date)), path.name] = path
-        if files:
-            yield LakeFile(files[max(files)], task=folder.parent.name)
-
-
-def _monitoring(root: Path, pin: lake.Pin) -> Iterator[LakeFile]:
-    """For each task and date of the last ones: the figures of what was known by then."""
-    pin_of = _pins(pin)
-    first = pin.business_date - timedelta(days=MONITORED_DAYS - 1)
-    for path in sorted((root / "models").glob("*/monitoring/[!.]*.parquet")):
-        as_of, known = date.fromisoformat(path.stem[:10]), path.stem[11:]
-        if first <= as_of <= pin.business_date and known == pin_of(as_of):
-            yield LakeFile(path, task=path.parents[1].name)
-
-
-def _pins(pin: lake.Pin) -> Callable[[date], str]:
-    """The hash of what was known by a date, of those deliveries that the pin knows."""
-
-    @cache
-    def pin_of(known: date) -> str:
-        deliveries = tuple(item for item in pin.deliveries if item.outcome.cutoff_date <= known)
-        return lake.Pin(known, deliveries, ()).hash
-
-    return pin_of
+    return SmallTable(ATTACHED, records)
 
 
 def _step(path: Path) -> dict[str, object]:

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from ruptures import KernelCPD
 
 from lakehouse import warehouse
-from lakehouse.lake import Pin, appearing, change_points_path
+from lakehouse.catalog import CHANGE_POINTS
+from lakehouse.lake import Pin, appearing, pinned_path
 from lakehouse.settings import Settings
 
 LOOK_BACK = timedelta(days=731)  # bounded, so that a longer history costs no more
@@ -23,14 +24,6 @@ PENALTY = 9.0  # in squared noise: a month-end three standard deviations away is
 LEAST_NOISE_RATE = 0.05  # of the average assets
 HELD_MONTHS = 2  # from this length on a level is usual
 
-SCHEMA = pa.schema(
-    [
-        ("customer_key", pa.string()),
-        ("change_date", pa.date32()),
-        ("usual_amount", pa.decimal128(38, 2)),
-        ("level_amount", pa.decimal128(38, 2)),
-    ]
-)
 _ASSETS = """
     select customer_key, as_of_date, cast(aum_amount as double precision) as amount
     from build_marts.customer_360_monthly
@@ -53,7 +46,7 @@ def write_change_points(settings: Settings, pin: Pin) -> Path:
 
     A file that is already in the lake is kept.
     """
-    path = change_points_path(settings.lake, pin)
+    path = pinned_path(settings.lake, CHANGE_POINTS.name, pin)
     if not path.exists():
         assets = warehouse.query(settings, _ASSETS, [pin.business_date - LOOK_BACK])
         with appearing(path) as temporary:
@@ -72,7 +65,7 @@ def change_point_table(assets: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Of ``SCHEMA``, in the order of ``assets``.
+        Of ``CHANGE_POINTS``, in the order of ``assets``.
     """
     keys, dates, amounts = (assets[name].combine_chunks() for name in ("customer_key", "as_of_date", "amount"))
     values, codes = amounts.to_numpy(), keys.dictionary_encode().indices.to_numpy()
@@ -84,7 +77,7 @@ def change_point_table(assets: pa.Table) -> pa.Table:
     ]
     places = pa.array([place for place, _ in points], pa.int64())
     usual, level = ([_cents(getattr(point, name)) for _, point in points] for name in ("usual", "level"))
-    return pa.table([keys.take(places), dates.take(places), usual, level], schema=SCHEMA)
+    return pa.table([keys.take(places), dates.take(places), usual, level], schema=CHANGE_POINTS.arrow_schema)
 
 
 def change_points(values: list[float]) -> list[ChangePoint]:

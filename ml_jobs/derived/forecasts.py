@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse import lake, warehouse
+from lakehouse.catalog import FORECAST_ACCURACY, FORECAST_BALANCES
 from lakehouse.lake import Pin
 from lakehouse.settings import Settings
 from ml_jobs.learning.forecasting import HORIZON, CannotForecast, Drivers, Forecast, forecast
@@ -136,9 +137,12 @@ def _write(folder: Path, history: History) -> None:
         balances.append(_balances(measure, history.as_of_date, ahead))
         accuracy.append(_accuracy(measure, history.as_of_date, ahead))
     with lake.appearing_folder(folder) as temporary:
-        for name, parts in (("balances", balances), ("accuracy", accuracy)):
+        for name, relation, parts in (
+            ("balances", FORECAST_BALANCES, balances),
+            ("accuracy", FORECAST_ACCURACY, accuracy),
+        ):
             pq.write_table(
-                pa.Table.from_pandas(pd.concat(parts), preserve_index=False),
+                pa.Table.from_pandas(pd.concat(parts), relation.arrow_schema, preserve_index=False),
                 temporary / f"{name}.parquet",
                 compression="zstd",
             )
@@ -154,7 +158,7 @@ def _balances(measure: str, as_of_date: date, ahead: Forecast) -> pd.DataFrame:
         "branch_code": np.tile(hierarchy.branch, horizon),
         "product_family": np.tile(hierarchy.family, horizon),
         "as_of_date": as_of_date,
-        "horizon_weeks": weeks.astype(np.int32),
+        "horizon_weeks": weeks,
         "week_end_date": [as_of_date + timedelta(weeks=int(week)) for week in weeks],
         "mean_amount": mean.ravel(),
         "lower_80_amount": np.maximum(mean - inner, ahead.lowest).ravel(),
@@ -174,9 +178,9 @@ def _accuracy(measure: str, as_of_date: date, ahead: Forecast) -> pd.DataFrame:
             "measure": measure,
             "level": row.level,
             "as_of_date": as_of_date,
-            "horizon_weeks": np.int32(row.horizon_weeks),
-            "series_count": np.int32(row.series_count),
-            "origin_count": np.int32(row.origin_count),
+            "horizon_weeks": row.horizon_weeks,
+            "series_count": row.series_count,
+            "origin_count": row.origin_count,
             "model": row.model,
             "baseline": row.baseline,
             "mae_amount": row.mae.value,

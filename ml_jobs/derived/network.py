@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from lakehouse import warehouse
-from lakehouse.lake import Pin, appearing, network_path
+from lakehouse.catalog import NETWORK
+from lakehouse.lake import Pin, appearing, pinned_path
 from lakehouse.settings import Settings
 
 
@@ -14,7 +15,7 @@ def write_network(settings: Settings, pin: Pin) -> Path:
 
     A file that is already in the lake is kept.
     """
-    path = network_path(settings.lake, pin)
+    path = pinned_path(settings.lake, NETWORK.name, pin)
     if path.exists():
         return path
     from ml_jobs.learning.graph import node_table  # igraph is imported only where a graph is made
@@ -26,5 +27,5 @@ def write_network(settings: Settings, pin: Pin) -> Path:
     )
     nodes = node_table(edges["payer_key"], edges["payee_key"], edges["weight"].to_numpy())
     with appearing(path) as temporary:
-        pq.write_table(nodes, temporary, compression="zstd")
+        pq.write_table(nodes.cast(NETWORK.arrow_schema), temporary, compression="zstd")
     return path

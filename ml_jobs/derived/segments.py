@@ -17,6 +17,7 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 
 from lakehouse import lake, warehouse
+from lakehouse.catalog import SEGMENTS
 from lakehouse.lake import Pin
 from lakehouse.lake.dates import built_dates, training_date
 from lakehouse.lake.model_files import Known, model_folder
@@ -119,7 +120,7 @@ def _assign(settings: Settings, pin: Pin) -> dict[str, str]:
     except CannotScore as reason:
         return {"reason": str(reason)}
     if pin.business_date != known.trained_on:
-        with lake.appearing(lake.segments_path(settings.lake, pin)) as temporary:
+        with lake.appearing(lake.pinned_path(settings.lake, SEGMENTS.name, pin)) as temporary:
             table = _table(clustering, _long_tail(settings, pin.business_date), known.model_version)
             pq.write_table(table, temporary, compression="zstd")
     return {"model_version": known.model_version}
@@ -230,10 +231,11 @@ def _table(clustering: Clustering, long_tail: LongTail, model_version: str) -> p
     return pa.table(
         {
             "customer_key": long_tail.customer,
-            "as_of_date": pa.array([long_tail.as_of_date] * len(ids), pa.date32()),
-            "segment_id": pa.array(ids, pa.int32()),
+            "as_of_date": [long_tail.as_of_date] * len(ids),
+            "segment_id": ids,
             "distance": distance,
             "confidence": confidence,
-            "model_version": pa.array([model_version] * len(ids), pa.string()),
-        }
+            "model_version": [model_version] * len(ids),
+        },
+        SEGMENTS.arrow_schema,
     )

@@ -10,19 +10,6 @@ import pyarrow.compute as pc
 DAMPING = 0.85
 LEIDEN_SEED = 20250101  # another seed moves customers between communities
 
-SCHEMA = pa.schema(
-    [
-        ("node_key", pa.string()),
-        ("in_degree", pa.int32()),
-        ("out_degree", pa.int32()),
-        ("pagerank", pa.float64()),
-        ("component_key", pa.string()),
-        ("component_size", pa.int32()),
-        ("community_key", pa.string()),
-        ("community_size", pa.int32()),
-    ]
-)
-
 
 def node_table(payers: pa.ChunkedArray, payees: pa.ChunkedArray, weights: np.ndarray) -> pa.Table:
     """Measures of every node, whatever the order of the edges.
@@ -49,7 +36,7 @@ def node_table(payers: pa.ChunkedArray, payees: pa.ChunkedArray, weights: np.nda
     graph = igraph.Graph(n=len(keys), edges=pairs, directed=True)
     graph.es["weight"] = weights
     components = np.array(graph.connected_components("weak").membership, dtype=np.int64)
-    return pa.Table.from_pydict(
+    return pa.table(
         {
             "node_key": keys,
             "in_degree": graph.indegree(),
@@ -57,8 +44,7 @@ def node_table(payers: pa.ChunkedArray, payees: pa.ChunkedArray, weights: np.nda
             "pagerank": np.round(graph.pagerank(damping=DAMPING, weights="weight"), 15),
             **_groups("component", components, keys),
             **_groups("community", _communities(graph), keys),
-        },
-        schema=SCHEMA,
+        }
     )
 
 

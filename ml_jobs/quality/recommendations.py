@@ -16,6 +16,7 @@ from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake.model_files import newest_model
 from lakehouse.settings import Settings
+from lakehouse.sql import literal
 from ml_jobs.learning.metrics import Figure, bootstrap_weights, figure, weighted_means
 from ml_jobs.registry.model import Model, load
 from ml_jobs.scores.data import labelled_months, read_features
@@ -82,11 +83,11 @@ def evaluate(settings: Settings) -> RecommendationQuality:
     folders = {line: newest_model(settings, task.task) for line, task in tasks.items()}
     models = {line: load(folder, settings.token_secret) for line, folder in folders.items() if folder is not None}
     dates = _test_dates(settings, next(iter(tasks.values())), models)
-    candidates = _frame(settings, "int_recommendations__candidates", dates)
+    candidates = _frame(settings, "int_recommendation__candidates", dates)
     candidates = candidates.merge(_propensities(settings, tasks, models, dates), "left", [*ROW, "product_line"])
     candidates["probability"] = (candidates.propensity * candidates.line_share).fillna(candidates.popularity)
-    held = _frame(settings, "int_features__products_held", dates)
-    bought = _frame(settings, "int_labels__products_bought", dates)
+    held = _frame(settings, "int_customer__products_known_on_as_of_dates", dates)
+    bought = _frame(settings, "int_customer__purchases_known_on_ripe_dates", dates)
     customers = _frame(settings, PURCHASES, dates, schema="build_features")[ROW]
     lists = _lists(candidates, held, customers)
     figures, better_than = _figures(lists, bought, held)
@@ -185,7 +186,7 @@ def _test_dates(settings: Settings, task: Task, models: dict[str, Model]) -> lis
 
 
 def _frame(settings: Settings, table: str, dates: list[date], schema: str = "build_intermediate") -> pd.DataFrame:
-    days = ", ".join(f"date '{day}'" for day in dates)
+    days = ", ".join(map(literal, dates))
     return warehouse.query(settings, f"select * from {schema}.{table} where as_of_date in ({days})").to_pandas()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import skops.io
+from pydantic import SecretStr
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
@@ -76,7 +77,7 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in ("scikit-learn", "numpy", "skops")}
 
 
-def save(model: Model, evaluation: pa.Table, folder: Path, secret: str) -> None:
+def save(model: Model, evaluation: pa.Table, folder: Path, secret: SecretStr) -> None:
     """Write the model, its card, its test rows and a signature; see `save_signed`.
 
     Parameters
@@ -92,7 +93,7 @@ def save(model: Model, evaluation: pa.Table, folder: Path, secret: str) -> None:
 
 def save_signed(
     folder: Path,
-    secret: str,
+    secret: SecretStr,
     parts: Mapping[str, BaseEstimator],
     card: Mapping[str, object],
     tables: dict[str, pa.Table],
@@ -104,7 +105,7 @@ def save_signed(
 
     Parameters
     ----------
-    secret : str
+    secret : SecretStr
         Of the deployment; without it nobody can sign.
     card : dict
         Becomes ``card.json``.
@@ -125,13 +126,13 @@ def save_signed(
             pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
 
 
-def signature(card: bytes, secret: str) -> str:
+def signature(card: bytes, secret: SecretStr) -> str:
     """HMAC-SHA-256 of the card, which names the checksum of the model; its key is derived for this use alone."""
-    key = hmac.digest(secret.encode(), b"c360 model signature", "sha256")
+    key = hmac.digest(secret.get_secret_value().encode(), b"c360 model signature", "sha256")
     return hmac.new(key, card, "sha256").hexdigest()
 
 
-def load(folder: Path, secret: str) -> Model:
+def load(folder: Path, secret: SecretStr) -> Model:
     """The model kept in ``folder``.
 
     Raises
@@ -157,7 +158,7 @@ def _candidate(parts: Any, card: Card, prefix: str) -> Candidate | None:
     return None
 
 
-def load_signed(folder: Path, secret: str) -> tuple[Any, Any]:
+def load_signed(folder: Path, secret: SecretStr) -> tuple[Any, Any]:
     """The estimators kept in ``folder``, by name, and their card, as JSON has it; the caller checks their types.
 
     Raises

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
+from lakehouse.sql import literal
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.rows import NONE, Rows
 from ml_jobs.scores.months import LabelledMonth
@@ -46,7 +47,7 @@ def labelled_months(settings: Settings, task: Task, known_by: date) -> list[Labe
             cast(sum(labels."{task.label}") as bigint) as positive_count
         from build_{task.labels} as labels
         {_features_of_labels(task) if task.population else ""}
-        where labels.ripe_date <= {_literal(known_by)} and labels.horizon_days = {task.horizon_days}
+        where labels.ripe_date <= {literal(known_by)} and labels.horizon_days = {task.horizon_days}
             {_population(task)}
         group by labels.as_of_date
         order by labels.as_of_date
@@ -81,8 +82,8 @@ def read_labelled(
             {f', cast(labels."{task.treatment}" as integer) as treated' if task.treatment else ""}
         from build_{task.labels} as labels
         {_features_of_labels(task)}
-        where features.as_of_date in ({", ".join(map(_literal, dates))})
-            and labels.ripe_date <= {_literal(known_by)}
+        where features.as_of_date in ({", ".join(map(literal, dates))})
+            and labels.ripe_date <= {literal(known_by)}
             and labels.horizon_days = {task.horizon_days}
             and {_is_sampled(share)}
             {_population(task)}
@@ -106,7 +107,7 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
         f"""
         select features.customer_key, features.as_of_date{_reals(columns)}
         from build_{task.table} as features
-        where features.as_of_date = {_literal(as_of_date)}
+        where features.as_of_date = {literal(as_of_date)}
             {_population(task)}
         """,
     )
@@ -121,7 +122,7 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
 
 def _is_built(settings: Settings, as_of_date: date) -> bool:
     """Whether any customer has features on the date."""
-    statement = f"select 1 from build_features.customer_features where as_of_date = {_literal(as_of_date)} limit 1"
+    statement = f"select 1 from build_features.customer_features where as_of_date = {literal(as_of_date)} limit 1"
     return bool(warehouse.query(settings, statement).num_rows)
 
 
@@ -131,14 +132,14 @@ def read_month_ends(settings: Settings, task: Task, columns: tuple[str, ...], kn
     A record that was merged into another customer is left out: it ends without the customer having left the bank.
     """
     condition = f"""
-        features.as_of_date <= {_literal(known_by)}
+        features.as_of_date <= {literal(known_by)}
         and extract(day from features.as_of_date + interval '1 day') = 1
         and not exists (
             select 1
             from raw.customer_xref as xref
             where xref.party_key = features.customer_key
                 and xref.customer_key <> xref.party_key
-                and xref.valid_from <= {_literal(known_by)}
+                and xref.valid_from <= {literal(known_by)}
         )
     """
     source = f"from build_{task.table} as features where {condition}"
@@ -161,7 +162,7 @@ def count_customers(settings: Settings, task: Task, as_of_date: date) -> int:
         f"""
         select count(*) as customers
         from build_{task.table} as features
-        where features.as_of_date = {_literal(as_of_date)}
+        where features.as_of_date = {literal(as_of_date)}
             {_population(task)}
         """,
     )
@@ -233,10 +234,6 @@ def _is_sampled(share: float) -> str:
 
 def _population(task: Task) -> str:
     return f'and features."{task.population}" > 0' if task.population else ""
-
-
-def _literal(day: date) -> str:
-    return f"date '{day.isoformat()}'"
 
 
 def _is_number(kind: pa.DataType) -> bool:

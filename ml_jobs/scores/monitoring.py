@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse import lake
-from lakehouse.lake.model_files import Known, in_force, monitoring_path, retraining_path, score_path
+from lakehouse.catalog import MODEL_MONITORING
+from lakehouse.lake.model_files import Known, in_force, monitored_dates, monitoring_path, retraining_path, score_path
 from lakehouse.settings import Settings
 from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, feature_drift
 from ml_jobs.learning.metrics import auc
@@ -25,18 +26,6 @@ from ml_jobs.scores.data import labelled_months, read_labelled
 from ml_jobs.scores.months import LabelledMonth
 from ml_jobs.task_file import Task
 
-SCHEMA = pa.schema(
-    [
-        ("as_of_date", pa.date32()),
-        ("model_version", pa.string()),
-        ("measure", pa.string()),
-        ("feature", pa.string()),
-        ("measured_date", pa.date32()),
-        ("value", pa.float64()),
-        ("threshold", pa.float64()),
-        ("is_alert", pa.bool_()),
-    ]
-)
 MONTH = timedelta(31)  # how far the first figures look back for labels
 ROWS = 100_000  # at most, evenly spread: more rows have the same drift
 # Observed less expected rate; the limit is at least three standard errors, so that small months raise no alert.
@@ -98,7 +87,7 @@ def write_monitoring(
                 "news": f"outcomes of {', '.join(str(month.as_of_date) for month in news)}",
             },
         )
-    table = pa.Table.from_pylist([line | {"as_of_date": today} for line in lines], SCHEMA)
+    table = pa.Table.from_pylist([line | {"as_of_date": today} for line in lines], MODEL_MONITORING.arrow_schema)
     with lake.appearing(monitoring_path(settings, task.task, known)) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -139,9 +128,7 @@ def ripe_calibration(
 
 def _newly_ripe(settings: Settings, task: Task, today: date) -> list[LabelledMonth]:
     """The month-ends whose labels have become ripe since the last date that has figures."""
-    kept = (settings.lake / "models" / task.task / "monitoring").glob("????-??-??-*.parquet")
-    dates = {date.fromisoformat(path.name[:10]) for path in kept}
-    before = max((day for day in dates if day < today), default=today - MONTH)
+    before = max((day for day in monitored_dates(settings, task.task) if day < today), default=today - MONTH)
     ripening = (today - timedelta(task.horizon_days + ago) for ago in range((today - before).days))
     if all(day.month == (day + timedelta(1)).month for day in ripening):
         return []  # as on most dates: no month-end becomes ripe, and the engine is not queried

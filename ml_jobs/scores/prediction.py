@@ -5,31 +5,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
+from lakehouse.catalog import SCORES
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import REASONS, top_reasons
 from ml_jobs.learning.survival import survival_probabilities
 from ml_jobs.registry.model import Model
 from ml_jobs.task_file import Task
-
-SCHEMA = pa.schema(
-    [
-        ("customer_key", pa.string()),
-        ("as_of_date", pa.date32()),
-        ("horizon_days", pa.int32()),
-        ("probability", pa.float64()),
-        ("band", pa.string()),
-        ("rank", pa.int32()),
-        *(
-            (f"reason_{position}_{part}", kind)
-            for position in range(1, REASONS + 1)
-            for part, kind in (("code", pa.string()), ("value", pa.float64()))
-        ),
-        ("model_name", pa.string()),
-        ("model_version", pa.string()),
-        ("feature_version", pa.string()),
-        ("scored_at", pa.timestamp("us")),
-    ]
-)
 
 
 def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.Table:
@@ -60,7 +41,8 @@ def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.
         value = rows.values[order, feature].astype(np.float64)
         columns[f"reason_{reason + 1}_code"] = pa.array(np.array(rows.columns)[feature], mask=~is_reason)
         columns[f"reason_{reason + 1}_value"] = pa.array(value, mask=~is_reason | np.isnan(value))
-    table = pa.table(columns).select(SCHEMA.names).cast(SCHEMA)
+    schema = SCORES.arrow_schema
+    table = pa.table(columns).select(schema.names).cast(schema)
     return _per_horizon(table, margin[order], model, task.horizons) if task.horizons else table
 
 

@@ -30,8 +30,8 @@ COMMANDS = (
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """An empty installation, as the environment describes it."""
     settings = temporary_settings(tmp_path)
-    for name in settings.__dataclass_fields__:
-        monkeypatch.setenv(f"C360_{name.upper()}", str(getattr(settings, name)))
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
     settings.landing.mkdir()
     return settings
 

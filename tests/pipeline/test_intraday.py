@@ -3,7 +3,6 @@
 import gzip
 import json
 import shutil
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def started(history: Settings, landing: Path, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("intraday")
     settings = copy_of(history, folder)
     pipeline.publish_ops(settings, LAST_OF_HISTORY, "copy")  # its views look into the copy's folders
-    return replace(settings, landing=folder / "landing")
+    return settings.model_copy(update={"landing": folder / "landing"})
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +152,7 @@ def test_the_batch_reconciles_with_the_micro_batches(
     told: Settings, landing: Path, day_by_day: Undisturbed, tmp_path: Path
 ) -> None:
     """One event is missing, one has another amount, one is in no batch; all others agree."""
-    settings = replace(copy_of(day_by_day.settings, tmp_path), landing=tmp_path / "landing")
+    settings = copy_of(day_by_day.settings, tmp_path).model_copy(update={"landing": tmp_path / "landing"})
     send(settings, landing)
     for path in settings.landing.glob("intraday/transactions/*.gz"):
         first, second, *rest = events(path.read_bytes())
@@ -163,7 +162,8 @@ def test_the_batch_reconciles_with_the_micro_batches(
         )
         break
     # as the loop would, before the batch came
-    earlier = replace(settings, lake=tmp_path / "earlier", warehouse=told.warehouse, published=tmp_path / "shown")
+    places = {"lake": tmp_path / "earlier", "warehouse": told.warehouse, "published": tmp_path / "shown"}
+    earlier = settings.model_copy(update=places)
     intraday.run(earlier, every=0, seconds=0)
     shutil.copytree(earlier.lake / "intraday", settings.lake / "intraday")
     pipeline.publish_ops(settings, D3, "reconcile")

@@ -69,10 +69,7 @@ def test_a_killed_run_is_made_good_by_the_next(
 
 def _run(settings: Settings, day: object) -> subprocess.Popen:
     """``c360 run`` of one date, as the leader of its own process group."""
-    environment = {
-        **os.environ,
-        **{f"C360_{name.upper()}": str(getattr(settings, name)) for name in settings.__dataclass_fields__},
-    }
+    environment = os.environ | settings.environment()
     command = [sys.executable, "-m", "c360", "run", "--from", str(day), "--to", str(day)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
 

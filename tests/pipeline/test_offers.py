@@ -33,7 +33,7 @@ def test_what_is_judged_is_what_is_published(day_by_day: Undisturbed) -> None:
         settings,
         """
         select candidates.*, coalesce(propensities.probability * line_share, popularity) as probability
-        from build_intermediate.int_recommendations__candidates as candidates
+        from build_intermediate.int_recommendation__candidates as candidates
         left join build_scores.product_propensity_latest as propensities using (customer_key, as_of_date, product_line)
         where as_of_date = $1
         """,

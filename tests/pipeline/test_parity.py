@@ -1,6 +1,5 @@
 """The same deliveries give the same tables on Postgres as on DuckDB, with days on top and after a full load."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -40,7 +39,7 @@ def test_a_full_load_is_equal(postgres: Settings, day_by_day: Undisturbed) -> No
 
 
 def test_the_day_so_far_is_shown_once_and_follows_the_owners(postgres: Settings, tmp_path: Path) -> None:
-    settings = replace(postgres, landing=tmp_path)
+    settings = postgres.model_copy(update={"landing": tmp_path})
     (account,) = warehouse.query_serving(
         settings, "select account_no, customer_key from marts.dim_account where status = 'open' limit 1"
     ).to_pylist()
@@ -65,7 +64,7 @@ def test_the_day_so_far_is_shown_once_and_follows_the_owners(postgres: Settings,
 
 
 def test_readers_have_no_way_to_personal_data(postgres: Settings, postgres_server: str) -> None:
-    database = conninfo_to_dict(postgres.postgres_dsn)["dbname"]
+    database = conninfo_to_dict(postgres.postgres_dsn.get_secret_value())["dbname"]
     with psycopg.connect(postgres_server, dbname=database) as connection:
         connection.execute("set role c360_reader")
         assert connection.execute("select count(*) from marts.customer_360").fetchone()[0] > 0

@@ -1,4 +1,4 @@
-"""The unit tests beside the models: they judge the code, so a run leaves them out and `make test` has them."""
+"""The dbt tests that a run leaves to `make test`: unit tests judge the code, tests of keys read whole histories."""
 
 import json
 import shutil
@@ -9,12 +9,24 @@ from tests.dbt.bank import run_dbt
 from tests.pipeline.conftest import LAST_OF_HISTORY
 
 
-def test_every_unit_test_of_the_models_holds(history: Settings, tmp_path: Path) -> None:
-    engine = shutil.copyfile(history.build, tmp_path / "build.duckdb")  # they ask it for the columns of their inputs
+def statuses(history: Settings, folder: Path, selection: str) -> list[str]:
+    """What became of each of the selected tests, over a copy of the bank's engine."""
+    engine = shutil.copyfile(history.build, folder / "build.duckdb")  # unit tests ask it for columns
     connection = {"C360_TARGET": "duckdb", "C360_BUILD": str(engine)}
     today = str(LAST_OF_HISTORY)
     variables = {"business_date": today, "from_date": today, "as_of_dates": [today]}
-    run_dbt(connection, tmp_path, variables, "test", "--select", "test_type:unit")
-    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
-    assert len(results) >= 19
-    assert {result["status"] for result in results} == {"pass"}
+    run_dbt(connection, folder, variables, "test", "--select", selection)
+    results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
+    return [result["status"] for result in results]
+
+
+def test_every_unit_test_of_the_models_holds(history: Settings, tmp_path: Path) -> None:
+    outcomes = statuses(history, tmp_path, "test_type:unit")
+    assert len(outcomes) >= 19
+    assert set(outcomes) == {"pass"}
+
+
+def test_every_key_holds_over_the_whole_history(history: Settings, tmp_path: Path) -> None:
+    outcomes = statuses(history, tmp_path, "tag:whole_history")
+    assert len(outcomes) == 142
+    assert set(outcomes) == {"pass"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.errors import Stop
 from simulator import generate
 
 
@@ -25,7 +26,7 @@ def test_bytes_do_not_depend_on_the_chunk(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "landing").mkdir()
-    with pytest.raises(FileExistsError, match="choose another folder"):
+    with pytest.raises(Stop, match="choose another folder"):
         generate(10, 1, 1, tmp_path)
 
 

@@ -8,7 +8,7 @@
 } %}
 with positions as (
 
-    select * from {{ ref('int_customer__position') }}
+    select * from {{ ref('int_customer__position_today') }}
 
 ),
 
@@ -36,26 +36,9 @@ managers as (
 
 ),
 
-opt_outs as (
+objections as (
 
-    select distinct links.customer_key
-    from {{ ref('stg_online__campaign_responses') }} as responses
-    inner join {{ ref('stg_online__campaign_touches') }} as touches on responses.touch_id = touches.touch_id
-    inner join links on touches.party_key = links.party_key
-    where responses.response = 'opted_out' and responses.business_date <= {{ today }}
-
-),
-
-reported as (
-
-    select
-        links.customer_key,
-        max(case when outcomes.outcome = 'opted_out' then 1 else 0 end) = 1 as is_opted_out,
-        max(case when outcomes.outcome = 'deceased' then 1 else 0 end) = 1 as is_deceased
-    from {{ ref('stg_feedback__action_outcomes') }} as outcomes
-    inner join links on outcomes.party_key = links.party_key
-    where outcomes.outcome in ('opted_out', 'deceased') and outcomes.business_date <= {{ today }}
-    group by links.customer_key
+    select * from {{ ref('int_customer__objections') }}
 
 ),
 
@@ -65,9 +48,8 @@ customers as (
         positions.customer_key,
         positions.asset_count <= 0 and positions.first_opened_date is not null as is_closed,
         profiles.home_branch_code as branch_code,
-        coalesce(profiles.is_marketing_opt_out, false) or opt_outs.customer_key is not null or coalesce(reported.is_opted_out, false)
-            as is_opted_out,
-        coalesce(reported.is_deceased, false) as is_deceased,
+        coalesce(profiles.is_marketing_opt_out, false) or coalesce(objections.is_opted_out, false) as is_opted_out,
+        coalesce(objections.is_deceased, false) as is_deceased,
         managers.rm_id,
         profiles.has_phone,
         profiles.has_email,
@@ -78,8 +60,7 @@ customers as (
     from positions
     inner join profiles on positions.customer_key = profiles.customer_key
     left join managers on positions.customer_key = managers.customer_key
-    left join opt_outs on positions.customer_key = opt_outs.customer_key
-    left join reported on positions.customer_key = reported.customer_key
+    left join objections on positions.customer_key = objections.customer_key
 
 ),
 
@@ -153,11 +134,11 @@ judged as (
             when owned.is_deceased then 'deceased'
             when owned.is_closed then 'closed'
             when owned.preferred_channel is null then 'unreachable'
-            when {{ days_between('counts.last_complaint_date', today) }} < {{ contact_limit('complaint_quiet_days') }} then 'complaint'
-            when {{ days_between('counts.last_contact_date', today) }} < {{ contact_limit('quiet_days') }} then 'recent contact'
-            when {{ days_between('counts.last_other_owner_date', today) }} < {{ contact_limit('owner_days') }} then 'other owner'
-            when counts.contact_count_30d >= {{ contact_limit('contacts_30d') }}
-                or counts.contact_count_90d >= {{ contact_limit('contacts_90d') }} then 'cap reached'
+            when {{ days_between('counts.last_complaint_date', today) }} < {{ limit('contact_limits', 'complaint_quiet_days') }} then 'complaint'
+            when {{ days_between('counts.last_contact_date', today) }} < {{ limit('contact_limits', 'quiet_days') }} then 'recent contact'
+            when {{ days_between('counts.last_other_owner_date', today) }} < {{ limit('contact_limits', 'owner_days') }} then 'other owner'
+            when counts.contact_count_30d >= {{ limit('contact_limits', 'contacts_30d') }}
+                or counts.contact_count_90d >= {{ limit('contact_limits', 'contacts_90d') }} then 'cap reached'
         end as block_reason
     from owned
     left join counts on owned.customer_key = counts.customer_key

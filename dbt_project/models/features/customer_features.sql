@@ -3,34 +3,34 @@
     meta={'partition_by': 'as_of_date'},
 ) }}
 
-{% set sampled = features_sampled_days() %}
+{% set sampled = sampled_days() %}
 {% set outflows -%}
     flows.wallet_outflow_count_180d + flows.mmf_outflow_count_180d + flows.other_bank_outflow_count_180d
     + flows.merchant_outflow_count_180d + flows.cash_outflow_count_180d
 {%- endset %}
 
 with profiles as (
-    select * from {{ ref('int_features__profiles_known') }}
+    select * from {{ ref('int_customer__profiles_known_on_as_of_dates') }}
 ),
 
 positions as (
-    select * from {{ ref('int_features__positions_known') }}
+    select * from {{ ref('int_customer__positions_known_on_as_of_dates') }}
 ),
 
 flows as (
-    select * from {{ ref('int_features__flows_known') }}
+    select * from {{ ref('int_customer__flows_known_on_as_of_dates') }}
 ),
 
 activity as (
-    select * from {{ ref('int_features__activity_known') }}
+    select * from {{ ref('int_customer__activity_known_on_as_of_dates') }}
 ),
 
 obligations as (
-    select * from {{ ref('int_features__obligations_known') }}
+    select * from {{ ref('int_customer__obligations_known_on_as_of_dates') }}
 ),
 
 chain as (
-    select * from {{ ref('int_features__chain_known') }}
+    select * from {{ ref('int_customer__counterparties_known_on_as_of_dates') }}
 ),
 
 tiers as (

@@ -3,7 +3,7 @@
     meta={'partition_by': 'as_of_date'},
 ) }}
 
-{% set dates = ref('int_labels__ripe_dates') %}
+{% set dates = ref('int_calendar__ripe_dates') %}
 
 with borrowers as (
     select customer_key, as_of_date
@@ -16,15 +16,15 @@ ripe_dates as (
 ),
 
 identity as (
-    select * from {{ ref('int_labels__identity_ripe') }}
+    select * from {{ ref('int_party__customers_known_on_ripe_dates') }}
 ),
 
 loans as (
-{{ features_state(ref('stg_branch__loans_versions'), 'loan_no', dates, 'ripe_date') }}
+{{ states_known_on(ref('stg_branch__loans_versions'), 'loan_no', dates, 'ripe_date') }}
 ),
 
 repayments as (
-{{ features_state(ref('stg_branch__loan_repayments_versions'), 'repayment_id', dates, 'ripe_date') }}
+{{ states_known_on(ref('stg_branch__loan_repayments_versions'), 'repayment_id', dates, 'ripe_date') }}
 ),
 
 -- an instalment whose thirtieth day past due lies within the horizon, and was reached unpaid

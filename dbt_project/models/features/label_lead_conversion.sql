@@ -8,16 +8,16 @@ with prospects as (
 ),
 
 ripe_dates as (
-    select * from {{ ref('int_labels__ripe_dates') }}
+    select * from {{ ref('int_calendar__ripe_dates') }}
 ),
 
 identity as (
-    select * from {{ ref('int_labels__identity_ripe') }}
+    select * from {{ ref('int_party__customers_known_on_ripe_dates') }}
 ),
 
 openings as (
     select ripe_date, customer_key
-    from {{ ref('int_labels__accounts_ripe') }}
+    from {{ ref('int_account__known_on_ripe_dates') }}
     where opened_date <= ripe_date
     group by ripe_date, customer_key
 )

@@ -8,11 +8,11 @@ with features as (
 ),
 
 ripe_dates as (
-    select * from {{ ref('int_labels__ripe_dates') }}
+    select * from {{ ref('int_calendar__ripe_dates') }}
 ),
 
 purchases as (
-    select * from {{ ref('int_labels__products_bought') }}
+    select * from {{ ref('int_customer__purchases_known_on_ripe_dates') }}
     where {{ dates_of_run('ripe_date') }}
 )
 

@@ -9,4 +9,4 @@ select
     cast(90 as integer) as horizon_days,
     ripe_date,
     cast(case when star_tier_after > star_tier_before and not has_left then 1 else 0 end as integer) as label
-from {{ ref('int_labels__outcomes_ripe') }}
+from {{ ref('int_customer__outcomes_known_on_ripe_dates') }}

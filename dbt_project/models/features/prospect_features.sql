@@ -3,7 +3,7 @@
     meta={'partition_by': 'as_of_date'},
 ) }}
 
-{% set dates = ref('int_features__as_of_dates') %}
+{% set dates = ref('int_calendar__as_of_dates') %}
 {% set interests = {
     'deposits': ['current', 'savings', 'fixed_deposit', 'step_up_deposit', 'principal_protected', 'structured_deposit'],
     'investments': ['fixed_term_wealth', 'long_term_wealth', 'fund', 'precious_metal'],
@@ -11,18 +11,18 @@
 } %}
 
 with identity as (
-    select * from {{ ref('int_features__identity_known') }}
+    select * from {{ ref('int_party__customers_known_on_as_of_dates') }}
 ),
 
 leads as (
-    select dates.as_of_date, 'lead:' || leads.lead_id as party_key, leads.business_date, leads.interest, leads.cost
-    from {{ source('raw', 'social_leads') }} as leads
+    select dates.as_of_date, leads.party_key, leads.business_date, leads.interest, leads.cost
+    from {{ ref('stg_online__social_leads_versions') }} as leads
     inner join {{ dates }} as dates
-        on {{ features_is_known('leads', 'dates.as_of_date') }} and leads.business_date <= dates.as_of_date
+        on {{ is_known_on('leads', 'dates.as_of_date') }} and leads.business_date <= dates.as_of_date
 ),
 
 registrations as (
-{{ features_state(ref('stg_online__registrations_versions'), 'user_id', dates, 'as_of_date') }}
+{{ states_known_on(ref('stg_online__registrations_versions'), 'user_id', dates, 'as_of_date') }}
 ),
 
 known_customers as (
@@ -98,6 +98,6 @@ select
     cast(coalesce(activity.days_since_online_login, 180) as double precision) as days_since_online_login,
     cast(prospects.is_marketing_opt_out as double precision) as is_marketing_opt_out
 from prospects
-left join {{ ref('int_features__activity_known') }} as activity
+left join {{ ref('int_customer__activity_known_on_as_of_dates') }} as activity
     on prospects.as_of_date = activity.as_of_date and prospects.customer_key = activity.customer_key
 where prospects.days_since_contact < 360

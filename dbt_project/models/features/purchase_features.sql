@@ -3,18 +3,18 @@
     meta={'partition_by': 'as_of_date'},
 ) }}
 
-{% set dates = ref('int_features__as_of_dates') %}
+{% set dates = ref('int_calendar__as_of_dates') %}
 
 with features as (
     select features.*, coalesce(profiles.lowest_risk_rating_level, 1) as suitability_level
     from {{ ref('customer_features') }} as features
-    inner join {{ ref('int_features__profiles_known') }} as profiles
+    inner join {{ ref('int_customer__profiles_known_on_as_of_dates') }} as profiles
         on features.as_of_date = profiles.as_of_date and features.customer_key = profiles.customer_key
     where features.is_enterprise = 0
 ),
 
 activity as (
-    select * from {{ ref('int_features__activity_known') }}
+    select * from {{ ref('int_customer__activity_known_on_as_of_dates') }}
 ),
 
 held as (
@@ -29,13 +29,13 @@ held as (
         sum(held_amount) filter (where product_line = '{{ line }}') as {{ line }}_amount,
         sum(purchase_count_360d) filter (where product_line = '{{ line }}') as {{ line }}_purchase_count_360d
         {%- endfor %}
-    from {{ ref('int_features__products_held') }}
+    from {{ ref('int_customer__products_known_on_as_of_dates') }}
     where as_of_date in (select as_of_date from {{ dates }})
     group by as_of_date, customer_key
 ),
 
 products as (
-{{ features_products(dates, 'as_of_date') }}
+    select * from {{ ref('int_product__known_on_as_of_dates') }}
 ),
 
 offers as (

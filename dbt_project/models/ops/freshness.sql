@@ -1,5 +1,5 @@
 with outcomes as (
-    select * from {{ source('raw', 'delivery_outcomes') }}
+    select * from {{ ref('stg_lake__delivery_outcomes') }}
     where outcome <> 'rejected'
 ),
 

@@ -7,7 +7,7 @@ with intraday as (
         business_date,
         direction,
         amount
-    from {{ source('raw', 'intraday_transactions') }}
+    from {{ ref('stg_lake__intraday_transactions') }}
 
     union all
 
@@ -17,7 +17,7 @@ with intraday as (
         business_date,
         'D' as direction,
         amount
-    from {{ source('raw', 'intraday_wallet_payments') }}
+    from {{ ref('stg_lake__intraday_wallet_payments') }}
 
 ),
 

@@ -17,7 +17,7 @@ tellings as (
         txn_id as event_key,
         business_date,
         amount
-    from {{ source('raw', 'intraday_transactions') }}
+    from {{ ref('stg_lake__intraday_transactions') }}
 
     union all
 
@@ -26,7 +26,7 @@ tellings as (
         payment_id as event_key,
         business_date,
         amount
-    from {{ source('raw', 'intraday_wallet_payments') }}
+    from {{ ref('stg_lake__intraday_wallet_payments') }}
 
 ),
 

@@ -10,4 +10,4 @@ select
     value,
     threshold,
     is_alert
-from {{ source('raw', 'model_monitoring') }}
+from {{ ref('stg_lake__model_monitoring') }}

@@ -1,5 +1,5 @@
 with rejects as (
-    select * from {{ source('quarantine', 'rejects') }}
+    select * from {{ ref('stg_lake__rejects') }}
 )
 
 select

@@ -1,5 +1,5 @@
 with steps as (
-    select * from {{ source('raw', 'run_steps') }}
+    select * from {{ ref('stg_lake__run_steps') }}
 )
 
 select

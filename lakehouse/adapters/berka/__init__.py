@@ -1,6 +1,6 @@
 """The PKDD'99 Berka bank ("Financial"): its published files as deliveries of our branch and reference feeds.
 
-What each field becomes, and what the data cannot tell, is written down in ``docs/BERKA.md``.
+What each field becomes, and what the data lacks, is described in ``docs/BERKA.md``.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from lakehouse.adapters.berka.balance_chain import add_booking_order
 from lakehouse.adapters.berka.source import MalformedSource, load
 from lakehouse.adapters.landing import create_table, write_month
 from lakehouse.contracts import load_feeds
+from lakehouse.sql import only_row
 
 __all__ = ["FEEDS", "MalformedSource", "Summary", "adapt", "write_loans"]
 
@@ -50,7 +51,7 @@ def adapt(source: Path, out: Path) -> Summary:
         ``trans*`` files (``.asc`` or ``.asc.gz``) and, optionally, a folder ``feup`` with ``trans_*.csv`` and
         ``transactions_df.csv`` (or ``.gz``) in English codes.
     out
-        Landing folder. The same source gives the same files.
+        Landing folder. Equal sources give equal files.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def write_loans(source: Path, out: Path) -> int:
     add_booking_order(con)
     loans = con.sql(Path(__file__).with_name("loan_features.sql").read_text())
     loans.write_parquet(str(out), compression="zstd")
-    return con.execute("select count(*) from loan").fetchone()[0]
+    return only_row(con.execute("select count(*) from loan"))[0]
 
 
 def _calendar(con: duckdb.DuckDBPyConnection) -> tuple[list[date], date]:

@@ -1,5 +1,7 @@
 """Booking order from balances: each row must start from the balance at which the one before it ended."""
 
+from typing import cast
+
 import duckdb
 import numpy as np
 
@@ -8,11 +10,12 @@ ROUNDING_CENTS = 10  # the bank rounds to 0.1
 
 def add_booking_order(con: duckdb.DuckDBPyConnection) -> None:
     """Create the table ``booking`` (trans_id, position) from ``trans``."""
-    rows = con.execute("""
+    columns = con.execute("""
         select trans_id, account_id, date - date '1970-01-01' as day, cast(balance * 100 as bigint) as balance,
                cast(case direction when 'C' then amount else -amount end * 100 as bigint) as signed
         from trans order by account_id, date, trans_id
     """).fetchnumpy()
+    rows = cast("dict[str, np.ndarray]", columns)  # no column is an enum
     position = booking_order(rows["account_id"], rows["day"], rows["signed"], rows["balance"], ROUNDING_CENTS)
     con.register("ordered", {"trans_id": rows["trans_id"], "position": position})
     con.execute("create table booking as select * from ordered")

@@ -1,5 +1,5 @@
 -- One row per loan, as known on the day before the grant. Who else may use the account is not dated, so nobody can say that
--- it was known: the task file leaves it out. Standing orders are not dated either, and hold the loan's own instalments.
+-- it was known: the task file leaves it out. Standing orders are not dated either, and hold the instalments of the loan.
 with history as (
     select
         loan.loan_id,

@@ -22,7 +22,7 @@ select * from (
         ('LOAN', 'Instalment loan', 'loan')
 ) as catalogue (product_code, product_name, product_family);
 
--- A client is known from the day of the first account that he owns or may use.
+-- A client is known from the day of the first account that they own or may use.
 insert into customers by name
 select
     client.client_id as customer_no,
@@ -149,7 +149,7 @@ from outcome,
         where outcome.status != 'running_good'
     ) as state;
 
--- The last instalment that fell due is the only one of which the status tells: paid, or not paid since.
+-- The last instalment that fell due is the only one that the status describes: paid, or not paid since.
 insert into loan_repayments by name
 select
     loan_id || '-' || due_instalments as repayment_id,

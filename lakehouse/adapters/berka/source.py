@@ -1,4 +1,4 @@
-"""The published files, typed, checked and each row once, as tables of their own names."""
+"""The published files as tables, one per kind of file: typed, checked and without repeated rows."""
 
 import gzip
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.errors import Stop
+from lakehouse.sql import only_row
 
 
 class MalformedSource(Stop):
@@ -137,7 +138,7 @@ TRANS = {
     "bank": Field("bank", is_required=False),
     "account": Field("account", COUNTERPARTY, is_required=False),
 }
-# The course's join of loan, account and trans names three columns its own way.
+# The course's join of loan, account and trans has other names for three columns.
 JOINED_TRANS = TRANS | {
     "trans_id": Field("trans_id_", INTEGER),
     "date": Field("date_transaction", DATE),
@@ -171,8 +172,8 @@ def load(con: duckdb.DuckDBPyConnection, source: Path) -> int:
     """
     repeated_rows = 0
     for table, fields in TABLES.items():
-        repeated_rows += _load_table(con, table, [(path, fields) for path in _found(source, f"{table}.asc*")])
-    _found(source, "trans*.asc*")
+        repeated_rows += _load_table(con, table, [(path, fields) for path in _files(source, f"{table}.asc*")])
+    _files(source, "trans*.asc*")
     trans = [(path, fields) for pattern, fields in TRANS_FILES.items() for path in sorted(source.glob(pattern))]
     repeated_rows += _load_table(con, "trans", trans)
     for table, column, parent in REFERENCES:
@@ -191,7 +192,8 @@ def load(con: duckdb.DuckDBPyConnection, source: Path) -> int:
     return repeated_rows
 
 
-def _found(source: Path, pattern: str) -> list[Path]:
+def _files(source: Path, pattern: str) -> list[Path]:
+    """The files of a pattern, by name; at least one."""
     if not (paths := sorted(source.glob(pattern))):
         raise MalformedSource(f"{source}: no {pattern}: give the folder with all files of the data set")
     return paths
@@ -211,10 +213,10 @@ def _load_table(con: duckdb.DuckDBPyConnection, table: str, parts: list[tuple[Pa
         f"""select _file, _line, '{fields[0]}', cast({fields[0]} as varchar), 'given before with other values'
             from "{table}" qualify row_number() over (partition by {fields[0]} order by _file, _line) > 1""",
     )
-    delivered = con.execute(f"select count(*) from ({union})").fetchone()[0]
+    (delivered,) = only_row(con.execute(f"select count(*) from ({union})"))
     for number in range(len(parts)):
         con.execute(f"drop table part_{number}")
-    return delivered - con.execute(f'select count(*) from "{table}"').fetchone()[0]
+    return delivered - only_row(con.execute(f'select count(*) from "{table}"'))[0]
 
 
 def _read(con: duckdb.DuckDBPyConnection, table: str, path: Path, fields: dict[str, Field]) -> None:
@@ -246,6 +248,6 @@ def _read(con: duckdb.DuckDBPyConnection, table: str, path: Path, fields: dict[s
 
 def _refuse(con: duckdb.DuckDBPyConnection, sql: str, *paths: Path) -> None:
     """Raise for the first row of a query for file, line, column, value and what is wrong with it."""
-    if found := con.execute(f"{sql} order by 1, 2 limit 1", [str(path) for path in paths]).fetchone():
-        file, line, column, value, reason = found
+    if fault := con.execute(f"{sql} order by 1, 2 limit 1", [str(path) for path in paths]).fetchone():
+        file, line, column, value, reason = fault
         raise MalformedSource(f"{file}, line {line}, column {column}: {value!r} {reason}")

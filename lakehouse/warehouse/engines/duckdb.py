@@ -1,63 +1,56 @@
 """The embedded build engine: one DuckDB file with views over the lake."""
 
-import fcntl
 import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
+from filelock import FileLock, Timeout
 
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
+from lakehouse.sql import only_row
 from lakehouse.warehouse import state
 from lakehouse.warehouse.changes import BuildState
-from lakehouse.warehouse.relations import LakeRelation, SmallTable, attached_rows, select
+from lakehouse.warehouse.engines import LOCK_SECONDS, EngineLocked
+from lakehouse.warehouse.relations import LakeTable, SmallTable, attached_files, select
 
-LOCK_SECONDS = 300.0
 NOT_BROKEN = ("Permission denied", "No space left", "Cannot open file")
 LOG = logging.getLogger(__name__)
 
 
-class EngineLocked(Stop):
-    """Another process holds the build engine; the message says which."""
-
-
-def attach(settings: Settings, relations: list[LakeRelation], tables: list[SmallTable]) -> None:
+def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[SmallTable]) -> None:
     """Replace the views over the lake and the small tables, all in one transaction."""
     with opened(settings) as connection, transaction(connection):
         for schema in ("raw", "quarantine"):
             connection.execute(f"create schema if not exists {schema}")
-        for name, rows in (
-            ("raw._attached", attached_rows(relations)),
-            *((table.full_name, table.rows) for table in tables),
-        ):
-            connection.register("rows", rows)
-            connection.execute(f"create or replace table {name} as select * from rows")
+        for small in (attached_files(lake_tables), *small_tables):
+            connection.register("rows", small.rows)
+            connection.execute(f"create or replace table {small.relation.full_name} as select * from rows")
             connection.unregister("rows")
-        for relation in relations:
-            connection.execute(f"create or replace view {relation.full_name} as {select(relation)}")
+        for table in lake_tables:
+            connection.execute(f"create or replace view {table.relation.full_name} as {select(table)}")
 
 
 def read_state(settings: Settings, wait: float) -> BuildState | None:
     if not settings.build.exists():
         return None
     with opened(settings, wait=wait) as connection:
-        if not has_table(connection, "_state"):
+        if not _has_table(connection, "_state"):
             return None
-        row = connection.execute("select state from raw._state").fetchone()
-    return state.from_text(row[0])
+        (text,) = only_row(connection.execute("select state from raw._state"))
+    return state.from_text(text)
 
 
 def begin_build(settings: Settings) -> None:
     with opened(settings) as connection:
-        if has_table(connection, "_state"):
+        if _has_table(connection, "_state"):
             connection.execute("update raw._state set is_building = true")
 
 
@@ -69,19 +62,18 @@ def write_state(settings: Settings, built: BuildState) -> None:
 
 
 def mark_unpublished(settings: Settings, since: date) -> None:
-    """Remember that dates from ``since`` on may differ from what was published last."""
     with opened(settings) as connection:
-        if has_table(connection, "_publication"):
+        if _has_table(connection, "_publication"):
             connection.execute(
                 "update raw._publication set unpublished_from = least(coalesce(unpublished_from, $1), $1)", [since]
             )
 
 
-def query(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     if not settings.build.exists():
         raise Stop(f"{settings.build}: nothing is built yet; run a business date first")
     with opened(settings, read_only=True) as connection:
-        return connection.sql(sql, params=list(parameters)).to_arrow_table()
+        return connection.sql(statement, params=list(parameters)).to_arrow_table()
 
 
 def drop_build(settings: Settings) -> None:
@@ -90,29 +82,22 @@ def drop_build(settings: Settings) -> None:
 
 
 @contextmanager
-def exclusive(settings: Settings, wait: float) -> Iterator[None]:
+def exclusive(settings: Settings, wait: float) -> Generator[None]:
     settings.build.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + wait
-    with settings.build.with_name(f"{settings.build.name}.lock").open("a+") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    file.seek(0)
-                    raise EngineLocked(_who_holds(settings.build, file.read(), wait)) from error
-                time.sleep(0.1)
-        file.truncate(0)
-        file.write(f"PID {os.getpid()}")
-        file.flush()
+    path = settings.build.with_name(f"{settings.build.name}.lock")
+    try:
+        lock = FileLock(path, fallback_to_soft=False).acquire(timeout=wait)
+    except Timeout as error:
+        raise EngineLocked(_who_holds(settings.build, path.read_text(), wait)) from error
+    with lock:
+        path.write_text(f"PID {os.getpid()}")
         yield
 
 
 @contextmanager
 def opened(
     settings: Settings, read_only: bool = False, wait: float = LOCK_SECONDS
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection to the build file; what it wrote is in the file itself, not in a log beside it, when it closes.
 
     Raises
@@ -144,7 +129,7 @@ def opened(
 
 
 @contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(connection: duckdb.DuckDBPyConnection) -> Generator[None]:
     """All statements of the block, or none."""
     connection.execute("begin")
     try:
@@ -155,27 +140,53 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("commit")
 
 
-def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+def is_building(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a build has begun and not ended."""
+    return _has_table(connection, "_state") and only_row(connection.execute("select is_building from raw._state"))[0]
+
+
+def unpublished_from(connection: duckdb.DuckDBPyConnection, last_publish: int) -> date | None:
+    """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
+    if not _has_table(connection, "_publication"):
+        return None
+    publish_id, since = only_row(connection.execute("select publish_id, unpublished_from from raw._publication"))
+    return (since or date.max) if publish_id == last_publish else None
+
+
+def note_published(connection: duckdb.DuckDBPyConnection, last_publish: int, publish_id: int, is_whole: bool) -> None:
+    """Remember the publish; if it was whole, also that nothing is unpublished."""
+    if is_whole:
+        connection.execute("create schema if not exists raw")
+        connection.execute(
+            "create or replace table raw._publication as "
+            "select cast($1 as bigint) as publish_id, cast(null as date) as unpublished_from",
+            [publish_id],
+        )
+    elif _has_table(connection, "_publication"):
+        connection.execute(
+            "update raw._publication set publish_id = $1 where publish_id = $2", [publish_id, last_publish]
+        )
+
+
+def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     """Whether the engine's schema ``raw`` has the table."""
-    found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = $1", [name]
-    )
-    return found.fetchone()[0] > 0
+    sql = "select count(*) from duckdb_tables() where schema_name = 'raw' and table_name = $1"
+    return only_row(connection.execute(sql, [name]))[0] > 0
 
 
 def _who_holds(path: Path, message: str, wait: float) -> str:
     holder = "another connection of this process"
-    if found := re.search(r"PID (\d+)", message):
-        arguments = Path(f"/proc/{found[1]}/cmdline")
+    if process := re.search(r"PID (\d+)", message):
+        arguments = Path(f"/proc/{process[1]}/cmdline")
         command = arguments.read_text().replace("\0", " ").strip() if arguments.exists() else "ended by now"
-        holder = f"process {found[1]} ({command})"
+        holder = f"process {process[1]} ({command})"
     return f"{path} was held by {holder} for {wait:.0f} s: wait until it ends, or stop it, and run again"
 
 
 def _move_aside(path: Path, error: Exception) -> None:
     for broken in (path, _wal(path)):
         if broken.exists():
-            os.replace(broken, broken.with_name(f"{broken.name}.broken"))
+            Path(broken).replace(broken.with_name(f"{broken.name}.broken"))
     LOG.warning("%s could not be opened (%s); moved to %s.broken: a full rebuild follows", path, error, path.name)
 
 

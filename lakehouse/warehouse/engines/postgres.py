@@ -2,11 +2,10 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import duckdb
@@ -16,12 +15,14 @@ import pyarrow.compute as pc
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from lakehouse.catalog import Relation
 from lakehouse.settings import Settings
+from lakehouse.sql import only_row
 from lakehouse.warehouse import state
 from lakehouse.warehouse.changes import BuildState
-from lakehouse.warehouse.engines.duckdb import EngineLocked
+from lakehouse.warehouse.engines import EngineLocked
 from lakehouse.warehouse.publication import BUILT_SCHEMAS
-from lakehouse.warehouse.relations import ATTACHED_COLUMNS, LakeFile, LakeRelation, SmallTable, attached_rows, select
+from lakehouse.warehouse.relations import ATTACHED, LakeTable, SmallTable, attached_files, select
 
 BUILD_SCHEMAS = ("raw", "quarantine", "staging", "pii", "build_seeds", "build_intermediate", *BUILT_SCHEMAS)
 BUILD_LOCK = 360  # the advisory lock of a whole build
@@ -29,26 +30,26 @@ BATCH_ROWS = 100_000
 OPTIONS = "-c client_connection_check_interval=1000 -c timezone=UTC"
 
 
-def attach(settings: Settings, relations: list[LakeRelation], tables: list[SmallTable]) -> None:
+def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[SmallTable]) -> None:
     """Copy new files in, delete what is no longer pinned, and follow what was superseded: all or nothing."""
     with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
         for schema in ("raw", "quarantine"):
             _execute(cursor, sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
-        _ensure_table(cursor, "raw", "_attached", ATTACHED_COLUMNS)
+        _ensure_table(cursor, ATTACHED)
         cursor.execute("lock table raw._attached in exclusive mode")
         cursor.execute("select relation, file, _superseded_date from raw._attached")
         attached: dict[str, dict[str, date | None]] = {}
         for row in cursor.fetch_arrow_table().to_pylist():
             attached.setdefault(row["relation"], {})[row["file"]] = row["_superseded_date"]
-        for relation in relations:
-            is_new = _ensure_table(cursor, relation.schema, relation.name, relation.columns + relation.constants)
+        for table in lake_tables:
+            is_new = _ensure_table(cursor, table.relation)
             if is_new:
-                _index(cursor, relation)
-            _follow(cursor, relation, {} if is_new else attached.get(relation.full_name, {}), settings.memory_limit)
-        _refill(cursor, "raw", "_attached", attached_rows(relations))
-        for table in tables:
-            _ensure_table(cursor, table.schema, table.name, table.columns)
-            _refill(cursor, table.schema, table.name, table.rows)
+                _index(cursor, table.relation)
+            before = {} if is_new else attached.get(table.relation.full_name, {})
+            _follow(cursor, table, before, settings.memory_limit)
+        for small in (attached_files(lake_tables), *small_tables):
+            _ensure_table(cursor, small.relation)
+            _refill(cursor, small)
         connection.commit()
 
 
@@ -56,8 +57,8 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
     with psycopg.connect(dsn(settings)) as connection:
         if not has_table(connection, "raw._state"):
             return None
-        row = connection.execute("select state from raw._state").fetchone()
-    return state.from_text(row[0])
+        (text,) = only_row(connection.execute("select state from raw._state"))
+    return state.from_text(text)
 
 
 def begin_build(settings: Settings) -> None:
@@ -75,13 +76,12 @@ def write_state(settings: Settings, built: BuildState) -> None:
 
 
 def mark_unpublished(settings: Settings, since: date) -> None:
-    """Remember that dates from ``since`` on may differ from what was published last."""
     with psycopg.connect(dsn(settings)) as connection:
         if has_table(connection, "raw._publication"):
             connection.execute("update raw._publication set unpublished_from = least(unpublished_from, %s)", [since])
 
 
-def query(settings: Settings, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
+def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(statement, list(parameters) or None)
         table = cursor.fetch_arrow_table()
@@ -99,10 +99,10 @@ def drop_build(settings: Settings) -> None:
 
 
 @contextmanager
-def exclusive(settings: Settings, wait: float) -> Iterator[None]:
+def exclusive(settings: Settings, wait: float) -> Generator[None]:
     deadline = time.monotonic() + wait
     with psycopg.connect(dsn(settings), autocommit=True) as connection:
-        while not connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone()[0]:
+        while not only_row(connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]))[0]:
             if time.monotonic() > deadline:
                 holder = connection.execute(
                     "select pid, coalesce(host(client_addr), 'this machine'), backend_start "
@@ -121,20 +121,47 @@ def exclusive(settings: Settings, wait: float) -> Iterator[None]:
 
 def dsn(settings: Settings) -> str:
     """The connection string; a statement whose client was killed ends within a second."""
-    return make_conninfo(settings.postgres_dsn, application_name="c360", options=OPTIONS)
+    return make_conninfo(settings.postgres_dsn.get_secret_value(), application_name="c360", options=OPTIONS)
 
 
 def has_table(connection: psycopg.Connection, name: str) -> bool:
-    return connection.execute("select to_regclass(%s) is not null", [name]).fetchone()[0]
+    """Whether there is a table or view of the name, which has its schema in front."""
+    return only_row(connection.execute("select to_regclass(%s) is not null", [name]))[0]
 
 
-def _follow(cursor: adbc.Cursor, relation: LakeRelation, attached: dict[str, date | None], memory_limit: str) -> None:
-    """Make one table hold the rows of exactly the relation's files."""
-    table = sql.Identifier(relation.schema, relation.name)
-    wanted = {str(file.path): file for file in relation.files}
+def is_building(connection: psycopg.Connection) -> bool:
+    """Whether a build has begun and not ended."""
+    return has_table(connection, "raw._state") and only_row(connection.execute("select is_building from raw._state"))[0]
+
+
+def unpublished_from(connection: psycopg.Connection, last_publish: int) -> date | None:
+    """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
+    if not has_table(connection, "raw._publication"):
+        return None
+    publish_id, since = only_row(connection.execute("select publish_id, unpublished_from from raw._publication"))
+    return (since or date.max) if publish_id == last_publish else None
+
+
+def note_published(connection: psycopg.Connection, last_publish: int, publish_id: int, is_whole: bool) -> None:
+    """Remember the publish; if it was whole, also that nothing is unpublished."""
+    if is_whole:
+        connection.execute("create schema if not exists raw")
+        connection.execute("drop table if exists raw._publication")
+        connection.execute("create table raw._publication (publish_id bigint not null, unpublished_from date)")
+        connection.execute("insert into raw._publication values (%s, null)", [publish_id])
+    elif has_table(connection, "raw._publication"):
+        connection.execute(
+            "update raw._publication set publish_id = %s where publish_id = %s", [publish_id, last_publish]
+        )
+
+
+def _follow(cursor: adbc.Cursor, table: LakeTable, attached: dict[str, date | None], memory_limit: str) -> None:
+    """Make the engine's table hold the rows of exactly the files of ``table``."""
+    name = _identifier(table.relation)
+    wanted = {str(file.path): file for file in table.files}
     gone = attached.keys() - wanted.keys()
-    if gone and ("_delivery", "varchar") not in relation.constants:
-        _execute(cursor, sql.SQL("delete from {}").format(table))
+    if gone and not _names_deliveries(table.relation):
+        _execute(cursor, sql.SQL("delete from {}").format(name))
         attached = {}
     elif gone:
         _execute(
@@ -142,10 +169,10 @@ def _follow(cursor: adbc.Cursor, relation: LakeRelation, attached: dict[str, dat
             sql.SQL(
                 "delete from {} where _delivery in (select _delivery from raw._attached where relation = $1 "
                 "and file in (select json_array_elements_text(cast($2 as json))))"
-            ).format(table),
-            [relation.full_name, json.dumps(sorted(gone))],
+            ).format(name),
+            [table.relation.full_name, json.dumps(sorted(gone))],
         )
-    superseded: dict[date | None, list[str]] = {}
+    superseded: dict[date | None, list[str | None]] = {}
     for path in attached.keys() & wanted.keys():
         file = wanted[path]
         if attached[path] != file.superseded_date:
@@ -156,38 +183,38 @@ def _follow(cursor: adbc.Cursor, relation: LakeRelation, attached: dict[str, dat
             sql.SQL(
                 "update {} set _superseded_date = cast($1 as date) "
                 "where _delivery in (select json_array_elements_text(cast($2 as json)))"
-            ).format(table),
+            ).format(name),
             [day and str(day), json.dumps(deliveries)],
         )
     new = tuple(file for path, file in wanted.items() if path not in attached)
     if new:
-        _copy(cursor, relation, new, memory_limit)
+        _copy(cursor, replace(table, files=new), memory_limit)
     if new or gone or superseded:
-        _execute(cursor, sql.SQL("analyze {}").format(table))
+        _execute(cursor, sql.SQL("analyze {}").format(name))
 
 
-def _copy(cursor: adbc.Cursor, relation: LakeRelation, files: tuple[LakeFile, ...], memory_limit: str) -> None:
+def _copy(cursor: adbc.Cursor, table: LakeTable, memory_limit: str) -> None:
     """Stream files in with the very SQL that is a view on DuckDB, so that names and types cannot differ."""
-    part = replace(relation, files=files)
     with duckdb.connect(config={"memory_limit": memory_limit}) as reader:
-        reader.register("attached_files", attached_rows([part]))
+        reader.register("attached_files", attached_files([table]).rows)
         reader.execute("create schema raw; create table raw._attached as select * from attached_files")
-        rows = reader.sql(select(part)).to_arrow_reader(BATCH_ROWS)
-        cursor.adbc_ingest(relation.name, rows, mode="append", db_schema_name=relation.schema)
+        rows = reader.sql(select(table)).to_arrow_reader(BATCH_ROWS)
+        cursor.adbc_ingest(table.relation.name, rows, mode="append", db_schema_name=table.relation.schema)
 
 
-def _refill(cursor: adbc.Cursor, schema: str, name: str, rows: pa.Table) -> None:
-    _execute(cursor, sql.SQL("delete from {}").format(sql.Identifier(schema, name)))
-    cursor.adbc_ingest(name, rows, mode="append", db_schema_name=schema)
+def _refill(cursor: adbc.Cursor, table: SmallTable) -> None:
+    _execute(cursor, sql.SQL("delete from {}").format(_identifier(table.relation)))
+    cursor.adbc_ingest(table.relation.name, table.rows, mode="append", db_schema_name=table.relation.schema)
 
 
-def _ensure_table(cursor: adbc.Cursor, schema: str, name: str, columns: tuple[tuple[str, str], ...]) -> bool:
-    """Create the table, or create it anew if its contract has changed; dbt makes the views over it again."""
+def _ensure_table(cursor: adbc.Cursor, relation: Relation) -> bool:
+    """Create the table, or create it anew if its columns have changed; dbt makes the views over it again."""
+    columns = relation.typed_columns
     signature = json.dumps(columns)
-    cursor.execute("select obj_description(to_regclass($1), 'pg_class') as signature", [f"{schema}.{name}"])
+    cursor.execute("select obj_description(to_regclass($1), 'pg_class') as signature", [relation.full_name])
     if cursor.fetch_arrow_table()["signature"][0].as_py() == signature:
         return False
-    table = sql.Identifier(schema, name)
+    table = _identifier(relation)
     _execute(cursor, sql.SQL("drop table if exists {} cascade").format(table))
     definitions = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_)) for column, type_ in columns]
     _execute(cursor, sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(definitions)))
@@ -195,16 +222,25 @@ def _ensure_table(cursor: adbc.Cursor, schema: str, name: str, columns: tuple[tu
     return True
 
 
-def _index(cursor: adbc.Cursor, relation: LakeRelation) -> None:
-    """Block ranges suit both: files come in whole, day after day."""
+def _index(cursor: adbc.Cursor, relation: Relation) -> None:
+    """Block ranges suit delivery and business date, since files come in whole, day after day."""
     indexed = [relation.date_column] if relation.date_column else []
-    indexed += ["_delivery"] if ("_delivery", "varchar") in relation.constants else []
+    indexed += ["_delivery"] if _names_deliveries(relation) else []
     for column in indexed:
-        table, name = sql.Identifier(relation.schema, relation.name), sql.Identifier(column)
-        _execute(cursor, sql.SQL("create index on {} using brin ({})").format(table, name))
+        statement = sql.SQL("create index on {} using brin ({})")
+        _execute(cursor, statement.format(_identifier(relation), sql.Identifier(column)))
 
 
-def _execute(cursor: adbc.Cursor, statement: sql.Composed, parameters: Sequence[Any] = ()) -> None:
+def _names_deliveries(relation: Relation) -> bool:
+    """Whether each row says which delivery it came by."""
+    return any(column.name == "_delivery" for column in relation.per_file)
+
+
+def _identifier(relation: Relation) -> sql.Identifier:
+    return sql.Identifier(relation.schema, relation.name)
+
+
+def _execute(cursor: adbc.Cursor, statement: sql.Composed, parameters: Sequence[object] = ()) -> None:
     cursor.execute(statement.as_string(), list(parameters) or None)
 
 

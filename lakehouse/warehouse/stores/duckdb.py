@@ -1,10 +1,9 @@
 """The embedded serving store: immutable Parquet files, and one small DuckDB file of views over them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -12,25 +11,25 @@ import pyarrow as pa
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
 from lakehouse.settings import Settings
+from lakehouse.sql import identifier, literal, only_row
 from lakehouse.warehouse import publication
-from lakehouse.warehouse.engines.duckdb import has_table, opened
+from lakehouse.warehouse.engines import duckdb as engine
+from lakehouse.warehouse.engines.duckdb import opened
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
-from lakehouse.warehouse.publication import CannotPublish, Columns, Model, Partition, Publication, Snapshot
-from lakehouse.warehouse.relations import literal, quoted
+from lakehouse.warehouse.publication import CannotPublish, Columns, Hasher, Model, Partition, Snapshot
 
 KEPT_SNAPSHOTS = 6  # of each live table
 
 
-def query_serving(settings: Settings, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+def query_serving(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     with _reading(settings) as connection:
-        return connection.sql(sql, params=list(parameters)).to_arrow_table()
+        return connection.sql(statement, params=list(parameters)).to_arrow_table()
 
 
 def content_hash(settings: Settings, table: str) -> str:
-    schema, name = table.split(".")
     with _reading(settings) as connection:
-        columns = _columns(connection, schema, name)
-        count, total = connection.execute(f"select count(*), {_row_hash(columns)} from {schema}.{name}").fetchone()
+        columns = _columns(connection, table)
+        count, total = only_row(connection.execute(f"select count(*), {_row_hash(columns)} from {table}"))
     return publication.partition_of(columns, count, int(total)).content_hash
 
 
@@ -44,39 +43,97 @@ def published(settings: Settings) -> Snapshot:
         )
 
 
-def publish(settings: Settings, models: list[Model], schemas: tuple[str, ...], told: Publication) -> int:
+@contextmanager
+def publishing(settings: Settings) -> Iterator["DuckDBPublishing"]:
     """Write the changed partitions, swap in a new file of views, then remove files that no reader needs any more."""
-    last = published(settings)
-    views = _reader_views(settings)
+    last, views = published(settings), _reader_views(settings)
     with opened(settings) as build:
-        if has_table(build, "_state"):
-            publication.check_finished(schemas, *build.execute("select is_building from raw._state").fetchone())
-        since = _unpublished_from(build, last.publish_id)
-        kept = last.without(schemas)
-        now = replace(kept, publish_id=last.publish_id + 1)
-        definitions = {name: views[name] for name in kept.publications}
-        for model in models:
-            columns = _columns(build, f"build_{model.schema}", model.name)
-            publication.check_columns(model, columns)
-            if model.is_view:
-                definition = publication.published_definition(_view_sql(build, model))
-                inputs = [now.publications[name].content_hash for name in model.reads]
-                row_count, content = None, publication.view_hash(definition, inputs)
-            else:
-                parts = publication.current_partitions(
-                    model, columns, last.partitions.get(model.full_name, {}), since, _hasher(build, model, columns)
-                )
-                _write_files(settings, build, model, columns, parts)
-                now.partitions[model.full_name] = parts
-                definition = _view_of_files(settings, model, columns, parts)
-                whole = publication.whole_of(columns, parts)
-                row_count, content = whole.row_count, whole.content_hash
-            definitions[model.full_name] = definition
-            now.publications[model.full_name] = replace(told, row_count=row_count, content_hash=content)
-        retired = _swap_in(settings, last, now, definitions)
-        _note_published(build, last.publish_id, now.publish_id, whole=set(schemas) == set(publication.SCHEMAS))
-        _remove_unused(settings, _files(settings, now) | retired)
-    return now.publish_id
+        work = DuckDBPublishing(settings, build, last, views)
+        yield work
+        _remove_unused(settings, work.used)
+
+
+class DuckDBPublishing:
+    """A publish that writes files beside those of readers, and collects the views for their next file of views."""
+
+    def __init__(
+        self, settings: Settings, build: duckdb.DuckDBPyConnection, last: Snapshot, views: dict[str, str]
+    ) -> None:
+        self.last = last
+        self.is_building = engine.is_building(build)
+        self.unpublished_from = engine.unpublished_from(build, last.publish_id)
+        self.used: set[Path] = set()  # files that present and earlier readers need
+        self._settings, self._build = settings, build
+        self._definitions = {name: sql for name, sql in views.items() if name in last.publications}
+
+    def columns(self, name: str) -> Columns:
+        return _columns(self._build, name)
+
+    def hasher(self, model: Model, columns: Columns) -> Hasher:
+        def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
+            column = model.partition_by and identifier(model.partition_by)
+            month = f"date_trunc('month', {column})" if column else "null"
+            where = f"where coalesce({column} >= {literal(since)}, true)" if since else ""
+            return self._build.execute(
+                f"select cast({month} as date), count(*), {_row_hash(columns)} from {model.built_name} {where} "
+                "group by 1"
+            ).fetchall()
+
+        return hash_rows
+
+    def definition(self, model: Model) -> str:
+        return _views(self._build)[model.built_name]
+
+    def drop(self, name: str) -> None:
+        del self._definitions[name]
+
+    def replace_table(
+        self,
+        model: Model,
+        columns: Columns,
+        before: dict[str, Partition],
+        after: dict[str, Partition],
+        views: Sequence[str],
+    ) -> None:
+        """One file per partition whose content has none yet: its name is its content, so it replaces no other."""
+        names = ", ".join(identifier(name) for name, _ in columns)
+        paths = {key: _path(self._settings, model.full_name, key, part) for key, part in sorted(after.items())}
+        for key, path in paths.items():
+            if path.exists():
+                continue
+            rows = f"select {names} from {model.built_name} where {_in_partition(model, key)}"
+            with appearing(path) as temporary:
+                self._build.execute(f"copy ({rows}) to {literal(str(temporary))} (format parquet, compression zstd)")
+        files = ", ".join(literal(str(path)) for path in paths.values())
+        self._define(model.full_name, f"create view {model.full_name} as select {names} from read_parquet([{files}])")
+
+    def replace_view(self, model: Model, columns: Columns, definition: str) -> None:
+        self._define(model.full_name, definition)
+
+    def show(self, now: Snapshot, has_live: bool) -> None:
+        """Make the new file of views beside the old one and rename it."""
+        retired = _retired(self._settings, self.last, now)
+        with appearing(self._settings.warehouse) as temporary, duckdb.connect(temporary) as connection:
+            for schema in publication.SCHEMAS:
+                connection.execute(f"create schema {schema}")
+            for name in sorted(self._definitions, key=lambda name: name not in now.partitions):  # views after tables
+                connection.execute(self._definitions[name])
+            _create(connection, "ops.publications", publication.PUBLICATIONS, now.publication_rows())
+            _create(connection, "ops.published_partitions", publication.PARTITIONS, now.partition_rows())
+            rows = [(str(path), publish_id) for path, publish_id in sorted(retired.items())]
+            _create(connection, "ops.retired_files", (("file", "varchar"), ("publish_id", "bigint")), rows)
+            if has_live:
+                _create_live_views(self._settings, connection)
+            connection.execute("checkpoint")
+        self.used = _files(self._settings, now) | retired.keys()
+
+    def note_published(self, publish_id: int, is_whole: bool) -> None:
+        engine.note_published(self._build, self.last.publish_id, publish_id, is_whole)
+
+    def _define(self, name: str, definition: str) -> None:
+        """Views are made in the order of their last definition, each after what it reads."""
+        self._definitions.pop(name, None)
+        self._definitions[name] = definition
 
 
 def show_live(
@@ -123,48 +180,35 @@ def _reading(settings: Settings) -> duckdb.DuckDBPyConnection:
 
 
 def _reader_views(settings: Settings) -> dict[str, str]:
-    """The SQL of every view that readers have, in the order of their making."""
+    """The SQL of every view that readers have."""
     if not settings.warehouse.exists():
         return {}
     with _reading(settings) as connection:
-        rows = connection.execute(
-            "select schema_name || '.' || view_name, sql from duckdb_views() where not internal order by view_oid"
-        )
-        return dict(rows.fetchall())
+        return _views(connection)
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> Columns:
+def _views(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The SQL of every view, by its name with the schema in front, in the order of their making."""
+    rows = connection.execute(
+        "select schema_name || '.' || view_name, sql from duckdb_views() where not internal order by view_oid"
+    )
+    return dict(rows.fetchall())
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> Columns:
     rows = connection.execute(
         "select column_name, data_type from duckdb_columns() where schema_name = $1 and table_name = $2 "
         "order by column_index",
-        [schema, name],
+        name.split("."),
     ).fetchall()
     if not rows:
-        raise CannotPublish(f"{schema}.{name} is not there: it was never built")
+        raise CannotPublish(f"{name} is not there: it was never built")
     return tuple(rows)
 
 
 def _row_hash(columns: Columns) -> str:
-    names = ", ".join(quoted(name) for name, _ in publication.content_columns(columns))
+    names = ", ".join(identifier(name) for name, _ in publication.content_columns(columns))
     return f"coalesce(sum(hash(hash({names}))), 0)"
-
-
-def _hasher(build: duckdb.DuckDBPyConnection, model: Model, columns: Columns) -> publication.Hasher:
-    def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
-        month = f"date_trunc('month', {quoted(model.partition_by)})" if model.partition_by else "null"
-        where = f"where coalesce({quoted(model.partition_by)} >= $1, true)" if since else ""
-        sql = f"select cast({month} as date), count(*), {_row_hash(columns)} from {model.built_name} {where} group by 1"
-        return build.execute(sql, [since] if since else []).fetchall()
-
-    return hash_rows
-
-
-def _view_sql(build: duckdb.DuckDBPyConnection, model: Model) -> str:
-    row = build.execute(
-        "select sql from duckdb_views() where schema_name = $1 and view_name = $2",
-        [f"build_{model.schema}", model.name],
-    ).fetchone()
-    return row[0]
 
 
 def _path(settings: Settings, name: str, key: str, part: Partition) -> Path:
@@ -177,55 +221,14 @@ def _files(settings: Settings, snapshot: Snapshot) -> set[Path]:
     }
 
 
-def _write_files(
-    settings: Settings,
-    build: duckdb.DuckDBPyConnection,
-    model: Model,
-    columns: Columns,
-    parts: dict[str, Partition],
-) -> None:
-    """One file per partition whose content has none yet: its name is its content."""
-    names = ", ".join(quoted(name) for name, _ in columns)
-    for key, part in parts.items():
-        path = _path(settings, model.full_name, key, part)
-        if path.exists():
-            continue
-        rows = f"select {names} from {model.built_name} where {_in_partition(model, key)}"
-        with appearing(path) as temporary:
-            build.execute(f"copy ({rows}) to {literal(str(temporary))} (format parquet, compression zstd)")
-
-
 def _in_partition(model: Model, key: str) -> str:
-    if key == publication.WHOLE:
+    if key == publication.WHOLE or not model.partition_by:
         return "true"
+    column = identifier(model.partition_by)
     if key == publication.NO_DATE:
-        return f"{quoted(model.partition_by)} is null"
+        return f"{column} is null"
     first, following = publication.month_bounds(key)
-    return f"{quoted(model.partition_by)} >= date '{first}' and {quoted(model.partition_by)} < date '{following}'"
-
-
-def _view_of_files(settings: Settings, model: Model, columns: Columns, parts: dict[str, Partition]) -> str:
-    names = ", ".join(quoted(name) for name, _ in columns)
-    files = ", ".join(literal(str(_path(settings, model.full_name, key, part))) for key, part in sorted(parts.items()))
-    return f"create view {model.full_name} as select {names} from read_parquet([{files}])"
-
-
-def _swap_in(settings: Settings, last: Snapshot, now: Snapshot, definitions: dict[str, str]) -> set[Path]:
-    """Make the new file beside the old one and rename it; returns the files that are kept for earlier readers."""
-    retired = _retired(settings, last, now)
-    with appearing(settings.warehouse) as temporary, duckdb.connect(temporary) as connection:
-        for schema in publication.SCHEMAS:
-            connection.execute(f"create schema {schema}")
-        for name in sorted(definitions, key=lambda name: name not in now.partitions):  # views of views come last
-            connection.execute(definitions[name])
-        _create(connection, "ops.publications", publication.PUBLICATIONS, now.publication_rows())
-        _create(connection, "ops.published_partitions", publication.PARTITIONS, now.partition_rows())
-        rows = [(str(path), publish_id) for path, publish_id in sorted(retired.items())]
-        _create(connection, "ops.retired_files", (("file", "varchar"), ("publish_id", "bigint")), rows)
-        if "marts.fund_flow_daily" in definitions:
-            _create_live_views(settings, connection)
-        connection.execute("checkpoint")
-    return set(retired)
+    return f"{column} >= {literal(first)} and {column} < {literal(following)}"
 
 
 def _retired(settings: Settings, last: Snapshot, now: Snapshot) -> dict[Path, int]:
@@ -248,28 +251,6 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, columns: Columns, 
     connection.execute(f"create table {name} ({', '.join(f'{column} {type_}' for column, type_ in columns)})")
     if rows:
         connection.executemany(f"insert into {name} values ({', '.join('?' * len(columns))})", rows)
-
-
-def _unpublished_from(build: duckdb.DuckDBPyConnection, last_publish: int) -> date | None:
-    """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
-    if not has_table(build, "_publication"):
-        return None
-    published_id, unpublished_from = build.execute(
-        "select publish_id, unpublished_from from raw._publication"
-    ).fetchone()
-    return (unpublished_from or date.max) if published_id == last_publish else None
-
-
-def _note_published(build: duckdb.DuckDBPyConnection, last_publish: int, publish_id: int, whole: bool) -> None:
-    if whole:
-        build.execute("create schema if not exists raw")
-        build.execute(
-            "create or replace table raw._publication as "
-            "select cast($1 as bigint) as publish_id, cast(null as date) as unpublished_from",
-            [publish_id],
-        )
-    elif has_table(build, "_publication"):
-        build.execute("update raw._publication set publish_id = $1 where publish_id = $2", [publish_id, last_publish])
 
 
 def _remove_unused(settings: Settings, used: set[Path]) -> None:

@@ -1,9 +1,8 @@
 """The served store: permanent tables for readers, whose changed partitions are replaced in one transaction."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
-from typing import Any
 
 import duckdb
 import psycopg
@@ -11,25 +10,26 @@ import pyarrow as pa
 from psycopg import sql
 
 from lakehouse.settings import Settings
+from lakehouse.sql import only_row
 from lakehouse.warehouse import publication
-from lakehouse.warehouse.engines import postgres
+from lakehouse.warehouse.engines import postgres as engine
 from lakehouse.warehouse.engines.postgres import dsn, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
-from lakehouse.warehouse.publication import CannotPublish, Columns, Model, Partition, Publication, Snapshot
+from lakehouse.warehouse.publication import CannotPublish, Columns, Hasher, Model, Partition, Snapshot
 
 PUBLISH_LOCK = 361
 READER, PII_READER = "c360_reader", "c360_pii_reader"
 
 
-def query_serving(settings: Settings, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
-    return postgres.query(settings, statement, parameters)
+def query_serving(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
+    return engine.query(settings, statement, parameters)
 
 
 def content_hash(settings: Settings, table: str) -> str:
     with psycopg.connect(dsn(settings)) as connection:
         columns = _columns(connection, table)
         statement = sql.SQL("select count(*), {} from {}").format(_row_hash(columns), _identifier(table))
-        count, total = connection.execute(statement).fetchone()
+        count, total = only_row(connection.execute(statement))
     return publication.partition_of(columns, count, int(total)).content_hash
 
 
@@ -38,43 +38,106 @@ def published(settings: Settings) -> Snapshot:
         return _published(connection)
 
 
-def publish(settings: Settings, models: list[Model], schemas: tuple[str, ...], told: Publication) -> int:
-    """Replace the changed partitions of the readers' tables, and tell so, in one transaction."""
+@contextmanager
+def publishing(settings: Settings) -> Iterator["PostgresPublishing"]:
+    """Replace the changed partitions of the readers' tables, and note it in ``ops``, in one transaction."""
     with psycopg.connect(dsn(settings)) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
-        if has_table(connection, "raw._state"):
-            publication.check_finished(schemas, *connection.execute("select is_building from raw._state").fetchone())
+        yield PostgresPublishing(connection)
+
+
+class PostgresPublishing:
+    """A publish within the transaction of a connection."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.is_building = engine.is_building(connection)
         _ensure_schemas(connection)
-        last = _published(connection)
-        since = _unpublished_from(connection, last.publish_id)
-        now = replace(last.without(schemas), publish_id=last.publish_id + 1)
-        for name in last.publications.keys() - now.publications.keys() - {model.full_name for model in models}:
-            _drop(connection, name)
-        for model in models:
-            columns = _columns(connection, model.built_name)
-            publication.check_columns(model, columns)
-            if model.is_view:
-                definition = publication.published_definition(_view_sql(connection, model.built_name))
-                _replace_view(connection, model, columns, definition)
-                inputs = [now.publications[name].content_hash for name in model.reads]
-                row_count, content = None, publication.view_hash(definition, inputs)
-            else:
-                before = last.partitions.get(model.full_name, {})
-                parts = publication.current_partitions(
-                    model, columns, before, since, _hasher(connection, model, columns)
-                )
-                _ensure_columns(connection, models, model, columns)
-                _replace_rows(connection, model, columns, before, parts)
-                now.partitions[model.full_name] = parts
-                whole = publication.whole_of(columns, parts)
-                row_count, content = whole.row_count, whole.content_hash
-            now.publications[model.full_name] = replace(told, row_count=row_count, content_hash=content)
-        if "marts.fund_flow_daily" in now.publications:
-            _ensure_live(connection)
-        _refill(connection, "ops.publications", now.publication_rows())
-        _refill(connection, "ops.published_partitions", now.partition_rows())
-        _note_published(connection, last.publish_id, now.publish_id, whole=set(schemas) == set(publication.SCHEMAS))
-    return now.publish_id
+        self.last = _published(connection)
+        self.unpublished_from = engine.unpublished_from(connection, self.last.publish_id)
+        self._connection = connection
+
+    def columns(self, name: str) -> Columns:
+        return _columns(self._connection, name)
+
+    def hasher(self, model: Model, columns: Columns) -> Hasher:
+        def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
+            where: sql.Composable = sql.SQL("true")
+            if since and model.partition_by:
+                where = sql.SQL("coalesce({} >= {}, true)").format(sql.Identifier(model.partition_by), since)
+            statement = sql.SQL("select {}, count(*), {} from {} where {} group by 1").format(
+                _month(model), _row_hash(columns), _identifier(model.built_name), where
+            )
+            return [(month, count, int(total)) for month, count, total in self._connection.execute(statement)]
+
+        return hash_rows
+
+    def definition(self, model: Model) -> str:
+        return _view_sql(self._connection, model.built_name)
+
+    def drop(self, name: str) -> None:
+        _drop(self._connection, name)
+
+    def replace_table(
+        self,
+        model: Model,
+        columns: Columns,
+        before: dict[str, Partition],
+        after: dict[str, Partition],
+        views: Sequence[str],
+    ) -> None:
+        """Delete and insert the partitions whose content differs, in one pass over each table."""
+        self._ensure_columns(model, columns, views)
+        changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        if not changed:
+            return
+        table, names = _identifier(model.full_name), _names(columns)
+        where = _in_partitions(model, changed)
+        self._connection.execute(sql.SQL("delete from {} where {}").format(table, where))
+        statement = sql.SQL("insert into {} ({}) select {} from {} where {}")
+        self._connection.execute(statement.format(table, names, names, _identifier(model.built_name), where))
+        self._connection.execute(sql.SQL("analyze {}").format(table))
+
+    def replace_view(self, model: Model, columns: Columns, definition: str) -> None:
+        name = model.full_name
+        if _kind(self._connection, name) == "v":
+            if _view_sql(self._connection, name) == definition:
+                return
+            if _columns(self._connection, name) != columns:
+                self.drop(name)
+        else:
+            self.drop(name)
+        statement = sql.SQL("create or replace view {} as {}")
+        self._connection.execute(statement.format(_identifier(name), sql.SQL(definition)))
+
+    def show(self, now: Snapshot, has_live: bool) -> None:
+        if has_live:
+            _ensure_live(self._connection)
+        _refill(self._connection, "ops.publications", now.publication_rows())
+        _refill(self._connection, "ops.published_partitions", now.partition_rows())
+
+    def note_published(self, publish_id: int, is_whole: bool) -> None:
+        engine.note_published(self._connection, self.last.publish_id, publish_id, is_whole)
+
+    def _ensure_columns(self, model: Model, columns: Columns, views: Sequence[str]) -> None:
+        """Give the readers' table the columns of the built one, without dropping it: its grants and policies stay."""
+        table, execute = _identifier(model.full_name), self._connection.execute
+        if _kind(self._connection, model.full_name) != "r":
+            self.drop(model.full_name)
+            execute(sql.SQL("create table {} (like {})").format(table, _identifier(model.built_name)))
+            if model.partition_by:
+                execute(sql.SQL("create index on {} ({})").format(table, sql.Identifier(model.partition_by)))
+            return
+        present = set(self.columns(model.full_name))
+        if present == set(columns):
+            return
+        for view in views:
+            self.drop(view)
+        for name, _ in present - set(columns):
+            execute(sql.SQL("alter table {} drop column {}").format(table, sql.Identifier(name)))
+        for name, type_ in columns:
+            if (name, type_) not in present:
+                statement = sql.SQL("alter table {} add column {} {}")
+                execute(statement.format(table, sql.Identifier(name), sql.SQL(type_)))
 
 
 def show_live(
@@ -85,25 +148,25 @@ def show_live(
         for table in tables:
             is_whole = afresh or not table.is_large
             if is_whole:
-                connection.execute(sql.SQL("delete from {}").format(_kept(table)))
+                connection.execute(sql.SQL("delete from {}").format(_live_table(table)))
             changed = "true" if is_whole else f"changed = {cycle}"
             rows = con.sql(f"select {table.names} from {table.name} where {changed}").fetchall()
             if rows:
                 _upsert(connection, table, rows)
 
 
-def _kept(table: LiveTable) -> sql.Identifier:
+def _live_table(table: LiveTable) -> sql.Identifier:
     return sql.Identifier("intraday", table.name)
 
 
 def _upsert(connection: psycopg.Connection, table: LiveTable, rows: list[tuple]) -> None:
-    connection.execute(sql.SQL("create temp table changed (like {})").format(_kept(table)))
+    connection.execute(sql.SQL("create temp table changed (like {})").format(_live_table(table)))
     with connection.cursor() as cursor, cursor.copy("copy changed from stdin") as copy:
         for row in rows:
             copy.write_row(row)
     updates = ", ".join(f"{name} = excluded.{name}" for name, _ in table.columns if name not in table.key)
     statement = f"insert into {{}} select * from changed on conflict ({', '.join(table.key)}) do update set {updates}"
-    connection.execute(sql.SQL(statement).format(_kept(table)))
+    connection.execute(sql.SQL(statement).format(_live_table(table)))
     connection.execute("drop table changed")
 
 
@@ -114,7 +177,7 @@ def _ensure_live(connection: psycopg.Connection) -> None:
         columns = ", ".join(f"{name} {type_}" for name, type_ in table.columns)
         connection.execute(
             sql.SQL(f"create table if not exists {{}} ({columns}, primary key ({', '.join(table.key)}))").format(
-                _kept(table)
+                _live_table(table)
             )
         )
         _ensure_view(
@@ -152,7 +215,7 @@ def _ensure_schemas(connection: psycopg.Connection) -> None:
         definitions = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_)) for column, type_ in columns]
         statement = "create table if not exists {} ({})"
         connection.execute(sql.SQL(statement).format(_identifier(name), sql.SQL(", ").join(definitions)))
-    if connection.execute("select to_regnamespace('pii') is not null").fetchone()[0]:
+    if only_row(connection.execute("select to_regnamespace('pii') is not null"))[0]:
         _open_schema(connection, "pii", PII_READER)
 
 
@@ -161,14 +224,14 @@ def _create_role(connection: psycopg.Connection, role: str) -> None:
         with connection.transaction():
             connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
     except psycopg.errors.DuplicateObject:
-        pass  # made by another database of the same server, this moment
+        pass  # a publish in another database of the server has just made it
     except psycopg.errors.InsufficientPrivilege as error:
         raise CannotPublish(f"role {role} is missing: have an administrator run `create role {role}`") from error
 
 
 def _open_schema(connection: psycopg.Connection, schema: str, role: str) -> None:
     """Let the role read what is in the schema and what will be; once, so that what a bank revokes stays revoked."""
-    if connection.execute("select has_schema_privilege(%s, %s, 'usage')", [role, schema]).fetchone()[0]:
+    if only_row(connection.execute("select has_schema_privilege(%s, %s, 'usage')", [role, schema]))[0]:
         return
     for statement in (
         "grant usage on schema {schema} to {role}",
@@ -196,70 +259,11 @@ def _row_hash(columns: Columns) -> sql.Composed:
     return sql.SQL(hashed).format(names)
 
 
-def _hasher(connection: psycopg.Connection, model: Model, columns: Columns) -> publication.Hasher:
-    def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
-        statement = sql.SQL("select {}, count(*), {} from {} where {} group by 1").format(
-            _month(model),
-            _row_hash(columns),
-            _identifier(model.built_name),
-            sql.SQL("coalesce({} >= {}, true)").format(sql.Identifier(model.partition_by), since)
-            if since
-            else sql.SQL("true"),
-        )
-        return [(month, count, int(total)) for month, count, total in connection.execute(statement)]
-
-    return hash_rows
-
-
 def _month(model: Model) -> sql.Composable:
     if not model.partition_by:
         return sql.SQL("cast(null as date)")
     column = sql.Identifier(model.partition_by)
     return sql.SQL("cast(date_trunc('month', cast({} as timestamp)) as date)").format(column)
-
-
-def _ensure_columns(connection: psycopg.Connection, models: list[Model], model: Model, columns: Columns) -> None:
-    """Give the readers' table the columns of the built one, without dropping it: its grants and policies stay."""
-    table = _identifier(model.full_name)
-    if _kind(connection, model.full_name) != "r":
-        _drop(connection, model.full_name)
-        statement = sql.SQL("create table {} (like {})").format(table, _identifier(model.built_name))
-        connection.execute(statement)
-        if model.partition_by:
-            index = sql.SQL("create index on {} ({})").format(table, sql.Identifier(model.partition_by))
-            connection.execute(index)
-        return
-    present = set(_columns(connection, model.full_name))
-    if present == set(columns):
-        return
-    for view in models:
-        if view.is_view and model.full_name in view.reads:
-            _drop(connection, view.full_name)
-    for name, _ in present - set(columns):
-        connection.execute(sql.SQL("alter table {} drop column {}").format(table, sql.Identifier(name)))
-    for name, type_ in columns:
-        if (name, type_) not in present:
-            statement = sql.SQL("alter table {} add column {} {}")
-            connection.execute(statement.format(table, sql.Identifier(name), sql.SQL(type_)))
-
-
-def _replace_rows(
-    connection: psycopg.Connection,
-    model: Model,
-    columns: Columns,
-    before: dict[str, Partition],
-    after: dict[str, Partition],
-) -> None:
-    """Delete and insert the partitions whose content differs, in one pass over each table."""
-    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    if not changed:
-        return
-    table, names = _identifier(model.full_name), _names(columns)
-    where = _in_partitions(model, changed)
-    connection.execute(sql.SQL("delete from {} where {}").format(table, where))
-    statement = sql.SQL("insert into {} ({}) select {} from {} where {}")
-    connection.execute(statement.format(table, names, names, _identifier(model.built_name), where))
-    connection.execute(sql.SQL("analyze {}").format(table))
 
 
 def _in_partitions(model: Model, keys: set[str]) -> sql.Composable:
@@ -283,19 +287,7 @@ def _in_partitions(model: Model, keys: set[str]) -> sql.Composable:
 
 
 def _view_sql(connection: psycopg.Connection, name: str) -> str:
-    return connection.execute("select pg_get_viewdef(to_regclass(%s))", [name]).fetchone()[0]
-
-
-def _replace_view(connection: psycopg.Connection, model: Model, columns: Columns, definition: str) -> None:
-    if _kind(connection, model.full_name) == "v":
-        if _view_sql(connection, model.full_name) == definition:
-            return
-        if _columns(connection, model.full_name) != columns:
-            _drop(connection, model.full_name)
-    else:
-        _drop(connection, model.full_name)
-    statement = sql.SQL("create or replace view {} as {}")
-    connection.execute(statement.format(_identifier(model.full_name), sql.SQL(definition)))
+    return only_row(connection.execute("select pg_get_viewdef(to_regclass(%s))", [name]))[0]
 
 
 def _kind(connection: psycopg.Connection, name: str) -> str | None:
@@ -306,7 +298,7 @@ def _kind(connection: psycopg.Connection, name: str) -> str | None:
 
 def _drop(connection: psycopg.Connection, name: str) -> None:
     # what reads a dropped view is a live view, which is made again before the publish ends
-    statement = {"r": "drop table {}", "v": "drop view {} cascade"}.get(_kind(connection, name))
+    statement = {"r": "drop table {}", "v": "drop view {} cascade"}.get(_kind(connection, name) or "")
     if statement:
         connection.execute(sql.SQL(statement).format(_identifier(name)))
 
@@ -316,26 +308,6 @@ def _refill(connection: psycopg.Connection, name: str, rows: list[tuple]) -> Non
     with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin").format(_identifier(name))) as copy:
         for row in rows:
             copy.write_row(row)
-
-
-def _unpublished_from(connection: psycopg.Connection, last_publish: int) -> date | None:
-    """The date from which incremental tables may have changed since the last publish; None: all of them may have."""
-    if not has_table(connection, "raw._publication"):
-        return None
-    publish_id, since = connection.execute("select publish_id, unpublished_from from raw._publication").fetchone()
-    return (since or date.max) if publish_id == last_publish else None
-
-
-def _note_published(connection: psycopg.Connection, last_publish: int, publish_id: int, whole: bool) -> None:
-    if whole:
-        connection.execute("create schema if not exists raw")
-        connection.execute("drop table if exists raw._publication")
-        connection.execute("create table raw._publication (publish_id bigint not null, unpublished_from date)")
-        connection.execute("insert into raw._publication values (%s, null)", [publish_id])
-    elif has_table(connection, "raw._publication"):
-        connection.execute(
-            "update raw._publication set publish_id = %s where publish_id = %s", [publish_id, last_publish]
-        )
 
 
 def _identifier(name: str) -> sql.Identifier:

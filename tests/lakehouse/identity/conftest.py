@@ -1,4 +1,4 @@
-"""A simulated bank of which only the feeds that tell of parties are kept, in a lake of its own."""
+"""A simulated bank of which only the feeds with party records are ingested, into a lake for this folder."""
 
 import shutil
 from datetime import date
@@ -31,7 +31,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture
 def bank(simulated: Settings, tmp_path: Path) -> Settings:
-    """A bank of the test's own."""
+    """A bank for one test alone."""
     shutil.copytree(simulated.lake, tmp_path / "lake")
     shutil.copytree(simulated.landing, tmp_path / "landing")
     return temporary_settings(tmp_path)

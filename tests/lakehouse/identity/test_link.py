@@ -128,8 +128,8 @@ def test_families_share_much_and_stay_apart(bank: Settings) -> None:
         ],
         day,
     )
-    found = customers(bank, day)
-    of = {key: found[key][0] for key in found if key.split(":")[1].startswith("F")}
+    linked = customers(bank, day)
+    of = {key: linked[key][0] for key in linked if key.split(":")[1].startswith("F")}
     assert of == {
         "cif:F1": "cif:F1",
         "cif:F2": "cif:F2",
@@ -159,8 +159,8 @@ def test_namesakes_whose_mail_is_made_of_their_name_stay_apart(bank: Settings) -
         ],
         day,
     )
-    found = customers(bank, day)
-    assert {key: found[key] for key in ("cif:N1", "cif:N2", "cif:N3")} == {
+    linked = customers(bank, day)
+    assert {key: linked[key] for key in ("cif:N1", "cif:N2", "cif:N3")} == {
         "cif:N1": ("cif:N1", "self"),
         "cif:N2": ("cif:N2", "self"),
         "cif:N3": ("cif:N1", "similar, birth_date differs"),
@@ -171,10 +171,10 @@ def test_records_that_cannot_support_a_model_are_joined_by_exact_evidence_only(s
     row = {"party_type": "P", "home_branch_code": "B1", "opened_date": "2024-01-01", "birth_date": "1980-01-01"}
     labels = [row | {"customer_no": f"C{n}", "name": f"Client {n}", "id_no": f"X{n % 299}"} for n in range(300)]
     deliver(settings, "customers", labels, LAST)
-    found = customers(settings, LAST)
+    linked = customers(settings, LAST)
     assert current_model(settings.lake) is None
-    assert len({customer for customer, _ in found.values()}) == 299
-    assert found["cif:C299"] == ("cif:C0", "id_token")
+    assert len({customer for customer, _ in linked.values()}) == 299
+    assert linked["cif:C299"] == ("cif:C0", "id_token")
 
 
 def test_a_retrained_model_takes_over_and_its_pages_explain_it(bank: Settings) -> None:
@@ -226,8 +226,8 @@ def test_two_files_of_latin_names_and_a_truth_by_bare_numbers(tmp_path: Path) ->
         "opened_date": "date '2024-01-01'",
     }
     user = {"user_id": "number", "registered_at": "timestamp '2024-01-01'", "platform": "'web'"}
-    for feed, own in (("customers", customer), ("registrations", user)):
-        rows = csv_adapter.adapt(tmp_path / f"{feed}.csv", feed, own | shared, date(2024, 1, 1), settings.landing)
+    for feed, columns in (("customers", customer), ("registrations", user)):
+        rows = csv_adapter.adapt(tmp_path / f"{feed}.csv", feed, columns | shared, date(2024, 1, 1), settings.landing)
         assert rows == len(people)
     quality = evaluate(settings, tmp_path / "truth.csv")
     assert current_model(settings.lake).columns == ("name", "birth_date", "address")

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from lakehouse.identity.model import _maximise
+from lakehouse.identity.model import maximise_expectation
 
 
 @dataclass
 class Training:
-    """Splink's own settings of the iterations."""
+    """Splink's settings of the iterations."""
 
     max_iterations: int = 0
 
 
 class GivesUp:
-    """A linker whose first attempt fails as Splink does: with the block's own comparison left out."""
+    """A linker whose first attempt fails as Splink does: with the comparison of the block left out."""
 
     def __init__(self) -> None:
         self._settings_obj = SimpleNamespace(
@@ -33,5 +33,5 @@ class GivesUp:
 
 def test_a_failed_attempt_leaves_every_comparison_for_the_next():
     linker = GivesUp()
-    _maximise(linker, "l.name = r.name")
+    maximise_expectation(linker, "l.name = r.name")
     assert linker.attempts == [(25, ["name", "phone"]), (12, ["name", "phone"])]

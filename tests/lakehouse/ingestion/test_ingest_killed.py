@@ -53,7 +53,7 @@ def start(bank: Bank, renames_left: int) -> subprocess.Popen:
     paths = {
         "C360_LANDING": str(bank.settings.landing),
         "C360_LAKE": str(bank.settings.lake),
-        "C360_TOKEN_SECRET": bank.settings.token_secret,
+        "C360_TOKEN_SECRET": bank.settings.token_secret.get_secret_value(),
     }
     return subprocess.Popen([sys.executable, "-c", INGEST, str(renames_left)], env={**os.environ, **paths})
 

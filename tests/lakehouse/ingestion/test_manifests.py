@@ -38,11 +38,11 @@ def test_a_good_delivery_becomes_one_typed_lake_file(bank: Bank) -> None:
     name = f"raw/transactions/period={DAY}/v1-{outcome.source_hash[:12]}.parquet"
     assert outcome.lake_file == name
     assert bank.files() == {name, f"deliveries/transactions/{DAY}.v1-{outcome.source_hash[:12]}.json"}
-    found = duckdb.sql(
+    rows = duckdb.sql(
         f"describe select * from read_parquet('{bank.settings.lake / name}', hive_partitioning = false)"
     ).fetchall()
     expected = [(column, type_.upper()) for column, type_ in load_feeds()["transactions"].lake_columns]
-    assert [row[:2] for row in found] == expected
+    assert [row[:2] for row in rows] == expected
     assert bank.read(name, "txn_id, txn_at, amount, remark, _file, _row, _known_date")[1] == (
         "T2",
         datetime(2026, 1, 5, 10, 30),
@@ -278,8 +278,8 @@ def test_an_initial_snapshot_was_always_known_and_a_daily_one_from_its_cut_off(b
     product = {"product_code": "P1", "product_name": "活期", "product_family": "current"}
     bank.deliver("products", [product], period="2025-12", load="initial", cutoff_at="2025-12-31T23:59:59+08:00")
     bank.deliver("products", [product], period=DAY)
-    found = [bank.read(item.lake_file, "_known_date") for item in bank.ingest("products")]
-    assert found == [[(date(1900, 1, 1),)], [(date(2026, 1, 5),)]]
+    known_dates = [bank.read(item.lake_file, "_known_date") for item in bank.ingest("products")]
+    assert known_dates == [[(date(1900, 1, 1),)], [(date(2026, 1, 5),)]]
 
 
 def test_several_files_make_one_delivery(bank: Bank) -> None:

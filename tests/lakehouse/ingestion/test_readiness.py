@@ -18,7 +18,7 @@ def missing(bank: Bank, day: str, *channels: str) -> list[str]:
     business_date = date.fromisoformat(day)
     for feed in ("transactions", "products", "registrations"):
         bank.ingest(feed, day)
-    return missing_feeds(bank.settings, DEPLOYMENT, pin(bank.settings.lake, business_date), channels)
+    return missing_feeds(DEPLOYMENT, pin(bank.settings.lake, business_date), channels)
 
 
 def test_required_feeds_of_the_channels_are_missing_until_they_deliver(bank: Bank) -> None:

@@ -2,12 +2,12 @@
 
 import hashlib
 import hmac
-from dataclasses import replace
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from lakehouse.ingestion import rules
 from lakehouse.settings import Settings
@@ -24,14 +24,14 @@ def expected(secret: str, text: str) -> str:
 @settings(max_examples=40, deadline=None)
 def test_the_macro_is_hmac(secret: str, value: str) -> None:
     with duckdb.connect() as con:
-        rules.create_token_macro(con, secret)
+        rules.create_token_macro(con, SecretStr(secret))
         assert con.execute("select token($1)", [value]).fetchall() == [(expected(secret, value),)]
 
 
 @pytest.mark.parametrize("length", [63, 64, 65, 200])
 def test_secrets_around_the_block_size(length: int) -> None:
     with duckdb.connect() as con:
-        rules.create_token_macro(con, "s" * length)
+        rules.create_token_macro(con, SecretStr("s" * length))
         assert con.execute("select token('a'), token(null)").fetchall() == [(expected("s" * length, "a"), None)]
 
 
@@ -43,7 +43,7 @@ def test_each_column_is_normalised_by_its_contract(bank: Bank) -> None:
     ]
     bank.deliver("customers", [{**CUSTOMER, **row, "customer_no": f"C{n}"} for n, row in enumerate(rows)])
     (outcome,) = bank.ingest("customers")
-    secret = bank.settings.token_secret
+    secret = bank.settings.token_secret.get_secret_value()
     written = bank.read(outcome.lake_file, "phone_token, email_token, id_no_token")
     tokens = tuple(expected(secret, text) for text in ("13800138000", "wang@example.com", "11010119900101123X"))
     assert written == [tokens, tokens, (None, None, None)]
@@ -53,12 +53,13 @@ def test_each_column_is_normalised_by_its_contract(bank: Bank) -> None:
 def test_another_secret_gives_other_tokens_and_nothing_else(bank: Bank) -> None:
     bank.deliver("transactions", [{**POSTING, "counterparty_account": "6222 X"}])
     (outcome,) = bank.ingest("transactions")
-    other = Bank(replace(bank.settings, lake=bank.settings.lake.with_name("other"), token_secret="another"))
+    other_secret = {"lake": bank.settings.lake.with_name("other"), "token_secret": SecretStr("another")}
+    other = Bank(bank.settings.model_copy(update=other_secret))
     (again,) = other.ingest("transactions")
     columns = "* exclude (counterparty_account_token)"
     assert other.read(again.lake_file, columns) == bank.read(outcome.lake_file, columns)
-    column = "counterparty_account_token"
-    assert bank.read(outcome.lake_file, column) == [(expected(bank.settings.token_secret, "6222 X"),)]
+    column, secret = "counterparty_account_token", bank.settings.token_secret.get_secret_value()
+    assert bank.read(outcome.lake_file, column) == [(expected(secret, "6222 X"),)]
     assert other.read(again.lake_file, column) == [(expected("another", "6222 X"),)]
 
 
@@ -67,4 +68,4 @@ def test_the_secret_is_not_in_the_lake(settings: Settings) -> None:
     bank.deliver("transactions", [{**POSTING, "direction": "X", "counterparty_account": "6222"}, POSTING])
     bank.ingest("transactions")
     for file in bank.files():
-        assert bank.settings.token_secret.encode() not in (settings.lake / file).read_bytes()
+        assert bank.settings.token_secret.get_secret_value().encode() not in (settings.lake / file).read_bytes()

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,28 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse import lake
+from lakehouse.catalog import REJECTS, feed_relation
 from lakehouse.contracts import load_feeds
 from lakehouse.lake import Outcome
-from lakehouse.settings import Settings
-from lakehouse.warehouse.relations import REJECTS
-
-TYPES = {
-    "varchar": pa.string(),
-    "integer": pa.int32(),
-    "bigint": pa.int64(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-    "boolean": pa.bool_(),
-    "double precision": pa.float64(),
-    "decimal(12,6)": pa.decimal128(12, 6),
-    "decimal(18,2)": pa.decimal128(18, 2),
-}
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Sequence[dict]) -> pa.Table:
-    """Rows as Arrow with the given (name, SQL type); what a row does not say is null."""
-    schema = pa.schema([(name, TYPES[type_]) for name, type_ in columns])
-    return pa.Table.from_pylist([{name: row.get(name) for name, _ in columns} for row in rows], schema)
+def table(schema: pa.Schema, rows: Sequence[dict]) -> pa.Table:
+    """Rows as Arrow; what a row does not say is null."""
+    return pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema)
 
 
 def write(path: Path, rows: pa.Table) -> Path:
@@ -63,9 +48,9 @@ def deliver(
             {"_file": f"{feed}_{period}_v{version}.dat", "_row": line, "_known_date": cutoff, **row}
             for line, row in enumerate(rows, start=2)
         ]
-        write(root / "raw" / name, table(contract.lake_columns, known))
+        write(root / "raw" / name, table(feed_relation(contract).arrow_schema, known))
     if rejects:
-        write(root / "quarantine" / name, table(REJECTS, rejects))
+        write(root / "quarantine" / name, table(REJECTS.arrow_schema, rejects))
     record = Outcome(
         feed=feed,
         channel=contract.channel,
@@ -88,11 +73,6 @@ def deliver(
     )
     lake.write_outcome(root, record)
     return record
-
-
-def as_environment(settings: Settings) -> dict[str, str]:
-    """The variables by which another process gets the same settings."""
-    return {f"C360_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
 
 
 def posting(number: int, day: date, amount: str = "10.00", account: int | None = None) -> dict:

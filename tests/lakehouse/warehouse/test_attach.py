@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from lakehouse import lake, warehouse
+from lakehouse.catalog import CUSTOMER_XREF, SCORES
 from lakehouse.contracts import load_feeds
 from lakehouse.settings import PROJECT
-from lakehouse.warehouse.relations import SCORES, XREF, lake_relations, small_tables
+from lakehouse.warehouse.relations import lake_tables, small_tables
 from tests.lakehouse.warehouse import handmade_lake as bank
 
 DAY = date(2026, 3, 2)
@@ -62,13 +63,13 @@ def test_every_contract_is_there_typed_even_if_nothing_came(any_settings):
 
 def test_all_versions_are_there_and_say_when_they_were_superseded(delivered):
     attach(delivered, NEXT)
-    found = rows(
+    result = rows(
         delivered,
         "select _delivery, _superseded_date, count(*) as n, sum(amount) as amount from raw.transactions "
         "group by 1, 2 order by 1",
     )
     first, second = [item for item in lake.pin(delivered.lake, NEXT).of("transactions")]
-    assert [(row["_delivery"], row["_superseded_date"], row["n"], str(row["amount"])) for row in found] == [
+    assert [(row["_delivery"], row["_superseded_date"], row["n"], str(row["amount"])) for row in result] == [
         (first.outcome.delivery_id, NEXT, 3, "30.00"),
         (second.outcome.delivery_id, None, 1, "12.34"),
     ]
@@ -86,12 +87,12 @@ def test_attach_follows_the_pin_forward_and_back(delivered):
 
 def test_text_survives_as_it_came(delivered):
     attach(delivered, DAY)
-    found = rows(delivered, "select remark, txn_at from raw.transactions where txn_id = $1", ["T000001"])
+    result = rows(delivered, "select remark, txn_at from raw.transactions where txn_id = $1", ["T000001"])
     posting = bank.posting(1, DAY)
-    assert found == [{"remark": posting["remark"], "txn_at": posting["txn_at"]}]
+    assert result == [{"remark": posting["remark"], "txn_at": posting["txn_at"]}]
 
 
-def test_rejects_and_outcomes_of_every_delivery_are_told(delivered):
+def test_rejects_and_outcomes_of_every_delivery_are_attached(delivered):
     attach(delivered, NEXT)
     assert rows(delivered, 'select reason, "row", column_name from quarantine.rejects') == [
         {"reason": "invalid_type", "row": 7, "column_name": "amount"}
@@ -103,7 +104,7 @@ def test_rejects_and_outcomes_of_every_delivery_are_told(delivered):
     ]
 
 
-def test_steps_of_runs_are_told_in_utc(any_settings):
+def test_steps_of_runs_are_attached_in_utc(any_settings):
     step = {
         "run_id": "r1",
         "business_date": "2026-03-02",
@@ -116,10 +117,10 @@ def test_steps_of_runs_are_told_in_utc(any_settings):
     }
     lake.write_json(any_settings.lake / "runs" / "r1" / "build.json", step)
     attach(any_settings, DAY)
-    (found,) = rows(any_settings, "select * from raw.run_steps")
-    assert str(found["started_at"]) == "2026-03-03 01:00:00"
-    assert str(found["ended_at"]) == "2026-03-03 01:00:05.500000"
-    assert (found["business_date"], found["detail"]) == (DAY, '{"rows": 3}')
+    (result,) = rows(any_settings, "select * from raw.run_steps")
+    assert str(result["started_at"]) == "2026-03-03 01:00:00"
+    assert str(result["ended_at"]) == "2026-03-03 01:00:05.500000"
+    assert (result["business_date"], result["detail"]) == (DAY, '{"rows": 3}')
 
 
 def test_scores_are_those_of_what_is_known_now(delivered):
@@ -130,7 +131,7 @@ def test_scores_are_those_of_what_is_known_now(delivered):
     def score(name, as_of, probability):
         row = {"customer_key": "cif:1", "as_of_date": as_of, "horizon_days": 90, "probability": probability, "rank": 1}
         path = root / "scores" / "churn" / f"as_of_date={as_of}" / f"{name}.parquet"
-        bank.write(path, bank.table(SCORES, [row]))
+        bank.write(path, bank.table(SCORES.arrow_schema, [row]))
 
     score(f"2026-01-31-{stale}-{stale}", DAY, 0.1)
     score(f"2026-01-31-{stale}-{pin}", DAY, 0.2)
@@ -140,18 +141,18 @@ def test_scores_are_those_of_what_is_known_now(delivered):
     attach(delivered, DAY)
     assert rows(delivered, "select task, probability from raw.scores") == [{"task": "churn", "probability": 0.4}]
     attach(delivered, NEXT)
-    found = rows(delivered, "select as_of_date, probability from raw.scores order by 1")
-    assert [row["probability"] for row in found] == [0.4, 0.5]
+    result = rows(delivered, "select as_of_date, probability from raw.scores order by 1")
+    assert [row["probability"] for row in result] == [0.4, 0.5]
 
 
 def test_identity_is_that_of_the_given_file(delivered):
     link = {"party_key": "cif:1", "customer_key": "cif:1", "rule": "self", "match_weight": 0.0, "valid_from": DAY}
     for name, keys in (("a", ["cif:1"]), ("b", ["cif:1", "online:2"])):
         path = delivered.lake / "identity" / f"{name}.parquet"
-        bank.write(path, bank.table(XREF, [link | {"party_key": key} for key in keys]))
+        bank.write(path, bank.table(CUSTOMER_XREF.arrow_schema, [link | {"party_key": key} for key in keys]))
         attach(delivered, DAY, path)
-        found = rows(delivered, "select party_key from raw.customer_xref order by 1")
-        assert [row["party_key"] for row in found] == keys
+        result = rows(delivered, "select party_key from raw.customer_xref order by 1")
+        assert [row["party_key"] for row in result] == keys
 
 
 def test_dbt_sources_describe_what_is_attached(settings):
@@ -162,8 +163,8 @@ def test_dbt_sources_describe_what_is_attached(settings):
         for table in source["tables"]
     }
     pin = lake.pin(settings.lake, DAY)
-    attached = {rel.full_name: rel.columns + rel.constants for rel in lake_relations(settings.lake, pin, None)}
-    attached |= {table.full_name: table.columns for table in small_tables(settings.lake, pin)}
+    tables = [*lake_tables(settings.lake, pin, None), *small_tables(settings.lake, pin)]
+    attached = {table.relation.full_name: table.relation.typed_columns for table in tables}
     assert {name: sorted(columns) for name, columns in described.items()} == {
         name: sorted(columns) for name, columns in attached.items()
     }

@@ -15,7 +15,6 @@ from lakehouse import lake, warehouse
 from lakehouse.settings import PROJECT
 from lakehouse.warehouse import dbt
 from tests.lakehouse.warehouse import handmade_lake as bank
-from tests.lakehouse.warehouse.handmade_lake import as_environment
 
 DAY = date(2026, 3, 2)
 VARIABLES = {"business_date": DAY, "from_date": DAY}
@@ -82,7 +81,7 @@ def test_a_killed_run_takes_its_backend_along(any_settings, tmp_path):
     (project / "dbt_project.yml").write_text(text.replace("../../../../dbt_project", str(PROJECT / "dbt_project")))
     (project / "models" / "marts").mkdir()
     (project / "models" / "marts" / "slow.sql").write_text(SLOW_MODEL[settings.target])
-    environment = os.environ | as_environment(settings)
+    environment = os.environ | settings.environment()
     parent = subprocess.Popen([sys.executable, "-c", RUN, str(project)], env=environment, cwd=PROJECT)
     log = dbt.target_path(settings) / "logs" / "dbt.log"
     deadline = time.monotonic() + 60
@@ -95,7 +94,7 @@ def test_a_killed_run_takes_its_backend_along(any_settings, tmp_path):
     if settings.target == "duckdb":
         assert warehouse.read_state(settings, wait=5) is None  # the file is free, and opens
     else:
-        with psycopg.connect(settings.postgres_dsn, autocommit=True) as connection:
+        with psycopg.connect(settings.postgres_dsn.get_secret_value(), autocommit=True) as connection:
             running = (
                 "select count(*) from pg_stat_activity where datname = current_database() "
                 "and application_name = 'dbt' and state = 'active'"

@@ -1,4 +1,4 @@
-"""The build engine outlives kills, tells who holds it, and forgets only when told to."""
+"""The build engine outlives kills, names who holds it, and forgets only when asked to."""
 
 import os
 import random
@@ -13,7 +13,6 @@ import pytest
 from lakehouse import lake, warehouse
 from lakehouse.settings import PROJECT
 from tests.lakehouse.warehouse import handmade_lake as bank
-from tests.lakehouse.warehouse.handmade_lake import as_environment
 
 DAY = date(2026, 3, 2)
 XREF = Path("identity/a.parquet")
@@ -115,7 +114,7 @@ while True:
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.full)])
 def test_a_writer_killed_at_any_moment_leaves_an_engine_that_opens(built, kills):
-    environment = os.environ | as_environment(built)
+    environment = os.environ | built.environment()
     moments = random.Random(7)
     expected = warehouse.read_state(built)
     for _ in range(kills):

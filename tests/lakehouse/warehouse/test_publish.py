@@ -18,9 +18,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from lakehouse import lake, warehouse
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
+from lakehouse.warehouse.live import FLOW, LIVE
 from lakehouse.warehouse.publication import CannotPublish
 from tests.lakehouse.warehouse import handmade_lake as bank
-from tests.lakehouse.warehouse.handmade_lake import as_environment
 
 DAY = date(2026, 3, 1)
 FACTS = """
@@ -40,7 +40,7 @@ class Built:
         if self.settings.target == "duckdb":
             connection = duckdb.connect(self.settings.build)
         else:
-            connection = psycopg.connect(self.settings.postgres_dsn)
+            connection = psycopg.connect(self.settings.postgres_dsn.get_secret_value())
         with connection:
             for statement in statements:
                 connection.execute(statement)
@@ -83,7 +83,7 @@ def stored(settings: Settings, table: str) -> set[tuple]:
     if settings.target == "duckdb":
         files = settings.published.joinpath(*table.split(".")).iterdir()
         return {(path.name[:7], path.name, path.stat().st_mtime_ns) for path in files}
-    with psycopg.connect(settings.postgres_dsn) as connection:
+    with psycopg.connect(settings.postgres_dsn.get_secret_value()) as connection:
         rows = connection.execute(
             f"select to_char(business_date, 'YYYY-MM'), max(cast(cast(xmin as text) as bigint)) from {table} group by 1"
         )
@@ -92,7 +92,7 @@ def stored(settings: Settings, table: str) -> set[tuple]:
 
 def administrator(settings: Settings, server: str) -> str:
     """DSN of the database with every right."""
-    return make_conninfo(server, dbname=conninfo_to_dict(settings.postgres_dsn)["dbname"])
+    return make_conninfo(server, dbname=conninfo_to_dict(settings.postgres_dsn.get_secret_value())["dbname"])
 
 
 def test_what_dbt_builds_is_published_with_one_publish_id(any_settings, run_day):
@@ -101,16 +101,16 @@ def test_what_dbt_builds_is_published_with_one_publish_id(any_settings, run_day)
         day = first + timedelta(days=offset)
         bank.deliver(any_settings.lake, "transactions", day, [bank.posting(offset * 10 + n, day) for n in range(10)])
     publish_id = run_day(any_settings, first + timedelta(days=3), first)
-    told = publications(any_settings)
-    assert sorted(told) == [
+    published = publications(any_settings)
+    assert sorted(published) == [
         "marts.account_days",
         "marts.dim_account",
         "marts.fct_transactions",
         "ops.deliveries",
         "ops.runs",
     ]
-    assert {row["publish_id"] for row in told.values()} == {publish_id}
-    assert told["marts.fct_transactions"]["row_count"] == 40
+    assert {row["publish_id"] for row in published.values()} == {publish_id}
+    assert published["marts.fct_transactions"]["row_count"] == 40
     days = warehouse.query_serving(any_settings, "select cast(sum(txn_count) as bigint) as n from marts.account_days")
     assert days.to_pylist() == [{"n": 40}]
     assert warehouse.published_date(any_settings) == first + timedelta(days=3)
@@ -120,21 +120,21 @@ def test_only_what_changed_is_written(built):
     settings = built.settings
     built.model("marts.facts", FACTS, partition_by="business_date")
     warehouse.publish(settings, DAY, "run 1")
-    before, told = stored(settings, "marts.facts"), publications(settings)["marts.facts"]
+    before, published = stored(settings, "marts.facts"), publications(settings)["marts.facts"]
 
     built.execute("update build_marts.facts set run_id = 'run 2'")
     warehouse.publish(settings, DAY, "run 2")
     assert stored(settings, "marts.facts") == before
     again = publications(settings)["marts.facts"]
-    assert again["content_hash"] == told["content_hash"] == warehouse.content_hash(settings, "marts.facts")
-    assert (again["publish_id"], again["run_id"]) == (told["publish_id"] + 1, "run 2")
+    assert again["content_hash"] == published["content_hash"] == warehouse.content_hash(settings, "marts.facts")
+    assert (again["publish_id"], again["run_id"]) == (published["publish_id"] + 1, "run 2")
 
     built.execute("update build_marts.facts set amount = amount + 0.01 where txn_id = '3'")
     warehouse.publish(settings, DAY, "run 3")
     after = stored(settings, "marts.facts")
     assert {month for month, *_ in after - before} == {"2026-02"}
     changed = publications(settings)["marts.facts"]
-    assert changed["content_hash"] != told["content_hash"]
+    assert changed["content_hash"] != published["content_hash"]
     assert changed["content_hash"] == warehouse.content_hash(settings, "marts.facts")
     amounts = warehouse.query_serving(settings, "select amount from marts.facts where txn_id = '3'").to_pylist()
     assert [str(row["amount"]) for row in amounts] == ["3.76"]
@@ -179,19 +179,18 @@ def test_old_months_of_incremental_tables_are_read_only_when_a_build_touched_the
     settings = built.settings
     built.model("marts.facts", FACTS, "incremental", "business_date")
     warehouse.publish(settings, DAY, "run 1")
-    told = publications(settings)["marts.facts"]["content_hash"]
+    published = publications(settings)["marts.facts"]["content_hash"]
 
     built.execute("update build_marts.facts set amount = 100 where txn_id = '0'")  # behind dbt's back
     warehouse.publish(settings, DAY, "run 2")
-    assert publications(settings)["marts.facts"]["content_hash"] == told
+    assert publications(settings)["marts.facts"]["content_hash"] == published
 
-    engine = warehouse.duckdb if settings.target == "duckdb" else warehouse.postgres
-    engine.mark_unpublished(settings, date(2026, 1, 31))
-    engine.mark_unpublished(settings, date(2026, 3, 1))
+    for day in (date(2026, 1, 31), date(2026, 3, 1)):
+        warehouse.engine_of(settings).mark_unpublished(settings, day)
     warehouse.publish(settings, DAY, "run 3", schemas=("ops",))
     warehouse.publish(settings, DAY, "run 4")
-    told = publications(settings)["marts.facts"]["content_hash"]
-    assert told == warehouse.content_hash(settings, "marts.facts")
+    published = publications(settings)["marts.facts"]["content_hash"]
+    assert published == warehouse.content_hash(settings, "marts.facts")
     amounts = warehouse.query_serving(settings, "select amount from marts.facts where txn_id = '0'").to_pylist()
     assert [str(row["amount"]) for row in amounts] == ["100.00"]
 
@@ -218,15 +217,15 @@ def test_after_a_failure_only_ops_is_replaced(built):
     built.execute("delete from build_marts.facts")
     built.model("ops.deliveries", "select cast('d2' as varchar) as delivery_id")
     assert warehouse.publish(settings, DAY + timedelta(days=1), "run 2", schemas=("ops",)) == publish_id + 1
-    told = publications(settings)
-    assert {row["publish_id"] for row in told.values()} == {publish_id + 1}
-    assert {name: row["business_date"].day for name, row in told.items()} == {
+    published = publications(settings)
+    assert {row["publish_id"] for row in published.values()} == {publish_id + 1}
+    assert {name: row["business_date"].day for name, row in published.items()} == {
         "marts.facts": 1,
         "marts.months": 1,
         "ops.deliveries": 2,
     }
-    found = warehouse.query_serving(settings, "select n, delivery_id from marts.months cross join ops.deliveries")
-    assert found.to_pylist() == [{"n": 7, "delivery_id": "d2"}]
+    rows = warehouse.query_serving(settings, "select n, delivery_id from marts.months cross join ops.deliveries")
+    assert rows.to_pylist() == [{"n": 7, "delivery_id": "d2"}]
 
 
 def test_nothing_private_and_nothing_hidden_is_published(built):
@@ -283,6 +282,21 @@ def test_a_model_that_is_no_more_goes_and_one_may_turn_into_a_view(built):
     assert warehouse.query_serving(settings, shown)["table_name"].to_pylist() == ["facts", "months"]
 
 
+def test_live_tables_come_with_the_daily_flow_and_stay_when_only_ops_is_replaced(built):
+    settings = built.settings
+    built.model("ops.runs", "select 1 as run")
+    warehouse.publish(settings, DAY, "run 1")
+    shown = "select table_schema || '.' || table_name as name from information_schema.tables order by 1"
+    assert "marts.fund_flow" not in warehouse.query_serving(settings, shown)["name"].to_pylist()
+    flow = ", ".join(f"cast(null as {type_}) as {name}" for name, type_ in FLOW)
+    built.model("marts.fund_flow_daily", f"select {flow}")
+    for schemas in (None, ("ops",)):
+        warehouse.publish(settings, DAY, "run 2", schemas)
+        names = warehouse.query_serving(settings, shown)["name"].to_pylist()
+        assert {"marts.fund_flow", *(table.full_name for table in LIVE)} <= set(names)
+        assert warehouse.query_serving(settings, "select * from marts.fund_flow").num_rows == 1
+
+
 def test_duckdb_readers_of_earlier_publishes_keep_their_files(settings):
     built = Built(settings)
     built.model("marts.facts", FACTS, partition_by="business_date")
@@ -334,8 +348,8 @@ def test_postgres_grants_and_policies_outlive_a_change_of_columns(postgres_setti
         assert connection.execute("select count(*), sum(line) from marts.facts").fetchone() == (2, 2)
         assert connection.execute("select has_table_privilege('marts.facts', 'update')").fetchone() == (True,)
         assert connection.execute("select count(*) from marts.total").fetchone() == (1,)
-    told = publications(postgres_settings)["marts.facts"]["content_hash"]
-    assert told == warehouse.content_hash(postgres_settings, "marts.facts")
+    published = publications(postgres_settings)["marts.facts"]["content_hash"]
+    assert published == warehouse.content_hash(postgres_settings, "marts.facts")
 
 
 def test_postgres_roles_read_what_is_theirs_and_the_public_nothing(postgres_settings, postgres_server):
@@ -406,7 +420,7 @@ def test_readers_that_poll_see_whole_publishes_and_no_error(built):
         assert warehouse.publish(settings, DAY, f"run {run}") == run
 
     publish(1)
-    where = str(settings.warehouse) if settings.target == "duckdb" else settings.postgres_dsn
+    where = str(settings.warehouse) if settings.target == "duckdb" else settings.postgres_dsn.get_secret_value()
     command = [sys.executable, "-c", POLLING_READER, settings.target, where]
     readers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for reader in readers:
@@ -443,7 +457,7 @@ def test_a_publish_killed_at_any_moment_shows_all_or_nothing(built, kills):
             built.model(name, rows, partition_by="business_date")
         publisher = subprocess.Popen(
             [sys.executable, "-c", PUBLISHER],
-            env=os.environ | as_environment(settings),
+            env=os.environ | settings.environment(),
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             text=True,
@@ -452,10 +466,10 @@ def test_a_publish_killed_at_any_moment_shows_all_or_nothing(built, kills):
         time.sleep(moments.uniform(0, 0.3))
         publisher.kill()
         publisher.wait()
-        told = publications(settings) if warehouse.published_date(settings) else {}
-        assert len({row["publish_id"] for row in told.values()}) <= 1
-        assert all(warehouse.content_hash(settings, name) == row["content_hash"] for name, row in told.items())
-        expected.append(len(told))
+        published = publications(settings) if warehouse.published_date(settings) else {}
+        assert len({row["publish_id"] for row in published.values()}) <= 1
+        assert all(warehouse.content_hash(settings, name) == row["content_hash"] for name, row in published.items())
+        expected.append(len(published))
     assert set(expected) <= {0, 2}
     warehouse.publish(settings, DAY, "run after")
     sums = "select (select sum(amount) from marts.facts) as one, (select sum(amount) from marts.more) as other"

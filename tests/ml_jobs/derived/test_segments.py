@@ -11,7 +11,7 @@ import pytest
 
 from lakehouse import lake
 from lakehouse.settings import Settings
-from lakehouse.warehouse.relations import lake_relations, small_tables
+from lakehouse.warehouse.relations import lake_tables, small_tables
 from ml_jobs.derived.segments import traits, write_segments
 from ml_jobs.registry.model import UntrustedModel
 from tests.conftest import temporary_settings
@@ -54,8 +54,8 @@ def segments_on(settings: Settings, day) -> tuple[dict[str, str], lake.Pin]:
 
 
 def attached(settings: Settings, pin: lake.Pin) -> list[dict]:
-    (relation,) = (relation for relation in lake_relations(settings.lake, pin, None) if relation.name == "segments")
-    return [row for file in relation.files for row in pq.read_table(file.path).to_pylist()]
+    (table,) = (table for table in lake_tables(settings.lake, pin, None) if table.relation.name == "segments")
+    return [row for file in table.files for row in pq.read_table(file.path).to_pylist()]
 
 
 def test_customers_without_a_manager_are_grouped_on_month_ends_and_today(settings: Settings) -> None:
@@ -70,13 +70,13 @@ def test_customers_without_a_manager_are_grouped_on_month_ends_and_today(setting
     assert len(card["stability"]) == 4
     for month in card["stability"]:
         assert month["customers_rand_low"] <= month["customers_rand"] <= month["customers_rand_high"] <= 1
-    names = {table.name: table for table in small_tables(settings.lake, pin)}
+    names = {table.relation.name: table for table in small_tables(settings.lake, pin)}
     assert names["segment_groups"].rows.num_rows == len(card["groups"])
     assert names["segment_traits"].rows.num_rows == len(card["groups"]) * len(traits().all)
 
 
 def test_groups_keep_numbers_and_customers_in_the_next_month(settings: Settings) -> None:
-    outcome, pin = segments_on(settings, BUSINESS_DATE)
+    _, pin = segments_on(settings, BUSINESS_DATE)
     before = {
         row["customer_key"]: row["segment_id"] for row in attached(settings, pin) if row["as_of_date"] == BUSINESS_DATE
     }
@@ -90,7 +90,7 @@ def test_groups_keep_numbers_and_customers_in_the_next_month(settings: Settings)
 
 def test_the_model_is_frozen_within_the_month(settings: Settings) -> None:
     outcome, pin = segments_on(settings, BUSINESS_DATE)
-    assert not lake.segments_path(settings.lake, pin).exists()  # a month-end is assigned with its model
+    assert not lake.pinned_path(settings.lake, "segments", pin).exists()  # a month-end is assigned with its model
     before = {
         row["customer_key"]: row["segment_id"] for row in attached(settings, pin) if row["as_of_date"] == BUSINESS_DATE
     }
@@ -125,4 +125,6 @@ def test_too_few_customers_abstain_with_the_reason(settings: Settings) -> None:
     outcome, pin = segments_on(settings, NEXT_DAY)
     assert "61 customers" in outcome["reason"]
     assert attached(settings, pin) == []
-    assert all(table.rows.num_rows == 0 for table in small_tables(settings.lake, pin) if "segment" in table.name)
+    assert all(
+        table.rows.num_rows == 0 for table in small_tables(settings.lake, pin) if "segment" in table.relation.name
+    )

@@ -98,7 +98,7 @@ def test_a_name_is_kept_as_long_as_it_holds(clustering: Clustering) -> None:
     values, _ = customers()
     groups = describe_clusters(clustering, values, TRAITS, [])
     first, second = (dict(cluster) for cluster in groups[:2])
-    holding = [mark for mark in first["named_by"]][:1]  # shorter than what would be used now
+    holding = list(first["named_by"])[:1]  # shorter than what would be used now
     failing = [[name, not is_high] for name, is_high in second["named_by"]]
     before = [first | {"named_by": holding}, second | {"named_by": failing}]
     after = describe_clusters(clustering, values, TRAITS, before)

@@ -128,7 +128,7 @@ def test_the_average_effect_and_the_end_of_the_curve_agree() -> None:
 @pytest.fixture(scope="module")
 def campaigns(tmp_path_factory, rows) -> Settings:
     """The made-up bank with a campaign every quarter, in which a call takes 1.5 off the log odds of leaving."""
-    features, labels = rows
+    _, labels = rows
     settings = made_up_bank(tmp_path_factory.mktemp("campaigns"), *rows)
     random = np.random.default_rng(6)
     quarterly = labels.filter(pc.is_in(pc.month(labels["as_of_date"]), pa.array([3, 6, 9, 12])))

@@ -136,7 +136,7 @@ def test_with_dates_later_rows_judge(bank, tmp_path):
     frame["day"] = np.datetime64("2023-01-01") + days
     frame.to_parquet(tmp_path / "cards.parquet")
     dated = BASE | QUICK | {"as_of_date": "day", "horizon_days": 30, "segments": {"card": []}}
-    evaluated, table, judged = evaluate(bank, Task.model_validate(dated), tmp_path / "cards.parquet")
+    evaluated, _, judged = evaluate(bank, Task.model_validate(dated), tmp_path / "cards.parquet")
     assert evaluated["split"].startswith("by time")
     assert judged.as_of_date.min() > np.datetime64("2024-05-01")
     assert {line["group"] for line in evaluated["segments"]["card"]} == {"blue", "gold", "unknown"}

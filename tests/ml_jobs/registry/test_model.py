@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import skops.io
+from pydantic import SecretStr
 
 from lakehouse.lake.model_files import Known, model_folder
 from ml_jobs.registry.model import UntrustedModel, load, save, signature
@@ -16,7 +17,7 @@ from ml_jobs.scores.training import train
 from ml_jobs.task_file import load_tasks
 from tests.ml_jobs.made_up import BUSINESS_DATE
 
-SECRET = "made up"
+SECRET = SecretStr("made up")
 NO_ROWS = pa.table({"label": pa.array([], pa.int8())})
 
 
@@ -61,7 +62,7 @@ def test_one_changed_byte_is_refused(copy):
 
 def test_a_card_that_was_changed_or_signed_elsewhere_is_refused(copy):
     with pytest.raises(UntrustedModel, match="not signed with this deployment's secret: remove the folder"):
-        load(copy, "another secret")
+        load(copy, SecretStr("another secret"))
     card = json.loads((copy / "card.json").read_text())
     (copy / "card.json").write_text(json.dumps(card | {"base_rate": 0.5}))
     with pytest.raises(UntrustedModel, match="not signed"):
@@ -80,7 +81,7 @@ def test_a_card_that_was_changed_or_signed_elsewhere_is_refused(copy):
 )
 def test_foreign_content_is_refused_even_if_the_card_vouches_for_it(copy, content):
     replace_content(copy, content)
-    with pytest.raises(UntrustedModel, match="trusted|holds no model"):
+    with pytest.raises(UntrustedModel, match=r"trusted|holds no model"):
         load(copy, SECRET)
 
 

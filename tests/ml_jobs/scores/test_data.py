@@ -26,7 +26,7 @@ def test_a_task_is_about_its_population(tmp_path):
 
 def test_nobody_in_the_population_is_no_score(tmp_path):
     settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
-    with pytest.raises(CannotScore, match="no customer .* with has_rm above 0"):
+    with pytest.raises(CannotScore, match=r"no customer .* with has_rm above 0"):
         read_features(settings, CHURN.model_copy(update={"population": "has_rm"}), (), BUSINESS_DATE)
 
 
@@ -35,7 +35,7 @@ def test_postgres_reads_what_duckdb_reads(postgres_settings, tmp_path):
     odd_key = pa.array(["Cif:0", "cif:_0", "cif-0", *features["customer_key"].to_pylist()[3:]])
     features = features.set_column(0, "customer_key", odd_key)  # an order that depends on the collation
     with (
-        adbc_driver_postgresql.dbapi.connect(postgres_settings.postgres_dsn) as connection,
+        adbc_driver_postgresql.dbapi.connect(postgres_settings.postgres_dsn.get_secret_value()) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("create schema build_features")

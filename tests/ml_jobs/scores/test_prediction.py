@@ -9,10 +9,10 @@ import shap
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from lakehouse.warehouse.relations import SCORES
+from lakehouse.catalog import SCORES
 from ml_jobs.learning.shapley import shapley_values, top_reasons
 from ml_jobs.scores.data import read_features
-from ml_jobs.scores.prediction import SCHEMA, score_table
+from ml_jobs.scores.prediction import score_table
 from ml_jobs.scores.training import train
 from ml_jobs.task_file import load_tasks
 from tests.ml_jobs.made_up import BUSINESS_DATE, CUSTOMERS
@@ -36,8 +36,7 @@ def table(model, today):
 
 
 def test_columns_are_those_that_the_warehouse_attaches(table):
-    assert table.schema == SCHEMA
-    assert SCHEMA.names == [name for name, _ in SCORES]
+    assert table.schema == SCORES.arrow_schema
 
 
 def test_every_customer_has_one_rank_and_the_highest_comes_first(table, today):

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from datetime import date, timedelta
 
 import duckdb
@@ -104,7 +103,7 @@ def test_a_deployment_that_cannot_support_a_score_abstains_with_its_reason(setti
     deployment["unsupported_scores"] = {"tier_upgrade": "the bank's extract ends at the loan"}
     path = tmp_path / "deployment.yml"
     path.write_text(yaml.safe_dump(deployment))
-    settings = replace(settings, deployment=path)
+    settings = settings.model_copy(update={"deployment": path})
     outcome = score(settings, "tier_upgrade", Known.by(settings, BUSINESS_DATE))
     assert outcome == Abstained("the bank's extract ends at the loan")
     assert abstention(settings, task="tier_upgrade") == {

@@ -1,7 +1,7 @@
 -- Grain: asset. Who owns it today, and since when it has been there.
 with accounts as (
 
-    select * from {{ ref('dim_account') }}
+    select * from {{ ref('int_account__accounts') }}
 
 ),
 

@@ -10,7 +10,7 @@ with as_of_dates as (
     select
         date_day as as_of_date,
         month_date
-    from {{ ref('dim_date') }}
+    from {{ ref('int_calendar__days') }}
     where {{ months_of_run('date_day') }}
         and (is_month_end or date_day = {{ date_literal(var('business_date')) }})
 
@@ -52,7 +52,7 @@ days as (
         dates.date_day >= as_of_dates.month_date as is_in_month,
         {{ days_between('as_of_dates.as_of_date', 'dates.date_day') }} + 89 as days_before_change
     from as_of_dates
-    inner join {{ ref('dim_date') }} as dates
+    inner join {{ ref('int_calendar__days') }} as dates
         on dates.date_day <= as_of_dates.as_of_date and dates.date_day > {{ days_before('as_of_dates.as_of_date', 90) }}
 
 ),

@@ -71,7 +71,7 @@ rejects as (
         *,
         length(period) as period_length,
         coalesce(cast(business_date as varchar), period) as day_or_period
-    from {{ source('quarantine', 'rejects') }}
+    from {{ ref('stg_lake__rejects') }}
     where feed in ('transactions', 'balances')
 
 ),
@@ -121,7 +121,7 @@ deliveries as (
     select
         *,
         length(period) as period_length
-    from {{ source('raw', 'delivery_outcomes') }}
+    from {{ ref('stg_lake__delivery_outcomes') }}
     where feed in ('transactions', 'balances')
 
 ),
@@ -171,7 +171,7 @@ missing_days as (
         feeds.feed,
         dates.date_day
     from (select feed, min(period_date) as first_date from daily_periods group by feed) as feeds
-    inner join {{ ref('dim_date') }} as dates
+    inner join {{ ref('int_calendar__days') }} as dates
         on dates.date_day >= feeds.first_date and dates.date_day <= {{ date_literal(var('business_date')) }}
     left join daily_periods on feeds.feed = daily_periods.feed and dates.date_day = daily_periods.period_date
     where daily_periods.feed is null

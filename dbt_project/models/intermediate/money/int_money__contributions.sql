@@ -6,7 +6,7 @@
 with as_of_dates as (
 
     select date_day as as_of_date
-    from {{ ref('dim_date') }}
+    from {{ ref('int_calendar__days') }}
     where {{ months_of_run('date_day') }}
         and (is_month_end or date_day = {{ date_literal(var('business_date')) }})
 

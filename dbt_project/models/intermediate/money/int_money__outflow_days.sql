@@ -2,7 +2,7 @@
 {%- set first_date = days_before(date_literal(month_start(var('business_date'))), 215) %}
 with accounts as (
 
-    select * from {{ ref('dim_account') }}
+    select * from {{ ref('int_account__accounts') }}
     where customer_key is not null
 
 ),
@@ -70,6 +70,6 @@ select
     end as season,
     cast(outflows.amount as decimal(38,2)) as amount
 from outflows
-inner join {{ ref('dim_date') }} as dates on outflows.business_date = dates.date_day
+inner join {{ ref('int_calendar__days') }} as dates on outflows.business_date = dates.date_day
 left join pay_days
     on outflows.customer_key = pay_days.customer_key and outflows.business_date = pay_days.business_date

@@ -2,7 +2,7 @@
 -- Grain: party record and spell with one customer. A record that the identity step does not know is its own customer.
 with linked as (
 
-    select * from {{ source('raw', 'customer_xref') }}
+    select * from {{ ref('stg_lake__customer_xref') }}
 
 ),
 

@@ -9,4 +9,4 @@ select
     reason,
     evidence,
     known_from as known_date
-from {{ source('raw', 'identity_review') }}
+from {{ ref('stg_lake__identity_review') }}

@@ -8,7 +8,7 @@
 with positions as (
 
     select positions.*
-    from {{ ref('int_customer__positions') }} as positions
+    from {{ ref('int_customer__positions_monthly') }} as positions
     inner join {{ ref('dim_date') }} as dates on positions.as_of_date = dates.date_day
     where dates.is_month_end
         {% if is_incremental() -%}

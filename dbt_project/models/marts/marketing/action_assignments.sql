@@ -51,7 +51,7 @@ tellings as (
         select * from outcomes
     ) as told
     where {{ dates_of_run('ripe_date') }}
-        and {{ features_is_known('told', 'ripe_date') }}
+        and {{ is_known_on('told', 'ripe_date') }}
 
 ),
 
@@ -90,7 +90,7 @@ accounts as (
     inner join {{ ref('stg_branch__accounts_versions') }} as versions
         on xref.party_key = versions.party_key
             and versions.business_date <= assigned.ripe_date
-            and {{ features_is_known('versions', 'assigned.ripe_date') }}
+            and {{ is_known_on('versions', 'assigned.ripe_date') }}
 
 ),
 

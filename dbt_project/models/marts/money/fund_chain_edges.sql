@@ -14,7 +14,7 @@ payments as (
             power(
                 cast(0.5 as double precision),
                 {{ months_between('months.month_date', date_literal(var('business_date'))) }}
-                / cast({{ money_threshold('recency_half_life_months') }} as double precision)
+                / cast({{ limit('money_thresholds', 'recency_half_life_months') }} as double precision)
             ) as decimal(12,8)
         ) as recency_weight
     from {{ ref('fund_chain_monthly') }} as months

@@ -2,7 +2,7 @@
 with edges as (
 
     select * from {{ ref('fund_chain_edges') }}
-    where payee_rank <= {{ money_threshold('paths_per_hop') }}
+    where payee_rank <= {{ limit('money_thresholds', 'paths_per_hop') }}
 
 ),
 
@@ -41,4 +41,4 @@ select
     next_type,
     path_share
 from ranked
-where path_rank <= {{ money_threshold('paths_per_customer') }}
+where path_rank <= {{ limit('money_thresholds', 'paths_per_customer') }}

@@ -21,7 +21,7 @@ profiles as (
 
 positions as (
 
-    select * from {{ ref('int_customer__positions') }}
+    select * from {{ ref('int_customer__positions_monthly') }}
     where as_of_date = {{ business_date }} and first_opened_date is not null
 
 ),
@@ -98,12 +98,12 @@ expected as (
         {{ average_amount('payment_amount', 'span_months') }} as monthly_amount,
         last_date,
         {{ days_between('last_date', business_date) }}
-        > {{ money_threshold('late_factor') }} * span_days / (payment_count - 1) + {{ money_threshold('late_days') }} as is_broken
+        > {{ limit('money_thresholds', 'late_factor') }} * span_days / (payment_count - 1) + {{ limit('money_thresholds', 'late_days') }} as is_broken
     from rhythms
-    where month_count >= {{ money_threshold('expected_months') }}
-        and month_count >= {{ money_threshold('expected_share') }} * span_months
-        and span_days <= {{ money_threshold('expected_gap_days') }} * (payment_count - 1)
-        and {{ days_between('last_date', business_date) }} <= {{ money_threshold('forgotten_days') }}
+    where month_count >= {{ limit('money_thresholds', 'expected_months') }}
+        and month_count >= {{ limit('money_thresholds', 'expected_share') }} * span_months
+        and span_days <= {{ limit('money_thresholds', 'expected_gap_days') }} * (payment_count - 1)
+        and {{ days_between('last_date', business_date) }} <= {{ limit('money_thresholds', 'forgotten_days') }}
 
 ),
 
@@ -201,12 +201,12 @@ select
     broken_last_date,
     cast(
         case
-            when broken_inflow_amount > 0 and broken_inflow_amount >= {{ money_threshold('broken_share') }} * expected_inflow_amount
+            when broken_inflow_amount > 0 and broken_inflow_amount >= {{ limit('money_thresholds', 'broken_share') }} * expected_inflow_amount
                 then 'inflow broken'
-            when runway_days < {{ money_threshold('low_runway_days') }} then 'runs dry'
+            when runway_days < {{ limit('money_thresholds', 'low_runway_days') }} then 'runs dry'
             when outflow_90d_amount = 0 and inflow_90d_amount = 0 then 'idle'
             -- a person's salary is one payer as a rule
-            when party_type = 'E' and main_payer_share >= {{ money_threshold('one_payer_share') }} then 'one payer'
+            when party_type = 'E' and main_payer_share >= {{ limit('money_thresholds', 'one_payer_share') }} then 'one payer'
             else 'holds'
         end as varchar
     ) as chain_state

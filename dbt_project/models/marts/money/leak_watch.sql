@@ -36,7 +36,7 @@ customers as (
         coalesce(leaks.wallet_30d_amount, 0) as wallet_30d_amount,
         coalesce(leaks.previous_30d_amount, 0) as previous_30d_amount,
         case when leaks.customer_key is not null then 1 else 0 end as is_leaking
-    from {{ ref('int_customer__positions') }} as positions
+    from {{ ref('int_customer__positions_monthly') }} as positions
     inner join {{ ref('dim_customer') }} as profiles on positions.customer_key = profiles.customer_key and profiles.is_current
     left join leaks on positions.customer_key = leaks.customer_key
     where positions.as_of_date = {{ business_date }} and positions.first_opened_date is not null

@@ -16,7 +16,7 @@ baselines as (
 
 positions as (
 
-    select * from {{ ref('int_customer__positions') }}
+    select * from {{ ref('int_customer__positions_monthly') }}
     where as_of_date = {{ date_literal(var('business_date')) }}
 
 ),

@@ -35,7 +35,7 @@ medians as (
         percentile_cont(0.5) within group (order by log_amount) as center
     from grouped
     group by month_date, customer_key, flow_kind, season
-    having count(*) >= {{ money_threshold('outflow_minimum_days') }}
+    having count(*) >= {{ limit('money_thresholds', 'outflow_minimum_days') }}
 
 ),
 
@@ -51,7 +51,7 @@ spreads as (
         greatest(
             cast(1.4826 as double precision)
             * percentile_cont(0.5) within group (order by abs(grouped.log_amount - medians.center)),
-            cast({{ money_threshold('outflow_least_spread') }} as double precision)
+            cast({{ limit('money_thresholds', 'outflow_least_spread') }} as double precision)
         ) as spread
     from grouped
     inner join medians
@@ -114,8 +114,8 @@ select
     chosen.spread,
     exp(chosen.center) as usual_amount,
     greatest(
-        cast({{ money_threshold('outflow_minimum_amount') }} as double precision),
-        exp(chosen.center + cast({{ money_threshold('outflow_z') }} as double precision) * chosen.spread)
+        cast({{ limit('money_thresholds', 'outflow_minimum_amount') }} as double precision),
+        exp(chosen.center + cast({{ limit('money_thresholds', 'outflow_z') }} as double precision) * chosen.spread)
     ) as alert_amount,
     last_pay.last_pay_date
 from chosen

@@ -1,26 +1,8 @@
-{%- set today = date_literal(var('business_date')) -%}
-{%- set earlier = "cast(" ~ dbt.dateadd('day', "-cast(" ~ credit_threshold('utilisation_days') ~ " as integer)", today) ~ " as date)" %}
+{%- set today = date_literal(var('business_date')) %}
 
-with links as (
+with loans as (
 
-    select * from {{ ref('int_party__customers') }}
-
-),
-
-loans as (
-
-    select
-        borrowers.customer_key,
-        guarantors.customer_key as guarantor_key,
-        positions.status,
-        positions.instalment_amount,
-        positions.unpaid_amount,
-        positions.unpaid_since_date,
-        positions.last_due_date
-    from {{ ref('int_loan__positions') }} as positions
-    inner join links as borrowers on positions.party_key = borrowers.party_key
-    left join links as guarantors on positions.guarantor_party_key = guarantors.party_key
-    where positions.status in ('running', 'in_arrears')
+    select * from {{ ref('int_loan__debts') }}
 
 ),
 
@@ -66,7 +48,7 @@ distressed as (
         unpaid_amount as amount,
         cast(null as varchar) as related_key
     from unpaid
-    where unpaid_days >= {{ credit_threshold('overdue_days') }}
+    where unpaid_days >= {{ limit('credit_thresholds', 'overdue_days') }}
 
     union all
 
@@ -95,74 +77,15 @@ distressed as (
 
 ),
 
-card_states as (
-
-    select
-        *,
-        row_number() over (partition by card_id order by business_date desc, _known_date desc, _delivery desc, _row desc) as recency
-    from {{ ref('stg_branch__cards') }}
-    where card_type = 'credit'
-
-),
-
-card_accounts as (
-
-    select
-        links.customer_key,
-        card_states.account_no,
-        sum(card_states.credit_limit) as limit_amount
-    from card_states
-    inner join links on card_states.party_key = links.party_key
-    inner join borrowers on links.customer_key = borrowers.customer_key
-    where card_states.recency = 1 and card_states.status = 'active'
-    group by links.customer_key, card_states.account_no
-
-),
-
-balance_dates as (
-
-    select
-        account_no,
-        max(business_date) as last_date,
-        max(case when business_date <= {{ earlier }} then business_date end) as earlier_date
-    from {{ ref('fct_balances_daily') }}
-    where account_no in (select account_no from card_accounts)
-    group by account_no
-
-),
-
 drawn as (
 
-    select
-        card_accounts.customer_key,
-        max(balance_dates.last_date) as last_date,
-        sum(card_accounts.limit_amount) as limit_amount,
-        sum(greatest(-balances.balance_amount, 0)) as drawn_amount,
-        sum(greatest(-coalesce(earlier_balances.balance_amount, 0), 0)) as earlier_amount
-    from card_accounts
-    inner join balance_dates on card_accounts.account_no = balance_dates.account_no
-    inner join {{ ref('fct_balances_daily') }} as balances
-        on balance_dates.account_no = balances.account_no and balance_dates.last_date = balances.business_date
-    left join {{ ref('fct_balances_daily') }} as earlier_balances
-        on balance_dates.account_no = earlier_balances.account_no
-        and balance_dates.earlier_date = earlier_balances.business_date
-    group by card_accounts.customer_key
+    select * from {{ ref('int_loan__card_drawings') }}
 
 ),
 
 pay as (
 
-    select
-        accounts.customer_key,
-        max(flows.business_date) as last_date,
-        count(distinct date_trunc('month', flows.business_date)) as month_count,
-        sum(flows.amount) as amount
-    from {{ ref('account_flow_daily') }} as flows
-    inner join {{ ref('dim_account') }} as accounts on flows.account_no = accounts.account_no
-    where flows.business_date > {{ days_before(today, 180) }}
-        and flows.direction = 'C'
-        and flows.counterparty_class in ('salary', 'pension')
-    group by accounts.customer_key
+    select * from {{ ref('int_money__incomes') }}
 
 ),
 
@@ -170,14 +93,14 @@ found as (
 
     select
         unpaid.customer_key,
-        case when unpaid_days >= {{ credit_threshold('overdue_days') }} then 'instalment_overdue' else 'instalment_missed' end as credit_trigger,
+        case when unpaid_days >= {{ limit('credit_thresholds', 'overdue_days') }} then 'instalment_overdue' else 'instalment_missed' end as credit_trigger,
         '' as trigger_detail,
         unpaid_since_date as trigger_date,
         unpaid_days as figure,
         unpaid_amount as amount,
         cast(null as varchar) as related_key
     from unpaid
-    where unpaid_days >= {{ credit_threshold('missed_days') }}
+    where unpaid_days >= {{ limit('credit_thresholds', 'missed_days') }}
 
     union all
 
@@ -192,7 +115,7 @@ found as (
     from borrowers
     inner join runways on borrowers.customer_key = runways.customer_key
     where runways.deposit_amount < borrowers.instalment_amount
-        and {{ days_between(today, 'borrowers.next_due_date') }} between 1 and {{ credit_threshold('short_days') }}
+        and {{ days_between(today, 'borrowers.next_due_date') }} between 1 and {{ limit('credit_thresholds', 'short_days') }}
 
     union all
 
@@ -206,8 +129,8 @@ found as (
         null as related_key
     from drawn
     where limit_amount > 0
-        and drawn_amount >= {{ credit_threshold('utilisation_rate') }} * limit_amount
-        and drawn_amount - earlier_amount >= {{ credit_threshold('utilisation_rise') }} * limit_amount
+        and drawn_amount >= {{ limit('credit_thresholds', 'utilisation_rate') }} * limit_amount
+        and drawn_amount - earlier_amount >= {{ limit('credit_thresholds', 'utilisation_rise') }} * limit_amount
 
     union all
 
@@ -220,8 +143,8 @@ found as (
         {{ average_amount('amount', 'month_count') }} as amount,
         null as related_key
     from pay
-    where month_count >= {{ credit_threshold('salary_months') }}
-        and {{ days_between('last_date', today) }} >= {{ credit_threshold('salary_stop_days') }}
+    where month_count >= {{ limit('credit_thresholds', 'salary_months') }}
+        and {{ days_between('last_date', today) }} >= {{ limit('credit_thresholds', 'salary_stop_days') }}
 
     union all
 
@@ -262,7 +185,7 @@ found as (
         distressed.customer_key as related_key
     from runways
     inner join distressed on runways.main_payer_key = distressed.customer_key
-    where runways.main_payer_share >= {{ credit_threshold('main_payer_share') }}
+    where runways.main_payer_share >= {{ limit('credit_thresholds', 'main_payer_share') }}
 
 ),
 

@@ -1,9 +1,41 @@
--- Deposit, wealth and loan accounts: one full row for every account that was opened or changed that day. Current rows only.
-with versions as (
+-- Deposit, wealth and loan accounts: one full row for every account that was opened or changed that day. Current rows
+-- only.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
 
-    select * from {{ ref('stg_branch__accounts_versions') }}
+    select * from {{ source('raw', 'accounts') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        cast('cif:' || customer_no as varchar) as party_key,
+        account_no,
+        customer_no,
+        authorised_customer_no,
+        product_code,
+        branch_code,
+        ---------- texts
+        currency,
+        status,
+        ---------- numbers
+        interest_rate,
+        ---------- dates and times
+        business_date,
+        opened_date,
+        closed_date,
+        maturity_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
 
 )
 
-select * from versions
-where _superseded_date is null
+select * from renamed

@@ -1,4 +1,6 @@
--- Deposit, wealth and loan accounts: one full row for every account that was opened or changed that day. Every version that was ever known.
+-- Deposit, wealth and loan accounts: one full row for every account that was opened or changed that day. Every version
+-- that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'accounts') }}

@@ -1,9 +1,31 @@
 -- End-of-day balances of deposit accounts, for the days on which they changed. Current rows only.
-with versions as (
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
 
-    select * from {{ ref('stg_branch__balances_versions') }}
+    select * from {{ source('raw', 'balances') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        account_no,
+        ---------- texts
+        currency,
+        ---------- numbers
+        balance,
+        ---------- dates and times
+        business_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
 
 )
 
-select * from versions
-where _superseded_date is null
+select * from renamed

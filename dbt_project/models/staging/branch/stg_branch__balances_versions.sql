@@ -1,4 +1,5 @@
 -- End-of-day balances of deposit accounts, for the days on which they changed. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'balances') }}
@@ -10,11 +11,12 @@ renamed as (
     select
         ---------- ids
         account_no,
-        business_date,
         ---------- texts
         currency,
         ---------- numbers
         balance,
+        ---------- dates and times
+        business_date,
         ---------- lake
         _file,
         _row,

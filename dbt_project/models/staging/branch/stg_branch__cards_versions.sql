@@ -1,4 +1,6 @@
--- Debit and credit cards: one full row for every card that was issued or changed that day. Every version that was ever known.
+-- Debit and credit cards: one full row for every card that was issued or changed that day. Every version that was ever
+-- known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'cards') }}

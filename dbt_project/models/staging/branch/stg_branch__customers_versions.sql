@@ -1,4 +1,6 @@
--- Customer information file (CIF): one full row for every person or enterprise record that was opened or changed that day. Every version that was ever known.
+-- Customer information file (CIF): one full row for every person or enterprise record that was opened or changed that
+-- day. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'customers') }}
@@ -20,6 +22,7 @@ renamed as (
         city,
         occupation,
         risk_rating,
+        ---------- booleans
         is_marketing_opt_out,
         ---------- numbers
         monthly_income,

@@ -1,4 +1,5 @@
 -- Investment holdings: a row for every day on which a holding changed or was valued. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'holdings') }}
@@ -11,13 +12,13 @@ renamed as (
         ---------- ids
         cast('cif:' || customer_no as varchar) as party_key,
         holding_id,
-        business_date,
         customer_no,
         product_code,
         ---------- numbers
         market_value,
         cost,
         ---------- dates and times
+        business_date,
         start_date,
         maturity_date,
         ---------- lake

@@ -1,9 +1,34 @@
 -- Loan instalments: a row when one falls due and again when it is paid or ages. Current rows only.
-with versions as (
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
 
-    select * from {{ ref('stg_branch__loan_repayments_versions') }}
+    select * from {{ source('raw', 'loan_repayments') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        repayment_id,
+        loan_no,
+        ---------- numbers
+        due_amount,
+        paid_amount,
+        days_past_due,
+        ---------- dates and times
+        business_date,
+        due_date,
+        paid_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
 
 )
 
-select * from versions
-where _superseded_date is null
+select * from renamed

@@ -1,4 +1,5 @@
 -- Loan instalments: a row when one falls due and again when it is paid or ages. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'loan_repayments') }}
@@ -10,13 +11,13 @@ renamed as (
     select
         ---------- ids
         repayment_id,
-        business_date,
         loan_no,
         ---------- numbers
         due_amount,
         paid_amount,
         days_past_due,
         ---------- dates and times
+        business_date,
         due_date,
         paid_date,
         ---------- lake

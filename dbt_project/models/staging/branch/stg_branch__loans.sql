@@ -1,9 +1,40 @@
 -- Loans: one full row for every loan that was granted or changed that day. Current rows only.
-with versions as (
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
 
-    select * from {{ ref('stg_branch__loans_versions') }}
+    select * from {{ source('raw', 'loans') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        cast('cif:' || customer_no as varchar) as party_key,
+        loan_no,
+        customer_no,
+        account_no,
+        product_code,
+        guarantor_customer_no,
+        ---------- texts
+        status,
+        ---------- numbers
+        principal,
+        term_months,
+        interest_rate,
+        instalment,
+        ---------- dates and times
+        business_date,
+        granted_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
 
 )
 
-select * from versions
-where _superseded_date is null
+select * from renamed

@@ -1,4 +1,5 @@
 -- Loans: one full row for every loan that was granted or changed that day. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'loans') }}

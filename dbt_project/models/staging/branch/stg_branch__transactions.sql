@@ -1,9 +1,41 @@
 -- Ledger postings on deposit accounts. Current rows only.
-with versions as (
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
 
-    select * from {{ ref('stg_branch__transactions_versions') }}
+    select * from {{ source('raw', 'transactions') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        txn_id,
+        account_no,
+        ---------- texts
+        direction,
+        channel,
+        txn_type,
+        counterparty_bank,
+        remark,
+        ---------- numbers
+        amount,
+        ---------- dates and times
+        business_date,
+        txn_at,
+        ---------- personal data
+        counterparty_account,
+        ---------- tokens
+        counterparty_account_token,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
 
 )
 
-select * from versions
-where _superseded_date is null
+select * from renamed

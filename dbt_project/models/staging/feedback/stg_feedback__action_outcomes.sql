@@ -1,9 +1,39 @@
--- What became of actions. Current rows only.
-with versions as (
+-- What became of an action that c360 listed, one row per action and telling, the last word counts. Rows of the control
+-- group are reported, too (arm control, nothing done): without them nobody can say what the actions are worth. Current
+-- rows only.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
 
-    select * from {{ ref('stg_feedback__action_outcomes_versions') }}
+    select * from {{ source('raw', 'action_outcomes') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        outcome_id,
+        party_key,
+        contact_id,
+        ---------- texts
+        action_kind,
+        arm,
+        outcome,
+        channel,
+        ---------- booleans
+        is_done,
+        ---------- dates and times
+        business_date,
+        action_date,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
 
 )
 
-select * from versions
-where _superseded_date is null
+select * from renamed

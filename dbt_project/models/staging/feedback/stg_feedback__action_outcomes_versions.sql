@@ -1,4 +1,7 @@
--- What became of actions. Every version that was ever known.
+-- What became of an action that c360 listed, one row per action and telling, the last word counts. Rows of the control
+-- group are reported, too (arm control, nothing done): without them nobody can say what the actions are worth. Every
+-- version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'action_outcomes') }}
@@ -9,8 +12,8 @@ renamed as (
 
     select
         ---------- ids
-        party_key,
         outcome_id,
+        party_key,
         contact_id,
         ---------- texts
         action_kind,

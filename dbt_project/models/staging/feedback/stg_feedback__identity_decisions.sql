@@ -1,4 +1,6 @@
--- What clerks decided of two party records. Current rows only.
+-- What a clerk decided of two party records, from the review list or on his own: the last word on a pair counts.
+-- Current rows only.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'identity_decisions') }}

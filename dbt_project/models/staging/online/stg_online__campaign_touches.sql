@@ -1,9 +1,37 @@
 -- Campaign contacts, with the random control group that was not contacted. Current rows only.
-with versions as (
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
 
-    select * from {{ ref('stg_online__campaign_touches_versions') }}
+    select * from {{ source('raw', 'campaign_touches') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        cast('cif:' || customer_no as varchar) as party_key,
+        touch_id,
+        campaign_id,
+        customer_no,
+        product_code,
+        ---------- texts
+        channel,
+        arm,
+        ---------- numbers
+        cost,
+        ---------- dates and times
+        business_date,
+        touched_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
 
 )
 
-select * from versions
-where _superseded_date is null
+select * from renamed

@@ -1,4 +1,5 @@
 -- Campaign contacts, with the random control group that was not contacted. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'campaign_touches') }}

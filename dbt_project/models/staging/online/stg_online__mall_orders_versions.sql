@@ -1,4 +1,5 @@
 -- Orders in the bank's shopping mall. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'mall_orders') }}

@@ -1,4 +1,5 @@
 -- Online registrations (app, web, mall): one full row when opened or changed. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'registrations') }}
@@ -15,6 +16,7 @@ renamed as (
         ---------- texts
         platform,
         city,
+        ---------- booleans
         is_marketing_opt_out,
         ---------- dates and times
         business_date,

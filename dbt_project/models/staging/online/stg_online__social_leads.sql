@@ -1,4 +1,5 @@
 -- Leads from social media. Current rows only.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'social_leads') }}
@@ -30,7 +31,8 @@ renamed as (
         _file,
         _row,
         _known_date,
-        _delivery
+        _delivery,
+        _superseded_date
     from source
 
 )

@@ -1,9 +1,32 @@
 -- Bank accounts bound to third-party wallets: one full row when bound or unbound. Current rows only.
-with versions as (
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
 
-    select * from {{ ref('stg_online__wallet_bindings_versions') }}
+    select * from {{ source('raw', 'wallet_bindings') }}
+    where _superseded_date is null
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        binding_id,
+        account_no,
+        ---------- texts
+        provider,
+        ---------- dates and times
+        business_date,
+        bound_at,
+        unbound_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
 
 )
 
-select * from versions
-where _superseded_date is null
+select * from renamed

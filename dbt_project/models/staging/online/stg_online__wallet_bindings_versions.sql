@@ -1,4 +1,5 @@
 -- Bank accounts bound to third-party wallets: one full row when bound or unbound. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'wallet_bindings') }}

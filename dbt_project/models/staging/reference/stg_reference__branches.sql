@@ -1,4 +1,5 @@
 -- Branches. Current rows only.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'branches') }}

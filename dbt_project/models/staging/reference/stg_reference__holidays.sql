@@ -1,4 +1,5 @@
 -- Public holidays and made-up working days. Current rows only.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'holidays') }}
@@ -9,11 +10,12 @@ with source as (
 renamed as (
 
     select
-        ---------- ids
-        holiday_date,
         ---------- texts
         holiday_name,
+        ---------- booleans
         is_workday,
+        ---------- dates and times
+        holiday_date,
         ---------- lake
         _file,
         _row,

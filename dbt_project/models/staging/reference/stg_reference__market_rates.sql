@@ -1,4 +1,5 @@
 -- Policy rate, deposit rates and money-market fund yields. Current rows only.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
 with source as (
 
     select * from {{ source('raw', 'market_rates') }}
@@ -10,10 +11,11 @@ renamed as (
 
     select
         ---------- ids
-        rate_date,
         rate_code,
         ---------- numbers
         rate,
+        ---------- dates and times
+        rate_date,
         ---------- lake
         _file,
         _row,

@@ -1,3 +1,0 @@
-{{ config(schema='build_intermediate', contract={'enforced': false}) }}
-
-{{ features_accounts(ref('int_features__as_of_dates'), ref('int_features__identity_known'), 'as_of_date') }}

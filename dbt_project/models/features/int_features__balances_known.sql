@@ -1,7 +1,0 @@
-{{ config(schema='build_intermediate', contract={'enforced': false}) }}
-
-{{ features_positions(
-    ref('stg_branch__balances_versions'), 'account_no', 'balance',
-    ref('int_features__as_of_dates'), 'as_of_date',
-    features_first_day(var('as_of_dates') | min or var('business_date')), features_sampled_days(),
-) }}

@@ -1,8 +1,0 @@
-{{ config(schema='build_intermediate', contract={'enforced': false}) }}
-
-{{ features_positions(
-    ref('stg_branch__holdings_versions'), 'holding_id', 'market_value',
-    ref('int_features__as_of_dates'), 'as_of_date',
-    features_first_day(var('as_of_dates') | min or var('business_date')), features_sampled_days(),
-    ['party_key', 'product_code', 'start_date', 'maturity_date'],
-) }}

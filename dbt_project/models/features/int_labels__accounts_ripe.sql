@@ -1,3 +1,0 @@
-{{ config(schema='build_intermediate', contract={'enforced': false}) }}
-
-{{ features_accounts(ref('int_labels__ripe_dates'), ref('int_labels__identity_ripe'), 'ripe_date') }}

@@ -1,6 +1,0 @@
-{{ config(schema='build_intermediate', contract={'enforced': false}) }}
-
-{{ features_positions(
-    ref('stg_branch__balances_versions'), 'account_no', 'balance',
-    ref('int_labels__ripe_dates'), 'ripe_date', features_first_day(var('from_date')), [0],
-) }}

@@ -1,0 +1,88 @@
+{{ config(materialized='ephemeral') }}
+-- Grain: customer, class of the other side and direction: a kind of payment for the first time in a year.
+with accounts as (
+
+    select * from {{ ref('int_account__accounts') }}
+
+),
+
+limits as (
+
+    select * from {{ ref('int_customer__change_limits') }}
+    where change_kind = 'new_counterparty_type'
+
+),
+
+flows as (
+
+    -- of the classes that have words: this is the longest look back
+    select flows.*
+    from {{ ref('account_flow_daily') }} as flows
+    inner join {{ ref('change_phrases') }} as phrases
+        on phrases.change_kind = 'new_counterparty_type'
+            and flows.counterparty_class || ':' || flows.direction = phrases.change_detail
+    where flows.business_date > {{ change_lookback(366) }}
+        and flows.business_date <= {{ date_literal(var('business_date')) }}
+
+),
+
+first_flows as (
+
+    select
+        accounts.customer_key,
+        flows.counterparty_class,
+        flows.direction,
+        min(case when flows.business_date > {{ change_lookback() }} then flows.business_date end) as first_date,
+        max(case when flows.business_date <= {{ change_lookback() }} then flows.business_date end) as earlier_date
+    from flows
+    inner join accounts on flows.account_no = accounts.account_no
+    where flows.txn_count > 0
+    group by accounts.customer_key, flows.counterparty_class, flows.direction
+
+),
+
+known as (
+
+    select
+        customer_key,
+        min(as_of_date) as known_date
+    from {{ ref('int_customer__positions_monthly') }}
+    where as_of_date > {{ change_lookback(366) }}
+        and as_of_date = cast({{ dbt.last_day('as_of_date', 'month') }} as date)
+    group by customer_key
+
+)
+
+select
+    first_flows.customer_key,
+    'new_counterparty_type' as change_kind,
+    first_flows.counterparty_class || ':' || first_flows.direction as change_detail,
+    first_flows.first_date as change_date,
+    limits.segment,
+    cast(sum(flows.amount) as decimal(38,2)) as amount,
+    cast(null as decimal(38,2)) as previous_amount,
+    cast(null as integer) as change_count,
+    cast(null as integer) as previous_count,
+    first_flows.first_date as event_date
+from first_flows
+inner join known on first_flows.customer_key = known.customer_key
+inner join limits on first_flows.customer_key = limits.customer_key
+inner join accounts on first_flows.customer_key = accounts.customer_key
+inner join flows
+    on accounts.account_no = flows.account_no
+        and first_flows.counterparty_class = flows.counterparty_class
+        and first_flows.direction = flows.direction
+        and first_flows.first_date = flows.business_date
+where {{ days_between('known.known_date', 'first_flows.first_date') }} >= limits.days
+    and (
+        first_flows.earlier_date is null
+        or {{ days_between('first_flows.earlier_date', 'first_flows.first_date') }} > 365
+    )
+group by
+    first_flows.customer_key,
+    first_flows.counterparty_class,
+    first_flows.direction,
+    first_flows.first_date,
+    limits.segment,
+    limits.minimum_amount
+having sum(flows.amount) >= limits.minimum_amount

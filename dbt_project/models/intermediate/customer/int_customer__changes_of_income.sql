@@ -1,0 +1,75 @@
+{{ config(materialized='ephemeral') }}
+{%- set last = date_literal(var('business_date')) %}
+{%- set two_gaps = days_between('pay_days.third_last_date', 'pay_days.business_date') %}
+{%- set usual_days = 'greatest(31, cast(round(' ~ two_gaps ~ ' / 2.0) as integer)) + limits.days' %}
+-- Grain: customer, kind of income and day on which it was due: a salary or pension that no longer arrives.
+with accounts as (
+
+    select * from {{ ref('int_account__accounts') }}
+
+),
+
+limits as (
+
+    select * from {{ ref('int_customer__change_limits') }}
+    where change_kind = 'income_stopped'
+
+),
+
+incomes as (
+
+    select
+        accounts.customer_key,
+        flows.counterparty_class,
+        flows.business_date,
+        sum(flows.amount) as amount
+    from {{ ref('account_flow_daily') }} as flows
+    inner join accounts on flows.account_no = accounts.account_no
+    where flows.business_date > {{ change_lookback(200) }}
+        and flows.business_date <= {{ last }}
+        and flows.direction = 'C'
+        and flows.counterparty_class in ('salary', 'pension')
+    group by accounts.customer_key, flows.counterparty_class, flows.business_date
+
+),
+
+pay_days as (
+
+    select
+        *,
+        lag(business_date, 2) over by_day as third_last_date,
+        lead(business_date) over by_day as next_date
+    from incomes
+    window by_day as (partition by customer_key, counterparty_class order by business_date)
+
+),
+
+due as (
+
+    select
+        pay_days.*,
+        limits.segment,
+        limits.minimum_amount,
+        -- the usual gap between two, a month at least, and some days of grace
+        cast({{ dbt.dateadd('day', usual_days, 'pay_days.business_date') }} as date) as due_date
+    from pay_days
+    inner join limits on pay_days.customer_key = limits.customer_key
+    where {{ two_gaps }} <= 80
+
+)
+
+select
+    customer_key,
+    'income_stopped' as change_kind,
+    counterparty_class as change_detail,
+    due_date as change_date,
+    segment,
+    cast(amount as decimal(38,2)) as amount,
+    cast(null as decimal(38,2)) as previous_amount,
+    cast(null as integer) as change_count,
+    cast(null as integer) as previous_count,
+    business_date as event_date
+from due
+where due_date <= {{ last }}
+    and (next_date is null or next_date > due_date)
+    and amount >= minimum_amount

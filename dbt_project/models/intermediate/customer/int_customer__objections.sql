@@ -1,0 +1,37 @@
+{%- set today = date_literal(var('business_date')) %}
+-- Grain: customer who asked not to be contacted, in answer to a campaign or to an action, or who was reported deceased.
+with links as (
+
+    select * from {{ ref('int_party__customers') }}
+
+),
+
+objections as (
+
+    select
+        links.customer_key,
+        1 as is_opted_out,
+        0 as is_deceased
+    from {{ ref('stg_online__campaign_responses') }} as responses
+    inner join {{ ref('stg_online__campaign_touches') }} as touches on responses.touch_id = touches.touch_id
+    inner join links on touches.party_key = links.party_key
+    where responses.response = 'opted_out' and responses.business_date <= {{ today }}
+
+    union all
+
+    select
+        links.customer_key,
+        case when outcomes.outcome = 'opted_out' then 1 else 0 end as is_opted_out,
+        case when outcomes.outcome = 'deceased' then 1 else 0 end as is_deceased
+    from {{ ref('stg_feedback__action_outcomes') }} as outcomes
+    inner join links on outcomes.party_key = links.party_key
+    where outcomes.outcome in ('opted_out', 'deceased') and outcomes.business_date <= {{ today }}
+
+)
+
+select
+    customer_key,
+    max(is_opted_out) = 1 as is_opted_out,
+    max(is_deceased) = 1 as is_deceased
+from objections
+group by customer_key

@@ -1,0 +1,40 @@
+{{ config(
+    materialized='incremental', incremental_strategy='replace_dates', on_schema_change='fail',
+) }}
+
+{% set own_banks = "'" ~ var('own_banks') | join("', '") ~ "'" %}
+
+with spans as (
+{{ event_spans(
+    'transactions', ref('stg_branch__transactions_versions'), 'txn_id',
+    ['account_no', 'amount', 'direction', 'counterparty_account', 'counterparty_account_token', 'counterparty_bank'],
+    dates_of_run('business_date'),
+) }}
+),
+
+-- an account that is not ours stays a token
+own_accounts as (
+    select distinct account_no from {{ ref('int_account__owners') }}
+),
+
+days as (
+    select
+        spans.account_no,
+        spans.business_date,
+        spans.known_date,
+        spans.superseded_date,
+        spans.direction,
+        spans.counterparty_account_token,
+        max(own_accounts.account_no) as counterparty_account_no,
+        cast(sum(spans.amount) as decimal(18,2)) as amount
+    from spans
+    left join own_accounts
+        on spans.counterparty_account = own_accounts.account_no
+        and (spans.counterparty_bank is null or spans.counterparty_bank in ({{ own_banks }}))
+    where spans.counterparty_account_token is not null
+    group by
+        spans.account_no, spans.business_date, spans.known_date, spans.superseded_date, spans.direction,
+        spans.counterparty_account_token
+)
+
+select * from days

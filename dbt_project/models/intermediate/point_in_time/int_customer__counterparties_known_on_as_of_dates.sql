@@ -1,0 +1,48 @@
+with chain_days as (
+    select * from {{ ref('int_account__counterparty_days_bitemporal') }}
+),
+
+as_of_days as (
+    select * from {{ ref('int_calendar__as_of_days') }}
+    where days_ago < 90
+),
+
+accounts as (
+    select * from {{ ref('int_account__known_on_as_of_dates') }}
+),
+
+counterparties as (
+    select
+        accounts.as_of_date,
+        accounts.customer_key,
+        chain_days.direction,
+        chain_days.counterparty_account_token,
+        sum(chain_days.amount) as amount,
+        max(case when others.account_no is not null then 1 else 0 end) as is_ours,
+        max(case when others.is_open then 0 when others.account_no is not null then 1 else 0 end) as has_left
+    from chain_days
+    inner join as_of_days
+        on chain_days.business_date = as_of_days.business_date
+        and chain_days.known_date <= as_of_days.as_of_date
+        and (chain_days.superseded_date is null or chain_days.superseded_date > as_of_days.as_of_date)
+    inner join accounts
+        on as_of_days.as_of_date = accounts.as_of_date and chain_days.account_no = accounts.account_no
+    left join accounts as others
+        on as_of_days.as_of_date = others.as_of_date and chain_days.counterparty_account_no = others.account_no
+    where others.customer_key is null or others.customer_key <> accounts.customer_key
+    group by accounts.as_of_date, accounts.customer_key, chain_days.direction, chain_days.counterparty_account_token
+)
+
+select
+    as_of_date,
+    customer_key,
+    cast(sum(case when direction = 'C' then 1 else 0 end) as bigint) as payer_count_90d,
+    cast(sum(case when direction = 'D' then 1 else 0 end) as bigint) as payee_count_90d,
+    cast(sum(case when direction = 'C' then amount else 0 end) as decimal(38,2)) as payers_amount_90d,
+    cast(max(case when direction = 'C' then amount else 0 end) as decimal(38,2)) as main_payer_amount_90d,
+    cast(sum(case when direction = 'D' then amount else 0 end) as decimal(38,2)) as payees_amount_90d,
+    cast(max(case when direction = 'D' then amount else 0 end) as decimal(38,2)) as main_payee_amount_90d,
+    cast(sum(is_ours) as bigint) as own_counterparty_count_90d,
+    cast(sum(has_left) as bigint) as left_counterparty_count_90d
+from counterparties
+group by as_of_date, customer_key

@@ -1,0 +1,57 @@
+{{ config(materialized='view') }}
+{%- set long_term_days = limit('recommendation_limits', 'long_term_days') %}
+{%- set maximum_age = limit('recommendation_limits', 'long_term_maximum_age') %}
+{%- set long_reserve = limit('recommendation_limits', 'long_term_reserve_months') %}
+{%- set reserve = limit('recommendation_limits', 'reserve_months') %}
+-- Grain: as-of date, customer and product that suits, what could be placed in it and what that is worth. A view of every
+-- as-of date; each relation is read once, so that a filter on the date reaches all of them.
+with offers as (
+    select
+        customers.customer_key,
+        customers.as_of_date,
+        shelf.risk_level,
+        shelf.product_line,
+        shelf.product_family,
+        shelf.product_code,
+        shelf.minimum_amount,
+        floor((customers.demand_deposit_amount - customers.outflow_amount_90d / 3 * cast(case
+            when shelf.term_days > {{ long_term_days }} then {{ long_reserve }}
+            else {{ reserve }}
+        end as double precision)) / 100) * 100 as amount,
+        shelf.popularity,
+        shelf.line_share
+    from {{ ref('purchase_features') }} as customers
+    inner join {{ ref('int_product__shelf_known_on_as_of_dates') }} as shelf
+        on customers.as_of_date = shelf.as_of_date
+        and cast(customers.suitability_level as integer) = shelf.risk_level
+        and customers.star_tier = shelf.star_tier
+    left join {{ ref('int_customer__products_known_on_as_of_dates') }} as held
+        on customers.as_of_date = held.as_of_date
+        and customers.customer_key = held.customer_key
+        and shelf.product_code = held.product_code
+        and held.is_held = 1
+    where held.product_code is null
+        and (
+            shelf.term_days <= {{ long_term_days }}
+            or customers.age_years + shelf.term_days / 365.25 <= {{ maximum_age }}
+        )
+        and (shelf.product_risk_level = 1 or customers.age_years >= {{ limit('recommendation_limits', 'adult_age') }})
+)
+
+select
+    offers.customer_key,
+    offers.as_of_date,
+    offers.product_line,
+    offers.product_family,
+    offers.product_code,
+    offers.amount,
+    offers.amount * cast(margins.contribution_rate as double precision) as value_amount,
+    offers.popularity,
+    offers.line_share,
+    coalesce(cast(preferences.preference as double precision), 1) as preference
+from offers
+inner join {{ ref('contribution_rates') }} as margins
+    on margins.basis = 'balance' and offers.product_family = margins.kind
+left join {{ ref('risk_preferences') }} as preferences
+    on offers.risk_level = preferences.risk_level and offers.product_family = preferences.product_family
+where offers.amount > 0 and offers.amount >= offers.minimum_amount

@@ -1,0 +1,21 @@
+-- Events of the last days, as often as they came.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
+
+    select * from {{ source('raw', 'intraday_transactions') }}
+
+),
+
+renamed as (
+
+    select
+        txn_id,
+        account_no,
+        business_date,
+        direction,
+        amount
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,25 @@
+-- Drift and calibration of the models, of the last days.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
+
+    select * from {{ source('raw', 'model_monitoring') }}
+
+),
+
+renamed as (
+
+    select
+        task,
+        as_of_date,
+        model_version,
+        measure,
+        feature,
+        measured_date,
+        value,
+        threshold,
+        is_alert
+    from source
+
+)
+
+select * from renamed

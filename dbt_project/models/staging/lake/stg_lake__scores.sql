@@ -1,0 +1,33 @@
+-- Scores of all tasks, as scored.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
+
+    select * from {{ source('raw', 'scores') }}
+
+),
+
+renamed as (
+
+    select
+        task,
+        customer_key,
+        as_of_date,
+        horizon_days,
+        probability,
+        band,
+        rank,
+        reason_1_code,
+        reason_1_value,
+        reason_2_code,
+        reason_2_value,
+        reason_3_code,
+        reason_3_value,
+        model_name,
+        model_version,
+        feature_version,
+        scored_at
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,403 @@
+"""The lake's relations, each once: its columns, their types, and what they mean.
+
+All that reads or writes them follows this file: the build engine attaches them (`lakehouse.warehouse.relations`),
+writers take their Arrow schema, and dbt's sources are generated (`lakehouse.warehouse.dbt_sources`). The columns of a
+feed come from its contract under ``feeds/``.
+"""
+
+import re
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from lakehouse.contracts import Feed, load_feeds
+
+ARROW_TYPES = {
+    "varchar": pa.string(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "double precision": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+def arrow_type(sql_type: str) -> pa.DataType:
+    """The Arrow type of an SQL type that the engines share; ``decimal(18,2)`` is exact there too."""
+    if decimal := re.fullmatch(r"decimal\((\d+),(\d+)\)", sql_type):
+        return pa.decimal128(*map(int, decimal.groups()))
+    return ARROW_TYPES[sql_type]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its SQL type, shared by the engines, and its meaning."""
+
+    name: str
+    type: str
+    description: str
+    is_per_file: bool = False  # one value for all rows of a file, known by the file's place: not in the file itself
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One relation of the build engine, whose rows are in the lake."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    schema: str = "raw"
+    key: tuple[str, ...] = ()  # names one row; empty: a row may come twice
+    date_column: str | None = None  # by which incremental models read it
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def in_file(self) -> tuple[Column, ...]:
+        """The columns of the relation's files."""
+        return tuple(column for column in self.columns if not column.is_per_file)
+
+    @property
+    def per_file(self) -> tuple[Column, ...]:
+        """The columns that are constant within a file, and not in it."""
+        return tuple(column for column in self.columns if column.is_per_file)
+
+    @property
+    def typed_columns(self) -> tuple[tuple[str, str], ...]:
+        """(name, SQL type) of the columns as attached: those of the files first."""
+        return tuple((column.name, column.type) for column in self.in_file + self.per_file)
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The schema of the relation's files."""
+        return pa.schema([(column.name, arrow_type(column.type)) for column in self.in_file])
+
+
+DELIVERY = "Delivery, as <feed>/<period>/v<version>-<hash12>"
+SUPERSEDED = "Day from which another delivery took its place; null while current"
+LINE = "Physical line in that file; the header is line 1"
+MODEL_VERSION = "Training date and the pin of its content"
+LOWER_95, UPPER_95 = "Lower end of its 95 % interval", "Upper end of its 95 % interval"
+
+TASK = Column("task", "varchar", "Score, by the name of its task", is_per_file=True)
+ADDED_BY_INGESTION = {
+    "_file": "Landing file that the row came in",
+    "_row": LINE,
+    "_known_date": "Day from which the bank's system knew the row",
+}
+
+DELIVERY_OUTCOMES = Relation(
+    "delivery_outcomes",
+    "What became of each delivery.",
+    (
+        Column("delivery_id", "varchar", DELIVERY),
+        Column("feed", "varchar", "Feed"),
+        Column("channel", "varchar", "branch, online, reference or feedback"),
+        Column("period", "varchar", "Day, or month of an initial load"),
+        Column("version", "integer", "Version of the period"),
+        Column("load", "varchar", "initial or daily"),
+        Column("source_hash", "varchar", "Hash over the manifest and the data files as they landed"),
+        Column("cutoff_date", "date", "Day from which the delivery is known"),
+        Column("outcome", "varchar", "loaded, replaced (an earlier version) or rejected"),
+        Column("reason", "varchar", "Why it was rejected; null if it was not"),
+        Column("rows_delivered", "bigint", "Rows that the manifest announced"),
+        Column("rows_loaded", "bigint", "Rows that became lake rows"),
+        Column("rows_quarantined", "bigint", "Rows that went to quarantine"),
+        Column("min_business_date", "date", "First business date among the loaded rows"),
+        Column("max_business_date", "date", "Last business date among the loaded rows"),
+        Column("late_rows", "bigint", "Loaded rows whose business date lies before the period"),
+        Column("lake_file", "varchar", "Lake file, relative to the lake; null if rejected"),
+        Column("quarantine_file", "varchar", "Quarantine file, relative to the lake; null without rejects"),
+        Column("files", "varchar", "Landing files, comma separated"),
+        Column("superseded_date", "date", SUPERSEDED),
+    ),
+    key=("delivery_id",),
+)
+RUN_STEPS = Relation(
+    "run_steps",
+    "Steps of the runs.",
+    (
+        Column("run_id", "varchar", "Run"),
+        Column("business_date", "date", "Business date of the run"),
+        Column("step", "varchar", "Step"),
+        Column("status", "varchar", "success or failed"),
+        Column("started_at", "timestamp", "Start, UTC"),
+        Column("ended_at", "timestamp", "End, UTC"),
+        Column("error", "varchar", "Why it failed; null if it did not"),
+        Column("detail", "varchar", "What it did, as JSON"),
+    ),
+    key=("run_id", "step"),
+)
+CUSTOMER_XREF = Relation(
+    "customer_xref",
+    "Party records and their customers, from the identity step.",
+    (
+        Column("party_key", "varchar", "One source's record of a person or an organisation"),
+        Column("customer_key", "varchar", "Customer: the earliest-known party record of its cluster"),
+        Column("rule", "varchar", "Rule that joined the record to the customer"),
+        Column("match_weight", "double precision", "Weight of the match in bits; null for exact evidence"),
+        Column("valid_from", "date", "First day"),
+        Column("valid_to", "date", "First day on which it no longer holds; null while it does"),
+    ),
+    key=("party_key", "valid_from"),
+)
+IDENTITY_REVIEW = Relation(
+    "identity_review",
+    "Pairs of party records that a clerk should look at.",
+    (
+        Column("left_party_key", "varchar", "One party record"),
+        Column("right_party_key", "varchar", "The other one"),
+        Column("left_customer_key", "varchar", "Customer of the one"),
+        Column("right_customer_key", "varchar", "Customer of the other"),
+        Column("match_weight", "double precision", "Weight of the match in bits"),
+        Column("reason", "varchar", "Why they were not joined"),
+        Column("evidence", "varchar", "What each comparison came to, without the values"),
+        Column("known_from", "date", "Day from which the pair is known"),
+    ),
+    key=("left_party_key", "right_party_key"),
+)
+NETWORK = Relation(
+    "network",
+    "Nodes of the payment network, from ml_jobs/derived/network.py.",
+    (
+        Column("node_key", "varchar", "Customer, or outside:<token>"),
+        Column("in_degree", "integer", "Payers"),
+        Column("out_degree", "integer", "Payees"),
+        Column("pagerank", "double precision", "PageRank by recency-weighted amounts"),
+        Column("component_key", "varchar", "Smallest node key of the component"),
+        Column("component_size", "integer", "Nodes in the component"),
+        Column("community_key", "varchar", "Smallest node key of the community"),
+        Column("community_size", "integer", "Nodes in the community"),
+    ),
+    key=("node_key",),
+)
+CHANGE_POINTS = Relation(
+    "change_points",
+    "Levels of customers' assets, from ml_jobs/derived/change_points.py.",
+    (
+        Column("customer_key", "varchar", "Customer"),
+        Column("change_date", "date", "First month-end at the level"),
+        Column("usual_amount", "decimal(38,2)", "Usual assets before"),
+        Column("level_amount", "decimal(38,2)", "Average assets at the level, up to the next change-point"),
+    ),
+    key=("customer_key", "change_date"),
+)
+SEGMENTS = Relation(
+    "segments",
+    "Segments of the customers without a relationship manager, from ml_jobs/derived/segments.py.",
+    (
+        Column("customer_key", "varchar", "Customer, as known on the as-of date"),
+        Column("as_of_date", "date", "Month-end, or the business date"),
+        Column("segment_id", "integer", "Segment"),
+        Column("distance", "double precision", "Distance to the centre of the segment"),
+        Column("confidence", "double precision", "1 at the centre of the segment, 0 as near to another"),
+        Column("model_version", "varchar", MODEL_VERSION),
+    ),
+    key=("customer_key", "as_of_date"),
+)
+SEGMENT_GROUPS = Relation(
+    "segment_groups",
+    "The segments, from the card of their model.",
+    (
+        Column("segment_id", "integer", "Segment"),
+        Column("segment_name_en", "varchar", "Name"),
+        Column("segment_name_zh", "varchar", "Name in Chinese"),
+        Column("profile_en", "varchar", "In what the segment differs from all others"),
+        Column("profile_zh", "varchar", "In what the segment differs from all others, in Chinese"),
+        Column("model_version", "varchar", MODEL_VERSION),
+    ),
+    key=("segment_id",),
+)
+SEGMENT_TRAITS = Relation(
+    "segment_traits",
+    "What the segments are made of, from the card of their model.",
+    (
+        Column("segment_id", "integer", "Segment"),
+        Column("trait", "varchar", "Trait"),
+        Column("trait_en", "varchar", "Trait in words"),
+        Column("trait_zh", "varchar", "Trait in Chinese"),
+        Column("deviation", "double precision", "Mean place among all customers, in standard deviations"),
+        Column("median_value", "double precision", "Median of the segment"),
+        Column("median_of_all_value", "double precision", "Median of all customers"),
+    ),
+    key=("segment_id", "trait"),
+)
+SEGMENT_STABILITY = Relation(
+    "segment_stability",
+    "How stable the segments are, from the card of their model.",
+    (
+        Column("as_of_date", "date", "Month-end, against the one before"),
+        Column("customer_count", "integer", "Customers of both"),
+        Column("stayed_rate", "double precision", "Share of them that are in the same segment"),
+        Column("refit_rand", "double precision", "Adjusted Rand index of models fitted afresh on either month"),
+        Column("refit_rand_low", "double precision", LOWER_95),
+        Column("refit_rand_high", "double precision", UPPER_95),
+        Column(
+            "customers_rand", "double precision", "Adjusted Rand index of the customers' segments, by the model in use"
+        ),
+        Column("customers_rand_low", "double precision", LOWER_95),
+        Column("customers_rand_high", "double precision", UPPER_95),
+    ),
+    key=("as_of_date",),
+)
+_FORECAST = (
+    Column("measure", "varchar", "deposit, investment or outflow"),
+    Column("level", "varchar", "bank, family, branch or branch_family"),
+    Column("as_of_date", "date", "Last day that the forecast knows"),
+    Column("horizon_weeks", "integer", "Weeks ahead"),
+    Column("model", "varchar", "Which candidate forecasts the level"),
+    Column("baseline", "varchar", "Simple forecast that it is compared with"),
+)
+FORECAST_BALANCES = Relation(
+    "forecast_balances",
+    "Forecasts of weekly balances and outflows.",
+    (
+        *_FORECAST,
+        Column("branch_code", "varchar", "Branch, or all"),
+        Column("product_family", "varchar", "Product family, class of the counterparty, or all"),
+        Column("week_end_date", "date", "Sunday that ends the week"),
+        Column("mean_amount", "double precision", "Forecast"),
+        Column("lower_80_amount", "double precision", "Lower end of the 80 % interval"),
+        Column("upper_80_amount", "double precision", "Upper end of the 80 % interval"),
+        Column("lower_95_amount", "double precision", "Lower end of the 95 % interval"),
+        Column("upper_95_amount", "double precision", "Upper end of the 95 % interval"),
+        Column("baseline_amount", "double precision", "Forecast of the baseline"),
+    ),
+    key=("measure", "level", "branch_code", "product_family", "horizon_weeks"),
+)
+FORECAST_ACCURACY = Relation(
+    "forecast_accuracy",
+    "Accuracy of the forecasts in a backtest with rolling origin.",
+    (
+        *_FORECAST,
+        Column("series_count", "integer", "Series of the level"),
+        Column("origin_count", "integer", "Weeks from which it was tried"),
+        Column("mae_amount", "double precision", "Mean absolute error"),
+        Column("mae_low_amount", "double precision", LOWER_95),
+        Column("mae_high_amount", "double precision", UPPER_95),
+        Column("mase", "double precision", "Mean absolute scaled error"),
+        Column("baseline_mae_amount", "double precision", "Mean absolute error of the baseline"),
+        Column("naive_mae_amount", "double precision", "Mean absolute error if nothing changed"),
+        Column("skill", "double precision", "1 less the error as a share of the baseline's"),
+        Column("skill_low", "double precision", LOWER_95),
+        Column("skill_high", "double precision", UPPER_95),
+        Column("coverage_80", "double precision", "Share of outcomes within the 80 % interval"),
+        Column("coverage_95", "double precision", "Share of outcomes within the 95 % interval"),
+    ),
+    key=("measure", "level", "horizon_weeks"),
+)
+SCORES = Relation(
+    "scores",
+    "Scores of all tasks, as scored.",
+    (
+        TASK,
+        Column("customer_key", "varchar", "Customer, as known on the as-of date"),
+        Column("as_of_date", "date", "Day on which the horizon begins"),
+        Column("horizon_days", "integer", "Days ahead"),
+        Column("probability", "double precision", "Calibrated probability"),
+        Column("band", "varchar", "Band of the probability"),
+        Column("rank", "integer", "Rank on the as-of date; 1 is the highest probability"),
+        Column("reason_1_code", "varchar", "Reason 1: feature"),
+        Column("reason_1_value", "double precision", "Reason 1: value of the feature"),
+        Column("reason_2_code", "varchar", "Reason 2: feature"),
+        Column("reason_2_value", "double precision", "Reason 2: value of the feature"),
+        Column("reason_3_code", "varchar", "Reason 3: feature"),
+        Column("reason_3_value", "double precision", "Reason 3: value of the feature"),
+        Column("model_name", "varchar", "Kind of model"),
+        Column("model_version", "varchar", MODEL_VERSION),
+        Column("feature_version", "varchar", "Version of the feature definitions"),
+        Column("scored_at", "timestamp", "Time of the scoring, UTC"),
+    ),
+    key=("task", "customer_key", "as_of_date", "horizon_days", "model_version"),
+)
+MODEL_MONITORING = Relation(
+    "model_monitoring",
+    "Drift and calibration of the models, of the last days.",
+    (
+        TASK,
+        Column("as_of_date", "date", "Business date of the figure"),
+        Column("model_version", "varchar", "Model that it is about"),
+        Column("measure", "varchar", "stability_index, missing_rise, calibration_gap or roc_auc"),
+        Column("feature", "varchar", "Feature, or (score) for the score itself"),
+        Column("measured_date", "date", "As-of date of the rows that were measured"),
+        Column("value", "double precision", "Value"),
+        Column("threshold", "double precision", "Limit"),
+        Column("is_alert", "boolean", "True beyond the limit"),
+    ),
+    key=("task", "as_of_date", "model_version", "measure", "feature", "measured_date"),
+)
+REJECTS = Relation(
+    "rejects",
+    "Rows that were refused, with the reason and the raw text.",
+    (
+        Column("feed", "varchar", "Feed"),
+        Column("period", "varchar", "Period of the delivery"),
+        Column("version", "integer", "Version of the period"),
+        Column("file", "varchar", "Landing file"),
+        Column("row", "bigint", LINE),
+        Column("column_name", "varchar", "Column at fault; null for the whole row"),
+        Column("reason", "varchar", "Why the row was refused"),
+        Column("raw_text", "varchar", "The row as it came"),
+        Column("business_date", "date", "Business date, where it could be read"),
+        Column("account_no", "varchar", "Account, where it could be read"),
+    ),
+    schema="quarantine",
+    key=("feed", "period", "version", "file", "row", "column_name"),
+)
+INTRADAY_COLUMNS = {  # of an event, those that are reconciled with the daily delivery
+    "transactions": ("txn_id", "account_no", "business_date", "direction", "amount"),
+    "wallet_payments": ("payment_id", "binding_id", "business_date", "amount"),
+}
+
+
+def feed_relation(feed: Feed) -> Relation:
+    """All versions of a feed's rows, each with its delivery."""
+    meanings = {column.name: column.description for column in feed.columns}
+    meanings |= {f"{name}_token": f"Token of {name}" for name in feed.tokenised} | ADDED_BY_INGESTION
+    columns = (
+        *(Column(name, type_, meanings[name]) for name, type_ in feed.lake_columns),
+        Column("_delivery", "varchar", DELIVERY, is_per_file=True),
+        Column("_superseded_date", "date", SUPERSEDED, is_per_file=True),
+    )
+    return Relation(feed.name, feed.description, columns, date_column=feed.business_date_column)
+
+
+def intraday_relation(feed: str) -> Relation:
+    """Events of a feed within the day."""
+    of_contract = {column.name: column for column in load_feeds()[feed].columns}
+    chosen = (of_contract[name] for name in INTRADAY_COLUMNS[feed])
+    return Relation(
+        f"intraday_{feed}",
+        "Events of the last days, as often as they came.",
+        tuple(Column(column.name, column.type, column.description) for column in chosen),
+    )
+
+
+def relations() -> tuple[Relation, ...]:
+    """Every relation that dbt can read, feeds first."""
+    return (*map(feed_relation, load_feeds().values()), *step_relations())
+
+
+def step_relations() -> tuple[Relation, ...]:
+    """What the steps of runs keep in the lake beside the feeds."""
+    return (
+        DELIVERY_OUTCOMES,
+        RUN_STEPS,
+        CUSTOMER_XREF,
+        IDENTITY_REVIEW,
+        NETWORK,
+        CHANGE_POINTS,
+        SEGMENTS,
+        SEGMENT_GROUPS,
+        SEGMENT_TRAITS,
+        SEGMENT_STABILITY,
+        FORECAST_BALANCES,
+        FORECAST_ACCURACY,
+        *map(intraday_relation, INTRADAY_COLUMNS),
+        SCORES,
+        MODEL_MONITORING,
+        REJECTS,
+    )

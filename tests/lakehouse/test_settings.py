@@ -1,0 +1,82 @@
+"""Settings: from the environment or by keyword, frozen, with secrets that no print-out shows."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from lakehouse.errors import Stop
+from lakehouse.settings import Settings
+from tests.conftest import temporary_settings
+
+
+def test_a_keyword_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("C360_TARGET", "postgres")
+    monkeypatch.setenv("C360_LAKE", str(tmp_path / "lake"))
+    assert Settings.from_env().target == "postgres"
+    assert Settings.from_env(target=None).target == "postgres"
+    assert Settings.from_env(target="duckdb").target == "duckdb"
+
+
+def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings.from_env(lake="lake").lake == tmp_path / "lake"
+
+
+def test_settings_do_not_change_and_travel_between_processes(tmp_path: Path) -> None:
+    settings = temporary_settings(tmp_path)
+    with pytest.raises(ValidationError):
+        settings.target = "postgres"
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_the_environment_makes_equal_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = temporary_settings(tmp_path, postgres_dsn="postgresql://c360:hidden@host/db")
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings.from_env() == settings
+
+
+def test_no_secret_is_printed(tmp_path: Path) -> None:
+    secrets = {
+        "token_secret": "hidden",
+        "postgres_dsn": "postgresql://c360:hidden@host/db",
+        "broker_url": "redis://c360:hidden@host/0",
+    }
+    settings = temporary_settings(tmp_path, **secrets)
+    assert "hidden" not in f"{settings} {settings!r}"
+    for name, value in secrets.items():
+        assert getattr(settings, name).get_secret_value() == value
+
+
+def test_a_secret_is_generated_once_beside_the_lake(tmp_path: Path) -> None:
+    first = temporary_settings(tmp_path, token_secret="")
+    file = tmp_path / "token.secret"
+    assert first.token_secret == SecretStr(file.read_text())
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert temporary_settings(tmp_path, token_secret="").token_secret == first.token_secret
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("target", "oracle", "duckdb or postgres"),
+        ("memory_limit", "6 gigs", "6GB"),
+        ("broker_url", "amqp://c360:hidden@host", "redis://host:port/0"),
+        ("landing", "a\0b", "the folder in which"),
+        ("lake", "a\0b", "the folder of the lake"),
+        ("lakes", "lake", "landing, lake, build"),
+    ],
+)
+def test_a_wrong_value_names_the_setting_and_the_remedy(tmp_path: Path, name: str, value: str, remedy: str) -> None:
+    with pytest.raises(Stop) as stopped:
+        temporary_settings(tmp_path, **{name: value})
+    assert name in str(stopped.value)
+    assert remedy in str(stopped.value)
+    assert "hidden" not in str(stopped.value)
+
+
+@pytest.mark.parametrize("limit", ["6GB", "6 gb", "1.5GiB", "512M", "80%", "6 Gigabytes", "100 bytes", "none", "-1"])
+def test_every_limit_that_duckdb_knows_is_taken(tmp_path: Path, limit: str) -> None:
+    assert temporary_settings(tmp_path, memory_limit=limit).memory_limit == limit
