@@ -101,7 +101,7 @@ def _replicates(
         clipped = np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
         bins = _bins_of_equal_size(clipped)
         for replicate, (score, weight, positive) in zip(replicates, _tie_groups(label, clipped, weights), strict=True):
-            replicate |= _probabilistic_metrics(score, weight, positive, bins)
+            replicate.update(_probabilistic_metrics(score, weight, positive, bins))
     return replicates
 
 

@@ -225,7 +225,7 @@ def is_positive(task: Task, label: pd.Series) -> np.ndarray:
 def looks_like_an_identifier(name: str, column: pd.Series) -> bool:
     """Whether nearly every row has another value, and the values are not measurements."""
     distinct, count = column.nunique(), column.notna().sum()
-    if count < 20 or pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all():
+    if count < 20 or (pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all()):
         return False
     if pd.api.types.is_integer_dtype(column) and distinct == count >= 100:
         return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from markupsafe import Markup
 
@@ -68,7 +68,7 @@ class EncodedColumn(TypedDict):
 class Card(TypedDict, total=False):
     """What ``card.json`` holds. Which keys there are depends on the kind of the model; docs/MODELS.md explains them."""
 
-    task: dict[str, Any]  # the task file, as it was
+    task: dict[str, object]  # the task file, as it was
     task_name: str
     data: str
     model: str
