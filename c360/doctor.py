@@ -3,7 +3,7 @@
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def _finding(subject: str, is_fine: bool, seen: str, remedy: str) -> Finding:
     return Finding(subject, is_fine, seen if is_fine else f"{seen}: {remedy}")
 
 
-def _attempt(subject: str, look) -> Finding:
+def _attempt(subject: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(subject, True, look())
     except Exception as failure:  # noqa: BLE001 (whatever it is, it is the finding)

@@ -2,12 +2,18 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from c360.cli.output import Json, console, show, write_page, writing
 from lakehouse.errors import Stop
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+    from ml_jobs.learning.rows import Rows
+    from ml_jobs.registry.model import Model
+    from ml_jobs.task_file import Task
 
 ml = typer.Typer(no_args_is_help=True, help="Scores by task file: train, evaluate, explain, promote and monitor.")
 
@@ -223,13 +229,13 @@ def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False)
     show(monitoring, json_, lambda: report.monitor_tables(monitoring))
 
 
-def _settings():
+def _settings() -> "Settings":
     from lakehouse.settings import Settings
 
     return Settings.from_env()
 
 
-def _business_date(settings, day: datetime | None) -> date:
+def _business_date(settings: "Settings", day: datetime | None) -> date:
     from lakehouse import warehouse
 
     if day is not None:
@@ -237,7 +243,7 @@ def _business_date(settings, day: datetime | None) -> date:
     return warehouse.built_state(settings).business_date
 
 
-def _in_use(settings, task, business_date: date):
+def _in_use(settings: "Settings", task: "Task", business_date: date) -> "tuple[Model, Rows]":
     """The model of a bank's task that is used on the business date, and the rows that it scores."""
     from lakehouse.lake.model_files import Known
     from ml_jobs.scores.data import read_features

@@ -96,13 +96,13 @@ def test_a_bad_delivery_fails_and_the_message_names_it(settings, changes, words)
 def test_a_required_feed_whose_delivery_was_rejected_fails(settings):
     history(settings)
     deliver(settings, "accounts", DAY, outcome="rejected", reason="truncated", rows_loaded=0, lake_file=None)
-    with pytest.raises(GateFailed, match="rejected_deliveries was not met.*accounts"):
+    with pytest.raises(GateFailed, match=r"rejected_deliveries was not met.*accounts"):
         gate(settings)
 
 
 def test_a_required_feed_that_went_quiet_fails(settings):
     deliver(settings, "accounts", DAY - timedelta(days=3))
-    with pytest.raises(GateFailed, match="days_over_latency was not met.*accounts"):
+    with pytest.raises(GateFailed, match=r"days_over_latency was not met.*accounts"):
         gate(settings)
 
 

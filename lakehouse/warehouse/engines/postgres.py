@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from typing import LiteralString, cast
 
 import adbc_driver_postgresql.dbapi as adbc
 import duckdb
@@ -142,6 +143,11 @@ def dsn(settings: Settings) -> str:
         raise Stop("C360_POSTGRES_DSN is wrong", "give postgresql://user:password@host:port/database") from None
 
 
+def as_sql(text: str) -> sql.SQL:
+    """SQL that this project writes itself; names and values that come from elsewhere are never part of it."""
+    return sql.SQL(cast("LiteralString", text))
+
+
 def has_table(connection: psycopg.Connection, name: str) -> bool:
     """Whether there is a table or view of the name, which has its schema in front."""
     return only_row(connection.execute("select to_regclass(%s) is not null", [name]))[0]
@@ -245,7 +251,7 @@ def _ensure_table(cursor: adbc.Cursor, relation: Relation) -> bool:
         return False
     table = _identifier(relation)
     _execute(cursor, sql.SQL("drop table if exists {} cascade").format(table))
-    definitions = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_)) for column, type_ in columns]
+    definitions = [sql.SQL("{} {}").format(sql.Identifier(column), as_sql(type_)) for column, type_ in columns]
     _execute(cursor, sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(definitions)))
     _execute(cursor, sql.SQL("comment on table {} is {}").format(table, sql.Literal(signature)))
     return True
