@@ -33,6 +33,8 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 class Source(StrEnum):
+    """The bank whose files the demo lands."""
+
     simulated = "simulated"
     berka = "berka"
 
