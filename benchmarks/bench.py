@@ -76,14 +76,17 @@ class Figures:
 
     @property
     def peak_gb(self) -> float:
+        """The highest peak memory of the full build and of one more day."""
         return max(stage.peak_gb for stage in (*self.full_build, self.one_more_day))
 
     @property
     def full_seconds(self) -> float:
+        """Seconds of the full build."""
         return sum(stage.seconds for stage in self.full_build)
 
     @property
     def goals(self) -> dict[str, bool]:
+        """Each goal with its figure, and whether it is reached."""
         day = self.one_more_day.seconds
         day_goal = self.full_seconds * DAY_GOAL_RATE + DAY_GOAL_SECONDS
         return {

@@ -33,7 +33,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 class Source(StrEnum):
-    """Whose bank it is."""
+    """The bank whose files the demo lands."""
 
     simulated = "simulated"
     berka = "berka"

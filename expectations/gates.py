@@ -51,10 +51,12 @@ class GateResult:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
+        """The findings that stop the day."""
         return tuple(finding for finding in self.findings if finding.severity == "critical")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
+        """The findings that do not."""
         return tuple(finding for finding in self.findings if finding.severity != "critical")
 
 

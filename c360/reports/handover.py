@@ -130,6 +130,7 @@ class HandoverReport:
 
     @property
     def title(self) -> str:
+        """Whose pack it is."""
         left = f", left on {self.left_date}" if self.left_date else ""
         return f"Hand-over of {self.rm_id} (branch {self.branch_code}{left})"
 
