@@ -1,4 +1,4 @@
-"""The state of an installation: from the lake and the stores, without writing to either."""
+"""The state of an installation, read from the lake and the stores; nothing is written."""
 
 import json
 
