@@ -46,7 +46,7 @@ def test_a_challenger_that_is_worse_does_not_take_over(settings, monkeypatch):
     incumbent = decision(settings, CHURN, known)["incumbent"]
     promotion_path(settings, "churn", known).unlink()
     worse = {"log_loss_difference": {"value": 0.02, "low": 0.01, "high": 0.03}, "incumbent_roc_auc": 0.9}
-    monkeypatch.setattr("ml_jobs.scores.promotion._compared", lambda *_: worse)
+    monkeypatch.setattr("ml_jobs.scores.promotion.compare", lambda *_: worse)
     decided = decision(settings, CHURN, known)
     assert decided["champion"] == incumbent
     assert "the model in use is lower beyond the interval" in decided["why"]
