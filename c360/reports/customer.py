@@ -401,8 +401,11 @@ def _scores(customer: Row, reasons: list[Row]) -> dict[str, Score]:
     tasks = [name.removesuffix("_probability") for name in customer if name.endswith("_probability")]
     return {
         task: Score(
-            *(customer[f"{task}_{name}"] for name in ("probability", "band", "rank", "as_of_date")),
-            [reason for reason in reasons if reason["task"] == task],
+            probability=customer[f"{task}_probability"],
+            band=customer[f"{task}_band"],
+            rank=customer[f"{task}_rank"],
+            as_of_date=customer[f"{task}_as_of_date"],
+            reasons=[reason for reason in reasons if reason["task"] == task],
         )
         for task in tasks
         if customer[f"{task}_probability"] is not None

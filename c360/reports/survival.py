@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter
 from markupsafe import Markup
@@ -107,12 +108,12 @@ def page(report: SurvivalReport) -> str:
 
 
 def _cohort(name: str, customers: pd.DataFrame) -> Cohort:
-    timeline = range(customers["months"].max() + 1)
+    timeline = range(int(customers["months"].max()) + 1)
     fitter = KaplanMeierFitter().fit(customers["months"], customers["is_lost"], timeline=timeline)
     curve = fitter.survival_function_.join(fitter.confidence_interval_survival_function_)
     curve = curve.set_axis(["survival_rate", "low", "high"], axis=1)
     curve.insert(0, "months", timeline)
-    curve.insert(1, "at_risk", [int((customers["months"] >= months).sum()) for months in timeline])
+    curve.insert(1, "at_risk", [(customers["months"] >= months).sum() for months in timeline])
     points = [Point(**point) for point in curve.to_dict("records")]
     return Cohort(name, len(customers), int(customers["is_lost"].sum()), points)
 
@@ -120,7 +121,7 @@ def _cohort(name: str, customers: pd.DataFrame) -> Cohort:
 def _plot(cohorts: list[Cohort]) -> Markup:
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
-    for cohort, color in zip(cohorts, colormaps["viridis"].resampled(len(cohorts)).colors, strict=True):
+    for cohort, color in zip(cohorts, colormaps["viridis"](np.linspace(0, 1, len(cohorts))), strict=True):
         curve = pd.DataFrame(cohort.curve)
         axes.step(curve["months"], curve["survival_rate"], where="post", label=cohort.cohort, color=color)
         axes.fill_between(curve["months"], curve["low"], curve["high"], step="post", alpha=0.1, color=color)
