@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 
 from markupsafe import Markup
 from matplotlib.dates import ConciseDateFormatter
@@ -181,7 +180,9 @@ def _what_if(settings: Settings, shifts: Mapping[str, float]) -> list[Effect]:
     from ml_jobs.learning.forecasting import HORIZON, effect
     from ml_jobs.learning.hierarchy import Hierarchy
 
-    history = read_history(partial(warehouse.query_serving, settings), "marts", warehouse.published_date(settings))
+    history = read_history(
+        lambda *query: warehouse.query_serving(settings, *query), "marts", warehouse.published_date(settings)
+    )
     names = history.drivers.names
     estimates = []  # the fields of an effect, the change, its standard error, degrees of freedom
     for measure, wide in history.series.items():

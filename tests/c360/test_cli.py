@@ -186,5 +186,5 @@ def _filled(text: str, files: dict[str, str]) -> str:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     place = tmp_path / "missing" / "page.html"
-    with pytest.raises(Stop, match=r"missing/page\.html cannot be written"), writing(place):
+    with pytest.raises(Stop, match="missing/page.html cannot be written"), writing(place):
         place.write_text("")

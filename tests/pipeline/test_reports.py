@@ -59,7 +59,7 @@ def test_a_pack_shows_names_only_if_asked(day_by_day: Undisturbed) -> None:
 
 
 def test_a_pack_of_nobody_says_where_to_look(day_by_day: Undisturbed) -> None:
-    with pytest.raises(handover.NoSuchManager, match=r"marts\.rm_assignment"):
+    with pytest.raises(handover.NoSuchManager, match="marts.rm_assignment"):
         handover.read(day_by_day.settings, "nobody")
 
 
@@ -255,5 +255,5 @@ def test_forecasts_add_up_and_start_from_the_balances_of_the_bank(day_by_day: Un
 
 
 def test_nobody_has_no_page_but_a_hint(day_by_day: Undisturbed) -> None:
-    with pytest.raises(customer.NoSuchCustomer, match=r"marts\.dim_party"):
+    with pytest.raises(customer.NoSuchCustomer, match="marts.dim_party"):
         customer.read(day_by_day.settings, "nobody")
