@@ -27,9 +27,10 @@ class Status:
 
 def read_status(settings: Settings) -> Status:
     """The status of the installation, also while a run is building."""
+    built: date | str | None
     try:
         state = warehouse.read_state(settings, wait=1)
-        built = state and state.business_date
+        built = state.business_date if state else None
     except warehouse.EngineLocked as busy:
         built = str(busy)
     outcomes = read_outcomes(settings.lake)

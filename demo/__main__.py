@@ -33,7 +33,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 class Source(StrEnum):
-    """The bank whose files the demo lands."""
+    """Whose bank it is."""
 
     simulated = "simulated"
     berka = "berka"

@@ -1,7 +1,7 @@
 """What the commands share: printing, errors, and the options that several of them have."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from datetime import date, datetime
@@ -65,7 +65,7 @@ def write_page(path: Path | None, page: Callable[[], str]) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Generator[None]:
     """A block that writes a file or folder.
 
     Raises

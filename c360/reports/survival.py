@@ -108,12 +108,12 @@ def page(report: SurvivalReport) -> str:
 
 
 def _cohort(name: str, customers: pd.DataFrame) -> Cohort:
-    timeline = range(customers["months"].max() + 1)
+    timeline = range(int(customers["months"].max()) + 1)
     fitter = KaplanMeierFitter().fit(customers["months"], customers["is_lost"], timeline=timeline)
     curve = fitter.survival_function_.join(fitter.confidence_interval_survival_function_)
     curve = curve.set_axis(["survival_rate", "low", "high"], axis=1)
     curve.insert(0, "months", timeline)
-    curve.insert(1, "at_risk", [int((customers["months"] >= months).sum()) for months in timeline])
+    curve.insert(1, "at_risk", [(customers["months"] >= months).sum() for months in timeline])
     points = [Point(**point) for point in curve.to_dict("records")]
     return Cohort(name, len(customers), int(customers["is_lost"].sum()), points)
 
