@@ -1,9 +1,9 @@
-"""Would a run work here? One finding per thing that a run needs."""
+"""Check an installation: one finding for each thing that a run needs."""
 
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ ENOUGH_DISK = 5 * 2**30
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, whether it is fine, and, where it is not, the remedy."""
+    """The result of one check; if it failed, the verdict says what to do."""
 
     subject: str
     is_fine: bool
@@ -27,7 +27,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that a run needs; nothing is changed but for empty folders that are made."""
+    """Check everything that a run needs. Folders that are missing are made; nothing else changes."""
     return list(_findings(settings))
 
 
@@ -55,7 +55,7 @@ def _finding(subject: str, is_fine: bool, seen: str, remedy: str) -> Finding:
     return Finding(subject, is_fine, seen if is_fine else f"{seen}: {remedy}")
 
 
-def _attempt(subject: str, look) -> Finding:
+def _attempt(subject: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(subject, True, look())
     except Exception as failure:  # noqa: BLE001 (whatever it is, it is the finding)

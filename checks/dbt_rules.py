@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -38,6 +39,7 @@ class Rules(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     layers: dict[str, Layer]
+    tag_reads: dict[str, list[str]]  # what models with a tag may read besides
     key_tests: list[str]
     most_parents: int
     exceptions: dict[Rule, dict[str, Annotated[str, StringConstraints(min_length=20)]]]
@@ -45,7 +47,7 @@ class Rules(BaseModel):
 
 @dataclass(frozen=True)
 class Breach:
-    """One breach of one rule; ``subject`` is what an exception names."""
+    """One breach of one rule; ``subject`` is what an exception names, whole or by a pattern such as ``int_*``."""
 
     rule: Rule
     subject: str
@@ -58,6 +60,7 @@ class Model:
 
     name: str
     layer: str
+    tags: frozenset[str]
     description: str
     columns: dict[str, str]  # name and description
     parents: tuple[tuple[str, str], ...]  # layer and name; "source" and "seed" stand as layers, too
@@ -102,6 +105,7 @@ def read_models(manifest: dict[str, Any], key_tests: list[str]) -> Iterator[Mode
             yield Model(
                 name=node["name"],
                 layer=layer(identifier),
+                tags=frozenset(node["tags"]),
                 description=node["description"].strip(),
                 columns={name: column["description"].strip() for name, column in node["columns"].items()},
                 parents=tuple(sorted({(layer(name), nodes[name]["name"]) for name in node["depends_on"]["nodes"]})),
@@ -116,9 +120,10 @@ def judge(model: Model, rules: Rules) -> Iterator[Breach]:
     if layer is None:
         yield Breach("layers", model.name, f"there is no layer {model.layer!r}: {', '.join(rules.layers)}")
         return
+    readable = layer.reads + [floor for tag in model.tags for floor in rules.tag_reads.get(tag, ())]
     for floor, parent in model.parents:
-        if floor not in layer.reads:
-            text = f"{model.layer} reads {', '.join(layer.reads)}, and not {floor}"
+        if floor not in readable:
+            text = f"{model.layer} reads {', '.join(readable)}, and not {floor}"
             yield Breach("layers", f"{model.name} reads {parent}", text)
     if not model.has_key:
         yield Breach("keys", model.name, f"no test says what one row is: {' or '.join(rules.key_tests)}")
@@ -138,20 +143,26 @@ def judge(model: Model, rules: Rules) -> Iterator[Breach]:
         yield Breach("contracts", model.name, f"models in {model.layer} have an enforced contract")
 
 
-def breaches(manifest: dict[str, Any], rules: Rules) -> list[Breach]:
+def uncovered(manifest: dict[str, Any], rules: Rules) -> list[Breach]:
     """Breaches that no exception covers, and exceptions that cover none."""
     every = [breach for model in read_models(manifest, rules.key_tests) for breach in judge(model, rules)]
-    excepted = {(rule, subject) for rule, subjects in rules.exceptions.items() for subject in subjects}
-    unused = excepted - {(breach.rule, breach.subject) for breach in every}
-    return [breach for breach in every if (breach.rule, breach.subject) not in excepted] + [
-        Breach(rule, subject, "the exception is not needed any more: take it out") for rule, subject in sorted(unused)
+    covering = {
+        (rule, pattern): {breach for breach in every if breach.rule == rule and fnmatchcase(breach.subject, pattern)}
+        for rule, patterns in rules.exceptions.items()
+        for pattern in patterns
+    }
+    covered = {breach for breaches in covering.values() for breach in breaches}
+    return [breach for breach in every if breach not in covered] + [
+        Breach(rule, pattern, "the exception is not needed any more: take it out")
+        for (rule, pattern), breaches in covering.items()
+        if not breaches
     ]
 
 
 def main() -> None:
     """Print every breach; exit with 1 if there is one."""
     rules = Rules.model_validate(yaml.safe_load(Path(__file__).with_name("dbt_rules.yml").read_text()))
-    failed = breaches(parse(PROJECT / "dbt_project"), rules)
+    failed = uncovered(parse(PROJECT / "dbt_project"), rules)
     for rule in get_args(Rule):
         for breach in sorted((each for each in failed if each.rule == rule), key=lambda each: each.subject):
             print(f"{rule}: {breach.subject}: {breach.text}")

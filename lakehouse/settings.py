@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     )
 
     @classmethod
-    def from_env(cls, **overrides: object) -> "Settings":
+    def from_env(cls, **overrides: Any) -> "Settings":
         """Read ``C360_*``; keyword arguments that are not None win.
 
         Raises

@@ -30,9 +30,7 @@ class Answer(Protocol):
 
 
 def only_row(answer: Answer) -> tuple[Any, ...]:
-    """The row of a query that has one in any case, such as a count.
-
-    All rows are fetched: DuckDB refuses other work on the connection while an answer is not read to its end.
-    """
+    """The row of a query that always has exactly one, such as a count."""
+    # All rows are fetched: DuckDB refuses other work on a connection whose result is not read to its end.
     (row,) = answer.fetchall()
     return row

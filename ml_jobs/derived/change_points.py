@@ -114,8 +114,8 @@ def level_ends(values: list[float]) -> list[int]:
     """
     scaled = np.array(values).reshape(-1, 1) / noise(values)
     # pyrefly: ignore[bad-assignment]  # ruptures leaves the type to be guessed
-    ends: list[int] = KernelCPD("linear", min_size=1, jump=1).fit(scaled).predict(pen=PENALTY)
-    return [int(end) for end in ends]  # they are NumPy's
+    ends: list[np.integer] = KernelCPD("linear", min_size=1, jump=1).fit(scaled).predict(pen=PENALTY)
+    return [int(end) for end in ends]
 
 
 def noise(values: list[float]) -> float:

@@ -184,8 +184,8 @@ def fit_regression(
     """Logistic regression, and its margins of the calibration rows, fold by fold."""
     truth = np.concatenate([label[calibrate] for _, calibrate in folds])
     margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
-    for fit, calibrate in folds:
-        fit = _thin(fit)
+    for development, calibrate in folds:
+        fit = _thin(development)
         preprocess = _preprocessing().fit(_fill_empty_features(values[fit]).astype(float))
         fitted, held_out = (preprocess.transform(values[rows].astype(float)) for rows in (fit, calibrate))
         for strength in STRENGTHS:

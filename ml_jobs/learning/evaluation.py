@@ -196,7 +196,7 @@ def _by_group(predictions: Predictions, group: np.ndarray, share: float) -> list
         in_group = group.astype(str) == name
         label = predictions.label[in_group]
         line: GroupFigures = {
-            "group": str(name),
+            "group": name,
             "rows": int(in_group.sum()),
             "positives": int(label.sum()),
             "observed": float(label.mean()),

@@ -75,7 +75,7 @@ def score_metrics(
     Examples
     --------
     >>> label, score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
-    >>> score_metrics(label, score, None, bootstrap_weights(np.arange(4)))["roc_auc"].value
+    >>> score_metrics(label, score, None, np.ones((2, 4)))["roc_auc"].value
     0.75
     """
     repeats = [
@@ -101,7 +101,7 @@ def _replicates(
         clipped = np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
         bins = _bins_of_equal_size(clipped)
         for replicate, (score, weight, positive) in zip(replicates, _tie_groups(label, clipped, weights), strict=True):
-            replicate |= _probabilistic_metrics(score, weight, positive, bins)
+            replicate.update(_probabilistic_metrics(score, weight, positive, bins))
     return replicates
 
 

@@ -85,7 +85,7 @@ def _label(frame: pd.DataFrame) -> str:
     if not labels:
         last = frame.columns[-1]
         if frame[last].nunique() == 2:
-            return str(last)
+            return last
         raise Stop(f"which column is the label? Name it with --label; there are {', '.join(map(str, frame))}")
     return labels[0]
 

@@ -136,11 +136,17 @@ def read_frame(settings: Settings, table: str, path: Path | None) -> pd.DataFram
         If there is no such file or table, or no row in it.
     """
     if path is None:
-        frame = warehouse.query_serving(settings, f"select * from {table}").to_pandas()
+        try:
+            frame = warehouse.query_serving(settings, f"select * from {table}").to_pandas()
+        except duckdb.Error as error:
+            raise Stop(f"{table}: {error}", "correct `table` in the task file, or give --data FILE") from error
     elif not path.is_file():
         raise Stop(f"{path}: no such file: correct `table` in the task file, or give --data FILE")
     elif path.suffix.lower() == ".parquet":
-        frame = pd.read_parquet(path)
+        try:
+            frame = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise Stop(f"{path}: not a Parquet file that can be read: {error}") from error
     else:
         with duckdb.connect() as connection:
             try:
@@ -219,7 +225,7 @@ def is_positive(task: Task, label: pd.Series) -> np.ndarray:
 def looks_like_an_identifier(name: str, column: pd.Series) -> bool:
     """Whether nearly every row has another value, and the values are not measurements."""
     distinct, count = column.nunique(), column.notna().sum()
-    if count < 20 or pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all():
+    if count < 20 or (pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all()):
         return False
     if pd.api.types.is_integer_dtype(column) and distinct == count >= 100:
         return True

@@ -118,7 +118,7 @@ def test_a_day_without_a_required_feed_stops_says_so_and_leaves_yesterday_readab
     yesterday = warehouse.content_hash(settings, "marts.customer_360")
     airflow.backfill("ingest_branch", dates[-1], dates[-1])
     with pytest.raises(
-        AirflowError, match="ingest_branch failed for .*\n.*check_delivered(.|\n)*required feed transactions"
+        AirflowError, match=r"ingest_branch failed for .*\n.*check_delivered(.|\n)*required feed transactions"
     ):
         follow(airflow, {"ingest_branch"}, dates[-1:], print)
     (run,) = [run for run in airflow.runs() if run["partition_key"] == str(dates[-1])]

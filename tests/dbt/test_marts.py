@@ -1,5 +1,6 @@
 """Figures of the story bank, worked out from the raw rows in plain Python, never from the marts."""
 
+import itertools
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
@@ -118,7 +119,7 @@ def test_identity_joins_the_online_record_to_the_customer(full_bank: Bank) -> No
         "select valid_from, valid_to from build_marts.dim_customer where customer_key = 'cif:2' order by 1"
     )
     days = [date(2025, 1, 1), date(2025, 3, 9), date(2025, 3, 25), None]
-    assert spells == list(zip(days, days[1:], strict=False))
+    assert spells == list(itertools.pairwise(days))
 
 
 def test_one_row_per_customer_today(full_bank: Bank) -> None:

@@ -170,7 +170,8 @@ def _account(account_no: str, owner: str, day: str, **given: Any) -> dict[str, A
 
 def _accounts() -> list[dict[str, Any]]:
     opened = [_account(f"A{number}", number, "2024-01-01") for number in ("1", "2", "2b", "3", "5", "6", "7", "8", "9")]
-    return opened + [
+    return [
+        *opened,
         _account("F1", "1", "2024-06-01", product_code="FD", maturity_date="2024-09-20", opened_date="2024-06-01"),
         _account("F1", "1", "2024-09-20", product_code="FD", maturity_date="2024-09-20", status="closed"),
         _account("A3", "3", "2024-10-15", status="closed", closed_date="2024-10-15"),

@@ -1,5 +1,7 @@
-"""Nobody is contacted who must not be, by sums over the raw deliveries; the control group is random and stays; what
-became of actions is taken back."""
+"""Nobody is contacted who must not be; the control group is random and stays; outcomes of actions are taken back.
+
+Sums over the raw deliveries say who must not be contacted.
+"""
 
 import hashlib
 from datetime import date, timedelta

@@ -44,7 +44,7 @@ def test_the_quarantine_is_the_list_of_planted_faults(faulty: tuple[Settings, Pa
 
 
 def test_good_rows_of_the_faulty_file_are_loaded(faulty: tuple[Settings, Path]) -> None:
-    settings, truth = faulty
+    settings, _ = faulty
     delivered, loaded, quarantined = read(
         settings,
         "select rows_delivered, rows_loaded, rows_quarantined from ops.deliveries "

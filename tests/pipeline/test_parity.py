@@ -69,12 +69,12 @@ def test_readers_have_no_way_to_personal_data(postgres: Settings, postgres_serve
         connection.execute("set role c360_reader")
         assert connection.execute("select count(*) from marts.customer_360").fetchone()[0] > 0
         for schema in ("pii", "raw", "quarantine", "staging", "build_marts"):
+            (table,) = connection.execute(
+                "select relname from pg_class join pg_namespace on relnamespace = pg_namespace.oid "
+                "where nspname = %s and relkind in ('r', 'v') order by relname limit 1",
+                [schema],
+            ).fetchone()
             with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
-                table = connection.execute(
-                    "select relname from pg_class join pg_namespace on relnamespace = pg_namespace.oid "
-                    "where nspname = %s and relkind in ('r', 'v') order by relname limit 1",
-                    [schema],
-                ).fetchone()[0]
                 connection.execute(f'select * from "{schema}"."{table}"')
 
 

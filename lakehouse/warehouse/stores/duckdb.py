@@ -1,6 +1,6 @@
 """The embedded serving store: immutable Parquet files, and one small DuckDB file of views over them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -44,7 +44,7 @@ def published(settings: Settings) -> Snapshot:
 
 
 @contextmanager
-def publishing(settings: Settings) -> Iterator["DuckDBPublishing"]:
+def publishing(settings: Settings) -> Generator["DuckDBPublishing"]:
     """Write the changed partitions, swap in a new file of views, then remove files that no reader needs any more."""
     last, views = published(settings), _reader_views(settings)
     with opened(settings) as build:

@@ -1,6 +1,6 @@
 """The served store: permanent tables for readers, whose changed partitions are replaced in one transaction."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -13,7 +13,7 @@ from lakehouse.settings import Settings
 from lakehouse.sql import only_row
 from lakehouse.warehouse import publication
 from lakehouse.warehouse.engines import postgres as engine
-from lakehouse.warehouse.engines.postgres import dsn, has_table
+from lakehouse.warehouse.engines.postgres import as_sql, connect, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
 from lakehouse.warehouse.publication import CannotPublish, Columns, Hasher, Model, Partition, Snapshot
 
@@ -26,7 +26,7 @@ def query_serving(settings: Settings, statement: str, parameters: Sequence[objec
 
 
 def content_hash(settings: Settings, table: str) -> str:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         columns = _columns(connection, table)
         statement = sql.SQL("select count(*), {} from {}").format(_row_hash(columns), _identifier(table))
         count, total = only_row(connection.execute(statement))
@@ -34,14 +34,14 @@ def content_hash(settings: Settings, table: str) -> str:
 
 
 def published(settings: Settings) -> Snapshot:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         return _published(connection)
 
 
 @contextmanager
-def publishing(settings: Settings) -> Iterator["PostgresPublishing"]:
+def publishing(settings: Settings) -> Generator["PostgresPublishing"]:
     """Replace the changed partitions of the readers' tables, and note it in ``ops``, in one transaction."""
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
         yield PostgresPublishing(connection)
 
@@ -107,7 +107,7 @@ class PostgresPublishing:
         else:
             self.drop(name)
         statement = sql.SQL("create or replace view {} as {}")
-        self._connection.execute(statement.format(_identifier(name), sql.SQL(definition)))
+        self._connection.execute(statement.format(_identifier(name), as_sql(definition)))
 
     def show(self, now: Snapshot, has_live: bool) -> None:
         if has_live:
@@ -137,14 +137,14 @@ class PostgresPublishing:
         for name, type_ in columns:
             if (name, type_) not in present:
                 statement = sql.SQL("alter table {} add column {} {}")
-                execute(statement.format(table, sql.Identifier(name), sql.SQL(type_)))
+                execute(statement.format(table, sql.Identifier(name), as_sql(type_)))
 
 
 def show_live(
     settings: Settings, con: duckdb.DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool
 ) -> None:
     """Give readers what changed in the large live tables, and the small ones whole, in one transaction."""
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         for table in tables:
             is_whole = afresh or not table.is_large
             if is_whole:
@@ -166,7 +166,7 @@ def _upsert(connection: psycopg.Connection, table: LiveTable, rows: list[tuple])
             copy.write_row(row)
     updates = ", ".join(f"{name} = excluded.{name}" for name, _ in table.columns if name not in table.key)
     statement = f"insert into {{}} select * from changed on conflict ({', '.join(table.key)}) do update set {updates}"
-    connection.execute(sql.SQL(statement).format(_live_table(table)))
+    connection.execute(as_sql(statement).format(_live_table(table)))
     connection.execute("drop table changed")
 
 
@@ -176,7 +176,7 @@ def _ensure_live(connection: psycopg.Connection) -> None:
     for table in LIVE:
         columns = ", ".join(f"{name} {type_}" for name, type_ in table.columns)
         connection.execute(
-            sql.SQL(f"create table if not exists {{}} ({columns}, primary key ({', '.join(table.key)}))").format(
+            as_sql(f"create table if not exists {{}} ({columns}, primary key ({', '.join(table.key)}))").format(
                 _live_table(table)
             )
         )
@@ -188,7 +188,7 @@ def _ensure_live(connection: psycopg.Connection) -> None:
 
 def _ensure_view(connection: psycopg.Connection, name: str, definition: str) -> None:
     if _kind(connection, name) is None:
-        connection.execute(sql.SQL(f"create view {{}} as {definition}").format(_identifier(name)))
+        connection.execute(as_sql(f"create view {{}} as {definition}").format(_identifier(name)))
 
 
 def _published(connection: psycopg.Connection) -> Snapshot:
@@ -212,9 +212,9 @@ def _ensure_schemas(connection: psycopg.Connection) -> None:
         ("ops.publications", publication.PUBLICATIONS),
         ("ops.published_partitions", publication.PARTITIONS),
     ):
-        definitions = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_)) for column, type_ in columns]
+        definitions = [sql.SQL("{} {}").format(sql.Identifier(column), as_sql(type_)) for column, type_ in columns]
         statement = "create table if not exists {} ({})"
-        connection.execute(sql.SQL(statement).format(_identifier(name), sql.SQL(", ").join(definitions)))
+        connection.execute(as_sql(statement).format(_identifier(name), sql.SQL(", ").join(definitions)))
     if only_row(connection.execute("select to_regnamespace('pii') is not null"))[0]:
         _open_schema(connection, "pii", PII_READER)
 
@@ -238,7 +238,7 @@ def _open_schema(connection: psycopg.Connection, schema: str, role: str) -> None
         "grant select on all tables in schema {schema} to {role}",
         "alter default privileges in schema {schema} grant select on tables to {role}",
     ):
-        connection.execute(sql.SQL(statement).format(schema=sql.Identifier(schema), role=sql.Identifier(role)))
+        connection.execute(as_sql(statement).format(schema=sql.Identifier(schema), role=sql.Identifier(role)))
 
 
 def _columns(connection: psycopg.Connection, table: str) -> Columns:
@@ -300,7 +300,7 @@ def _drop(connection: psycopg.Connection, name: str) -> None:
     # what reads a dropped view is a live view, which is made again before the publish ends
     statement = {"r": "drop table {}", "v": "drop view {} cascade"}.get(_kind(connection, name) or "")
     if statement:
-        connection.execute(sql.SQL(statement).format(_identifier(name)))
+        connection.execute(as_sql(statement).format(_identifier(name)))
 
 
 def _refill(connection: psycopg.Connection, name: str, rows: list[tuple]) -> None:

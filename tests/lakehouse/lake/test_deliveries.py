@@ -83,7 +83,11 @@ def test_the_grid_has_month_ends_with_history_and_every_built_date(tmp_path: Pat
 
 
 def test_a_file_whose_writer_fails_never_appears(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), appearing(tmp_path / "file.parquet") as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    def fail() -> None:
+        with appearing(tmp_path / "file.parquet") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert list(tmp_path.iterdir()) == []

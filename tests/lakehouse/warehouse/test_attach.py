@@ -68,7 +68,7 @@ def test_all_versions_are_there_and_say_when_they_were_superseded(delivered):
         "select _delivery, _superseded_date, count(*) as n, sum(amount) as amount from raw.transactions "
         "group by 1, 2 order by 1",
     )
-    first, second = [item for item in lake.pin(delivered.lake, NEXT).of("transactions")]
+    first, second = list(lake.pin(delivered.lake, NEXT).of("transactions"))
     assert [(row["_delivery"], row["_superseded_date"], row["n"], str(row["amount"])) for row in result] == [
         (first.outcome.delivery_id, NEXT, 3, "30.00"),
         (second.outcome.delivery_id, None, 1, "12.34"),

@@ -26,7 +26,7 @@ def test_a_task_is_about_its_population(tmp_path):
 
 def test_nobody_in_the_population_is_no_score(tmp_path):
     settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
-    with pytest.raises(CannotScore, match="no customer .* with has_rm above 0"):
+    with pytest.raises(CannotScore, match=r"no customer .* with has_rm above 0"):
         read_features(settings, CHURN.model_copy(update={"population": "has_rm"}), (), BUSINESS_DATE)
 
 
@@ -53,10 +53,10 @@ def test_postgres_reads_what_duckdb_reads(postgres_settings, tmp_path):
         lambda engine: read_labelled(engine, CHURN, columns, dates[:1], BUSINESS_DATE),
         lambda engine: read_features(engine, CHURN, columns, dates[0]),
     ):
-        expected, found = read(settings), read(postgres_settings)
+        expected, other = read(settings), read(postgres_settings)
         assert len(expected.customer) > 0
-        assert found.customer.tolist() == expected.customer.tolist()
-        assert (found.as_of_date == expected.as_of_date).all()
-        assert found.values.dtype == expected.values.dtype == np.float32
-        np.testing.assert_array_equal(found.values, expected.values)
-        np.testing.assert_array_equal(found.label, expected.label)
+        assert other.customer.tolist() == expected.customer.tolist()
+        assert (other.as_of_date == expected.as_of_date).all()
+        assert other.values.dtype == expected.values.dtype == np.float32
+        np.testing.assert_array_equal(other.values, expected.values)
+        np.testing.assert_array_equal(other.label, expected.label)
