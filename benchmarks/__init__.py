@@ -1,1 +1,1 @@
-"""How fast the pipeline is, beside the least work that gives the same numbers."""
+"""Benchmarks: how fast the pipeline is, beside the least work that gives equal figures."""

@@ -30,7 +30,7 @@ from lakehouse.warehouse.dbt import target_path
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 COMPARED_MARTS = ("fct_transactions", "fct_balances_daily", "account_monthly")
-SAME_FIGURES = {
+EQUAL_FIGURES = {  # SQL over the build engine: SQL over the straight line's tables
     "select count(*), sum(signed_amount) from build_marts.fct_transactions": (
         "select count(*), sum(case direction when 'C' then amount else -amount end) from ledger"
     ),
@@ -70,20 +70,23 @@ class Figures:
 
     @property
     def ratio(self) -> float:
-        """Load and the same marts, against the straight line."""
+        """Seconds of loading and of the compared marts, over those of the straight line."""
         load = next(stage.seconds for stage in self.full_build if stage.name == "ingest transactions")
         return (load + sum(self.compared_models.values())) / sum(self.straight_line_stages.values())
 
     @property
     def peak_gb(self) -> float:
+        """The highest peak memory of the full build and of one more day."""
         return max(stage.peak_gb for stage in (*self.full_build, self.one_more_day))
 
     @property
     def full_seconds(self) -> float:
+        """Seconds of the full build."""
         return sum(stage.seconds for stage in self.full_build)
 
     @property
     def goals(self) -> dict[str, bool]:
+        """Each goal with its figure, and whether it is reached."""
         day = self.one_more_day.seconds
         day_goal = self.full_seconds * DAY_GOAL_RATE + DAY_GOAL_SECONDS
         return {
@@ -201,12 +204,12 @@ def ingest_feeds(settings: Settings, feeds: tuple[str, ...], business_date: date
 
 
 def link_parties(settings: Settings, business_date: date) -> None:
-    """The build's first part, on its own; the build then finds it done."""
+    """The first part of the build, measured alone: the build that follows does not repeat it."""
     link(settings, lake.pin(settings.lake, business_date))
 
 
 def build(settings: Settings, business_date: date) -> dict[str, float]:
-    """Marts and features; seconds, by dbt's own record, of the compared marts and of every table they are made from."""
+    """Build marts and features; the seconds that dbt records for the compared marts and for the tables below them."""
     pipeline.build(settings, business_date, "bench")
     results = json.loads((target_path(settings) / "run_results.json").read_text())["results"]
     seconds = {result["unique_id"]: result["execution_time"] for result in results}
@@ -223,7 +226,7 @@ def build(settings: Settings, business_date: date) -> dict[str, float]:
 
 
 def _stage(name: str, step: Callable, *arguments: Any, **options: Any) -> tuple[Stage, Any]:
-    """Run a step in a fresh process; what it cost, and what it returned. Told at once, lest a failure lose it."""
+    """Run a step in a fresh process; its cost, printed at once in case a later step fails, and what it returned."""
     typer.echo(f"{name} ...", err=True)
     start = perf_counter()
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
@@ -244,11 +247,11 @@ def _with_peak(step: Callable, arguments: tuple, options: dict) -> tuple[float, 
 def _agreed_count(settings: Settings, database: Path) -> int:
     """Number of transactions, once pipeline and straight line agree on it, on the balances and on the months."""
     with duckdb.connect(str(database), read_only=True) as con:
-        for pipeline_sql, line_sql in SAME_FIGURES.items():
-            ours = tuple(warehouse.query(settings, pipeline_sql).to_pylist()[0].values())
-            theirs = con.execute(line_sql).fetchone()
-            if ours != theirs:
-                raise ValueError(f"{ours} from {pipeline_sql!r}, but {theirs} from {line_sql!r}")
+        for pipeline_sql, line_sql in EQUAL_FIGURES.items():
+            figures = tuple(warehouse.query(settings, pipeline_sql).to_pylist()[0].values())
+            expected = con.execute(line_sql).fetchone()
+            if figures != expected:
+                raise ValueError(f"{figures} from {pipeline_sql!r}, but {expected} from {line_sql!r}")
         return only_row(con.execute("select count(*) from ledger"))[0]
 
 

@@ -1,4 +1,4 @@
-"""The fund chain at a million edges, stage by stage, dbt's own start included: ``python -m benchmarks.network``."""
+"""The fund chain at a million edges, stage by stage, with the start of dbt: ``python -m benchmarks.network``."""
 
 import tempfile
 from datetime import date
@@ -30,7 +30,7 @@ PAYMENTS = """
 
 @app.command()
 def main(edges: Annotated[int, typer.Option(min=1)] = 1_000_000) -> None:
-    """Build edges, paths, nodes and groups of a bank whose customers pay each other that often."""
+    """Build edges, paths, nodes and groups of a bank with that many payer-payee pairs."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         simulator.generate(50, 4, 1, root, start=date(2024, 10, 1))
@@ -44,21 +44,21 @@ def main(edges: Annotated[int, typer.Option(min=1)] = 1_000_000) -> None:
         variables = {"business_date": str(business_date), "from_date": str(business_date), "currency": "CNY"}
         began = perf_counter()
 
-        def told(stage: str) -> None:
+        def report(stage: str) -> None:
             typer.echo(f"{perf_counter() - began:6.1f} s  {stage}")
 
         warehouse.run_dbt(settings, "fund_chain_edges fund_chain_paths", variables)
         count = warehouse.query(settings, "select count(*) as count from build_marts.fund_chain_edges")["count"][0]
-        told(f"{count.as_py():,} edges and the paths over two hops")
+        report(f"{count.as_py():,} edges and the paths over two hops")
         write_network(settings, pin)
-        told("degrees, PageRank, components, communities")
+        report("degrees, PageRank, components, communities")
         warehouse.attach(settings, pin, settings.lake / state.identity)
         warehouse.run_dbt(settings, "fund_chain_nodes fund_chain_groups", variables)
-        told("nodes and groups as tables")
+        report("nodes and groups as tables")
 
 
 def _fill(settings: Settings, edges: int) -> None:
-    """Put so many payments between made-up customers in place of the simulated ones."""
+    """Replace the simulated payments by random ones between made-up customers, about ``edges`` of them."""
     with duckdb.connect(settings.build) as connection:
         connection.execute("delete from build_marts.fund_chain_monthly")
         connection.execute("select setseed(0.5)")

@@ -24,7 +24,7 @@ from ml_jobs.task_file import load_tasks
 
 
 def main() -> None:
-    """Print the times and the peak of memory."""
+    """Print seconds, processor time and peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=list(load_tasks()))
     parser.add_argument("--date", type=date.fromisoformat, required=True, help="a business date with features")

@@ -1,7 +1,7 @@
 """The straight-line yardstick: load the landed ledger and compute the core marts in plain DuckDB.
 
-Nothing is checked, quarantined, incremental or published, and columns that no number needs are left out: it is the
-least work that gives the same numbers.
+Nothing is checked, quarantined, incremental or published, and columns that no figure needs are left out: it is the
+least work that gives equal figures.
 """
 
 import resource

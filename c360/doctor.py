@@ -1,4 +1,4 @@
-"""Would a run work here? One finding per thing that a run needs."""
+"""Check an installation: one finding for each thing that a run needs."""
 
 import shutil
 import stat
@@ -19,7 +19,7 @@ ENOUGH_DISK = 5 * 2**30
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, whether it is fine, and, where it is not, the remedy."""
+    """The result of one check; if it failed, the verdict says what to do."""
 
     subject: str
     is_fine: bool
@@ -27,7 +27,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that a run needs; nothing is changed but for empty folders that are made."""
+    """Check everything that a run needs. Folders that are missing are made; nothing else changes."""
     return list(_findings(settings))
 
 

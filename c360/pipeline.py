@@ -1,4 +1,4 @@
-"""The steps of a business date, in order. DAG tasks and ``c360 run`` call the same functions."""
+"""The steps of a business date: ingest, check, build, score, network, serve. DAG tasks and ``c360 run`` call them."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ class NotReady(Stop):
 
 
 def ingest(settings: Settings, feed: str, business_date: date, run_id: str) -> list[Outcome]:
-    """Take every delivery of one feed that is known by the business date into the lake."""
+    """Ingest every delivery of one feed that is known by the business date into the lake."""
     with recorded(settings, run_id, f"ingest_{feed}", business_date) as detail:
         outcomes = ingestion.ingest_feed(settings, feed, business_date)
         detail["deliveries"] = {outcome.delivery_id: outcome.reason or outcome.outcome for outcome in outcomes}
@@ -36,7 +36,7 @@ def ingest(settings: Settings, feed: str, business_date: date, run_id: str) -> l
 
 
 def check_delivered(settings: Settings, business_date: date, channels: Iterable[str], run_id: str) -> None:
-    """The gate between landing and raw: every required feed is there, and what is there looks as it should.
+    """The gate landing -> raw: every required feed is there, and the deliveries meet their expectations.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def check_delivered(settings: Settings, business_date: date, channels: Iterable[
     channels = tuple(channels)
     with recorded(settings, run_id, "check_" + "_".join(channels), business_date) as detail:
         _require_feeds(settings, business_date, channels)
-        detail.update(_told(gates.check_raw(settings, lake.pin(settings.lake, business_date), channels)))
+        detail.update(_summary(gates.check_raw(settings, lake.pin(settings.lake, business_date), channels)))
 
 
 def build(settings: Settings, business_date: date, run_id: str) -> date:
@@ -94,7 +94,7 @@ def score(settings: Settings, business_date: date, run_id: str) -> None:
 def retrain(settings: Settings, business_date: date, run_id: str) -> None:
     """Train the challengers that the business date's monitoring calls for, and decide which model scores from then on.
 
-    Scoring of the next date does it, too, if it has not been done: the result is the same.
+    If this step does not run, scoring of the next date does it, with an equal result.
     """
     from ml_jobs.scores.promotion import retrain as retrained
 
@@ -103,28 +103,29 @@ def retrain(settings: Settings, business_date: date, run_id: str) -> None:
 
 
 def network(settings: Settings, business_date: date, run_id: str) -> None:
-    """Place every customer in the network of payments, as the build engine has it now."""
+    """Compute every customer's place in the network of payments, as the build engine stands."""
     with recorded(settings, run_id, "network", business_date) as detail:
         pin = lake.pin(settings.lake, warehouse.built_state(settings).business_date)
         detail["file"] = write_network(settings, pin).name
 
 
 def serve(settings: Settings, business_date: date, run_id: str) -> None:
-    """Build what readers see, gate it, and publish it; a failed gate leaves yesterday's tables as they are."""
+    """Build what readers see, check it, and publish it; if the gate fails, readers keep yesterday's tables."""
     with recorded(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
-        _score(settings, business_date)  # a date that was built since `score` is served, too
-        _derive(settings)  # the same
+        # A date may have been built since `score` and `network`: it is served, so it needs their files, too.
+        _score(settings, business_date)
+        _derive(settings)
         state = warehouse.built_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
-        write_network(settings, pin)  # the same
+        write_network(settings, pin)
         warehouse.attach(settings, pin, settings.lake / state.identity)
         warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin))
-        detail.update(_told(gates.check_marts(settings, state.business_date, expected_scores(settings, pin))))
+        detail.update(_summary(gates.check_marts(settings, state.business_date, expected_scores(settings, pin))))
         warehouse.publish(settings, state.business_date, run_id)
 
 
 def expected_scores(settings: Settings, pin: Pin) -> list[ExpectedScore]:
-    """What each task of the bank owes readers for the pin's business date."""
+    """What each task of the bank must have scored for the pin's business date."""
     known = Known.of(pin)
     expected = []
     for name, task in load_tasks().items():
@@ -141,11 +142,11 @@ def expected_scores(settings: Settings, pin: Pin) -> list[ExpectedScore]:
 
 
 def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
-    """After a failure: tell readers what happened, and leave every other table as it is."""
+    """After a failure: publish ``ops``, which shows readers what happened, and leave every other table as it is."""
     with warehouse.exclusive(settings):
         state = warehouse.read_state(settings)
         if state is None:
-            return  # readers have nothing yet; `c360 status` tells from the lake
+            return  # readers have nothing yet; `c360 status` reads the failure from the lake
         pin = lake.pin(settings.lake, max(business_date, state.business_date))
         warehouse.attach(settings, pin, settings.lake / state.identity)
         warehouse.run_dbt(settings, "path:models/ops", _variables(settings, pin))
@@ -229,13 +230,13 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
 
 
 def _score(settings: Settings, business_date: date) -> dict[str, str]:
-    """Score the dates from the business date on, and those without scores; what became of each task and date."""
+    """Score the dates from the business date on, and those without scores; the outcome by task and date."""
     outcomes = lake.read_outcomes(settings.lake)
     due: list[Known] = []
     for day in reversed(built_dates(lake.pin_of(outcomes, warehouse.built_state(settings).business_date))):
         known = Known.of(lake.pin_of(outcomes, day))
         if day < business_date and ml_jobs.scores.scoring.is_scored(settings, known):
-            break  # what was known by then was known in the scores before it, too: they are made in order
+            break  # dates are scored in order: those before it have scores, too
         due.append(known)
     return {
         f"{task} {known.business_date}": str(ml_jobs.scores.scoring.score(settings, task, known))
@@ -245,7 +246,7 @@ def _score(settings: Settings, business_date: date) -> dict[str, str]:
 
 
 def _derive(settings: Settings) -> dict[str, str]:
-    """Change-points, groups of the long tail and forecasts, as the build engine stands; what became of them."""
+    """Write change-points, groups of the long tail and forecasts, as the build engine stands; the outcome of each."""
     from ml_jobs.derived.change_points import write_change_points
     from ml_jobs.derived.forecasts import write_forecasts  # scikit-learn takes seconds to import
     from ml_jobs.derived.segments import write_segments
@@ -258,7 +259,7 @@ def _derive(settings: Settings) -> dict[str, str]:
     }
 
 
-def _told(result: gates.GateResult) -> dict:
+def _summary(result: gates.GateResult) -> dict:
     return {"checks": result.checks, "warnings": [str(finding) for finding in result.warnings]}
 
 

@@ -1,4 +1,4 @@
-"""What the DAGs share: schedule, assets, pools, time-outs, and how a run of Airflow becomes a run of the pipeline.
+"""What the DAGs share: schedule, assets, pools, time-outs, and the step from a run of Airflow to one of the pipeline.
 
 The partition key of every run is a business date, ``YYYY-MM-DD`` in the bank's time zone.
 """
@@ -22,7 +22,7 @@ LAST_DATE = os.environ.get("C360_LAST_DATE")
 DEPLOYMENT = load_deployment(Settings.from_env().deployment)
 # asset -> the channels that it stands for
 CHANNELS = {"lake_branch": ("branch", "reference", "feedback"), "lake_online": ("online",)}
-# Who gets the build engine's one slot first: the date that is nearest to its readers; what can wait comes last.
+# The order in which tasks get the one slot of the build engine: a date that is nearly published goes first.
 URGENCY = {"retrain": 0, "check": 1, "build": 2, "score": 3, "serve": 4}
 LAKE = {name: Asset(name) for name, channels in CHANNELS.items() if DEPLOYMENT.feeds_of(*channels)}
 MARTS, SCORES = Asset("marts"), Asset("scores")
@@ -61,8 +61,8 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
 
             pipeline.ingest(Settings.from_env(), feed, business_date(dag_run), dag_run.run_id)
 
-        # Whatever became of single feeds: the gate judges by what is in the lake. It asks the build engine, too, which
-        # dates are still to be built.
+        # It runs even if the ingest of a feed failed: the gate checks what is in the lake. It asks the build engine
+        # which dates are still to be built.
         @task(
             pool="build",
             priority_weight=URGENCY["check"],

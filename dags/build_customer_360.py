@@ -6,7 +6,7 @@ Brings identities, marts, features and labels up to a business date, when the la
 - Started by the lake assets, once per date; it cannot be back-filled itself: back-fill the ingest DAGs, or trigger one
   date over REST with its `partition_key`.
 - Dates may come in any order: the build engine keeps them in order, and a date before the latest rebuilds forward.
-- `build` takes the one slot of the pool of that name: DuckDB has one writer.
+- `build` takes the only slot of the pool `build`: DuckDB has one writer.
 """
 
 from datetime import timedelta

@@ -1,13 +1,13 @@
 """
 ### Purpose
-Keeps the intraday loop at work: micro-batches of postings and wallet payments reach readers within seconds.
+Runs the intraday loop: micro-batches of postings and wallet payments reach readers within seconds.
 
 ### Notes
 - Paused until a bank has a live source. Each run is the loop for an hour; the next one begins when it ends, however it
   ended: what a killed loop had taken in is in the lake, and the next one reads it again. One that cannot begin is tried
   again after a minute.
-- It has a pool of its own and no assets: it neither waits for the daily runs nor holds them up.
-- `c360 intraday status` and `ops.intraday_cycles` tell how long events are under way.
+- It has a separate pool and no assets: it neither waits for the daily runs nor holds them up.
+- `c360 intraday status` and `ops.intraday_cycles` show how long events take to reach readers.
 """
 
 from datetime import timedelta

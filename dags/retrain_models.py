@@ -1,12 +1,12 @@
 """
 ### Purpose
-Acts on the alerts of model monitoring: where a score has drifted, or its outcomes were not as promised, a challenger is
-trained from what is known by now, and the promotion rule decides whether it takes over.
+Acts on the alerts of model monitoring: where a score has drifted, or its outcomes differ from its probabilities, a
+challenger is trained on the data known by now, and the promotion rule decides whether it takes over.
 
 ### Notes
 - Started by published scores, once per date; on most dates there is nothing to do.
 - Only a date with new outcomes since the last training retrains: the same rows would give the same model.
-- What it does not come to, scoring of the next date does: the models do not depend on when this DAG runs.
+- If it does not run, scoring of the next date trains instead: the models do not depend on when this DAG runs.
 - The alerts are in `ops.model_monitoring`, and warnings of the gate marts -> readers.
 """
 

@@ -1,7 +1,7 @@
 """
 ### Purpose
-Scores every customer for a business date (churn, tier upgrade, tier downgrade), finds where assets changed, groups the
-long tail, forecasts balances, places everybody in the network of payments, builds what readers see, checks it, and
+Scores every customer for a business date (churn, tier upgrade, tier downgrade), finds change-points of assets, groups
+the long tail, forecasts balances, computes the network of payments, builds what readers see, checks it, and
 publishes it.
 
 ### Notes

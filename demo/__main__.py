@@ -15,18 +15,19 @@ import typer
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from demo.airflow import AirflowError, LocalAirflow, local_airflow
+from demo.airflow import LocalAirflow, local_airflow
 from demo.docs import write_dbt_docs
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
 from lakehouse.contracts import load_deployment
+from lakehouse.errors import Stop
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import PROJECT, Settings
 
 FOLDER = PROJECT / "var" / "demo"
 CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
 PRODUCERS = {"ingest_branch", "ingest_online"}
-MARK = ".c360-demo"  # says that a folder is a demo's, and may be emptied
+MARK = ".c360-demo"  # marks the folder of a demo, which the next demo may empty
 SECRETS = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the first is in a file beside the lake that only its owner reads
 console = Console(width=None if sys.stdout.isatty() else 120)
 
@@ -66,7 +67,7 @@ def main(
             bank = _simulated(folder, say) if source is Source.simulated else _berka(folder, Path(berka_dir), say)
             _run(bank, say)
             print_summary(console, bank.settings, bank.truth)
-    except AirflowError as failure:
+    except Stop as failure:
         console.print(str(failure), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from failure
     except KeyboardInterrupt:
@@ -128,7 +129,7 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
 
 
 def _run(bank: Bank, say: Say) -> None:
-    """Airflow's own back-fill: the initial load, then the days on top; the rest follows from the assets."""
+    """Back-fill the initial load, then the days after it, by Airflow; the other DAGs follow from the assets."""
     initial, *days = bank.dates
     with _airflow(bank, say) as (airflow, dag_ids):
         for dates, what in (([initial], "the initial load"), (days, "the business days")):

@@ -1,4 +1,4 @@
-"""A real Airflow on this machine for as long as a block lasts: SQLite, LocalExecutor, loopback only."""
+"""A real Airflow on this machine for the time of a ``with`` block: SQLite, LocalExecutor, loopback only."""
 
 import os
 import secrets
@@ -57,7 +57,7 @@ class LocalAirflow:
         return response.json()
 
     def backfill(self, dag_id: str, first: date, last: date) -> None:
-        """Airflow's own back-fill of one DAG over a range of business dates, one run at a time."""
+        """Back-fill one DAG over a range of business dates, one run at a time."""
         body = {"dag_id": dag_id, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
         self.ask("POST", "/backfills", json=body | {"max_active_runs": 1})
 
@@ -199,15 +199,15 @@ def _free_port() -> int:
 
 
 def _end_sessions(sessions: set[int]) -> None:
-    """End every process of the given sessions: tasks make process groups of their own, but stay in the session."""
+    """End every process of the given sessions: a task starts a process group, but stays in its session."""
 
     def members() -> list[psutil.Process]:
-        found = []
+        processes = []
         for process in psutil.process_iter():
             with suppress(ProcessLookupError):
                 if os.getsid(process.pid) in sessions:
-                    found.append(process)
-        return found
+                    processes.append(process)
+        return processes
 
     for number in (signal.SIGTERM, signal.SIGKILL):
         for process in (alive := members()):

@@ -1,4 +1,4 @@
-"""dbt's documentation of the models as one HTML file."""
+"""The documentation of the models, by dbt, as one HTML file."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def write_dbt_docs(settings: Settings, business_date: date) -> Path:
     Raises
     ------
     DocsFailed
-        If dbt fails; the message is what it said.
+        If dbt fails; the message is the end of its output.
     """
     folder = target_path(settings)
     variables = {"business_date": str(business_date), "from_date": str(business_date)}

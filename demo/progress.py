@@ -14,7 +14,7 @@ Say = Callable[[str], None]
 POLL = 1.0  # seconds
 QUIET = 15.0  # seconds without news, after which a line says what is running
 PATIENCE = 1800.0  # seconds for all runs together
-TOLD = 12  # lines of a failed task's log
+SHOWN_LINES = 12  # of a failed task's log
 
 
 def stop_watch(console: Console) -> Say:
@@ -34,15 +34,15 @@ def follow(airflow: LocalAirflow, dag_ids: set[str], dates: list[date], say: Say
         If a run fails, names the task, its date and its log; or if they do not end in half an hour.
     """
     expected = {(dag_id, str(day)) for dag_id in dag_ids for day in dates}
-    deadline, last_news, told = time.monotonic() + PATIENCE, time.monotonic(), set()
+    deadline, last_news, reported = time.monotonic() + PATIENCE, time.monotonic(), set()
     while True:
         airflow.require_alive()
         runs = [run for run in airflow.runs() if (run["dag_id"], run["partition_key"]) in expected]
         for run in runs:
             if run["state"] == "failed":
                 raise AirflowError(_why(airflow, run))
-            if run["state"] == "success" and run["dag_run_id"] not in told:
-                told.add(run["dag_run_id"])
+            if run["state"] == "success" and run["dag_run_id"] not in reported:
+                reported.add(run["dag_run_id"])
                 say(f"{run['partition_key']} [green]{run['dag_id']}[/] in {run['duration']:.0f} s")
                 last_news = time.monotonic()
         if expected <= {(run["dag_id"], run["partition_key"]) for run in runs if run["state"] == "success"}:
@@ -56,7 +56,7 @@ def follow(airflow: LocalAirflow, dag_ids: set[str], dates: list[date], say: Say
 
 
 def _at_work(airflow: LocalAirflow, runs: list[dict]) -> str:
-    """What is running now; tasks that failed and will be tried again are told with a log to read."""
+    """What is running now; tasks that failed and will be tried again are named with a log to read."""
     parts = []
     for run in (run for run in runs if run["state"] == "running"):
         tasks = airflow.tasks(run)
@@ -76,22 +76,23 @@ def _why(airflow: LocalAirflow, run: dict) -> str:
     for task in airflow.tasks(run):
         if task["state"] == "failed" and task["task_id"] != "report_failure":
             log = airflow.log_file(task)
-            lines += [f"task {_name(task)}, log {log}:", *(_told(log) if log else ["no log: the task never began"])]
+            lines.append(f"task {_name(task)}, log {log}:")
+            lines += _last_lines(log) if log else ["no log: the task never began"]
     return "\n".join(lines)
 
 
-def _told(log: Path) -> list[str]:
-    """The last lines of a task's log, which Airflow writes as JSON, with the exceptions in words."""
-    told = []
+def _last_lines(log: Path) -> list[str]:
+    """The last lines of a task's log, which Airflow writes as JSON, as text with the exceptions."""
+    lines = []
     for line in log.read_text().splitlines():
         try:
             record = json.loads(line)
         except ValueError:
-            told.append(line)
+            lines.append(line)
             continue
-        told.append(f"  {record.get('timestamp', '')[11:19]} {record.get('event', '')}")
-        told += [f"    {error['exc_type']}: {error['exc_value']}" for error in record.get("error_detail") or ()]
-    return told[-TOLD:]
+        lines.append(f"  {record.get('timestamp', '')[11:19]} {record.get('event', '')}")
+        lines += [f"    {error['exc_type']}: {error['exc_value']}" for error in record.get("error_detail") or ()]
+    return lines[-SHOWN_LINES:]
 
 
 def _name(task: dict) -> str:

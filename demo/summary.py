@@ -1,4 +1,4 @@
-"""What came out, on one screen: read from the serving store, as any reader would."""
+"""The result of the demo on one screen, read from the serving store as any reader would."""
 
 import os
 from pathlib import Path
@@ -97,7 +97,7 @@ def _customers(settings: Settings) -> str:
 
 
 def _calls(settings: Settings) -> Table | str:
-    """Those who may be contacted, by what the bank stands to lose: probability times assets."""
+    """Customers who may be contacted, in the order of probability times assets."""
     task = next((task for task in RISKS if _rows(settings, f"select 1 from scores.{task}_latest limit 1")), None)
     if task is None:
         return "[bold]Call first[/]  nobody is scored, so nobody is on the list"

@@ -12,14 +12,16 @@ from great_expectations.data_context.types.base import DataContextConfig, Progre
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.row_conditions import Column
 
+from expectations.overview import columns_of, subject
+
 SUITES = Path(__file__).parent / "suites"
-RESULTS_IN_INDEX = 100  # newest first; the entry page costs the same however long the history is
+RESULTS_IN_INDEX = 100  # newest first: the entry page stays small, however long the history is
 EXAMPLES = 5
-logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every class that it registers
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs every class that it registers
 
 
 def validate(docs: Path, gate: str, business_date: date, frames: dict[str, pa.Table]) -> tuple[list, int]:
-    """Hold each frame against the suite of its name, and write the Data Docs site of the gate.
+    """Check each frame against the suite of its name, and write the Data Docs site of the gate.
 
     Parameters
     ----------
@@ -74,7 +76,7 @@ def load_suite(name: str) -> gx.ExpectationSuite:
     Raises
     ------
     ValueError
-        If an expectation there does not say why it is made and what to do when it is not met.
+        If an expectation lacks a key: type, arguments, severity, why it is there, what to do if it is not met.
     """
     raw = yaml.safe_load((SUITES / f"{name}.yml").read_text())
     for item in raw["expectations"]:
@@ -99,7 +101,7 @@ def load_suite(name: str) -> gx.ExpectationSuite:
 
 
 def _only(column: str, value: object) -> dict:
-    """Make an expectation of those rows only in which the column has the value."""
+    """Restrict an expectation to the rows in which the column has the value."""
     return {"row_condition": Column(column) == value}
 
 
@@ -108,13 +110,12 @@ def _finding(suite: str, result: gx.core.ExpectationValidationResult, key: str) 
     assert config is not None, "every result of a suite names its expectation"
     if any(isinstance(info, dict) and info.get("raised_exception") for info in _exceptions(result)):
         raise RuntimeError(f"suite {suite}: {config.type} {config.kwargs} could not be computed: {_exceptions(result)}")
-    columns = [config.kwargs[name] for name in ("column", "column_A", "column_B") if name in config.kwargs]
     limits = ", ".join(f"{name} {config.kwargs[name]}" for name in ("min_value", "max_value") if name in config.kwargs)
     return {
         "suite": suite,
         "expectation": f"{config.type} ({limits})" if limits else config.type,
-        "subject": " and ".join(columns) or "table",
-        "observed": _observed(result.result, columns, key),
+        "subject": subject(config.kwargs),
+        "observed": _observed(result.result, columns_of(config.kwargs), key),
         "severity": config.severity,
         "what_to_do": config.meta["what_to_do"],
     }

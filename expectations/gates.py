@@ -1,8 +1,8 @@
 """The gates between the layers: landing -> raw, and marts -> readers.
 
-A gate profiles what is new in small frames, and holds them against the suites under ``suites/`` with Great
-Expectations. A failed expectation of severity ``critical`` stops the hand-over, a ``warning`` is listed; either
-way the Data Docs are written beside the lake, one site per gate.
+A gate profiles what is new in small frames, and checks them against the suites under ``suites/`` with Great
+Expectations. A failed expectation of severity ``critical`` stops the day, a ``warning`` is listed; either way the
+Data Docs are written beside the lake, one site per gate.
 """
 
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What a gate found; ``docs`` is the page from which its Data Docs are reached."""
+    """The result of a gate; ``docs`` is the page that leads to its Data Docs."""
 
     gate: str
     business_date: date
@@ -51,15 +51,17 @@ class GateResult:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
+        """The findings that stop the day."""
         return tuple(finding for finding in self.findings if finding.severity == "critical")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
+        """The findings that do not."""
         return tuple(finding for finding in self.findings if finding.severity != "critical")
 
 
 class GateFailed(Stop):
-    """A critical expectation was not met: what stands behind the gate stays as it is."""
+    """A critical expectation was not met: nothing passes the gate."""
 
     def __init__(self, result: GateResult):
         super().__init__(
@@ -68,12 +70,12 @@ class GateFailed(Stop):
         )
         self.result = result
 
-    def __reduce__(self):  # another process may have found it: the message alone does not make it again
+    def __reduce__(self):  # pickled between processes by its result: the message alone does not rebuild it
         return type(self), (self.result,)
 
 
 def check_raw(settings: Settings, pin: Pin, channels: Iterable[str]) -> GateResult:
-    """Gate the deliveries of some channels, as known by the pin's business date.
+    """Check the deliveries of some channels, as known by the pin's business date.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def check_raw(settings: Settings, pin: Pin, channels: Iterable[str]) -> GateResu
 
 
 def check_marts(settings: Settings, business_date: date, scores: Iterable[ExpectedScore]) -> GateResult:
-    """Gate what the build engine made for the business date, before readers see it.
+    """Check what the build engine holds for the business date, before readers see it.
 
     Parameters
     ----------

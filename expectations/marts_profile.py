@@ -1,4 +1,4 @@
-"""What the gate marts -> readers looks at: columns and totals of the build engine, beside the last published ones."""
+"""The frames of the gate marts -> readers: columns and totals of the build engine, beside the last published ones."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ ALERTS = ("drifted_features", "missing_features", "drifted_score", "outcome_agai
 
 @dataclass(frozen=True)
 class ExpectedScore:
-    """What a score owes its readers for one business date."""
+    """What a score must have for one business date."""
 
     score: str
     horizon_days: int  # the first of several
     is_abstained: bool
-    row_count: int  # customers whom the score is about; 0 if it abstains
+    row_count: int  # customers in the score's population; 0 if it abstains
 
 
 def frames(settings: Settings, business_date: date, scores: Iterable[ExpectedScore]) -> dict[str, pa.Table]:
@@ -54,7 +54,7 @@ def _customers(settings: Settings) -> pa.Table:
 
 
 def _scores(settings: Settings, business_date: date, scores: Iterable[ExpectedScore]) -> pa.Table:
-    """Every customer whom a score is about has one, or the score abstains; and the alerts of its monitoring."""
+    """Counts that show whether every customer of a score's population is scored; and the alerts of its monitoring."""
     counted = warehouse.query(
         settings,
         """
@@ -105,10 +105,10 @@ def _alerts(settings: Settings, business_date: date) -> defaultdict[tuple[str, s
         """,
         (business_date,),
     ).to_pylist()
-    told: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    texts: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for line in alerts:
-        told[line["task"], line["kind"]].append(f"{line['feature']} {line['measure']} {line['value']:.2f}")
-    return told
+        texts[line["task"], line["kind"]].append(f"{line['feature']} {line['measure']} {line['value']:.2f}")
+    return texts
 
 
 def _dates(settings: Settings, business_date: date) -> pa.Table:
@@ -120,20 +120,20 @@ def _dates(settings: Settings, business_date: date) -> pa.Table:
     }
     rows = []
     for table, sql in newest.items():
-        found = _value(settings, sql)
+        newest_date = _value(settings, sql)
         rows.append(
             {
                 "table": table,
                 "is_daily": table in ("customer_360", "customer_features"),
-                "newest_date": str(found),
-                "days_after_business_date": None if found is None else (found - business_date).days,
+                "newest_date": str(newest_date),
+                "days_after_business_date": None if newest_date is None else (newest_date - business_date).days,
             }
         )
     return pa.Table.from_pylist(rows)
 
 
 def _postings(settings: Settings, business_date: date) -> pa.Table:
-    """Over all of history, from the outcome records: dbt's own test sees the dates of a run, through staging."""
+    """Counts over all of history, from the outcome records; the dbt test on postings sees only the dates of a run."""
     current = [
         item.outcome.rows_loaded
         for item in lake.pin(settings.lake, business_date).of("transactions")

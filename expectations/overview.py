@@ -1,20 +1,21 @@
-"""All gates on one page that needs nothing else: the entry pages of Data Docs fetch their tables' scripts online."""
+"""All gates on one page that needs no other file; the entry pages of Data Docs fetch scripts from the internet."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
+from typing import Any
 
 from lakehouse import pages
 from lakehouse.lake import appearing
 
+TEMPLATES = Path(__file__).with_name("templates")
 DATES = 30  # newest first; however long the history is, no more is read
 
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """What a suite found on a business date, as Great Expectations keeps it."""
+    """The result of a suite on a business date, as Great Expectations keeps it."""
 
     gate: str
     suite: str
@@ -26,11 +27,11 @@ class SuiteRun:
     def unmet(self) -> list[tuple[str, str]]:
         """Severity and subject of every expectation that was not met."""
         configs = (result["expectation_config"] for result in self.results if not result["success"])
-        return [(config["severity"], _subject(config["kwargs"])) for config in configs]
+        return [(config["severity"], subject(config["kwargs"])) for config in configs]
 
 
 def suite_runs(docs: Path, dates: int | None = None) -> Iterator[SuiteRun]:
-    """The runs of every gate, the newest business date first; of so many dates, or of all."""
+    """The runs of every gate, the newest business date first, of the newest ``dates`` dates or of all."""
     files = sorted(docs.glob("*/.results/*/*/*/*.json"), key=lambda file: (file.parts[-3], file), reverse=True)
     newest = sorted({file.parts[-3] for file in files}, reverse=True)[:dates]
     for file in (file for file in files if file.parts[-3] in newest):
@@ -40,27 +41,28 @@ def suite_runs(docs: Path, dates: int | None = None) -> Iterator[SuiteRun]:
 
 
 def write_overview(docs: Path) -> Path:
-    """Write ``index.html`` beside the gates' Data Docs: what each suite found on each of the newest business dates.
+    """Write ``index.html`` beside the gates' Data Docs: the result of each suite on each of the newest business dates.
 
     Parameters
     ----------
     docs
         Folder of all gates' Data Docs.
     """
-    head = "".join(f"<th>{name}</th>" for name in ("business date", "gate", "suite", "checks", "not met"))
-    lines = "".join(map(_line, suite_runs(docs, DATES)))
-    told = "<p>A line leads to its page in Data Docs, with every expectation and why it is made.</p>"
+    template = pages.environment(TEMPLATES).get_template("overview.html.j2")
     with appearing(docs / "index.html") as temporary:
-        temporary.write_text(pages.page("Gates", f"{told}<table><tr>{head}</tr>{lines}</table>"), encoding="utf-8")
+        temporary.write_text(template.render(runs=suite_runs(docs, DATES)), encoding="utf-8")
     return docs / "index.html"
 
 
-def _line(run: SuiteRun) -> str:
-    link = f'<a href="{escape(str(run.page))}">{escape(run.suite)}</a>'
-    unmet = ", ".join(sorted(f"{severity}: {subject}" for severity, subject in run.unmet)) or "none"
-    cells = (run.business_date, escape(run.gate), link, len(run.results), escape(unmet))
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
+    """The columns that an expectation is about, from its arguments."""
+    return [kwargs[name] for name in ("column", "column_A", "column_B") if name in kwargs]
 
 
-def _subject(about: dict) -> str:
-    return about.get("column") or f"{about['column_A']} = {about['column_B']}"
+def subject(kwargs: Mapping[str, Any]) -> str:
+    """What an expectation is about, in words.
+
+    >>> subject({"column_A": "rows_loaded", "column_B": "rows_accounted"})
+    'rows_loaded and rows_accounted'
+    """
+    return " and ".join(columns_of(kwargs)) or "table"

@@ -1,4 +1,4 @@
-"""What the gate landing -> raw looks at: small frames about the newest deliveries.
+"""The frames of the gate landing -> raw: small tables about the newest deliveries.
 
 They come from outcome records and the footers of lake files; no data page is read.
 """
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from lakehouse.contracts import Deployment, Feed, load_feeds
 from lakehouse.lake import Outcome, Pin
 
-RECENT = timedelta(days=7)  # a date that no run looked at (a scheduler at rest) is still looked at by the next one
+RECENT = timedelta(days=7)  # if no run checks a date, because the scheduler rests, a run in the week after it does
 COMPARED = 10  # earlier deliveries that make the usual volume
 NOTICEABLE_ROWS = 100  # below it, shares and volumes jump by chance
 
@@ -52,7 +52,7 @@ def _feed_row(pin: Pin, feed: Feed, is_required: bool) -> dict:
     return {
         "feed": feed.name,
         "is_required": is_required,
-        "is_expected": is_required or bool(known),  # an optional feed that never came is no news
+        "is_expected": is_required or bool(known),  # an optional feed that was never delivered is not missed
         "days_since_delivery": days,
         "days_over_latency": None if days is None else days - feed.latency_days,
         "rejected_deliveries": len(rejected),
@@ -98,7 +98,7 @@ def _days_after(outcome: Outcome) -> int | None:
 
 
 def _usual_rows(pin: Pin, outcome: Outcome) -> float | None:
-    """The median of the feed's days before; the months of an initial load grow with the bank, so they have no usual."""
+    """Median rows of the feed's earlier days; None for an initial load, whose months grow with the bank."""
     earlier = [
         item.outcome.rows_delivered or 0
         for item in pin.of(outcome.feed)

@@ -131,7 +131,14 @@ def load_deployment(path: Path) -> Deployment:
     Stop
         If it declares a feed that has no contract, or lacks one of its keys.
     """
-    raw = yaml.safe_load(path.read_text())
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise Stop(
+            f"{path} cannot be read: {error}", "set C360_DEPLOYMENT to a file such as those of deployments/"
+        ) from error
+    if not isinstance(raw, dict):
+        raise Stop(f"{path} declares nothing", "see deployments/simulated.yml")
     if missing := [key for key in ("name", "currency", "required") if key not in raw]:
         raise Stop(f"{path}: {', '.join(missing)} is missing: see deployments/simulated.yml")
     optional = raw.get("optional", [])

@@ -1,38 +1,25 @@
-"""Reports as HTML pages that need no other file."""
+"""What every HTML page shares: templates over one layout, with escaped values, and figures as part of the page."""
 
-from html import escape
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a page without plots need not wait for it
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from markupsafe import Markup
+
+if TYPE_CHECKING:  # matplotlib takes a second to import, and a page without figures does without it
     from matplotlib.figure import Figure
 
-STYLE = """
-body { font: 16px/1.5 system-ui, "Noto Sans CJK SC", sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem;
-  color: #222 }
-svg { max-width: 100%; height: auto }
-table { border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd; vertical-align: top }
-th:first-child, td:first-child { text-align: left }
-td:first-child { white-space: nowrap }
-section { border-top: 2px solid #ddd; margin-top: 2rem }
-.beside { display: flex; flex-wrap: wrap; gap: 2rem }
-"""
+LAYOUT = Path(__file__).with_name("templates")  # holds layout.html.j2
 
 
-def page(title: str, body: str) -> str:
-    """A page with a heading; ``body`` is HTML."""
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
-<style>{STYLE}</style></head><body>
-<h1>{escape(title)}</h1>
-{body}
-</body></html>
-"""
+def environment(folder: Path) -> Environment:
+    """The templates of a folder; each extends ``layout.html.j2``, and gives a page that needs no other file."""
+    return Environment(loader=ChoiceLoader([FileSystemLoader(folder), FileSystemLoader(LAYOUT)]), autoescape=True)
 
 
-def svg(figure: "Figure") -> str:
-    """The figure as an element of a page, on the page's own ground; the same figure gives the same text."""
+def svg(figure: "Figure") -> Markup:
+    """The figure as an element of a page, on the ground of the page; equal figures give equal text."""
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
-    return text.getvalue()[text.getvalue().index("<svg") :]
+    return Markup(text.getvalue()[text.getvalue().index("<svg") :])

@@ -25,12 +25,12 @@ def literal(value: str | date) -> str:
 class Answer(Protocol):
     """What DuckDB and Postgres answer a query with."""
 
-    def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row, or None at the end."""
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """All rows."""
 
 
 def only_row(answer: Answer) -> tuple[Any, ...]:
-    """The row of a query that has one in any case, such as a count."""
-    row = answer.fetchone()
-    assert row is not None, "the query has no row"
+    """The row of a query that always has exactly one, such as a count."""
+    # All rows are fetched: DuckDB refuses other work on a connection whose result is not read to its end.
+    (row,) = answer.fetchall()
     return row

@@ -1,4 +1,4 @@
-"""The group ``c360 evaluate``: what the system says, held against the truth."""
+"""The group ``c360 evaluate``: scores, recommendations and identities against the truth."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from c360.cli.output import Json, Target, show
 
-evaluate = typer.Typer(no_args_is_help=True, help="Hold what the system says against the truth.")
+evaluate = typer.Typer(no_args_is_help=True, help="Compare scores, recommendations and identities with the truth.")
 
 
 @evaluate.command()
@@ -16,7 +16,7 @@ def scores(
     target: Target = None,
     json_: Json = False,
 ) -> None:
-    """Model, baseline and oracle on the same untouched rows, with intervals."""
+    """Model, baseline and oracle on the test rows, with intervals."""
     from lakehouse.settings import Settings
     from ml_jobs.quality.report import quality_tables, score_quality
 
@@ -30,8 +30,8 @@ def recommendations(target: Target = None, json_: Json = False) -> None:
     from lakehouse.settings import Settings
     from ml_jobs.quality import recommendations
 
-    found = recommendations.evaluate(Settings.from_env(target=target))
-    show(found, json_, lambda: recommendations.tables(found))
+    quality = recommendations.evaluate(Settings.from_env(target=target))
+    show(quality, json_, lambda: recommendations.tables(quality))
 
 
 @evaluate.command("identity")

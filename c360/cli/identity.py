@@ -1,4 +1,4 @@
-"""The group ``c360 identity``: the linkage model, and why it joins two records."""
+"""The group ``c360 identity``: train the linkage model, and explain why it joins two records."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +8,12 @@ import typer
 from c360.cli.output import console, write_page
 from lakehouse.errors import Stop
 
-identity = typer.Typer(no_args_is_help=True, help="Who is who: the linkage model, and why it joins two records.")
+identity = typer.Typer(no_args_is_help=True, help="The linkage model, and why it joins two records.")
 
 
 @identity.command()
 def train() -> None:
-    """Learn a new model from all that the lake knows, by linkage.yml: customers are made anew (a re-key)."""
+    """Train a new model on all records in the lake, as linkage.yml says: customers get new keys (a re-key)."""
     from lakehouse.identity.explain import latest_pin
     from lakehouse.identity.link import retrain
     from lakehouse.settings import Settings

@@ -6,13 +6,13 @@ import typer
 
 from c360.cli.output import Json, Target, console, show
 
-intraday = typer.Typer(no_args_is_help=True, help="The intraday road: events to readers within seconds.")
+intraday = typer.Typer(no_args_is_help=True, help="The intraday loop: events to readers within seconds.")
 
 
 @intraday.command("run")
 def intraday_run(
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between cycles.")] = 5,
-    seconds: Annotated[float | None, typer.Option(help="End after so many seconds; 0: one cycle.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Seconds after which the loop ends; 0: one cycle.")] = None,
     target: Target = None,
 ) -> None:
     """Take in events from landing/intraday, and from C360_BROKER_URL if set, and show readers the day so far."""
@@ -25,7 +25,7 @@ def intraday_run(
 
 @intraday.command("status")
 def intraday_status(target: Target = None, json_: Json = False) -> None:
-    """What the loop has taken in, how long events are under way, and what waits."""
+    """Events taken in, their delay until readers see them, and what waits."""
     from lakehouse.intraday import read_status
     from lakehouse.settings import Settings
 

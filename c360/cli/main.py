@@ -35,7 +35,7 @@ def run(
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last date to run.")] = None,
     target: Target = None,
 ) -> None:
-    """Run business dates in this process, the same steps as the DAGs: ingest, check, build, score, serve.
+    """Run business dates in this process, by the steps of the DAGs: ingest, check, build, score, serve.
 
     By default from the first landed date that is not published yet to the last one that has landed.
     """

@@ -1,12 +1,12 @@
-"""The commands under ``c360 ml``."""
+"""The group ``c360 ml``: draft a task, and train, evaluate, explain, promote, run and monitor its model."""
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from c360.cli.output import Json, console, show, write_page
+from c360.cli.output import Json, console, show, write_page, writing
 from lakehouse.errors import Stop
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ml_jobs.registry.model import Model
     from ml_jobs.task_file import Task
 
-ml = typer.Typer(no_args_is_help=True, help="Scores: train, judge, explain, promote and watch them; by task file.")
+ml = typer.Typer(no_args_is_help=True, help="Scores by task file: train, evaluate, explain, promote and monitor.")
 
 Name = Annotated[str, typer.Argument(help="A task of the bank (churn, ...), or the path of a task file.")]
 Data = Annotated[Path | None, typer.Option(help="Parquet or CSV file; by default the table that the task file names.")]
@@ -28,57 +28,63 @@ Day = Annotated[
 def new(
     name: Annotated[str, typer.Argument(help="Of the new task; the file is NAME.yml in this folder.")],
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Parquet or CSV file.")],
-    label: Annotated[str | None, typer.Option(help="The column to predict, if its name does not tell.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column to predict, if its name is not a usual one.")] = None,
 ) -> None:
-    """Draft a task file from data: entity, label, what to leave out and why. Look it over before use."""
+    """Draft a task file from data: entity, label, what to leave out and why. Review it before use."""
     from ml_jobs.own_tables.drafting import draft
 
     path = Path(f"{name}.yml")
     if path.exists():
         raise typer.BadParameter(f"{path} exists: remove it, or choose another name", param_hint="NAME")
     text = draft(_settings(), name, data, label)
-    path.write_text(text, encoding="utf-8")
+    with writing(path):
+        path.write_text(text, encoding="utf-8")
     typer.echo(text)
-    console.print(f"wrote {path}: look it over, then `c360 ml evaluate {path}`")
+    console.print(f"wrote {path}: review it, then `c360 ml evaluate {path}`")
 
 
 @ml.command()
 def evaluate(
     name: Name,
     data: Data = None,
-    split: Annotated[str | None, typer.Option(help="time or folds, instead of what the task file says.")] = None,
-    truth: Annotated[Path | None, typer.Option(help="A simulated bank's truth/: adds the oracle.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    split: Annotated[Literal["time", "folds"] | None, typer.Option(help="Instead of what the task file says.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A simulated bank's truth/: adds the oracle.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as a page, too.")] = None,
     json_: Json = False,
 ) -> None:
-    """Judge a score on rows that it has not seen, beside simpler scores; nothing is kept.
+    """Evaluate a score on rows that it was not trained on, beside simpler scores; nothing is kept.
 
-    A task of the bank: the figures of its newest model. A table of one's own: it is trained and judged here, by time if
-    there is an as-of date, otherwise by repeated, stratified folds that keep groups together. Features that give the
-    outcome away are called out by name, and do not count.
+    A task of the bank: the figures of its newest model. A table of yours: a model is trained and evaluated here, by
+    time if there is an as-of date, otherwise by repeated, stratified folds that keep groups together. Features that
+    leak the outcome are named, and left out.
     """
     from ml_jobs.quality import report
     from ml_jobs.task_file import data_path, find_task
 
     task, path = find_task(name)
     if task.is_of_the_bank:
-        found = report.task_quality(_settings(), truth, task.task)
-        show(found, json_, lambda: report.quality_tables({task.task: found}))
+        quality = report.task_quality(_settings(), truth, task.task)
+        show(quality, json_, lambda: report.quality_tables({task.task: quality}))
         return
     from ml_jobs.own_tables.judging import evaluate as judged
 
     if split is not None:
-        task = type(task).model_validate(task.model_dump() | {"split": task.split.model_dump() | {"scheme": split}})
-    found, _, _ = judged(_settings(), task, data_path(task, path, data))
+        try:
+            task = type(task).model_validate(task.model_dump() | {"split": task.split.model_dump() | {"scheme": split}})
+        except ValueError as error:
+            raise Stop(f"--split {split} does not suit {task.task}: {error}") from error
+    evaluation, _, _ = judged(_settings(), task, data_path(task, path, data))
     from ml_jobs.registry.card import html as page
 
-    write_page(html, lambda: page(found))
-    show(found, json_, lambda: report.evaluation_tables(found))
+    write_page(html, lambda: page(evaluation))
+    show(evaluation, json_, lambda: report.evaluation_tables(evaluation))
 
 
 @ml.command()
 def train(name: Name, data: Data = None, day: Day = None, json_: Json = False) -> None:
-    """Train a model and keep it, signed, with its card; it is a challenger until it is promoted."""
+    """Train a model and keep it, signed, with its card; it stays a challenger until it is promoted."""
     from ml_jobs.task_file import data_path, find_task
 
     settings = _settings()
@@ -94,18 +100,18 @@ def train(name: Name, data: Data = None, day: Day = None, json_: Json = False) -
         model = train_table(settings, task, data_path(task, path, data))
     card = model.card
     folder = settings.lake / "models" / task.task / card["model_version"]
-    worth = {
+    figures = {
         name: card["figures"]["model"][name]
         for name in ("roc_auc", "qini", "concordance")
         if name in card["figures"]["model"]
     }
-    found = {"model_version": card["model_version"], "why": card["why"]} | worth
-    show(found | {"card": str(folder / "card.html")}, json_)
+    about = {"model_version": card["model_version"], "why": card["why"]}
+    show(about | figures | {"card": str(folder / "card.html")}, json_)
 
 
 @ml.command()
 def promote(name: Name, day: Day = None, json_: Json = False) -> None:
-    """Let the newest model take over by the rule of the task file; say what was decided and why."""
+    """Promote the newest model if the rule of the task file allows it; prints the decision and the reason."""
     from ml_jobs.task_file import find_task
 
     settings = _settings()
@@ -115,22 +121,22 @@ def promote(name: Name, day: Day = None, json_: Json = False) -> None:
         from ml_jobs.scores.promotion import decision
 
         known = Known.by(settings, _business_date(settings, day))
-        found = decision(settings, task, in_force(settings, task.task, known))
+        outcome = decision(settings, task, in_force(settings, task.task, known))
     else:
         from ml_jobs.own_tables.models import promote as decided
 
-        found = decided(settings, task)
-    show(found, json_)
+        outcome = decided(settings, task)
+    show(outcome, json_)
 
 
 @ml.command()
 def score(
     name: Name,
     data: Data = None,
-    out: Annotated[Path | None, typer.Option(help="Parquet file for the scores of one's own table.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for the scores of a table of yours.")] = None,
     day: Day = None,
 ) -> None:
-    """Score with the model in use: the bank's customers into the lake, or the rows of one's own table into a file."""
+    """Score with the model in use: the bank's customers into the lake, or the rows of your table into a file."""
     from ml_jobs.task_file import data_path, find_task
 
     settings = _settings()
@@ -148,7 +154,9 @@ def score(
 
     frame = read_frame(settings, task.table, data_path(task, path, data))
     out = out or Path(f"{task.task}_scores.parquet")
-    pq.write_table(score_frame(task, champion(settings, task), frame), out, compression="zstd")
+    rows = score_frame(task, champion(settings, task), frame)
+    with writing(out):
+        pq.write_table(rows, out, compression="zstd")
     console.print(f"scored {len(frame):,} rows: {out}")
 
 
@@ -176,10 +184,10 @@ def explain(
 
         model = champion(settings, task)
         frame = read_frame(settings, task.table, data_path(task, path, data))
-        own = frame.index.astype(str) if task.entity is None else frame[task.entity].astype(str)
-        values = encode(task, model, frame[own == entity].reset_index(drop=True))
+        entities = frame.index.astype(str) if task.entity is None else frame[task.entity].astype(str)
+        values = encode(task, model, frame[entities == entity].reset_index(drop=True))
     if not len(values):
-        raise Stop(f"--entity: there is no {entity}")
+        raise Stop(f"--entity: there is no {entity}", "give a key that the model scores on that date")
     explanation = explain_row(model, values[:1])
     words = phrases(task)
     contributions = [
@@ -212,13 +220,13 @@ def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False)
 
         model, ripe = champion(settings, task), []
         values = encode(task, model, read_frame(settings, task.table, data_path(task, path, data)))
-    found = {
+    monitoring = {
         "model_version": model.card["model_version"],
         "rows": len(values),
         "drift": feature_drift(model.card["reference"], model.columns, values, model.margin(values)),
         "ripe": ripe,
     }
-    show(found, json_, lambda: report.monitor_tables(found))
+    show(monitoring, json_, lambda: report.monitor_tables(monitoring))
 
 
 def _settings() -> "Settings":

@@ -1,7 +1,9 @@
-"""What the commands share: how they print, how they stop, and the options that many of them have."""
+"""What the commands share: printing, errors, and the options that several of them have."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import is_dataclass
 from datetime import date, datetime
 from pathlib import Path
 from time import monotonic
@@ -22,7 +24,7 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
 
 class StoppingGroup(TyperGroup):
-    """The root of the commands: whatever stops one of them is printed, with its remedy, and ends with exit code 1."""
+    """The root of the commands: a ``Stop`` from any of them is printed with its remedy, and ends with exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:  # the type is typer's alone
         try:
@@ -33,23 +35,48 @@ class StoppingGroup(TyperGroup):
             raise typer.Exit(1) from stop
 
 
-def show(
-    content: Mapping[str, Any], as_json: bool, tables: Callable[[], Iterable[RenderableType]] | None = None
-) -> None:
-    """Print as JSON, or as tables, or, where there are none, a line per name."""
+def show(content: object, as_json: bool, tables: Callable[[], Iterable[RenderableType]] | None = None) -> None:
+    """Print as JSON, or as tables, or, where there are none, a line per name.
+
+    Parameters
+    ----------
+    content : mapping or dataclass
+        Of names and values.
+    """
     if as_json:
-        typer.echo(json.dumps(content, default=str, ensure_ascii=False, indent=1))
+        typer.echo(json_of(content))
     elif tables is not None:
         console.print(*tables(), sep="\n")
     else:
-        for name, value in content.items():
+        for name, value in (content if isinstance(content, Mapping) else vars(content)).items():
             console.print(f"[bold]{name}[/] {value}", soft_wrap=True, highlight=False)
+
+
+def json_of(content: object) -> str:
+    """The content as JSON; a dataclass by its fields, or as its ``document()`` says."""
+    return json.dumps(content, default=_plain, ensure_ascii=False, indent=1)
 
 
 def write_page(path: Path | None, page: Callable[[], str]) -> None:
     """Write an HTML page, if a path is given."""
     if path:
-        path.write_text(page(), encoding="utf-8")
+        with writing(path):
+            path.write_text(page(), encoding="utf-8")
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """A block that writes a file or folder.
+
+    Raises
+    ------
+    Stop
+        If the system refuses it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise Stop(f"{path} cannot be written: {error}", "name a place that you may write") from error
 
 
 def day_of(moment: datetime | None) -> date | None:
@@ -61,3 +88,10 @@ def progress() -> Callable[[str], None]:
     """A function that prints a line with the seconds since now."""
     began = monotonic()
     return lambda line: errors.print(f"[dim]{monotonic() - began:6.1f} s[/] {line}", highlight=False, soft_wrap=True)
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for: a dataclass as a mapping, anything else (dates, amounts, paths) as text."""
+    if hasattr(value, "document"):
+        return value.document()
+    return vars(value) if is_dataclass(value) else str(value)

@@ -1,6 +1,7 @@
 """Commands that print what is published: ``customer``, ``handover``, and the group ``report``."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -10,73 +11,62 @@ from c360.cli.output import Json, Target, show, write_page
 report = typer.Typer(no_args_is_help=True, help="Reports over what is published.")
 WHY_NOT = "the detail of the step score in ops.runs says why"
 
-
-def handover(
-    rm: Annotated[str, typer.Argument(help="Staff number of the relationship manager.")],
-    names: Annotated[bool, typer.Option("--names", help="Show customers' names: personal data.")] = False,
-    target: Target = None,
-    json_: Json = False,
-) -> None:
-    """What a colleague needs to take over from a relationship manager: customers, open actions, promises, contacts."""
-    from c360.reports.handover import hand_over, pack_table
-    from lakehouse.settings import Settings
-
-    pack = hand_over(Settings.from_env(target=target), rm, names)
-    show(pack, json_, lambda: [pack_table(pack)])
+Html = Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as a page, too.")]
 
 
 def customer(
     key: Annotated[str, typer.Argument(help="Customer, or any record of one, such as cif:C100000001.")],
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    html: Html = None,
     target: Target = None,
     json_: Json = False,
 ) -> None:
     """One customer on one page: holdings, tier, stage, money, chain, changes, scores, next action, journey."""
-    from c360.reports.customer import picture, picture_page, picture_text
+    from c360.reports import customer as module
     from lakehouse.settings import Settings
 
-    found = picture(Settings.from_env(target=target), key)
-    write_page(html, lambda: picture_page(found))
-    show(found, json_, lambda: [picture_text(found)])
+    _present(module, module.read(Settings.from_env(target=target), key), html, json_)
 
 
-@report.command()
-def survival(
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the plot here.")] = None,
+def handover(
+    rm: Annotated[str, typer.Argument(help="Staff number of the relationship manager.")],
+    names: Annotated[bool, typer.Option("--names", help="Show customers' names: personal data.")] = False,
+    html: Html = None,
     target: Target = None,
     json_: Json = False,
 ) -> None:
+    """What a colleague needs to take over from a relationship manager: customers, open actions, promises, contacts."""
+    from c360.reports import handover as module
+    from lakehouse.settings import Settings
+
+    _present(module, module.read(Settings.from_env(target=target), rm, names), html, json_)
+
+
+@report.command()
+def survival(html: Html = None, target: Target = None, json_: Json = False) -> None:
     """How long customers stay, per cohort of their first product, with intervals."""
-    from c360.reports.survival import curves_page, curves_table, survival_curves
+    from c360.reports import survival as module
     from lakehouse.settings import Settings
 
-    found = survival_curves(Settings.from_env(target=target))
-    write_page(html, lambda: curves_page(found))
-    show(found, json_, lambda: [curves_table(found)])
+    _present(module, module.read(Settings.from_env(target=target)), html, json_)
 
 
 @report.command()
-def segments(
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with a plot per group here.")] = None,
-    target: Target = None,
-    json_: Json = False,
-) -> None:
+def segments(html: Html = None, target: Target = None, json_: Json = False) -> None:
     """The customers without a relationship manager in groups: size, value, cost, churn, the channel that works."""
-    from c360.reports.segments import segment_report, segments_page, segments_table
+    from c360.reports import segments as module
     from lakehouse.settings import Settings
 
-    found = segment_report(Settings.from_env(target=target))
-    write_page(html, lambda: segments_page(found))
-    show(found, json_, lambda: [segments_table(found) if found["groups"] else f"no groups: {WHY_NOT}"])
+    content = module.read(Settings.from_env(target=target))
+    _present(module, content, html, json_, "" if content.groups else f"no groups: {WHY_NOT}")
 
 
 @report.command()
 def forecast(
-    fund_yield: Annotated[float, typer.Option(help="What if money-market fund yields rose by so many points?")] = 0.0,
+    fund_yield: Annotated[float, typer.Option(help="Percentage points by which money-market fund yields rise.")] = 0.0,
     deposit_rate: Annotated[
-        float, typer.Option(help="What if the one-year deposit rate rose by so many points?")
+        float, typer.Option(help="Percentage points by which the one-year deposit rate rises.")
     ] = 0.0,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    html: Html = None,
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -84,10 +74,15 @@ def forecast(
 
     `--fund-yield 0.5`: yields rise by 50 basis points. The effect is what the history shows, with its interval.
     """
-    from c360.reports.forecast import forecast_page, forecast_report, forecast_tables
+    from c360.reports import forecast as module
     from lakehouse.settings import Settings
 
     shifts = {"mmf_yield": fund_yield, "deposit_1y": deposit_rate}
-    found = forecast_report(Settings.from_env(target=target), {rate: shift for rate, shift in shifts.items() if shift})
-    write_page(html, lambda: forecast_page(found))
-    show(found, json_, lambda: forecast_tables(found) if found["forecasts"] else [f"no forecast: {WHY_NOT}"])
+    content = module.read(Settings.from_env(target=target), {rate: shift for rate, shift in shifts.items() if shift})
+    _present(module, content, html, json_, "" if content.forecasts else f"no forecast: {WHY_NOT}")
+
+
+def _present(module: ModuleType, content: object, html: Path | None, as_json: bool, hint: str = "") -> None:
+    """Write the page, if asked, and print the report of a module, or in place of empty tables a hint."""
+    write_page(html, lambda: module.page(content))
+    show(content, as_json, lambda: [hint] if hint else module.tables(content))

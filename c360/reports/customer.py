@@ -1,22 +1,24 @@
 """One customer on one page: who, holdings, tier, stage, money, chain, changes, scores, next action, journey."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.console import Group
+from rich.console import RenderableType
 from rich.panel import Panel
 from rich.table import Table
 
+from c360.reports import Row
+from c360.reports.pages import money, render, words
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
 
-TEMPLATE = Path(__file__).with_name("templates") / "customer.html.j2"
 INK, ACCENT, SOFT, WARN = "#1d2733", "#0b5cad", "#8fb8de", "#c2560a"
 MONTHS = 12
 
@@ -112,23 +114,54 @@ class NoSuchCustomer(Stop):
     """Neither a customer nor a party record has that key on the published date."""
 
 
-def picture(settings: Settings, key: str) -> dict[str, Any]:
-    """All that readers may know of one customer, without personal data.
+@dataclass(frozen=True)
+class Score:
+    """What one score says of the customer; a task that abstains has none."""
+
+    probability: float
+    band: str
+    rank: int
+    as_of_date: date
+    reasons: list[Row]  # those that weigh most, first
+
+
+@dataclass(frozen=True)
+class CustomerReport:
+    """All that readers may know of one customer, without personal data; what a bank has no feeds for is empty."""
+
+    customer: Row  # of customer_360
+    scores: dict[str, Score]  # by task
+    records: list[Row]
+    holdings: list[Row]  # the largest first
+    months: list[Row]  # the oldest first
+    stages: list[Row]  # the newest first
+    flow: list[Row]  # per month, counterparty class and direction, over twelve months
+    payers: list[Row]  # the five with the most money of late
+    payees: list[Row]
+    household: list[Row]
+    runway: Row | None  # of fund_chain_runway
+    losses: list[Row]
+    changes: list[Row]  # the weightiest first
+    actions: list[Row]
+    journey: list[Row]  # the newest first
+
+
+@dataclass(frozen=True)
+class ClassFlow:
+    """Money from and to one class of counterparties."""
+
+    counterparty_class: str
+    incoming: Decimal
+    outgoing: Decimal
+
+
+def read(settings: Settings, key: str) -> CustomerReport:
+    """The report on one customer.
 
     Parameters
     ----------
     key : str
         Customer key, or the key of any party record of the customer.
-
-    Returns
-    -------
-    dict
-        ``customer``: the row of ``customer_360``; ``scores``: per task ``probability``, ``band``, ``rank``,
-        ``as_of_date`` and ``reasons`` (a task that abstains is left out); ``runway``: the row of ``fund_chain_runway``
-        or None; and lists of rows: ``records``, ``holdings`` (largest first), ``months`` (oldest first), ``stages``
-        (newest first), ``flow`` (per month, class and direction, twelve months), ``payers`` and ``payees`` (five each,
-        by recent money), ``losses``, ``changes`` (weightiest first), ``actions`` and ``journey`` (newest first).
-        What a bank has no feeds for is empty.
 
     Raises
     ------
@@ -136,7 +169,7 @@ def picture(settings: Settings, key: str) -> dict[str, Any]:
         With a hint where keys are listed.
     """
     if warehouse.published_date(settings) is None:
-        raise NoSuchCustomer("nothing is published yet: run c360 run")
+        raise NoSuchCustomer("nothing is published yet", "run c360 run")
     customers = _rows(
         settings,
         "select * from marts.customer_360 where customer_key = $1 "
@@ -145,120 +178,73 @@ def picture(settings: Settings, key: str) -> dict[str, Any]:
     )
     if not customers:
         raise NoSuchCustomer(
-            f"no customer or party record {key}: marts.customer_360 lists customers, marts.dim_party their records; "
-            "the key of a branch record is cif:<customer number>, of an online one online:<user>"
+            f"no customer or party record {key}",
+            "marts.customer_360 lists customers, marts.dim_party their records; "
+            "the key of a branch record is cif:<customer number>, of an online one online:<user>",
         )
     customer = customers[0]
-    found: dict[str, Any] = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
-    reasons = found.pop("reasons")
-    found["runway"] = next(iter(found["runway"]), None)
-    tasks = [name.removesuffix("_probability") for name in customer if name.endswith("_probability")]
-    scores = {
-        task: {name: customer[f"{task}_{name}"] for name in ("probability", "band", "rank", "as_of_date")}
-        | {"reasons": [reason for reason in reasons if reason["task"] == task]}
-        for task in tasks
-        if customer[f"{task}_probability"] is not None
-    }
-    return {"customer": customer, "scores": scores, **found}
+    parts = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
+    scores = _scores(customer, parts.pop("reasons"))
+    runway = next(iter(parts.pop("runway")), None)
+    return CustomerReport(customer=customer, scores=scores, runway=runway, **parts)
 
 
-def picture_text(found: dict[str, Any]) -> Group:
-    """The picture for a terminal."""
-    customer, runway = found["customer"], found["runway"]
-    parts: list[Any] = [
-        Panel(
-            "\n".join([who(found), tier_distance(customer), stage(found)]),
-            title=f"[bold]{customer['customer_key']}[/] on {customer['as_of_date']}",
-            title_align="left",
-        )
-    ]
-    if found["actions"]:
-        parts.append("[bold]Next action[/]  " + "; ".join(action_line(action) for action in found["actions"]))
-    parts += [
+def tables(report: CustomerReport) -> list[RenderableType]:
+    """The report for a terminal."""
+    customer = report.customer
+    heading = Panel(
+        "\n".join([who(report), tier_distance(customer), stage(report)]),
+        title=f"[bold]{customer['customer_key']}[/] on {customer['as_of_date']}",
+        title_align="left",
+    )
+    actions = "; ".join(action_line(action) for action in report.actions)
+    return [
+        heading,
+        *([f"[bold]Next action[/]  {actions}"] if actions else []),
         _table(
             "Latest changes",
             ("date", "change", ""),
-            [(row["change_date"], row["sentence_en"], row["sentence_zh"]) for row in found["changes"]],
+            ((row["change_date"], row["sentence_en"], row["sentence_zh"]) for row in report.changes),
         ),
-        _table(
-            "Scores",
-            ("score", "probability", "band", "because of"),
-            [
-                (task, f"{score['probability']:.1%}", score["band"], reasons_line(score))
-                for task, score in found["scores"].items()
-            ],
-        ),
-        _table(
-            f"Holdings, {customer['currency']}",
-            ("product", "family", "amount", "opened", "matures"),
-            [
-                (
-                    row["product_name"] or row["product_code"],
-                    row["product_family"],
-                    money(row["amount"]),
-                    row["opened_date"],
-                    row["maturity_date"],
-                )
-                for row in found["holdings"]
-            ],
-        ),
+        _scores_table(report),
+        _holdings_table(report),
         _table(
             f"Money by counterparty, {MONTHS} months",
             ("class", "in", "out"),
-            [(row["counterparty_class"], money(row["in"]), money(row["out"])) for row in flow_by_class(found)],
+            ((row.counterparty_class, money(row.incoming), money(row.outgoing)) for row in flow_by_class(report)),
         ),
-        _table(
-            "Fund chain" + (f" {runway['chain_state']}: {runway_line(runway)}" if runway else ""),
-            ("", "who", "relation", "share", "amount", "last"),
-            [
-                (
-                    role,
-                    row["other_key"][:28],
-                    row["relation"],
-                    f"{row['share'] or 0:.0%}",
-                    money(row["payment_amount"]),
-                    row["last_date"],
-                )
-                for role, rows in (("paid by", found["payers"]), ("pays", found["payees"]))
-                for row in rows
-            ],
-        ),
+        _chain_table(report),
         _table(
             "Last touches",
             ("time, UTC", "channel", "what"),
-            [(f"{row['touched_at']:%Y-%m-%d %H:%M}", row["channel"], touch_line(row)) for row in found["journey"]],
+            ((f"{row['touched_at']:%Y-%m-%d %H:%M}", row["channel"], touch_line(row)) for row in report.journey),
         ),
     ]
-    return Group(*parts)
 
 
-def picture_page(found: dict[str, Any]) -> str:
-    """The picture as one HTML page that needs no other file."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent), autoescape=select_autoescape(default=True), trim_blocks=True
-    )
-    environment.filters |= {"money": money, "words": words}
-    customer = found["customer"]
-    return environment.get_template(TEMPLATE.name).render(
-        **found,
-        who=who(found),
-        tier_distance=tier_distance(customer),
-        stage=stage(found),
-        runway_line=runway_line(found["runway"]) if found["runway"] else None,
+def page(report: CustomerReport) -> str:
+    """The report as one HTML page, with plots."""
+    return render(
+        "customer.html.j2",
+        report=report,
+        who=who(report),
+        tier_distance=tier_distance(report.customer),
+        stage=stage(report),
+        runway_line=runway_line(report.runway) if report.runway else None,
         reasons_line=reasons_line,
         touch_line=touch_line,
-        flow_rows=flow_by_class(found),
-        assets_plot=assets_plot(found["months"]) if found["months"] else None,
-        flow_plot=flow_plot(found["flow"]) if found["flow"] else None,
+        flow_rows=flow_by_class(report),
+        assets_plot=assets_plot(report.months) if report.months else None,
+        flow_plot=flow_plot(report.flow) if report.flow else None,
         flow_months=MONTHS,
     )
 
 
-def who(found: dict[str, Any]) -> str:
+def who(report: CustomerReport) -> str:
     """Who it is, without a name, and with whom accounts are shared."""
-    customer = found["customer"]
+    customer = report.customer
     kind = {"P": "person", "E": "enterprise"}.get(customer["party_type"], "customer")
-    told = [
+    parts = [
         {"F": "woman", "M": "man"}.get(customer["gender"], kind),
         customer["birth_year"] and f"born {customer['birth_year']}" if kind == "person" else None,
         customer["occupation"],
@@ -269,82 +255,82 @@ def who(found: dict[str, Any]) -> str:
         customer["first_opened_date"] and f"with us since {customer['first_opened_date']}",
         customer["risk_rating"] and f"risk {customer['risk_rating']}",
         "does not want marketing" if customer["is_marketing_opt_out"] else None,
-        *(f"{row['relation']} accounts: {row['related_customer_key']}" for row in found["household"]),
+        *(f"{row['relation']} accounts: {row['related_customer_key']}" for row in report.household),
     ]
-    return ", ".join(str(part) for part in told if part)
+    return ", ".join(str(part) for part in parts if part)
 
 
-def tier_distance(customer: dict[str, Any]) -> str:
+def tier_distance(customer: Row) -> str:
     """Star tier, and how far it is to the next and to the lower one."""
     tier, currency = customer["star_tier"], customer["currency"]
     gap, margin = customer["next_tier_gap_amount"], customer["lower_tier_margin_amount"]
-    told = [f"{tier} {'star' if tier == 1 else 'stars'}"]
+    parts = [f"{tier} {'star' if tier == 1 else 'stars'}"]
     if gap is not None and gap > 0:
-        told.append(f"{currency} {money(gap)} short of {tier + 1} stars")
+        parts.append(f"{currency} {money(gap)} short of {tier + 1} stars")
     if tier > 1 and margin is not None:
-        told.append(
+        parts.append(
             f"{currency} {money(margin)} above the threshold of {tier}"
             if margin >= 0
             else f"{currency} {money(-margin)} below the threshold of {tier}, kept by contribution or grace"
         )
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
-def stage(found: dict[str, Any]) -> str:
+def stage(report: CustomerReport) -> str:
     """Life-cycle stage of today, since when a month-end showed it, and why."""
-    now = words(found["customer"]["life_cycle_stage"])
-    last = next(iter(found["stages"]), None)
+    now = words(report.customer["life_cycle_stage"])
+    last = next(iter(report.stages), None)
     if last is None or words(last["life_cycle_stage"]) != now:
         return now
     return f"{now} since {last['valid_from']}" + (f": {last['reason_en']}" if last["reason_en"] else "")
 
 
-def runway_line(runway: dict[str, Any]) -> str:
+def runway_line(runway: Row) -> str:
     """Whether the money lasts, in a line."""
-    told = []
+    parts = []
     if runway["inflow_cover_rate"] is not None:
-        told.append(f"inflow covers {runway['inflow_cover_rate']:,.0%} of outflow")
+        parts.append(f"inflow covers {runway['inflow_cover_rate']:,.0%} of outflow")
     if runway["runway_days"] is not None:
         days = runway["runway_days"]
-        told.append(f"lasts {days:,} days at this pace" if days < 3650 else "lasts more than ten years at this pace")
+        parts.append(f"lasts {days:,} days at this pace" if days < 3650 else "lasts more than ten years at this pace")
     if runway["main_payer_share"] is not None:
-        told.append(f"main payer {runway['main_payer_share']:.0%} of {runway['payer_count']} payers' money")
+        parts.append(f"main payer {runway['main_payer_share']:.0%} of {runway['payer_count']} payers' money")
     if runway["broken_payer_count"]:
-        told.append(f"payers overdue: {runway['broken_payer_count']}")
-    return ", ".join(told)
+        parts.append(f"payers overdue: {runway['broken_payer_count']}")
+    return ", ".join(parts)
 
 
-def reasons_line(score: dict[str, Any]) -> str:
+def reasons_line(score: Score) -> str:
     """What weighs most in a score."""
-    return "; ".join(reason["phrase_en"] or words(reason["reason_code"]) for reason in score["reasons"])
+    return "; ".join(reason["phrase_en"] or words(reason["reason_code"]) for reason in score.reasons)
 
 
-def action_line(action: dict[str, Any]) -> str:
+def action_line(action: Row) -> str:
     """What to do, why, how and until when."""
     return f"{action['action']}: {action['reason']} ({words(action['channel'])}, until {action['valid_until']})"
 
 
-def touch_line(touch: dict[str, Any]) -> str:
+def touch_line(touch: Row) -> str:
     """One touch of the journey."""
-    told = [
+    parts = [
         words(touch["touch_kind"]) if touch["touch_kind"] != "event" else "",
         words(touch["topic"]),
         touch["product_code"],
     ]
-    return ", ".join(part for part in told if part) + ("" if touch["is_own"] else " (by the bank)")
+    return ", ".join(part for part in parts if part) + ("" if touch["is_own"] else " (by the bank)")
 
 
-def flow_by_class(found: dict[str, Any]) -> list[dict[str, Any]]:
+def flow_by_class(report: CustomerReport) -> list[ClassFlow]:
     """Money in and out per counterparty class, the largest first."""
-    classes: dict[str, dict[str, Any]] = {}
-    for row in found["flow"]:
-        sums = classes.setdefault(row["counterparty_class"], {"in": 0, "out": 0})
-        sums["in" if row["direction"] == "C" else "out"] += row["amount"]
-    rows = [{"counterparty_class": words(name), **sums} for name, sums in classes.items()]
-    return sorted(rows, key=lambda row: -(row["in"] + row["out"]))
+    classes: dict[str, dict[str, Decimal]] = {}
+    for row in report.flow:
+        sums = classes.setdefault(row["counterparty_class"], {"C": Decimal(), "D": Decimal()})
+        sums["C" if row["direction"] == "C" else "D"] += row["amount"]
+    rows = [ClassFlow(words(name), sums["C"], sums["D"]) for name, sums in classes.items()]
+    return sorted(rows, key=lambda row: -(row.incoming + row.outgoing))
 
 
-def assets_plot(months: list[dict[str, Any]]) -> Markup:
+def assets_plot(months: list[Row]) -> Markup:
     """Deposits and investments by month-end, and the star tier above them."""
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.subplots()
@@ -363,11 +349,11 @@ def assets_plot(months: list[dict[str, Any]]) -> Markup:
     tiers.spines[["top"]].set_visible(False)
     _finish(axes)
     figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize="small")
-    return Markup(svg(figure))
+    return svg(figure)
 
 
-def flow_plot(flow: list[dict[str, Any]]) -> Markup:
-    """Money in (up) and out (down) per month, by the five largest classes."""
+def flow_plot(flow: list[Row]) -> Markup:
+    """Money in (up) and out (down) per month, by the six largest classes."""
     months = sorted({row["month_date"] for row in flow})
     sums: dict[str, float] = {}
     for row in flow:
@@ -401,17 +387,7 @@ def flow_plot(flow: list[dict[str, Any]]) -> Markup:
     axes.set_xticks(places, [f"{month:%m/%y}" for month in months])
     _finish(axes)
     figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize="small")
-    return Markup(svg(figure))
-
-
-def money(amount: Any) -> str:
-    """An amount without decimals; empty for none."""
-    return "" if amount is None else f"{amount:,.0f}"
-
-
-def words(code: str | None) -> str:
-    """A code as words."""
-    return (code or "").replace("_", " ")
+    return svg(figure)
 
 
 def _finish(axes: Axes) -> None:
@@ -421,16 +397,77 @@ def _finish(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple]) -> Table | str:
-    if not rows:
+def _scores(customer: Row, reasons: list[Row]) -> dict[str, Score]:
+    tasks = [name.removesuffix("_probability") for name in customer if name.endswith("_probability")]
+    return {
+        task: Score(
+            probability=customer[f"{task}_probability"],
+            band=customer[f"{task}_band"],
+            rank=customer[f"{task}_rank"],
+            as_of_date=customer[f"{task}_as_of_date"],
+            reasons=[reason for reason in reasons if reason["task"] == task],
+        )
+        for task in tasks
+        if customer[f"{task}_probability"] is not None
+    }
+
+
+def _scores_table(report: CustomerReport) -> RenderableType:
+    return _table(
+        "Scores",
+        ("score", "probability", "band", "because of"),
+        ((task, f"{score.probability:.1%}", score.band, reasons_line(score)) for task, score in report.scores.items()),
+    )
+
+
+def _holdings_table(report: CustomerReport) -> RenderableType:
+    return _table(
+        f"Holdings, {report.customer['currency']}",
+        ("product", "family", "amount", "opened", "matures"),
+        (
+            (
+                row["product_name"] or row["product_code"],
+                row["product_family"],
+                money(row["amount"]),
+                row["opened_date"],
+                row["maturity_date"],
+            )
+            for row in report.holdings
+        ),
+    )
+
+
+def _chain_table(report: CustomerReport) -> RenderableType:
+    runway = report.runway
+    return _table(
+        "Fund chain" + (f" {runway['chain_state']}: {runway_line(runway)}" if runway else ""),
+        ("", "who", "relation", "share", "amount", "last"),
+        (
+            (
+                role,
+                row["other_key"][:28],
+                row["relation"],
+                f"{row['share'] or 0:.0%}",
+                money(row["payment_amount"]),
+                row["last_date"],
+            )
+            for role, rows in (("paid by", report.payers), ("pays", report.payees))
+            for row in rows
+        ),
+    )
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> RenderableType:
+    lines = [tuple("" if value is None else str(value) for value in row) for row in rows]
+    if not lines:
         return f"[bold]{title}[/]  none"
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
         table.add_column(name, justify="right" if name in ("amount", "in", "out", "share", "probability") else "left")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+    for line in lines:
+        table.add_row(*line)
     return table
 
 
-def _rows(settings: Settings, sql: str, key: str) -> list[dict[str, Any]]:
+def _rows(settings: Settings, sql: str, key: str) -> list[Row]:
     return warehouse.query_serving(settings, sql, (key,)).to_pylist()

@@ -1,10 +1,14 @@
 """What a relationship manager knows and the bank must keep: the pack with which a colleague takes over."""
 
-from datetime import date
-from typing import Any
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
 
+from rich.console import RenderableType
 from rich.table import Table
 
+from c360.reports import Row
+from c360.reports.pages import render
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
@@ -68,69 +72,125 @@ class NoSuchManager(Stop):
     """Nobody is assigned to that relationship manager today."""
 
 
-def hand_over(settings: Settings, rm_id: str, with_names: bool = False) -> dict[str, Any]:
-    """The pack of one relationship manager, from what readers see.
+@dataclass(frozen=True)
+class OpenAction:
+    """What is still to be done for a customer."""
+
+    what: str
+    due_date: date | None
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.due_date or ''}".strip()
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A talk with a customer, or a complaint."""
+
+    contact_at: datetime
+    contact_kind: str
+    channel: str
+    purpose: str
+    outcome: str | None
+    rm_id: str
+
+    def __str__(self) -> str:
+        return f"{self.contact_at:%Y-%m-%d} {self.channel}, {self.outcome or self.contact_kind}"
+
+    @property
+    def promise(self) -> str:
+        """The contact as the promise that it ended in."""
+        return f"{self.contact_at:%Y-%m-%d} ({self.purpose})"
+
+
+@dataclass(frozen=True)
+class HandedCustomer:
+    """One customer of the relationship manager."""
+
+    facts: Row  # of customer_360, with assigned_date, and name where names are shown
+    open_actions: list[OpenAction]
+    promises: list[Contact]  # contacts that ended in one, with neither a yes nor a no since; the newest first
+    last_contacts: list[Contact]  # the newest first
+
+    def document(self) -> Row:
+        """What is printed as JSON: the facts, then the lists."""
+        lists = {name: getattr(self, name) for name in ("open_actions", "promises", "last_contacts")}
+        return {**self.facts, **lists}
+
+
+@dataclass(frozen=True)
+class HandoverReport:
+    """The pack of one relationship manager, from what readers see."""
+
+    rm_id: str
+    branch_code: str
+    left_date: date | None  # None while employed
+    as_of_date: date
+    customers: list[HandedCustomer]  # those with the most assets first
+
+    @property
+    def title(self) -> str:
+        """Whose pack it is."""
+        left = f", left on {self.left_date}" if self.left_date else ""
+        return f"Hand-over of {self.rm_id} (branch {self.branch_code}{left})"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether customers' names are shown."""
+        return any("name" in customer.facts for customer in self.customers)
+
+
+def read(settings: Settings, rm_id: str, with_names: bool = False) -> HandoverReport:
+    """The pack of one relationship manager.
 
     Parameters
     ----------
     with_names : bool
         Add the customers' names, which only the build engine holds; by default there are keys alone.
 
-    Returns
-    -------
-    dict
-        ``rm_id``, ``branch_code``, ``left_date`` (None while employed), ``as_of_date`` and ``customers``, those with
-        the most assets first: columns of ``customer_360``, ``assigned_date``, ``open_actions`` (each ``what`` and
-        ``due_date``), ``promises`` (contacts that ended in one, with neither a yes nor a no since) and
-        ``last_contacts`` (newest first).
-
     Raises
     ------
     NoSuchManager
         If no customer is assigned to ``rm_id`` on the published date.
     """
-    managers = _rows(
+    (manager,) = _rows(
         settings,
         "select min(branch_code) as branch_code, max(rm_left_date) as left_date, count(*) as assignments "
         "from marts.rm_assignment where rm_id = $1 and is_current",
         rm_id,
     )
-    if not managers[0].pop("assignments"):
+    if not manager["assignments"]:
         raise NoSuchManager(f"{rm_id} has no customers today; marts.rm_assignment lists who has")
     as_of_date = warehouse.last_published(settings)
     contacts, maturities, overdue = (
         _by_customer(_rows(settings, sql, rm_id)) for sql in (_CONTACTS, _MATURITIES, _OVERDUE)
     )
-    names = (
-        {row["customer_key"]: row["name"] for row in warehouse.query(settings, _NAMES).to_pylist()}
-        if with_names
-        else {}
-    )
-    customers = _rows(settings, _CUSTOMERS, rm_id)
-    for customer in customers:
-        key = customer["customer_key"]
-        told = contacts.get(key, [])
-        if with_names:
-            customer["name"] = names.get(key)
-        customer["open_actions"] = _open_actions(told, maturities.get(key, []), overdue.get(key, []), as_of_date)
-        customer["promises"] = _open_promises(told)
-        customer["last_contacts"] = told[:LAST_CONTACTS]
-    return {"rm_id": rm_id, **managers[0], "as_of_date": as_of_date, "customers": customers}
+    names = _names(settings) if with_names else {}
+    customers = []
+    for facts in _rows(settings, _CUSTOMERS, rm_id):
+        key = facts["customer_key"]
+        talks = [Contact(**row) for row in contacts[key]]
+        customers.append(
+            HandedCustomer(
+                facts={**facts, "name": names.get(key)} if with_names else facts,
+                open_actions=_open_actions(talks, maturities[key], overdue[key], as_of_date),
+                promises=_open_promises(talks),
+                last_contacts=talks[:LAST_CONTACTS],
+            )
+        )
+    return HandoverReport(rm_id, manager["branch_code"], manager["left_date"], as_of_date, customers)
 
 
-def pack_table(pack: dict[str, Any]) -> Table:
-    """The pack for a person: one line per customer."""
-    left = f", left on {pack['left_date']}" if pack["left_date"] else ""
+def tables(report: HandoverReport) -> list[RenderableType]:
+    """The pack, one line per customer."""
     table = Table(
-        title=f"Hand-over of {pack['rm_id']} (branch {pack['branch_code']}{left}): "
-        f"{len(pack['customers'])} customers on {pack['as_of_date']}",
+        title=f"{report.title}: {len(report.customers)} customers on {report.as_of_date}",
         title_justify="left",
         title_style="bold",
     )
-    named = any("name" in customer for customer in pack["customers"])
     for name in (
         "customer",
-        *(["name"] if named else []),
+        *(["name"] if report.is_named else []),
         "tier",
         "stage",
         "assets",
@@ -139,57 +199,64 @@ def pack_table(pack: dict[str, Any]) -> Table:
         "last contact",
     ):
         table.add_column(name, justify="right" if name == "assets" else "left")
-    for customer in pack["customers"]:
-        last = next(iter(customer["last_contacts"]), None)
+    for customer in report.customers:
+        facts = customer.facts
         table.add_row(
-            customer["customer_key"],
-            *([customer["name"] or "-"] if named else []),
-            str(customer["star_tier"]),
-            customer["life_cycle_stage"],
-            f"{customer['aum_amount']:,.0f}",
-            "; ".join(f"{action['what']} {action['due_date'] or ''}".strip() for action in customer["open_actions"]),
-            "; ".join(f"{promise['contact_at']:%Y-%m-%d} ({promise['purpose']})" for promise in customer["promises"]),
-            f"{last['contact_at']:%Y-%m-%d} {last['channel']}, {last['outcome'] or last['contact_kind']}"
-            if last
-            else "never",
+            facts["customer_key"],
+            *([facts["name"] or "-"] if report.is_named else []),
+            str(facts["star_tier"]),
+            facts["life_cycle_stage"],
+            f"{facts['aum_amount']:,.0f}",
+            "; ".join(map(str, customer.open_actions)),
+            "; ".join(contact.promise for contact in customer.promises),
+            str(next(iter(customer.last_contacts), "never")),
         )
-    return table
+    return [table]
 
 
-def _open_promises(contacts: list[dict]) -> list[dict]:
+def page(report: HandoverReport) -> str:
+    """The pack as one HTML page."""
+    return render("handover.html.j2", report=report)
+
+
+def _open_promises(contacts: list[Contact]) -> list[Contact]:
     """Promises since the customer last said yes or no; ``contacts`` are newest first."""
     promises = []
     for contact in contacts:
-        if contact["outcome"] in ("accepted", "refused"):
+        if contact.outcome in ("accepted", "refused"):
             break
-        if contact["outcome"] == "promised":
+        if contact.outcome == "promised":
             promises.append(contact)
     return promises
 
 
-def _open_actions(contacts: list[dict], maturities: list[dict], overdue: list[dict], today: date) -> list[dict]:
-    complaints = [row for row in contacts if row["contact_kind"] == "complaint"]
+def _open_actions(contacts: list[Contact], maturities: list[Row], overdue: list[Row], today: date) -> list[OpenAction]:
     return [
-        *({"what": f"loan {row['days_past_due']} days past due", "due_date": today} for row in overdue),
+        *(OpenAction(f"loan {row['days_past_due']} days past due", today) for row in overdue),
         *(
-            {"what": f"{row['product_code']} matures", "due_date": row["maturity_date"]}
+            OpenAction(f"{row['product_code']} matures", row["maturity_date"])
             for row in maturities
             if 0 <= (row["maturity_date"] - today).days <= DAYS_AHEAD
         ),
         *(
-            {"what": f"complaint about {row['purpose']}", "due_date": None}
-            for row in complaints
-            if (today - row["contact_at"].date()).days <= QUIET_DAYS
+            OpenAction(f"complaint about {contact.purpose}", None)
+            for contact in contacts
+            if contact.contact_kind == "complaint" and (today - contact.contact_at.date()).days <= QUIET_DAYS
         ),
     ]
 
 
-def _by_customer(rows: list[dict]) -> dict[str, list[dict]]:
-    grouped: dict[str, list[dict]] = {}
+def _by_customer(rows: list[Row]) -> defaultdict[str, list[Row]]:
+    """The rows of each customer, without the key."""
+    grouped = defaultdict(list)
     for row in rows:
-        grouped.setdefault(row.pop("customer_key"), []).append(row)
+        grouped[row["customer_key"]].append({name: value for name, value in row.items() if name != "customer_key"})
     return grouped
 
 
-def _rows(settings: Settings, sql: str, rm_id: str) -> list[dict[str, Any]]:
+def _names(settings: Settings) -> dict[str, str]:
+    return {row["customer_key"]: row["name"] for row in warehouse.query(settings, _NAMES).to_pylist()}
+
+
+def _rows(settings: Settings, sql: str, rm_id: str) -> list[Row]:
     return warehouse.query_serving(settings, sql, (rm_id,)).to_pylist()

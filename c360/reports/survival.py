@@ -1,17 +1,20 @@
 """How long customers stay: survival curves per cohort, from what readers see."""
 
-from html import escape
-from typing import Any
+from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter
+from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from rich.console import RenderableType
 from rich.table import Table
 
+from c360.reports.pages import render
 from lakehouse import warehouse
-from lakehouse.pages import page, svg
+from lakehouse.pages import svg
 from lakehouse.settings import Settings
 
 SHOWN_MONTHS = (3, 6, 12, 24)
@@ -31,18 +34,41 @@ _CUSTOMERS = """
 """
 
 
-def survival_curves(settings: Settings) -> dict[str, Any]:
-    """Kaplan-Meier curves of the months until a customer is first lost, per cohort.
+@dataclass(frozen=True)
+class Point:
+    """A curve at one month; ``low`` and ``high`` bound the 95 % interval."""
 
-    A cohort is the quarter (with a long history, the year) of the first account or holding; who had one before the
-    history begins is one cohort, whose clock starts with the history, without those who were lost by then. A customer
-    who is won back has been lost.
+    months: int
+    at_risk: int
+    survival_rate: float
+    low: float
+    high: float
 
-    Returns
-    -------
-    dict
-        ``as_of_date``, and ``cohorts``: each ``cohort``, ``customers``, ``lost``, and ``curve`` with one row per month:
-        ``months``, ``at_risk``, ``survival_rate``, ``low`` and ``high`` (95 % interval).
+
+@dataclass(frozen=True)
+class Cohort:
+    """Customers whose first product falls into one span of time."""
+
+    cohort: str
+    customers: int
+    lost: int
+    curve: list[Point]  # one per month
+
+
+@dataclass(frozen=True)
+class SurvivalReport:
+    """Kaplan-Meier curves of the months until a customer is first lost, per cohort."""
+
+    as_of_date: date | None
+    cohorts: list[Cohort]
+
+
+def read(settings: Settings) -> SurvivalReport:
+    """The curves as of the published date.
+
+    A cohort is the quarter (with a long history, the year) of the first account or holding. Customers who had one
+    before the history begins are one cohort, whose clock starts with the history, without those who were lost by then.
+    A customer who is won back has been lost.
     """
     customers = warehouse.query_serving(settings, _CUSTOMERS).to_pandas().dropna(subset="first_date")
     for column in ("opened_date", "first_date", "lost_date", "last_date"):
@@ -57,66 +83,49 @@ def survival_curves(settings: Settings) -> dict[str, Any]:
     customers["is_lost"] = customers["lost_date"].notna()
     observed = customers[~(is_stock & (customers["lost_date"] == customers["first_date"]))]
     cohorts = sorted(observed.groupby("cohort"), key=lambda named: (not named[0].startswith("before"), named[0]))
-    return {
-        "as_of_date": warehouse.published_date(settings),
-        "cohorts": [_curve(cohort, rows) for cohort, rows in cohorts],
-    }
+    return SurvivalReport(warehouse.published_date(settings), [_cohort(name, rows) for name, rows in cohorts])
 
 
-def curves_table(found: dict[str, Any]) -> Table:
-    """The curves for a person: the share that stays, after some months."""
-    table = Table(title=f"Customers not lost after so many months, {found['as_of_date']}", title_justify="left")
+def tables(report: SurvivalReport) -> list[RenderableType]:
+    """The share of each cohort that stays, after some months."""
+    table = Table(title=f"Customers not lost after so many months, {report.as_of_date}", title_justify="left")
     for name in ("first product", "customers", "lost", *(f"{months} months" for months in SHOWN_MONTHS)):
         table.add_column(name, justify="left" if name == "first product" else "right")
-    for cohort in found["cohorts"]:
-        rates = {point["months"]: f"{point['survival_rate']:.1%}" for point in cohort["curve"]}
+    for cohort in report.cohorts:
+        rates = {point.months: f"{point.survival_rate:.1%}" for point in cohort.curve}
         table.add_row(
-            cohort["cohort"],
-            f"{cohort['customers']:,}",
-            f"{cohort['lost']:,}",
+            cohort.cohort,
+            f"{cohort.customers:,}",
+            f"{cohort.lost:,}",
             *(rates.get(months, "-") for months in SHOWN_MONTHS),
         )
-    return table
+    return [table]
 
 
-def curves_page(found: dict[str, Any]) -> str:
-    """The curves as one HTML page that needs no other file."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.subplots()
-    colors = colormaps["viridis"](np.linspace(0, 1, len(found["cohorts"])))
-    for cohort, color in zip(found["cohorts"], colors, strict=True):
-        curve = pd.DataFrame(cohort["curve"])
-        axes.step(curve["months"], curve["survival_rate"], where="post", label=cohort["cohort"], color=color)
-        axes.fill_between(curve["months"], curve["low"], curve["high"], step="post", alpha=0.1, color=color)
-    axes.set(xlabel="months since the first product", ylabel="share of customers not lost", ylim=(0, 1.02))
-    axes.grid(alpha=0.3)
-    figure.legend(title="first product", fontsize="small", loc="outside right upper")
-    rows = "".join(
-        f"<tr><td>{escape(cohort['cohort'])}</td><td>{cohort['customers']:,}</td><td>{cohort['lost']:,}</td>"
-        f"<td>{cohort['curve'][-1]['survival_rate']:.1%} after {cohort['curve'][-1]['months']} months</td></tr>"
-        for cohort in found["cohorts"]
-    )
-    return page(
-        "How long customers stay",
-        f"""
-<p>Kaplan-Meier curves with 95 % intervals, as of {found["as_of_date"]}. A cohort is the quarter, or the
-year, of the first account or holding; who had one before the history begins is one cohort, counted from then on.
-Lost is the life-cycle stage.</p>
-{svg(figure)}
-<table><tr><th>first product</th><th>customers</th><th>lost</th><th>stay</th></tr>{rows}</table>""",
-    )
+def page(report: SurvivalReport) -> str:
+    """The curves as one HTML page, with a plot."""
+    return render("survival.html.j2", report=report, plot=_plot(report.cohorts))
 
 
-def _curve(cohort: str, customers: pd.DataFrame) -> dict[str, Any]:
+def _cohort(name: str, customers: pd.DataFrame) -> Cohort:
     timeline = range(int(customers["months"].max()) + 1)
     fitter = KaplanMeierFitter().fit(customers["months"], customers["is_lost"], timeline=timeline)
     curve = fitter.survival_function_.join(fitter.confidence_interval_survival_function_)
     curve = curve.set_axis(["survival_rate", "low", "high"], axis=1)
     curve.insert(0, "months", timeline)
     curve.insert(1, "at_risk", [(customers["months"] >= months).sum() for months in timeline])
-    return {
-        "cohort": cohort,
-        "customers": len(customers),
-        "lost": int(customers["is_lost"].sum()),
-        "curve": curve.to_dict("records"),
-    }
+    points = [Point(**point) for point in curve.to_dict("records")]
+    return Cohort(name, len(customers), int(customers["is_lost"].sum()), points)
+
+
+def _plot(cohorts: list[Cohort]) -> Markup:
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.subplots()
+    for cohort, color in zip(cohorts, colormaps["viridis"](np.linspace(0, 1, len(cohorts))), strict=True):
+        curve = pd.DataFrame(cohort.curve)
+        axes.step(curve["months"], curve["survival_rate"], where="post", label=cohort.cohort, color=color)
+        axes.fill_between(curve["months"], curve["low"], curve["high"], step="post", alpha=0.1, color=color)
+    axes.set(xlabel="months since the first product", ylabel="share of customers not lost", ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    figure.legend(title="first product", fontsize="small", loc="outside right upper")
+    return svg(figure)

@@ -55,5 +55,10 @@ def adapt(source: Path, feed: str, expressions: Mapping[str, str], month: date, 
             f'nullif(trim("{name}"), \'\') as "{name.strip()}"' for name in con.sql(f"from {read}", params=file).columns
         )
         values = ", ".join(f'{sql} as "{name}"' for name, sql in given.items())
-        con.execute(f"insert into {feed} by name select {values} from (select {trimmed} from {read}) as source", file)
+        try:
+            con.execute(
+                f"insert into {feed} by name select {values} from (select {trimmed} from {read}) as source", file
+            )
+        except duckdb.Error as error:
+            raise Stop(f"{source}: {error}", "correct the expressions of --set") from error
         return write_month(con, contract, month, "+00:00", out)

@@ -170,6 +170,8 @@ def quality_table(quality: Quality) -> Table:
 def _read_truth(con: duckdb.DuckDBPyConnection, truth: Path) -> None:
     """Make ``given``, two columns of text."""
     path = truth / "persons.parquet" if truth.is_dir() else truth
+    if not path.is_file():
+        raise Stop(f"{path} is not there", "give the simulator's truth/ folder, or a CSV of record id and person id")
     read = "read_parquet($file)" if path.suffix == ".parquet" else "read_csv($file, header = true, all_varchar = true)"
     relation = con.sql(f"select * from {read}", params={"file": str(path)})
     first, second = relation.columns[:2]

@@ -192,7 +192,7 @@ def _key(columns: Iterable[str]) -> dict[str, Any]:
 
 
 def _dump(content: dict[str, Any]) -> str:
-    return f"# {HEADER}" + yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True)
+    return f"# {HEADER}" + yaml.safe_dump(content, sort_keys=False, width=100, allow_unicode=True)
 
 
 if __name__ == "__main__":

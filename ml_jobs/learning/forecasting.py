@@ -136,7 +136,7 @@ def forecast(series: np.ndarray, hierarchy: Hierarchy, drivers: Drivers, is_stoc
 def effect(nodes: np.ndarray, drivers: Drivers, is_stock: bool, rate: str) -> Effect:
     """Least squares of the weekly change (stock) or flow on all drivers, with errors robust to autocorrelation.
 
-    The errors are those of Newey & West (1987).
+    The errors are those of Newey & West (1987), by statsmodels.
 
     Parameters
     ----------
@@ -149,6 +149,8 @@ def effect(nodes: np.ndarray, drivers: Drivers, is_stock: bool, rate: str) -> Ef
     Effect
         With an infinite standard error where the rate moved only with other drivers, or the weeks are too few.
     """
+    from statsmodels.stats.sandwich_covariance import S_hac_simple  # slow to import, and only reports need it
+
     weeks = len(nodes)
     changes, table = _changes(nodes, is_stock), drivers.table(weeks, 0, is_stock)[1:]
     table = np.column_stack([np.ones(len(table)), table])
@@ -164,10 +166,7 @@ def effect(nodes: np.ndarray, drivers: Drivers, is_stock: bool, rate: str) -> Ef
     if square < 1e-9 * (table[:, at] @ table[:, at]):
         return nothing
     residual = changes - table @ np.linalg.lstsq(table, changes, rcond=None)[0]
-    score = unexplained[:, None] * residual
-    variance = (score**2).sum(axis=0)
-    for lag in range(1, LAG_WEEKS + 1):
-        variance += 2 * (1 - lag / (LAG_WEEKS + 1)) * (score[lag:] * score[:-lag]).sum(axis=0)
+    variance = np.diag(S_hac_simple(unexplained[:, None] * residual, LAG_WEEKS))
     error = np.sqrt(np.maximum(variance, 0) * len(table) / freedom) / square
     return Effect(unexplained @ changes / square, error, freedom)
 

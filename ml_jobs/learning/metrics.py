@@ -75,7 +75,7 @@ def score_metrics(
     Examples
     --------
     >>> label, score = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
-    >>> score_metrics(label, score, None, bootstrap_weights(np.arange(4)))["roc_auc"].value
+    >>> score_metrics(label, score, None, np.ones((2, 4)))["roc_auc"].value
     0.75
     """
     repeats = [

@@ -136,11 +136,17 @@ def read_frame(settings: Settings, table: str, path: Path | None) -> pd.DataFram
         If there is no such file or table, or no row in it.
     """
     if path is None:
-        frame = warehouse.query_serving(settings, f"select * from {table}").to_pandas()
+        try:
+            frame = warehouse.query_serving(settings, f"select * from {table}").to_pandas()
+        except duckdb.Error as error:
+            raise Stop(f"{table}: {error}", "correct `table` in the task file, or give --data FILE") from error
     elif not path.is_file():
         raise Stop(f"{path}: no such file: correct `table` in the task file, or give --data FILE")
     elif path.suffix.lower() == ".parquet":
-        frame = pd.read_parquet(path)
+        try:
+            frame = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise Stop(f"{path}: not a Parquet file that can be read: {error}") from error
     else:
         with duckdb.connect() as connection:
             try:

@@ -115,7 +115,7 @@ def score_frame(task: Task, model: Model, frame: pd.DataFrame) -> pa.Table:
             "en": [phrase.en for phrase in reasons],
             "zh": [phrase.zh for phrase in reasons],
         }.items():
-            columns[f"reason_{reason + 1}_{part}"] = pa.array(value, pa.string(), mask=~is_reason)
+            columns[f"reason_{reason + 1}_{part}"] = pa.array(value, pa.string(), mask=~is_reason, from_pandas=True)
     columns["model_version"] = [model.card["model_version"]] * len(order)
     return pa.table(columns)
 

@@ -33,7 +33,10 @@ class OracleFigures(TypedDict):
 
 def has_hazard(truth: Path, task: str) -> bool:
     """Whether the truth holds the probability of the task's outcome."""
-    return load_tasks()[task].true_hazard in pq.read_schema(truth / "hazards.parquet").names
+    path = truth / "hazards.parquet"
+    if not path.exists():
+        raise Stop(f"{truth} has no hazards.parquet", "give the truth/ folder of the simulated bank")
+    return load_tasks()[task].true_hazard in pq.read_schema(path).names
 
 
 def oracle_auc(settings: Settings, truth: Path, task: str) -> OracleFigures:

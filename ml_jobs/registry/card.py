@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
+from lakehouse.pages import environment
 from ml_jobs.learning.classifier import Parameters
 from ml_jobs.learning.drift import Distribution
 from ml_jobs.learning.evaluation import GroupFigures, Rule
@@ -68,7 +68,7 @@ class EncodedColumn(TypedDict):
 class Card(TypedDict, total=False):
     """What ``card.json`` holds. Which keys there are depends on the kind of the model; docs/MODELS.md explains them."""
 
-    task: dict[str, Any]  # the task file, as it was
+    task: dict[str, object]  # the task file, as it was
     task_name: str
     data: str
     model: str
@@ -120,8 +120,8 @@ def html(card: Card) -> str:
     plot = (
         qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("calibration_curve", []))
     )
-    environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=select_autoescape(default=True))
-    environment.filters |= {"bounds": bounds, "figure": figure, "percent": percent}
+    templates = environment(TEMPLATE.parent)
+    templates.filters |= {"bounds": bounds, "figure": figure, "percent": percent}
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
@@ -129,7 +129,7 @@ def html(card: Card) -> str:
     names = {
         name: text for name, text in names.items() if any(figures.get(name) for figures in card["figures"].values())
     }
-    return environment.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot)
+    return templates.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot)
 
 
 def figure(value: Figure | None) -> str:

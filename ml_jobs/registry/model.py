@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import skops.io
 from pydantic import SecretStr
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -93,7 +94,7 @@ def save(model: Model, evaluation: pa.Table, folder: Path, secret: SecretStr) ->
 def save_signed(
     folder: Path,
     secret: SecretStr,
-    parts: dict[str, Any],
+    parts: Mapping[str, BaseEstimator],
     card: Mapping[str, object],
     tables: dict[str, pa.Table],
     page: str | None = None,
@@ -158,7 +159,7 @@ def _candidate(parts: Any, card: Card, prefix: str) -> Candidate | None:
 
 
 def load_signed(folder: Path, secret: SecretStr) -> tuple[Any, Any]:
-    """The estimators kept in ``folder``, and their card, as JSON has it.
+    """The estimators kept in ``folder``, by name, and their card, as JSON has it; the caller checks their types.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from ml_jobs.scores.training import train
 from ml_jobs.task_file import Task, load_tasks
 
 
-class _Comparison(TypedDict):
+class Comparison(TypedDict):
     """Both models on the challenger's test rows; the difference is challenger less incumbent."""
 
     log_loss_difference: Figure
@@ -96,7 +96,7 @@ def _decide(settings: Settings, task: Task, known: Known, challenger: Model, inc
         return decided
     if not set(incumbent.columns) <= set(challenger.columns):
         return {**decided, "champion": version, "why": "the features of the model in use have changed"}
-    comparison = _compare(settings, task, known, challenger, incumbent)
+    comparison = compare(settings, task, known, challenger, incumbent)
     loss, area = comparison["log_loss_difference"], comparison["incumbent_roc_auc"]
     compared: Decision = {**decided, "log_loss_difference": loss, "incumbent_roc_auc": area}
     difference = f"{loss['value']:+.5f} ({loss['low']:+.5f} to {loss['high']:+.5f})"
@@ -107,7 +107,7 @@ def _decide(settings: Settings, task: Task, known: Known, challenger: Model, inc
     return {**compared, "champion": version, "why": why}
 
 
-def _compare(settings: Settings, task: Task, known: Known, challenger: Model, incumbent: Model) -> _Comparison:
+def compare(settings: Settings, task: Task, known: Known, challenger: Model, incumbent: Model) -> Comparison:
     """Both models on the challenger's test rows."""
     folder = model_folder(settings, task.task, known)
     evaluation = pq.read_table(folder / "evaluation.parquet").sort_by(

@@ -22,7 +22,7 @@ print(time.process_time() - began, ",".join(sorted(bag.dags)), ",".join(sorted(h
 
 
 def imported(tmp_path, deployment: str) -> tuple[float, set[str], str]:
-    """Seconds, DAG ids, heavy modules: in a process of its own, as Airflow does it."""
+    """Seconds, DAG ids, heavy modules: in a separate process, as in Airflow."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "AIRFLOW_HOME": str(tmp_path),

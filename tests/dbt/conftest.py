@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dbt import story
+from tests.dbt import quarter
 from tests.dbt.bank import Bank
 
 
@@ -12,10 +12,10 @@ from tests.dbt.bank import Bank
 def daily_bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     """The story as it happened: a full build, then three daily ones on top."""
     bank = Bank(tmp_path_factory.mktemp("daily"))
-    story.deliver_initial(bank)
-    bank.dbt(story.INITIAL_DATE, story.FIRST_DATE)
-    for business_date, from_date in story.DAYS:
-        story.deliver_day(bank, business_date)
+    quarter.deliver_initial(bank)
+    bank.dbt(quarter.INITIAL_DATE, quarter.FIRST_DATE)
+    for business_date, from_date in quarter.DAYS:
+        quarter.deliver_day(bank, business_date)
         bank.dbt(business_date, from_date)
     return bank
 
@@ -24,10 +24,10 @@ def daily_bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
 def full_bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     """Everything that the story delivered, in one full build at its last date."""
     bank = Bank(tmp_path_factory.mktemp("full"))
-    story.deliver_initial(bank)
-    for business_date, _ in story.DAYS:
-        story.deliver_day(bank, business_date)
-    bank.dbt(story.DAYS[-1][0], story.FIRST_DATE)
+    quarter.deliver_initial(bank)
+    for business_date, _ in quarter.DAYS:
+        quarter.deliver_day(bank, business_date)
+    bank.dbt(quarter.DAYS[-1][0], quarter.FIRST_DATE)
     return bank
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from tests.dbt.bank import Bank
-from tests.dbt.story import balance, posting
+from tests.dbt.rows import balance, posting
 
 ACCOUNTS = (
     "ok",

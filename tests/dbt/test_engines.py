@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.dbt import story
+from tests.dbt import quarter
 from tests.dbt.bank import Bank, run_dbt
 from tests.dbt.test_incremental import tables
 
@@ -35,11 +35,11 @@ def test_engines_agree(tmp_path: Path, postgres_dsn: str, daily_bank: Bank) -> N
     keys = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "dbname"}
     connection = {f"C360_PG_{key}": str(given[name]) for key, name in keys.items() if given.get(name)}
     connection["C360_TARGET"] = "postgres"
-    story.deliver_initial(bank)
+    quarter.deliver_initial(bank)
     copy_raw(bank, postgres_dsn)
-    run_dbt(connection, tmp_path, {"business_date": story.INITIAL_DATE, "from_date": story.FIRST_DATE})
-    for business_date, from_date in story.DAYS:
-        story.deliver_day(bank, business_date)
+    run_dbt(connection, tmp_path, {"business_date": quarter.INITIAL_DATE, "from_date": quarter.FIRST_DATE})
+    for business_date, from_date in quarter.DAYS:
+        quarter.deliver_day(bank, business_date)
         copy_raw(bank, postgres_dsn)
         run_dbt(connection, tmp_path, {"business_date": business_date, "from_date": from_date})
 

@@ -7,7 +7,7 @@ import pytest
 from lakehouse.warehouse import run_dbt
 from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
-from tests.dbt_features import story
+from tests.dbt_features import year
 
 MODELS = " ".join(
     f"+label_{task}"
@@ -26,17 +26,17 @@ def build(bank: Bank, business_date: str, from_date: str, as_of_dates: list[str]
 
 def deliver_all(bank: Bank) -> None:
     """The whole story."""
-    story.deliver_initial(bank)
-    for day, _ in story.DAYS:
-        story.deliver_day(bank, day)
+    year.deliver_initial(bank)
+    for day, _ in year.DAYS:
+        year.deliver_day(bank, day)
 
 
 @pytest.fixture(scope="session")
 def initial_bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     """The story up to the end of its initial load."""
     bank = Bank(tmp_path_factory.mktemp("features_initial"))
-    story.deliver_initial(bank)
-    build(bank, story.INITIAL_DATE, story.FIRST_DATE, story.MONTH_ENDS)
+    year.deliver_initial(bank)
+    build(bank, year.INITIAL_DATE, year.FIRST_DATE, year.MONTH_ENDS)
     return bank
 
 
@@ -45,7 +45,7 @@ def full_bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     """The whole story in one build, with every as-of date."""
     bank = Bank(tmp_path_factory.mktemp("features_full"))
     deliver_all(bank)
-    build(bank, story.DAYS[-1][0], story.FIRST_DATE, [*story.MONTH_ENDS, *(day for day, _ in story.DAYS)])
+    build(bank, year.DAYS[-1][0], year.FIRST_DATE, [*year.MONTH_ENDS, *(day for day, _ in year.DAYS)])
     return bank
 
 
@@ -54,7 +54,7 @@ def daily_bank(initial_bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> 
     """The story as it happened: the initial build, then a day at a time."""
     bank = Bank(tmp_path_factory.mktemp("features_daily"))
     shutil.copy(initial_bank.path, bank.path)
-    for day, from_date in story.DAYS:
-        story.deliver_day(bank, day)
+    for day, from_date in year.DAYS:
+        year.deliver_day(bank, day)
         build(bank, day, from_date, [day])
     return bank

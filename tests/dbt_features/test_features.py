@@ -11,7 +11,7 @@ from lakehouse.warehouse import run_dbt
 from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
 from tests.dbt.test_engines import copy_raw
-from tests.dbt_features import story
+from tests.dbt_features import year
 from tests.dbt_features.conftest import MODELS, build
 
 FEATURES = "build_features.customer_features"
@@ -141,7 +141,7 @@ def test_only_customers_with_an_open_deposit_account(initial_bank: Bank) -> None
 
 
 def test_a_version_counts_until_it_is_replaced(full_bank: Bank) -> None:
-    lis = [features(full_bank, day)["cif:2"] for day, _ in story.DAYS]
+    lis = [features(full_bank, day)["cif:2"] for day, _ in year.DAYS]
     assert [li["outflow_amount_90d"] for li in lis] == [100, 150, 120]
     other = 40  # the balance of her second record, hers from the second day on
     assert [li["deposit_amount"] for li in lis] == [900, 900 + other, 930 + other]
@@ -155,7 +155,7 @@ def test_a_version_counts_until_it_is_replaced(full_bank: Bank) -> None:
 
 
 def test_an_event_told_twice_counts_once(full_bank: Bank) -> None:
-    for day, _ in story.DAYS:
+    for day, _ in year.DAYS:
         assert features(full_bank, day)["cif:1"]["counter_txn_count_90d"] == 1
 
 
@@ -178,7 +178,7 @@ def test_nothing_that_is_learnt_later_moves_a_feature(initial_bank: Bank, tmp_pa
     planted = Bank(tmp_path)
     shutil.copy(initial_bank.path, planted.path)
     tell_again(planted, as_of, next_day)
-    build(planted, story.INITIAL_DATE, story.FIRST_DATE, [as_of, later])
+    build(planted, year.INITIAL_DATE, year.FIRST_DATE, [as_of, later])
 
     for table in (FEATURES, PURCHASES):
         assert features(planted, as_of, table) == features(initial_bank, as_of, table)
@@ -216,9 +216,9 @@ def tell_again(bank: Bank, as_of: str, next_day: str) -> None:
 def test_engines_agree(full_bank: Bank, tmp_path: Path, postgres_dsn: str) -> None:
     copy_raw(full_bank, postgres_dsn)
     settings = temporary_settings(tmp_path, target="postgres", postgres_dsn=postgres_dsn)
-    first = {"business_date": story.INITIAL_DATE, "from_date": story.FIRST_DATE, "as_of_dates": story.MONTH_ENDS}
-    days = [day for day, _ in story.DAYS]
-    on_top = {"business_date": days[-1], "from_date": min(start for _, start in story.DAYS), "as_of_dates": days}
+    first = {"business_date": year.INITIAL_DATE, "from_date": year.FIRST_DATE, "as_of_dates": year.MONTH_ENDS}
+    days = [day for day, _ in year.DAYS]
+    on_top = {"business_date": days[-1], "from_date": min(start for _, start in year.DAYS), "as_of_dates": days}
     for variables in (first, on_top):
         run_dbt(settings, MODELS, variables)
     with psycopg.connect(postgres_dsn) as postgres:

@@ -10,10 +10,10 @@ from lakehouse.settings import PROJECT
 from lakehouse.warehouse import run_dbt
 from tests.conftest import temporary_settings
 from tests.dbt.bank import Bank
-from tests.dbt_features import story
+from tests.dbt_features import year
 
-LAST_DATE = story.DAYS[-1][0]
-VARIABLES = {"business_date": LAST_DATE, "from_date": story.FIRST_DATE, "as_of_dates": [LAST_DATE]}
+LAST_DATE = year.DAYS[-1][0]
+VARIABLES = {"business_date": LAST_DATE, "from_date": year.FIRST_DATE, "as_of_dates": [LAST_DATE]}
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.__main__ import NOT_TOLD
-from demo.airflow import settings_environment
+from demo.__main__ import SECRETS
 from lakehouse.settings import PROJECT, Settings
 from tests.pipeline.bank import copy_of
 from tests.pipeline.conftest import history, landing, shared  # noqa: F401  fixtures: the bank of pipeline's tests
@@ -24,11 +23,11 @@ def reader(history: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     demo = folder / "var" / "demo"
     demo.mkdir(parents=True)
     bank = copy_of(history, demo)
-    lines = [f"{name}={value}\n" for name, value in settings_environment(bank).items() if name not in NOT_TOLD]
+    lines = [f"{name}={value}\n" for name, value in bank.environment().items() if name not in SECRETS]
     (demo / "env").write_text("".join(lines))
     secret = demo / "token.secret"
     secret.touch(mode=0o600)
-    secret.write_text(bank.token_secret)
+    secret.write_text(bank.token_secret.get_secret_value())
     (demo / "landing").symlink_to(bank.landing)
     (demo / "truth").symlink_to(bank.landing.parent / "truth")
     return folder

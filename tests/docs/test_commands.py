@@ -1,4 +1,4 @@
-"""Every command in the docs runs: shell blocks page by page, Python blocks, and queries with the columns they print.
+"""Every command in the docs runs: shell and Python blocks page by page, and queries with the columns they print.
 
 An HTML comment before a block says what cannot be run here: ``<!-- not run: REASON -->``; its commands must then exist.
 ``<!-- slow: REASON -->`` leaves a block to ``make test-full``.
@@ -24,21 +24,21 @@ LIMIT, LIMIT_OF_SLOW = 300, 1500  # seconds for the commands of one page
 BLOCKS = [block for page in PAGES for block in page.blocks]
 NOT_RUN = [block for block in BLOCKS if block.language == "sh" and block.mark == "not run"]
 QUERIES = [block for block in BLOCKS if block.language == "sql" and block.mark != "not run"]
-PROGRAMS = [block for block in BLOCKS if block.language == "python" and block.mark != "not run"]
+RUNS = {"sh": "{}", "python": ".venv/bin/python - <<'PROGRAM'\n{}\nPROGRAM"}
 ELSEWHERE = {"docker", "cd", "export", "set", "git", "echo", "redis-server"}  # not of this project
 TABLE = re.compile(rf"({'|'.join(SCHEMAS)})\.\w+")
 TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
 def pages_with(mark: str) -> list[str]:
-    """Pages with shell blocks of that mark."""
-    return [str(page) for page in PAGES if any(block.language == "sh" and block.mark == mark for block in page.blocks)]
+    """Pages with commands or programs of that mark."""
+    return [str(page) for page in PAGES if any(block.language in RUNS and block.mark == mark for block in page.blocks)]
 
 
 def run(page: str, marks: set[str], limit: int, folder: Path, environment: dict[str, str]) -> None:
-    """Run the shell blocks of a page, one after the other in one shell, as its reader does."""
-    blocks = [block for block in BLOCKS if block.page == page and block.language == "sh" and block.mark in marks]
-    script = "\n".join(f"echo '--- {block}' >&2\n{block.text}" for block in blocks)
+    """Run what a page says, one block after the other in one shell, as its reader does."""
+    blocks = [block for block in BLOCKS if block.page == page and block.language in RUNS and block.mark in marks]
+    script = "\n".join(f"echo '--- {block}' >&2\n{RUNS[block.language].format(block.text)}" for block in blocks)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
@@ -61,12 +61,6 @@ def test_commands_run(page: str, reader: Path, environment: dict[str, str]) -> N
 @pytest.mark.parametrize("page", pages_with("slow"))
 def test_slow_commands_run_among_the_others(page: str, reader: Path, environment: dict[str, str]) -> None:
     run(page, {"", "slow"}, LIMIT_OF_SLOW, reader, environment)
-
-
-@pytest.mark.parametrize("block", PROGRAMS, ids=str)
-def test_programs_run(block: Block, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(reader)
-    exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
 
 
 @pytest.mark.parametrize("block", QUERIES, ids=str)

@@ -7,7 +7,7 @@ import pytest
 from lakehouse.settings import PROJECT
 from tests.docs.pages import PAGES, Page
 
-LANGUAGES = {"sh", "python", "sql", "yaml", "json", "text"}
+LANGUAGES = {"sh", "python", "sql", "yaml", "json", "text", "mermaid"}
 FOLDERS = sorted(path.name for path in PROJECT.iterdir() if path.is_dir() and not path.name.startswith((".", "var")))
 PATH = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./-]*")
 LONGEST = 120

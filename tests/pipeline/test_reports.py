@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby, pairwise
@@ -12,11 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from c360.reports.customer import NoSuchCustomer, picture, picture_page, picture_text
-from c360.reports.forecast import forecast_page, forecast_report, forecast_tables
-from c360.reports.handover import NoSuchManager, hand_over
-from c360.reports.segments import segment_report, segments_page, segments_table
-from c360.reports.survival import curves_page, survival_curves
+from c360.cli.output import json_of
+from c360.reports import customer, forecast, handover, segments, survival
 from lakehouse import warehouse
 from lakehouse.settings import PROJECT, Settings
 from ml_jobs.derived.change_points import PENALTY, noise
@@ -39,50 +37,52 @@ def test_the_hand_over_pack_is_what_the_bank_delivered(day_by_day: Undisturbed) 
         with path.open(encoding="gb18030") as rows:
             for row in csv.DictReader(rows, delimiter="|"):
                 contacts[customer_of[f"cif:{row['customer_no']}"]].append((row["contact_at"], row["outcome"]))
-    pack = hand_over(day_by_day.settings, rm_id)
-    assert {row["customer_key"] for row in pack["customers"]} == customers
-    assert sum(bool(row["promises"]) for row in pack["customers"]) > 0
-    for row in pack["customers"]:
-        told = sorted(contacts[row["customer_key"]], reverse=True)
-        outcomes = [outcome for _, outcome in told]
+    pack = handover.read(day_by_day.settings, rm_id)
+    assert {handed.facts["customer_key"] for handed in pack.customers} == customers
+    assert sum(bool(handed.promises) for handed in pack.customers) > 0
+    for handed in pack.customers:
+        newest_first = sorted(contacts[handed.facts["customer_key"]], reverse=True)
+        outcomes = [outcome for _, outcome in newest_first]
         answers = [place for place, outcome in enumerate(outcomes) if outcome in ("accepted", "refused")]
-        assert len(row["promises"]) == outcomes[: min(answers, default=None)].count("promised")
-        assert len(row["last_contacts"]) <= 3
+        assert len(handed.promises) == outcomes[: min(answers, default=None)].count("promised")
+        assert len(handed.last_contacts) <= 3
 
 
 def test_a_pack_shows_names_only_if_asked(day_by_day: Undisturbed) -> None:
     rm_id = lines_of(day_by_day.settings.landing, "rm_assignments", str(D3))[1].split("|")[1]
-    pack = hand_over(day_by_day.settings, rm_id)
-    assert all("name" not in customer for customer in pack["customers"])
-    assert json.dumps(pack, default=str).isascii()
-    assert all(customer["name"] for customer in hand_over(day_by_day.settings, rm_id, with_names=True)["customers"])
+    pack = handover.read(day_by_day.settings, rm_id)
+    assert all("name" not in handed for handed in json.loads(json_of(pack))["customers"])
+    assert json_of(pack).isascii() and handover.page(pack).isascii()
+    named = handover.read(day_by_day.settings, rm_id, with_names=True)
+    assert all(handed["name"] for handed in json.loads(json_of(named))["customers"])
+    assert named.customers[0].facts["name"] in handover.page(named)
 
 
 def test_a_pack_of_nobody_says_where_to_look(day_by_day: Undisturbed) -> None:
-    with pytest.raises(NoSuchManager, match=r"marts.rm_assignment"):
-        hand_over(day_by_day.settings, "nobody")
+    with pytest.raises(handover.NoSuchManager, match=r"marts.rm_assignment"):
+        handover.read(day_by_day.settings, "nobody")
 
 
 def test_survival_is_the_product_of_monthly_shares(day_by_day: Undisturbed) -> None:
-    found = survival_curves(day_by_day.settings)
-    stock = found["cohorts"][0]
-    assert stock["cohort"].startswith("before")
-    assert 0 < stock["lost"] < stock["customers"]
-    for cohort in found["cohorts"]:
-        rates = np.array([point["survival_rate"] for point in cohort["curve"]])
-        at_risk = np.array([point["at_risk"] for point in cohort["curve"]])
+    report = survival.read(day_by_day.settings)
+    stock = report.cohorts[0]
+    assert stock.cohort.startswith("before")
+    assert 0 < stock.lost < stock.customers
+    for cohort in report.cohorts:
+        rates = np.array([point.survival_rate for point in cohort.curve])
+        at_risk = np.array([point.at_risk for point in cohort.curve])
         lost = at_risk * (1 - rates / np.concatenate([[1], rates[:-1]]))
         assert np.allclose(lost, lost.round(), atol=1e-6)  # every step is a whole number of customers
-        assert lost.sum().round() == cohort["lost"]
-        assert all(point["low"] <= point["survival_rate"] <= point["high"] for point in cohort["curve"])
-    assert stock["cohort"] in curves_page(found)
+        assert lost.sum().round() == cohort.lost
+        assert all(point.low <= point.survival_rate <= point.high for point in cohort.curve)
+    assert stock.cohort in survival.page(report)
 
 
 def changed(settings: Settings, kind: str) -> set[tuple[str, date]]:
-    told = warehouse.query_serving(
+    changes = warehouse.query_serving(
         settings, "select customer_key, change_date from marts.customer_changes where change_kind = $1", (kind,)
     )
-    return {(row["customer_key"], row["change_date"]) for row in told.to_pylist()}
+    return {(row["customer_key"], row["change_date"]) for row in changes.to_pylist()}
 
 
 def test_first_complaints_are_those_of_the_files(day_by_day: Undisturbed) -> None:
@@ -155,12 +155,12 @@ def test_assets_that_changed_are_those_of_the_month_ends(day_by_day: Undisturbed
                     expected.add((key, day, kind))
                 last[kind] = day
             usual = level if end - start >= 2 else usual
-    told = {(key, day, kind) for kind in ("assets_fell", "assets_rose") for key, day in changed(settings, kind)}
-    assert told == expected
-    assert {kind for *_, kind in told} == {"assets_fell", "assets_rose"}
+    published = {(key, day, kind) for kind in ("assets_fell", "assets_rose") for key, day in changed(settings, kind)}
+    assert published == expected
+    assert {kind for *_, kind in published} == {"assets_fell", "assets_rose"}
 
 
-def test_changes_are_told_in_both_languages_and_show_no_record(day_by_day: Undisturbed) -> None:
+def test_changes_are_worded_in_both_languages_and_show_no_record(day_by_day: Undisturbed) -> None:
     rows = warehouse.query_serving(day_by_day.settings, "select * from marts.customer_changes").to_pylist()
     assert {"income_stopped", "logins_fell", "assets_fell", "maturity_near"} <= {row["change_kind"] for row in rows}
     for row in rows:
@@ -176,85 +176,84 @@ def test_one_customer_on_one_page(day_by_day: Undisturbed) -> None:
         "select customer_key from marts.customer_360 inner join marts.customer_changes using (customer_key) "
         "where churn_probability is not null order by party_count desc, customer_key limit 1",
     ).to_pylist()[0]["customer_key"]
-    found = picture(settings, key)
-    assert found["scores"]["churn"]["reasons"]
-    assert all(found[part] for part in ("records", "holdings", "months", "stages", "flow", "changes", "journey"))
-    assert picture(settings, found["records"][-1]["party_key"]) == found  # by any record of the customer
-    page = picture_page(found)
+    report = customer.read(settings, key)
+    assert report.scores["churn"].reasons
+    assert all((report.records, report.holdings, report.months, report.stages, report.flow))
+    assert all((report.changes, report.journey))
+    assert customer.read(settings, report.records[-1]["party_key"]) == report  # by any record of the customer
+    page = customer.page(report)
     assert not re.findall(r"(?:src|href)=.http", page)
-    assert found["changes"][0]["sentence_zh"] in page
-    empty = (
-        found | {name: [] for name, part in found.items() if isinstance(part, list)} | {"scores": {}, "runway": None}
-    )
-    assert "the models abstain" in picture_page(empty)
+    assert report.changes[0]["sentence_zh"] in page
+    lists = {name: [] for name, part in vars(report).items() if isinstance(part, list)}
+    empty = replace(report, **lists, scores={}, runway=None)
+    assert "the models abstain" in customer.page(empty)
     console = Console(record=True, width=160)
-    console.print(picture_text(found), picture_text(empty))
-    assert found["changes"][0]["sentence_en"] in console.export_text()
+    console.print(*customer.tables(report), *customer.tables(empty))
+    assert report.changes[0]["sentence_en"] in console.export_text()
 
 
 def test_the_long_tail_is_shown_in_groups_of_all_its_customers(day_by_day: Undisturbed) -> None:
     settings = day_by_day.settings
-    found = segment_report(settings)
+    report = segments.read(settings)
+    profiles = [group.profile for group in report.groups]
     (tail,) = warehouse.query_serving(
         settings,
         "select count(*) as customers, cast(sum(aum_amount) as decimal(38,2)) as amount "
         "from features.customer_features where has_rm = 0 and as_of_date = $1",
         [D3],
     ).to_pylist()
-    assert 5 <= len(found["groups"]) <= 8
-    assert sum(group["customer_count"] for group in found["groups"]) == tail["customers"]
-    assert abs(sum(group["aum_amount"] for group in found["groups"]) - tail["amount"]) <= 1
-    assert len({group["segment_name_zh"] for group in found["groups"]}) == len(found["groups"])
-    for group in found["groups"]:
-        assert group["churn_probability"] > 0 and group["model_version"].startswith(str(LAST_OF_HISTORY))
-        assert any(month["churn_rate_low"] <= month["churn_rate"] <= month["churn_rate_high"] for month in known(group))
-        assert all(option["answer_count"] <= option["touch_count"] for option in group["responses"])
+    assert 5 <= len(profiles) <= 8
+    assert sum(profile["customer_count"] for profile in profiles) == tail["customers"]
+    assert abs(sum(profile["aum_amount"] for profile in profiles) - tail["amount"]) <= 1
+    assert len({profile["segment_name_zh"] for profile in profiles}) == len(profiles)
+    for group in report.groups:
+        assert group.profile["churn_probability"] > 0
+        assert group.profile["model_version"].startswith(str(LAST_OF_HISTORY))
+        known = [month for month in group.months if month["churn_rate"] is not None]
+        assert any(month["churn_rate_low"] <= month["churn_rate"] <= month["churn_rate_high"] for month in known)
+        assert all(option["answer_count"] <= option["touch_count"] for option in group.responses)
     moved = warehouse.query_serving(
         settings, "select count(*) as n from scores.customer_segments where segment_id <> previous_segment_id"
     ).to_pylist()
     assert moved[0]["n"] < 0.1 * tail["customers"]
-    page = segments_page(found)
-    assert page.count("<svg") == len(found["groups"]) and found["groups"][0]["segment_name_zh"] in page
+    page = segments.page(report)
+    assert page.count("<svg") == len(profiles) and profiles[0]["segment_name_zh"] in page
     assert not re.findall(r"(?:src|href)=.http", page)
     console = Console(record=True, width=200)
-    console.print(segments_table(found))
-    assert found["groups"][-1]["segment_name_en"] in console.export_text()
-    assert "<h1>" in segments_page(found | {"groups": [], "stability": []})
-
-
-def known(group: dict) -> list[dict]:
-    return [month for month in group["months"] if month["churn_rate"] is not None]
+    console.print(*segments.tables(report))
+    assert profiles[-1]["segment_name_en"] in console.export_text()
+    assert "<h1>" in segments.page(replace(report, groups=[], stability=[]))
 
 
 def test_forecasts_add_up_and_start_from_the_balances_of_the_bank(day_by_day: Undisturbed) -> None:
     settings = day_by_day.settings
-    found = forecast_report(settings, {"mmf_yield": 0.5})
+    report = forecast.read(settings, {"mmf_yield": 0.5})
     week = D3 - timedelta(days=(D3.weekday() + 1) % 7)
-    assert found["as_of_date"] == week
+    assert report.as_of_date == week
     balances = warehouse.query_serving(
         settings,
         "select sum(balance_amount) as amount from marts.balances_daily_dense inner join marts.dim_account "
         "using (account_no) where business_date = $1 and product_family not in ('loan', 'card')",
         [week],
     ).to_pylist()
-    (shown,) = (row for row in found["history"] if row["measure"] == "deposit" and row["week_end_date"] == week)
+    (shown,) = (row for row in report.history if row["measure"] == "deposit" and row["week_end_date"] == week)
     assert shown["amount"] == balances[0]["amount"]
     sums = defaultdict(lambda: defaultdict(Decimal))
-    for row in found["forecasts"]:
+    for row in report.forecasts:
         sums[row["measure"], row["week_end_date"]][row["series_level"]] += row["mean_amount"]
     assert len(sums) == 3 * 13
     assert all(len(levels) == 4 and len(set(levels.values())) == 1 for levels in sums.values())
-    assert {row["series_level"] for row in found["accuracy"]} == {"bank", "family", "branch", "branch_family"}
-    assert {(row["measure"], row["is_identified"]) for row in found["what_if"]} >= {("outflow", False)}
-    page = forecast_page(found)
+    assert {row["series_level"] for row in report.accuracy} == {"bank", "family", "branch", "branch_family"}
+    assert {(effect.measure, effect.is_identified) for effect in report.what_if} >= {("outflow", False)}
+    page = forecast.page(report)
     assert page.count("<svg") == 3 and "What if mmf_yield moved by +0.50 points" in page
     console = Console(record=True, width=200)
-    console.print(*forecast_tables(found))
+    console.print(*forecast.tables(report))
     assert "no effect that can be told from chance" in console.export_text()
-    nothing = {"as_of_date": None, "forecasts": [], "accuracy": [], "history": [], "what_if": []}
-    assert "<svg" not in forecast_page(nothing) and len(forecast_tables(nothing)) == 2
+    nothing = forecast.ForecastReport(as_of_date=None, forecasts=[], accuracy=[], history=[], what_if=[])
+    assert "<svg" not in forecast.page(nothing) and len(forecast.tables(nothing)) == 2
 
 
 def test_nobody_has_no_page_but_a_hint(day_by_day: Undisturbed) -> None:
-    with pytest.raises(NoSuchCustomer, match=r"marts.dim_party"):
-        picture(day_by_day.settings, "nobody")
+    with pytest.raises(customer.NoSuchCustomer, match=r"marts.dim_party"):
+        customer.read(day_by_day.settings, "nobody")

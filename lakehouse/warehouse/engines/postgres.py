@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from lakehouse.catalog import Relation
+from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.sql import only_row
 from lakehouse.warehouse import state
@@ -33,7 +34,7 @@ OPTIONS = "-c client_connection_check_interval=1000 -c timezone=UTC"
 
 def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[SmallTable]) -> None:
     """Copy new files in, delete what is no longer pinned, and follow what was superseded: all or nothing."""
-    with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
+    with _connect_arrow(settings) as connection, connection.cursor() as cursor:
         for schema in ("raw", "quarantine"):
             _execute(cursor, sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
         _ensure_table(cursor, ATTACHED)
@@ -55,7 +56,7 @@ def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[
 
 
 def read_state(settings: Settings, wait: float) -> BuildState | None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         if not has_table(connection, "raw._state"):
             return None
         (text,) = only_row(connection.execute("select state from raw._state"))
@@ -63,13 +64,13 @@ def read_state(settings: Settings, wait: float) -> BuildState | None:
 
 
 def begin_build(settings: Settings) -> None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         if has_table(connection, "raw._state"):
             connection.execute("update raw._state set is_building = true")
 
 
 def write_state(settings: Settings, built: BuildState) -> None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         connection.execute("create schema if not exists raw")
         connection.execute("drop table if exists raw._state")
         connection.execute("create table raw._state (state varchar not null, is_building boolean not null)")
@@ -77,13 +78,13 @@ def write_state(settings: Settings, built: BuildState) -> None:
 
 
 def mark_unpublished(settings: Settings, since: date) -> None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         if has_table(connection, "raw._publication"):
             connection.execute("update raw._publication set unpublished_from = least(unpublished_from, %s)", [since])
 
 
 def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
-    with adbc.connect(dsn(settings)) as connection, connection.cursor() as cursor:
+    with _connect_arrow(settings) as connection, connection.cursor() as cursor:
         cursor.execute(statement, list(parameters) or None)
         table = cursor.fetch_arrow_table()
     for position, field in enumerate(table.schema):
@@ -94,7 +95,7 @@ def query(settings: Settings, statement: str, parameters: Sequence[object] = ())
 
 
 def drop_build(settings: Settings) -> None:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         for schema in BUILD_SCHEMAS:
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
 
@@ -102,7 +103,7 @@ def drop_build(settings: Settings) -> None:
 @contextmanager
 def exclusive(settings: Settings, wait: float) -> Generator[None]:
     deadline = time.monotonic() + wait
-    with psycopg.connect(dsn(settings), autocommit=True) as connection:
+    with connect(settings, autocommit=True) as connection:
         while not only_row(connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]))[0]:
             if time.monotonic() > deadline:
                 holder = connection.execute(
@@ -120,9 +121,26 @@ def exclusive(settings: Settings, wait: float) -> Generator[None]:
         yield
 
 
+def connect(settings: Settings, autocommit: bool = False) -> psycopg.Connection:
+    """A connection to the deployment's database.
+
+    Raises
+    ------
+    Stop
+        If the server cannot be reached.
+    """
+    try:
+        return psycopg.connect(dsn(settings), autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        raise _unreachable(error) from error
+
+
 def dsn(settings: Settings) -> str:
     """The connection string; a statement whose client was killed ends within a second."""
-    return make_conninfo(settings.postgres_dsn.get_secret_value(), application_name="c360", options=OPTIONS)
+    try:
+        return make_conninfo(settings.postgres_dsn.get_secret_value(), application_name="c360", options=OPTIONS)
+    except psycopg.ProgrammingError:  # its text may show the password
+        raise Stop("C360_POSTGRES_DSN is wrong", "give postgresql://user:password@host:port/database") from None
 
 
 def as_sql(text: str) -> sql.SQL:
@@ -159,6 +177,17 @@ def note_published(connection: psycopg.Connection, last_publish: int, publish_id
         connection.execute(
             "update raw._publication set publish_id = %s where publish_id = %s", [publish_id, last_publish]
         )
+
+
+def _connect_arrow(settings: Settings) -> adbc.Connection:
+    try:
+        return adbc.connect(dsn(settings))
+    except adbc.OperationalError as error:
+        raise _unreachable(error) from error
+
+
+def _unreachable(error: Exception) -> Stop:
+    return Stop(f"Postgres cannot be reached: {str(error).strip()}", "start the server, or correct C360_POSTGRES_DSN")
 
 
 def _follow(cursor: adbc.Cursor, table: LakeTable, attached: dict[str, date | None], memory_limit: str) -> None:

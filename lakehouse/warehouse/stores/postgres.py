@@ -13,7 +13,7 @@ from lakehouse.settings import Settings
 from lakehouse.sql import only_row
 from lakehouse.warehouse import publication
 from lakehouse.warehouse.engines import postgres as engine
-from lakehouse.warehouse.engines.postgres import as_sql, dsn, has_table
+from lakehouse.warehouse.engines.postgres import as_sql, connect, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
 from lakehouse.warehouse.publication import CannotPublish, Columns, Hasher, Model, Partition, Snapshot
 
@@ -26,7 +26,7 @@ def query_serving(settings: Settings, statement: str, parameters: Sequence[objec
 
 
 def content_hash(settings: Settings, table: str) -> str:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         columns = _columns(connection, table)
         statement = sql.SQL("select count(*), {} from {}").format(_row_hash(columns), _identifier(table))
         count, total = only_row(connection.execute(statement))
@@ -34,14 +34,14 @@ def content_hash(settings: Settings, table: str) -> str:
 
 
 def published(settings: Settings) -> Snapshot:
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         return _published(connection)
 
 
 @contextmanager
 def publishing(settings: Settings) -> Generator["PostgresPublishing"]:
     """Replace the changed partitions of the readers' tables, and note it in ``ops``, in one transaction."""
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
         yield PostgresPublishing(connection)
 
@@ -144,7 +144,7 @@ def show_live(
     settings: Settings, con: duckdb.DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool
 ) -> None:
     """Give readers what changed in the large live tables, and the small ones whole, in one transaction."""
-    with psycopg.connect(dsn(settings)) as connection:
+    with connect(settings) as connection:
         for table in tables:
             is_whole = afresh or not table.is_large
             if is_whole:

@@ -128,8 +128,8 @@ def test_families_share_much_and_stay_apart(bank: Settings) -> None:
         ],
         day,
     )
-    linked = customers(bank, day)
-    of = {key: linked[key][0] for key in linked if key.split(":")[1].startswith("F")}
+    customer_of = customers(bank, day)
+    of = {key: customer_of[key][0] for key in customer_of if key.split(":")[1].startswith("F")}
     assert of == {
         "cif:F1": "cif:F1",
         "cif:F2": "cif:F2",
@@ -159,8 +159,8 @@ def test_namesakes_whose_mail_is_made_of_their_name_stay_apart(bank: Settings) -
         ],
         day,
     )
-    linked = customers(bank, day)
-    assert {key: linked[key] for key in ("cif:N1", "cif:N2", "cif:N3")} == {
+    customer_of = customers(bank, day)
+    assert {key: customer_of[key] for key in ("cif:N1", "cif:N2", "cif:N3")} == {
         "cif:N1": ("cif:N1", "self"),
         "cif:N2": ("cif:N2", "self"),
         "cif:N3": ("cif:N1", "similar, birth_date differs"),
@@ -171,10 +171,10 @@ def test_records_that_cannot_support_a_model_are_joined_by_exact_evidence_only(s
     row = {"party_type": "P", "home_branch_code": "B1", "opened_date": "2024-01-01", "birth_date": "1980-01-01"}
     labels = [row | {"customer_no": f"C{n}", "name": f"Client {n}", "id_no": f"X{n % 299}"} for n in range(300)]
     deliver(settings, "customers", labels, LAST)
-    linked = customers(settings, LAST)
+    customer_of = customers(settings, LAST)
     assert current_model(settings.lake) is None
-    assert len({customer for customer, _ in linked.values()}) == 299
-    assert linked["cif:C299"] == ("cif:C0", "id_token")
+    assert len({customer for customer, _ in customer_of.values()}) == 299
+    assert customer_of["cif:C299"] == ("cif:C0", "id_token")
 
 
 def test_a_retrained_model_takes_over_and_its_pages_explain_it(bank: Settings) -> None:

@@ -58,7 +58,8 @@ def test_another_secret_gives_other_tokens_and_nothing_else(bank: Bank) -> None:
     (again,) = other.ingest("transactions")
     columns = "* exclude (counterparty_account_token)"
     assert other.read(again.lake_file, columns) == bank.read(outcome.lake_file, columns)
-    column, secret = "counterparty_account_token", bank.settings.token_secret.get_secret_value()
+    secret = bank.settings.token_secret.get_secret_value()
+    column = "counterparty_account_token"
     assert bank.read(outcome.lake_file, column) == [(expected(secret, "6222 X"),)]
     assert other.read(again.lake_file, column) == [(expected("another", "6222 X"),)]
 

@@ -1,4 +1,4 @@
-"""Change-points: the partition that ruptures finds is the best there is, and what is told of it."""
+"""Change-points: the partition that ruptures finds is the best there is, and the levels before and after."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ from ml_jobs.derived.change_points import PENALTY, change_point_table, change_po
 WOBBLE = 50_000 * (1 + np.array([0.02, -0.01, 0.03, 0.0, -0.02, 0.01, 0.02, -0.03, 0.01, 0.0]))
 
 
-def told(values: list[float] | np.ndarray) -> list[tuple[int, int, int]]:
+def rounded(values: list[float] | np.ndarray) -> list[tuple[int, int, int]]:
     return [(point.place, round(point.usual), round(point.level)) for point in change_points(list(values))]
 
 
@@ -37,11 +37,11 @@ def test_no_other_levels_cost_less(numbers: list[int]) -> None:
 
 
 def test_a_fall_is_told_at_its_first_month_end() -> None:
-    assert told([*WOBBLE, 20_000]) == [(10, 50_150, 20_000)]
+    assert rounded([*WOBBLE, 20_000]) == [(10, 50_150, 20_000)]
 
 
 def test_assets_that_have_always_been_so_or_grow_steadily_are_no_news() -> None:
-    assert told(WOBBLE) == told([0] * 12) == told([1] * 4) == []
+    assert rounded(WOBBLE) == rounded([0] * 12) == rounded([1] * 4) == []
     assert not any(
         abs(point.level - point.usual) > 0.3 * point.usual
         for point in change_points([50_000 * 1.02**month for month in range(24)])
@@ -55,11 +55,11 @@ def test_a_windfall_that_leaves_again_is_not_called_a_fall() -> None:
 
 
 def test_a_fall_in_two_steps_is_held_against_what_was_usual() -> None:
-    assert told([*WOBBLE, 35_000, 15_000])[-1] == (11, 50_150, 15_000)
+    assert rounded([*WOBBLE, 35_000, 15_000])[-1] == (11, 50_150, 15_000)
 
 
 def test_first_assets_after_nothing_are_a_level() -> None:
-    assert told([0] * 12 + [30_000]) == [(12, 0, 30_000)]
+    assert rounded([0] * 12 + [30_000]) == [(12, 0, 30_000)]
 
 
 def test_customers_are_judged_apart() -> None:

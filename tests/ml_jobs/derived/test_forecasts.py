@@ -61,9 +61,9 @@ def change(settings: Settings, statement: str) -> None:
 
 
 def test_nothing_that_comes_later_changes_a_forecast(settings: Settings) -> None:
-    told = forecast_on(settings, LAST)
-    assert told["forecast"].startswith(str(LAST))
-    balances = settings.lake / "forecasts" / told["forecast"] / "balances.parquet"
+    outcome = forecast_on(settings, LAST)
+    assert outcome["forecast"].startswith(str(LAST))
+    balances = settings.lake / "forecasts" / outcome["forecast"] / "balances.parquet"
     before = balances.read_bytes()
     change(
         settings,
@@ -75,22 +75,22 @@ def test_nothing_that_comes_later_changes_a_forecast(settings: Settings) -> None
         settings,
         f"insert into build_marts.fct_market_rates values ('mmf_yield', date '{LAST + timedelta(days=1)}', 0.9)",
     )
-    assert forecast_on(settings, LAST + timedelta(days=6)) == told  # the week is not over: no new forecast
+    assert forecast_on(settings, LAST + timedelta(days=6)) == outcome  # the week is not over: no new forecast
     assert balances.read_bytes() == before
     assert forecast_on(settings, LAST + timedelta(days=7))["forecast"].startswith(str(LAST + timedelta(days=7)))
 
 
 def test_a_forecast_is_made_anew_when_the_past_is_corrected_and_is_the_same_bit_for_bit(settings: Settings) -> None:
-    told = forecast_on(settings, LAST)
-    folder = settings.lake / "forecasts" / told["forecast"]
+    outcome = forecast_on(settings, LAST)
+    folder = settings.lake / "forecasts" / outcome["forecast"]
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-    assert forecast_on(settings, LAST + timedelta(days=1)) == told
+    assert forecast_on(settings, LAST + timedelta(days=1)) == outcome
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
     change(settings, "update build_marts.balance_series_weekly set amount = amount + 1")
-    assert forecast_on(settings, LAST + timedelta(days=2)) != told
+    assert forecast_on(settings, LAST + timedelta(days=2)) != outcome
 
 
 def test_a_forecast_is_what_the_contract_says(settings: Settings) -> None:
@@ -108,7 +108,7 @@ def test_a_bank_without_history_abstains_with_the_reason(settings: Settings) -> 
     change(settings, f"delete from build_marts.balance_series_weekly where week_end_date > date '{FIRST}'")
     assert "1 whole weeks" in forecast_on(settings, FIRST)["reason"]
     change(settings, "delete from build_marts.balance_series_weekly")
-    told = forecast_on(settings, LAST)
-    assert "no balance" in told["reason"]
+    outcome = forecast_on(settings, LAST)
+    assert "no balance" in outcome["reason"]
     path = lake.known_path(settings.lake, "forecasts", lake.pin(settings.lake, LAST))
-    assert json.loads(path.read_text()) == told
+    assert json.loads(path.read_text()) == outcome

@@ -54,18 +54,18 @@ def segments_on(settings: Settings, day) -> tuple[dict[str, str], lake.Pin]:
 
 
 def attached(settings: Settings, pin: lake.Pin) -> list[dict]:
-    (table,) = (found for found in lake_tables(settings.lake, pin, None) if found.relation.name == "segments")
+    (table,) = (table for table in lake_tables(settings.lake, pin, None) if table.relation.name == "segments")
     return [row for file in table.files for row in pq.read_table(file.path).to_pylist()]
 
 
 def test_customers_without_a_manager_are_grouped_on_month_ends_and_today(settings: Settings) -> None:
-    told, pin = segments_on(settings, NEXT_DAY)
-    assert told["model_version"].startswith(str(BUSINESS_DATE))
+    outcome, pin = segments_on(settings, NEXT_DAY)
+    assert outcome["model_version"].startswith(str(BUSINESS_DATE))
     rows = attached(settings, pin)
     assert {row["as_of_date"] for row in rows} == {*month_ends()[-5:], NEXT_DAY}
     assert len(rows) == 6 * (CUSTOMERS - MANAGED)
     assert min(row["customer_key"] for row in rows) == f"cif:{MANAGED:03d}"
-    card = json.loads((settings.lake / "models/customer_segments" / told["model_version"] / "card.json").read_text())
+    card = json.loads((settings.lake / "models/customer_segments" / outcome["model_version"] / "card.json").read_text())
     assert 5 <= len(card["groups"]) <= 8
     assert len(card["stability"]) == 4
     for month in card["stability"]:
@@ -89,7 +89,7 @@ def test_groups_keep_numbers_and_customers_in_the_next_month(settings: Settings)
 
 
 def test_the_model_is_frozen_within_the_month(settings: Settings) -> None:
-    told, pin = segments_on(settings, BUSINESS_DATE)
+    outcome, pin = segments_on(settings, BUSINESS_DATE)
     assert not lake.pinned_path(settings.lake, "segments", pin).exists()  # a month-end is assigned with its model
     before = {
         row["customer_key"]: row["segment_id"] for row in attached(settings, pin) if row["as_of_date"] == BUSINESS_DATE
@@ -105,15 +105,15 @@ def test_the_model_is_frozen_within_the_month(settings: Settings) -> None:
             f"where as_of_date = date '{BUSINESS_DATE}' and customer_key = 'cif:200'"
         )
     again, pin = segments_on(settings, NEXT_DAY)
-    assert again == told
+    assert again == outcome
     after = {row["customer_key"]: row["segment_id"] for row in attached(settings, pin) if row["as_of_date"] == NEXT_DAY}
     assert after.pop("cif:new") == before["cif:200"]
     assert after == before
 
 
 def test_a_tampered_model_is_refused(settings: Settings) -> None:
-    told, _ = segments_on(settings, BUSINESS_DATE)
-    card = settings.lake / "models/customer_segments" / told["model_version"] / "card.json"
+    outcome, _ = segments_on(settings, BUSINESS_DATE)
+    card = settings.lake / "models/customer_segments" / outcome["model_version"] / "card.json"
     card.write_text(card.read_text().replace('"ids"', '"ids "'))
     with pytest.raises(UntrustedModel):
         segments_on(settings, NEXT_DAY)
@@ -122,8 +122,8 @@ def test_a_tampered_model_is_refused(settings: Settings) -> None:
 def test_too_few_customers_abstain_with_the_reason(settings: Settings) -> None:
     with duckdb.connect(str(settings.build)) as engine:
         engine.execute("update build_features.customer_features set has_rm = 1 where customer_key > 'cif:100'")
-    told, pin = segments_on(settings, NEXT_DAY)
-    assert "61 customers" in told["reason"]
+    outcome, pin = segments_on(settings, NEXT_DAY)
+    assert "61 customers" in outcome["reason"]
     assert attached(settings, pin) == []
     assert all(
         table.rows.num_rows == 0 for table in small_tables(settings.lake, pin) if "segment" in table.relation.name

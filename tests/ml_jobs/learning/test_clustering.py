@@ -1,4 +1,4 @@
-"""Groups of made-up customers: the planted ones are found, named apart, and keep their numbers."""
+"""Groups of made-up customers: the planted ones are recovered, named apart, and keep their numbers."""
 
 import numpy as np
 import pytest
@@ -48,9 +48,9 @@ def clustering() -> Clustering:
 def test_planted_clusters_are_recovered_by_the_criterion(clustering: Clustering) -> None:
     values, planted = customers()
     assert sorted(clustering.ids) == [1, 2, 3, 4, 5, 6]
-    own, distance, confidence = clustering.assign(values)
-    found = adjusted_rand(own, planted)
-    assert found.low > 0.95 and found.low <= found.value <= found.high
+    assigned, distance, confidence = clustering.assign(values)
+    agreement = adjusted_rand(assigned, planted)
+    assert agreement.low > 0.95 and agreement.low <= agreement.value <= agreement.high
     assert (distance >= 0).all() and (confidence >= 0).all() and (confidence <= 1).all()
     again = fit_clusters(values, TRAITS, None)[0]
     assert (again.centres.cluster_centers_ == clustering.centres.cluster_centers_).all()
@@ -85,20 +85,20 @@ def test_numbers_are_carried_on_to_the_next_model(clustering: Clustering) -> Non
 def test_names_come_from_what_distinguishes_and_differ(clustering: Clustering) -> None:
     values, _ = customers()
     groups = describe_clusters(clustering, values, TRAITS, [])
-    assert len({found["name"]["en"] for found in groups}) == len({found["name"]["zh"] for found in groups}) == 6
-    own = clustering.assign(values)[0]
-    for found in groups:
-        mean = values[own == found["segment_id"]].mean(axis=0)
+    assert len({cluster["name"]["en"] for cluster in groups}) == len({cluster["name"]["zh"] for cluster in groups}) == 6
+    assigned = clustering.assign(values)[0]
+    for cluster in groups:
+        mean = values[assigned == cluster["segment_id"]].mean(axis=0)
         for name, column in zip(NAMES, mean, strict=True):
-            assert (f"no {name}" if column > 4.5 else f"much {name}") not in found["name"]["en"]
-        assert {trait["trait"] for trait in found["traits"]} == set(NAMES)
+            assert (f"no {name}" if column > 4.5 else f"much {name}") not in cluster["name"]["en"]
+        assert {trait["trait"] for trait in cluster["traits"]} == set(NAMES)
 
 
 def test_a_name_is_kept_as_long_as_it_holds(clustering: Clustering) -> None:
     values, _ = customers()
     groups = describe_clusters(clustering, values, TRAITS, [])
-    first, second = (dict(found) for found in groups[:2])
-    holding = list(first["named_by"])[:1]  # shorter than what would be told now
+    first, second = (dict(cluster) for cluster in groups[:2])
+    holding = list(first["named_by"])[:1]  # shorter than what would be used now
     failing = [[name, not is_high] for name, is_high in second["named_by"]]
     before = [first | {"named_by": holding}, second | {"named_by": failing}]
     after = describe_clusters(clustering, values, TRAITS, before)

@@ -40,38 +40,38 @@ def hierarchy() -> Hierarchy:
 
 def test_forecasts_add_up_to_the_cent_and_intervals_are_nested(hierarchy: Hierarchy) -> None:
     for is_stock in (True, False):
-        found = forecast(stocks(), hierarchy, made_up_drivers(WEEKS), is_stock)
-        assert np.abs(hierarchy.sums(found.mean[:, hierarchy.level == "branch_family"]) - found.mean).max() < 1e-6
-        inner, outer = found.half_width
+        result = forecast(stocks(), hierarchy, made_up_drivers(WEEKS), is_stock)
+        assert np.abs(hierarchy.sums(result.mean[:, hierarchy.level == "branch_family"]) - result.mean).max() < 1e-6
+        inner, outer = result.half_width
         assert (inner > 0).all() and (inner < outer).all()
         again = forecast(stocks(), hierarchy, made_up_drivers(WEEKS), is_stock)
-        assert (again.mean == found.mean).all() and (again.half_width == found.half_width).all()
+        assert (again.mean == result.mean).all() and (again.half_width == result.half_width).all()
 
 
 def test_the_course_of_the_month_is_learned_and_judged_on_later_weeks(hierarchy: Hierarchy) -> None:
-    found = forecast(stocks(), hierarchy, made_up_drivers(WEEKS), is_stock=True)
-    assert found.models["bank"] == "regression" and found.baseline_name == "seasonal_naive"
-    bank = [row for row in found.accuracy if row.level == "bank"]
+    result = forecast(stocks(), hierarchy, made_up_drivers(WEEKS), is_stock=True)
+    assert result.models["bank"] == "regression" and result.baseline_name == "seasonal_naive"
+    bank = [row for row in result.accuracy if row.level == "bank"]
     assert [row.horizon_weeks for row in bank] == list(range(1, HORIZON + 1))
     for row in bank:
         assert row.mae.value < min(row.baseline_mae, row.naive_mae)
         assert row.mae.low <= row.mae.value <= row.mae.high and row.skill.value > 0
-    inside_80, inside_95 = np.mean([row.coverage for row in found.accuracy], axis=0)
+    inside_80, inside_95 = np.mean([row.coverage for row in result.accuracy], axis=0)
     assert 0.7 < inside_80 < inside_95 and inside_95 > 0.9  # never narrower than promised, on steady series
 
 
 def test_last_year_is_used_where_it_is_better(hierarchy: Hierarchy) -> None:
     random = np.random.default_rng(1)
     year = random.uniform(1, 2, (52, 6))
-    found = forecast(np.vstack([year, year]) * 1e5, hierarchy, made_up_drivers(WEEKS), is_stock=False)
-    assert set(found.models.values()) == {"seasonal_naive"}
-    assert found.mean == pytest.approx(hierarchy.sums(year[:HORIZON] * 1e5), abs=0.1)
+    result = forecast(np.vstack([year, year]) * 1e5, hierarchy, made_up_drivers(WEEKS), is_stock=False)
+    assert set(result.models.values()) == {"seasonal_naive"}
+    assert result.mean == pytest.approx(hierarchy.sums(year[:HORIZON] * 1e5), abs=0.1)
 
 
 def test_a_short_history_falls_back_and_a_shorter_one_abstains(hierarchy: Hierarchy) -> None:
     for weeks in (26, 45):
-        found = forecast(stocks(weeks), hierarchy, made_up_drivers(weeks), is_stock=True)
-        assert set(found.models.values()) <= {"naive", "drift"} and found.baseline_name == "naive"
+        result = forecast(stocks(weeks), hierarchy, made_up_drivers(weeks), is_stock=True)
+        assert set(result.models.values()) <= {"naive", "drift"} and result.baseline_name == "naive"
     with pytest.raises(CannotForecast, match="25 whole weeks"):
         forecast(stocks(25), hierarchy, made_up_drivers(25), is_stock=True)
 
@@ -90,8 +90,8 @@ def test_an_effect_of_a_rate_is_found_where_there_is_one() -> None:
     drivers, noise = made_up_drivers(WEEKS, mmf_yield), random.normal(size=(WEEKS, 1))
     for is_stock in (True, False):
         moves = 40 * mmf_yield[:, None] + 5 * noise
-        found = effect(np.cumsum(moves, axis=0) if is_stock else moves, drivers, is_stock, "mmf_yield")
-        assert abs(found.per_week[0] - 40) < 3 * found.standard_error[0] < 20
+        estimate = effect(np.cumsum(moves, axis=0) if is_stock else moves, drivers, is_stock, "mmf_yield")
+        assert abs(estimate.per_week[0] - 40) < 3 * estimate.standard_error[0] < 20
     none = effect(5 * noise, drivers, False, "mmf_yield")
     assert abs(none.per_week[0]) < 3 * none.standard_error[0]
     assert np.isinf(effect(moves, drivers, False, "deposit_1y").standard_error).all()  # it never moved

@@ -29,9 +29,9 @@ def test_figures_equal_those_of_networkx(edges: list) -> None:
     graph.add_weighted_edges_from(edges)
     pagerank = nx.pagerank(graph, alpha=DAMPING, weight="weight", tol=1e-14, max_iter=1000)
     components = {key: part for part in nx.weakly_connected_components(graph) for key in part}
-    found = nodes_of(edges)
-    assert [node["node_key"] for node in found] == sorted(graph)
-    for node in found:
+    nodes = nodes_of(edges)
+    assert [node["node_key"] for node in nodes] == sorted(graph)
+    for node in nodes:
         key = node["node_key"]
         assert node["in_degree"] == graph.in_degree(key)
         assert node["out_degree"] == graph.out_degree(key)
@@ -44,12 +44,12 @@ def test_communities_are_as_good_as_those_of_networkx(edges: list) -> None:
     mutual = nx.Graph()
     for payer, payee, weight in edges:
         mutual.add_edge(payer, payee, weight=weight + mutual.get_edge_data(payer, payee, {"weight": 0})["weight"])
-    found = nodes_of(edges)
+    nodes = nodes_of(edges)
     groups: dict[str, set[str]] = {}
-    for node in found:
+    for node in nodes:
         groups.setdefault(node["community_key"], set()).add(node["node_key"])
     assert all(min(members) == key for key, members in groups.items())
-    assert all(node["community_size"] == len(groups[node["community_key"]]) for node in found)
+    assert all(node["community_size"] == len(groups[node["community_key"]]) for node in nodes)
     theirs = nx.community.louvain_communities(mutual, weight="weight", seed=1)
     ours = nx.community.modularity(mutual, groups.values(), weight="weight")
     assert ours >= nx.community.modularity(mutual, theirs, weight="weight") - 1e-9

@@ -21,31 +21,31 @@ def values(label, ranking, probability, weights=ONCE):
 def test_figures_equal_those_of_scikit_learn_in_every_replicate(decimals):
     score = np.clip(TRUTH.round(decimals), 0.01, 0.99)
     for weight in ONCE[:3]:
-        found = values(LABEL, score, score, np.stack([weight, weight]))
+        metrics = values(LABEL, score, score, np.stack([weight, weight]))
         for name, expected in (
             ("roc_auc", roc_auc_score),
             ("pr_auc", average_precision_score),
             ("brier", brier_score_loss),
             ("log_loss", log_loss),
         ):
-            assert found[name] == pytest.approx(expected(LABEL, score, sample_weight=weight), rel=1e-9), name
-        assert auc(LABEL, score, weight[None])[0] == pytest.approx(found["roc_auc"])
+            assert metrics[name] == pytest.approx(expected(LABEL, score, sample_weight=weight), rel=1e-9), name
+        assert auc(LABEL, score, weight[None])[0] == pytest.approx(metrics["roc_auc"])
 
 
 def test_precision_and_lift_count_the_top_of_the_list():
-    found = values(LABEL, TRUTH, None)
+    metrics = values(LABEL, TRUTH, None)
     top = LABEL[np.argsort(-TRUTH)[:200]]
-    assert found["precision_5%"] == pytest.approx(top.mean())
-    assert found["lift_5%"] == pytest.approx(top.mean() / LABEL.mean())
-    assert set(found) == set(RANKING)
+    assert metrics["precision_5%"] == pytest.approx(top.mean())
+    assert metrics["lift_5%"] == pytest.approx(top.mean() / LABEL.mean())
+    assert set(metrics) == set(RANKING)
 
 
 def test_a_constant_score_is_worth_nothing():
     constant = np.full(4_000, LABEL.mean())
-    found = values(LABEL, constant, constant)
-    assert found["roc_auc"] == 0.5
-    assert found["lift_1%"] == found["lift_10%"] == pytest.approx(1)
-    assert np.isnan(found["calibration_slope"])
+    metrics = values(LABEL, constant, constant)
+    assert metrics["roc_auc"] == 0.5
+    assert metrics["lift_1%"] == metrics["lift_10%"] == pytest.approx(1)
+    assert np.isnan(metrics["calibration_slope"])
 
 
 def test_the_true_probability_is_calibrated_and_a_distorted_one_is_not():

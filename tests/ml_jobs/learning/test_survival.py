@@ -36,11 +36,11 @@ def test_a_planted_hazard_is_recovered_on_a_later_period(bank) -> None:
     _, month, _, hazard = bank
     model = fit_survival(TASK, of(bank, month < JUDGED, JUDGED))
     later = month == JUDGED
-    found = evaluate_survival(model, of(bank, later, MONTHS - 1), TASK.horizons)
-    assert [line["days"] for line in found["horizons"]] == [30, 60, 90]  # five months were followed
-    for line in found["horizons"]:
+    backtest = evaluate_survival(model, of(bank, later, MONTHS - 1), TASK.horizons)
+    assert [line["days"] for line in backtest["horizons"]] == [30, 60, 90]  # five months were followed
+    for line in backtest["horizons"]:
         assert line["observed"]["low"] - 0.01 < line["expected"] < line["observed"]["high"] + 0.01
-    assert found["concordance"]["low"] > 0.6
+    assert backtest["concordance"]["low"] > 0.6
     half_year = model.survival(model.risk.margin(bank[2][later]), (182,))[:, 0]
     truth = (1 - hazard[later]) ** 6
     assert abs(half_year.mean() - truth.mean()) < 0.02

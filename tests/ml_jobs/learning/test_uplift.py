@@ -44,16 +44,16 @@ def learned(values, label, treated):
     return fit_uplift(TASK, values, label, treated, np.arange(ROWS))
 
 
-def estimated(found, values) -> np.ndarray:
-    without, with_it = (risk.probability(risk.margin(values)) for risk in (found.untreated, found.treated))
+def estimated(fitted, values) -> np.ndarray:
+    without, with_it = (risk.probability(risk.margin(values)) for risk in (fitted.untreated, fitted.treated))
     return without - with_it
 
 
 def test_one_effect_on_the_log_odds_is_found_by_the_simple_candidate() -> None:
     values, label, treated, truth = trial(lambda values: -1.0)
-    found = learned(values, label, treated)
-    assert found.choice == "one_risk", found.why
-    uplift = estimated(found, values)
+    fitted = learned(values, label, treated)
+    assert fitted.choice == "one_risk", fitted.why
+    uplift = estimated(fitted, values)
     assert abs(uplift.mean() - truth.mean()) < 0.03
     assert np.corrcoef(uplift, truth)[0, 1] > 0.9
 
@@ -62,13 +62,13 @@ def test_an_effect_on_some_only_is_found_by_learning_the_arms_apart() -> None:
     def effect(values: np.ndarray) -> np.ndarray:
         return np.where(values[:, 1] > 0, -3.0, 0.5)
 
-    found = learned(*trial(effect)[:3])
-    assert found.choice == "two_risks", found.why
+    fitted = learned(*trial(effect)[:3])
+    assert fitted.choice == "two_risks", fitted.why
     values, label, treated, truth = trial(effect, seed=5)  # not seen
-    uplift = estimated(found, values)
+    uplift = estimated(fitted, values)
     assert uplift[values[:, 1] > 0].mean() > 0.1 > 0.02 > uplift[values[:, 1] <= 0].mean()
     ours, by_risk, best = (
-        qini(label, treated, score, ONCE)[0] for score in (uplift, found.untreated.margin(values), truth)
+        qini(label, treated, score, ONCE)[0] for score in (uplift, fitted.untreated.margin(values), truth)
     )
     assert by_risk < 0.7 * best < ours < best
 
@@ -145,14 +145,14 @@ def campaigns(tmp_path_factory, rows) -> Settings:
 def test_scores_of_a_treatment_are_effects_and_the_kept_model_gives_them_again(campaigns: Settings, rows) -> None:
     scored = score(campaigns, "uplift_retention", Known.by(campaigns, BUSINESS_DATE))
     assert isinstance(scored, Scored), scored
-    found = pq.read_table(scored.path, partitioning=None).to_pandas()
-    assert found["probability"].is_monotonic_decreasing and found["probability"].between(-1, 1).all()
+    scores = pq.read_table(scored.path, partitioning=None).to_pandas()
+    assert scores["probability"].is_monotonic_decreasing and scores["probability"].between(-1, 1).all()
     trend = rows[0].filter(pc.equal(rows[0]["as_of_date"], BUSINESS_DATE)).to_pandas().set_index("customer_key")
-    assert found["probability"].corr(found["customer_key"].map(trend["trend_rate"])) > 0.5  # the risk's main driver
+    assert scores["probability"].corr(scores["customer_key"].map(trend["trend_rate"])) > 0.5  # the risk's main driver
     (folder,) = (campaigns.lake / "models" / "uplift_retention").glob("2025-12-31-*")
     model = load(folder, campaigns.token_secret)
-    values = np.stack([trend.loc[found["customer_key"], name].to_numpy(float) for name in model.columns], axis=1)
-    assert np.allclose(model.margin(values.astype(np.float32)), found["probability"], atol=1e-12)
+    values = np.stack([trend.loc[scores["customer_key"], name].to_numpy(float) for name in model.columns], axis=1)
+    assert np.allclose(model.margin(values.astype(np.float32)), scores["probability"], atol=1e-12)
     card = (folder / "card.html").read_text()
     assert "of the treated kept" in card and "Qini curve" in card
 
@@ -175,9 +175,9 @@ def test_the_report_holds_the_model_against_risk_and_the_true_effect(campaigns: 
         "treated": expit(logit(untreated) - 1.5),
     }
     pq.write_table(pa.table(truth), tmp_path / "treatment_effects.parquet")
-    found = task_quality(campaigns, tmp_path, "uplift_retention")
-    areas = {name: area["value"] for name, area in found["qini"].items()}
+    quality = task_quality(campaigns, tmp_path, "uplift_retention")
+    areas = {name: area["value"] for name, area in quality["qini"].items()}
     assert areas["uplift"] > 0 and areas["random"] == 0
-    assert found["qini"]["oracle (true effect)"]["high"] > areas["uplift"]
-    assert found["average_effect"]["low"] < found["true_effect"] < found["average_effect"]["high"]
-    assert any("calls kept" in str(part.title) for part in quality_tables({"uplift_retention": found}))
+    assert quality["qini"]["oracle (true effect)"]["high"] > areas["uplift"]
+    assert quality["average_effect"]["low"] < quality["true_effect"] < quality["average_effect"]["high"]
+    assert any("calls kept" in str(part.title) for part in quality_tables({"uplift_retention": quality}))

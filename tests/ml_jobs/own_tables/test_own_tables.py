@@ -1,4 +1,4 @@
-"""A table of one's own from a task file alone: honest figures, leaks called out by name, and a model that is kept."""
+"""A user's table from a task file alone: honest figures, leaks called out by name, and a model that is kept."""
 
 import json
 import re
@@ -113,11 +113,11 @@ def test_a_leak_is_found_up_down_by_level_and_by_being_missing():
         "away": np.where(noise > 0, away, -away),
         "honest": noise,
     }
-    found = single_feature_aucs(
+    aucs = single_feature_aucs(
         np.stack([*columns.values(), label, 1 - label], axis=1), label, [*columns, "level", "level"]
     )
-    assert [name for name, auc in found.items() if auc > 0.95] == ["up", "down", "missing", "away", "level"]
-    assert found["honest"] < 0.6
+    assert [name for name, auc in aucs.items() if auc > 0.95] == ["up", "down", "missing", "away", "level"]
+    assert aucs["honest"] < 0.6
 
 
 def test_rows_that_repeat_stay_on_one_side_of_every_split(bank, tmp_path):
@@ -125,9 +125,9 @@ def test_rows_that_repeat_stay_on_one_side_of_every_split(bank, tmp_path):
     frame["noise"] = np.random.default_rng(1).normal(size=ROWS)  # says nothing, unless a row is met again
     again = pd.concat([frame] * 4, ignore_index=True).assign(client_id=lambda rows: np.arange(len(rows)) + 1)
     again.drop(columns="card").to_parquet(tmp_path / "cards.parquet")
-    found = evaluate(bank, Task.model_validate(BASE | QUICK), tmp_path / "cards.parquet")[0]
-    assert found["notes"] == ["2,700 rows repeat another row's features: they stay on one side of every split"]
-    assert found["figures"]["model"]["roc_auc"]["low"] < 0.55
+    evaluated = evaluate(bank, Task.model_validate(BASE | QUICK), tmp_path / "cards.parquet")[0]
+    assert evaluated["notes"] == ["2,700 rows repeat another row's features: they stay on one side of every split"]
+    assert evaluated["figures"]["model"]["roc_auc"]["low"] < 0.55
 
 
 def test_with_dates_later_rows_judge(bank, tmp_path):
@@ -136,11 +136,11 @@ def test_with_dates_later_rows_judge(bank, tmp_path):
     frame["day"] = np.datetime64("2023-01-01") + days
     frame.to_parquet(tmp_path / "cards.parquet")
     dated = BASE | QUICK | {"as_of_date": "day", "horizon_days": 30, "segments": {"card": []}}
-    found, _, judged = evaluate(bank, Task.model_validate(dated), tmp_path / "cards.parquet")
-    assert found["split"].startswith("by time")
+    evaluated, _, judged = evaluate(bank, Task.model_validate(dated), tmp_path / "cards.parquet")
+    assert evaluated["split"].startswith("by time")
     assert judged.as_of_date.min() > np.datetime64("2024-05-01")
-    assert {line["group"] for line in found["segments"]["card"]} == {"blue", "gold", "unknown"}
-    assert sum(line["rows"] for line in found["by_month"]) == found["rows_that_judge"] == len(judged.label)
+    assert {line["group"] for line in evaluated["segments"]["card"]} == {"blue", "gold", "unknown"}
+    assert sum(line["rows"] for line in evaluated["by_month"]) == evaluated["rows_that_judge"] == len(judged.label)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_positive_is_known_in_every_spelling(values):
 
 @pytest.fixture
 def installed(bank, csv, tmp_path, monkeypatch):
-    """A folder with a drafted task file, in an installation of its own lake."""
+    """A folder with a drafted task file, in an installation with another lake."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("C360_LAKE", str(tmp_path / "lake"))
     monkeypatch.setenv("C360_BUILD", str(bank.build))
@@ -195,9 +195,11 @@ def test_from_data_to_explained_scores_by_command_alone(installed, csv):
     scores = pd.read_parquet("once.parquet")
     assert scores["probability"].is_monotonic_decreasing and len(scores) == ROWS
     assert set(scores["reason_1_code"].dropna()) <= {"early", "balance", "card", "noise"}
-    told = json.loads(run("explain", "cards.yml", "--entity", scores["entity"][0], "--json"))
-    assert told["base"] + sum(item["push"] for item in told["contributions"]) == pytest.approx(told["margin"], abs=1e-6)
-    assert told["probability"] == pytest.approx(scores["probability"][0], abs=1e-12)
+    explained = json.loads(run("explain", "cards.yml", "--entity", scores["entity"][0], "--json"))
+    assert explained["base"] + sum(item["push"] for item in explained["contributions"]) == pytest.approx(
+        explained["margin"], abs=1e-6
+    )
+    assert explained["probability"] == pytest.approx(scores["probability"][0], abs=1e-12)
     feature_drift = json.loads(run("monitor", "cards.yml", "--json"))
     assert {line["verdict"] for line in feature_drift["drift"]} == {"stable"}
     moved = pd.read_csv(csv, sep=";", na_values="?").assign(balance=9_999)

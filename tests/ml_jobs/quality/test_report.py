@@ -57,22 +57,22 @@ def truth(tmp_path_factory, rows):
 
 
 def test_the_oracle_is_the_true_hazard_on_the_untouched_rows(settings, truth, rows):
-    found = oracle_auc(settings, truth, "churn")
+    figures = oracle_auc(settings, truth, "churn")
     labels = rows[1]
     keep = pc.and_(
         pc.is_in(labels["as_of_date"], pa.array(TEST_MONTHS)), pc.not_equal(labels["customer_key"], "cif:000007")
     )
     test = labels.filter(keep)
-    assert found["rows"] == len(test) == 3 * 1_499
-    assert found["rows_without_hazard"] == 3
-    assert found["positives"] == pc.sum(test["label"]).as_py()
+    assert figures["rows"] == len(test) == 3 * 1_499
+    assert figures["rows_without_hazard"] == 3
+    assert figures["positives"] == pc.sum(test["label"]).as_py()
     expected = roc_auc_score(test["label"].to_numpy(), test["true_probability"].to_numpy())
-    oracle = found["roc_auc"]["oracle"]
+    oracle = figures["roc_auc"]["oracle"]
     assert oracle["value"] == pytest.approx(expected)
     assert oracle["low"] < expected < oracle["high"]
-    areas = {name: area["value"] for name, area in found["roc_auc"].items()}
+    areas = {name: area["value"] for name, area in figures["roc_auc"].items()}
     assert areas["rule"] < areas["logistic_regression"] < areas["model"] < oracle["high"]
-    share = found["gini_of_oracle"]["model"]
+    share = figures["gini_of_oracle"]["model"]
     assert share["value"] == pytest.approx((2 * areas["model"] - 1) / (2 * areas["oracle"] - 1))
     assert 0.85 < share["low"] < share["value"] < share["high"]
 
@@ -115,5 +115,5 @@ def test_the_truth_may_have_another_name_for_an_outcome(tmp_path):
     pq.write_table(
         pa.table({"customer_no": ["C1"], "churn": [0.1], "delinquency": [0.2]}), tmp_path / "hazards.parquet"
     )
-    found = [has_hazard(tmp_path, task) for task in ("churn", "credit_warning", "lead_conversion")]
-    assert found == [True, True, False]
+    known = [has_hazard(tmp_path, task) for task in ("churn", "credit_warning", "lead_conversion")]
+    assert known == [True, True, False]

@@ -36,9 +36,9 @@ def replace_content(folder, content: bytes) -> None:
     """Put other content in the model's place, and let the card vouch for it."""
     (folder / "model.skops").write_bytes(content)
     card = json.loads((folder / "card.json").read_text())
-    told = json.dumps(card | {"model_sha256": hashlib.sha256(content).hexdigest()}).encode()
-    (folder / "card.json").write_bytes(told)
-    (folder / "signature").write_text(signature(told, SECRET))
+    text = json.dumps(card | {"model_sha256": hashlib.sha256(content).hexdigest()}).encode()
+    (folder / "card.json").write_bytes(text)
+    (folder / "signature").write_text(signature(text, SECRET))
 
 
 def test_a_kept_model_says_the_same_as_before(kept, tmp_path):

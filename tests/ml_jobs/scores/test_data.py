@@ -53,10 +53,10 @@ def test_postgres_reads_what_duckdb_reads(postgres_settings, tmp_path):
         lambda engine: read_labelled(engine, CHURN, columns, dates[:1], BUSINESS_DATE),
         lambda engine: read_features(engine, CHURN, columns, dates[0]),
     ):
-        expected, found = read(settings), read(postgres_settings)
+        expected, other = read(settings), read(postgres_settings)
         assert len(expected.customer) > 0
-        assert found.customer.tolist() == expected.customer.tolist()
-        assert (found.as_of_date == expected.as_of_date).all()
-        assert found.values.dtype == expected.values.dtype == np.float32
-        np.testing.assert_array_equal(found.values, expected.values)
-        np.testing.assert_array_equal(found.label, expected.label)
+        assert other.customer.tolist() == expected.customer.tolist()
+        assert (other.as_of_date == expected.as_of_date).all()
+        assert other.values.dtype == expected.values.dtype == np.float32
+        np.testing.assert_array_equal(other.values, expected.values)
+        np.testing.assert_array_equal(other.label, expected.label)

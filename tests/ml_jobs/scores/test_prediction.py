@@ -95,6 +95,6 @@ def test_reasons_are_the_features_that_push_up_the_most_with_their_values(table,
 def test_long_lists_are_explained_in_chunks(model, today, monkeypatch):
     whole = top_reasons(model.candidate.estimator, today.values)
     monkeypatch.setattr("ml_jobs.learning.shapley.CHUNK", 400)
-    for found, expected in zip(top_reasons(model.candidate.estimator, today.values), whole, strict=True):
-        assert (found == expected).all()
+    for chunked, expected in zip(top_reasons(model.candidate.estimator, today.values), whole, strict=True):
+        assert (chunked == expected).all()
     assert not whole[1].all() and whole[1].any()

@@ -25,12 +25,12 @@ def settings(tmp_path_factory, rows):
 
 
 def test_a_challenger_that_is_no_worse_takes_over_from_the_month_before(settings):
-    found = decision(settings, CHURN, Known.by(settings, BUSINESS_DATE))
-    assert found["incumbent"] == Known.by(settings, MONTH_BEFORE).model_version
-    assert found["champion"] == found["challenger"] == Known.by(settings, BUSINESS_DATE).model_version
-    assert found["log_loss_difference"]["low"] < 0.01 and "not lower beyond the interval" in found["why"]
+    decided = decision(settings, CHURN, Known.by(settings, BUSINESS_DATE))
+    assert decided["incumbent"] == Known.by(settings, MONTH_BEFORE).model_version
+    assert decided["champion"] == decided["challenger"] == Known.by(settings, BUSINESS_DATE).model_version
+    assert decided["log_loss_difference"]["low"] < 0.01 and "not lower beyond the interval" in decided["why"]
     before = json.loads(promotion_path(settings, "churn", Known.by(settings, MONTH_BEFORE)).read_text())
-    assert (before["champion"], before["why"]) == (found["incumbent"], "there was no model in use")
+    assert (before["champion"], before["why"]) == (decided["incumbent"], "there was no model in use")
 
 
 def test_a_decision_stands(settings):
@@ -46,10 +46,10 @@ def test_a_challenger_that_is_worse_does_not_take_over(settings, monkeypatch):
     incumbent = decision(settings, CHURN, known)["incumbent"]
     promotion_path(settings, "churn", known).unlink()
     worse = {"log_loss_difference": {"value": 0.02, "low": 0.01, "high": 0.03}, "incumbent_roc_auc": 0.9}
-    monkeypatch.setattr("ml_jobs.scores.promotion._compared", lambda *_: worse)
-    found = decision(settings, CHURN, known)
-    assert found["champion"] == incumbent
-    assert "the model in use is lower beyond the interval" in found["why"]
+    monkeypatch.setattr("ml_jobs.scores.promotion.compare", lambda *_: worse)
+    decided = decision(settings, CHURN, known)
+    assert decided["champion"] == incumbent
+    assert "the model in use is lower beyond the interval" in decided["why"]
     assert champion(settings, CHURN, known).card["model_version"] == incumbent
     promotion_path(settings, "churn", known).unlink()
 

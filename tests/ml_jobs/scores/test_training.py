@@ -46,10 +46,10 @@ def judged_rows(bank, model):
 def test_the_ranking_comes_close_to_the_truth_and_beats_the_rule(model, judged_rows):
     rows, truth = judged_rows
     once = np.ones((1, len(truth)))
-    oracle, found = (2 * auc(rows.label, score, once)[0] - 1 for score in (truth, model.margin(rows.values)))
-    assert found >= 0.85 * oracle
+    oracle, model_gini = (2 * auc(rows.label, score, once)[0] - 1 for score in (truth, model.margin(rows.values)))
+    assert model_gini >= 0.85 * oracle
     figures = model.card["figures"]
-    assert figures["model"]["roc_auc"]["value"] == pytest.approx((found + 1) / 2)
+    assert figures["model"]["roc_auc"]["value"] == pytest.approx((model_gini + 1) / 2)
     assert figures["model"]["roc_auc"]["low"] > figures["rule"]["roc_auc"]["high"]
     assert figures["model"]["roc_auc"]["value"] > figures["logistic_regression"]["roc_auc"]["value"]
 

@@ -6,27 +6,11 @@ a day re-delivered without its postings, and a changed balance.
 """
 
 from tests.dbt.bank import Bank
+from tests.dbt.rows import balance, posting
 
 FIRST_DATE = "2025-01-01"
 INITIAL_DATE = "2025-03-31"
 DAYS = (("2025-04-01", "2025-04-01"), ("2025-04-02", "2025-03-20"), ("2025-04-03", "2025-04-01"))  # business, from date
-
-
-def posting(txn_id: str, account_no: str, day: str, amount: float, direction: str, **rest: str) -> dict:
-    given = {"channel": "mobile", "txn_type": "transfer", **rest}
-    return dict(
-        txn_id=txn_id,
-        account_no=account_no,
-        business_date=day,
-        txn_at=f"{day} 08:00:00",
-        amount=amount,
-        direction=direction,
-        **given,
-    )
-
-
-def balance(account_no: str, day: str, amount: float) -> dict:
-    return dict(account_no=account_no, business_date=day, balance=amount, currency="CNY")
 
 
 def deliver_initial(bank: Bank) -> None:

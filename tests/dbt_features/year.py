@@ -9,6 +9,7 @@ is an enterprise.
 from typing import Any
 
 from tests.dbt.bank import Bank
+from tests.dbt.rows import balance, posting
 
 INITIAL_DATE = "2024-11-30"
 FIRST_DATE = "2024-01-01"
@@ -126,26 +127,20 @@ def deliver_day(bank: Bank, day: str) -> None:
     """One of ``DAYS``."""
     if day == "2024-12-01":
         bank.deliver("transactions", day, [posting("x1", "A2", day, 100, txn_type="wallet", channel="wallet")])
-        bank.deliver("balances", day, [_balance("A2", day, 900)])
+        bank.deliver("balances", day, [balance("A2", day, 900)])
         bank.deliver("app_events", day, [_event("e9", day, "login")])
     if day == "2024-12-02":
         late = posting("x2", "A2", "2024-11-20", 50, txn_type="wallet", channel="wallet")
         told_again = posting("b6", "A1", "2024-11-28", 77, txn_type="cash", channel="counter")
         bank.deliver("transactions", day, [late, told_again])
-        bank.deliver("balances", day, [_balance("A2", "2024-11-20", 800), _balance("A1", day, 150000)])
+        bank.deliver("balances", day, [balance("A2", "2024-11-20", 800), balance("A1", day, 150000)])
         bank.deliver("accounts", day, [_account("A8", "8", "2024-11-15", status="closed")])
     if day == "2024-12-03":
         corrected = posting("x1", "A2", "2024-12-01", 70, txn_type="wallet", channel="wallet")
         bank.supersede("transactions", "2024-12-01", 1, on=day)
         bank.deliver("transactions", "2024-12-01", [corrected], version=2, known=day)
         bank.supersede("balances", "2024-12-01", 1, on=day)
-        bank.deliver("balances", "2024-12-01", [_balance("A2", "2024-12-01", 930)], version=2, known=day)
-
-
-def posting(txn_id: str, account_no: str, day: str, amount: float, **given: Any) -> dict[str, Any]:
-    """A posting, by default a transfer out in the app."""
-    defaults = dict(direction="D", channel="mobile", txn_type="transfer")
-    return dict(txn_id=txn_id, account_no=account_no, business_date=day, amount=amount, **{**defaults, **given})
+        bank.deliver("balances", "2024-12-01", [balance("A2", "2024-12-01", 930)], version=2, known=day)
 
 
 def _monthly(bank: Bank, feed: str, rows: list[dict[str, Any]], version: int = 1) -> None:
@@ -198,21 +193,17 @@ def _transactions() -> list[dict[str, Any]]:
 
 def _balances() -> list[dict[str, Any]]:
     return [
-        _balance("A1", "2024-01-01", 10000),
-        _balance("A1", "2024-07-03", 40000),
-        _balance("A1", "2024-09-05", 200000),
-        _balance("F1", "2024-06-01", 0),
-        _balance("A2", "2024-01-01", 60000),
-        _balance("A2", "2024-08-05", 5000),
-        _balance("A2b", "2024-01-01", 40),
-        _balance("A3", "2024-01-01", 60000),
-        _balance("A3", "2024-10-15", 0),
-        _balance("A9", "2024-01-01", 300000),
+        balance("A1", "2024-01-01", 10000),
+        balance("A1", "2024-07-03", 40000),
+        balance("A1", "2024-09-05", 200000),
+        balance("F1", "2024-06-01", 0),
+        balance("A2", "2024-01-01", 60000),
+        balance("A2", "2024-08-05", 5000),
+        balance("A2b", "2024-01-01", 40),
+        balance("A3", "2024-01-01", 60000),
+        balance("A3", "2024-10-15", 0),
+        balance("A9", "2024-01-01", 300000),
     ]
-
-
-def _balance(account_no: str, day: str, amount: float) -> dict[str, Any]:
-    return dict(account_no=account_no, business_date=day, balance=amount, currency="CNY")
 
 
 def _holdings() -> list[dict[str, Any]]:
