@@ -19,8 +19,11 @@
 {# The Sunday that ends the week of a date. #}
 {% macro week_end(day) -%} cast({{ dbt.dateadd('day', 6, "date_trunc('week', " ~ day ~ ")") }} as date) {%- endmacro %}
 
-{# The dates that an incremental model of whole weeks builds: from the Monday of the week of `from_date`; all, when it is new. #}
+{# The dates that an incremental model of whole weeks builds: from the Monday of the week of `from_date`; all, when it
+   is new. #}
 {% macro weeks_of_run(column) -%}
     {{ column }} <= {{ date_literal(var('business_date')) }}
-    {%- if is_incremental() %} and {{ column }} >= {{ days_before(week_end(date_literal(var('from_date'))), 6) }}{% endif %}
+    {%- if is_incremental() %}
+        and {{ column }} >= {{ days_before(week_end(date_literal(var('from_date'))), 6) }}
+    {%- endif %}
 {%- endmacro %}

@@ -1,5 +1,5 @@
-{# Who takes most of one line's money away: what is left of it 90 days later, with what moved into the other line meanwhile, is less than
-   the seed's share of the average of the 90 days before. #}
+{# Who takes most of one line's money away: what is left of it 90 days later, with what moved into the other line
+   meanwhile, is less than the seed's share of the average of the 90 days before. #}
 {% macro label_line_churn(line, other) %}
 select
     customer_key,

@@ -1,4 +1,5 @@
-{# The star tiers of the deployment's currency: from `lower_amount` of average assets on, below `upper_amount` (null at the top). #}
+{# The star tiers of the deployment's currency: from `lower_amount` of average assets on, below `upper_amount` (null at
+   the top). #}
 {% macro features_tiers() %}
     select
         star_tier,

@@ -27,5 +27,6 @@
 
 {# True where `date` lies in the half-open validity of `relation`; null stands for "still". #}
 {% macro is_valid_on(relation, date) -%}
-    {{ date }} >= {{ relation }}.valid_from and ({{ date }} < {{ relation }}.valid_to or {{ relation }}.valid_to is null)
+    {{ date }} >= {{ relation }}.valid_from
+        and ({{ date }} < {{ relation }}.valid_to or {{ relation }}.valid_to is null)
 {%- endmacro %}

@@ -1,4 +1,5 @@
-{# Every score of a task, as it was scored. The measure of a task with a treatment is the uplift: what the treatment changes. #}
+{# Every score of a task, as it was scored. The measure of a task with a treatment is the uplift: what the treatment
+   changes. #}
 {% macro score_history(task, measure='probability') %}
 select
     {{ score_columns() | replace('probability', 'probability as ' ~ measure) }}
@@ -6,8 +7,8 @@ from {{ ref('stg_lake__scores') }}
 where task = '{{ task }}'
 {% endmacro %}
 
-{# The scores of the latest as-of date of a task (of each value of `kind`, a column), one per customer of today: of records that
-   have become one customer since, the highest probability (or other measure) stands. #}
+{# The scores of the latest as-of date of a task (of each value of `kind`, a column), one per customer of today: of
+   records that have become one customer since, the highest probability (or other measure) stands. #}
 {% macro score_latest(task, kind="'one'", measure='probability') %}
 with scores as (
     select {{ kind }} as kind, history.* from {{ ref(task) }} as history

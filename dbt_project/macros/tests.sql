@@ -1,5 +1,5 @@
-{# More than one row with the same values in `columns`; of an incremental model, whose dates stand in `date_column`, in the months of this
-   run. (A `where` of dbt's own would be fixed when the project is parsed.) #}
+{# More than one row with the same values in `columns`; of an incremental model, whose dates stand in `date_column`, in
+   the months of this run. (A `where` of dbt's own would be fixed when the project is parsed.) #}
 {% test has_unique_key(model, columns, date_column=none) %}
 select {{ columns | join(', ') }}
 from {{ model }}

@@ -30,8 +30,8 @@ inner join {{ identity }} as identity
     and accounts.party_key = identity.party_key
 {% endmacro %}
 
-{# Deposits and investments of each customer on each `day`, today and before, from the positions per account and per holding.
-   Grain: `day` x customer_key. #}
+{# Deposits and investments of each customer on each `day`, today and before, from the positions per account and per
+   holding. Grain: `day` x customer_key. #}
 {% macro customer_positions_known_on(balances, holdings, accounts, identity, day, sampled) %}
 {% set columns = ['amount_days_90d', 'amount_days_previous_90d'] %}
 {% for days in sampled %}{% do columns.append('amount_' ~ days ~ 'd_ago') %}{% endfor %}
@@ -51,10 +51,12 @@ select
     {{ day }},
     customer_key,
     {%- for days in sampled %}
-    cast(coalesce(sum(amount_{{ days }}d_ago) filter (where kind = 'deposit'), 0) as decimal(38,2)) as deposit_amount_{{ days }}d_ago,
+    cast(coalesce(sum(amount_{{ days }}d_ago) filter (where kind = 'deposit'), 0) as decimal(38,2))
+        as deposit_amount_{{ days }}d_ago,
     cast(sum(amount_{{ days }}d_ago) as decimal(38,2)) as aum_amount_{{ days }}d_ago,
     {%- endfor %}
-    cast(coalesce(sum(amount_days_previous_90d) filter (where kind = 'deposit'), 0) as decimal(38,2)) as deposit_days_amount_previous_90d,
+    cast(coalesce(sum(amount_days_previous_90d) filter (where kind = 'deposit'), 0) as decimal(38,2))
+        as deposit_days_amount_previous_90d,
     cast(sum(amount_days_90d) as decimal(38,2)) as aum_days_amount_90d,
     cast(sum(amount_days_previous_90d) as decimal(38,2)) as aum_days_amount_previous_90d
 from amounts

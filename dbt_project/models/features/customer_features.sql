@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(
     materialized='incremental', incremental_strategy='replace_as_of_dates', on_schema_change='fail',
     meta={'partition_by': 'as_of_date'},
@@ -34,7 +35,7 @@ chain as (
 ),
 
 tiers as (
-{{ features_tiers() }}
+    {{ features_tiers() }}
 ),
 
 averaged as (
@@ -42,7 +43,10 @@ averaged as (
         *,
         cast(aum_days_amount_90d as double precision) / 90 as average_aum_amount_90d,
         cast(aum_days_amount_previous_90d as double precision) / 90 as average_aum_amount_previous_90d,
-        cast({% for days in sampled %}deposit_amount_{{ days }}d_ago{{ ' + ' if not loop.last }}{% endfor %} as double precision)
+        cast(
+            {% for days in sampled %}deposit_amount_{{ days }}d_ago{{ ' + ' if not loop.last }}{% endfor %}
+            as double precision
+        )
             / {{ sampled | length }} as mean_deposit_amount
     from positions
 ),
@@ -54,7 +58,8 @@ measured as (
         previous_tiers.star_tier as previous_star_tier,
         tiers.lower_amount,
         tiers.upper_amount,
-        least({% for days in sampled %}averaged.deposit_amount_{{ days }}d_ago{{ ', ' if not loop.last }}{% endfor %}) as lowest_deposit_amount_90d,
+        least({% for days in sampled %}averaged.deposit_amount_{{ days }}d_ago{{ ', ' if not loop.last }}{% endfor %})
+            as lowest_deposit_amount_90d,
         sqrt((
             {%- for days in sampled %}
             power(cast(averaged.deposit_amount_{{ days }}d_ago as double precision) - averaged.mean_deposit_amount, 2)
@@ -64,10 +69,13 @@ measured as (
     from averaged
     left join tiers
         on averaged.average_aum_amount_90d >= tiers.lower_amount
-        and (tiers.upper_amount is null or averaged.average_aum_amount_90d < tiers.upper_amount)
+            and (tiers.upper_amount is null or averaged.average_aum_amount_90d < tiers.upper_amount)
     left join tiers as previous_tiers
         on averaged.average_aum_amount_previous_90d >= previous_tiers.lower_amount
-        and (previous_tiers.upper_amount is null or averaged.average_aum_amount_previous_90d < previous_tiers.upper_amount)
+            and (
+                previous_tiers.upper_amount is null
+                or averaged.average_aum_amount_previous_90d < previous_tiers.upper_amount
+            )
 ),
 
 -- customers of the same kind and tier on the same day: what the season or the market does to all is theirs, too
@@ -96,12 +104,15 @@ select
     ---------- what is held
     cast(coalesce(measured.aum_amount_0d_ago, 0) as double precision) as aum_amount,
     cast(coalesce(measured.deposit_amount_0d_ago, 0) as double precision) as deposit_amount,
-    {{ features_ratio('measured.aum_amount_0d_ago - measured.deposit_amount_0d_ago', 'measured.aum_amount_0d_ago') }} as investment_rate,
+    {{ features_ratio('measured.aum_amount_0d_ago - measured.deposit_amount_0d_ago', 'measured.aum_amount_0d_ago') }}
+        as investment_rate,
     cast(coalesce(measured.average_aum_amount_90d, 0) as double precision) as average_aum_amount_90d,
     cast(coalesce(measured.star_tier, 1) as double precision) as star_tier,
     cast(coalesce(measured.previous_star_tier, 1) as double precision) as previous_star_tier,
-    {{ features_ratio('measured.upper_amount - measured.average_aum_amount_90d', 'measured.upper_amount') }} as next_tier_gap_rate,
-    {{ features_ratio('measured.average_aum_amount_90d - measured.lower_amount', 'measured.average_aum_amount_90d') }} as lower_tier_margin_rate,
+    {{ features_ratio('measured.upper_amount - measured.average_aum_amount_90d', 'measured.upper_amount') }}
+        as next_tier_gap_rate,
+    {{ features_ratio('measured.average_aum_amount_90d - measured.lower_amount', 'measured.average_aum_amount_90d') }}
+        as lower_tier_margin_rate,
     cast(coalesce(profiles.deposit_account_count, 0) as double precision) as deposit_account_count,
     cast(coalesce(profiles.closed_account_count, 0) as double precision) as closed_account_count,
     cast(coalesce(profiles.product_family_count, 0) as double precision) as product_family_count,
@@ -112,8 +123,10 @@ select
     ---------- how it moves
     {{ features_ratio('measured.aum_amount_0d_ago', 'measured.aum_amount_30d_ago') }} as aum_rate_30d,
     {{ features_ratio('measured.aum_amount_0d_ago', 'measured.aum_amount_90d_ago') }} as aum_rate_90d,
-    {{ features_ratio('measured.average_aum_amount_90d', 'measured.average_aum_amount_previous_90d') }} as average_aum_change_rate_90d,
-    {{ features_ratio('measured.deposit_deviation_amount', 'measured.mean_deposit_amount') }} as deposit_volatility_rate_90d,
+    {{ features_ratio('measured.average_aum_amount_90d', 'measured.average_aum_amount_previous_90d') }}
+        as average_aum_change_rate_90d,
+    {{ features_ratio('measured.deposit_deviation_amount', 'measured.mean_deposit_amount') }}
+        as deposit_volatility_rate_90d,
     ---------- money in and out
     cast(coalesce(flows.inflow_amount_90d, 0) as double precision) as inflow_amount_90d,
     cast(coalesce(flows.outflow_amount_90d, 0) as double precision) as outflow_amount_90d,
@@ -121,19 +134,26 @@ select
     {{ features_ratio('3 * flows.outflow_amount_30d', 'flows.outflow_amount_90d') }} as outflow_pace_rate,
     {{ features_ratio('flows.inflow_amount_90d', 'flows.inflow_amount_previous_90d') }} as inflow_change_rate_90d,
     {{ features_ratio('flows.outflow_amount_90d', 'flows.outflow_amount_previous_90d') }} as outflow_change_rate_90d,
-    {{ features_ratio('flows.inflow_amount_30d - flows.outflow_amount_30d', 'measured.average_aum_amount_90d') }} as net_flow_rate_30d,
-    {{ features_ratio('flows.inflow_amount_90d - flows.outflow_amount_90d', 'measured.average_aum_amount_90d') }} as net_flow_rate_90d,
+    {{ features_ratio('flows.inflow_amount_30d - flows.outflow_amount_30d', 'measured.average_aum_amount_90d') }}
+        as net_flow_rate_30d,
+    {{ features_ratio('flows.inflow_amount_90d - flows.outflow_amount_90d', 'measured.average_aum_amount_90d') }}
+        as net_flow_rate_90d,
     {{ features_ratio('flows.inflow_amount_90d', '3 * profiles.monthly_income_amount') }} as inflow_to_income_rate_90d,
-    {{ features_ratio('flows.outflow_amount_180d', '6 * profiles.monthly_income_amount') }} as outflow_to_income_rate_180d,
-    {{ features_ratio('flows.largest_outflow_amount_90d', 'measured.average_aum_amount_90d') }} as largest_outflow_rate_90d,
-    {{ features_ratio('flows.largest_outflow_amount_90d', 'profiles.monthly_income_amount') }} as largest_outflow_to_income_rate_90d,
+    {{ features_ratio('flows.outflow_amount_180d', '6 * profiles.monthly_income_amount') }}
+        as outflow_to_income_rate_180d,
+    {{ features_ratio('flows.largest_outflow_amount_90d', 'measured.average_aum_amount_90d') }}
+        as largest_outflow_rate_90d,
+    {{ features_ratio('flows.largest_outflow_amount_90d', 'profiles.monthly_income_amount') }}
+        as largest_outflow_to_income_rate_90d,
     ---------- who is on the other side
     {{ features_ratio('flows.wallet_outflow_amount_90d', 'flows.outflow_amount_90d') }} as wallet_outflow_rate_90d,
     {{ features_ratio('flows.mmf_outflow_amount_90d', 'flows.outflow_amount_90d') }} as mmf_outflow_rate_90d,
-    {{ features_ratio('flows.other_bank_outflow_amount_90d', 'flows.outflow_amount_90d') }} as other_bank_outflow_rate_90d,
+    {{ features_ratio('flows.other_bank_outflow_amount_90d', 'flows.outflow_amount_90d') }}
+        as other_bank_outflow_rate_90d,
     {{ features_ratio('flows.merchant_outflow_amount_90d', 'flows.outflow_amount_90d') }} as merchant_outflow_rate_90d,
     {{ features_ratio('flows.cash_outflow_amount_90d', 'flows.outflow_amount_90d') }} as cash_outflow_rate_90d,
-    {{ features_ratio('flows.other_bank_outflow_amount_30d', 'flows.outflow_amount_30d') }} as other_bank_outflow_rate_30d,
+    {{ features_ratio('flows.other_bank_outflow_amount_30d', 'flows.outflow_amount_30d') }}
+        as other_bank_outflow_rate_30d,
     {{ features_ratio('flows.wallet_outflow_count_180d', outflows) }} as wallet_outflow_share_180d,
     {{ features_ratio('flows.mmf_outflow_count_180d', outflows) }} as mmf_outflow_share_180d,
     {{ features_ratio('flows.other_bank_outflow_count_180d', outflows) }} as other_bank_outflow_share_180d,
@@ -144,11 +164,14 @@ select
     cast(coalesce(chain.payee_count_90d, 0) as double precision) as payee_count_90d,
     {{ features_ratio('chain.main_payer_amount_90d', 'chain.payers_amount_90d') }} as main_payer_rate_90d,
     {{ features_ratio('chain.main_payee_amount_90d', 'chain.payees_amount_90d') }} as main_payee_rate_90d,
-    {{ features_ratio('chain.own_counterparty_count_90d', 'chain.payer_count_90d + chain.payee_count_90d') }} as own_counterparty_share_90d,
+    {{ features_ratio('chain.own_counterparty_count_90d', 'chain.payer_count_90d + chain.payee_count_90d') }}
+        as own_counterparty_share_90d,
     cast(coalesce(chain.left_counterparty_count_90d, 0) as double precision) as left_counterparty_count_90d,
     ---------- beside customers of the same kind and tier
-    {{ features_ratio('flows.own_txn_count_90d * peers.customer_count', 'peers.txn_count_90d') }} as txn_to_peers_rate_90d,
-    {{ features_ratio('flows.outflow_amount_90d * peers.customer_count', 'peers.outflow_amount_90d') }} as outflow_to_peers_rate_90d,
+    {{ features_ratio('flows.own_txn_count_90d * peers.customer_count', 'peers.txn_count_90d') }}
+        as txn_to_peers_rate_90d,
+    {{ features_ratio('flows.outflow_amount_90d * peers.customer_count', 'peers.outflow_amount_90d') }}
+        as outflow_to_peers_rate_90d,
     {{ features_ratio(
         '(activity.app_login_count_90d + activity.web_login_count_90d) * peers.customer_count', 'peers.login_count_90d'
     ) }} as login_to_peers_rate_90d,
@@ -189,15 +212,20 @@ select
     cast(coalesce(activity.account_visit_count_90d, 0) as double precision) as account_visit_count_90d,
     cast(coalesce(activity.wealth_visit_count_90d, 0) as double precision) as wealth_visit_count_90d,
     {{ features_ratio('activity.help_count_180d', 'activity.page_view_count_180d') }} as help_page_share_180d,
-    {{ features_ratio('activity.product_view_count_180d', 'activity.page_view_count_180d') }} as product_page_share_180d,
-    {{ features_ratio('activity.application_count_180d', 'activity.page_view_count_180d') }} as application_page_share_180d,
-    {{ features_ratio('activity.close_account_view_count_180d', 'activity.page_view_count_180d') }} as close_account_page_share_180d,
-    cast(coalesce(activity.app_login_count_180d + activity.web_login_count_180d, 0) as double precision) as login_count_180d,
+    {{ features_ratio('activity.product_view_count_180d', 'activity.page_view_count_180d') }}
+        as product_page_share_180d,
+    {{ features_ratio('activity.application_count_180d', 'activity.page_view_count_180d') }}
+        as application_page_share_180d,
+    {{ features_ratio('activity.close_account_view_count_180d', 'activity.page_view_count_180d') }}
+        as close_account_page_share_180d,
+    cast(coalesce(activity.app_login_count_180d + activity.web_login_count_180d, 0) as double precision)
+        as login_count_180d,
     cast(coalesce(activity.visit_count_180d, 0) as double precision) as visit_count_180d,
     cast(coalesce(activity.mall_order_count_180d, 0) as double precision) as mall_order_count_180d,
     {{ features_ratio(
         'activity.app_login_count_90d + activity.web_login_count_90d',
-        'activity.app_login_count_180d + activity.web_login_count_180d - activity.app_login_count_90d - activity.web_login_count_90d',
+        'activity.app_login_count_180d + activity.web_login_count_180d'
+        ~ ' - activity.app_login_count_90d - activity.web_login_count_90d',
     ) }} as login_change_rate_90d,
     cast(coalesce(activity.days_since_online_login, 180) as double precision) as days_since_online_login,
     cast(coalesce(activity.days_since_visit, 180) as double precision) as days_since_visit,
@@ -223,16 +251,21 @@ select
     cast(coalesce(obligations.late_instalment_count, 0) as double precision) as late_instalment_count,
     {{ features_ratio('obligations.late_instalment_count', 'obligations.instalment_count') }} as late_instalment_rate,
     cast(obligations.remaining_term_months as double precision) as remaining_term_months,
-    {{ features_ratio('3 * obligations.instalment_amount', 'flows.inflow_amount_90d') }} as instalment_to_inflow_rate_90d,
-    {{ features_ratio('measured.deposit_amount_0d_ago', 'obligations.instalment_amount') }} as deposit_to_instalment_rate,
-    {{ features_ratio('measured.lowest_deposit_amount_90d', 'obligations.instalment_amount') }} as lowest_deposit_to_instalment_rate_90d,
+    {{ features_ratio('3 * obligations.instalment_amount', 'flows.inflow_amount_90d') }}
+        as instalment_to_inflow_rate_90d,
+    {{ features_ratio('measured.deposit_amount_0d_ago', 'obligations.instalment_amount') }}
+        as deposit_to_instalment_rate,
+    {{ features_ratio('measured.lowest_deposit_amount_90d', 'obligations.instalment_amount') }}
+        as lowest_deposit_to_instalment_rate_90d,
     cast(obligations.guarantor_days_past_due as double precision) as guarantor_days_past_due,
-    {{ features_ratio('obligations.card_limit_amount', 'profiles.monthly_income_amount') }} as card_limit_to_income_rate,
+    {{ features_ratio('obligations.card_limit_amount', 'profiles.monthly_income_amount') }}
+        as card_limit_to_income_rate,
     {{ features_ratio('obligations.card_drawn_amount', 'obligations.card_limit_amount') }} as card_utilisation_rate,
     ---------- how long the money lasts
     {{ features_ratio('flows.inflow_amount_90d', 'flows.outflow_amount_90d') }} as inflow_cover_rate_90d,
     {{ features_ratio('90 * measured.deposit_amount_0d_ago', 'flows.outflow_amount_90d') }} as reserve_days,
-    {{ features_ratio('flows.inflow_amount_180d', 'flows.inflow_count_180d * profiles.monthly_income_amount') }} as mean_inflow_to_income_rate_180d,
+    {{ features_ratio('flows.inflow_amount_180d', 'flows.inflow_count_180d * profiles.monthly_income_amount') }}
+        as mean_inflow_to_income_rate_180d,
     cast(coalesce(flows.fee_count_180d, 0) as double precision) as fee_count_180d,
     ---------- who they are
     cast(profiles.tenure_days as double precision) as tenure_days,
@@ -249,5 +282,5 @@ left join {{ relation }}
 {%- endfor %}
 inner join peers
     on profiles.as_of_date = peers.as_of_date
-    and profiles.is_enterprise = peers.is_enterprise
-    and coalesce(measured.star_tier, 1) = peers.star_tier
+        and profiles.is_enterprise = peers.is_enterprise
+        and coalesce(measured.star_tier, 1) = peers.star_tier

@@ -20,11 +20,11 @@ identity as (
 ),
 
 loans as (
-{{ states_known_on(ref('stg_branch__loans_versions'), 'loan_no', dates, 'ripe_date') }}
+    {{ states_known_on(ref('stg_branch__loans_versions'), 'loan_no', dates, 'ripe_date') }}
 ),
 
 repayments as (
-{{ states_known_on(ref('stg_branch__loan_repayments_versions'), 'repayment_id', dates, 'ripe_date') }}
+    {{ states_known_on(ref('stg_branch__loan_repayments_versions'), 'repayment_id', dates, 'ripe_date') }}
 ),
 
 -- an instalment whose thirtieth day past due lies within the horizon, and was reached unpaid

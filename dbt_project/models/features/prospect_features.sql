@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(
     materialized='incremental', incremental_strategy='replace_as_of_dates', on_schema_change='fail',
     meta={'partition_by': 'as_of_date'},
@@ -22,7 +23,7 @@ leads as (
 ),
 
 registrations as (
-{{ states_known_on(ref('stg_online__registrations_versions'), 'user_id', dates, 'as_of_date') }}
+    {{ states_known_on(ref('stg_online__registrations_versions'), 'user_id', dates, 'as_of_date') }}
 ),
 
 known_customers as (

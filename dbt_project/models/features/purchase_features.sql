@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(
     materialized='incremental', incremental_strategy='replace_as_of_dates', on_schema_change='fail',
     meta={'partition_by': 'as_of_date'},
@@ -76,8 +77,10 @@ select
     as_of_date,
     ---------- what lies free, and what is bound
     deposit_amount - term_deposit_balance_amount as demand_deposit_amount,
-    {{ features_ratio('deposit_amount - term_deposit_balance_amount', 'monthly_income_amount') }} as demand_deposit_to_income_rate,
-    {{ features_ratio('deposit_amount - term_deposit_balance_amount', 'outflow_amount_90d / 3') }} as demand_deposit_to_outflow_rate,
+    {{ features_ratio('deposit_amount - term_deposit_balance_amount', 'monthly_income_amount') }}
+        as demand_deposit_to_income_rate,
+    {{ features_ratio('deposit_amount - term_deposit_balance_amount', 'outflow_amount_90d / 3') }}
+        as demand_deposit_to_outflow_rate,
     {%- for line in product_lines() %}
     cast({{ line }}_amount as double precision) as {{ line }}_amount,
     {%- endfor %}
@@ -99,10 +102,11 @@ select
     {%- endfor %}
     ---------- of customer_features
     {%- for name in [
-        'aum_amount', 'investment_rate', 'star_tier', 'deposit_account_count', 'investment_product_count', 'maturing_rate_30d',
-        'maturing_rate_90d', 'aum_to_income_rate', 'aum_rate_90d', 'inflow_amount_90d', 'outflow_amount_90d', 'net_flow_rate_90d',
-        'salary_amount_90d', 'txn_count_90d', 'product_view_count_90d', 'wealth_visit_count_90d', 'contact_count_90d',
-        'response_count_180d', 'instalment_burden_rate', 'tenure_days', 'age_years', 'monthly_income_amount', 'risk_rating_level', 'has_rm',
+        'aum_amount', 'investment_rate', 'star_tier', 'deposit_account_count', 'investment_product_count',
+        'maturing_rate_30d', 'maturing_rate_90d', 'aum_to_income_rate', 'aum_rate_90d', 'inflow_amount_90d',
+        'outflow_amount_90d', 'net_flow_rate_90d', 'salary_amount_90d', 'txn_count_90d', 'product_view_count_90d',
+        'wealth_visit_count_90d', 'contact_count_90d', 'response_count_180d', 'instalment_burden_rate', 'tenure_days',
+        'age_years', 'monthly_income_amount', 'risk_rating_level', 'has_rm',
     ] %}
     {{ name }}{{ ',' if not loop.last }}
     {%- endfor %}

@@ -62,9 +62,9 @@ select
     days.business_date,
     cast(days.event_count as bigint) as event_count,
     cast(days.repeated_count as bigint) as repeated_count,
-    cast(days.intraday_amount as decimal(38,2)) as intraday_amount,
-    cast(days.intraday_amount + coalesce(differences.difference_amount, 0) as decimal(38,2)) as daily_amount,
+    cast(days.intraday_amount as decimal(38, 2)) as intraday_amount,
+    cast(days.intraday_amount + coalesce(differences.difference_amount, 0) as decimal(38, 2)) as daily_amount,
     cast(coalesce(differences.difference_count, 0) as bigint) as difference_count,
-    cast(coalesce(differences.difference_amount, 0) as decimal(38,2)) as difference_amount
+    cast(coalesce(differences.difference_amount, 0) as decimal(38, 2)) as difference_amount
 from days
 left join differences on days.feed = differences.feed and days.business_date = differences.business_date

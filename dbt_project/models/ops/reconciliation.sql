@@ -14,6 +14,6 @@ select
     business_date,
     cast(explanation as varchar) as explanation,
     cast(count(*) as bigint) as account_count,
-    cast(sum(abs(break_amount)) as decimal(38,2)) as break_amount
+    cast(sum(abs(break_amount)) as decimal(38, 2)) as break_amount
 from explained
 group by business_date, explanation

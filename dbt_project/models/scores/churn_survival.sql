@@ -4,7 +4,8 @@ select
     customer_key,
     as_of_date,
     {%- for days in [30, 60, 90, 180, 365] %}
-    cast(max(case when horizon_days = {{ days }} then 1 - probability end) as double precision) as stay_{{ days }}d_rate,
+    cast(max(case when horizon_days = {{ days }} then 1 - probability end) as double precision)
+        as stay_{{ days }}d_rate,
     {%- endfor %}
     cast(max(band) as varchar) as band,
     cast(max(rank) as integer) as rank,

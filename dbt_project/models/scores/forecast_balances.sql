@@ -7,7 +7,7 @@ select
     horizon_weeks,
     week_end_date,
     {% for amount in ['mean', 'lower_80', 'upper_80', 'lower_95', 'upper_95', 'baseline'] -%}
-    cast({{ amount }}_amount as decimal(38,2)) as {{ amount }}_amount,
+    cast({{ amount }}_amount as decimal(38, 2)) as {{ amount }}_amount,
     {% endfor -%}
     model,
     baseline

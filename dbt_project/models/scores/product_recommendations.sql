@@ -43,7 +43,8 @@ placed as (
     select
         *,
         row_number() over (partition by customer_key order by {{ worth }} desc, product_code) as place,
-        row_number() over (partition by customer_key, preference > 1 order by {{ worth }} desc, product_code) as place_of_kind
+        row_number() over (partition by customer_key, preference > 1 order by {{ worth }} desc, product_code)
+            as place_of_kind
     from likely
 ),
 
@@ -69,13 +70,15 @@ select
     profiles.risk_rating as customer_risk_rating,
     products.term_days,
     products.minimum_amount,
-    cast(chosen.amount as decimal(18,2)) as amount,
+    cast(chosen.amount as decimal(18, 2)) as amount,
     chosen.probability,
     cast(chosen.basis as varchar) as basis,
-    cast(cast(floor(chosen.probability * chosen.value_amount * 100 + 0.5) as bigint) * 0.01 as decimal(18,2)) as expected_value_amount,
+    cast(cast(floor(chosen.probability * chosen.value_amount * 100 + 0.5) as bigint) * 0.01 as decimal(18, 2))
+        as expected_value_amount,
     chosen.reason_code,
     cast(
-        lines.phrase_en || '; {{ var("currency") }} ' || {{ thousands('chosen.amount') }} || ' lie free beyond usual spending; '
+        lines.phrase_en || '; {{ var("currency") }} ' || {{ thousands('chosen.amount') }}
+        || ' lie free beyond usual spending; '
         || case
             when chosen.basis = 'popularity' then 'what customers like this one buy'
             else coalesce('speaks for it: ' || phrases.phrase_en, 'likely by all that is known')

@@ -1,6 +1,6 @@
 {{ config(materialized='ephemeral') }}
--- Grain: account and day, the run's dates: the bank's own end-of-day balance as last told. Periods do not overlap, so two
--- rows for one day mean that one of them came with another day's delivery: only those few are ranked.
+-- Grain: account and day, the run's dates: the bank's own end-of-day balance as last told. Periods do not overlap, so
+-- two rows for one day mean that one of them came with another day's delivery: only those few are ranked.
 with balances as (
 
     select * from {{ ref('stg_branch__balances') }}
@@ -37,6 +37,6 @@ select account_no, business_date, balance from settled
 union all
 select account_no, business_date, balance from balances
 where not exists (
-    select 1 from told_again
-    where told_again.account_no = balances.account_no and told_again.business_date = balances.business_date
-)
+        select 1 from told_again
+        where told_again.account_no = balances.account_no and told_again.business_date = balances.business_date
+    )

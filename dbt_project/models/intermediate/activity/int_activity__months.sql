@@ -7,7 +7,8 @@ with touches as (
 
     select
         *,
-        least(cast({{ dbt.last_day('business_date', 'month') }} as date), {{ date_literal(var('business_date')) }}) as as_of_date
+        least(cast({{ dbt.last_day('business_date', 'month') }} as date), {{ date_literal(var('business_date')) }})
+            as as_of_date
     from {{ ref('int_activity__touches') }}
     where {{ months_of_run('business_date') }}
         and party_key is not null

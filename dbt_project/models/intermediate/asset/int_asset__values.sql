@@ -2,9 +2,9 @@
     materialized='incremental', incremental_strategy='replace_dates', date_column='as_of_date', whole_months=true,
     on_schema_change='fail'
 ) }}
--- Grain: asset and as-of date (month-ends, and the business date), unless it is and was worth nothing. A change on day d
--- counts in the average of the 90 days up to A for all of them that come after d, so
--- average = value at A - sum over the window of change * (days of the window before d) / 90: no row per day is needed.
+-- Grain: asset and as-of date (month-ends, and the business date), unless it is and was worth nothing. A change on day
+-- d counts in the average of the 90 days up to A for all of them that come after d, so average = value at A - sum over
+-- the window of change * (days of the window before d) / 90: no row per day is needed.
 with as_of_dates as (
 
     select
@@ -113,8 +113,8 @@ select
     asset_class,
     asset_id,
     as_of_date,
-    cast(value_amount as decimal(38,2)) as value_amount,
+    cast(value_amount as decimal(38, 2)) as value_amount,
     -- 90 times the average: sums of whole cents stay exact
-    cast(90 * value_amount - absent_amount as decimal(38,2)) as value_days_amount
+    cast(90 * value_amount - absent_amount as decimal(38, 2)) as value_days_amount
 from valued
 where value_amount <> 0 or 90 * value_amount <> absent_amount

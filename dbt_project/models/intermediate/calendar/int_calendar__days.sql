@@ -2,7 +2,7 @@
 {%- set last_day = (var('business_date') | string)[:4] | int + 2 -%}
 with days as (
 
-    {{ dbt.date_spine('day', date_literal('1990-01-01'), date_literal(last_day ~ '-01-01')) }}
+    {{ dbt.date_spine('day', date_literal('1990-01-01'), date_literal(last_day ~ '-01-01')) }} -- noqa: PRS
 
 ),
 

@@ -29,8 +29,8 @@ select
     'complaint' as change_detail,
     complaints.business_date as change_date,
     limits.segment,
-    cast(null as decimal(38,2)) as amount,
-    cast(null as decimal(38,2)) as previous_amount,
+    cast(null as decimal(38, 2)) as amount,
+    cast(null as decimal(38, 2)) as previous_amount,
     cast(null as integer) as change_count,
     cast(null as integer) as previous_count,
     complaints.business_date as event_date

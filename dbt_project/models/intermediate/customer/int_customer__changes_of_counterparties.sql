@@ -59,8 +59,8 @@ select
     first_flows.counterparty_class || ':' || first_flows.direction as change_detail,
     first_flows.first_date as change_date,
     limits.segment,
-    cast(sum(flows.amount) as decimal(38,2)) as amount,
-    cast(null as decimal(38,2)) as previous_amount,
+    cast(sum(flows.amount) as decimal(38, 2)) as amount,
+    cast(null as decimal(38, 2)) as previous_amount,
     cast(null as integer) as change_count,
     cast(null as integer) as previous_count,
     first_flows.first_date as event_date

@@ -92,8 +92,8 @@ select
     'month' as change_detail,
     login_months.as_of_date as change_date,
     limits.segment,
-    cast(null as decimal(38,2)) as amount,
-    cast(null as decimal(38,2)) as previous_amount,
+    cast(null as decimal(38, 2)) as amount,
+    cast(null as decimal(38, 2)) as previous_amount,
     cast(login_months.login_count as integer) as change_count,
     cast(round(login_months.earlier_count / 3.0) as integer) as previous_count,
     login_months.as_of_date as event_date

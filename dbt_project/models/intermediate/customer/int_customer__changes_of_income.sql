@@ -64,8 +64,8 @@ select
     counterparty_class as change_detail,
     due_date as change_date,
     segment,
-    cast(amount as decimal(38,2)) as amount,
-    cast(null as decimal(38,2)) as previous_amount,
+    cast(amount as decimal(38, 2)) as amount,
+    cast(null as decimal(38, 2)) as previous_amount,
     cast(null as integer) as change_count,
     cast(null as integer) as previous_count,
     business_date as event_date

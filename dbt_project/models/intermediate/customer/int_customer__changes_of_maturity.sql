@@ -1,6 +1,7 @@
 {{ config(materialized='ephemeral') }}
 {%- set notice_date = dbt.dateadd('day', '-limits.days', 'maturity_date') %}
--- Grain: customer and day of maturity: deposits and investments that come free soon, with the amounts on the day of notice.
+-- Grain: customer and day of maturity: deposits and investments that come free soon, with the amounts on the day of
+-- notice.
 with links as (
 
     select * from {{ ref('int_party__customers') }}
@@ -94,8 +95,8 @@ select
     'maturity' as change_detail,
     maturities.change_date,
     limits.segment,
-    cast(sum(maturities.amount) as decimal(38,2)) as amount,
-    cast(null as decimal(38,2)) as previous_amount,
+    cast(sum(maturities.amount) as decimal(38, 2)) as amount,
+    cast(null as decimal(38, 2)) as previous_amount,
     cast(count(*) as integer) as change_count,
     cast(null as integer) as previous_count,
     maturities.maturity_date as event_date

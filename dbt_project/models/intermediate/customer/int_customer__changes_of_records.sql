@@ -40,8 +40,8 @@ select distinct
     'record' as change_detail,
     kinds.business_date as change_date,
     limits.segment,
-    cast(null as decimal(38,2)) as amount,
-    cast(null as decimal(38,2)) as previous_amount,
+    cast(null as decimal(38, 2)) as amount,
+    cast(null as decimal(38, 2)) as previous_amount,
     cast(null as integer) as change_count,
     cast(null as integer) as previous_count,
     kinds.business_date as event_date

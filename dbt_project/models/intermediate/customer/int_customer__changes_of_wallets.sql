@@ -25,8 +25,8 @@ select
     wallets.provider as change_detail,
     wallets.bound_date as change_date,
     limits.segment,
-    cast(null as decimal(38,2)) as amount,
-    cast(null as decimal(38,2)) as previous_amount,
+    cast(null as decimal(38, 2)) as amount,
+    cast(null as decimal(38, 2)) as previous_amount,
     cast(count(*) as integer) as change_count,
     cast(null as integer) as previous_count,
     wallets.bound_date as event_date

@@ -1,11 +1,13 @@
--- Grain: customer. `history_hash` names all that a customer's past is computed from beside dated facts: the party records, the
--- assets, the rules. When it changes, incremental tables replace the customer's rows of all dates (`replace_histories`).
+-- Grain: customer. `history_hash` names all that a customer's past is computed from beside dated facts: the party
+-- records, the assets, the rules. When it changes, incremental tables replace the customer's rows of all dates
+-- (`replace_histories`).
 with parties as (
 
     select
         customer_key,
         customer_since_date,
-        md5(string_agg(md5(party_key), '' order by md5(party_key)) || cast(customer_since_date as varchar)) as identity_hash
+        md5(string_agg(md5(party_key), '' order by md5(party_key)) || cast(customer_since_date as varchar))
+            as identity_hash
     from {{ ref('int_party__customers') }}
     group by customer_key, customer_since_date
 
@@ -38,7 +40,8 @@ assets as (
 rules as (
 
     select
-        star_tier || ':' || minimum_average_aum_amount || ':' || coalesce(cast(minimum_contribution_amount as varchar), '') as rule
+        star_tier || ':' || minimum_average_aum_amount
+        || ':' || coalesce(cast(minimum_contribution_amount as varchar), '') as rule
     from {{ ref('tier_thresholds') }}
     where currency = '{{ var("currency") }}'
 
@@ -56,7 +59,9 @@ rules as (
 
 all_rules as (
 
-    select string_agg(md5(rule), '' order by md5(rule)) || '{{ var("tier_grace_months") }}:{{ var("won_back_months") }}' as rules_hash
+    select
+        string_agg(md5(rule), '' order by md5(rule)) || '{{ var("tier_grace_months") }}:{{ var("won_back_months") }}'
+            as rules_hash
     from rules
 
 )
@@ -66,7 +71,8 @@ select
     parties.customer_since_date,
     assets.first_opened_date,
     cast(parties.identity_hash as varchar) as identity_hash,
-    cast(md5(parties.identity_hash || coalesce(assets.assets_hash, '') || all_rules.rules_hash) as varchar) as history_hash
+    cast(md5(parties.identity_hash || coalesce(assets.assets_hash, '') || all_rules.rules_hash) as varchar)
+        as history_hash
 from parties
 cross join all_rules
 left join assets on parties.customer_key = assets.customer_key

@@ -1,4 +1,6 @@
--- Grain: customer, at the business date: money, tier, stage, and what happened over each channel in 30, 90 and 180 days.
+-- noqa: disable=LT02
+-- Grain: customer, at the business date: money, tier, stage, and what happened over each channel in 30, 90 and 180
+-- days.
 with positions as (
 
     select * from {{ ref('int_customer__positions_monthly') }}
@@ -75,12 +77,13 @@ select
     positions.contribution_3m_amount,
     positions.star_tier,
     positions.reached_star_tier,
-    cast(thresholds.next_minimum_amount - positions.average_aum_3m_amount as decimal(38,2)) as next_tier_gap_amount,
-    cast(positions.average_aum_3m_amount - thresholds.minimum_average_aum_amount as decimal(38,2)) as lower_tier_margin_amount,
+    cast(thresholds.next_minimum_amount - positions.average_aum_3m_amount as decimal(38, 2)) as next_tier_gap_amount,
+    cast(positions.average_aum_3m_amount - thresholds.minimum_average_aum_amount as decimal(38, 2))
+        as lower_tier_margin_amount,
     positions.life_cycle_stage,
     positions.life_cycle_reason,
     positions.asset_count,
-    cast(coalesce(loans.loan_amount, 0) as decimal(38,2)) as loan_amount,
+    cast(coalesce(loans.loan_amount, 0) as decimal(38, 2)) as loan_amount,
     cast(coalesce(loans.loan_count, 0) as bigint) as loan_count,
     cast(coalesce(loans.days_past_due, 0) as integer) as days_past_due,
     {% for channel in var('channels') -%}

@@ -34,7 +34,8 @@ customers as (
 
     select
         histories.*,
-        case when carried.customer_key is null then {{ date_literal('1900-01-01') }} else {{ first_date }} end as built_from_date,
+        case when carried.customer_key is null then {{ date_literal('1900-01-01') }} else {{ first_date }} end
+            as built_from_date,
         coalesce(carried.asset_count, 0) as carried_asset_count,
         carried.last_activity_date as carried_activity_date
     from {{ ref('int_customer__histories') }} as histories
@@ -70,7 +71,8 @@ asset_sums as (
         assets.customer_key,
         asset_values.as_of_date,
         sum(case when asset_values.asset_class = 'deposit' then asset_values.value_amount else 0 end) as deposit_amount,
-        sum(case when asset_values.asset_class = 'investment' then asset_values.value_amount else 0 end) as investment_amount,
+        sum(case when asset_values.asset_class = 'investment' then asset_values.value_amount else 0 end)
+            as investment_amount,
         sum(asset_values.value_days_amount) as value_days_amount,
         cast(sum(asset_values.value_days_amount * assets.contribution_rate) as decimal(38,2)) as value_days_contribution
     from {{ ref('int_asset__values') }} as asset_values
@@ -87,7 +89,9 @@ asset_moves as (
 
     select
         customer_key,
-        least(cast({{ dbt.last_day('greatest(moved_date, customer_since_date)', 'month') }} as date), {{ business_date }}) as as_of_date,
+        least(
+            cast({{ dbt.last_day('greatest(moved_date, customer_since_date)', 'month') }} as date), {{ business_date }}
+        ) as as_of_date,
         sum(asset_count_change) as asset_count_change
     from (
         select customer_key, customer_since_date, opened_date as moved_date, 1 as asset_count_change
@@ -148,7 +152,8 @@ spine as (
         as_of_dates.as_of_date
     from customers
     inner join as_of_dates
-        on as_of_dates.as_of_date >= customers.customer_since_date and as_of_dates.as_of_date >= customers.built_from_date
+        on as_of_dates.as_of_date >= customers.customer_since_date
+            and as_of_dates.as_of_date >= customers.built_from_date
 
 ),
 
@@ -166,7 +171,8 @@ measured as (
             {{ average_amount('coalesce(asset_sums.value_days_contribution, 0)', 365) }}
             + coalesce(posting_sums.contribution_amount, 0) as decimal(38,2)
         ) as contribution_3m_amount,
-        cast(spine.carried_asset_count + sum(coalesce(asset_moves.asset_count_change, 0)) over running as bigint) as asset_count,
+        cast(spine.carried_asset_count + sum(coalesce(asset_moves.asset_count_change, 0)) over running as bigint)
+            as asset_count,
         {% for channel in var('channels') -%}
         cast(coalesce(activity.{{ channel }}_count, 0) as bigint) as {{ channel }}_count,
         {% endfor -%}
@@ -176,7 +182,9 @@ measured as (
     left join asset_sums on spine.customer_key = asset_sums.customer_key and spine.as_of_date = asset_sums.as_of_date
     left join asset_moves on spine.customer_key = asset_moves.customer_key and spine.as_of_date = asset_moves.as_of_date
     left join activity on spine.customer_key = activity.customer_key and spine.as_of_date = activity.as_of_date
-    left join posting_sums on spine.customer_key = posting_sums.customer_key and spine.as_of_date = posting_sums.as_of_date
+    left join posting_sums
+        on spine.customer_key = posting_sums.customer_key
+            and spine.as_of_date = posting_sums.as_of_date
     window running as (partition by spine.customer_key order by spine.as_of_date rows unbounded preceding)
 
 ),
@@ -186,7 +194,8 @@ tiers as (
     select
         {% for tier in range(2, 8) -%}
         max(case when star_tier = {{ tier }} then minimum_average_aum_amount end) as minimum_average_aum_{{ tier }},
-        max(case when star_tier = {{ tier }} then minimum_contribution_amount end) as minimum_contribution_{{ tier }}{{ ',' if not loop.last }}
+        max(case when star_tier = {{ tier }} then minimum_contribution_amount end)
+            as minimum_contribution_{{ tier }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('tier_thresholds') }}
     where currency = '{{ var("currency") }}'
@@ -247,7 +256,8 @@ dated as (
         {{ days_between('coalesce(last_activity_date, first_opened_date)', 'as_of_date') }} as days_silent,
         lag(average_aum_3m_amount, 3) over by_date as earlier_average_aum_amount,
         max(reached_star_tier) over (
-            partition by customer_key order by as_of_date rows between {{ var('tier_grace_months') }} preceding and current row
+            partition by customer_key order by as_of_date
+            rows between {{ var('tier_grace_months') }} preceding and current row
         ) as star_tier
     from rated
     window by_date as (partition by customer_key order by as_of_date)
@@ -257,8 +267,11 @@ dated as (
 thresholds as (
 
     select
-        {% for threshold in ['onboarding_days', 'dormant_days', 'lost_days', 'minimum_aum_amount', 'growing_rate', 'declining_rate'] -%}
-        max(case when threshold = '{{ threshold }}' then threshold_value end) as {{ threshold }}{{ ',' if not loop.last }}
+        {% for threshold in [
+            'onboarding_days', 'dormant_days', 'lost_days', 'minimum_aum_amount', 'growing_rate', 'declining_rate',
+        ] -%}
+        max(case when threshold = '{{ threshold }}' then threshold_value end)
+            as {{ threshold }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('life_cycle_thresholds') }}
 
@@ -279,7 +292,8 @@ remembered as (
     select
         ruled.*,
         max(case when {{ life_cycle_stage('own_reason') }} = 'lost' then 1 else 0 end) over (
-            partition by customer_key order by as_of_date rows between {{ var('won_back_months') }} preceding and 1 preceding
+            partition by customer_key order by as_of_date
+            rows between {{ var('won_back_months') }} preceding and 1 preceding
         ) as has_been_lost
     from ruled
 
@@ -290,7 +304,8 @@ reasoned as (
     select
         remembered.*,
         case
-            when has_been_lost = 1 and {{ life_cycle_stage('own_reason') }} not in ('prospect', 'lost') then 'back_after_loss'
+            when has_been_lost = 1 and {{ life_cycle_stage('own_reason') }} not in ('prospect', 'lost')
+                then 'back_after_loss'
             else own_reason
         end as life_cycle_reason
     from remembered

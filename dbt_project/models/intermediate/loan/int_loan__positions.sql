@@ -1,4 +1,5 @@
--- Grain: loan, today. Feeds give no outstanding principal: the share of the instalments that is not yet paid stands for it.
+-- Grain: loan, today. Feeds give no outstanding principal: the share of the instalments that is not yet paid stands for
+-- it.
 with states as (
 
     {{ last_known(ref('stg_branch__loans'), ['loan_no', 'business_date']) }}
@@ -55,16 +56,17 @@ select
     loans.principal as principal_amount,
     loans.instalment as instalment_amount,
     coalesce(paid.days_past_due, 0) as days_past_due,
-    cast(coalesce(paid.unpaid_amount, 0) as decimal(38,2)) as unpaid_amount,
+    cast(coalesce(paid.unpaid_amount, 0) as decimal(38, 2)) as unpaid_amount,
     paid.unpaid_since_date,
     paid.last_due_date,
     case
-        when loans.status in ('repaid', 'written_off') then cast(0 as decimal(38,2))
-        when coalesce(loans.instalment, 0) = 0 then cast(loans.principal as decimal(38,2))
-        when coalesce(paid.paid_amount, 0) >= loans.instalment * loans.term_months then cast(0 as decimal(38,2))
+        when loans.status in ('repaid', 'written_off') then cast(0 as decimal(38, 2))
+        when coalesce(loans.instalment, 0) = 0 then cast(loans.principal as decimal(38, 2))
+        when coalesce(paid.paid_amount, 0) >= loans.instalment * loans.term_months then cast(0 as decimal(38, 2))
         else
             {{ average_amount(
-                'loans.principal * cast(100 * (loans.instalment * loans.term_months - coalesce(paid.paid_amount, 0)) as bigint)',
+                'loans.principal'
+                ~ ' * cast(100 * (loans.instalment * loans.term_months - coalesce(paid.paid_amount, 0)) as bigint)',
                 'cast(100 * loans.instalment * loans.term_months as bigint)'
             ) }}
     end as outstanding_amount

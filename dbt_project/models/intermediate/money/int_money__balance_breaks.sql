@@ -1,5 +1,5 @@
--- Grain: account and day on which the bank's balance and the derived one began to differ, or to differ by another amount.
--- Reads only the accounts that differ somewhere, so it is cheap while the books agree.
+-- Grain: account and day on which the bank's balance and the derived one began to differ, or to differ by another
+-- amount. Reads only the accounts that differ somewhere, so it is cheap while the books agree.
 with compared as (
 
     select
@@ -96,8 +96,8 @@ by_reject as (
 
 ),
 
--- What follows names no account. The bank tells a balance for every day on which it changed, so a posting that is lacking
--- shows on its own day; only a balance that is lacking too lets it show later.
+-- What follows names no account. The bank tells a balance for every day on which it changed, so a posting that is
+-- lacking shows on its own day; only a balance that is lacking too lets it show later.
 by_unreadable_reject as (
 
     select distinct
@@ -109,7 +109,8 @@ by_unreadable_reject as (
             and rejects.day_or_period <= left(cast(breaks.business_date as varchar), length(rejects.day_or_period))
             and rejects.day_or_period >= left(
                 cast(
-                    case rejects.feed when 'transactions' then breaks.business_date else breaks.previous_date end as varchar
+                    case rejects.feed when 'transactions' then breaks.business_date else breaks.previous_date end
+                        as varchar
                 ),
                 length(rejects.day_or_period)
             )
@@ -147,7 +148,8 @@ by_refused_delivery as (
         on refused.period <= left(cast(breaks.business_date as varchar), refused.period_length)
             and refused.period >= left(
                 cast(
-                    case refused.feed when 'transactions' then breaks.business_date else breaks.previous_date end as varchar
+                    case refused.feed when 'transactions' then breaks.business_date else breaks.previous_date end
+                        as varchar
                 ),
                 refused.period_length
             )
@@ -235,7 +237,8 @@ select
     breaks.break_amount,
     breaks.txn_count,
     case
-        when abs(breaks.break_amount) <= {{ (var('reconciliation') or {}).get('tolerance_amount', 0) }} * breaks.txn_count
+        when abs(breaks.break_amount)
+            <= {{ (var('reconciliation') or {}).get('tolerance_amount', 0) }} * breaks.txn_count
             then 'rounding'
         when by_reject.account_no is not null then 'quarantined row'
         when by_late_or_superseded.account_no is not null then 'late or superseded row'
@@ -254,4 +257,5 @@ left join by_refused_delivery
 left join by_missing_delivery
     on breaks.account_no = by_missing_delivery.account_no and breaks.business_date = by_missing_delivery.business_date
 left join by_late_or_superseded
-    on breaks.account_no = by_late_or_superseded.account_no and breaks.business_date = by_late_or_superseded.business_date
+    on breaks.account_no = by_late_or_superseded.account_no
+        and breaks.business_date = by_late_or_superseded.business_date

@@ -37,7 +37,7 @@ earned as (
 select
     earned.party_key,
     as_of_dates.as_of_date,
-    cast(sum(earned.contribution_amount) as decimal(38,6)) as contribution_amount
+    cast(sum(earned.contribution_amount) as decimal(38, 6)) as contribution_amount
 from earned
 inner join as_of_dates
     on earned.business_date <= as_of_dates.as_of_date

@@ -1,4 +1,5 @@
--- Grain: kind, channel, scope and bank of the other side, as they occur: the seed's first rule that fits names the class.
+-- Grain: kind, channel, scope and bank of the other side, as they occur: the seed's first rule that fits names the
+-- class.
 with banks as (
 
     select distinct coalesce(counterparty_bank, '') as counterparty_bank
@@ -54,7 +55,10 @@ ranked as (
         on (rules.txn_type is null or rules.txn_type = kinds.txn_type)
             and (rules.channel is null or rules.channel = kinds.channel)
             and (rules.counterparty_scope is null or rules.counterparty_scope = scopes.counterparty_scope)
-            and (rules.counterparty_bank_pattern is null or lower(banks.counterparty_bank) like rules.counterparty_bank_pattern)
+            and (
+                rules.counterparty_bank_pattern is null
+                or lower(banks.counterparty_bank) like rules.counterparty_bank_pattern
+            )
 
 )
 

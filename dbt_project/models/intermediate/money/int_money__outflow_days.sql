@@ -1,4 +1,5 @@
--- Grain: customer, day and kind of outflow, from six months before the month before the business date on. A pay day lasts three more days.
+-- Grain: customer, day and kind of outflow, from six months before the month before the business date on. A pay day
+-- lasts three more days.
 {%- set first_date = days_before(date_literal(month_start(var('business_date'))), 215) %}
 with accounts as (
 
@@ -68,7 +69,7 @@ select
         when pay_days.customer_key is not null then 'payday'
         else 'ordinary'
     end as season,
-    cast(outflows.amount as decimal(38,2)) as amount
+    cast(outflows.amount as decimal(38, 2)) as amount
 from outflows
 inner join {{ ref('int_calendar__days') }} as dates on outflows.business_date = dates.date_day
 left join pay_days

@@ -1,7 +1,9 @@
 {{ config(
-    materialized='incremental', incremental_strategy='replace_dates', date_column='last_business_date', on_schema_change='fail'
+    materialized='incremental', incremental_strategy='replace_dates', date_column='last_business_date',
+    on_schema_change='fail'
 ) }}
-{#- An event is told once. Only keys of the run's dates are looked up in older ones; the first build groups all keys once. -#}
+{#- An event is told once. Only keys of the run's dates are looked up in older ones; the first build groups all keys
+   once. -#}
 {%- set events = {
     'transactions': ('stg_branch__transactions_versions', 'txn_id'),
     'branch_visits': ('stg_branch__branch_visits_versions', 'ticket_id'),

@@ -1,6 +1,6 @@
 {{ config(schema='pii') }}
--- Grain: party record and day on which it changed its customer. A record that gives up its own key was merged into another
--- customer; one that takes its own key back was split off; any other moved with its customer.
+-- Grain: party record and day on which it changed its customer. A record that gives up its own key was merged into
+-- another customer; one that takes its own key back was split off; any other moved with its customer.
 with spells as (
 
     select

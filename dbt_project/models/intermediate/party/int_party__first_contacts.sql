@@ -48,7 +48,8 @@ select
     contacts.cost_amount,
     contacts.contact_date,
     positions.first_opened_date,
-    row_number() over (partition by links.customer_key order by contacts.contact_date, contacts.party_key) = 1 as is_first
+    row_number() over (partition by links.customer_key order by contacts.contact_date, contacts.party_key) = 1
+        as is_first
 from contacts
 inner join {{ ref('int_party__customers') }} as links on contacts.party_key = links.party_key
 inner join {{ ref('int_customer__position_today') }} as positions on links.customer_key = positions.customer_key

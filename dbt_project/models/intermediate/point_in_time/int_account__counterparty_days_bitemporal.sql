@@ -26,11 +26,11 @@ days as (
         spans.direction,
         spans.counterparty_account_token,
         max(own_accounts.account_no) as counterparty_account_no,
-        cast(sum(spans.amount) as decimal(18,2)) as amount
+        cast(sum(spans.amount) as decimal(18, 2)) as amount
     from spans
     left join own_accounts
         on spans.counterparty_account = own_accounts.account_no
-        and (spans.counterparty_bank is null or spans.counterparty_bank in ({{ own_banks }}))
+            and (spans.counterparty_bank is null or spans.counterparty_bank in ({{ own_banks }}))
     where spans.counterparty_account_token is not null
     group by
         spans.account_no, spans.business_date, spans.known_date, spans.superseded_date, spans.direction,

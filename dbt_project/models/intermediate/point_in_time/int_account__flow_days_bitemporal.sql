@@ -36,14 +36,27 @@ days as (
         business_date,
         known_date,
         superseded_date,
-        cast(coalesce(sum(amount) filter (where direction = 'C' and counterparty_class <> 'within'), 0) as decimal(18,2)) as inflow_amount,
-        cast(coalesce(sum(amount) filter (where direction = 'D' and counterparty_class <> 'within'), 0) as decimal(18,2)) as outflow_amount,
-        cast(coalesce(max(amount) filter (where direction = 'D' and counterparty_class <> 'within'), 0) as decimal(18,2)) as largest_outflow_amount,
-        cast(coalesce(sum(amount) filter (where direction = 'C' and counterparty_class = 'salary'), 0) as decimal(18,2)) as salary_amount,
+        cast(
+            coalesce(sum(amount) filter (where direction = 'C' and counterparty_class <> 'within'), 0) as decimal(18, 2)
+        ) as inflow_amount,
+        cast(
+            coalesce(sum(amount) filter (where direction = 'D' and counterparty_class <> 'within'), 0) as decimal(18, 2)
+        ) as outflow_amount,
+        cast(
+            coalesce(max(amount) filter (where direction = 'D' and counterparty_class <> 'within'), 0) as decimal(18, 2)
+        ) as largest_outflow_amount,
+        cast(
+            coalesce(sum(amount) filter (where direction = 'C' and counterparty_class = 'salary'), 0) as decimal(18, 2)
+        ) as salary_amount,
         {%- for class in outflows %}
-        cast(coalesce(sum(amount) filter (where direction = 'D' and counterparty_class = '{{ class }}'), 0) as decimal(18,2))
+        cast(
+            coalesce(
+                sum(amount) filter (where direction = 'D' and counterparty_class = '{{ class }}'), 0
+            ) as decimal(18, 2)
+        )
             as {{ class }}_outflow_amount,
-        cast(count(*) filter (where direction = 'D' and counterparty_class = '{{ class }}') as integer) as {{ class }}_outflow_count,
+        cast(count(*) filter (where direction = 'D' and counterparty_class = '{{ class }}') as integer)
+            as {{ class }}_outflow_count,
         {%- endfor %}
         {%- for channel in channels %}
         cast(count(*) filter (where channel = '{{ channel }}') as integer) as {{ channel }}_txn_count,

@@ -1,17 +1,27 @@
+-- noqa: disable=LT02
 {% set counts = [
     'app_login', 'web_login', 'product_view', 'application', 'help', 'close_account_view', 'mall_order',
-    'page_view', 'visit', 'account_visit', 'wealth_visit', 'complaint_visit', 'contact', 'retention_contact', 'touch', 'response', 'complaint',
+    'page_view', 'visit', 'account_visit', 'wealth_visit', 'complaint_visit', 'contact', 'retention_contact', 'touch',
+    'response', 'complaint',
 ] %}
 {% for line in product_lines() %}{% do counts.append(line ~ '_page') %}{% endfor %}
 {% set windows = {
     '30d': {'stretches': 'stretch = 1', 'counts': ['app_login', 'close_account_view']},
-    '90d': {'stretches': 'stretch <= 2', 'counts': counts | reject('in', ['complaint', 'page_view', 'complaint_visit']) | list},
+    '90d': {
+        'stretches': 'stretch <= 2',
+        'counts': counts | reject('in', ['complaint', 'page_view', 'complaint_visit']) | list,
+    },
     '180d': {'stretches': 'stretch <= 3', 'counts': [
-        'app_login', 'web_login', 'page_view', 'product_view', 'application', 'help', 'close_account_view', 'mall_order',
+        'app_login', 'web_login', 'page_view', 'product_view', 'application', 'help', 'close_account_view',
+        'mall_order',
         'visit', 'complaint_visit', 'complaint', 'response',
     ]},
 } %}
-{% set recencies = {'online_login': 'app_login_count + web_login_count', 'visit': 'visit_count', 'contact': 'reached_contact_count'} %}
+{% set recencies = {
+    'online_login': 'app_login_count + web_login_count',
+    'visit': 'visit_count',
+    'contact': 'reached_contact_count',
+} %}
 
 with party_days as (
     select * from {{ ref('int_party__activity_days_bitemporal') }}
@@ -41,8 +51,8 @@ summed_by_stretch as (
     from party_days
     inner join as_of_days
         on party_days.business_date = as_of_days.business_date
-        and party_days.known_date <= as_of_days.as_of_date
-        and (party_days.superseded_date is null or party_days.superseded_date > as_of_days.as_of_date)
+            and party_days.known_date <= as_of_days.as_of_date
+            and (party_days.superseded_date is null or party_days.superseded_date > as_of_days.as_of_date)
     group by as_of_days.as_of_date, as_of_days.stretch, party_days.party_key
 )
 
@@ -50,12 +60,13 @@ select
     summed_by_stretch.as_of_date,
     identity.customer_key
     {%- for window, summed in windows.items() %}{% for name in summed.counts %},
-    cast(coalesce(sum({{ name }}_count) filter (where {{ summed.stretches }}), 0) as bigint) as {{ name }}_count_{{ window }}
+    cast(coalesce(sum({{ name }}_count) filter (where {{ summed.stretches }}), 0) as bigint)
+        as {{ name }}_count_{{ window }}
     {%- endfor %}{% endfor %}{% for name in recencies %},
     min(days_since_{{ name }}) as days_since_{{ name }}
     {%- endfor %}
 from summed_by_stretch
 inner join identity
     on summed_by_stretch.as_of_date = identity.as_of_date
-    and summed_by_stretch.party_key = identity.party_key
+        and summed_by_stretch.party_key = identity.party_key
 group by summed_by_stretch.as_of_date, identity.customer_key

@@ -10,7 +10,7 @@ balances as (
 ),
 
 cards as (
-{{ states_known_on(ref('stg_branch__cards_versions'), 'card_id', dates, 'as_of_date') }}
+    {{ states_known_on(ref('stg_branch__cards_versions'), 'card_id', dates, 'as_of_date') }}
 ),
 
 -- a card's account that is overdrawn stands for what is drawn on the card: no feed tells it

@@ -23,8 +23,8 @@ counterparties as (
     from chain_days
     inner join as_of_days
         on chain_days.business_date = as_of_days.business_date
-        and chain_days.known_date <= as_of_days.as_of_date
-        and (chain_days.superseded_date is null or chain_days.superseded_date > as_of_days.as_of_date)
+            and chain_days.known_date <= as_of_days.as_of_date
+            and (chain_days.superseded_date is null or chain_days.superseded_date > as_of_days.as_of_date)
     inner join accounts
         on as_of_days.as_of_date = accounts.as_of_date and chain_days.account_no = accounts.account_no
     left join accounts as others
@@ -38,10 +38,10 @@ select
     customer_key,
     cast(sum(case when direction = 'C' then 1 else 0 end) as bigint) as payer_count_90d,
     cast(sum(case when direction = 'D' then 1 else 0 end) as bigint) as payee_count_90d,
-    cast(sum(case when direction = 'C' then amount else 0 end) as decimal(38,2)) as payers_amount_90d,
-    cast(max(case when direction = 'C' then amount else 0 end) as decimal(38,2)) as main_payer_amount_90d,
-    cast(sum(case when direction = 'D' then amount else 0 end) as decimal(38,2)) as payees_amount_90d,
-    cast(max(case when direction = 'D' then amount else 0 end) as decimal(38,2)) as main_payee_amount_90d,
+    cast(sum(case when direction = 'C' then amount else 0 end) as decimal(38, 2)) as payers_amount_90d,
+    cast(max(case when direction = 'C' then amount else 0 end) as decimal(38, 2)) as main_payer_amount_90d,
+    cast(sum(case when direction = 'D' then amount else 0 end) as decimal(38, 2)) as payees_amount_90d,
+    cast(max(case when direction = 'D' then amount else 0 end) as decimal(38, 2)) as main_payee_amount_90d,
     cast(sum(is_ours) as bigint) as own_counterparty_count_90d,
     cast(sum(has_left) as bigint) as left_counterparty_count_90d
 from counterparties

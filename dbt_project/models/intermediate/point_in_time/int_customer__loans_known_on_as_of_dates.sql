@@ -6,11 +6,11 @@ with identity as (
 ),
 
 loans as (
-{{ states_known_on(ref('stg_branch__loans_versions'), 'loan_no', dates, 'as_of_date') }}
+    {{ states_known_on(ref('stg_branch__loans_versions'), 'loan_no', dates, 'as_of_date') }}
 ),
 
 repayments as (
-{{ states_known_on(ref('stg_branch__loan_repayments_versions'), 'repayment_id', dates, 'as_of_date') }}
+    {{ states_known_on(ref('stg_branch__loan_repayments_versions'), 'repayment_id', dates, 'as_of_date') }}
 ),
 
 instalments as (
@@ -28,7 +28,9 @@ aged_instalments as (
         loan_no,
         is_unpaid,
         {{ days_between('business_date', 'state_date') }} as days_since_state,
-        greatest(days_past_due, {{ days_between('due_date', 'case when is_unpaid then state_date else paid_date end') }}) as days_late
+        greatest(
+            days_past_due, {{ days_between('due_date', 'case when is_unpaid then state_date else paid_date end') }}
+        ) as days_late
     from instalments
 ),
 

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {% set dates = ref('int_calendar__as_of_dates') %}
 
 with identity as (
@@ -21,7 +22,7 @@ maturities as (
 ),
 
 bindings as (
-{{ states_known_on(ref('stg_online__wallet_bindings_versions'), 'binding_id', dates, 'as_of_date') }}
+    {{ states_known_on(ref('stg_online__wallet_bindings_versions'), 'binding_id', dates, 'as_of_date') }}
 ),
 
 customers as (
@@ -46,7 +47,7 @@ select
     customers.customer_key,
     cast(coalesce(cards_held.credit_card_count, 0) as bigint) as credit_card_count,
     cast(coalesce(loans_owed.loan_count, 0) as bigint) as loan_count,
-    cast(coalesce(loans_owed.instalment_amount, 0) as decimal(38,2)) as instalment_amount,
+    cast(coalesce(loans_owed.instalment_amount, 0) as decimal(38, 2)) as instalment_amount,
     coalesce(loans_owed.days_past_due, 0) as days_past_due,
     coalesce(loans_owed.worst_days_past_due, 0) as worst_days_past_due,
     cast(
@@ -59,10 +60,10 @@ select
     cast(coalesce(loans_owed.late_instalment_count, 0) as bigint) as late_instalment_count,
     loans_owed.remaining_term_months,
     loans_owed.guarantor_days_past_due,
-    cast(coalesce(cards_held.card_limit_amount, 0) as decimal(38,2)) as card_limit_amount,
-    cast(coalesce(cards_held.card_drawn_amount, 0) as decimal(38,2)) as card_drawn_amount,
-    cast(coalesce(maturities.maturing_amount_30d, 0) as decimal(38,2)) as maturing_amount_30d,
-    cast(coalesce(maturities.maturing_amount_90d, 0) as decimal(38,2)) as maturing_amount_90d,
+    cast(coalesce(cards_held.card_limit_amount, 0) as decimal(38, 2)) as card_limit_amount,
+    cast(coalesce(cards_held.card_drawn_amount, 0) as decimal(38, 2)) as card_drawn_amount,
+    cast(coalesce(maturities.maturing_amount_30d, 0) as decimal(38, 2)) as maturing_amount_30d,
+    cast(coalesce(maturities.maturing_amount_90d, 0) as decimal(38, 2)) as maturing_amount_90d,
     cast(coalesce(maturities.investment_product_count, 0) as bigint) as investment_product_count,
     cast(coalesce(wallets_bound.wallet_count, 0) as bigint) as wallet_count
 from customers

@@ -15,7 +15,7 @@ positions as (
 ),
 
 tiers as (
-{{ features_tiers() }}
+    {{ features_tiers() }}
 ),
 
 open_accounts as (
@@ -60,7 +60,7 @@ select
 from averages
 left join tiers as tiers_before
     on averages.average_aum_before_amount >= tiers_before.lower_amount
-    and (tiers_before.upper_amount is null or averages.average_aum_before_amount < tiers_before.upper_amount)
+        and (tiers_before.upper_amount is null or averages.average_aum_before_amount < tiers_before.upper_amount)
 left join tiers as tiers_after
     on averages.average_aum_after_amount >= tiers_after.lower_amount
-    and (tiers_after.upper_amount is null or averages.average_aum_after_amount < tiers_after.upper_amount)
+        and (tiers_after.upper_amount is null or averages.average_aum_after_amount < tiers_after.upper_amount)

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(
     materialized='incremental', incremental_strategy='replace_as_of_dates', on_schema_change='fail',
 ) }}
@@ -42,11 +43,15 @@ select
     products.product_line,
     positions.product_code,
     max(case when positions.is_held then 1 else 0 end) as is_held,
-    cast(sum(positions.deposit_amount) as decimal(38,2)) as deposit_amount,
-    cast(sum(positions.amount) as decimal(38,2)) as held_amount,
+    cast(sum(positions.deposit_amount) as decimal(38, 2)) as deposit_amount,
+    cast(sum(positions.amount) as decimal(38, 2)) as held_amount,
     max(positions.start_date) as last_start_date,
     {%- for days in [90, 180, 360] %}
-    cast(count(*) filter (where {{ days_between('positions.start_date', 'positions.as_of_date') }} < {{ days }}) as bigint) as purchase_count_{{ days }}d
+    cast(
+        count(*) filter (
+            where {{ days_between('positions.start_date', 'positions.as_of_date') }} < {{ days }}
+        ) as bigint
+    ) as purchase_count_{{ days }}d
     {{- ',' if not loop.last }}
     {%- endfor %}
 from positions

@@ -24,8 +24,8 @@ managed_parties as (
     from {{ ref('stg_reference__rm_assignments_versions') }} as assignments
     inner join {{ dates }} as dates
         on {{ is_known_on('assignments', 'dates.as_of_date') }}
-        and assignments.valid_from <= dates.as_of_date
-        and (assignments.valid_to is null or assignments.valid_to >= dates.as_of_date)
+            and assignments.valid_from <= dates.as_of_date
+            and (assignments.valid_to is null or assignments.valid_to >= dates.as_of_date)
     group by dates.as_of_date, assignments.party_key
 ),
 
@@ -79,5 +79,5 @@ select
 from persons
 inner join account_counts
     on persons.as_of_date = account_counts.as_of_date
-    and persons.customer_key = account_counts.customer_key
+        and persons.customer_key = account_counts.customer_key
 where account_counts.deposit_account_count > 0

@@ -36,8 +36,13 @@ inner join identity
     on ripe_dates.ripe_date = identity.ripe_date and features.customer_key = identity.party_key
 inner join positions
     on identity.ripe_date = positions.ripe_date and identity.customer_key = positions.customer_key
-    and positions.start_date > ripe_dates.as_of_date
-    and positions.start_date <= ripe_dates.ripe_date
+        and positions.start_date > ripe_dates.as_of_date
+        and positions.start_date <= ripe_dates.ripe_date
 inner join products
     on positions.ripe_date = products.ripe_date and positions.product_code = products.product_code
-group by ripe_dates.as_of_date, ripe_dates.ripe_date, features.customer_key, products.product_line, positions.product_code
+group by
+    ripe_dates.as_of_date,
+    ripe_dates.ripe_date,
+    features.customer_key,
+    products.product_line,
+    positions.product_code

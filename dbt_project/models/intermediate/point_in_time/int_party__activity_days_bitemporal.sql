@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(
     materialized='incremental', incremental_strategy='replace_dates', on_schema_change='fail',
 ) }}
@@ -35,7 +36,8 @@
 
 with app_spans as (
 {{ event_spans(
-    'app_events', ref('stg_online__app_events_versions'), 'event_id', ['party_key', 'platform', 'event_name', 'product_code'], condition,
+    'app_events', ref('stg_online__app_events_versions'), 'event_id',
+    ['party_key', 'platform', 'event_name', 'product_code'], condition,
 ) }}
 ),
 
@@ -52,7 +54,9 @@ visit_rows as (
 ),
 
 rm_contact_spans as (
-{{ event_spans('rm_contacts', ref('stg_branch__rm_contacts_versions'), 'contact_id', ['party_key', 'purpose', 'outcome'], condition) }}
+{{ event_spans(
+    'rm_contacts', ref('stg_branch__rm_contacts_versions'), 'contact_id', ['party_key', 'purpose', 'outcome'], condition
+) }}
 ),
 
 action_spans as (
@@ -64,17 +68,25 @@ contact_rows as (
     select party_key, business_date, known_date, superseded_date, purpose, outcome
     from rm_contact_spans
     union all
-    select party_key, business_date, known_date, superseded_date, {{ action_purpose('action_kind') }} as purpose, outcome
+    select
+        party_key,
+        business_date,
+        known_date,
+        superseded_date,
+        {{ action_purpose('action_kind') }} as purpose,
+        outcome
     from action_spans
     where contact_id is null
 ),
 
 complaint_rows as (
-{{ event_spans('complaints', ref('stg_branch__complaints_versions'), 'complaint_id', ['party_key'], condition) }}
+    {{ event_spans('complaints', ref('stg_branch__complaints_versions'), 'complaint_id', ['party_key'], condition) }}
 ),
 
 touch_rows as (
-{{ event_spans('campaign_touches', ref('stg_online__campaign_touches_versions'), 'touch_id', ['party_key', 'arm'], condition) }}
+{{ event_spans(
+    'campaign_touches', ref('stg_online__campaign_touches_versions'), 'touch_id', ['party_key', 'arm'], condition
+) }}
 ),
 
 touched_parties as (
@@ -84,7 +96,10 @@ touched_parties as (
 ),
 
 response_spans as (
-{{ event_spans('campaign_responses', ref('stg_online__campaign_responses_versions'), 'response_id', ['touch_id', 'response'], condition) }}
+{{ event_spans(
+    'campaign_responses', ref('stg_online__campaign_responses_versions'), 'response_id', ['touch_id', 'response'],
+    condition
+) }}
 ),
 
 response_rows as (
@@ -103,7 +118,9 @@ response_rows as (
 ),
 
 order_rows as (
-{{ event_spans('mall_orders', ref('stg_online__mall_orders_versions'), 'order_id', ['party_key', 'status'], condition) }}
+{{ event_spans(
+    'mall_orders', ref('stg_online__mall_orders_versions'), 'order_id', ['party_key', 'status'], condition
+) }}
 ),
 
 counted as (
@@ -114,7 +131,8 @@ counted as (
         known_date,
         superseded_date
         {%- for other, its_measures in measures.items() %}{% for measure, test in its_measures.items() %},
-        cast({% if other == source %}count(*) filter (where {{ test }}){% else %}0{% endif %} as integer) as {{ measure }}
+        cast({% if other == source %}count(*) filter (where {{ test }}){% else %}0{% endif %} as integer)
+            as {{ measure }}
         {%- endfor %}{% endfor %}
     from {{ source }}_rows
     group by party_key, business_date, known_date, superseded_date

@@ -60,9 +60,9 @@ shelf as (
     inner join customer_counts on segments.as_of_date = customer_counts.as_of_date
     left join buyers
         on segments.as_of_date = buyers.as_of_date
-        and segments.risk_level = buyers.risk_level
-        and segments.star_tier = buyers.star_tier
-        and products.product_code = buyers.product_code
+            and segments.risk_level = buyers.risk_level
+            and segments.star_tier = buyers.star_tier
+            and products.product_code = buyers.product_code
     left join buyers_of_all
         on products.as_of_date = buyers_of_all.as_of_date and products.product_code = buyers_of_all.product_code
 ),
@@ -72,7 +72,7 @@ weighed as (
         *,
         buyer_count + {{ prior }} * buyer_of_all_count / customer_of_all_count as popularity_weight,
         sum(buyer_count) over by_line
-            + {{ prior }} * sum(buyer_of_all_count) over by_line / customer_of_all_count as line_weight
+        + {{ prior }} * sum(buyer_of_all_count) over by_line / customer_of_all_count as line_weight
     from shelf
     window by_line as (partition by as_of_date, risk_level, star_tier, product_line)
 )

@@ -3,8 +3,8 @@
 {%- set maximum_age = limit('recommendation_limits', 'long_term_maximum_age') %}
 {%- set long_reserve = limit('recommendation_limits', 'long_term_reserve_months') %}
 {%- set reserve = limit('recommendation_limits', 'reserve_months') %}
--- Grain: as-of date, customer and product that suits, what could be placed in it and what that is worth. A view of every
--- as-of date; each relation is read once, so that a filter on the date reaches all of them.
+-- Grain: as-of date, customer and product that suits, what could be placed in it and what that is worth. A view of
+-- every as-of date; each relation is read once, so that a filter on the date reaches all of them.
 with offers as (
     select
         customers.customer_key,
@@ -23,13 +23,13 @@ with offers as (
     from {{ ref('purchase_features') }} as customers
     inner join {{ ref('int_product__shelf_known_on_as_of_dates') }} as shelf
         on customers.as_of_date = shelf.as_of_date
-        and cast(customers.suitability_level as integer) = shelf.risk_level
-        and customers.star_tier = shelf.star_tier
+            and cast(customers.suitability_level as integer) = shelf.risk_level
+            and customers.star_tier = shelf.star_tier
     left join {{ ref('int_customer__products_known_on_as_of_dates') }} as held
         on customers.as_of_date = held.as_of_date
-        and customers.customer_key = held.customer_key
-        and shelf.product_code = held.product_code
-        and held.is_held = 1
+            and customers.customer_key = held.customer_key
+            and shelf.product_code = held.product_code
+            and held.is_held = 1
     where held.product_code is null
         and (
             shelf.term_days <= {{ long_term_days }}

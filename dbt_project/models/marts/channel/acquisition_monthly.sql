@@ -32,6 +32,7 @@ select
     cast(acquired_count as bigint) as acquired_count,
     cast(acquired_90d_count as bigint) as acquired_90d_count,
     {{ share_of('acquired_90d_count', 'lead_count - already_customer_count') }} as conversion_rate,
-    cast(cost_amount as decimal(38,2)) as cost_amount,
-    case when acquired_count > 0 then {{ average_amount('cost_amount', 'acquired_count') }} end as cost_per_acquired_amount
+    cast(cost_amount as decimal(38, 2)) as cost_amount,
+    case when acquired_count > 0 then {{ average_amount('cost_amount', 'acquired_count') }} end
+        as cost_per_acquired_amount
 from counted

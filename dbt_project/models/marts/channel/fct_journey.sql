@@ -85,7 +85,9 @@ gaps as (
     select
         *,
         case
-            when touched_at <= {{ dbt.dateadd('minute', var('session_gap_minutes'), 'previous_touched_at') }} then 0 else 1
+            when touched_at <= {{ dbt.dateadd('minute', var('session_gap_minutes'), 'previous_touched_at') }}
+                then 0
+            else 1
         end as is_first_of_session
     from known
 

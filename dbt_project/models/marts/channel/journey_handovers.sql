@@ -1,9 +1,12 @@
+-- noqa: disable=LT02
 {{ config(
     materialized='incremental', incremental_strategy='replace_histories', date_column='started_date',
-    lookback_days=var('handover_days'), history='identity_hash', on_schema_change='fail', meta={'partition_by': 'started_date'},
+    lookback_days=var('handover_days'), history='identity_hash', on_schema_change='fail',
+    meta={'partition_by': 'started_date'},
 ) }}
 {%- set first_date = days_before(date_literal(var('from_date')), var('handover_days')) %}
-{%- set scopes = ['business_date >= ' ~ first_date, 'is_restated and business_date < ' ~ first_date] if is_incremental() else ['true'] %}
+{%- set scopes = ['business_date >= ' ~ first_date, 'is_restated and business_date < ' ~ first_date]
+    if is_incremental() else ['true'] %}
 
 with parties as (
 
@@ -101,7 +104,11 @@ finishes as (
             and steps.business_date <= {{ dbt.dateadd('day', var('handover_days'), 'starts.business_date') }}
             and (
                 (steps.step = 'apply_finish' and coalesce(steps.product_code, '') = coalesce(starts.product_code, ''))
-                or steps.step = case starts.product_class when 'investment' then 'wealth' when 'loan' then 'loan' else 'account' end
+                or steps.step = case starts.product_class
+                    when 'investment' then 'wealth'
+                    when 'loan' then 'loan'
+                    else 'account'
+                end
             )
     where starts.attempt = 1
 
@@ -117,7 +124,8 @@ select
     cast(case
         when finishes.channel = 'branch' then 'finished_at_branch'
         when finishes.channel is not null then 'finished_online'
-        when starts.business_date <= {{ days_before(date_literal(var('business_date')), var('handover_days')) }} then 'gave_up'
+        when starts.business_date <= {{ days_before(date_literal(var('business_date')), var('handover_days')) }}
+            then 'gave_up'
         else 'open'
     end as varchar) as outcome,
     finishes.step_at as finished_at,

@@ -9,7 +9,8 @@ select
     product_name,
     product_family,
     case
-        when product_family in ('current', 'savings', 'fixed_deposit', 'step_up_deposit', 'structured_deposit') then 'deposit'
+        when product_family in ('current', 'savings', 'fixed_deposit', 'step_up_deposit', 'structured_deposit')
+            then 'deposit'
         when product_family in ('loan', 'card') then product_family
         else 'investment'
     end as product_class,

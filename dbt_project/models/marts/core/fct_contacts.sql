@@ -53,7 +53,7 @@ select
     cast(null as varchar) as campaign_id,
     cast(null as varchar) as product_code,
     cast(null as integer) as severity,
-    cast(null as decimal(18,2)) as cost_amount,
+    cast(null as decimal(18, 2)) as cost_amount,
     _known_date as known_date
 from rm_contacts
 
@@ -91,7 +91,7 @@ select
     null as campaign_id,
     null as product_code,
     null as severity,
-    cast(null as decimal(18,2)) as cost_amount,
+    cast(null as decimal(18, 2)) as cost_amount,
     _known_date as known_date
 from actions
 
@@ -110,6 +110,6 @@ select
     null as campaign_id,
     null as product_code,
     severity,
-    cast(null as decimal(18,2)) as cost_amount,
+    cast(null as decimal(18, 2)) as cost_amount,
     _known_date as known_date
 from complaints

@@ -50,7 +50,7 @@ select
     event_name,
     product_code,
     session_id,
-    cast(null as decimal(18,2)) as amount,
+    cast(null as decimal(18, 2)) as amount,
     _known_date as known_date
 from app_events
 
@@ -86,6 +86,7 @@ select
     wallet_payments._known_date as known_date
 from wallet_payments
 left join bindings
-    on wallet_payments.binding_id = bindings.binding_id and {{ is_valid_on('bindings', 'wallet_payments.business_date') }}
+    on wallet_payments.binding_id = bindings.binding_id
+        and {{ is_valid_on('bindings', 'wallet_payments.business_date') }}
 left join owners
     on bindings.account_no = owners.account_no and {{ is_valid_on('owners', 'wallet_payments.business_date') }}

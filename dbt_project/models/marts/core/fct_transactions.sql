@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental', incremental_strategy='replace_dates', on_schema_change='fail',
     meta={'partition_by': 'business_date'},
-    indexes=[{'columns': ['business_date']}, {'columns': ['account_no', 'business_date']}] if target.type == 'postgres' else [],
+    indexes=[
+        {'columns': ['business_date']},
+        {'columns': ['account_no', 'business_date']},
+    ] if target.type == 'postgres' else [],
 ) }}
 {%- set own_banks = "'" ~ var('own_banks') | join("', '") ~ "'" %}
 
@@ -55,7 +58,7 @@ select
     scoped.business_date,
     scoped.txn_at,
     scoped.amount,
-    cast(case scoped.direction when 'C' then scoped.amount else -scoped.amount end as decimal(18,2)) as signed_amount,
+    cast(case scoped.direction when 'C' then scoped.amount else -scoped.amount end as decimal(18, 2)) as signed_amount,
     scoped.direction,
     scoped.channel,
     scoped.txn_type,

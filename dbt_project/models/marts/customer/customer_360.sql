@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(tags=['serving']) }}
 with profiles as (
     select * from {{ ref('dim_customer') }}

@@ -42,7 +42,8 @@ found as (
         on asset_changes.customer_key = limits.customer_key and asset_changes.change_kind = limits.change_kind
     where asset_changes.change_date > {{ days_before(last, var('change_days') + 100) }}
         and abs(asset_changes.level_amount - asset_changes.usual_amount) >= limits.minimum_amount
-        and abs(asset_changes.level_amount - asset_changes.usual_amount) >= limits.minimum_rate * asset_changes.usual_amount
+        and abs(asset_changes.level_amount - asset_changes.usual_amount)
+            >= limits.minimum_rate * asset_changes.usual_amount
 
 ),
 
@@ -52,7 +53,8 @@ changes as (
         *,
         {{ thousands('amount') }} as amount_text,
         {{ thousands('previous_amount') }} as previous_amount_text,
-        lag(change_date) over (partition by customer_key, change_kind, change_detail order by change_date) as previous_date
+        lag(change_date) over (partition by customer_key, change_kind, change_detail order by change_date)
+            as previous_date
     from found
 
 ),
@@ -75,7 +77,8 @@ told as (
         changes.*,
         -- doubles throughout, so that both engines give the same figure
         thresholds.importance * power(
-            cast(0.5 as double precision), cast({{ days_between('changes.change_date', last) }} as double precision) / 30
+            cast(0.5 as double precision),
+            cast({{ days_between('changes.change_date', last) }} as double precision) / 30
         ) as weight,
         {%- for language in ['en', 'zh'] %}
         {%- set sentence = namespace(sql='phrases.phrase_' ~ language) -%}

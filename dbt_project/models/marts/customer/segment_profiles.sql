@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(tags=['serving']) }}
 with segments as (
 
@@ -9,7 +10,8 @@ costs as (
 
     select
         {% for channel in var('channels') -%}
-        max(case when channel = '{{ channel }}' then unit_cost_amount else 0 end) as {{ channel }}_amount{{ ',' if not loop.last }}
+        max(case when channel = '{{ channel }}' then unit_cost_amount else 0 end)
+            as {{ channel }}_amount{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('service_costs') }}
 
@@ -48,12 +50,12 @@ sums as (
         segment_id,
         as_of_date,
         count(*) as customer_count,
-        cast(sum(cast(aum_amount as decimal(38,2))) as decimal(38,2)) as aum_amount,
-        cast(sum(cast(deposit_amount as decimal(38,2))) as decimal(38,2)) as deposit_amount,
-        cast(sum(coalesce(contribution_3m_amount, 0)) as decimal(38,2)) as contribution_3m_amount,
-        cast(sum(service_cost_amount) as decimal(38,2)) as service_cost_amount,
+        cast(sum(cast(aum_amount as decimal(38, 2))) as decimal(38, 2)) as aum_amount,
+        cast(sum(cast(deposit_amount as decimal(38, 2))) as decimal(38, 2)) as deposit_amount,
+        cast(sum(coalesce(contribution_3m_amount, 0)) as decimal(38, 2)) as contribution_3m_amount,
+        cast(sum(service_cost_amount) as decimal(38, 2)) as service_cost_amount,
         -- of decimals, whose sum does not hang on the order
-        sum(cast(churn_probability as decimal(38,9))) as churn_probability,
+        sum(cast(churn_probability as decimal(38, 9))) as churn_probability,
         count(churn_probability) as scored_count,
         count(churn_label) as churn_known_count,
         sum(churn_label) as churned_count
@@ -78,7 +80,8 @@ select
     sums.as_of_date,
     ---------- size and value
     cast(sums.customer_count as bigint) as customer_count,
-    {{ share_of('sums.customer_count', 'sum(sums.customer_count) over (partition by sums.as_of_date)') }} as customer_share,
+    {{ share_of('sums.customer_count', 'sum(sums.customer_count) over (partition by sums.as_of_date)') }}
+        as customer_share,
     sums.aum_amount,
     sums.deposit_amount,
     {{ average_amount('sums.aum_amount', 'sums.customer_count') }} as average_aum_amount,

@@ -83,6 +83,7 @@ select
     answer_rate_high,
     is_enough,
     cast(case when is_enough then row_number() over (
-        partition by segment_id, option_kind, is_enough order by answer_rate desc, touch_count desc, option_code
-    ) end as integer) as option_rank
+                partition by segment_id, option_kind, is_enough order by answer_rate desc, touch_count desc, option_code
+            )
+    end as integer) as option_rank
 from rates

@@ -7,7 +7,10 @@ with touches as (
 
     select
         'campaign:' || touch_id as assignment_id,
-        case when campaign_id like '{{ var("retention_campaigns") }}' then 'retention campaign' else 'sales campaign' end as action_kind,
+        case
+            when campaign_id like '{{ var("retention_campaigns") }}' then 'retention campaign'
+            else 'sales campaign'
+        end as action_kind,
         party_key,
         business_date as assigned_date,
         arm,
@@ -102,7 +105,12 @@ fates as (
     from accounts
     where recency = 1
     group by assignment_id
-    having max(case when opened_date <= assigned_date and (closed_date is null or closed_date > assigned_date) then 1 else 0 end) = 1
+    having max(
+            case
+                when opened_date <= assigned_date and (closed_date is null or closed_date > assigned_date) then 1
+                else 0
+            end
+        ) = 1
 
 )
 
@@ -119,4 +127,6 @@ select
     fates.has_left
 from assigned
 inner join fates on assigned.assignment_id = fates.assignment_id
-left join xref as earlier on assigned.party_key = earlier.party_key and {{ is_valid_on('earlier', 'assigned.as_of_date') }}
+left join xref as earlier
+    on assigned.party_key = earlier.party_key
+        and {{ is_valid_on('earlier', 'assigned.as_of_date') }}

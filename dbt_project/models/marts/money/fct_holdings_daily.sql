@@ -1,7 +1,10 @@
 {{ config(
     materialized='incremental', incremental_strategy='replace_dates', on_schema_change='fail',
     meta={'partition_by': 'business_date'},
-    indexes=[{'columns': ['business_date']}, {'columns': ['holding_id', 'business_date']}] if target.type == 'postgres' else [],
+    indexes=[
+        {'columns': ['business_date']},
+        {'columns': ['holding_id', 'business_date']},
+    ] if target.type == 'postgres' else [],
 ) }}
 
 with told as (
@@ -73,7 +76,7 @@ select
     business_date,
     market_value as market_value_amount,
     cost as cost_amount,
-    cast(change_amount as decimal(38,2)) as change_amount,
+    cast(change_amount as decimal(38, 2)) as change_amount,
     start_date,
     maturity_date
 from valued

@@ -15,7 +15,7 @@ payments as (
                 cast(0.5 as double precision),
                 {{ months_between('months.month_date', date_literal(var('business_date'))) }}
                 / cast({{ limit('money_thresholds', 'recency_half_life_months') }} as double precision)
-            ) as decimal(12,8)
+            ) as decimal(12, 8)
         ) as recency_weight
     from {{ ref('fund_chain_monthly') }} as months
     left join links as payers on months.payer_party_key = payers.party_key
@@ -32,7 +32,7 @@ edges as (
         sum(payment_amount) as payment_amount,
         sum(salary_amount) as salary_amount,
         sum(purchase_amount) as purchase_amount,
-        round(sum(cast(payment_amount as decimal(20,2)) * recency_weight), 2) as recent_amount,
+        round(sum(cast(payment_amount as decimal(20, 2)) * recency_weight), 2) as recent_amount,
         min(first_date) as first_date,
         max(last_date) as last_date
     from payments
@@ -66,8 +66,8 @@ select
         end as varchar
     ) as relation,
     cast(payment_count as bigint) as payment_count,
-    cast(payment_amount as decimal(38,2)) as payment_amount,
-    cast(recent_amount as decimal(38,2)) as recent_amount,
+    cast(payment_amount as decimal(38, 2)) as payment_amount,
+    cast(recent_amount as decimal(38, 2)) as recent_amount,
     first_date,
     last_date,
     payer_share,

@@ -32,7 +32,12 @@ payments as (
         sum(edges.payment_count) as payment_count,
         sum(edges.payment_amount) as payment_amount,
         sum(case when edges.relation = 'salary' then edges.payment_amount else 0 end) as salary_amount,
-        sum(case when payer_profiles.party_type = 'E' and payee_profiles.party_type = 'E' then edges.payment_amount else 0 end)
+        sum(
+            case
+                when payer_profiles.party_type = 'E' and payee_profiles.party_type = 'E' then edges.payment_amount
+                else 0
+            end
+        )
             as enterprise_amount,
         min(edges.first_date) as first_date,
         max(edges.last_date) as last_date
@@ -60,8 +65,8 @@ select
     cast(members.enterprise_count as bigint) as enterprise_count,
     cast(members.outside_count as bigint) as outside_count,
     cast(payments.payment_count as bigint) as payment_count,
-    cast(payments.payment_amount as decimal(38,2)) as payment_amount,
-    cast(payments.salary_amount as decimal(38,2)) as salary_amount,
+    cast(payments.payment_amount as decimal(38, 2)) as payment_amount,
+    cast(payments.salary_amount as decimal(38, 2)) as salary_amount,
     payments.first_date,
     payments.last_date
 from members

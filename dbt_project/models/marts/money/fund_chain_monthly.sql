@@ -32,9 +32,9 @@ select
     cast(payee_party_key as varchar) as payee_party_key,
     month_date,
     cast(count(*) as bigint) as payment_count,
-    cast(sum(amount) as decimal(38,2)) as payment_amount,
-    cast(sum(case when txn_type = 'salary' then amount else 0 end) as decimal(38,2)) as salary_amount,
-    cast(sum(case when txn_type = 'purchase' then amount else 0 end) as decimal(38,2)) as purchase_amount,
+    cast(sum(amount) as decimal(38, 2)) as payment_amount,
+    cast(sum(case when txn_type = 'salary' then amount else 0 end) as decimal(38, 2)) as salary_amount,
+    cast(sum(case when txn_type = 'purchase' then amount else 0 end) as decimal(38, 2)) as purchase_amount,
     min(business_date) as first_date,
     max(business_date) as last_date
 from payments

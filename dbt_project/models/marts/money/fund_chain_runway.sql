@@ -31,7 +31,8 @@ flows as (
 
     select
         accounts.customer_key,
-        sum(case when flows.direction = 'C' and flows.counterparty_class <> 'bank' then flows.amount else 0 end) as inflow_amount,
+        sum(case when flows.direction = 'C' and flows.counterparty_class <> 'bank' then flows.amount else 0 end)
+            as inflow_amount,
         sum(case when flows.direction = 'D' then flows.amount else 0 end) as outflow_amount
     from {{ ref('account_flow_daily') }} as flows
     inner join accounts on flows.account_no = accounts.account_no
@@ -48,7 +49,7 @@ payers as (
         count(*) as payer_count,
         max(case when payer_rank = 1 then payer_key end) as main_payer_key,
         max(case when payer_rank = 1 then payee_share end) as main_payer_share,
-        sum(cast(payee_share * payee_share as decimal(12,8))) as payer_concentration
+        sum(cast(payee_share * payee_share as decimal(12, 8))) as payer_concentration
     from {{ ref('fund_chain_edges') }}
     where payee_type = 'customer'
     group by payee_key
@@ -98,7 +99,8 @@ expected as (
         {{ average_amount('payment_amount', 'span_months') }} as monthly_amount,
         last_date,
         {{ days_between('last_date', business_date) }}
-        > {{ limit('money_thresholds', 'late_factor') }} * span_days / (payment_count - 1) + {{ limit('money_thresholds', 'late_days') }} as is_broken
+        > {{ limit('money_thresholds', 'late_factor') }} * span_days / (payment_count - 1)
+        + {{ limit('money_thresholds', 'late_days') }} as is_broken
     from rhythms
     where month_count >= {{ limit('money_thresholds', 'expected_months') }}
         and month_count >= {{ limit('money_thresholds', 'expected_share') }} * span_months
@@ -139,16 +141,16 @@ measured as (
         positions.as_of_date,
         profiles.party_type,
         positions.deposit_amount,
-        cast(coalesce(flows.inflow_amount, 0) as decimal(38,2)) as inflow_90d_amount,
-        cast(coalesce(flows.outflow_amount, 0) as decimal(38,2)) as outflow_90d_amount,
+        cast(coalesce(flows.inflow_amount, 0) as decimal(38, 2)) as inflow_90d_amount,
+        cast(coalesce(flows.outflow_amount, 0) as decimal(38, 2)) as outflow_90d_amount,
         payers.payer_count,
         payers.main_payer_key,
         payers.main_payer_share,
         payers.payer_concentration,
         inflows.expected_payer_count,
-        cast(round(coalesce(inflows.expected_amount, 0), 2) as decimal(38,2)) as expected_inflow_amount,
+        cast(round(coalesce(inflows.expected_amount, 0), 2) as decimal(38, 2)) as expected_inflow_amount,
         inflows.broken_payer_count,
-        cast(round(coalesce(inflows.broken_amount, 0), 2) as decimal(38,2)) as broken_inflow_amount,
+        cast(round(coalesce(inflows.broken_amount, 0), 2) as decimal(38, 2)) as broken_inflow_amount,
         inflows.broken_payer_key,
         inflows.broken_last_date
     from positions
@@ -166,14 +168,17 @@ lasting as (
         {{ share_of('inflow_90d_amount', 'outflow_90d_amount') }} as inflow_cover_rate,
         case
             when outflow_90d_amount > 0
-                then floor(cast(greatest(deposit_amount, 0) as double precision) * 90 / cast(outflow_90d_amount as double precision))
+                then floor(
+                        cast(greatest(deposit_amount, 0) as double precision) * 90
+                        / cast(outflow_90d_amount as double precision)
+                    )
         end as reserve_days,
         case
             when outflow_90d_amount > inflow_90d_amount
                 then floor(
-                    cast(greatest(deposit_amount, 0) as double precision) * 90
-                    / cast(outflow_90d_amount - inflow_90d_amount as double precision)
-                )
+                        cast(greatest(deposit_amount, 0) as double precision) * 90
+                        / cast(outflow_90d_amount - inflow_90d_amount as double precision)
+                    )
         end as runway_days
     from measured
 
@@ -201,12 +206,14 @@ select
     broken_last_date,
     cast(
         case
-            when broken_inflow_amount > 0 and broken_inflow_amount >= {{ limit('money_thresholds', 'broken_share') }} * expected_inflow_amount
+            when broken_inflow_amount > 0
+                and broken_inflow_amount >= {{ limit('money_thresholds', 'broken_share') }} * expected_inflow_amount
                 then 'inflow broken'
             when runway_days < {{ limit('money_thresholds', 'low_runway_days') }} then 'runs dry'
             when outflow_90d_amount = 0 and inflow_90d_amount = 0 then 'idle'
             -- a person's salary is one payer as a rule
-            when party_type = 'E' and main_payer_share >= {{ limit('money_thresholds', 'one_payer_share') }} then 'one payer'
+            when party_type = 'E' and main_payer_share >= {{ limit('money_thresholds', 'one_payer_share') }}
+                then 'one payer'
             else 'holds'
         end as varchar
     ) as chain_state

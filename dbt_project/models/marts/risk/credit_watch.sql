@@ -88,9 +88,10 @@ select
     cast(coalesce(sentence_zh, case when score_band <> 'green' then phrase_zh end) as varchar) as reason_zh,
     cast(reason_1_code as varchar) as score_reason_code,
     cast(loan_count as bigint) as loan_count,
-    cast(outstanding_amount as decimal(38,2)) as outstanding_amount,
-    cast(instalment_amount as decimal(38,2)) as instalment_amount,
-    cast(unpaid_amount as decimal(38,2)) as unpaid_amount,
+    cast(outstanding_amount as decimal(38, 2)) as outstanding_amount,
+    cast(instalment_amount as decimal(38, 2)) as instalment_amount,
+    cast(unpaid_amount as decimal(38, 2)) as unpaid_amount,
     coalesce({{ days_between('unpaid_since_date', today) }}, 0) as days_past_due,
-    cast(round(cast(probability as decimal(9,6)) * cast(outstanding_amount as decimal(20,2)), 2) as decimal(38,2)) as expected_loss_amount
+    cast(round(cast(probability as decimal(9, 6)) * cast(outstanding_amount as decimal(20, 2)), 2) as decimal(38, 2))
+        as expected_loss_amount
 from banded
