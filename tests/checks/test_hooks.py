@@ -36,6 +36,7 @@ PLANTED = {
     "ruff-format": ("lakehouse/planted.py", DOC + "PLANTED = { 'a' : 1 }\n", "planted.py"),
     "types": ("lakehouse/planted.py", DOC + 'PLANTED: int = "one"\n', "planted.py:3.*bad-assignment"),
     "sqlfluff": (f"{MODELS}/planted.sql", "SELECT a , b from c\n", "CP01"),
+    "long-lines": ("docs/planted.md", "word " * 25 + "\n", "planted.md:1:word"),
     "yamllint": ("feeds/planted.yml", "a: 1\na: 2\n", "2:1 +error +duplication of key"),
     "typos": ("docs/planted.md", "We reci" + "eve files.\n", "should be `receive`"),
     "secrets": ("deploy/planted.env", "KEY=AKIA" + "Z7Q2WK5M3N4P6R8T\n", "AWS Access Key"),

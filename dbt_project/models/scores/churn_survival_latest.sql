@@ -21,7 +21,7 @@ resolved as (
         scores.scored_at,
         row_number() over (partition by links.customer_key order by scores.rank, scores.customer_key) as place
     from scores
-    inner join (select max(as_of_date) as as_of_date from scores as every_score) as last_date
+    inner join (select max(every_score.as_of_date) as as_of_date from scores as every_score) as last_date
         on scores.as_of_date = last_date.as_of_date
     inner join links on scores.customer_key = links.party_key
 )

@@ -1,5 +1,6 @@
--- One row per loan, as known on the day before the grant. Who else may use the account is not dated, so nobody can say that
--- it was known: the task file leaves it out. Standing orders are not dated either, and hold the instalments of the loan.
+-- One row per loan, as known on the day before the grant. Who else may use the account is not dated, so nobody can say
+-- that it was known: the task file leaves it out. Standing orders are not dated either, and hold the instalments of the
+-- loan.
 with history as (
     select
         loan.loan_id,
@@ -73,7 +74,8 @@ activity as (
         max(balance) filter (where place = 1) as last_balance_amount,
         min(balance) filter (where days_before <= 180) as lowest_balance_amount_180d,
         quantile_cont(balance, 0.1) filter (where days_before <= 180) as low_balance_amount_180d,
-        stddev_pop(balance) filter (where days_before <= 180) / nullif(avg(balance) filter (where days_before <= 180), 0)
+        stddev_pop(balance) filter (where days_before <= 180)
+            / nullif(avg(balance) filter (where days_before <= 180), 0)
             as balance_variation_180d,
         count(*) filter (where balance < 0) as overdrawn_posting_count,
         count(*) filter (where purpose = 'penalty interest') as penalty_count,
@@ -127,7 +129,8 @@ select
     district.region,
     district.average_salary,
     district.unemployment_percent,
-    (select count(*) from disp where disp.account_id = loan.account_id and disp.role = 'authorised') as authorised_count,
+    (select count(*) from disp where disp.account_id = loan.account_id and disp.role = 'authorised')
+        as authorised_count,
     ---------- the account before the grant
     activity.* exclude (loan_id),
     monthly.* exclude (loan_id),
