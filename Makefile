@@ -4,6 +4,7 @@ LOCKS := requirements/bootstrap.lock requirements/requirements.lock requirements
 PY := $(VENV)/bin/python
 # Where it is set, every process would compile its libraries again: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
+export PRE_COMMIT_HOME := $(CURDIR)/$(VENV)/pre-commit
 SOURCE ?= simulated
 BERKA_DIR ?=
 SLOW := sqlfluff,secrets
@@ -26,18 +27,22 @@ $(VENV)/.installed: $(LOCKS) pyproject.toml
 demo: setup ## The whole system on a simulated bank (SOURCE=berka BERKA_DIR=... for the Berka bank)
 	$(PY) -m demo --source "$(SOURCE)" --berka-dir "$(BERKA_DIR)"
 
-check: setup ## Style, types, imports, dbt's rules, spelling, secrets: in about a minute; slow ones on changed files
+# pre-commit asks git which files there are: a tree that was unpacked without its history becomes a repository.
+.git:
+	git init --quiet && git add --all
+
+check: setup | .git ## Style, types, imports, dbt's rules, spelling, secrets: in about a minute; slow ones on changed files
 	SKIP=$(SLOW) $(VENV)/bin/pre-commit run --all-files
 	@base=$$(git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main 2>/dev/null || echo HEAD); \
 	files=$$(git diff --name-only --diff-filter=d $$base; git ls-files --others --exclude-standard); \
 	if [ -n "$$files" ]; then for hook in $(subst $(comma), ,$(SLOW)); do \
 		$(VENV)/bin/pre-commit run $$hook --files $$files || exit 1; done; fi
 
-test: setup ## What every change must pass: the checks on all files, and the tests
+test: setup | .git ## What every change must pass: the checks on all files, and the tests
 	$(VENV)/bin/pre-commit run --all-files
 	$(PY) -m pytest -m "not full" $(TWO_WORKERS)
 
-test-full: setup ## Every test, the slow ones too: before a release
+test-full: setup | .git ## Every test, the slow ones too: before a release
 	$(VENV)/bin/pre-commit run --all-files
 	$(PY) -m pytest $(TWO_WORKERS)
 
