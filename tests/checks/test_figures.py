@@ -14,6 +14,9 @@ layers = ["roof", "left | right", "ground"]
 """
 
 
+PATCH = "monkeypatch.setattr"
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A tree with one of each fault."""
@@ -30,7 +33,7 @@ def house(tmp_path: Path) -> Path:
         "left/a.py": "def lazily():\n    from right import a\n\n    import roof\n" + copied,
         "right/a.py": long,
         "ground/a.py": loose,
-        "tests/test_a.py": 'monkeypatch.setattr("left.a._hidden", 1)\nmonkeypatch.setattr(left, "shown", 1)\n',
+        "tests/test_a.py": f'{PATCH}("left.a._hidden", 1)\n{PATCH}(left, "shown", 1)\n',
     }.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
