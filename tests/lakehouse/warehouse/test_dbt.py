@@ -34,6 +34,7 @@ def test_a_build_tells_its_nodes_warnings_and_progress(attached):
     assert status["fct_transactions"] == status["dim_account"] == "success"
     assert status["assert_amounts_are_positive"] == "pass"
     assert status["assert_few_large_amounts"] == "warn"
+    assert "assert_whole_history_is_left_out" not in status
     assert len(lines) == len(nodes)
     assert any("fct_transactions" in line for line in lines)
     assert not (dbt.DBT_PROJECT / "target").exists()
