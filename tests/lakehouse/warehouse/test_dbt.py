@@ -82,6 +82,9 @@ def test_a_killed_run_takes_its_backend_along(any_settings, tmp_path):
     (project / "dbt_project.yml").write_text(text.replace("../../../../dbt_project", str(PROJECT / "dbt_project")))
     (project / "models" / "marts").mkdir()
     (project / "models" / "marts" / "slow.sql").write_text(SLOW_MODEL[settings.target])
+    (project / "tests").mkdir()  # a date excludes this tag, and what it names has to be there
+    whole_history = "{{ config(tags=['whole_history']) }} select * from {{ ref('slow') }}"
+    (project / "tests" / "whole_history.sql").write_text(whole_history)
     environment = os.environ | settings.environment()
     parent = subprocess.Popen([sys.executable, "-c", RUN, str(project)], env=environment, cwd=PROJECT)
     log = dbt.target_path(settings) / "logs" / "dbt.log"
