@@ -1,8 +1,5 @@
 """A bank small enough to write down: raw tables in a build engine, filled row by row, and dbt run over them."""
 
-import os
-import subprocess
-import sys
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -11,10 +8,12 @@ import duckdb
 import yaml
 
 from lakehouse.contracts import load_feeds
-from lakehouse.settings import PROJECT
+from lakehouse.settings import Settings
+from lakehouse.warehouse.dbt import run_dbt
 from lakehouse.warehouse.dbt_sources import STAGING
+from tests.conftest import temporary_settings
 
-LAYERS = ("path:seeds", "path:models/staging", "path:models/intermediate", "path:models/marts")
+LAYERS = "path:seeds path:models/staging path:models/intermediate path:models/marts"
 POINT_IN_TIME = "path:models/intermediate/point_in_time"  # what features are made of
 FILLERS = {"varchar": "x", "date": date(2025, 1, 1), "integer": 1, "boolean": False}
 
@@ -36,7 +35,6 @@ class Bank:
         self.folder = folder
         self.path = folder / "build.duckdb"
         self.tables = raw_tables()
-        self.connection = {"C360_TARGET": "duckdb", "C360_BUILD": str(self.path)}
         with self.connect() as connection:
             connection.execute("create schema raw; create schema quarantine")
             for name, columns in self.tables.items():
@@ -79,9 +77,8 @@ class Bank:
                 self._insert(connection, table, row)
 
     def dbt(self, business_date: str, from_date: str, **variables: Any) -> None:
-        """Build seeds, staging, intermediate and marts for a business date, with all their tests."""
-        given = {"business_date": business_date, "from_date": from_date, **variables}
-        run_dbt(self.connection, self.folder, given)
+        """Build seeds, staging, intermediate and marts for a business date, with the tests of a business date."""
+        build_marts(temporary_settings(self.folder), business_date, from_date, **variables)
 
     def rows(self, sql: str) -> list[tuple]:
         with self.connect() as connection:
@@ -93,18 +90,10 @@ class Bank:
         connection.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values()))
 
 
-def run_dbt(connection: dict[str, str], scratch: Path, variables: dict[str, Any], *arguments: str) -> None:
-    """Run dbt, by default a build of everything up to the marts; a failure shows dbt's own words."""
-    daily = ("--exclude-resource-type", "unit_test", "--exclude", "tag:whole_history", "tag:serving", POINT_IN_TIME)
-    what = arguments or ("build", "--select", *LAYERS, *daily)
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *what]
-    command += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]
-    command += ["--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
-    environment = os.environ | connection
-    done = subprocess.run(
-        command, cwd=PROJECT / "dbt_project", env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def build_marts(settings: Settings, business_date: str, from_date: str, **variables: Any) -> None:
+    """Run dbt over everything up to the marts."""
+    given = {"business_date": business_date, "from_date": from_date, **variables}
+    run_dbt(settings, LAYERS, given, without=f"tag:serving {POINT_IN_TIME}")
 
 
 def _filler(column: Any, day: str) -> Any:

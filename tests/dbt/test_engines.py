@@ -5,10 +5,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
+from lakehouse.settings import Settings
 from tests.dbt import quarter
-from tests.dbt.bank import Bank, run_dbt
+from tests.dbt.bank import Bank, build_marts
 from tests.dbt.test_incremental import tables
 
 
@@ -30,19 +30,15 @@ def copy_raw(bank: Bank, dsn: str) -> None:
 
 @pytest.mark.full  # tests/pipeline/test_parity.py compares all tables of both engines in every run
 @pytest.mark.timeout(1800)  # eight builds, if this test is the first to need the bank
-def test_engines_agree(tmp_path: Path, postgres_dsn: str, daily_bank: Bank) -> None:
+def test_engines_agree(tmp_path: Path, postgres_settings: Settings, postgres_dsn: str, daily_bank: Bank) -> None:
     bank = Bank(tmp_path)
-    given = conninfo_to_dict(postgres_dsn)
-    keys = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "dbname"}
-    connection = {f"C360_PG_{key}": str(given[name]) for key, name in keys.items() if given.get(name)}
-    connection["C360_TARGET"] = "postgres"
     quarter.deliver_initial(bank)
     copy_raw(bank, postgres_dsn)
-    run_dbt(connection, tmp_path, {"business_date": quarter.INITIAL_DATE, "from_date": quarter.FIRST_DATE})
+    build_marts(postgres_settings, quarter.INITIAL_DATE, quarter.FIRST_DATE)
     for business_date, from_date in quarter.DAYS:
         quarter.deliver_day(bank, business_date)
         copy_raw(bank, postgres_dsn)
-        run_dbt(connection, tmp_path, {"business_date": business_date, "from_date": from_date})
+        build_marts(postgres_settings, business_date, from_date)
 
     differing = []
     with psycopg.connect(postgres_dsn) as postgres:

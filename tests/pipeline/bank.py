@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.settings import Settings
+from lakehouse.warehouse.dbt import target_path
 from tests.conftest import temporary_settings
 
 READER_SCHEMAS = ("marts", "features", "scores", "actions")
@@ -34,7 +35,9 @@ def copy_of(source: Settings, folder: Path, landing: Path | None = None) -> Sett
         shutil.copytree(getattr(source, name), folder / name)
     for name in ("build.duckdb", "warehouse.duckdb"):
         shutil.copyfile(source.lake.parent / name, folder / name)
-    return deployment_at(folder, landing or source.landing)
+    copied = deployment_at(folder, landing or source.landing)
+    shutil.copytree(target_path(source), target_path(copied))  # the parsed project: parsing takes longer than a day
+    return copied
 
 
 def content(warehouse: Path) -> dict[str, tuple[int, int]]:

@@ -1,21 +1,29 @@
-"""One bank for the session, simulated once; and the warehouse that an undisturbed run, day by day, makes of it."""
+"""One bank, simulated once; and the warehouse that an undisturbed run, day by day, makes of it.
 
-import fcntl
+They are kept below ``var/test-banks`` for as long as neither the code nor the input changes.
+"""
+
+import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import simulator
 from c360 import pipeline
-from lakehouse.settings import Settings
+from lakehouse.settings import PROJECT, Settings
 from tests.pipeline.bank import content, copy_of, deployment_at, lines_of, redeliver
 
 CUSTOMERS, MONTHS, DAYS = 800, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
 START = date(2023, 9, 1)
 LAST_OF_HISTORY = date(2025, 2, 28)
+MADE_BY = ("c360", "dbt_project", "deployments", "expectations", "feeds", "lakehouse", "ml_jobs", "requirements")
+MADE_BY += ("simulator", "tests/conftest.py", "tests/pipeline/bank.py", "tests/pipeline/conftest.py")
+UNREAD = {"__pycache__", "target", "logs"}
 D1, D2, D3 = (LAST_OF_HISTORY + timedelta(days=number) for number in (1, 2, 3))
 
 
@@ -29,20 +37,34 @@ class Undisturbed:
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     """The folder as ``make`` leaves it, to be copied: the first worker makes it, the others wait for it."""
-    folder.mkdir(exist_ok=True)
-    with (folder / "made").open("a") as made:
-        fcntl.flock(made, fcntl.LOCK_EX)
-        if made.tell() == 0:
+    made = folder / "made"
+    with FileLock(folder.with_suffix(".lock")):
+        if not made.exists():  # at most the leftovers of a session that was stopped
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
             make(folder)
-            made.write("made")
+            made.touch()
     return folder
 
 
+def hash_of(*paths: Path) -> str:
+    """A hash of files, and of the files below folders, by name and content."""
+    digest = hashlib.sha256()
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+    for file in sorted(file for file in files if not UNREAD & set(file.parts)):
+        digest.update(bytes(file.relative_to(PROJECT)) + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder of the session that its workers share."""
-    own = tmp_path_factory.getbasetemp()
-    return own if worker_id == "master" else own.parent
+def shared() -> Path:
+    """The folder of the banks that this code makes, shared by the workers and by later sessions."""
+    banks = PROJECT / "var" / "test-banks"
+    folder = banks / hash_of(*(PROJECT / name for name in MADE_BY))
+    folder.mkdir(parents=True, exist_ok=True)
+    for outdated in set(banks.iterdir()) - {folder}:
+        shutil.rmtree(outdated, ignore_errors=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

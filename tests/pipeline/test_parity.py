@@ -17,6 +17,8 @@ from tests.conftest import create_database
 from tests.pipeline.bank import ABSTAINS, READER_SCHEMAS, RUN_COLUMNS, deployment_at, send_events
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
+pytestmark = pytest.mark.timeout(1800)  # the first test makes the bank on both engines
+
 
 @pytest.fixture(scope="module")
 def postgres(landing: Path, postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
@@ -32,6 +34,7 @@ def test_days_on_top_are_equal(postgres: Settings, day_by_day: Undisturbed) -> N
     assert_equal(day_by_day.settings, postgres)
 
 
+@pytest.mark.full  # on DuckDB, every run compares a full build with the days (test_replay)
 def test_a_full_load_is_equal(postgres: Settings, day_by_day: Undisturbed) -> None:
     warehouse.drop_build(postgres)
     pipeline.run(postgres, D3, D3)
