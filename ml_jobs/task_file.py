@@ -15,6 +15,7 @@ from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Population = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*( > \d+(\.\d+)?)?$")]
 StoreTable = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z0-9_]+$")]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -122,7 +123,7 @@ class Task(_Strict):
     labels: StoreTable | None = None  # the bank's tasks: customer_key, as_of_date, horizon_days, ripe_date, label
     treatment: Name | None = None  # 0/1 column of the label table, drawn at random: the score is its effect
     horizons: tuple[Count, ...] = ()  # days of a survival task: one probability of staying for each
-    population: Name | None = None  # a bank's task is about customers with this feature above 0; by default about all
+    population: Population | None = None  # of a bank's task: a feature above 0, or `feature > number`; default all
     hazard: Annotated[Name | None, Field(exclude=True)] = None  # in the simulator's truth, if not the task's name
     plain_task: Annotated[Name | None, Field(exclude=True)] = None  # predicts the outcome of a `treatment` without it
     entity: str | None = None  # whom a row is about; by default every row is about another one
@@ -182,6 +183,15 @@ class Task(_Strict):
     def is_of_the_bank(self) -> bool:
         """Whether the daily pipeline scores it, from a feature table and a label table of the store."""
         return self.labels is not None
+
+    @property
+    def population_above(self) -> tuple[str, float] | None:
+        """The feature that says whom the task is about, and the number above which it lies; None: it is about all.
+        """
+        if self.population is None:
+            return None
+        feature, _, limit = self.population.partition(" > ")
+        return feature, float(limit or 0)
 
     @property
     def true_hazard(self) -> str:

@@ -111,8 +111,10 @@ def read_features(settings: Settings, task: Task, columns: tuple[str, ...], as_o
             {_population(task)}
         """,
     )
-    if not table.num_rows and task.population:
-        raise CannotScore(f"{task.table} has no customer at {as_of_date} with {task.population} above 0")
+    population = task.population_above
+    if not table.num_rows and population:
+        feature, limit = population
+        raise CannotScore(f"{task.table} has no customer at {as_of_date} with {feature} above {limit:g}")
     if not table.num_rows and _is_built(settings, as_of_date):
         raise CannotScore(f"{task.table} has nobody at {as_of_date}: the bank has no feed that tells of them")
     if not table.num_rows:
@@ -233,7 +235,11 @@ def _is_sampled(share: float) -> str:
 
 
 def _population(task: Task) -> str:
-    return f'and features."{task.population}" > 0' if task.population else ""
+    population = task.population_above
+    if population is None:
+        return ""
+    feature, limit = population
+    return f'and features."{feature}" > {limit!r}'
 
 
 def _is_number(kind: pa.DataType) -> bool:

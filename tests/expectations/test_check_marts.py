@@ -48,12 +48,11 @@ def settings(settings: Settings) -> Settings:
         engine.execute(ENGINE)
         customers = "select customer_key, as_of_date from build_marts.customer_360"
         for name, task in load_tasks().items():
-            table, population = f"build_{task.table}", task.population or "true"
+            table, (population, limit) = f"build_{task.table}", task.population_above or ("everybody", 0)
             engine.execute(f"create table if not exists {table} as {customers}")
-            if task.population:
-                engine.execute(f"alter table {table} add column if not exists {population} integer default 1")
+            engine.execute(f"alter table {table} add column if not exists {population} integer default 2")
             for days in task.horizons or (task.horizon_days,):
-                about = f"select '{name}', customer_key, as_of_date, {days} from {table} where {population}::int > 0"
+                about = f"select '{name}', customer_key, as_of_date, {days} from {table} where {population} > {limit}"
                 engine.execute(f"insert into raw.scores {about}")
     outcome = Outcome(
         feed="transactions", channel="branch", period=str(DAY), version=1, load="daily", source_hash="a" * 64,

@@ -52,7 +52,7 @@ def made_up_rows(customers: int = CUSTOMERS, seed: int = 1) -> tuple[pa.Table, p
             "tension_rate": pa.array(tension, mask=random.random(count) < 0.02),
             "noise_rate": noise,
             "age_years": np.tile(random.uniform(18, 90, customers), len(dates)),
-            "star_tier": np.ones(count),
+            "star_tier": np.full(count, 2.0),
             "next_tier_gap_rate": np.tile(np.where(np.arange(customers) % 5, 0.5, 0), len(dates)),
             "performing_loan_count": np.tile((np.arange(customers) % 4 == 0).astype(float), len(dates)),
             "has_rm": np.zeros(count),

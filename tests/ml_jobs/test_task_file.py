@@ -25,7 +25,7 @@ def test_every_column_that_a_task_names_is_in_its_models():
     models = [model for path in paths for model in yaml.safe_load(path.read_text())["models"]]
     columns = {model["name"]: {column["name"] for column in model["columns"]} for model in models}
     for task in load_tasks().values():
-        named = {task.baseline and task.baseline.feature, task.population}
+        named = {task.baseline and task.baseline.feature, task.population_above and task.population_above[0]}
         if task.activity:
             named |= {task.activity.open, task.activity.recent}
         assert named - {None} <= columns[task.table.removeprefix("features.")]

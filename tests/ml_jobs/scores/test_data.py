@@ -24,6 +24,14 @@ def test_a_task_is_about_its_population(tmp_path):
     assert len(read_features(settings, rising, (), dates[0]).customer) == 48
 
 
+def test_a_population_begins_above_a_number(tmp_path):
+    settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
+    everybody = read_features(settings, CHURN, ("age_years",), BUSINESS_DATE)
+    above = CHURN.model_copy(update={"population": "age_years > 40.5"})
+    rows = read_features(settings, above, ("age_years",), BUSINESS_DATE)
+    assert 60 > len(rows.values) == (everybody.values > 40.5).sum() > 0
+
+
 def test_nobody_in_the_population_is_no_score(tmp_path):
     settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
     with pytest.raises(CannotScore, match=r"no customer .* with has_rm above 0"):
