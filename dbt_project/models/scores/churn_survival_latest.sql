@@ -19,7 +19,7 @@ resolved as (
         scores.model_version,
         scores.feature_version,
         scores.scored_at,
-        row_number() over (partition by links.customer_key order by scores.rank, scores.customer_key) as place
+        row_number() over (partition by links.customer_key order by scores.stay_90d_rate, scores.customer_key) as place
     from scores
     inner join (select max(every_score.as_of_date) as as_of_date from scores as every_score) as last_date
         on scores.as_of_date = last_date.as_of_date
