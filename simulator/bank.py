@@ -24,9 +24,9 @@ from simulator.outlook import LAST_DECISION, Outlook
 from simulator.people import People, customer_nos, people
 from simulator.records import Records
 from simulator.reference import Managers
-from simulator.text import NULL
+from simulator.text import NULL, join
 from simulator.timeline import Month, Timeline, to_date
-from simulator.truth import Truth
+from simulator.truth import DESTINATIONS, LARGE_AMOUNT, LARGE_SHARE, Truth, yuan
 from simulator.turn import Turn
 
 
@@ -169,7 +169,7 @@ class _Chunk:
         campaigns = Campaigns.of(draws, population)
         return cls(
             population,
-            Moods.of(draws, population.index),
+            Moods.of(draws, population.index, population.is_rich, population.opened_month >= 0),
             loans,
             money,
             Records.of(draws, population, timeline, bank.is_hard),
@@ -194,7 +194,7 @@ def _turn(bank: _Bank, chunk: _Chunk, month: Month) -> Turn:
     """The next month, with who comes and who leaves in it."""
     draws, moods, money, population = bank.draws, chunk.moods, chunk.money, chunk.population
     moods.advance(month.index)
-    chance = moods.hazard("churn", chunk.campaigns.effect(month.index) + money.unrest(month.index))
+    chance = moods.hazard("churn", chunk.campaigns.effect(month.index) + moods.unrest(month.index))
     decides = draws.uniform("churn", population.index, month.index) < chance
     leaves = money.is_open & (chunk.loans.missed_since < 0) & decides
     opens = population.opened_month == month.index
@@ -229,6 +229,7 @@ def _act(bank: _Bank, turn: Turn, chunk: _Chunk) -> None:
     called = chunk.campaigns.month(turn)
     bank.deliveries.flush(month)
     _write_truth(bank.truth, turn, outlook, events, start)
+    _write_planted(bank.truth, turn, start)
     effects = {"treatment": _text("retention_call", len(called)), "outcome": _text("churn", len(called))}
     effects |= outlook.retention(turn, called)
     bank.truth.add_by_customer("treatment_effects", chunk.population.index[called], month.last, effects)
@@ -251,6 +252,29 @@ def _write_truth(truth: Truth, turn: Turn, outlook: Outlook, events: Events, sta
     for name, (who, day) in events.items():
         in_time = day <= turn.timeline.last
         truth.add_by_customer("events", index[who[in_time]], day[in_time], {"event": _text(name, int(in_time.sum()))})
+
+
+def _write_planted(truth: Truth, turn: Turn, start: np.ndarray) -> None:
+    """Write the month's large movements beside what each customer had on the day before."""
+    kinds, parts = [kind for kind, *_ in turn.planted], [columns for _, *columns in turn.planted]
+    who, day, cents = (np.concatenate(columns).astype(np.int64) for columns in zip(*parts, strict=True))
+    kind = np.repeat(kinds, [len(columns[0]) for columns in parts])
+    assets = start[who] + turn.ledger.change_before(who, day)
+    share = cents / np.maximum(assets, 100)
+    order = np.lexsort((kind, day, who))
+    order = order[(cents[order] > 0) & (day[order] <= turn.timeline.last)]
+    owner = turn.people.index[who[order]]
+    is_large = (share >= LARGE_SHARE) & (cents >= LARGE_AMOUNT * 100) & np.isin(kind, ("large_outflow", "leaving"))
+    columns = {
+        "party_key": join("cif:", customer_nos(owner)),
+        "kind": pa.array(kind[order]),
+        "destination": pa.array([DESTINATIONS[name] for name in kind[order]], pa.string()),
+        "amount": yuan(cents[order]),
+        "assets_amount": yuan(assets[order]),
+        "share": share[order],
+        "should_alert": is_large[order],
+    }
+    truth.add_by_customer("planted_outflows", owner, day[order], columns)
 
 
 def _text(value: str, count: int) -> pa.Array:

@@ -20,13 +20,12 @@ class Draws:
     """Random numbers addressed by a stream's name and integer keys (arrays broadcast)."""
 
     def __init__(self, seed: int) -> None:
-        self._seed = seed
+        # Mixed before it meets the keys: else seed 2 would be seed 1 moved on by one customer.
+        self._seed = int(_mix(np.array([((seed + 1) * _GOLDEN) & _MASK], np.uint64))[0])
 
     def bits(self, stream: str, *keys: np.ndarray | int) -> np.ndarray:
         """64 random bits per key, shape of the broadcast keys."""
-        state = np.array(
-            [((self._seed + 1) * _GOLDEN + crc32(stream.encode()) * 0xD1B54A32D192ED03) & _MASK], np.uint64
-        )
+        state = np.array([(self._seed + crc32(stream.encode()) * 0xD1B54A32D192ED03) & _MASK], np.uint64)
         for key in keys:
             state = _mix(state + np.asarray(key).astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(1))
         return state

@@ -114,6 +114,17 @@ class Ledger:
             np.add.at(weighted, who[counts], (cents * (day - posted + 1))[counts])
         return change, weighted
 
+    def change_before(self, who: np.ndarray, day: np.ndarray) -> np.ndarray:
+        """Money from and to outside since the first of the month, up to the day before each ``day``; cents."""
+        owner, _, posted, _, cents, kind, *_ = (np.concatenate(columns) for columns in zip(*self._parts, strict=True))
+        counts = np.isin(owner, who) & ~np.isin(kind, _WITHIN)
+        place = owner[counts].astype(np.int64) * 64 + (posted[counts] - self.month.first)
+        order = np.argsort(place, kind="stable")
+        place, total = place[order], np.concatenate([[0], np.cumsum(cents[counts][order])])
+        first = np.searchsorted(place, who.astype(np.int64) * 64)
+        last = np.searchsorted(place, who.astype(np.int64) * 64 + (day - self.month.first))
+        return total[last] - total[first]
+
     def write(self, deliveries: Deliveries, first_index: int, opening: tuple[np.ndarray, np.ndarray]) -> None:
         """Write transactions and end-of-day balances.
 

@@ -11,6 +11,7 @@ from simulator.income import earn
 from simulator.ledger import FIRST_BROKER, KIND, OURS, Ledger, outside_account
 from simulator.loans import Loans
 from simulator.names import BANKS, BROKERS
+from simulator.moods import RELIEF, RETURNING
 from simulator.people import MAIN, SECOND, People, account_no
 from simulator.reference import PRODUCT
 from simulator.savings import Savings
@@ -19,14 +20,15 @@ from simulator.timeline import Timeline
 from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
+RECOVERY = 0.04
+"""Share of what a main account lacks against its first level that a customer saves up again in a month."""
 Events = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: positions of customers, days
 _SPENT_OF_INCOME = 1.01  # the odd sums are spent too
-RETURNING, AWAY = 0.15, (25, 50)
-"""Share of large withdrawals that are only lent out, and the least and most days after which they come back."""
-UNREST_LOGIT, MONTHS_OF_UNREST = 4.0, 3
-"""Added to the logit of churn after a large withdrawal, and the months for which it lasts: many close the account."""
-WINDFALL = (3.0, 7.0)
-"""Least and most of a windfall, in multiples of the customer's assets with the bank; at least 15,000 yuan."""
+AWAY = (25, 50)
+"""Least and most days after which a large sum that was lent out comes back."""
+WINDFALL = (3.0, 8.0)
+"""Least and most of a windfall, in multiples of the customer's assets with the bank; at least 30,000 yuan."""
+_MODEST, _PLENTY = 14_000_000, 200_000_000  # cents
 
 
 @dataclass
@@ -40,11 +42,11 @@ class Money:
     main: np.ndarray
     second: np.ndarray
     level: np.ndarray  # where the main account tends to
+    home: np.ndarray  # its level at the start, to which those return who gave everything away
     payday: np.ndarray
     parks: np.ndarray  # True for those who move money to a broker and back
     parked: np.ndarray  # now at the broker
     parked_until: np.ndarray  # day
-    withdrew: np.ndarray  # month of the last large withdrawal
 
     @classmethod
     def of(cls, draws: Draws, people: People, timeline: Timeline, loans: Loans) -> "Money":
@@ -55,7 +57,7 @@ class Money:
         liquid = wealth - savings.total
         second = np.where(people.has_second, (liquid * 0.4).astype(np.int64), 0)
         level = np.where(is_open, liquid - second, np.round(people.wealth) * 100)
-        parks = people.is_online & ~people.is_enterprise & (draws.uniform("parks", people.index) < 0.31)
+        parks = people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < 0.31)
         nothing = np.zeros(len(people), np.int64)
         main = liquid - second
         return cls(
@@ -66,21 +68,17 @@ class Money:
             main,
             second,
             level.astype(np.float64),
+            level.astype(np.float64),
             people.opened,
             parks,
             nothing,
             nothing.copy(),
-            nothing - 99,
         )
 
     @property
     def aum(self) -> np.ndarray:
         """Cents in accounts and holdings."""
         return self.main + self.second + self.savings.total
-
-    def unrest(self, month: int) -> np.ndarray:
-        """What large withdrawals add to the logit of churn in the month."""
-        return UNREST_LOGIT * (month - self.withdrew <= MONTHS_OF_UNREST)
 
     def bring_forward(self, ledger: Ledger, deliveries: Deliveries, first: int) -> None:
         """The first day's postings and rows of what was there before."""
@@ -94,8 +92,9 @@ class Money:
         people, month = self.people, turn.month
         count = len(people)
         opening = self._opening(month.index)
-        budget = np.where(self.is_open, self.main, 0).astype(np.float64)
+        budget, assets = np.where(self.is_open, self.main, 0).astype(np.float64), self.aum
         self.level = np.maximum(self.level, _LEAST_LEVEL * 100 * people.income)
+        self.level += RECOVERY * np.maximum(self.home - self.level, 0)
         pace = np.clip((self.main + self.parked) / self.level, 0.1, 3.0)
         self._open(turn, np.flatnonzero(turn.opens))
         due = self._repay(turn, budget)
@@ -109,8 +108,11 @@ class Money:
         windfalls = self._receive(turn, np.flatnonzero(is_in))
         outflows = self._withdraw(turn, np.flatnonzero(is_out), budget, freed)
         idle = budget - 1.5 * people.income * 100
-        saved = self.savings.save(turn, turn.active & ~is_in & ~is_out, idle)
+        saved, day = self.savings.save(turn, turn.active & ~is_in & ~is_out, idle)
+        buyers = np.flatnonzero(saved)
+        turn.plant("purchase", buyers, day[buyers], saved[buyers])
         budget -= saved
+        self._spread(turn, assets, budget, turn.active & ~is_in & ~is_out)
         self.level += matured - saved
         self._park(turn, budget, turn.active & ~is_in & ~is_out)
         self.savings.value(turn)
@@ -122,8 +124,8 @@ class Money:
         self.second = self.second + turn.ledger.net(count, SECOND)
         self.is_open = (self.is_open | turn.opens) & ~turn.leaves
         turn.ledger.write(turn.deliveries, int(people.index[0]), opening)
-        turn.moods.shift("windfall", windfalls[0], -1.5)
-        turn.moods.shift("plans", outflows[0], -1.5)
+        turn.moods.shift("windfall", windfalls[0], RELIEF)
+        turn.moods.shift("plans", outflows[0], RELIEF)
         missed = self.loans.turned_bad
         arrears = missed, month.first + self.loans.due_day[missed] - 1
         return {"windfall": windfalls, "outflow": outflows, "churn": gone, "delinquency": arrears}
@@ -183,9 +185,7 @@ class Money:
         """A large sum comes in."""
         low, high = WINDFALL
         times = low + (high - low) * turn.uniform("windfall size", who)
-        cents = (
-            np.round(np.maximum(times * self.aum[who] / 100, 15_000 * times / low) / 1_000).astype(np.int64) * 100_000
-        )
+        cents = np.round(windfall(times, self.aum[who]) / 100_000).astype(np.int64) * 100_000
         day = turn.month.first + 1 + (26 * turn.uniform("windfall day", who)).astype(np.int64)
         bits = turn.draws.bits("windfall payer", self.people.index[who], turn.month.index)
         self._transfer(turn, who, day, 38_000, cents, "big_in", bits)
@@ -209,13 +209,15 @@ class Money:
         gone, lent = np.flatnonzero(~returns), np.flatnonzero(returns)
         bits = turn.draws.bits("outflow payee", self.people.index[who[gone]], turn.month.index)
         self._transfer(turn, who[gone], day[gone], 39_000, -cents[gone], "big_out", bits)
+        turn.plant("large_outflow", who[gone], day[gone], cents[gone])
         self._to_broker(turn, who[lent], day[lent], -cents[lent])
+        turn.plant("lent", who[lent], day[lent], cents[lent])
         self.parked[who[lent]] = cents[lent]
         away = AWAY[0] + ((AWAY[1] - AWAY[0]) * turn.uniform("outflow days", who[lent])).astype(np.int64)
         self.parked_until[who[lent]] = day[lent] + away
         budget[who] -= at_hand
         self.level[who] = np.maximum(self.level[who] + freed[who] + second - cents * ~returns, 0)
-        self.withdrew[who[gone]] = turn.month.index
+        turn.moods.withdrew[who[gone]] = turn.month.index
         return who, day
 
     def _unpark(self, turn: Turn, needs: np.ndarray) -> np.ndarray:
@@ -237,10 +239,25 @@ class Money:
         back = day + 4 + (12 * turn.uniform("park days", who)).astype(np.int64)
         budget[who] -= cents
         self._to_broker(turn, who, day, -cents)
+        turn.plant("parking", who, day, cents)
         soon = back <= turn.month.last
         self._to_broker(turn, who[soon], back[soon], cents[soon])
         self.parked[who] = np.where(soon, 0, cents)
         self.parked_until[who] = back
+
+    def _spread(self, turn: Turn, assets: np.ndarray, budget: np.ndarray, may: np.ndarray) -> None:
+        """The rich send what exceeds the sum that they keep with one bank to another."""
+        most = self.people.wealth * 100
+        most = np.where(self.people.is_rich, most, _PLENTY)
+        excess = np.minimum(assets - most, 0.9 * budget)
+        who = np.flatnonzero(may & (excess > 0.003 * most))
+        cents = (excess[who] / 100_000).astype(np.int64) * 100_000
+        day = turn.month.first + 4 + (20 * turn.uniform("spread day", who)).astype(np.int64)
+        bits = turn.draws.bits("other bank", self.people.index[who])
+        self._transfer(turn, who, day, 41_000, -cents, "transfer_mobile", bits)
+        turn.plant("spread", who, day, cents)
+        budget[who] -= cents
+        self.level[who] = np.maximum(self.level[who] - cents, 0)
 
     def _to_broker(self, turn: Turn, who: np.ndarray, day: np.ndarray, cents: np.ndarray) -> None:
         broker = FIRST_BROKER + self.people.index[who] % len(BROKERS)
@@ -260,6 +277,7 @@ class Money:
         turn.ledger.post(who, MAIN, day, 36_000, cents, "loan_grant")
         bits = turn.draws.bits("seller", self.people.index[who])
         self._transfer(turn, who, day + 1, 40_000, -cents, "transfer_counter", bits)
+        turn.plant("loan_spent", who, day + 1, cents)
 
     def _leave(self, turn: Turn, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Close all accounts: the money goes to another bank, some at once, the rest when the account is closed."""
@@ -275,6 +293,8 @@ class Money:
         kind = np.where(self.people.is_online[who], KIND["transfer_mobile"], KIND["transfer_counter"])
         self._transfer(turn, who, first + 9, 45_000, -part, kind, bits)
         self._transfer(turn, who, closing, 60_000, part - rest, kind, bits)
+        turn.plant("leaving", who, np.broadcast_to(first + 9, who.shape), part)
+        turn.plant("leaving", who, closing, rest - part)
         for suffix, owners, _ in self._plain_accounts(turn.leaves):
             day = closing[np.searchsorted(who, owners)]
             self._report(turn.deliveries, owners, suffix, day, closed=day)
@@ -310,3 +330,13 @@ class Money:
         else:
             product = np.where(people.is_enterprise[who], PRODUCT["CA01"], PRODUCT["SA01"])
         report_accounts(deliveries, people, who, suffix, day, opened, product, closed)
+
+
+def windfall(times: np.ndarray | float, assets: np.ndarray) -> np.ndarray:
+    """Cents that come in at once: ``times`` the assets of those who have little, ever less of what others have.
+
+    Nobody gets rich twice: the sum levels off at some 300,000 yuan times ``times``, and with what is here already
+    it stays below what the rich keep with one bank.
+    """
+    sum_in = np.maximum(times * assets / (1 + assets / _MODEST), 3_000_000 * times / WINDFALL[0])
+    return np.minimum(sum_in, np.maximum(_PLENTY - assets, 3_000_000))

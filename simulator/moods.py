@@ -24,6 +24,15 @@ FACTORS = (
 )
 PERSISTENCE = 0.985
 """Correlation of a factor with itself a month later."""
+RETURNING = 0.15
+"""Share of large withdrawals that are only lent out."""
+UNREST_LOGIT, MONTHS_OF_UNREST = 2.6, 3
+"""Added to the logit of churn after a large withdrawal, and the months for which it lasts: many close the account."""
+RELIEF = -1.5
+"""What a large sum that came, or went, takes off the factor behind it."""
+BOND_LOGIT = -3.2
+"""Added to the logits of churn and of large withdrawals for the very rich, whom the bank looks after."""
+_MONTHS_BEFORE = 36  # lived before the first month, so that the history begins in a steady state
 
 # Weight of each factor in the index of a hazard; the squares sum to 1.
 _WEIGHTS = {
@@ -33,7 +42,9 @@ _WEIGHTS = {
     "delinquency": {"stress": 0.56, "insecurity": 0.50, "disorder": 0.50, "plans": 0.43},
 }
 # Logit of the monthly hazard: intercept and slope over the index.
-_LOGIT = {"churn": (-5.8, 2.1), "windfall": (-5.8, 2.1), "outflow": (-4.25, 2.1), "delinquency": (-5.3, 2.1)}
+_LOGIT = {"churn": (-4.95, 2.1), "windfall": (-5.55, 2.0), "outflow": (-3.55, 2.0), "delinquency": (-5.0, 2.05)}
+
+_BONDED = ("churn", "outflow")
 
 
 @dataclass
@@ -42,12 +53,38 @@ class Moods:
 
     customer: np.ndarray
     draws: Draws
+    bond: np.ndarray  # what is added to the logits of churn and of large withdrawals
     factors: np.ndarray  # [customers, factors], standard normal
+    withdrew: np.ndarray  # month of the last large withdrawal
 
     @classmethod
-    def of(cls, draws: Draws, customer: np.ndarray) -> "Moods":
+    def of(cls, draws: Draws, customer: np.ndarray, is_rich: np.ndarray, is_new: np.ndarray) -> "Moods":
+        """The moods before the first month; those who are customers by then (not ``is_new``) are the ones who stayed.
+
+        Without the years before, the restless would all leave in the first months, and attrition would fall and fall.
+        """
         columns = np.arange(len(FACTORS))
-        return cls(customer, draws, draws.normal("mood at the start", customer[:, None], columns))
+        fresh = draws.normal("mood at the start", customer[:, None], columns)
+        moods = cls(customer, draws, BOND_LOGIT * is_rich, fresh, np.full(len(customer), -_MONTHS_BEFORE - 99))
+        for month in range(-_MONTHS_BEFORE, 0):
+            moods.advance(month)
+            leaves = draws.uniform("churn", customer, month) < moods.hazard("churn", moods.unrest(month))
+            receives = draws.uniform("windfall", customer, month) < moods.hazard("windfall")
+            withdraws = draws.uniform("outflow", customer, month) < moods.hazard("outflow")
+            withdraws &= ~receives & ~leaves
+            returns = draws.uniform("outflow returns", customer, month) < RETURNING
+            moods.shift("windfall", receives, RELIEF)
+            moods.shift("plans", withdraws, RELIEF)
+            moods.withdrew = np.where(withdraws & ~returns, month, moods.withdrew)
+            moods.factors[leaves] = draws.normal("mood of a successor", customer[leaves, None], columns, month)
+            moods.withdrew[leaves] = -_MONTHS_BEFORE - 99
+        moods.factors = np.where(is_new[:, None], fresh, moods.factors)
+        moods.withdrew = np.where(is_new, -99, moods.withdrew)
+        return moods
+
+    def unrest(self, month: int) -> np.ndarray:
+        """What large withdrawals add to the logit of churn in the month."""
+        return UNREST_LOGIT * (month - self.withdrew <= MONTHS_OF_UNREST)
 
     def advance(self, month: int) -> None:
         """Move on to the given month."""
@@ -69,7 +106,8 @@ class Moods:
     def hazard(self, name: str, added: np.ndarray | float = 0.0) -> np.ndarray:
         """Probability of the event within the present month; ``added`` goes to its logit."""
         intercept, slope = _LOGIT[name]
-        return 1 / (1 + np.exp(-intercept - slope * self.score(name) - added))
+        bond = self.bond if name in _BONDED else 0.0
+        return 1 / (1 + np.exp(-intercept - slope * self.score(name) - bond - added))
 
     def ahead(self, name: str, added: Sequence[np.ndarray | float]) -> np.ndarray:
         """Expected probability of the event in each of the next months, [months, customers].
@@ -77,6 +115,7 @@ class Moods:
         ``added`` goes to the logit of each month.
         """
         intercept, slope = _LOGIT[name]
+        bond = self.bond if name in _BONDED else 0.0
         score = self.score(name)
         probabilities = []
         for step, more in enumerate(added, 1):
@@ -84,5 +123,6 @@ class Moods:
             spread = slope * np.sqrt(1 - correlation**2)
             # A logistic of a normal is near a logistic with a flatter slope (MacKay 1992).
             flat = np.sqrt(1 + np.pi * spread**2 / 8)
-            probabilities.append(1 / (1 + np.exp(-(intercept + slope * correlation * score + more) / flat)))
+            logit = intercept + slope * correlation * score + bond + more
+            probabilities.append(1 / (1 + np.exp(-logit / flat)))
         return np.stack(probabilities)

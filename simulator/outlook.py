@@ -7,7 +7,8 @@ from scipy.special import ndtr
 
 from simulator.campaigns import MONTHS_OF_EFFECT, RETENTION_LOGIT, Campaigns
 from simulator.loans import Loans
-from simulator.money import AWAY, MONTHS_OF_UNREST, RETURNING, UNREST_LOGIT, WINDFALL, Money
+from simulator.money import AWAY, RECOVERY, WINDFALL, Money, windfall
+from simulator.moods import MONTHS_OF_UNREST, RETURNING, UNREST_LOGIT
 from simulator.turn import Turn
 
 HORIZON = 90
@@ -67,15 +68,15 @@ class Outlook:
         month = turn.month
         # Months whose leavers have gone in time.
         months = range(month.index + 1, month.index + (4 if day == month.last else 3))
-        added = [self.money.unrest(later) + self.campaigns.effect(later) for later in months]
+        added = [turn.moods.unrest(later) + self.campaigns.effect(later) for later in months]
         staying = np.prod(1 - turn.moods.ahead("churn", added), axis=0)
         if day < month.first + LAST_DECISION:
-            present = self.money.unrest(month.index) + self.campaigns.effect(month.index)
+            present = turn.moods.unrest(month.index) + self.campaigns.effect(month.index)
             staying = staying * (1 - turn.moods.hazard("churn", present))
         staying = np.where(turn.leaves & (day >= turn.until), 0, staying)
         shaken = np.prod(1 - turn.moods.ahead("churn", [more + UNREST_LOGIT for more in added[1:]]), axis=0)
         shaken = (shaken + 1) / 2  # a withdrawal comes any time in the 90 days
-        restless = month.index - self.money.withdrew <= MONTHS_OF_UNREST
+        restless = month.index - turn.moods.withdrew <= MONTHS_OF_UNREST
         return staying, np.where(restless, 1, shaken)
 
     def _within(self, turn: Turn, name: str, left: float) -> np.ndarray:
@@ -107,7 +108,8 @@ class Outlook:
         )
         main = now - self.money.savings.total - self.money.second + self.money.parked
         pull = np.minimum(people.income * 100 / np.maximum(self.money.level, 1), 1.0)
-        rests = self.money.level * np.exp(-0.09 * turn.moods["insecurity"])
+        growth = 1.5 * RECOVERY * np.maximum(self.money.home - self.money.level, 0)
+        rests = (self.money.level + growth) * np.exp(-0.09 * turn.moods["insecurity"])
         remaining = sum((1 - pull) ** step + (1 - pull) ** (step + 1) for step in range(3)) / 6
         ebb = _EBB[0] * self.money.parks * self.money.level
         return level + (rests - main) * (1 - remaining) - ebb
@@ -140,8 +142,7 @@ class Outlook:
                 up += weight * ndtr((low - ceiling) / spread)
                 down += weight * ndtr((floor - low) / spread)
             for times in _TIMES:
-                sum_in = np.maximum(times * now, 1_500_000 * times / WINDFALL[0])
-                high = usual + sum_in * (1 - moment)
+                high = usual + windfall(times, now) * (1 - moment)
                 weight = inflow / len(_MOMENTS) / len(_TIMES)
                 up += weight * ndtr((high - ceiling) / spread)
                 down += weight * ndtr((floor - high) / spread)
@@ -150,7 +151,7 @@ class Outlook:
     def retention(self, turn: Turn, who: np.ndarray) -> dict[str, np.ndarray]:
         """Probability of churn in the next three months without and with a retention call this month."""
         months = range(turn.month.index + 1, turn.month.index + 1 + MONTHS_OF_EFFECT)
-        added = [self.money.unrest(later) for later in months]
+        added = [turn.moods.unrest(later) for later in months]
         called = [more + RETENTION_LOGIT for more in added]
         return {
             name: 1 - np.prod(1 - turn.moods.ahead("churn", logits), axis=0)[who]

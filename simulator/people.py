@@ -20,9 +20,14 @@ BLOCK = 26
 _FAMILY_SIZES = (1, 1, 2, 2, 2, 3, 4, 3, 3, 4)
 _HEAD = np.array([*np.repeat(np.cumsum((0, *_FAMILY_SIZES[:-1])), _FAMILY_SIZES), BLOCK - 1])  # place of the head
 _SIZE = np.array([*np.repeat(_FAMILY_SIZES, _FAMILY_SIZES), 1])
+_HEADS = np.unique(_HEAD[: BLOCK - 1])
 _PLACE = np.arange(BLOCK) - _HEAD  # 0 head, 1 spouse, 2 and 3 children
 
 AGE_OF_PENSION = 60
+MOST_WITH_ONE_BANK = 8_000_000
+"""CNY: what a rich customer keeps with one bank; the rest lies with others."""
+JOINING = 0.009
+"""Share of the customers that join in a month."""
 MAIN, SECOND, FIRST_DEPOSIT = 1, 2, 100
 """Last three digits of an account number: main account, second savings account, the first term deposit."""
 
@@ -36,6 +41,7 @@ class People:
     is_enterprise: np.ndarray
     is_duplicate: np.ndarray
     is_child: np.ndarray
+    is_rich: np.ndarray
     owner: np.ndarray  # index of an enterprise's owner, else -1
     head: np.ndarray  # index of the head of the family
     authorised: np.ndarray  # index of the spouse who may use the main account, else -1
@@ -76,13 +82,13 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     is_woman = _genders(draws, families)
     earns = _earnings(draws, families, age)
     income = _incomes(draws, families, earns)
-    wealth = _wealth(draws, families, income)
+    opened, opened_month = _openings(draws, families, age, timeline)
+    wealth = _wealth(draws, families, income, opened_month >= 0)
     communities = -(-customers // COMMUNITY)
     city = (index // COMMUNITY) % min(len(names.CITIES), communities)
     branch = city * BRANCHES_PER_CITY + draws.integers(BRANCHES_PER_CITY, "branch", families.head)
     is_managed = (wealth > 300_000) | (draws.uniform("managed", index) < 0.25) & ~is_duplicate
     manager = branch * MANAGERS_PER_BRANCH + draws.integers(MANAGERS_PER_BRANCH, "manager", index)
-    opened, opened_month = _openings(draws, index, age, timeline)
     is_online = draws.uniform("online", index) < np.where(is_enterprise, 0.5, np.where(age > 65, 0.45, 0.85))
     has_wallet = is_online & ~is_enterprise & (draws.uniform("wallet", index) < 0.8)
     return People(
@@ -91,6 +97,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
         is_enterprise=is_enterprise,
         is_duplicate=is_duplicate,
         is_child=families.is_child,
+        is_rich=families.is_rich,
         owner=families.owner,
         head=families.head,
         authorised=families.authorised,
@@ -133,6 +140,7 @@ class _Families:
     is_second: np.ndarray  # the record after the head: a spouse, or a duplicate of the head
     is_duplicate: np.ndarray
     is_child: np.ndarray
+    is_rich: np.ndarray
     is_twin: np.ndarray
 
     @classmethod
@@ -145,6 +153,10 @@ class _Families:
         has_spouse = np.append((is_second & ~is_duplicate)[1:], False)  # a spouse comes right after the head
         shares_account = has_spouse & (draws.uniform("spouse uses account", index) < 0.3)
         is_enterprise = place == BLOCK - 1
+        # One rich family in every third block: by chance alone a small bank would have none, or too many.
+        block = index % COMMUNITY // BLOCK
+        has_rich = (block + index // COMMUNITY + draws.integers(3, "rich", 0)) % 3 == 0
+        rich_head = start + _HEADS[draws.integers(len(_HEADS), "rich head", start)]
         return cls(
             index=index,
             start=start,
@@ -156,6 +168,7 @@ class _Families:
             is_second=is_second,
             is_duplicate=is_duplicate,
             is_child=_PLACE[place] >= 2,
+            is_rich=has_rich & (index == rich_head),
             is_twin=(_SIZE[place] == 4) & (_PLACE[place] == 3) & (draws.uniform("twin", head) < 0.5),
         )
 
@@ -195,18 +208,22 @@ def _incomes(draws: Draws, families: _Families, earns: np.ndarray) -> np.ndarray
     """CNY a month, of an enterprise its turnover; float."""
     income = np.exp(np.log(9_000) + 0.55 * draws.normal("income", families.person))
     income = np.where(earns == 2, 0.45 * income + 1_500, np.where(earns == 0, 0.35 * income, income))
+    income = np.where(families.is_rich, 40_000 + 0.5 * income, income)
     turnover = np.exp(np.log(120_000) + 0.7 * draws.normal("turnover", families.index))
     return np.where(families.is_enterprise, turnover, income)
 
 
-def _wealth(draws: Draws, families: _Families, income: np.ndarray) -> np.ndarray:
-    """CNY at the start, in deposits and investments; float."""
+def _wealth(draws: Draws, families: _Families, income: np.ndarray, is_new: np.ndarray) -> np.ndarray:
+    """CNY at the start, in deposits and investments; float. New customers try the bank with little."""
     index = families.index
-    wealth = income * np.maximum(np.exp(np.log(7.0) + 1.15 * draws.normal("wealth", index)), 2.0)
+    wealth = income * np.maximum(np.exp(np.log(7.0) + 1.25 * draws.normal("wealth", index)), 2.0)
     cash = income * (1.5 + 2.5 * draws.uniform("cash of firm", index))
     wealth = np.where(families.is_enterprise, cash, wealth)
     wealth = np.where(families.is_duplicate, wealth * 0.35, wealth)
-    return np.maximum(wealth, 8_000 + 8_000 * draws.uniform("least", index))
+    wealth = np.minimum(wealth, 1_600_000)
+    wealth = np.where(families.is_rich, MOST_WITH_ONE_BANK * (0.96 + 0.04 * draws.uniform("rich", index)), wealth)
+    wealth = np.where(is_new, 0.2 * wealth, wealth)
+    return np.maximum(wealth, np.where(is_new, 2_500, 8_000) * (1 + draws.uniform("least", index)))
 
 
 def _employers(draws: Draws, families: _Families, earns: np.ndarray, customers: int) -> np.ndarray:
@@ -221,9 +238,12 @@ def _employers(draws: Draws, families: _Families, earns: np.ndarray, customers: 
     return np.where(works_here, employer, -1)
 
 
-def _openings(draws: Draws, index: np.ndarray, age: np.ndarray, timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
+def _openings(
+    draws: Draws, families: _Families, age: np.ndarray, timeline: Timeline
+) -> tuple[np.ndarray, np.ndarray]:
     """Day on which each customer opens the main account, and the index of its month, -1 before the start."""
-    is_new = draws.uniform("new customer", index) < 0.07
+    index, joining = families.index, JOINING * len(timeline.months)
+    is_new = (draws.uniform("new customer", index) < joining / (1 + joining)) & ~families.is_rich
     month = np.where(is_new, draws.integers(len(timeline.months), "opened month", index), -1)
     first_of_month = np.array([month.first for month in timeline.months])
     since_start = first_of_month[month] + draws.integers(24, "opened day", index)

@@ -67,9 +67,10 @@ class Savings:
         share = np.where(
             people.is_enterprise | (wealth < 15 * _THOUSAND), 0, 0.75 * draws.uniform("share", people.index) ** 0.7
         )
+        share = np.where(people.is_rich, 0.7 + 0.25 * draws.uniform("share", people.index), share)
         likes = 0.12 + 0.08 * people.appetite[:, None]
         deposit = draws.uniform("deposit", index, deposit_slots) ** 2
-        deposit *= draws.uniform("has deposit", index, deposit_slots) < 0.4
+        deposit *= draws.uniform("has deposit", index, deposit_slots) < np.where(people.is_rich[:, None], 0.9, 0.4)
         holding = draws.uniform("holding", index, holding_slots) ** 2
         holding *= draws.uniform("has holding", index, holding_slots) < likes
         unit = (wealth * share / (deposit.sum(axis=1) + holding.sum(axis=1) + 1e-9))[:, None]
@@ -123,8 +124,8 @@ class Savings:
             np.add.at(freed, who, np.where(early[who], cents, 0))
         return matured, freed
 
-    def save(self, turn: Turn, may: np.ndarray, idle: np.ndarray) -> np.ndarray:
-        """Put a part of the idle cents into a deposit or an investment; the cents saved, per customer."""
+    def save(self, turn: Turn, may: np.ndarray, idle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Put a part of the idle cents into a deposit or an investment; the cents saved, and the day, per customer."""
         people, month = self.people, turn.month
         saved = np.zeros(len(people), np.int64)
         wants = may & ~people.is_enterprise & (idle > 5 * _THOUSAND) & (turn.uniform("saves") < 0.18)
@@ -145,7 +146,7 @@ class Savings:
         turn.ledger.post(who, MAIN, day[who], 50_000, -amount[who], "invest")
         self._report_holdings(turn.deliveries, who, slot, day[who], amount[who])
         saved[who] = amount[who]
-        return saved
+        return saved, day
 
     def value(self, turn: Turn) -> None:
         """Value the holdings at the end of the month; what was bought in it is worth what it cost."""

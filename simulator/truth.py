@@ -1,5 +1,6 @@
 """The hidden truth, for evaluation only: who is who, true hazards, true events."""
 
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +25,19 @@ _SCHEMAS = {
         ]
     ),
     "events": pa.schema([("customer_no", pa.string()), ("event_date", pa.date32()), ("event", pa.string())]),
+    "planted_outflows": pa.schema(
+        [
+            ("customer_no", pa.string()),
+            ("outflow_date", pa.date32()),
+            ("party_key", pa.string()),
+            ("kind", pa.string()),
+            ("destination", pa.string()),
+            ("amount", pa.decimal128(18, 2)),
+            ("assets_amount", pa.decimal128(18, 2)),
+            ("share", pa.float64()),
+            ("should_alert", pa.bool_()),
+        ]
+    ),
     "treatment_effects": pa.schema(
         [
             ("customer_no", pa.string()),
@@ -35,6 +49,24 @@ _SCHEMAS = {
         ]
     ),
 }
+
+DESTINATIONS = {
+    "large_outflow": "other_bank",
+    "leaving": "other_bank",
+    "spread": "other_bank",
+    "loan_spent": "other_bank",
+    "lent": "broker",
+    "parking": "broker",
+    "purchase": "own_product",
+}
+"""Where the money of each kind of planted movement goes."""
+LARGE_SHARE, LARGE_AMOUNT = 0.30, 20_000
+"""Least share of the assets, and least CNY, of money lost to other banks that ought to raise an alert."""
+
+
+def yuan(cents: np.ndarray) -> pa.Array:
+    """Cents as exact CNY."""
+    return pa.array([Decimal(value).scaleb(-2) for value in cents.tolist()], pa.decimal128(18, 2))
 
 
 class Truth:

@@ -1,6 +1,6 @@
 """What everybody needs to know to act in one month."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,6 +28,11 @@ class Turn:
     active: np.ndarray  # a customer during the whole month
     since: np.ndarray  # first and last day on which the customer acts as usual
     until: np.ndarray
+    planted: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    def plant(self, kind: str, who: np.ndarray, day: np.ndarray, cents: np.ndarray) -> None:
+        """Note large movements for the truth: their kind, and positions, days and cents."""
+        self.planted.append((kind, who, day, cents))
 
     def uniform(self, stream: str, who: np.ndarray | slice = slice(None), *keys: np.ndarray | int) -> np.ndarray:
         """A uniform draw of this month for each of the positions ``who``."""

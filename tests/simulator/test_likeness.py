@@ -1,0 +1,104 @@
+"""The bank is like life where docs/SIMULATOR.md says so: figures from deliveries and truth, and bounds that hold."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from simulator import generate
+from simulator.likeness import measure
+
+Figures = dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Figures]:
+    """2,000 customers over two years."""
+    folder = tmp_path_factory.mktemp("life")
+    generate(2_000, 24, 17, folder)
+    return folder, {figure: value for _, figure, value in measure(folder)}
+
+
+def test_nobody_owns_the_bank_and_the_richest_hundredth_holds_its_share(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert values["largest customer, share of assets"] <= 0.02
+    assert 0.35 <= values["top 1 %, share of assets"] <= 0.55
+
+
+@pytest.mark.parametrize(("customers", "months", "seed"), [(500, 12, 5), (2_000, 12, 23), (5_000, 12, 3)])
+def test_concentration_holds_for_other_sizes_and_seeds(
+    tmp_path: Path, customers: int, months: int, seed: int
+) -> None:
+    generate(customers, months, seed, tmp_path)
+    values = {figure: value for _, figure, value in measure(tmp_path)}
+    assert values["largest customer, share of assets"] <= 0.02 * 2_000 / min(customers, 2_000)
+    assert 0.35 <= values["top 1 %, share of assets"] <= 0.55
+
+
+@pytest.mark.parametrize("of", ["closing in quarter", "emptied, not closed"])
+def test_attrition_goes_on_as_it_began(figures: tuple[Path, Figures], of: str) -> None:
+    rates = [value for figure, value in figures[1].items() if figure.startswith(of)]
+    first, last = rates[: len(rates) // 2], rates[len(rates) // 2 :]
+    assert 0.02 < sum(rates) / len(rates) < 0.06
+    assert sum(last) / len(last) == pytest.approx(sum(first) / len(first), rel=0.35)
+    assert max(rates) < 2.2 * min(rates)
+
+
+def test_planted_outflows_are_what_the_ledger_shows(figures: tuple[Path, Figures]) -> None:
+    folder, _ = figures
+    text = "delim = '|', all_varchar = true, header = true"
+    landing, truth = folder / "landing", folder / "truth" / "planted_outflows.parquet"
+    planted, known, alerting, differing = duckdb.connect().execute(f"""
+        with outgoing as (
+            select customer_no, cast(business_date as date) as outflow_date, cast(amount as decimal(18, 2)) as amount,
+                   counterparty_bank
+            from read_csv('{landing}/transactions/*.dat', {text})
+            join (select distinct account_no, customer_no from read_csv('{landing}/accounts/*.dat', {text}))
+                using (account_no)
+            where direction = 'D'
+        )
+
+        select count(*), count(*) filter (where destination in ('broker', 'own_product', 'other_bank')),
+               count(*) filter (where should_alert), count(*) filter (where not exists (
+                   from outgoing where outgoing.customer_no = planted.customer_no
+                       and outgoing.outflow_date = planted.outflow_date and outgoing.amount = planted.amount
+                       and (destination <> 'other_bank' or counterparty_bank like '%银行')
+                       and (destination <> 'broker' or counterparty_bank like '%证券')
+               ))
+        from '{truth}' as planted
+    """).fetchone()
+    assert planted == known
+    assert alerting > 200
+    assert differing == 0
+
+
+def test_assets_before_a_planted_outflow_are_those_of_the_day_before(figures: tuple[Path, Figures]) -> None:
+    folder, _ = figures
+    text = "delim = '|', all_varchar = true, header = true"
+    landing, truth = folder / "landing", folder / "truth" / "planted_outflows.parquet"
+    rows, astray = duckdb.connect().execute(f"""
+        with changes as (
+            select account_no as position_no, cast(business_date as date) as day, cast(balance as double) as amount,
+                   customer_no
+            from read_csv('{landing}/balances/*.dat', {text})
+            join (select distinct account_no, customer_no from read_csv('{landing}/accounts/*.dat', {text}))
+                using (account_no)
+            union all
+            select holding_id, cast(business_date as date), cast(market_value as double), customer_no
+            from read_csv('{landing}/holdings/*.dat', {text})
+        ), positions as (
+            select *, lead(day, 1, date '2999-01-01') over (partition by position_no order by day) as next_day
+            from changes
+        ), assets as (
+            select planted.customer_no, outflow_date, planted.kind, any_value(assets_amount) as told,
+                   coalesce(sum(positions.amount), 0) as amount
+            from '{truth}' as planted
+            left join positions on planted.customer_no = positions.customer_no
+                and day < outflow_date and next_day >= outflow_date
+            group by all
+        )
+
+        select count(*), count(*) filter (where abs(told - amount) > 0.01 * amount + 50) from assets
+    """).fetchone()
+    assert rows > 5_000
+    assert astray < 0.01 * rows
