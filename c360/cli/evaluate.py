@@ -34,6 +34,16 @@ def recommendations(target: Target = None, json_: Json = False) -> None:
     show(quality, json_, lambda: recommendations.tables(quality))
 
 
+@evaluate.command()
+def reasons(target: Target = None, json_: Json = False) -> None:
+    """Every published reason against the customer's figures, the model, and what similar customers have."""
+    from lakehouse.settings import Settings
+    from ml_jobs.quality import reasons
+
+    quality = reasons.reason_quality(Settings.from_env(target=target))
+    show(quality, json_, lambda: reasons.tables(quality))
+
+
 @evaluate.command("identity")
 def evaluate_identity(
     truth: Annotated[
