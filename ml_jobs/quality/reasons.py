@@ -5,13 +5,12 @@ of phrases is used, which is what is being read out.
 """
 
 import csv
-from collections import Counter
 from datetime import date
 from functools import cache
 from typing import TypedDict
 
 import numpy as np
-import pyarrow as pa
+import pyarrow.compute as pc
 from rich.table import Table
 
 from lakehouse import lake, warehouse
@@ -49,15 +48,11 @@ def reason_quality(settings: Settings) -> dict[str, ReasonQuality]:
     published = warehouse.query_serving(settings, "select * from scores.score_reasons order by customer_key, place")
     quality: dict[str, ReasonQuality] = {}
     for name, task in load_tasks().items():
-        shown = published.filter(pa.compute.equal(published["task"], name)).to_pylist()
-        if not shown:
-            continue
-        day = shown[0]["as_of_date"]
-        model, rows = _scored(settings, task, day)
-        holds = Counter()
-        for reasons, position in _positions(shown, records, rows):
-            holds.update(_checked(model, rows, reasons, position))
-        quality[name] = {"reasons": len(shown), "holds": {check: holds[check] for check in CHECKS}}
+        shown = published.filter(pc.equal(published["task"], name)).to_pylist()
+        if shown:
+            model, rows = _scored(settings, task, shown[0]["as_of_date"])
+            holds = _holds(model, rows, shown, _positions(shown, records, rows))
+            quality[name] = {"reasons": len(shown), "holds": {check: int(holds[check].sum()) for check in CHECKS}}
     return quality
 
 
@@ -81,43 +76,44 @@ def _scored(settings: Settings, task: Task, day: date) -> tuple[Model, Rows]:
     return model, read_features(settings, task, model.columns, day)
 
 
-def _positions(shown: list[Row], records: dict[str, list[str]], rows: Rows) -> list[tuple[list[Row], int]]:
-    """The reasons of each customer, and the row that they were made of; -1 if no record's row has these values."""
+def _positions(shown: list[Row], records: dict[str, list[str]], rows: Rows) -> np.ndarray:
+    """The row that each reason was made of, that of the first of the customer's records with these values; else -1."""
     place = {key: position for position, key in enumerate(rows.customer)}
     of_customer: dict[str, list[Row]] = {}
     for row in shown:
         of_customer.setdefault(str(row["customer_key"]), []).append(row)
-    found = []
+    made_of = {}
     for key, reasons in of_customer.items():
         known = [place[record] for record in records.get(key, [key]) if record in place]
         same = [position for position in known if all(_is_value(rows, row, position) for row in reasons)]
-        found.append((reasons, next(iter(same), -1)))
-    return found
+        made_of[key] = next(iter(same), -1)
+    return np.array([made_of[str(row["customer_key"])] for row in shown])
 
 
 def _is_value(rows: Rows, reason: Row, position: int) -> bool:
     return rows.column(str(reason["reason_code"]))[position] == np.float32(reason["reason_value"])
 
 
-def _checked(model: Model, rows: Rows, reasons: list[Row], position: int) -> list[str]:
-    """The checks that hold, once per reason for which they do."""
-    if position < 0:
-        return []
-    values = rows.values[position : position + 1]
-    push, _ = shapley_values(model.candidate.estimator, values)
+def _holds(model: Model, rows: Rows, shown: list[Row], position: np.ndarray) -> dict[str, np.ndarray]:
+    """Per check and reason, whether it holds."""
+    push, _ = shapley_values(model.candidate.estimator, rows.values)
     if model.treated is not None:
-        push = push - shapley_values(model.treated.estimator, values)[0]
-    holds = []
-    for reason in reasons:
-        feature = rows.columns.index(str(reason["reason_code"]))
-        value, reference = values[0, feature], float(str(reason["reason_reference"]))
-        other = values.copy()
-        other[0, feature] = 1 - value if _phrases()[rows.columns[feature]]["unit"] == "yes_no" else reference
-        holds += ["value"]
-        holds += ["direction"] * _says(reason, "high" if value > reference else "low")
-        holds += ["contribution"] * bool(push[0, feature] > 0)
-        holds += ["comparison"] * bool(model.margin(other)[0] < model.margin(values)[0])
-    return holds
+        push = push - shapley_values(model.treated.estimator, rows.values)[0]
+    feature = np.array([rows.columns.index(str(row["reason_code"])) for row in shown])
+    reference = np.array([row["reason_reference"] for row in shown], dtype=float)
+    is_flag = np.array([_phrases()[str(row["reason_code"])]["unit"] == "yes_no" for row in shown])
+    value = rows.values[position, feature]
+    other = rows.values[position]
+    other[np.arange(len(shown)), feature] = np.where(is_flag, 1 - value, reference)
+    is_high = value > reference
+    return {
+        "value": position >= 0,
+        "direction": np.array(
+            [_says(row, "high" if high else "low") for row, high in zip(shown, is_high, strict=True)]
+        ),
+        "contribution": push[position, feature] > 0,
+        "comparison": model.margin(other) < model.margin(rows.values)[position],
+    }
 
 
 def _says(reason: Row, direction: str) -> bool:
