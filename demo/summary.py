@@ -109,10 +109,9 @@ def _calls(settings: Settings) -> Table | str:
         settings,
         f"""
         with reasons as (
-            select customer_key, string_agg(phrase_en, '; ' order by place) as why
-            from scores.score_reasons
+            select customer_key, reason_en as why
+            from scores.customer_scores
             where task = '{task}'
-            group by customer_key
         )
         select customers.customer_key, customers.star_tier, customers.aum_amount, scores.probability, reasons.why
         from marts.customer_360 as customers

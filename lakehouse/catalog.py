@@ -38,6 +38,7 @@ class Column:
     type: str
     description: str
     is_per_file: bool = False  # one value for all rows of a file, known by the file's place: not in the file itself
+    is_later: bool = False  # files that were written before there was such a column have none: it reads as null
 
 
 @dataclass(frozen=True)
@@ -302,10 +303,13 @@ SCORES = Relation(
         Column("rank", "integer", "Rank on the as-of date; 1 is the highest probability"),
         Column("reason_1_code", "varchar", "Reason 1: feature"),
         Column("reason_1_value", "double precision", "Reason 1: value of the feature"),
+        Column("reason_1_reference", "double precision", "Reason 1: what similar customers have", is_later=True),
         Column("reason_2_code", "varchar", "Reason 2: feature"),
         Column("reason_2_value", "double precision", "Reason 2: value of the feature"),
+        Column("reason_2_reference", "double precision", "Reason 2: what similar customers have", is_later=True),
         Column("reason_3_code", "varchar", "Reason 3: feature"),
         Column("reason_3_value", "double precision", "Reason 3: value of the feature"),
+        Column("reason_3_reference", "double precision", "Reason 3: what similar customers have", is_later=True),
         Column("model_name", "varchar", "Kind of model"),
         Column("model_version", "varchar", MODEL_VERSION),
         Column("feature_version", "varchar", "Version of the feature definitions"),

@@ -119,6 +119,8 @@ class Task(_Strict):
     """One score. Only `task`, `table`, `label` and `positive` are needed; docs/MODELS.md explains every key."""
 
     task: Name
+    title: Annotated[Phrase | None, Field(exclude=True)] = None  # the outcome in words; the bank's tasks have one
+    dated_reasons: Annotated[bool, Field(exclude=True)] = False  # each names the as-of date: it may have to be proven
     table: str  # of the store (schema.table), or a Parquet or CSV file, relative to the task file
     labels: StoreTable | None = None  # the bank's tasks: customer_key, as_of_date, horizon_days, ripe_date, label
     treatment: Name | None = None  # 0/1 column of the label table, drawn at random: the score is its effect
@@ -163,6 +165,8 @@ class Task(_Strict):
     def _consistent(self) -> "Task":
         if self.labels and (self.entity, self.as_of_date) != ("customer_key", "as_of_date"):
             raise ValueError("with `labels`, entity must be customer_key and as_of_date must be as_of_date")
+        if self.labels and not self.title:
+            raise ValueError("with `labels`, the score is shown to people: say what it predicts in `title: {en, zh}`")
         if self.treatment and not self.labels:
             raise ValueError("`treatment` is for the bank's tasks, whose label model has the column")
         if self.plain_task and not self.treatment:

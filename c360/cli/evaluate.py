@@ -1,4 +1,4 @@
-"""The group ``c360 evaluate``: scores, recommendations and identities against the truth."""
+"""The group ``c360 evaluate``: scores, reasons, changes, recommendations and identities, held against what was."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,9 @@ import typer
 
 from c360.cli.output import Json, Target, show
 
-evaluate = typer.Typer(no_args_is_help=True, help="Compare scores, recommendations and identities with the truth.")
+evaluate = typer.Typer(
+    no_args_is_help=True, help="Hold scores, reasons, changes, recommendations and identities against what was."
+)
 
 
 @evaluate.command()
@@ -32,6 +34,26 @@ def recommendations(target: Target = None, json_: Json = False) -> None:
 
     quality = recommendations.evaluate(Settings.from_env(target=target))
     show(quality, json_, lambda: recommendations.tables(quality))
+
+
+@evaluate.command()
+def reasons(target: Target = None, json_: Json = False) -> None:
+    """Every published reason against the customer's figures, the model, and what similar customers have."""
+    from lakehouse.settings import Settings
+    from ml_jobs.quality import reasons
+
+    quality = reasons.reason_quality(Settings.from_env(target=target))
+    show(quality, json_, lambda: reasons.tables(quality))
+
+
+@evaluate.command()
+def changes(target: Target = None, json_: Json = False) -> None:
+    """How many sentences about changes the rows confirm, and how much each kind says about what comes."""
+    from lakehouse.settings import Settings
+    from ml_jobs.quality import changes
+
+    quality = changes.change_quality(Settings.from_env(target=target))
+    show(quality, json_, lambda: changes.tables(quality))
 
 
 @evaluate.command("identity")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -88,9 +87,9 @@ _PARTS = {
         select change_rank, change_date, change_kind, sentence_en, sentence_zh
         from marts.customer_changes where customer_key = $1 order by change_rank limit 12
     """,
-    "reasons": """
-        select task, place, reason_code, reason_value, phrase_en, phrase_zh
-        from scores.score_reasons where customer_key = $1 order by task, place
+    "scores": """
+        select task, task_en, task_zh, measure, score, band, rank, as_of_date, horizon_days, reason_en, reason_zh
+        from scores.customer_scores where customer_key = $1 order by task
     """,
     "actions": """
         select actions.action, actions.reason, actions.channel, actions.valid_until
@@ -115,22 +114,11 @@ class NoSuchCustomer(Stop):
 
 
 @dataclass(frozen=True)
-class Score:
-    """What one score says of the customer; a task that abstains has none."""
-
-    probability: float
-    band: str
-    rank: int
-    as_of_date: date
-    reasons: list[Row]  # those that weigh most, first
-
-
-@dataclass(frozen=True)
 class CustomerReport:
     """All that readers may know of one customer, without personal data; what a bank has no feeds for is empty."""
 
     customer: Row  # of customer_360
-    scores: dict[str, Score]  # by task
+    scores: list[Row]  # of customer_scores, by task; a task that abstains has none
     records: list[Row]
     holdings: list[Row]  # the largest first
     months: list[Row]  # the oldest first
@@ -184,9 +172,8 @@ def read(settings: Settings, key: str) -> CustomerReport:
         )
     customer = customers[0]
     parts = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
-    scores = _scores(customer, parts.pop("reasons"))
     runway = next(iter(parts.pop("runway")), None)
-    return CustomerReport(customer=customer, scores=scores, runway=runway, **parts)
+    return CustomerReport(customer=customer, runway=runway, **parts)
 
 
 def tables(report: CustomerReport) -> list[RenderableType]:
@@ -231,7 +218,6 @@ def page(report: CustomerReport) -> str:
         tier_distance=tier_distance(report.customer),
         stage=stage(report),
         runway_line=runway_line(report.runway) if report.runway else None,
-        reasons_line=reasons_line,
         touch_line=touch_line,
         flow_rows=flow_by_class(report),
         assets_plot=assets_plot(report.months) if report.months else None,
@@ -298,11 +284,6 @@ def runway_line(runway: Row) -> str:
     if runway["broken_payer_count"]:
         parts.append(f"payers overdue: {runway['broken_payer_count']}")
     return ", ".join(parts)
-
-
-def reasons_line(score: Score) -> str:
-    """What weighs most in a score."""
-    return "; ".join(reason["phrase_en"] or words(reason["reason_code"]) for reason in score.reasons)
 
 
 def action_line(action: Row) -> str:
@@ -397,26 +378,19 @@ def _finish(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _scores(customer: Row, reasons: list[Row]) -> dict[str, Score]:
-    tasks = [name.removesuffix("_probability") for name in customer if name.endswith("_probability")]
-    return {
-        task: Score(
-            probability=customer[f"{task}_probability"],
-            band=customer[f"{task}_band"],
-            rank=customer[f"{task}_rank"],
-            as_of_date=customer[f"{task}_as_of_date"],
-            reasons=[reason for reason in reasons if reason["task"] == task],
-        )
-        for task in tasks
-        if customer[f"{task}_probability"] is not None
-    }
-
-
 def _scores_table(report: CustomerReport) -> RenderableType:
     return _table(
         "Scores",
         ("score", "probability", "band", "because of"),
-        ((task, f"{score.probability:.1%}", score.band, reasons_line(score)) for task, score in report.scores.items()),
+        (
+            (
+                score["task_en"],
+                f"{score['score']:.1%}",
+                score["band"],
+                "\n".join(filter(None, (score["reason_en"], score["reason_zh"]))),
+            )
+            for score in report.scores
+        ),
     )
 
 

@@ -22,8 +22,11 @@ _CUSTOMERS = """
         customers.customer_key, assignments.assigned_date, customers.star_tier, customers.next_tier_gap_amount,
         customers.lower_tier_margin_amount, customers.life_cycle_stage, customers.aum_amount, customers.loan_amount,
         customers.currency, customers.risk_rating, customers.is_marketing_opt_out, customers.completeness_rate,
-        customers.last_activity_date, customers.churn_probability, customers.churn_band, customers.churn_reason_en
+        customers.last_activity_date, customers.churn_probability, customers.churn_band,
+        scores.reason_en as churn_reason_en, scores.reason_zh as churn_reason_zh
     from marts.customer_360 as customers
+    left join scores.customer_scores as scores
+        on customers.customer_key = scores.customer_key and scores.task = 'churn'
     inner join (
         select customer_key, max(valid_from) as assigned_date
         from marts.rm_assignment

@@ -49,9 +49,9 @@ where place = 1
 {% macro score_columns(without=[], measure='probability') -%}
     {{ [
         'customer_key', 'as_of_date', 'horizon_days', measure, 'band', 'rank',
-        'reason_1_code', 'reason_1_value', 'reason_2_code', 'reason_2_value', 'reason_3_code', 'reason_3_value',
+        'reason_1_code', 'reason_1_value', 'reason_1_reference',
+        'reason_2_code', 'reason_2_value', 'reason_2_reference',
+        'reason_3_code', 'reason_3_value', 'reason_3_reference',
         'model_name', 'model_version', 'feature_version', 'scored_at',
     ] | reject('in', without) | join(',\n    ') }}
 {%- endmacro %}
-
-{% macro score_tasks() %}{{ return(['churn', 'tier_upgrade', 'tier_downgrade', 'credit_warning']) }}{% endmacro %}

@@ -200,13 +200,23 @@ def select(table: LakeTable) -> str:
     columns = [f"cast(parquet.{name} as {type_}) as {name}" for name, type_ in names]
     paths = ", ".join(literal(str(file.path)) for file in table.files)
     if not relation.per_file:
-        return f"select {', '.join(columns)} from read_parquet([{paths}]) as parquet"
+        return f"select {', '.join(columns)} from {_read(relation, paths, '')} as parquet"
     columns += [f"attached.{identifier(column.name)}" for column in relation.per_file]
     return (
-        f"select {', '.join(columns)} from read_parquet([{paths}], filename = true) as parquet "
+        f"select {', '.join(columns)} from {_read(relation, paths, ', filename = true')} as parquet "
         f"join {ATTACHED.full_name} as attached on attached.file = parquet.filename "
         f"and attached.relation = {literal(relation.full_name)}"
     )
+
+
+def _read(relation: Relation, paths: str, options: str) -> str:
+    """DuckDB SQL of the files' rows; a column that some files are too old to have is null in those."""
+    later = [column for column in relation.in_file if column.is_later]
+    if not later:
+        return f"read_parquet([{paths}]{options})"
+    typed = ", ".join(f"cast(null as {column.type}) as {identifier(column.name)}" for column in later)
+    files = f"select * from read_parquet([{paths}]{options}, union_by_name = true)"
+    return f"({files} union all by name select {typed} where false)"
 
 
 def attached_files(tables: list[LakeTable]) -> SmallTable:

@@ -7,21 +7,22 @@ import pyarrow as pa
 
 from lakehouse.catalog import SCORES
 from ml_jobs.learning.rows import Rows
-from ml_jobs.learning.shapley import REASONS, top_reasons
+from ml_jobs.learning.shapley import REASONS
 from ml_jobs.learning.survival import survival_probabilities
 from ml_jobs.registry.model import Model
+from ml_jobs.scores.reasons import reasons
 from ml_jobs.task_file import Task
 
 
 def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.Table:
     """The score contract for ``rows`` of one as-of date and their margins, in order of rank.
 
-    There are fewer than three reasons where fewer features push the score up.
+    There are fewer than three reasons where fewer features push the score up and mean something to people.
     """
     order = np.lexsort((rows.customer, -margin))
     count = len(order)
     rank = np.arange(1, count + 1)
-    features, pushes_up = top_reasons(model.candidate.estimator, rows.values)
+    why = reasons(model, rows)
     columns = {
         "customer_key": rows.customer[order],
         "as_of_date": rows.as_of_date[order],
@@ -37,10 +38,10 @@ def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.
         "scored_at": [datetime.now(UTC).replace(tzinfo=None)] * count,
     }
     for reason in range(REASONS):
-        feature, is_reason = features[order, reason], pushes_up[order, reason]
-        value = rows.values[order, feature].astype(np.float64)
-        columns[f"reason_{reason + 1}_code"] = pa.array(np.array(rows.columns)[feature], mask=~is_reason)
-        columns[f"reason_{reason + 1}_value"] = pa.array(value, mask=~is_reason | np.isnan(value))
+        feature = why.feature[order, reason]
+        columns[f"reason_{reason + 1}_code"] = pa.array(np.array(rows.columns)[feature], mask=feature < 0)
+        for part, array in (("value", why.value), ("reference", why.reference)):
+            columns[f"reason_{reason + 1}_{part}"] = pa.array(array[order, reason], mask=feature < 0)
     schema = SCORES.arrow_schema
     table = pa.table(columns).select(schema.names).cast(schema)
     return _per_horizon(table, margin[order], model, task.horizons) if task.horizons else table

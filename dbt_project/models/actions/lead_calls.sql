@@ -47,9 +47,10 @@ sources as (
 
 ),
 
-phrases as (
+sentences as (
 
-    select * from {{ ref('reason_phrases') }}
+    select * from {{ ref('score_reasons') }}
+    where task = 'lead_conversion' and place = 1
 
 ),
 
@@ -64,8 +65,8 @@ judged as (
         sources.cost_amount as source_cost_amount,
         sources.acquired_count,
         scores.probability as score,
-        phrases.phrase_en,
-        phrases.phrase_zh,
+        sentences.sentence_en,
+        sentences.sentence_zh,
         case when contacts.first_opened_date is not null then 'is a customer' else policy.block_reason end
             as block_reason,
         policy.is_control,
@@ -74,7 +75,8 @@ judged as (
     inner join policy on contacts.customer_key = policy.customer_key
     inner join sources on contacts.source = sources.source
     left join scores on contacts.customer_key = scores.customer_key
-    left join phrases on scores.reason_1_code = phrases.reason_code
+    left join sentences
+        on scores.customer_key = sentences.customer_key and scores.as_of_date = sentences.as_of_date
     where contacts.recency = 1
 
 )
@@ -91,9 +93,9 @@ select
     cast(
         'came by ' || source || coalesce(
             ', interested in ' || interest, ''
-        ) || coalesce('; ' || phrase_en, '') as varchar
+        ) || coalesce('; ' || sentence_en, '') as varchar
     ) as reason_en,
-    cast('来自' || source || coalesce('，关注' || interest, '') || coalesce('；' || phrase_zh, '') as varchar) as reason_zh,
+    cast('来自' || source || coalesce('，关注' || interest, '') || coalesce('；' || sentence_zh, '') as varchar) as reason_zh,
     cast(coalesce(score, conversion_rate) as double precision) as probability,
     cast(case when score is null then 'source' else 'score' end as varchar) as basis,
     case when acquired_count > 0 then {{ average_amount('source_cost_amount', 'acquired_count') }} end

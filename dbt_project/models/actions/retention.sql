@@ -39,9 +39,14 @@ occupied as (
 
 ),
 
-phrases as (
+sentences as (
 
-    select * from {{ ref('reason_phrases') }}
+    select
+        customer_key,
+        reason_en,
+        reason_zh
+    from {{ ref('customer_scores') }}
+    where task = 'churn'
 
 ),
 
@@ -126,11 +131,8 @@ select
         when 'branch' then '邀请到店，了解客户需求'
         else '客服致电，了解客户需求'
     end as varchar) as action_zh,
-    {%- for language in ['en', 'zh'] %}
-    cast(concat_ws('{{ '; ' if language == 'en' else '；' }}'
-        {%- for place in [1, 2, 3] %}, phrases_{{ place }}.phrase_{{ language }}{% endfor -%}
-    ) as varchar) as reason_{{ language }},
-    {%- endfor %}
+    sentences.reason_en,
+    sentences.reason_zh,
     listed.probability,
     cast(listed.aum_amount as decimal(38, 2)) as assets_at_risk_amount,
     cast(listed.effect_rate as double precision) as effect_rate,
@@ -149,6 +151,4 @@ select
         as arm,
     listed.is_listed and not listed.is_control as is_handed_out
 from listed
-{%- for place in [1, 2, 3] %}
-left join phrases as phrases_{{ place }} on listed.reason_{{ place }}_code = phrases_{{ place }}.reason_code
-{%- endfor %}
+left join sentences on listed.customer_key = sentences.customer_key

@@ -24,8 +24,9 @@ lines as (
     select * from {{ ref('product_lines') }}
 ),
 
-phrases as (
-    select * from {{ ref('reason_phrases') }}
+sentences as (
+    select * from {{ ref('score_reasons') }}
+    where as_of_date = {{ day }} and place = 1
 ),
 
 likely as (
@@ -81,19 +82,20 @@ select
         || ' lie free beyond usual spending; '
         || case
             when chosen.basis = 'popularity' then 'what customers like this one buy'
-            else coalesce('speaks for it: ' || phrases.phrase_en, 'likely by all that is known')
+            else coalesce('speaks for it: ' || sentences.sentence_en, 'likely by all that is known')
         end as varchar
     ) as reason_en,
     cast(
         lines.phrase_zh || '；日常支出之外可用资金 ' || {{ thousands('chosen.amount') }} || ' {{ var("currency") }}；'
         || case
             when chosen.basis = 'popularity' then '相似客户常购'
-            else coalesce('主要依据：' || phrases.phrase_zh, '综合判断购买可能性较高')
+            else coalesce('主要依据：' || sentences.sentence_zh, '综合判断购买可能性较高')
         end as varchar
     ) as reason_zh
 from chosen
 inner join products on chosen.product_code = products.product_code
 inner join lines on chosen.product_family = lines.product_family
 inner join profiles on chosen.customer_key = profiles.customer_key
-left join phrases on chosen.reason_code = phrases.reason_code
+left join sentences
+    on chosen.customer_key = sentences.customer_key and 'propensity_' || chosen.product_line = sentences.task
 where chosen.choice <= 3

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -143,6 +144,23 @@ def test_scores_are_those_of_what_is_known_now(delivered):
     attach(delivered, NEXT)
     result = rows(delivered, "select as_of_date, probability from raw.scores order by 1")
     assert [row["probability"] for row in result] == [0.4, 0.5]
+
+
+def test_scores_of_before_there_were_comparisons_still_attach(delivered):
+    """A file without the later columns reads as null, alone and beside a newer one."""
+    root = delivered.lake
+    later = [column.name for column in SCORES.columns if column.is_later]
+    older = pa.schema([field for field in SCORES.arrow_schema if field.name not in later])
+    for day, schema in ((DAY, older), (NEXT, SCORES.arrow_schema)):
+        pin = lake.pin(root, day).hash
+        row = {"customer_key": "cif:1", "as_of_date": day, "horizon_days": 90, "probability": 0.5, "rank": 1}
+        row |= {name: 3.0 for name in later if name in schema.names}
+        path = root / "scores" / "churn" / f"as_of_date={day}" / f"2026-01-31-{'0' * 12}-{pin}.parquet"
+        bank.write(path, bank.table(schema, [row]))
+        attach(delivered, day)
+        result = rows(delivered, f"select {', '.join(later)} from raw.scores order by as_of_date")
+        assert list(result[0].values()) == [None] * len(later)
+    assert list(result[1].values()) == [3.0] * len(later)
 
 
 def test_identity_is_that_of_the_given_file(delivered):

@@ -10,9 +10,10 @@ from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lakehouse.catalog import SCORES
-from ml_jobs.learning.shapley import shapley_values, top_reasons
+from ml_jobs.learning.shapley import REASONS, shapley_values, top_reasons
 from ml_jobs.scores.data import read_features
 from ml_jobs.scores.prediction import score_table
+from ml_jobs.scores.reasons import reasons
 from ml_jobs.scores.training import train
 from ml_jobs.task_file import load_tasks
 from tests.ml_jobs.made_up import BUSINESS_DATE, CUSTOMERS
@@ -80,16 +81,19 @@ def test_contributions_are_those_of_shap(leaves):
     assert base == pytest.approx(explainer.expected_value.item(), abs=1e-9)
 
 
-def test_reasons_are_the_features_that_push_up_the_most_with_their_values(table, model, today):
-    contribution, _ = shapley_values(model.candidate.estimator, today.values)
+def test_every_customer_has_the_reasons_of_its_own_row(table, model, today):
+    """How they are chosen: test_reasons.py."""
+    why = reasons(model, today)
     of_customer = {key: position for position, key in enumerate(today.customer)}
     for row in table.to_pylist()[:50] + table.to_pylist()[-50:]:
-        position = of_customer[row["customer_key"]]
-        strongest = sorted(zip(-contribution[position], model.columns, today.values[position], strict=True))[:3]
-        for reason, (push, code, value) in enumerate(strongest, start=1):
-            expected = (code, None if np.isnan(value) else float(value)) if push < 0 else (None, None)
-            assert (row[f"reason_{reason}_code"], row[f"reason_{reason}_value"]) == expected
-    assert table.slice(0, CUSTOMERS // 2)["reason_1_code"].null_count == 0
+        at = of_customer[row["customer_key"]]
+        for place in range(REASONS):
+            code, value, reference = (row[f"reason_{place + 1}_{part}"] for part in ("code", "value", "reference"))
+            if why.feature[at, place] < 0:
+                assert (code, value, reference) == (None, None, None)
+            else:
+                expected = (model.columns[why.feature[at, place]], why.value[at, place], why.reference[at, place])
+                assert (code, value, reference) == expected
 
 
 def test_long_lists_are_explained_in_chunks(model, today, monkeypatch):

@@ -1,5 +1,6 @@
 {{ config(materialized='ephemeral') }}
--- Grain: customer, class of the other side and direction: a kind of payment for the first time in a year.
+-- Grain: customer, class of the other side and direction: a kind of payment for the first time in a year. What comes
+-- straight back is none: a transfer there and back, a product bought and returned.
 with accounts as (
 
     select * from {{ ref('int_account__accounts') }}
@@ -13,31 +14,65 @@ limits as (
 
 ),
 
-flows as (
+days as (
 
-    -- of the classes that have words: this is the longest look back
-    select flows.*
+    -- this is the longest look back
+    select
+        accounts.customer_key,
+        flows.counterparty_class,
+        flows.direction,
+        flows.business_date,
+        sum(flows.amount) as amount
     from {{ ref('account_flow_daily') }} as flows
-    inner join {{ ref('change_phrases') }} as phrases
-        on phrases.change_kind = 'new_counterparty_type'
-            and flows.counterparty_class || ':' || flows.direction = phrases.change_detail
+    inner join accounts on flows.account_no = accounts.account_no
     where flows.business_date > {{ change_lookback(366) }}
         and flows.business_date <= {{ date_literal(var('business_date')) }}
+        and flows.txn_count > 0
+    group by accounts.customer_key, flows.counterparty_class, flows.direction, flows.business_date
+
+),
+
+flows as (
+
+    -- of the classes that have words
+    select days.*
+    from days
+    inner join {{ ref('change_phrases') }} as phrases
+        on phrases.change_kind = 'new_counterparty_type'
+            and days.counterparty_class || ':' || days.direction = phrases.change_detail
 
 ),
 
 first_flows as (
 
     select
-        accounts.customer_key,
-        flows.counterparty_class,
-        flows.direction,
-        min(case when flows.business_date > {{ change_lookback() }} then flows.business_date end) as first_date,
-        max(case when flows.business_date <= {{ change_lookback() }} then flows.business_date end) as earlier_date
+        customer_key,
+        counterparty_class,
+        direction,
+        min(case when business_date > {{ change_lookback() }} then business_date end) as first_date,
+        max(case when business_date <= {{ change_lookback() }} then business_date end) as earlier_date
     from flows
-    inner join accounts on flows.account_no = accounts.account_no
-    where flows.txn_count > 0
-    group by accounts.customer_key, flows.counterparty_class, flows.direction
+    group by customer_key, counterparty_class, direction
+
+),
+
+returned as (
+
+    -- within days of it, the same class the other way; a salary or pension does not go back
+    select
+        first_flows.customer_key,
+        first_flows.counterparty_class,
+        first_flows.direction,
+        sum(days.amount) as amount
+    from first_flows
+    inner join limits on first_flows.customer_key = limits.customer_key
+    inner join days
+        on first_flows.customer_key = days.customer_key
+            and first_flows.counterparty_class = days.counterparty_class
+            and first_flows.direction <> days.direction
+            and days.business_date >= first_flows.first_date
+            and {{ days_between('first_flows.first_date', 'days.business_date') }} <= limits.return_days
+    group by first_flows.customer_key, first_flows.counterparty_class, first_flows.direction
 
 ),
 
@@ -59,7 +94,7 @@ select
     first_flows.counterparty_class || ':' || first_flows.direction as change_detail,
     first_flows.first_date as change_date,
     limits.segment,
-    cast(sum(flows.amount) as decimal(38, 2)) as amount,
+    cast(flows.amount as decimal(38, 2)) as amount,
     cast(null as decimal(38, 2)) as previous_amount,
     cast(null as integer) as change_count,
     cast(null as integer) as previous_count,
@@ -67,22 +102,19 @@ select
 from first_flows
 inner join known on first_flows.customer_key = known.customer_key
 inner join limits on first_flows.customer_key = limits.customer_key
-inner join accounts on first_flows.customer_key = accounts.customer_key
 inner join flows
-    on accounts.account_no = flows.account_no
+    on first_flows.customer_key = flows.customer_key
         and first_flows.counterparty_class = flows.counterparty_class
         and first_flows.direction = flows.direction
         and first_flows.first_date = flows.business_date
+left join returned
+    on first_flows.customer_key = returned.customer_key
+        and first_flows.counterparty_class = returned.counterparty_class
+        and first_flows.direction = returned.direction
 where {{ days_between('known.known_date', 'first_flows.first_date') }} >= limits.days
     and (
         first_flows.earlier_date is null
         or {{ days_between('first_flows.earlier_date', 'first_flows.first_date') }} > 365
     )
-group by
-    first_flows.customer_key,
-    first_flows.counterparty_class,
-    first_flows.direction,
-    first_flows.first_date,
-    limits.segment,
-    limits.minimum_amount
-having sum(flows.amount) >= limits.minimum_amount
+    and flows.amount >= limits.minimum_amount
+    and coalesce(returned.amount, 0) < limits.minimum_rate * flows.amount

@@ -1,6 +1,6 @@
 {{ config(materialized='ephemeral') }}
 {%- set last = date_literal(var('business_date')) %}
--- Grain: customer, kind and date: log-ins that fell, by whole months; a branch visit after a year online.
+-- Grain: customer, kind and date: log-ins that fell, by whole months; the first time at a branch in a year online.
 with links as (
 
     select * from {{ ref('int_party__customers') }}
@@ -54,15 +54,35 @@ login_months as (
 
 ),
 
+touches as (
+
+    -- what customers do at the counter, and in app and web, by the day
+    select
+        links.customer_key,
+        touches.business_date,
+        case when touches.channel = 'branch' then 'branch' else 'online' end as road,
+        count(*) as touch_count
+    from {{ ref('int_activity__touches') }} as touches
+    inner join links on touches.party_key = links.party_key
+    where touches.channel in ('branch', 'app', 'web')
+        and touches.is_own
+        and touches.business_date > {{ change_lookback(366) }}
+        and touches.business_date <= {{ last }}
+    group by
+        links.customer_key,
+        touches.business_date,
+        case when touches.channel = 'branch' then 'branch' else 'online' end
+
+),
+
 visits as (
 
     select
-        links.customer_key,
-        min(visits.business_date) as visit_date
-    from {{ ref('fct_branch_visits') }} as visits
-    inner join links on visits.party_key = links.party_key
-    where visits.business_date > {{ change_lookback() }} and visits.business_date <= {{ last }}
-    group by links.customer_key, date_trunc('month', visits.business_date)
+        customer_key,
+        business_date as visit_date,
+        lag(business_date) over (partition by customer_key order by business_date) as previous_date
+    from touches
+    where road = 'branch'
 
 ),
 
@@ -72,17 +92,25 @@ visits_after_app as (
         visits.customer_key,
         visits.visit_date,
         limits.segment,
-        sum(months.app_count + months.web_count) as online_count
+        sum(touches.touch_count) as online_count
     from visits
     inner join limits on visits.customer_key = limits.customer_key and limits.change_kind = 'branch_after_app'
-    inner join months
-        on visits.customer_key = months.customer_key
-            and months.as_of_date < cast(date_trunc('month', visits.visit_date) as date)
-            and {{ days_between('months.as_of_date', 'visits.visit_date') }} <= limits.days
-    group by visits.customer_key, visits.visit_date, limits.segment, limits.days, limits.minimum_count
-    having sum(months.branch_count) = 0
-        and sum(case when months.app_count + months.web_count > 0 then 1 else 0 end) >= limits.minimum_count
-        and 31 * (count(*) + 1) >= limits.days
+    inner join touches
+        on visits.customer_key = touches.customer_key
+            and touches.road = 'online'
+            and touches.business_date < visits.visit_date
+            and {{ days_between('touches.business_date', 'visits.visit_date') }} <= limits.days
+    inner join (select customer_key, min(as_of_date) as known_date from months group by customer_key) as known
+        on visits.customer_key = known.customer_key
+    where visits.visit_date > {{ change_lookback() }}
+        and (
+            visits.previous_date is null
+            or {{ days_between('visits.previous_date', 'visits.visit_date') }} > limits.days
+        )
+        -- of a year there is a month-end to begin with
+        and {{ days_between('known.known_date', 'visits.visit_date') }} >= limits.days - 31
+    group by visits.customer_key, visits.visit_date, limits.segment, limits.minimum_count
+    having count(distinct date_trunc('month', touches.business_date)) >= limits.minimum_count
 
 )
 

@@ -2,7 +2,8 @@
 {%- set last = date_literal(var('business_date')) %}
 {%- set two_gaps = days_between('pay_days.third_last_date', 'pay_days.business_date') %}
 {%- set usual_days = 'greatest(31, cast(round(' ~ two_gaps ~ ' / 2.0) as integer)) + limits.days' %}
--- Grain: customer, kind of income and day on which it was due: a salary or pension that no longer arrives.
+-- Grain: customer, kind of income and day on which it was due: a salary or pension that no longer arrives, though the
+-- customer still had an account that it could go to.
 with accounts as (
 
     select * from {{ ref('int_account__accounts') }}
@@ -56,20 +57,32 @@ due as (
     inner join limits on pay_days.customer_key = limits.customer_key
     where {{ two_gaps }} <= 80
 
+),
+
+spells as (
+
+    select
+        customer_key,
+        max(coalesce(closed_date, {{ date_literal('9999-12-31') }})) as last_closed_date
+    from accounts
+    group by customer_key
+
 )
 
 select
-    customer_key,
+    due.customer_key,
     'income_stopped' as change_kind,
-    counterparty_class as change_detail,
-    due_date as change_date,
-    segment,
-    cast(amount as decimal(38, 2)) as amount,
+    due.counterparty_class as change_detail,
+    due.due_date as change_date,
+    due.segment,
+    cast(due.amount as decimal(38, 2)) as amount,
     cast(null as decimal(38, 2)) as previous_amount,
     cast(null as integer) as change_count,
     cast(null as integer) as previous_count,
-    business_date as event_date
+    due.business_date as event_date
 from due
-where due_date <= {{ last }}
-    and (next_date is null or next_date > due_date)
-    and amount >= minimum_amount
+inner join spells on due.customer_key = spells.customer_key
+where due.due_date <= {{ last }}
+    and (due.next_date is null or due.next_date > due.due_date)
+    and due.amount >= due.minimum_amount
+    and spells.last_closed_date > due.due_date

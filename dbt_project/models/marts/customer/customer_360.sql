@@ -28,20 +28,17 @@ managers as (
     group by customer_key
 ),
 
-phrases as (
-    select * from {{ ref('reason_phrases') }}
-)
-{%- for task in score_tasks() %},
-
-{{ task }}_scores as (
+scores as (
     select
-        scores.*,
-        phrases.phrase_en,
-        phrases.phrase_zh
-    from {{ ref(task ~ '_latest') }} as scores
-    left join phrases on scores.reason_1_code = phrases.reason_code
+        customer_key,
+        min(as_of_date) as oldest_score_date,
+        {%- for entry in score_tasks() %}
+        max(case when task = '{{ entry.task }}' then score end) as {{ entry.task }}_{{ entry.measure }},
+        max(case when task = '{{ entry.task }}' then band end) as {{ entry.task }}_band{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('int_score__latest') }}
+    group by customer_key
 )
-{%- endfor %}
 
 select
     positions.customer_key,
@@ -89,20 +86,14 @@ select
     {%- endfor %}{% endfor %}
     positions.last_activity_date,
     ---------- scores
-    {%- for task in score_tasks() %}
-    {{ task }}_scores.as_of_date as {{ task }}_as_of_date,
-    {{ task }}_scores.probability as {{ task }}_probability,
-    {{ task }}_scores.band as {{ task }}_band,
-    {{ task }}_scores.rank as {{ task }}_rank,
-    {{ task }}_scores.reason_1_code as {{ task }}_reason_code,
-    {{ task }}_scores.phrase_en as {{ task }}_reason_en,
-    {{ task }}_scores.phrase_zh as {{ task }}_reason_zh{{ ',' if not loop.last }}
+    scores.oldest_score_date,
+    {%- for entry in score_tasks() %}
+    scores.{{ entry.task }}_{{ entry.measure }},
+    scores.{{ entry.task }}_band{{ ',' if not loop.last }}
     {%- endfor %}
 from positions
 inner join profiles on positions.customer_key = profiles.customer_key
 left join accounts on positions.customer_key = accounts.customer_key
 left join managers on positions.customer_key = managers.customer_key
 left join {{ ref('customer_segments') }} as segments on positions.customer_key = segments.customer_key
-{%- for task in score_tasks() %}
-left join {{ task }}_scores on positions.customer_key = {{ task }}_scores.customer_key
-{%- endfor %}
+left join scores on positions.customer_key = scores.customer_key

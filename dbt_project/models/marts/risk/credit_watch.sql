@@ -25,11 +25,14 @@ scores as (
     select
         scores.customer_key,
         scores.probability,
-        scores.reason_1_code,
-        phrases.phrase_en,
-        phrases.phrase_zh
+        sentences.reason_code,
+        sentences.sentence_en as score_sentence_en,
+        sentences.sentence_zh as score_sentence_zh
     from {{ ref('credit_warning_latest') }} as scores
-    left join {{ ref('reason_phrases') }} as phrases on scores.reason_1_code = phrases.reason_code
+    left join {{ ref('score_reasons') }} as sentences
+        on scores.customer_key = sentences.customer_key
+            and sentences.task = 'credit_warning'
+            and sentences.place = 1
     where scores.as_of_date = {{ today }}
 ),
 
@@ -47,9 +50,9 @@ banded as (
     select
         loans.*,
         scores.probability,
-        scores.reason_1_code,
-        scores.phrase_en,
-        scores.phrase_zh,
+        scores.reason_code,
+        scores.score_sentence_en,
+        scores.score_sentence_zh,
         case
             when scores.probability >= {{ limit('credit_thresholds', 'red_probability') }} then 'red'
             when scores.probability >= {{ limit('credit_thresholds', 'amber_probability') }} then 'amber'
@@ -84,9 +87,9 @@ select
     cast(credit_trigger as varchar) as main_trigger,
     trigger_date as main_trigger_date,
     figure as main_trigger_figure,
-    cast(coalesce(sentence_en, case when score_band <> 'green' then phrase_en end) as varchar) as reason_en,
-    cast(coalesce(sentence_zh, case when score_band <> 'green' then phrase_zh end) as varchar) as reason_zh,
-    cast(reason_1_code as varchar) as score_reason_code,
+    cast(coalesce(sentence_en, case when score_band <> 'green' then score_sentence_en end) as varchar) as reason_en,
+    cast(coalesce(sentence_zh, case when score_band <> 'green' then score_sentence_zh end) as varchar) as reason_zh,
+    cast(reason_code as varchar) as score_reason_code,
     cast(loan_count as bigint) as loan_count,
     cast(outstanding_amount as decimal(38, 2)) as outstanding_amount,
     cast(instalment_amount as decimal(38, 2)) as instalment_amount,

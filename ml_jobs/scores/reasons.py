@@ -1,0 +1,165 @@
+"""Why a customer has a high score, for people: features that say something, beside what similar customers have.
+
+A feature becomes a reason if it pushes the score up, if the seed ``reason_phrases`` says that it means something to
+people, if its value differs visibly from that of similar customers, and if the score would be lower with their value.
+So the sentence that the warehouse makes of it (macro ``reason_sentence``) and the model say the same.
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from lakehouse.settings import PROJECT
+from ml_jobs.learning.rows import Rows
+from ml_jobs.learning.shapley import REASONS, shapley_values
+from ml_jobs.registry.model import Model
+
+SIMILAR = ("is_enterprise", "star_tier")  # customers who share these, as far as the feature table has them, are similar
+LEAST_SIMILAR = 30  # in a smaller group the whole scored population is the comparison
+LEAST_DIFFERENCE_RATE = 0.1  # of the larger of value and comparison: what differs by less is no reason
+TRIED = 6  # of each row's strongest features; those after them are weak
+CHUNK = 5_000  # rows; bounds the memory
+
+# What a unit shows: how many steps of it are in 1, as the macro `in_words` rounds.
+STEPS = {
+    "amount": 1,
+    "share": 100,
+    "ratio": 10,
+    "count": 1,
+    "days": 1,
+    "months": 1,
+    "years": 1,
+    "tier": 1,
+    "risk": 1,
+    "yes_no": 100,
+}
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """The reasons of n rows, strongest first; (n, REASONS) arrays."""
+
+    feature: np.ndarray  # position of the feature; -1 without a further reason
+    value: np.ndarray
+    reference: np.ndarray  # what similar customers have: the median, of a yes or no the share that has it
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the seed says of a feature."""
+
+    unit: str
+    is_reason: bool
+    capped_at: float  # values from here on are shown alike; infinite without a cap
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """The seed's rule of each feature."""
+    with (PROJECT / "dbt_project" / "seeds" / "reason_phrases.csv").open(encoding="utf-8") as file:
+        return {
+            line["reason_code"]: Rule(line["unit"], line["is_reason"] == "true", float(line["capped_at"] or "inf"))
+            for line in csv.DictReader(file)
+        }
+
+
+@dataclass(frozen=True)
+class Similar:
+    """What similar customers have: the median (an observed value), of a yes or no the share of yes."""
+
+    typical: np.ndarray  # (groups, columns); NaN where nobody has a value
+    group: np.ndarray  # (n,) the group of each row
+
+    @classmethod
+    def of(cls, rows: Rows) -> "Similar":
+        """The groups of a scored population; where a group is small, all of it is the comparison."""
+        shared = [rows.column(name) for name in SIMILAR if name in rows.columns]
+        groups = np.column_stack(shared) if shared else np.zeros((len(rows.values), 1))
+        _, group = np.unique(groups, axis=0, return_inverse=True)
+        group = group.ravel()
+        is_flag = _is_flag(rows.columns)
+        of_all, _ = _typical(rows.values, is_flag)
+        typical = np.empty((group.max(initial=-1) + 1, len(rows.columns)))
+        for number in range(len(typical)):
+            of_group, known = _typical(rows.values[group == number], is_flag)
+            typical[number] = np.where(known >= LEAST_SIMILAR, of_group, of_all)
+        return cls(typical, group)
+
+    def reference(self, part: slice) -> np.ndarray:
+        """(rows of the part, columns): what is typical of those who are similar."""
+        return self.typical[self.group[part]]
+
+
+def reasons(model: Model, rows: Rows) -> Reasons:
+    """The reasons for the scores of ``rows``, all rows of one as-of date: they are the population to compare with.
+
+    Of a score of a treatment's effect they are reasons for the effect.
+    """
+    similar = Similar.of(rows)
+    parts = []
+    for start in range(0, len(rows.values), CHUNK):
+        part = slice(start, start + CHUNK)
+        values, reference = rows.values[part], similar.reference(part)
+        feature = _chosen(model, values, reference, rows.columns)
+        place = np.maximum(feature, 0)
+        named = (np.take_along_axis(array, place, axis=1) for array in (values.astype(np.float64), reference))
+        parts.append((feature, *(np.where(feature >= 0, array, np.nan) for array in named)))
+    return Reasons(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _typical(values: np.ndarray, is_flag: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Per column the lower median, of a flag the mean, NaN where all are missing; and how many are known."""
+    typical, count = np.full(values.shape[1], np.nan), np.zeros(values.shape[1], int)
+    for column in range(values.shape[1]):
+        known = values[~np.isnan(values[:, column]), column].astype(np.float64)
+        count[column] = len(known)
+        if len(known):
+            middle = (len(known) - 1) // 2
+            typical[column] = known.mean() if is_flag[column] else np.partition(known, middle)[middle]
+    return typical, count
+
+
+def _is_flag(columns: tuple[str, ...]) -> np.ndarray:
+    return np.array([name in rules() and rules()[name].unit == "yes_no" for name in columns])
+
+
+def _is_shown(columns: tuple[str, ...], values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Whether a sentence could say it: a feature that means something, with a value visibly unlike the comparison."""
+    silent = Rule("count", is_reason=False, capped_at=np.inf)
+    of_column = [rules().get(name, silent) for name in columns]
+    steps = np.array([STEPS[rule.unit] for rule in of_column])
+    cap = np.array([rule.capped_at for rule in of_column])
+    shown, compared = (
+        np.floor(np.minimum(array.astype(np.float64), cap) * steps + 0.5) for array in (values, reference)
+    )
+    least = LEAST_DIFFERENCE_RATE * np.maximum(np.abs(values), np.abs(reference))
+    # a missing value is unequal to everything, but its difference is not at least anything
+    return (shown != compared) & (np.abs(values - reference) >= least) & [rule.is_reason for rule in of_column]
+
+
+def _chosen(model: Model, values: np.ndarray, reference: np.ndarray, columns: tuple[str, ...]) -> np.ndarray:
+    """(n, REASONS) positions of the features to name, -1 where there are fewer."""
+    contribution = _contributions(model, values)
+    push = np.where(_is_shown(columns, values, reference), np.maximum(contribution, 0), 0)
+    tried = np.argsort(-push, axis=1, kind="stable")[:, :TRIED]
+    row = np.arange(len(values))[:, None]
+    instead = np.where(_is_flag(columns)[tried], 1 - values[row, tried], reference[row, tried])
+    changed = np.repeat(values, tried.shape[1], axis=0)
+    changed[np.arange(len(changed)), tried.ravel()] = instead.ravel()
+    is_lower = model.margin(changed).reshape(tried.shape) < model.margin(values)[:, None]
+    holds = is_lower & (push[row, tried] > 0)
+    place = np.cumsum(holds, axis=1) - 1
+    chosen = np.full((len(values), REASONS), -1)
+    at_row, at = np.nonzero(holds & (place < REASONS))
+    chosen[at_row, place[at_row, at]] = tried[at_row, at]
+    return chosen
+
+
+def _contributions(model: Model, values: np.ndarray) -> np.ndarray:
+    """Shapley values of the margin; of an effect, those of the risk without the treatment less those with it."""
+    contribution, _ = shapley_values(model.candidate.estimator, values)
+    if model.treated is None:
+        return contribution
+    return contribution - shapley_values(model.treated.estimator, values)[0]
