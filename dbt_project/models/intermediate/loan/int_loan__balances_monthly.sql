@@ -212,17 +212,35 @@ carried as (
         end as carried_amount
     from begun
 
+),
+
+kinds as (
+
+    select
+        products.product_code,
+        products.term_months,
+        risks.loan_kind,
+        risks.default_rate,
+        risks.loss_given_default_rate,
+        row_number() over (partition by products.product_code, products.term_months order by risks.rule_order) as place
+    from (select distinct product_code, term_months from told_loans) as products
+    inner join {{ ref('loan_risks') }} as risks
+        on products.product_code like risks.product_code_pattern and products.term_months >= risks.minimum_term_months
+
 )
 
 select
-    loan_no,
-    as_of_date,
-    party_key,
-    product_code,
-    granted_date,
-    status,
-    term_months,
-    interest_rate,
+    carried.loan_no,
+    carried.as_of_date,
+    carried.party_key,
+    carried.product_code,
+    carried.granted_date,
+    carried.status,
+    carried.term_months,
+    carried.interest_rate,
+    kinds.loan_kind,
+    kinds.default_rate,
+    kinds.loss_given_default_rate,
     cast(
         greatest(
             least(
@@ -238,3 +256,7 @@ select
         ) as decimal(38, 2)
     ) as outstanding_amount
 from carried
+left join kinds
+    on carried.product_code = kinds.product_code
+        and carried.term_months = kinds.term_months
+        and kinds.place = 1

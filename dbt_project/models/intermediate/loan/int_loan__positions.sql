@@ -57,6 +57,7 @@ select
     cast(coalesce(paid.unpaid_amount, 0) as decimal(38, 2)) as unpaid_amount,
     paid.unpaid_since_date,
     paid.last_due_date,
+    balances.loss_given_default_rate,
     balances.outstanding_amount
 from loans
 left join paid on loans.loan_no = paid.loan_no
