@@ -74,7 +74,8 @@ held as (
         spells.interest_rate,
         coalesce(asset_values.month_days_amount, 0) as month_days_amount,
         coalesce(posted.fee_amount, 0) as posted_fee_amount,
-        coalesce(posted.interest_amount, 0) as posted_interest_amount
+        coalesce(posted.interest_amount, 0) as posted_interest_amount,
+        0 as sold_amount
     from as_of_dates
     inner join account_spells as spells on {{ is_valid_on('spells', 'as_of_dates.as_of_date') }}
     left join asset_values
@@ -95,7 +96,14 @@ held as (
         cast(null as decimal(12, 6)) as interest_rate,
         asset_values.month_days_amount,
         0 as posted_fee_amount,
-        0 as posted_interest_amount
+        0 as posted_interest_amount,
+        case
+            when cast(date_trunc('month', holdings.start_date) as date)
+                = cast(date_trunc('month', asset_values.as_of_date) as date)
+                and holdings.start_date <= asset_values.as_of_date
+                then coalesce(holdings.cost_amount, holdings.market_value_amount)
+            else 0
+        end as sold_amount
     from asset_values
     inner join first_days on asset_values.asset_id = first_days.holding_id
     inner join {{ ref('fct_holdings_daily') }} as holdings
@@ -110,6 +118,7 @@ priced as (
         held.*,
         margins.product_family,
         margins.fee_rate,
+        margins.sale_fee_rate,
         margins.transfer_rate,
         coalesce(held.interest_rate, margins.interest_rate) as customer_rate
     from held
@@ -138,6 +147,7 @@ select
     ) as net_interest_amount,
     cast(
         cast(month_days_amount as double precision) * cast(coalesce(fee_rate, 0) as double precision) / 365
+        + cast(sold_amount as double precision) * cast(coalesce(sale_fee_rate, 0) as double precision)
         + cast(posted_fee_amount as double precision) as decimal(38, 2)
     ) as fee_amount
 from priced

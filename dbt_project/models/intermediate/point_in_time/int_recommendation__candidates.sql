@@ -52,7 +52,10 @@ select
     offers.product_code,
     offers.amount,
     offers.counted_days,
-    offers.amount * cast(margins.margin_rate as double precision) * offers.counted_days / 365 as new_margin_amount,
+    offers.amount * (
+        cast(margins.margin_rate as double precision) * offers.counted_days / 365
+        + cast(margins.sale_fee_rate as double precision)
+    ) as new_margin_amount,
     offers.amount * offers.demand_margin_rate * offers.counted_days / 365 as replaced_margin_amount,
     offers.popularity,
     offers.line_share,

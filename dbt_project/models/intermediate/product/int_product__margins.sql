@@ -21,6 +21,7 @@ priced as (
         products.interest_rate,
         prices.transfer_rate,
         prices.fee_rate,
+        coalesce(prices.sale_fee_rate, 0) as sale_fee_rate,
         row_number() over (
             partition by products.product_code order by prices.minimum_term_days desc
         ) as place
@@ -38,6 +39,7 @@ select
     interest_rate,
     transfer_rate,
     fee_rate,
+    sale_fee_rate,
     coalesce(transfer_rate - coalesce(interest_rate, 0), 0) + coalesce(fee_rate, 0) as margin_rate
 from priced
 where place = 1
