@@ -1,6 +1,6 @@
 """The feed contracts under ``feeds/`` and the deployments under ``deployments/``, as small frozen objects."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ class Column:
     allowed: tuple[str, ...]
     minimum: Decimal | None
     maximum: Decimal | None
+    may_be_absent: bool  # a delimited file may lack it, header and all: it is null then
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,17 @@ class Feed:
     reject_floor: int  # bad rows that are tolerated, however small the file is
     control_sums: tuple[str, ...]
     latency_days: int
+    absent: frozenset[str] = frozenset()  # columns that the files at hand lack, though the contract has them
+
+    @property
+    def sent_columns(self) -> tuple[Column, ...]:
+        """The columns that the files at hand have."""
+        return tuple(column for column in self.columns if column.name not in self.absent)
+
+    @property
+    def at_least(self) -> "Feed":
+        """The feed as it is sent without the columns that may be absent."""
+        return replace(self, absent=frozenset(column.name for column in self.columns if column.may_be_absent))
 
     @property
     def is_snapshot(self) -> bool:
@@ -194,6 +206,7 @@ def _column(item: Any) -> Column:
         allowed=tuple(custom.get("allowedValues", ())),
         minimum=None if options.get("minimum") is None else Decimal(str(options["minimum"])),
         maximum=None if options.get("maximum") is None else Decimal(str(options["maximum"])),
+        may_be_absent=bool(custom.get("mayBeAbsent")),
     )
 
 

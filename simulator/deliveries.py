@@ -61,7 +61,9 @@ class Deliveries:
             raise Stop(f"no contract under feeds/ for {', '.join(sorted(unknown))}")
         self._timeline = timeline
         self._feeds = {  # what people decide is no customer's doing
-            name: feed for name, feed in feeds.items() if feed.channel != "feedback" and (only is None or name in only)
+            name: feed.at_least
+            for name, feed in feeds.items()
+            if feed.channel != "feedback" and (only is None or name in only)
         }
         self._pending: dict[str, list[tuple[dict[str, Values], np.ndarray, np.ndarray]]] = {}
         self.files: dict[tuple[str, int], File] = {}
@@ -74,7 +76,7 @@ class Deliveries:
                 file = File(landing / name / f"{name}_{period.name}_v1.{suffix}")
                 self.files[name, index] = file
                 if feed.format == "delimited":
-                    header = feed.delimiter.join(column.name for column in feed.columns) + "\n"
+                    header = feed.delimiter.join(column.name for column in feed.sent_columns) + "\n"
                     file.append(header.encode(feed.encoding))
 
     def write(self, name: str, rows: dict[str, Values], day: np.ndarray, owner: np.ndarray) -> None:

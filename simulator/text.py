@@ -91,7 +91,7 @@ def lines(feed: Feed, rows: dict[str, Values]) -> pa.Array:
     if feed.format == "jsonl.gz":
         return _json_lines(feed, rows)
     pieces: list[pa.Array | str] = []
-    for column in feed.columns:
+    for column in feed.sent_columns:
         pieces += [feed.delimiter, render(column.type, rows[column.name])]
     return pc.binary_join_element_wise(*pieces[1:], "\n", "", null_handling="replace", null_replacement="")
 

@@ -27,7 +27,7 @@ _ACCOUNTS = """
     from marts.dim_account as accounts
     left join marts.dim_product as products on accounts.product_code = products.product_code
     left join (
-        select account_no, balance_amount,
+        select account_no, coalesce(bank_balance_amount, balance_amount) as balance_amount,
             row_number() over (partition by account_no order by business_date desc) as recency
         from marts.fct_balances_daily
         where account_no in (select account_no from marts.dim_account where customer_key = $1)
@@ -247,10 +247,12 @@ def who(report: CustomerReport) -> str:
 
 
 def tier_distance(customer: Row) -> str:
-    """Star tier, and how far it is to the next and to the lower one."""
-    tier, currency = customer["star_tier"], customer["currency"]
+    """Star tier beside that of today's assets alone, and how far it is to the next and to the lower one."""
+    tier, today, currency = customer["star_tier"], customer["current_star_tier"], customer["currency"]
     gap, margin = customer["next_tier_gap_amount"], customer["lower_tier_margin_amount"]
     parts = [f"{tier} {'star' if tier == 1 else 'stars'}"]
+    if today != tier:
+        parts.append(f"{today} by today's assets alone")
     if gap is not None and gap > 0:
         parts.append(f"{currency} {money(gap)} short of {tier + 1} stars")
     if tier > 1 and margin is not None:

@@ -16,6 +16,11 @@
 {# The date `days` days before another. #}
 {% macro days_before(day, days) -%} cast({{ dbt.dateadd('day', -days, day) }} as date) {%- endmacro %}
 
+{# The last day of the month before that of a date. #}
+{% macro month_end_before(day) -%}
+    cast({{ dbt.dateadd('day', -1, "date_trunc('month', " ~ day ~ ")") }} as date)
+{%- endmacro %}
+
 {# The Sunday that ends the week of a date. #}
 {% macro week_end(day) -%} cast({{ dbt.dateadd('day', 6, "date_trunc('week', " ~ day ~ ")") }} as date) {%- endmacro %}
 

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -40,27 +40,40 @@ FRAMED = pa.schema(
 )
 
 
-def check_header(path: Path, feed: Feed) -> None:
-    """Compare the header row of a delimited file with the contract, by name and order.
+def as_sent(feed: Feed, files: list[Landed]) -> Feed:
+    """The feed with the columns of its delimited files, whose header rows are held against the contract.
 
     Raises
     ------
     Rejected
-        Naming the missing, unknown or misplaced column.
+        Naming the missing, unknown or misplaced column, by name and order; or the file whose columns are not those of
+        the others.
     """
+    absences = {file.path.name: _absent(file.path, feed) for file in files}
+    absent = next(iter(absences.values()), frozenset())
+    for name, of_file in absences.items():
+        if of_file != absent:
+            raise Rejected(f"{name}: row 1: other columns than {next(iter(absences))}: send both files alike")
+    return replace(feed, absent=absent)
+
+
+def _absent(path: Path, feed: Feed) -> frozenset[str]:
+    """The columns that a file lacks and may lack."""
     with path.open("rb") as file:
         line = file.readline(_LONGEST_RECORD)
     if not line.strip():
         raise Rejected(f"{path.name}: row 1: no header row: send the file with the columns of the contract")
     text = line.decode(feed.encoding, "backslashreplace").removeprefix("\ufeff").rstrip("\r\n")
     header = next(csv.reader([text], delimiter=feed.delimiter))
-    expected = [column.name for column in feed.columns]
+    absent = frozenset(column.name for column in feed.columns if column.may_be_absent and column.name not in header)
+    expected = [column.name for column in feed.columns if column.name not in absent]
     faults = [f"column {name} is missing" for name in expected if name not in header]
     faults += [f"column {name!r} is not in the contract" for name in header if name not in expected]
     if not faults and header != expected:
         faults = [f"columns stand as {', '.join(header)}, the contract orders them {', '.join(expected)}"]
     if faults:
         raise Rejected(f"{path.name}: row 1: {'; '.join(faults)}: send the file as the contract has it")
+    return absent
 
 
 def numbered(files: list[Landed], feed: Feed, threads: int) -> pa.RecordBatchReader:
@@ -71,7 +84,7 @@ def numbered(files: list[Landed], feed: Feed, threads: int) -> pa.RecordBatchRea
     duckdb.Error
         While it is read, at the first row that is not well formed.
     """
-    names = [column.name for column in feed.columns]
+    names = [column.name for column in feed.sent_columns]
     types = ", ".join(f"{literal(name)}: 'varchar'" for name in names)
     schema = pa.schema([("_file", _FILE), ("_row", pa.int64()), *((name, pa.string()) for name in names)])
 
@@ -217,7 +230,7 @@ def _quoted(path: Path, row: int, lines: _Lines, feed: Feed, is_last: bool) -> t
             text, span, values = _record(lines.texts, index, feed)
             if values is None and span == count - index and span < _MOST_LINES and not is_last:
                 break
-            if values is None or (span > 1 and len(values) != len(feed.columns)):
+            if values is None or (span > 1 and len(values) != len(feed.sent_columns)):
                 text, span, values, fault = lines.texts[index].removesuffix("\r"), 1, None, "wrong_column_count"
         if any(at in lines.unreadable for at in range(index, index + span)):
             fault = "invalid_encoding"

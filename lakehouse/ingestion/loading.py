@@ -66,8 +66,7 @@ def load(
     """
     _check_control_columns(feed, delivery)
     if feed.format == "delimited":
-        for file in landed:
-            framing.check_header(file.path, feed)
+        feed = framing.as_sent(feed, landed)
     raw, quarantine = lake / "raw" / name, lake / "quarantine" / name
     return _load_clean(con, feed, delivery, landed, raw) or _load_sifted(con, feed, delivery, landed, raw, quarantine)
 

@@ -41,9 +41,9 @@ def fields(feed: Feed, source: str) -> str:
     if feed.format == "delimited":
         split = f"coalesce(_fields, string_split(_text, {literal(feed.delimiter)}))"
         columns = ", ".join(
-            f"nullif(_values[{at}], '') as {identifier(column.name)}" for at, column in enumerate(feed.columns, 1)
+            f"nullif(_values[{at}], '') as {identifier(column.name)}" for at, column in enumerate(feed.sent_columns, 1)
         )
-        fault = f"case when len(_values) <> {len(feed.columns)} then 'wrong_column_count' end"
+        fault = f"case when len(_values) <> {len(feed.sent_columns)} then 'wrong_column_count' end"
     else:
         paths = ", ".join(literal(f'$."{column.name}"') for column in feed.columns)
         split = f"try(cast(json_extract(_text, [{paths}]) as varchar[]))"
@@ -63,7 +63,7 @@ def problem(feed: Feed, period: Period, is_framed: bool) -> str:
     record = ["when _fault is not null then _fault"] if is_framed else []
     checks = [
         f"when {condition} then '{reason} {column.name}'"
-        for at, column in enumerate(feed.columns, 1)
+        for at, column in enumerate(feed.sent_columns, 1)
         for condition, reason in _checks(feed, column, f"_values[{at}]", period)
     ]
     return "\n".join(["case", *record, *checks, "end"])
@@ -77,7 +77,7 @@ def lake_select(feed: Feed, cutoff: date | None, row: str = "_row") -> str:
     cutoff : date, optional
         The date by which all rows are known; None: in an initial load every row has its own.
     """
-    typed = {column.name: _typed(column) for column in feed.columns}
+    typed = {column.name: "null" if column.name in feed.absent else _typed(column) for column in feed.columns}
     tokens = {f"{column.name}_token": _token(column) for column in feed.columns if column.is_tokenised}
     ours = {"_file": "cast(_file as varchar)", "_row": row, "_known_date": _known_date(feed, cutoff)}
     expressions = {**typed, **tokens, **ours}

@@ -26,6 +26,7 @@ LENGTH = 3  # products per customer
 MONTHS = 3
 ROW = ["as_of_date", "customer_key"]
 BASELINES = ("popularity", "similar_customers", "last_held")
+LEAVING = "deposit_churn"  # the score that says whose deposits leave anyway
 PURCHASES = "label_product_purchase"  # whose columns are the product lines: the tasks of these labels are recommended
 
 Figures = dict[str, Figure]  # by metric
@@ -66,8 +67,8 @@ def evaluate(settings: Settings) -> RecommendationQuality:
     """Evaluate the recommendations of the last month-ends whose purchases are known.
 
     A hit is the product, a product not held before, or the line (``product``, ``product_not_held``, ``line``). The
-    metrics, of buyers, are MAP and hit rate at 3, and the yearly margin of what could be placed in products that were
-    listed and bought.
+    metrics, of buyers, are MAP and hit rate at 3, and what the products that were listed and bought add to the bank's
+    margin over their terms.
 
     The baselines: ``popularity``, what the bank sold most in the 90 days before; ``similar_customers``, what those
     of equal risk rating and star tier bought most, of what suits; ``last_held``, what the customer bought last.
@@ -86,6 +87,8 @@ def evaluate(settings: Settings) -> RecommendationQuality:
     candidates = _frame(settings, "int_recommendation__candidates", dates)
     candidates = candidates.merge(_propensities(settings, tasks, models, dates), "left", [*ROW, "product_line"])
     candidates["probability"] = (candidates.propensity * candidates.line_share).fillna(candidates.popularity)
+    candidates = candidates.merge(_leaving(settings, dates), "left", ROW)
+    candidates = valued(candidates, call_cost(settings))
     held = _frame(settings, "int_customer__products_known_on_as_of_dates", dates)
     bought = _frame(settings, "int_customer__purchases_known_on_ripe_dates", dates)
     customers = _frame(settings, PURCHASES, dates, schema="build_features")[ROW]
@@ -107,7 +110,7 @@ def _lists(candidates: pd.DataFrame, held: pd.DataFrame, customers: pd.DataFrame
     """The recommended products of each customer, by the recommendations and by simpler rules, with their value."""
     lists = {
         "recommended": recommend(candidates),
-        "by_value": _best(candidates.assign(worth=candidates.probability * candidates.value_amount), "worth"),
+        "by_value": _by_worth(candidates.assign(preference=1)).groupby(ROW).head(LENGTH),
         "by_probability": _best(candidates, "probability"),
         "popularity": customers.merge(_sold_most(held), on="as_of_date"),
         "similar_customers": _best(candidates, "popularity"),
@@ -143,15 +146,45 @@ def _figures(
     return figures, better_than
 
 
+def call_cost(settings: Settings) -> float:
+    """What making an offer costs, in the bank's currency, by the seed contact_limits."""
+    sql = "select threshold_value from build_seeds.contact_limits where threshold = 'call_cost_amount'"
+    return float(warehouse.query(settings, sql).column(0)[0].as_py())
+
+
+def valued(candidates: pd.DataFrame, cost: float) -> pd.DataFrame:
+    """What a purchase adds (``value_amount``) and what an offer adds (``expected_value``), as SQL has it.
+
+    Parameters
+    ----------
+    candidates
+        With ``probability``, ``leaving_probability`` (null where deposit_churn abstains), ``counted_days``,
+        ``new_margin_amount`` and ``replaced_margin_amount``.
+    cost
+        Of an offer.
+    """
+    gone = 1 - (1 - candidates.leaving_probability.astype(float)) ** (candidates.counted_days / 180)
+    value = candidates.new_margin_amount - candidates.replaced_margin_amount * (1 - gone.fillna(0))
+    return candidates.assign(value_amount=value, expected_value=candidates.probability * value - cost)
+
+
 def recommend(candidates: pd.DataFrame) -> pd.DataFrame:
-    """The lists as `scores.product_recommendations` builds them, from candidates with a ``probability``."""
-    worth = candidates.probability * candidates.value_amount * candidates.preference
-    placed = _ordered(candidates.assign(worth=worth, is_preferred=candidates.preference > 1), "worth")
+    """The lists as `scores.product_recommendations` builds them, from candidates as `valued` gives them."""
+    placed = _by_worth(candidates.assign(is_preferred=candidates.preference > 1))
     placed["place"] = placed.groupby(ROW).cumcount() + 1
     is_first = placed.is_preferred & (placed.groupby([*ROW, "is_preferred"]).cumcount() == 0)
     placed["is_second_choice"] = ~((placed.place < LENGTH) | is_first)
     chosen = placed.sort_values([*ROW, "is_second_choice", "place"]).groupby(ROW).head(LENGTH)
     return chosen.sort_values([*ROW, "place"])
+
+
+def _by_worth(candidates: pd.DataFrame) -> pd.DataFrame:
+    """What the bank gains by offering first, by its worth; then what customers may want."""
+    gains = candidates.expected_value > 0
+    worth = candidates.expected_value.where(gains, candidates.probability) * candidates.preference
+    return candidates.assign(gains=gains, worth=worth).sort_values(
+        [*ROW, "gains", "worth", "product_code"], ascending=[True, True, False, False, True]
+    )
 
 
 def tables(quality: RecommendationQuality) -> Iterator[Table | str]:
@@ -204,6 +237,21 @@ def _propensities(
                 )
             )
     return pd.concat(frames).astype({"propensity": float})
+
+
+def _leaving(settings: Settings, dates: list[date]) -> pd.DataFrame:
+    """How likely each customer takes the deposits away; no rows where there is no model."""
+    frames = [pd.DataFrame({name: pd.Series(dtype="object") for name in (*ROW, "leaving_probability")})]
+    folder = newest_model(settings, LEAVING)
+    if folder is not None:
+        model = load(folder, settings.token_secret)
+        for day in dates:
+            rows = read_features(settings, load_tasks()[LEAVING], model.columns, day)
+            probability = model.probability(model.margin(rows.values))
+            frames.append(
+                pd.DataFrame({"as_of_date": day, "customer_key": rows.customer, "leaving_probability": probability})
+            )
+    return pd.concat(frames).astype({"leaving_probability": float})
 
 
 def _ordered(rows: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def _load_feed(con: duckdb.DuckDBPyConnection, landing: Path, feed: Feed, busine
         newest["snapshot" if feed.is_snapshot else manifest["period"]] = manifest
     for manifest in manifests:
         name = manifest["files"][0]["name"]
-        rows = _read(landing / feed.name / name, feed)
+        rows = _read(landing / feed.name / name, feed).reindex(columns=list(types))  # some columns may be absent
         for column in (column for column in feed.columns if column.is_tokenised):
             tokens = {value: _token(secret, value, column.normalise) for value in rows[column.name].dropna().unique()}
             rows[f"{column.name}_token"] = rows[column.name].map(tokens)

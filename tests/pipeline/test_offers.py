@@ -32,14 +32,18 @@ def test_what_is_judged_is_what_is_published(day_by_day: Undisturbed) -> None:
     candidates = warehouse.query(
         settings,
         """
-        select candidates.*, coalesce(propensities.probability * line_share, popularity) as probability
+        select
+            candidates.*,
+            coalesce(propensities.probability * line_share, popularity) as probability,
+            leaving.probability as leaving_probability
         from build_intermediate.int_recommendation__candidates as candidates
         left join build_scores.product_propensity_latest as propensities using (customer_key, as_of_date, product_line)
+        left join build_scores.deposit_churn_latest as leaving using (customer_key, as_of_date)
         where as_of_date = $1
         """,
         (D3,),
     ).to_pandas()
-    lists = recommendations.recommend(candidates)
+    lists = recommendations.recommend(recommendations.valued(candidates, recommendations.call_cost(settings)))
     lists["rank"] = lists.groupby(recommendations.ROW).cumcount() + 1
     both = published.merge(lists, on=["customer_key", "product_code", "rank", "probability"])
     assert len(both) == len(published) == len(lists) > 1_000

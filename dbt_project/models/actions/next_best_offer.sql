@@ -47,7 +47,7 @@ offers as (
     from recommendations
     inner join policy on recommendations.customer_key = policy.customer_key
     left join occupied on recommendations.customer_key = occupied.customer_key
-    where recommendations.expected_value_amount > {{ limit('contact_limits', 'call_cost_amount') }}
+    where recommendations.expected_value_amount > 0
 
 ),
 
@@ -88,7 +88,11 @@ select
     reason_en,
     reason_zh,
     probability,
+    new_margin_amount,
+    replaced_margin_amount,
+    kept_margin_amount,
     expected_value_amount,
+    is_retention,
     cast(preferred_channel as varchar) as channel,
     cast(owner as varchar) as owner,
     cast(rm_id as varchar) as rm_id,

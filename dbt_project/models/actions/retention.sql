@@ -69,9 +69,9 @@ valued as (
             when uplifts.uplift > 0 then least(uplifts.uplift / scores.probability, 1)
             else 0
         end as effect_rate,
-        -- what a year brings, as a share of the assets; at most a twentieth
+        -- what a year of the assets brings, as a share of them; at most a twentieth
         least(
-            cast(4 * positions.contribution_3m_amount as double precision)
+            cast(4 * positions.asset_margin_3m_amount as double precision)
             / cast(positions.average_aum_3m_amount as double precision), 0.05
         )
             as margin_rate
@@ -88,6 +88,7 @@ priced as (
 
     select
         valued.*,
+        cast(aum_amount * probability as decimal(38, 2)) as assets_at_risk_amount,
         cast(aum_amount * probability * effect_rate * margin_rate as decimal(18, 2)) as expected_value_amount
     from valued
 
@@ -134,7 +135,8 @@ select
     sentences.reason_en,
     sentences.reason_zh,
     listed.probability,
-    cast(listed.aum_amount as decimal(38, 2)) as assets_at_risk_amount,
+    cast(listed.aum_amount as decimal(38, 2)) as aum_amount,
+    listed.assets_at_risk_amount,
     cast(listed.effect_rate as double precision) as effect_rate,
     cast(listed.margin_rate as double precision) as margin_rate,
     listed.expected_value_amount,

@@ -308,3 +308,19 @@ def test_the_same_files_give_the_same_outcomes(bank: Bank, next_bank: Callable[[
         name = f"deliveries/{outcome.feed}/{DAY}.v1-{outcome.source_hash[:12]}.json"
         assert (bank.settings.lake / name).read_bytes() == (other.settings.lake / name).read_bytes()
     assert bank.files() == other.files()
+
+
+@pytest.mark.parametrize("told", ["", "900.10"])
+def test_a_column_that_may_be_absent_is_null_where_it_is(bank: Bank, told: str) -> None:
+    loan = {"loan_no": "L1", "business_date": DAY, "customer_no": "C1", "account_no": "A1", "product_code": "LN"}
+    loan |= {"granted_date": DAY, "principal": "1000", "term_months": "10", "status": "running"}
+    content = delimited("loans", [loan | {"outstanding_amount": told}])
+    if not told:  # as the files were before the contract had the column
+        content = b"".join(line.rpartition(b"|")[0] + b"\n" for line in content.splitlines())
+    bank.deliver("loans", content, rows=1, sums={})
+    (outcome,) = bank.ingest("loans")
+    assert (outcome.outcome, outcome.rows_loaded) == ("loaded", 1)
+    loaded = duckdb.sql(
+        f"select principal, outstanding_amount from '{bank.settings.lake / outcome.lake_file}'"
+    ).fetchall()
+    assert loaded == [(Decimal(1000), Decimal(told) if told else None)]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from ml_jobs.quality.recommendations import ROW, hits_per_buyer, recommend
+from ml_jobs.quality.recommendations import ROW, hits_per_buyer, recommend, valued
 
 DAY = "2025-06-30"
 
@@ -12,7 +12,9 @@ def candidates(*rows: tuple[str, str, float, float, float]) -> pd.DataFrame:
     """Of one day, from (customer, product, probability, value, preference)."""
     names = ["customer_key", "product_code", "probability", "value_amount", "preference"]
     return pd.DataFrame(rows, columns=names).assign(
-        as_of_date=DAY, product_line=lambda frame: frame.product_code.str[0]
+        as_of_date=DAY,
+        product_line=lambda frame: frame.product_code.str[0],
+        expected_value=lambda frame: frame.probability * frame.value_amount,
     )
 
 
@@ -36,6 +38,28 @@ def test_one_of_three_fits_the_profile_best():
     )
     assert listed(rows, "a") == ["F1", "F2", "S2"]
     assert listed(rows, "b") == ["W1", "F3", "F1"]  # of equal worth the first by its code
+
+
+def test_what_costs_the_bank_comes_after_what_adds_by_what_may_be_wanted():
+    rows = recommend(
+        candidates(("a", "F1", 0.5, -10, 1), ("a", "F2", 0.01, -1, 1), ("a", "T1", 0.02, 1, 1), ("a", "W1", 0.6, -9, 1))
+    )
+    assert listed(rows, "a") == ["T1", "W1", "F1"]
+
+
+def test_an_offer_is_worth_what_it_adds_and_what_would_have_left():
+    rows = pd.DataFrame(
+        {
+            "probability": 0.5,
+            "leaving_probability": [None, 0.0, 0.75],
+            "counted_days": [90, 90, 180],
+            "new_margin_amount": [100.0, 100, 100],
+            "replaced_margin_amount": [300.0, 300, 300],
+        }
+    )
+    found = valued(rows, cost=8)
+    assert found.value_amount.tolist() == [-200, -200, 25]  # of 300 a quarter stays for the average day of the term
+    assert found.expected_value.tolist() == [-108, -108, 4.5]
 
 
 def test_average_precision_and_hits_by_product_and_line():

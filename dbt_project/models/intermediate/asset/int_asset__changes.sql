@@ -1,11 +1,16 @@
 {{ config(materialized='view') }}
--- Grain: asset (a deposit account or a holding) and day on which its value changed.
+-- Grain: asset (a deposit account or a holding) and day on which its value changed. Where a break between the postings
+-- and the bank's balance is explained, the bank's balance holds: the break is a change, too.
 select
     'deposit' as asset_class,
-    account_no as asset_id,
-    business_date,
-    credit_amount - debit_amount as change_amount
-from {{ ref('fct_balances_daily') }}
+    balances.account_no as asset_id,
+    balances.business_date,
+    balances.credit_amount - balances.debit_amount + coalesce(breaks.break_amount, 0) as change_amount
+from {{ ref('fct_balances_daily') }} as balances
+left join {{ ref('int_money__balance_breaks') }} as breaks
+    on balances.account_no = breaks.account_no
+        and balances.business_date = breaks.business_date
+        and breaks.explanation is not null
 
 union all
 

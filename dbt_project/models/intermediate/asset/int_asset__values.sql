@@ -50,6 +50,7 @@ days as (
         as_of_dates.as_of_date,
         dates.date_day as business_date,
         dates.date_day >= as_of_dates.month_date as is_in_month,
+        {{ days_between('as_of_dates.month_date', 'dates.date_day') }} as month_days_before_change,
         {{ days_between('as_of_dates.as_of_date', 'dates.date_day') }} + 89 as days_before_change
     from as_of_dates
     inner join {{ ref('int_calendar__days') }} as dates
@@ -64,7 +65,9 @@ moves as (
         changes.asset_id,
         days.as_of_date,
         sum(case when days.is_in_month then changes.change_amount else 0 end) as change_amount,
-        sum(changes.change_amount * days.days_before_change) as absent_amount
+        sum(changes.change_amount * days.days_before_change) as absent_amount,
+        sum(case when days.is_in_month then changes.change_amount * days.month_days_before_change else 0 end)
+            as absent_in_month_amount
     from changes
     inner join days on changes.business_date = days.business_date
     group by changes.asset_class, changes.asset_id, days.as_of_date
@@ -98,7 +101,8 @@ valued as (
             order by as_of_dates.as_of_date
             rows unbounded preceding
         ) as value_amount,
-        coalesce(moves.absent_amount, 0) as absent_amount
+        coalesce(moves.absent_amount, 0) as absent_amount,
+        coalesce(moves.absent_in_month_amount, 0) as absent_in_month_amount
     from assets
     cross join as_of_dates
     left join carried on assets.asset_class = carried.asset_class and assets.asset_id = carried.asset_id
@@ -115,6 +119,9 @@ select
     as_of_date,
     cast(value_amount as decimal(38, 2)) as value_amount,
     -- 90 times the average: sums of whole cents stay exact
-    cast(90 * value_amount - absent_amount as decimal(38, 2)) as value_days_amount
+    cast(90 * value_amount - absent_amount as decimal(38, 2)) as value_days_amount,
+    cast(extract(day from as_of_date) * value_amount - absent_in_month_amount as decimal(38, 2)) as month_days_amount
 from valued
-where value_amount <> 0 or 90 * value_amount <> absent_amount
+where value_amount <> 0
+    or 90 * value_amount <> absent_amount
+    or extract(day from as_of_date) * value_amount <> absent_in_month_amount

@@ -50,11 +50,6 @@ rules as (
     select threshold || ':' || threshold_value as rule
     from {{ ref('life_cycle_thresholds') }}
 
-    union all
-
-    select basis || ':' || kind || ':' || contribution_rate as rule
-    from {{ ref('contribution_rates') }}
-
 ),
 
 all_rules as (

@@ -75,8 +75,10 @@ select
     positions.aum_amount,
     positions.average_aum_3m_amount,
     positions.contribution_3m_amount,
+    positions.asset_margin_3m_amount,
     positions.star_tier,
     positions.reached_star_tier,
+    coalesce(tiers_now.star_tier, 1) as current_star_tier,
     cast(thresholds.next_minimum_amount - positions.average_aum_3m_amount as decimal(38, 2)) as next_tier_gap_amount,
     cast(positions.average_aum_3m_amount - thresholds.minimum_average_aum_amount as decimal(38, 2))
         as lower_tier_margin_amount,
@@ -94,5 +96,8 @@ select
     positions.last_activity_date
 from positions
 left join thresholds on positions.star_tier = thresholds.star_tier
+left join thresholds as tiers_now
+    on positions.aum_amount >= tiers_now.minimum_average_aum_amount
+        and (positions.aum_amount < tiers_now.next_minimum_amount or tiers_now.next_minimum_amount is null)
 left join loans on positions.customer_key = loans.customer_key
 left join counts on positions.customer_key = counts.customer_key

@@ -57,11 +57,9 @@ assets as (
     select
         assets.*,
         customers.customer_since_date,
-        customers.built_from_date,
-        coalesce(rates.contribution_rate, 0) as contribution_rate
+        customers.built_from_date
     from {{ ref('int_asset__owners') }} as assets
     inner join customers on assets.customer_key = customers.customer_key
-    left join {{ ref('contribution_rates') }} as rates on rates.basis = 'balance' and assets.product_family = rates.kind
 
 ),
 
@@ -73,8 +71,7 @@ asset_sums as (
         sum(case when asset_values.asset_class = 'deposit' then asset_values.value_amount else 0 end) as deposit_amount,
         sum(case when asset_values.asset_class = 'investment' then asset_values.value_amount else 0 end)
             as investment_amount,
-        sum(asset_values.value_days_amount) as value_days_amount,
-        cast(sum(asset_values.value_days_amount * assets.contribution_rate) as decimal(38,2)) as value_days_contribution
+        sum(asset_values.value_days_amount) as value_days_amount
     from {{ ref('int_asset__values') }} as asset_values
     inner join assets
         on asset_values.asset_class = assets.asset_class
@@ -133,15 +130,59 @@ activity as (
 
 ),
 
-posting_sums as (
+-- the three months up to an as-of date: its month, the two before and, while the month runs, of the third the share of
+-- the days that are still to come
+profit_months as (
 
     select
-        links.customer_key,
-        contributions.as_of_date,
-        cast(sum(contributions.contribution_amount) as decimal(38,2)) as contribution_amount
-    from {{ ref('int_money__contributions') }} as contributions
-    inner join links on contributions.party_key = links.party_key and contributions.as_of_date >= links.built_from_date
-    group by links.customer_key, contributions.as_of_date
+        as_of_dates.as_of_date,
+        months.as_of_date as profit_date,
+        case when {{ months_between('months.as_of_date', 'as_of_dates.as_of_date') }} < 3 then 1 else 0 end as is_whole,
+        cast(extract(day from month_ends.month_end_date) - extract(day from as_of_dates.as_of_date) as integer)
+            as lacking_days,
+        cast(extract(day from month_ends.month_end_date) as integer) as days_of_month
+    from as_of_dates
+    inner join {{ ref('int_calendar__days') }} as month_ends on as_of_dates.as_of_date = month_ends.date_day
+    inner join as_of_dates as months
+        on months.as_of_date <= as_of_dates.as_of_date
+            and {{ months_between('months.as_of_date', 'as_of_dates.as_of_date') }} <= 3
+
+),
+
+profit_sums as (
+
+    select
+        customers.customer_key,
+        profit_months.as_of_date,
+        {% for measure in ['profit', 'asset_margin'] -%}
+        sum(case when profit_months.is_whole = 1 then profits.{{ measure }}_amount else 0 end)
+        + {{ average_amount(
+            'sum(case when profit_months.is_whole = 0 then profits.' ~ measure ~ '_amount else 0 end)'
+            ~ ' * profit_months.lacking_days', 'profit_months.days_of_month'
+        ) }} as {{ measure }}_amount,
+        {% endfor -%}
+        sum(
+            case
+                when profits.product_family = 'loan' and profits.as_of_date = profit_months.as_of_date
+                    then profits.average_amount
+                else 0
+            end
+        ) as debt_amount
+    from (
+        select
+            *,
+            case when product_family not in ('loan', 'service') then net_interest_amount + fee_amount else 0 end
+                as asset_margin_amount
+        from {{ ref('int_customer__profits_monthly') }}
+    ) as profits
+    inner join profit_months on profits.as_of_date = profit_months.profit_date
+    inner join customers
+        on profits.customer_key = customers.customer_key and profit_months.as_of_date >= customers.built_from_date
+    group by
+        customers.customer_key,
+        profit_months.as_of_date,
+        profit_months.lacking_days,
+        profit_months.days_of_month
 
 ),
 
@@ -167,24 +208,22 @@ measured as (
         cast(coalesce(asset_sums.deposit_amount, 0) as decimal(38,2)) as deposit_amount,
         cast(coalesce(asset_sums.investment_amount, 0) as decimal(38,2)) as investment_amount,
         {{ average_amount('coalesce(asset_sums.value_days_amount, 0)', 90) }} as average_aum_3m_amount,
-        cast(
-            {{ average_amount('coalesce(asset_sums.value_days_contribution, 0)', 365) }}
-            + coalesce(posting_sums.contribution_amount, 0) as decimal(38,2)
-        ) as contribution_3m_amount,
+        cast(coalesce(profit_sums.profit_amount, 0) as decimal(38,2)) as contribution_3m_amount,
+        cast(coalesce(profit_sums.asset_margin_amount, 0) as decimal(38,2)) as asset_margin_3m_amount,
         cast(spine.carried_asset_count + sum(coalesce(asset_moves.asset_count_change, 0)) over running as bigint)
             as asset_count,
         {% for channel in var('channels') -%}
         cast(coalesce(activity.{{ channel }}_count, 0) as bigint) as {{ channel }}_count,
         {% endfor -%}
         cast(coalesce(activity.complaint_count, 0) as bigint) as complaint_count,
-        greatest(spine.carried_activity_date, max(activity.last_activity_date) over running) as last_activity_date
+        greatest(spine.carried_activity_date, max(activity.last_activity_date) over running) as last_activity_date,
+        cast(coalesce(profit_sums.debt_amount, 0) as decimal(38,2)) as debt_amount
     from spine
     left join asset_sums on spine.customer_key = asset_sums.customer_key and spine.as_of_date = asset_sums.as_of_date
     left join asset_moves on spine.customer_key = asset_moves.customer_key and spine.as_of_date = asset_moves.as_of_date
     left join activity on spine.customer_key = activity.customer_key and spine.as_of_date = activity.as_of_date
-    left join posting_sums
-        on spine.customer_key = posting_sums.customer_key
-            and spine.as_of_date = posting_sums.as_of_date
+    left join profit_sums
+        on spine.customer_key = profit_sums.customer_key and spine.as_of_date = profit_sums.as_of_date
     window running as (partition by spine.customer_key order by spine.as_of_date rows unbounded preceding)
 
 ),
@@ -202,11 +241,27 @@ tiers as (
 
 ),
 
+thresholds as (
+
+    select
+        {% for threshold in [
+            'onboarding_days', 'dormant_days', 'lost_days', 'minimum_aum_amount', 'growing_rate', 'declining_rate',
+        ] -%}
+        max(case when threshold = '{{ threshold }}' then threshold_value end)
+            as {{ threshold }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('life_cycle_thresholds') }}
+
+),
+
 rated as (
 
     select
         measured.*,
+        -- who holds nothing and owes nothing has left, whatever the average still says
+        deposit_amount + investment_amount < thresholds.minimum_aum_amount and debt_amount = 0 as has_left,
         case
+            when deposit_amount + investment_amount < thresholds.minimum_aum_amount and debt_amount = 0 then 1
             {%- for tier in range(7, 1, -1) %}
             when measured.average_aum_3m_amount >= tiers.minimum_average_aum_{{ tier }}
                 or measured.contribution_3m_amount >= tiers.minimum_contribution_{{ tier }} then {{ tier }}
@@ -217,6 +272,7 @@ rated as (
         true as is_built
     from measured
     cross join tiers
+    cross join thresholds
 
     {% if is_incremental() -%}
     union all
@@ -230,12 +286,15 @@ rated as (
         investment_amount,
         average_aum_3m_amount,
         contribution_3m_amount,
+        asset_margin_3m_amount,
         asset_count,
         {% for channel in var('channels') -%}
         {{ channel }}_count,
         {% endfor -%}
         complaint_count,
         last_activity_date,
+        cast(0 as decimal(38,2)) as debt_amount,
+        has_left,
         reached_star_tier,
         rule_reason,
         false as is_built
@@ -255,34 +314,41 @@ dated as (
         {{ days_between('first_opened_date', 'as_of_date') }} as days_since_opening,
         {{ days_between('coalesce(last_activity_date, first_opened_date)', 'as_of_date') }} as days_silent,
         lag(average_aum_3m_amount, 3) over by_date as earlier_average_aum_amount,
-        max(reached_star_tier) over (
+        max(case when has_left then as_of_date end) over (
             partition by customer_key order by as_of_date
             rows between {{ var('tier_grace_months') }} preceding and current row
-        ) as star_tier
+        ) as last_left_date
     from rated
     window by_date as (partition by customer_key order by as_of_date)
 
 ),
 
-thresholds as (
+-- the highest tier within the grace, but none from before the customer left
+tiered as (
 
     select
-        {% for threshold in [
-            'onboarding_days', 'dormant_days', 'lost_days', 'minimum_aum_amount', 'growing_rate', 'declining_rate',
-        ] -%}
-        max(case when threshold = '{{ threshold }}' then threshold_value end)
-            as {{ threshold }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('life_cycle_thresholds') }}
+        dated.*,
+        greatest(
+            reached_star_tier
+            {%- for months in range(1, var('tier_grace_months') + 1) %},
+            case
+                when coalesce(lag(as_of_date, {{ months }}) over by_date > last_left_date, true)
+                    then coalesce(lag(reached_star_tier, {{ months }}) over by_date, 1)
+                else 1
+            end
+            {%- endfor %}
+        ) as star_tier
+    from dated
+    window by_date as (partition by customer_key order by as_of_date)
 
 ),
 
 ruled as (
 
     select
-        dated.*,
+        tiered.*,
         case when is_built then {{ life_cycle_reason() }} else rule_reason end as own_reason
-    from dated
+    from tiered
     cross join thresholds
 
 ),
@@ -323,6 +389,8 @@ select
     cast(aum_amount as decimal(38,2)) as aum_amount,
     average_aum_3m_amount,
     contribution_3m_amount,
+    asset_margin_3m_amount,
+    has_left,
     cast(reached_star_tier as integer) as reached_star_tier,
     cast(star_tier as integer) as star_tier,
     cast(own_reason as varchar) as rule_reason,

@@ -1,5 +1,4 @@
--- Grain: loan, today. Feeds give no outstanding principal: the share of the instalments that is not yet paid stands for
--- it.
+-- Grain: loan, today.
 with states as (
 
     {{ last_known(ref('stg_branch__loans'), ['loan_no', 'business_date']) }}
@@ -34,9 +33,8 @@ paid as (
 
     select
         loan_no,
-        sum(paid_amount) as paid_amount,
         max(case when paid_date is null then days_past_due else 0 end) as days_past_due,
-        sum(due_amount - paid_amount) as unpaid_amount,
+        sum(greatest(due_amount - paid_amount, 0)) as unpaid_amount,
         min(case when paid_amount < due_amount then due_date end) as unpaid_since_date,
         max(due_date) as last_due_date
     from instalments
@@ -59,17 +57,10 @@ select
     cast(coalesce(paid.unpaid_amount, 0) as decimal(38, 2)) as unpaid_amount,
     paid.unpaid_since_date,
     paid.last_due_date,
-    case
-        when loans.status in ('repaid', 'written_off') then cast(0 as decimal(38, 2))
-        when coalesce(loans.instalment, 0) = 0 then cast(loans.principal as decimal(38, 2))
-        when coalesce(paid.paid_amount, 0) >= loans.instalment * loans.term_months then cast(0 as decimal(38, 2))
-        else
-            {{ average_amount(
-                'loans.principal'
-                ~ ' * cast(100 * (loans.instalment * loans.term_months - coalesce(paid.paid_amount, 0)) as bigint)',
-                'cast(100 * loans.instalment * loans.term_months as bigint)'
-            ) }}
-    end as outstanding_amount
+    balances.loss_given_default_rate,
+    balances.outstanding_amount
 from loans
 left join paid on loans.loan_no = paid.loan_no
+inner join {{ ref('int_loan__balances_monthly') }} as balances
+    on loans.loan_no = balances.loan_no and balances.as_of_date = {{ date_literal(var('business_date')) }}
 where loans.recency = 1

@@ -70,9 +70,11 @@ select
     positions.aum_amount,
     positions.average_aum_3m_amount,
     positions.contribution_3m_amount,
+    lifetimes.lifetime_value_amount,
     cast('{{ var("currency") }}' as varchar) as currency,
     positions.star_tier,
     positions.reached_star_tier,
+    positions.current_star_tier,
     positions.next_tier_gap_amount,
     positions.lower_tier_margin_amount,
     positions.life_cycle_stage,
@@ -95,5 +97,6 @@ from positions
 inner join profiles on positions.customer_key = profiles.customer_key
 left join accounts on positions.customer_key = accounts.customer_key
 left join managers on positions.customer_key = managers.customer_key
+left join {{ ref('customer_lifetime_value') }} as lifetimes on positions.customer_key = lifetimes.customer_key
 left join {{ ref('customer_segments') }} as segments on positions.customer_key = segments.customer_key
 left join scores on positions.customer_key = scores.customer_key

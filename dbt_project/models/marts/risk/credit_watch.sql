@@ -10,6 +10,7 @@ loans as (
         links.customer_key,
         count(*) as loan_count,
         sum(positions.outstanding_amount) as outstanding_amount,
+        sum(positions.outstanding_amount * positions.loss_given_default_rate) as loss_given_default_amount,
         sum(positions.instalment_amount) as instalment_amount,
         sum(positions.unpaid_amount) as unpaid_amount,
         min(positions.unpaid_since_date) as unpaid_since_date
@@ -95,6 +96,9 @@ select
     cast(instalment_amount as decimal(38, 2)) as instalment_amount,
     cast(unpaid_amount as decimal(38, 2)) as unpaid_amount,
     coalesce({{ days_between('unpaid_since_date', today) }}, 0) as days_past_due,
-    cast(round(cast(probability as decimal(9, 6)) * cast(outstanding_amount as decimal(20, 2)), 2) as decimal(38, 2))
-        as expected_loss_amount
+    cast(loss_given_default_amount as decimal(38, 2)) as loss_given_default_amount,
+    cast(
+        round(cast(probability as decimal(9, 6)) * cast(loss_given_default_amount as decimal(20, 2)), 2)
+        as decimal(38, 2)
+    ) as expected_loss_amount
 from banded

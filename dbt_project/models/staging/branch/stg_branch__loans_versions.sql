@@ -23,6 +23,7 @@ renamed as (
         term_months,
         interest_rate,
         instalment,
+        outstanding_amount,
         ---------- dates and times
         business_date,
         granted_date,
