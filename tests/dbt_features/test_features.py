@@ -92,8 +92,8 @@ def test_figures_worked_out_by_hand(initial_bank: Bank) -> None:
         "deposit_to_instalment_rate": 20,
         "lowest_deposit_to_instalment_rate_90d": 5,
         "guarantor_days_past_due": 0,
-        "ledger_inflow_cover_rate_90d": 6,
-        "ledger_reserve_days": 3600,
+        "inflow_cover_rate_90d": 3,  # 1,000 went to another customer, too
+        "reserve_days": 1800,
         "mean_inflow_to_income_rate_180d": 4500 / 8000,
         "fee_count_180d": 0,
         "tenure_days": 243,
