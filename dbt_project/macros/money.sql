@@ -18,3 +18,17 @@
         + 0.9604 / (cast({{ whole }} as double precision) * {{ whole }})
     )) / (1 + 3.8416 / cast({{ whole }} as double precision))
 {%- endmacro %}
+
+{# Whole days, 36,500 at most, for which deposits pay `amount`, which is what 90 days take; null where they take nothing.
+   #}
+{% macro days_lasting(deposits, amount) -%}
+    case
+        when {{ amount }} > 0
+            then least(
+                    floor(
+                        cast(greatest({{ deposits }}, 0) as double precision) * 90
+                        / cast({{ amount }} as double precision)
+                    ), 36500
+                )
+    end
+{%- endmacro %}

@@ -22,6 +22,33 @@ select * from neighbours
 where valid_to <= valid_from or valid_to is distinct from next_from
 {% endtest %}
 
+{# Spells of one key whose neighbours say the same: a change that changes nothing. #}
+{% test neighbours_differ(model, key) %}
+{%- set spell = [key, 'valid_from', 'valid_to', 'is_current'] + [
+    'previous_star_tier', 'previous_life_cycle_stage', 'reason_code', 'reason_en', 'reason_zh'] %}
+{%- set attributes = adapter.get_columns_in_relation(model) | map(attribute='name') | reject('in', spell) | list %}
+with neighbours as (
+    select
+        {{ key }},
+        valid_from
+        {%- for attribute in attributes %},
+        {{ attribute }},
+        lag({{ attribute }}) over by_day as previous_{{ attribute }}
+        {%- endfor %},
+        lag(valid_from) over by_day as previous_valid_from
+    from {{ model }}
+    window by_day as (partition by {{ key }} order by valid_from)
+)
+select
+    {{ key }},
+    valid_from
+from neighbours
+where previous_valid_from is not null
+    {%- for attribute in attributes %}
+    and {{ attribute }} is not distinct from previous_{{ attribute }}
+    {%- endfor %}
+{% endtest %}
+
 {# Rows for which the arithmetic fails. #}
 {% test holds_for_every_row(model, condition) %}
 select *

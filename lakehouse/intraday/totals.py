@@ -144,18 +144,18 @@ POSTINGS = """
     group by all
 """
 PAYMENTS = """
-    select coalesce(wallets.account_no, fresh.binding_id), business_date,
+    select wallets.account_no, business_date,
         case when purpose = 'mmf' then 'money_market_fund' else 'wallet' end, 'D', 0, 0, count(*), sum(amount), $1
-    from fresh left join wallets on fresh.binding_id = wallets.binding_id
+    from fresh join wallets on fresh.binding_id = wallets.binding_id
     group by all
 """
 FUND_FLOW = """
-    select coalesce(accounts.customer_key, 'account:' || flows.account_no) as customer_key,
-        business_date, counterparty_class, direction,
+    select accounts.customer_key, business_date, counterparty_class, direction,
         cast(sum(txn_count) as bigint) as txn_count, cast(sum(amount) as decimal(38,2)) as amount,
         cast(sum(wallet_payment_count) as bigint) as wallet_payment_count,
         cast(sum(wallet_payment_amount) as decimal(38,2)) as wallet_payment_amount, max(changed) as changed
-    from flows left join accounts on flows.account_no = accounts.account_no
+    from flows join accounts on flows.account_no = accounts.account_no
+    where accounts.customer_key is not null
     group by all
 """
 # As outflow_alerts: a day is a pay day for three days after salary or pension came in.

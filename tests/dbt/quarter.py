@@ -43,7 +43,7 @@ def deliver_initial(bank: Bank) -> None:
         "2025-01",
         [
             dict(account_no="A1", customer_no="1", business_date="2025-01-01", **account),
-            dict(account_no="A1b", customer_no="1", business_date="2025-01-01", **account),
+            dict(account_no="A1b", customer_no="1", authorised_customer_no="2", business_date="2025-01-01", **account),
             dict(account_no="A2", customer_no="2", authorised_customer_no="3", business_date="2025-01-01", **account),
             dict(account_no="A3", customer_no="3", business_date="2025-01-02", **account),
         ],

@@ -62,19 +62,27 @@ def flow(settings: Settings, table: str, day: date) -> list[dict]:
 
 
 def test_the_day_so_far_equals_the_day_s_batch_to_the_cent(told: Settings, day_by_day: Undisturbed) -> None:
-    """Whoever opened an account since the last publication is known by the account's number only, until the batch."""
+    """Money of an account that was opened since the last publication is nobody's until the batch."""
     opened = warehouse.query_serving(
-        day_by_day.settings,
-        "select customer_key, 'account:' || account_no as account from marts.dim_account where opened_date > $1",
-        [LAST_OF_HISTORY],
+        day_by_day.settings, "select customer_key from marts.dim_account where opened_date > $1", [LAST_OF_HISTORY]
     )
-    unsettled = {*opened["customer_key"].to_pylist(), *opened["account"].to_pylist()}
+    unsettled = set(opened["customer_key"].to_pylist())
     by_batch = flow(day_by_day.settings, "marts.fund_flow_daily", D3)
     by_event = flow(told, "marts.fund_flow_intraday", D3)
     assert by_event == flow(told, "marts.fund_flow", D3)
     assert settled(by_event, unsettled) == settled(by_batch, unsettled) and len(settled(by_batch, unsettled)) > 50
-    for column in ("txn_count", "amount", "wallet_payment_count", "wallet_payment_amount"):
-        assert sum(row[column] for row in by_event) == sum(row[column] for row in by_batch)
+    customers = warehouse.query_serving(told, "select distinct customer_key from marts.dim_customer")
+    assert {row["customer_key"] for row in by_event} <= set(customers["customer_key"].to_pylist())
+
+
+def known_account(settings: Settings) -> dict[str, str]:
+    """An account of a customer who is published."""
+    (account,) = warehouse.query_serving(
+        settings,
+        "select account_no, customer_key from marts.dim_account "
+        "where customer_key is not null order by account_no limit 1",
+    ).to_pylist()
+    return account
 
 
 def settled(rows: list[dict], unsettled: set[str]) -> list[dict]:
@@ -99,10 +107,14 @@ def test_no_personal_data_in_the_intraday_lake(told: Settings) -> None:
 
 def test_readers_who_stay_connected_see_the_day_go_on_and_published_days_stay(told: Settings) -> None:
     """An event for a day that is published waits for the batch to be corrected; it never counts on top of it."""
-    template = {"account_no": "A", "direction": "D", "channel": "mobile", "txn_type": "transfer", "amount": 7.01}
+    account = known_account(told)
+    template = {"account_no": account["account_no"], "direction": "D", "channel": "mobile", "txn_type": "transfer", "amount": 7.01}
     template |= {"txn_at": f"{D3} 01:00:00", "event_at": f"{D3} 01:00:01"}
     with duckdb.connect(told.warehouse, read_only=True) as reader:
-        count = "select count(*) from marts.fund_flow_intraday where customer_key = 'account:A'"
+        count = (
+            "select count(*) from marts.fund_flow_intraday "
+            f"where customer_key = '{account['customer_key']}' and counterparty_class = 'unknown_transfer'"
+        )
         assert reader.execute(count).fetchall() == [(0,)]
         days = ((1, D3), (2, D3 + timedelta(days=1)), (3, LAST_OF_HISTORY))
         send_events(
@@ -139,7 +151,7 @@ def test_an_unusual_outflow_raises_an_alert_and_an_action_within_the_day(told: S
 def test_many_small_lake_files_are_merged_and_nothing_is_lost(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     before = flow(told, "marts.fund_flow_intraday", D3)
     monkeypatch.setattr("lakehouse.intraday.batches.MERGED_FILES", 2)
-    row = {"txn_id": "X1", "account_no": "A", "direction": "D", "channel": "mobile", "txn_type": "transfer"}
+    row = {"txn_id": "X1", "account_no": known_account(told)["account_no"], "direction": "D", "channel": "mobile", "txn_type": "transfer"}
     row |= {"amount": 7.01, "business_date": str(D3), "txn_at": f"{D3} 01:00:00", "event_at": f"{D3} 01:00:01"}
     for number in range(3):
         send_events(told.landing, f"merge-{number}", row)

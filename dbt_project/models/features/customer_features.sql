@@ -10,6 +10,20 @@
     + flows.merchant_outflow_count_180d + flows.cash_outflow_count_180d
 {%- endset %}
 
+{#- As fund_chain_runway counts: payments between customers too, and nothing that comes from the bank itself. -#}
+{% set chain_inflow -%}
+    (
+        coalesce(flows.inflow_amount_90d, 0) - coalesce(flows.bank_inflow_amount_90d, 0)
+        + coalesce(flows.unnamed_inflow_amount_90d, 0) + coalesce(chain.within_inflow_amount_90d, 0)
+    )
+{%- endset %}
+{% set chain_outflow -%}
+    (
+        coalesce(flows.outflow_amount_90d, 0) + coalesce(flows.unnamed_outflow_amount_90d, 0)
+        + coalesce(chain.within_outflow_amount_90d, 0)
+    )
+{%- endset %}
+
 with profiles as (
     select * from {{ ref('int_customer__profiles_known_on_as_of_dates') }}
 ),
@@ -159,7 +173,7 @@ select
     {{ features_ratio('flows.other_bank_outflow_count_180d', outflows) }} as other_bank_outflow_share_180d,
     {{ features_ratio('flows.merchant_outflow_count_180d', outflows) }} as merchant_outflow_share_180d,
     {{ features_ratio('flows.cash_outflow_count_180d', outflows) }} as cash_outflow_share_180d,
-    cast(coalesce(obligations.wallet_count, 0) as double precision) as wallet_count,
+    cast(coalesce(obligations.wallet_count, 0) as double precision) as bound_wallet_count,
     cast(coalesce(chain.payer_count_90d, 0) as double precision) as payer_count_90d,
     cast(coalesce(chain.payee_count_90d, 0) as double precision) as payee_count_90d,
     {{ features_ratio('chain.main_payer_amount_90d', 'chain.payers_amount_90d') }} as main_payer_rate_90d,
@@ -262,8 +276,8 @@ select
         as card_limit_to_income_rate,
     {{ features_ratio('obligations.card_drawn_amount', 'obligations.card_limit_amount') }} as card_utilisation_rate,
     ---------- how long the money lasts
-    {{ features_ratio('flows.inflow_amount_90d', 'flows.outflow_amount_90d') }} as inflow_cover_rate_90d,
-    {{ features_ratio('90 * measured.deposit_amount_0d_ago', 'flows.outflow_amount_90d') }} as reserve_days,
+    {{ features_ratio(chain_inflow, chain_outflow) }} as inflow_cover_rate_90d,
+    {{ days_lasting('coalesce(measured.deposit_amount_0d_ago, 0)', chain_outflow) }} as reserve_days,
     {{ features_ratio('flows.inflow_amount_180d', 'flows.inflow_count_180d * profiles.monthly_income_amount') }}
         as mean_inflow_to_income_rate_180d,
     cast(coalesce(flows.fee_count_180d, 0) as double precision) as fee_count_180d,

@@ -1,6 +1,8 @@
 -- Every asset on every day: what its postings add up to, or what a holding was last said to be worth. A customer is shown from
 -- the first month-end on which one of the records is known; 90 days before there was anything count as nothing. Contribution,
--- tier with its grace, stage and contacts per channel are worked out day by day, too.
+-- tier with its grace, stage and contacts per channel are worked out day by day, too. So is the business date, which the histories of
+-- tier and stage end with; the test leaves it out where it compares months. Growth is a comparison of two averages of which the
+-- earlier one, too, has money to see on each of its 90 days.
 with days as (
     select cast(unnest(generate_series(
         (select min(business_date) from transactions), getvariable('business_date'), interval 1 day
@@ -86,20 +88,11 @@ posted as (
     from postings
     asof join owner_days on postings.account_no = owner_days.account_no and postings.business_date >= owner_days.business_date
 ),
-paid as (
-    select owner_days.party_key, wallet_payments.business_date
-    from wallet_payments
-    join wallet_bindings using (binding_id)
-    asof join owner_days
-        on wallet_bindings.account_no = owner_days.account_no and wallet_payments.business_date >= owner_days.business_date
-    where wallet_bindings.business_date <= wallet_payments.business_date
-),
 touches as (
     select party_key, business_date, channel, channel != 'batch' as is_own, false as is_complaint from posted
     union all select 'cif:' || customer_no, business_date, 'branch', true, false from branch_visits
     union all select 'online:' || user_id, business_date, platform, true, false from app_events
     union all select 'online:' || user_id, business_date, 'mall', true, false from mall_orders
-    union all select party_key, business_date, 'wallet', true, false from paid
     union all select 'cif:' || customer_no, business_date, channel, true, true from complaints
     union all select 'cif:' || customer_no, business_date, 'rm', false, false from rm_contacts
     union all select 'cif:' || customer_no, business_date, 'campaign', false, false from campaign_touches where arm = 'treatment'
@@ -120,7 +113,7 @@ fees as (
 customers_since as (select customer_key, min(first_known_date) as since from links group by customer_key),
 month_ends as (
     select customer_key, days.day as as_of_date
-    from customers_since join days on days.day >= since and days.day = last_day(days.day)
+    from customers_since join days on days.day >= since and (days.day = last_day(days.day) or days.day = getvariable('business_date'))
 ),
 counted as (
     select
@@ -209,6 +202,7 @@ remembered as (
         (
             select past.average_aum_3m_amount from rated as past
             where past.customer_key = rated.customer_key and past.as_of_date = last_day(rated.as_of_date - interval 3 month)
+                and past.as_of_date - 89 >= greatest(first_opened_date, (select min(business_date) from transactions))
         ) as earlier
     from rated
     join counted using (customer_key, as_of_date)
@@ -244,6 +238,19 @@ told as (
     from staged
 )
 select
+    (
+        select any_value(party_type) from dim_customer
+        where dim_customer.customer_key = told.customer_key and valid_from <= as_of_date and coalesce(valid_to > as_of_date, true)
+    ) as party_type,
+    (
+        select any_value(home_branch_code) from dim_customer
+        where dim_customer.customer_key = told.customer_key and valid_from <= as_of_date and coalesce(valid_to > as_of_date, true)
+    ) as home_branch_code,
+    (
+        select min(rm_id) from rm_assignments join links on party_key = 'cif:' || customer_no
+        where links.customer_key = told.customer_key and as_of_date between valid_from and coalesce(valid_to, as_of_date)
+            and life_cycle_reason not in ('all_closed', 'empty_and_silent')
+    ) as rm_id,
     * exclude (reason, onboarding_days, dormant_days, lost_days, minimum_aum_amount, growing_rate, declining_rate),
     (select life_cycle_stage from life_cycle_reasons where reason_code = life_cycle_reason) as life_cycle_stage
 from told

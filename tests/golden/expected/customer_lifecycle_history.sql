@@ -1,8 +1,8 @@
--- Spells in one life-cycle stage, as seen at month-ends, with the reason at their first.
+-- Spells in one life-cycle stage, as seen at month-ends and on the business date, with the reason at their first.
 with months as (
     select
         customer_key, as_of_date, life_cycle_stage, life_cycle_reason, lag(life_cycle_stage) over by_month as previous_life_cycle_stage
-    from customer_360_monthly
+    from positions
     window by_month as (partition by customer_key order by as_of_date)
 )
 select

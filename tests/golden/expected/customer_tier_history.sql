@@ -1,7 +1,7 @@
--- Spells in one tier, as seen at month-ends.
+-- Spells in one tier, as seen at month-ends and on the business date.
 with months as (
     select customer_key, as_of_date, star_tier, lag(star_tier) over by_month as previous_star_tier
-    from customer_360_monthly
+    from positions
     window by_month as (partition by customer_key order by as_of_date)
 )
 select

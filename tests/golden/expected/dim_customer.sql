@@ -1,5 +1,6 @@
 -- A customer on every day on which one of the records changed, until the next such day. Every attribute of every record is a vote
--- with the priority that customer_attributes gives its source; the best vote wins, of equal ones that of the record told last.
+-- with the priority that customer_attributes gives its source; the best vote wins, of equal ones that of the record told last, but of days
+-- of opening the earliest. A day on which nothing comes out differently is no new version.
 with records as (
     select
         'cif:' || customer_no as party_key, 1 as source, business_date, party_type, gender, year(birth_date) as birth_year, city,
@@ -62,10 +63,12 @@ won as (
     where [branch_priority, online_priority, lead_priority][source] is not null
     qualify row_number() over (
         partition by customer_key, day, attribute
-        order by [branch_priority, online_priority, lead_priority][source], business_date desc, first_known_date, party_key
+        order by
+            [branch_priority, online_priority, lead_priority][source],
+            if(attribute = 'opened_date', word, null), business_date desc, first_known_date, party_key
     ) = 1
 ),
-winners as (select customer_key, day, map(list(attribute), list(word)) as words from won group by all),
+winners as (select customer_key, day, map(list(attribute order by attribute), list(word order by attribute)) as words from won group by all),
 completeness as (
     select
         customer_key,
@@ -82,6 +85,14 @@ firsts as (
         count(*) over (partition by customer_key, day) as party_count
     from then_true
     qualify row_number() over (partition by customer_key, day order by source, first_known_date, party_key) = 1
+),
+summed_up as (
+    select *, row(words, party_key, has_opted_out, party_count) as summary
+    from firsts join winners using (customer_key, day)
+),
+changes as (
+    from summed_up
+    qualify summary is distinct from lag(summary) over (partition by customer_key order by day)
 )
 select
     customer_key,
@@ -105,7 +116,6 @@ select
     has_opted_out as is_marketing_opt_out,
     party_count,
     completeness_rate
-from firsts
-join winners using (customer_key, day)
+from changes
 join completeness using (customer_key, day)
 window spells as (partition by customer_key order by day)

@@ -32,7 +32,7 @@ select
     amount,
     if(direction = 'C', amount, -amount) as signed_amount,
     direction,
-    channel,
+    case channel when 'mobile' then 'app' when 'counter' then 'branch' else channel end as channel,
     txn_type,
     coalesce(
         (

@@ -4,7 +4,7 @@
 select
     party_key,
     business_date,
-    case channel when 'counter' then 'branch' when 'mobile' then 'app' else channel end as channel,
+    channel,
     'transaction' as touch_kind,
     channel <> 'batch' as is_own,
     amount
@@ -31,19 +31,14 @@ select
     true as is_own,
     amount
 from {{ ref('fct_online_events') }}
+where event_kind <> 'wallet_payment' -- each is a posting, too
 
 union all
 
 select
     party_key,
     business_date,
-    case
-        when contact_kind = 'rm_contact' then 'rm'
-        when contact_kind in ('campaign_touch', 'action') then 'campaign'
-        when channel = 'counter' then 'branch'
-        when channel = 'mobile' then 'app'
-        else channel
-    end as channel,
+    {{ contact_channel() }} as channel,
     case contact_kind when 'complaint' then 'complaint' else 'contact' end as touch_kind,
     contact_kind = 'complaint' as is_own,
     null as amount

@@ -52,12 +52,38 @@ rules as (
 
 ),
 
+-- money is seen from the first delivery on: an average over earlier days would count them as empty
+history as (
+
+    select min(business_date) as first_date
+    from {{ ref('fct_balances_daily') }}
+
+),
+
+managers as (
+
+    select
+        parties.customer_key,
+        md5(
+            string_agg(
+                managers.rm_id || ':' || managers.valid_from || ':'
+                || coalesce(cast(managers.valid_to as varchar), ''),
+                '' order by managers.valid_from, managers.rm_id
+            )
+        ) as managers_hash
+    from {{ ref('stg_reference__rm_assignments') }} as managers
+    inner join {{ ref('int_party__customers') }} as parties on managers.party_key = parties.party_key
+    group by parties.customer_key
+
+),
+
 all_rules as (
 
     select
         string_agg(md5(rule), '' order by md5(rule)) || '{{ var("tier_grace_months") }}:{{ var("won_back_months") }}'
-            as rules_hash
+        || coalesce(cast(max(history.first_date) as varchar), '') as rules_hash
     from rules
+    cross join history
 
 )
 
@@ -65,9 +91,18 @@ select
     parties.customer_key,
     parties.customer_since_date,
     assets.first_opened_date,
+    {{ days_before('greatest(assets.first_opened_date, history.first_date)', -89) }} as first_full_average_date,
     cast(parties.identity_hash as varchar) as identity_hash,
     cast(md5(parties.identity_hash || coalesce(assets.assets_hash, '') || all_rules.rules_hash) as varchar)
-        as history_hash
+        as history_hash,
+    cast(
+        md5(
+            parties.identity_hash || coalesce(assets.assets_hash, '') || all_rules.rules_hash
+            || coalesce(managers.managers_hash, '')
+        ) as varchar
+    ) as profile_hash
 from parties
 cross join all_rules
+cross join history
 left join assets on parties.customer_key = assets.customer_key
+left join managers on parties.customer_key = managers.customer_key

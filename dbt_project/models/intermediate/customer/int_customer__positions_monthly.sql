@@ -205,6 +205,7 @@ measured as (
         spine.as_of_date,
         spine.history_hash,
         spine.first_opened_date,
+        spine.first_full_average_date,
         cast(coalesce(asset_sums.deposit_amount, 0) as decimal(38,2)) as deposit_amount,
         cast(coalesce(asset_sums.investment_amount, 0) as decimal(38,2)) as investment_amount,
         {{ average_amount('coalesce(asset_sums.value_days_amount, 0)', 90) }} as average_aum_3m_amount,
@@ -282,6 +283,7 @@ rated as (
         as_of_date,
         history_hash,
         first_opened_date,
+        cast(null as date) as first_full_average_date,
         deposit_amount,
         investment_amount,
         average_aum_3m_amount,
@@ -313,7 +315,11 @@ dated as (
         deposit_amount + investment_amount as aum_amount,
         {{ days_between('first_opened_date', 'as_of_date') }} as days_since_opening,
         {{ days_between('coalesce(last_activity_date, first_opened_date)', 'as_of_date') }} as days_silent,
-        lag(average_aum_3m_amount, 3) over by_date as earlier_average_aum_amount,
+        -- an average over days before there was money to see is lower than the customer's, and nobody has grown since
+        case
+            when lag(as_of_date, 3) over by_date >= first_full_average_date
+                then lag(average_aum_3m_amount, 3) over by_date
+        end as earlier_average_aum_amount,
         max(case when has_left then as_of_date end) over (
             partition by customer_key order by as_of_date
             rows between {{ var('tier_grace_months') }} preceding and current row

@@ -1,12 +1,13 @@
 -- noqa: disable=LT02
 -- Survivorship: where a customer's records differ, the seed customer_attributes ranks the sources for each attribute. A
--- record without a value is passed over; of sources with one priority, the latest record wins. Asking one source not to
--- be contacted counts for all.
+-- record without a value is passed over; of sources with one priority, the latest record wins, but for `opened_date` the
+-- earliest day. Asking one source not to be contacted counts for all. A day on which nothing changes begins no version.
 {%- set attributes = [
     'party_type', 'gender', 'birth_year', 'city', 'occupation', 'monthly_income_amount', 'risk_rating',
     'home_branch_code',
     'opened_date', 'owner_party_key',
 ] %}
+{%- set earliest = ['opened_date'] %}
 {%- set flags = ['has_phone', 'has_email', 'has_identity_document'] %}
 with records as (
 
@@ -100,7 +101,7 @@ ranked as (
         {% for attribute in attributes -%}
         case
             when tellings.{{ attribute }} is not null
-                then priorities.{{ attribute }}_priority * 1000000 + tellings.recency
+                then priorities.{{ attribute }}_priority * 1000000{{ '' if attribute in earliest else ' + tellings.recency' }}
         end
             as {{ attribute }}_rank{{ ',' if not loop.last }}
         {% endfor %}
@@ -128,7 +129,9 @@ survived as (
         valid_from,
         max(case when place = 1 then party_key end) as leading_party_key,
         {% for attribute in attributes -%}
-        max(case when {{ attribute }}_rank = {{ attribute }}_first_rank then {{ attribute }} end) as {{ attribute }},
+        {{ 'min' if attribute in earliest else 'max' }}(
+            case when {{ attribute }}_rank = {{ attribute }}_first_rank then {{ attribute }} end
+        ) as {{ attribute }},
         {% endfor -%}
         {% for flag in flags -%}
         max(case when counts_{{ flag }} then 1 else 0 end) = 1 as {{ flag }},
@@ -137,6 +140,38 @@ survived as (
         count(*) as party_count
     from compared
     group by customer_key, valid_from
+
+),
+
+described as (
+
+    select
+        *,
+        md5(
+            {%- for column in attributes + flags + ['leading_party_key', 'is_marketing_opt_out', 'party_count'] %}
+            coalesce(cast({{ column }} as varchar), '~') || '|' {{ '||' if not loop.last }}
+            {%- endfor %}
+        ) as content_hash
+    from survived
+
+),
+
+versions as (
+
+    select
+        *,
+        lag(content_hash) over (partition by customer_key order by valid_from) as previous_content_hash
+    from described
+
+),
+
+changes as (
+
+    select
+        *,
+        lead(valid_from) over (partition by customer_key order by valid_from) as valid_to
+    from versions
+    where previous_content_hash is null or previous_content_hash <> content_hash
 
 ),
 
@@ -155,31 +190,30 @@ weights as (
 )
 
 select
-    survived.customer_key,
-    survived.valid_from,
-    lead(survived.valid_from) over (partition by survived.customer_key order by survived.valid_from) as valid_to,
-    lead(survived.valid_from) over (partition by survived.customer_key order by survived.valid_from) is null
-        as is_current,
-    survived.leading_party_key,
+    changes.customer_key,
+    changes.valid_from,
+    changes.valid_to,
+    changes.valid_to is null as is_current,
+    changes.leading_party_key,
     {% for attribute in attributes + flags -%}
-    survived.{{ attribute }},
+    changes.{{ attribute }},
     {% endfor -%}
-    survived.is_marketing_opt_out,
-    cast(survived.party_count as integer) as party_count,
+    changes.is_marketing_opt_out,
+    cast(changes.party_count as integer) as party_count,
     cast(
-        cast(case survived.party_type
+        cast(case changes.party_type
             {%- for type, kind in [('P', 'person'), ('E', 'enterprise')] %}
             when '{{ type }}' then 0
                 {%- for attribute in attributes %}
-                + case when survived.{{ attribute }} is null then 0 else weights.{{ attribute }}_{{ kind }}_weight end
+                + case when changes.{{ attribute }} is null then 0 else weights.{{ attribute }}_{{ kind }}_weight end
                 {%- endfor %}
                 {%- for flag in flags %}
-                + case when survived.{{ flag }} then weights.{{ flag }}_{{ kind }}_weight else 0 end
+                + case when changes.{{ flag }} then weights.{{ flag }}_{{ kind }}_weight else 0 end
                 {%- endfor %}
             {%- endfor %}
         end as double precision)
-        / case survived.party_type when 'P' then weights.person_weight else weights.enterprise_weight end
+        / case changes.party_type when 'P' then weights.person_weight else weights.enterprise_weight end
         as double precision
     ) as completeness_rate
-from survived
+from changes
 cross join weights

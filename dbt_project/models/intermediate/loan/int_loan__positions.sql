@@ -33,9 +33,11 @@ paid as (
 
     select
         loan_no,
-        max(case when paid_date is null then days_past_due else 0 end) as days_past_due,
+        max(case when paid_amount < due_amount then days_past_due else 0 end) as reported_days_past_due,
         sum(greatest(due_amount - paid_amount, 0)) as unpaid_amount,
-        min(case when paid_amount < due_amount then due_date end) as unpaid_since_date,
+        min(
+            case when paid_amount < due_amount and due_date <= {{ date_literal(var('business_date')) }} then due_date end
+        ) as unpaid_since_date,
         max(due_date) as last_due_date
     from instalments
     where recency = 1
@@ -53,7 +55,14 @@ select
     cast('cif:' || loans.guarantor_customer_no as varchar) as guarantor_party_key,
     loans.principal as principal_amount,
     loans.instalment as instalment_amount,
-    coalesce(paid.days_past_due, 0) as days_past_due,
+    case
+        when loans.status not in ('running', 'in_arrears') or paid.unpaid_since_date is null then 0
+        -- by the calendar: the age that the bank last reported stands still between its reports
+        else greatest(
+                paid.reported_days_past_due,
+                {{ days_between('paid.unpaid_since_date', date_literal(var('business_date'))) }}
+            )
+    end as days_past_due,
     cast(coalesce(paid.unpaid_amount, 0) as decimal(38, 2)) as unpaid_amount,
     paid.unpaid_since_date,
     paid.last_due_date,

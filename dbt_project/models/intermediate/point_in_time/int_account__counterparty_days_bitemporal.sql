@@ -7,7 +7,10 @@
 with spans as (
 {{ event_spans(
     'transactions', ref('stg_branch__transactions_versions'), 'txn_id',
-    ['account_no', 'amount', 'direction', 'counterparty_account', 'counterparty_account_token', 'counterparty_bank'],
+    [
+        'account_no', 'amount', 'direction', 'txn_type', 'counterparty_account', 'counterparty_account_token',
+        'counterparty_bank',
+    ],
     dates_of_run('business_date'),
 ) }}
 ),
@@ -26,7 +29,18 @@ days as (
         spans.direction,
         spans.counterparty_account_token,
         max(own_accounts.account_no) as counterparty_account_no,
-        cast(sum(spans.amount) as decimal(18, 2)) as amount
+        cast(sum(spans.amount) as decimal(18, 2)) as amount,
+        -- what int_account__flow_days_bitemporal leaves out, for it does not know whose account is on the other side
+        cast(
+            sum(
+                case
+                    when spans.txn_type = 'transfer'
+                        and (spans.counterparty_bank is null or spans.counterparty_bank in ({{ own_banks }}))
+                        then spans.amount
+                    else 0
+                end
+            ) as decimal(18, 2)
+        ) as within_amount
     from spans
     left join own_accounts
         on spans.counterparty_account = own_accounts.account_no

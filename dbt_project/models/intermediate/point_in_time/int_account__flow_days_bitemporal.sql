@@ -9,7 +9,8 @@
 with spans as (
 {{ event_spans(
     'transactions', ref('stg_branch__transactions_versions'), 'txn_id',
-    ['account_no', 'amount', 'direction', 'channel', 'txn_type', 'counterparty_bank'], dates_of_run('business_date'),
+    ['account_no', 'amount', 'direction', 'channel', 'txn_type', 'counterparty_account_token', 'counterparty_bank'],
+    dates_of_run('business_date'),
 ) }}
 ),
 
@@ -42,6 +43,23 @@ days as (
         cast(
             coalesce(sum(amount) filter (where direction = 'D' and counterparty_class <> 'within'), 0) as decimal(18, 2)
         ) as outflow_amount,
+        cast(
+            coalesce(
+                sum(amount) filter (
+                    where direction = 'C' and txn_type in ('interest', 'fee', 'loan_payment', 'loan_grant')
+                ), 0
+            ) as decimal(18, 2)
+        ) as bank_inflow_amount,
+        {%- for name, direction in [('inflow', 'C'), ('outflow', 'D')] %}
+        cast(
+            coalesce(
+                sum(amount) filter (
+                    where direction = '{{ direction }}' and txn_type = 'transfer' and counterparty_class = 'within'
+                        and counterparty_account_token is null
+                ), 0
+            ) as decimal(18, 2)
+        ) as unnamed_{{ name }}_amount,
+        {%- endfor %}
         cast(
             coalesce(max(amount) filter (where direction = 'D' and counterparty_class <> 'within'), 0) as decimal(18, 2)
         ) as largest_outflow_amount,

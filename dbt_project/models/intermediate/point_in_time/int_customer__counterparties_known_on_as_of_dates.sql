@@ -18,6 +18,7 @@ counterparties as (
         chain_days.direction,
         chain_days.counterparty_account_token,
         sum(chain_days.amount) as amount,
+        sum(chain_days.within_amount) as within_amount,
         max(case when others.account_no is not null then 1 else 0 end) as is_ours,
         max(case when others.is_open then 0 when others.account_no is not null then 1 else 0 end) as has_left
     from chain_days
@@ -42,6 +43,8 @@ select
     cast(max(case when direction = 'C' then amount else 0 end) as decimal(38, 2)) as main_payer_amount_90d,
     cast(sum(case when direction = 'D' then amount else 0 end) as decimal(38, 2)) as payees_amount_90d,
     cast(max(case when direction = 'D' then amount else 0 end) as decimal(38, 2)) as main_payee_amount_90d,
+    cast(sum(case when direction = 'C' then within_amount else 0 end) as decimal(38, 2)) as within_inflow_amount_90d,
+    cast(sum(case when direction = 'D' then within_amount else 0 end) as decimal(38, 2)) as within_outflow_amount_90d,
     cast(sum(is_ours) as bigint) as own_counterparty_count_90d,
     cast(sum(has_left) as bigint) as left_counterparty_count_90d
 from counterparties

@@ -1,7 +1,7 @@
 -- noqa: disable=LT02
 {% set amounts = [
     'inflow', 'outflow', 'salary', 'wallet_outflow', 'mmf_outflow', 'other_bank_outflow', 'merchant_outflow',
-    'cash_outflow',
+    'cash_outflow', 'bank_inflow', 'unnamed_inflow', 'unnamed_outflow',
 ] %}
 {% set classes = ['wallet_outflow', 'mmf_outflow', 'other_bank_outflow', 'merchant_outflow', 'cash_outflow'] %}
 {% set counts = ['own_txn', 'counter_txn', 'mobile_txn', 'pos_txn', 'wallet_txn'] %}

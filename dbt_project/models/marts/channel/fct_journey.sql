@@ -27,7 +27,7 @@ with touches as (
         null as product_code,
         true as is_own
     from {{ ref('fct_transactions') }}
-    where channel = 'counter'
+    where channel = 'branch'
 
     union all
 
@@ -51,13 +51,7 @@ with touches as (
         party_key,
         business_date,
         contact_at as touched_at,
-        case
-            when contact_kind in ('rm_contact', 'action') then 'contact'
-            when contact_kind = 'campaign_touch' then 'campaign'
-            when channel = 'counter' then 'branch'
-            when channel = 'mobile' then 'app'
-            else channel
-        end as channel,
+        {{ contact_channel() }} as channel,
         contact_kind as touch_kind,
         purpose as topic,
         product_code,

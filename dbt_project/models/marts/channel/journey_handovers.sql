@@ -31,7 +31,7 @@ with parties as (
 
 ),
 
--- applications and what may finish them
+-- applications and what may finish them: online, at the branch, or wherever the product was opened
 steps as (
 
     {% for scope in scopes -%}
@@ -44,7 +44,9 @@ steps as (
         events.event_name as step,
         events.channel,
         events.product_code,
-        cast(null as varchar) as branch_code
+        cast(null as varchar) as branch_code,
+        cast(null as varchar) as product_family,
+        cast(null as date) as opened_date
     from {{ ref('fct_online_events') }} as events
     inner join parties on events.party_key = parties.party_key
     where events.event_name in ('apply_start', 'apply_finish') and {{ scope }}
@@ -60,10 +62,31 @@ steps as (
         visits.service_type as step,
         'branch' as channel,
         null as product_code,
-        visits.branch_code
+        visits.branch_code,
+        null as product_family,
+        null as opened_date
     from {{ ref('fct_branch_visits') }} as visits
     inner join parties on visits.party_key = parties.party_key
     where visits.service_type in ('account', 'wealth', 'loan') and visits.served_at is not null and {{ scope }}
+
+    union all
+
+    select
+        parties.customer_key,
+        parties.identity_hash,
+        openings.party_key,
+        openings.told_date as business_date,
+        -- after all that is known to the minute
+        cast({{ dbt.dateadd('day', 1, 'openings.told_date') }} as timestamp) as step_at,
+        'opening' as step,
+        'opening' as channel,
+        openings.product_code,
+        null as branch_code,
+        openings.product_family,
+        openings.opened_date
+    from {{ ref('int_account__openings') }} as openings
+    inner join parties on openings.party_key = parties.party_key
+    where {{ scope | replace('business_date', 'told_date') }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
@@ -72,7 +95,14 @@ steps as (
 starts as (
 
     select
-        steps.*,
+        steps.customer_key,
+        steps.identity_hash,
+        steps.party_key,
+        steps.business_date,
+        steps.step_at,
+        steps.channel,
+        steps.product_code,
+        products.product_family,
         products.product_class,
         row_number() over (
             partition by steps.customer_key, coalesce(steps.product_code, ''), steps.business_date
@@ -91,6 +121,7 @@ finishes as (
         starts.product_code,
         starts.business_date,
         steps.channel,
+        steps.business_date as finished_date,
         steps.step_at,
         steps.branch_code,
         row_number() over (
@@ -109,6 +140,11 @@ finishes as (
                     when 'loan' then 'loan'
                     else 'account'
                 end
+                or (
+                    steps.step = 'opening'
+                    and steps.opened_date >= starts.business_date
+                    and (starts.product_code is null or steps.product_family = starts.product_family)
+                )
             )
     where starts.attempt = 1
 
@@ -123,12 +159,14 @@ select
     starts.step_at as started_at,
     cast(case
         when finishes.channel = 'branch' then 'finished_at_branch'
+        when finishes.channel = 'opening' then 'finished_by_opening'
         when finishes.channel is not null then 'finished_online'
         when starts.business_date <= {{ days_before(date_literal(var('business_date')), var('handover_days')) }}
             then 'gave_up'
         else 'open'
     end as varchar) as outcome,
-    finishes.step_at as finished_at,
+    finishes.finished_date,
+    case when finishes.channel <> 'opening' then finishes.step_at end as finished_at,
     finishes.branch_code,
     starts.identity_hash
 from starts

@@ -60,7 +60,7 @@ select
     scoped.amount,
     cast(case scoped.direction when 'C' then scoped.amount else -scoped.amount end as decimal(18, 2)) as signed_amount,
     scoped.direction,
-    scoped.channel,
+    cast({{ channel_name('scoped.channel') }} as varchar) as channel,
     scoped.txn_type,
     cast(coalesce(classes.counterparty_class, 'other') as varchar) as counterparty_class,
     scoped.counterparty_party_key,

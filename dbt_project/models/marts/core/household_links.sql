@@ -1,4 +1,12 @@
-with shared as (
+with staying as (
+
+    select customer_key
+    from {{ ref('int_customer__positions_monthly') }}
+    where as_of_date = {{ date_literal(var('business_date')) }} and life_cycle_stage <> 'lost'
+
+),
+
+shared as (
 
     select
         customer_key,
@@ -7,6 +15,8 @@ with shared as (
     from {{ ref('dim_account') }}
     where authorised_customer_key <> customer_key
         and status <> 'closed'
+        and customer_key in (select customer_key from staying)
+        and authorised_customer_key in (select customer_key from staying)
     group by customer_key, authorised_customer_key
 
 )

@@ -6,7 +6,9 @@ with months as (
         life_cycle_stage,
         life_cycle_reason,
         lag(life_cycle_stage) over (partition by customer_key order by as_of_date) as previous_life_cycle_stage
-    from {{ ref('customer_360_monthly') }}
+    from {{ ref('int_customer__positions_monthly') }}
+    where as_of_date = cast({{ dbt.last_day('as_of_date', 'month') }} as date)
+        or as_of_date = {{ date_literal(var('business_date')) }}
 
 ),
 

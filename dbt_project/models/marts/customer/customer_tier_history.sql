@@ -5,7 +5,9 @@ with months as (
         as_of_date,
         star_tier,
         lag(star_tier) over (partition by customer_key order by as_of_date) as previous_star_tier
-    from {{ ref('customer_360_monthly') }}
+    from {{ ref('int_customer__positions_monthly') }}
+    where as_of_date = cast({{ dbt.last_day('as_of_date', 'month') }} as date)
+        or as_of_date = {{ date_literal(var('business_date')) }}
 
 ),
 

@@ -30,7 +30,7 @@ moves as (
     union all
 
     select
-        coalesce(wallets.account_no, payments.binding_id) as account_no,
+        wallets.account_no,
         payments.business_date,
         case when payments.purpose = 'mmf' then 'money_market_fund' else 'wallet' end as counterparty_class,
         'D' as direction,
@@ -39,7 +39,7 @@ moves as (
         1 as payment_count,
         payments.amount as payment_amount
     from {{ ref('stg_online__wallet_payments') }} as payments
-    left join wallets
+    inner join wallets
         on payments.binding_id = wallets.binding_id and {{ is_valid_on('wallets', 'payments.business_date') }}
     where {{ dates_of_run('payments.business_date') }}
         and {{ is_first_telling('wallet_payments', 'payments.payment_id') }}

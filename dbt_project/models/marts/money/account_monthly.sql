@@ -37,7 +37,7 @@ sums as (
         count(*) as txn_count,
         sum(signed_amount) as net_amount,
         sum(case when direction = 'D' then amount else 0 end) as outflow_amount,
-        sum(case when channel in ('mobile', 'web') then 1 else 0 end) as online_count,
+        sum(case when channel in ('app', 'web') then 1 else 0 end) as online_count,
         max(txn_at) as last_txn_at
     from postings
     group by account_no, month_date

@@ -166,20 +166,8 @@ lasting as (
     select
         *,
         {{ share_of('inflow_90d_amount', 'outflow_90d_amount') }} as inflow_cover_rate,
-        case
-            when outflow_90d_amount > 0
-                then floor(
-                        cast(greatest(deposit_amount, 0) as double precision) * 90
-                        / cast(outflow_90d_amount as double precision)
-                    )
-        end as reserve_days,
-        case
-            when outflow_90d_amount > inflow_90d_amount
-                then floor(
-                        cast(greatest(deposit_amount, 0) as double precision) * 90
-                        / cast(outflow_90d_amount - inflow_90d_amount as double precision)
-                    )
-        end as runway_days
+        {{ days_lasting('deposit_amount', 'outflow_90d_amount') }} as reserve_days,
+        {{ days_lasting('deposit_amount', 'outflow_90d_amount - inflow_90d_amount') }} as runway_days
     from measured
 
 )
@@ -192,8 +180,8 @@ select
     inflow_90d_amount,
     outflow_90d_amount,
     inflow_cover_rate,
-    cast(least(reserve_days, 36500) as integer) as reserve_days,
-    cast(least(runway_days, 36500) as integer) as runway_days,
+    cast(reserve_days as integer) as reserve_days,
+    cast(runway_days as integer) as runway_days,
     cast(coalesce(payer_count, 0) as bigint) as payer_count,
     main_payer_key,
     main_payer_share,

@@ -3,6 +3,7 @@
 with accounts as (
 
     select * from {{ ref('dim_account') }}
+    where customer_key is not null
 
 ),
 
@@ -13,7 +14,7 @@ flows as (
 )
 
 select
-    coalesce(accounts.customer_key, 'account:' || flows.account_no) as customer_key,
+    accounts.customer_key,
     flows.business_date,
     flows.counterparty_class,
     flows.direction,
@@ -22,9 +23,5 @@ select
     cast(sum(flows.wallet_payment_count) as bigint) as wallet_payment_count,
     cast(sum(flows.wallet_payment_amount) as decimal(38, 2)) as wallet_payment_amount
 from flows
-left join accounts on flows.account_no = accounts.account_no
-group by
-    coalesce(accounts.customer_key, 'account:' || flows.account_no),
-    flows.business_date,
-    flows.counterparty_class,
-    flows.direction
+inner join accounts on flows.account_no = accounts.account_no
+group by accounts.customer_key, flows.business_date, flows.counterparty_class, flows.direction

@@ -13,7 +13,7 @@ loans as (
         sum(positions.outstanding_amount * positions.loss_given_default_rate) as loss_given_default_amount,
         sum(positions.instalment_amount) as instalment_amount,
         sum(positions.unpaid_amount) as unpaid_amount,
-        min(positions.unpaid_since_date) as unpaid_since_date
+        max(positions.days_past_due) as days_past_due
     from {{ ref('int_loan__positions') }} as positions
     inner join links on positions.party_key = links.party_key
     where positions.status in ('running', 'in_arrears')
@@ -95,7 +95,7 @@ select
     cast(outstanding_amount as decimal(38, 2)) as outstanding_amount,
     cast(instalment_amount as decimal(38, 2)) as instalment_amount,
     cast(unpaid_amount as decimal(38, 2)) as unpaid_amount,
-    coalesce({{ days_between('unpaid_since_date', today) }}, 0) as days_past_due,
+    cast(days_past_due as integer) as days_past_due,
     cast(loss_given_default_amount as decimal(38, 2)) as loss_given_default_amount,
     cast(
         round(cast(probability as decimal(9, 6)) * cast(loss_given_default_amount as decimal(20, 2)), 2)
