@@ -48,18 +48,39 @@ ALERT = (
     ("flow_kind", "varchar"),
     ("season", "varchar"),
     ("amount", "decimal(38,2)"),
+    ("lent_amount", "decimal(38,2)"),
+    ("asset_amount", "decimal(38,2)"),
+    ("asset_share", "double precision"),
+    ("payee_amount", "decimal(38,2)"),
     ("usual_amount", "double precision"),
     ("robust_z", "double precision"),
+    ("is_unusual", "boolean"),
+    ("is_large_share", "boolean"),
+    ("is_large_sum", "boolean"),
+    ("is_new_payee", "boolean"),
+    ("is_serious", "boolean"),
     ("star_tier", "integer"),
     ("branch_code", "varchar"),
 )
 ACTION = (
     ("customer_key", "varchar"),
     ("business_date", "date"),
-    ("action", "varchar"),
-    ("reason", "varchar"),
+    ("action_en", "varchar"),
+    ("action_zh", "varchar"),
+    ("reason_en", "varchar"),
+    ("reason_zh", "varchar"),
+    ("amount", "decimal(38,2)"),
+    ("asset_share", "double precision"),
+    ("is_serious", "boolean"),
     ("channel", "varchar"),
+    ("owner", "varchar"),
+    ("rm_id", "varchar"),
+    ("branch_code", "varchar"),
     ("valid_until", "date"),
+    ("is_allowed", "boolean"),
+    ("block_reason", "varchar"),
+    ("is_control", "boolean"),
+    ("is_handed_out", "boolean"),
 )
 CYCLE = (
     ("cycle", "bigint"),
@@ -79,7 +100,7 @@ CYCLE = (
 FLOWS = (
     LiveTable("marts", "fund_flow_intraday", FLOW, tuple(name for name, _ in FLOW[:4]), is_large=True),
     LiveTable("marts", "outflow_alerts_intraday", ALERT, tuple(name for name, _ in ALERT[:3])),
-    LiveTable("actions", "outflow_actions_intraday", ACTION, tuple(name for name, _ in ACTION[:3])),
+    LiveTable("actions", "outflow_actions_intraday", ACTION, tuple(name for name, _ in ACTION[:2])),
 )
 CYCLES = LiveTable("ops", "intraday_cycles", CYCLE, ("cycle",), is_large=True, is_dated=False)
 LIVE = (*FLOWS, CYCLES)
