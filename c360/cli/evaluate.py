@@ -1,4 +1,4 @@
-"""The group ``c360 evaluate``: scores, recommendations and identities against the truth."""
+"""The group ``c360 evaluate``: scores, recommendations, alerts and identities against the truth."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,9 @@ import typer
 
 from c360.cli.output import Json, Target, show
 
-evaluate = typer.Typer(no_args_is_help=True, help="Compare scores, recommendations and identities with the truth.")
+evaluate = typer.Typer(
+    no_args_is_help=True, help="Compare scores, recommendations, alerts and identities with the truth."
+)
 
 
 @evaluate.command()
@@ -32,6 +34,20 @@ def recommendations(target: Target = None, json_: Json = False) -> None:
 
     quality = recommendations.evaluate(Settings.from_env(target=target))
     show(quality, json_, lambda: recommendations.tables(quality))
+
+
+@evaluate.command()
+def alerts(
+    truth: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The simulator's truth/ folder.")],
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """Outflow alerts of the last 28 days against the planted large outflows: precision and recall, by rule."""
+    from lakehouse.settings import Settings
+    from ml_jobs.quality import alerts as module
+
+    quality = module.evaluate(Settings.from_env(target=target), truth)
+    show(quality, json_, lambda: module.tables(quality))
 
 
 @evaluate.command("identity")
