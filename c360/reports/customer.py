@@ -93,8 +93,8 @@ _PARTS = {
         from scores.score_reasons where customer_key = $1 order by task, place
     """,
     "actions": """
-        select source, action_en, action_zh, reason_en, reason_zh, channel, owner, due_date, is_handed_out, action_state,
-            coalesce(block_reason, case when not is_handed_out then 'control group' end) as why_not
+        select source, action_en, action_zh, reason_en, reason_zh, channel, owner, due_date, is_handed_out,
+            action_state, coalesce(block_reason, case when not is_handed_out then 'control group' end) as why_not
         from actions.worklist where customer_key = $1 order by is_handed_out desc, priority, action_id
     """,
     "journey": """

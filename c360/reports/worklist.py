@@ -1,4 +1,4 @@
-"""What is to be done today, once per action: whom to turn to, why, how sure, for how much money, who does it, by when."""
+"""What is to be done today, once per action: for whom, why, how sure, for how much money, by whom, and by when."""
 
 import csv
 import io
@@ -140,7 +140,7 @@ def page(report: WorklistReport) -> str:
 
 
 def lines(report: WorklistReport) -> str:
-    """The list as CSV, with a heading; a text that a spreadsheet would take for a formula is set off by an apostrophe."""
+    """The list as CSV, with a heading; an apostrophe sets off what a spreadsheet would take for a formula."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS.split(", "), lineterminator="\n")
     writer.writeheader()

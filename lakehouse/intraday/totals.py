@@ -28,7 +28,6 @@ PUBLISHED = {
     "payees": "select payer_key, payee_key from marts.fund_chain_edges where payee_type = 'outside'",
     "policy": "select * from actions.contact_policy",
     "words": "select * from actions.action_words where action = 'ask_about_outflow'",
-    "currencies": "select min(currency) as currency from marts.customer_360",
 }
 KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 
@@ -267,7 +266,7 @@ ACTIONS = """
             max(changed) over (partition by customer_key, business_date) as day_changed
         from outflow_alerts_intraday
         qualify row_number() over (
-            partition by customer_key, business_date order by amount desc, flow_kind desc
+            partition by customer_key, business_date order by amount desc, flow_kind
         ) = 1
     ),
     judged as (
@@ -278,8 +277,11 @@ ACTIONS = """
                 when lent_amount > 0 and not is_serious_day then 'lent money'
                 when not is_serious_day then policy.block_reason
             end as block_reason,
-            policy.talk_channel, policy.owner, policy.rm_id, policy.branch_code as policy_branch_code
-        from alerts join policy on alerts.customer_key = policy.customer_key
+            policy.talk_channel, policy.owner, policy.rm_id, policy.branch_code as policy_branch_code, currency
+        from alerts
+        join policy on alerts.customer_key = policy.customer_key
+        join (select customer_key, currency from customers) as currencies
+            on alerts.customer_key = currencies.customer_key
     )
     select customer_key, business_date, words.action_en, words.action_zh,
         currency || format(' {:,}', cast(round(amount) as bigint))
@@ -311,5 +313,5 @@ ACTIONS = """
         amount, asset_share, is_serious_day as is_serious, talk_channel as channel, owner, rm_id,
         policy_branch_code as branch_code, business_date + 7 as valid_until, block_reason is null as is_allowed,
         block_reason, is_control, block_reason is null and not is_control as is_handed_out, day_changed as changed
-    from judged cross join currencies left join words on judged.talk_channel = words.channel
+    from judged left join words on judged.talk_channel = words.channel
 """

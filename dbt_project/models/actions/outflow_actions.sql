@@ -7,7 +7,7 @@ with alerts as (
         *,
         max(case when is_serious then 1 else 0 end) over (partition by customer_key, business_date) = 1
             as is_serious_day,
-        row_number() over (partition by customer_key, business_date order by amount desc, flow_kind desc) as place
+        row_number() over (partition by customer_key, business_date order by amount desc, flow_kind) as place
     from {{ ref('outflow_alerts') }}
     where business_date > {{ days_before(today, 7) }}
 

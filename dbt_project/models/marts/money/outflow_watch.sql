@@ -54,6 +54,7 @@ flows as (
 select
     positions.customer_key,
     positions.as_of_date,
+    cast('{{ var("currency") }}' as varchar) as currency,
     cast(positions.aum_amount as decimal(38, 2)) as asset_amount,
     coalesce(tiers.star_tier, 1) as star_tier,
     profiles.home_branch_code as branch_code,
