@@ -99,10 +99,11 @@ def _customers(settings: Settings) -> str:
 def _calls(settings: Settings) -> Table | str:
     """The head of the worklist: whom to turn to first, each of them allowed."""
     report = worklist.read(settings)
-    if not report.actions:
+    calls = [action for action in report.actions if action["channel"] != "internal"]
+    if not calls:
         return f"[bold]Call first[/]  {report.summary}"
     title = f"Call first, of the worklist: {report.summary}"
-    return worklist.actions_table(title, report.actions[:CALLS])
+    return worklist.actions_table(title, calls[:CALLS])
 
 
 def _next_steps(settings: Settings) -> str:

@@ -106,20 +106,19 @@ def tables(report: WorklistReport) -> list[RenderableType]:
 def actions_table(title: str, actions: list[Row]) -> Table:
     """Actions of the worklist, a line each."""
     table = Table(title=title, title_justify="left", title_style="bold")
-    for name in ("customer", "what", "why", "sure", "at stake", "expected", "who", "over", "until", "state"):
-        table.add_column(name, justify="right" if name in ("sure", "at stake", "expected") else "left")
+    for name in ("customer", "what and why", "sure", "at stake", "expected", "who", "until"):
+        is_figure = name in ("sure", "at stake", "expected")
+        table.add_column(name, justify="right" if is_figure else "left", no_wrap=name != "what and why")
     for row in actions:
+        state = "" if row["action_state"] == "open" else f" ({row['action_state']})"
         table.add_row(
             row["customer_key"],
-            row["action_en"],
-            row["reason_en"],
+            f"{row['action_en']}{state}: {row['reason_en'] or 'no reason given'}",
             sure(row),
             money(row["amount_at_stake"]),
             money(row["expected_amount"]),
-            owner(row),
-            words(row["channel"]),
+            f"{owner(row)}\n{words(row['channel'])}",
             str(row["due_date"]),
-            row["action_state"],
         )
     return table
 
