@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rich.console import RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from c360.reports import Row
@@ -104,21 +105,21 @@ def tables(report: WorklistReport) -> list[RenderableType]:
 
 
 def actions_table(title: str, actions: list[Row]) -> Table:
-    """Actions of the worklist, a line each."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in ("customer", "what and why", "sure", "at stake", "expected", "who", "until"):
-        is_figure = name in ("sure", "at stake", "expected")
-        table.add_column(name, justify="right" if is_figure else "left", no_wrap=name != "what and why")
+    """Actions of the worklist, a few lines each, that fit a terminal of 80 columns."""
+    table = Table(title=title, title_justify="left", title_style="bold", show_lines=True)
+    table.add_column("customer", no_wrap=True)
+    table.add_column("what, and why", min_width=24)
+    table.add_column("sure", justify="right", no_wrap=True)
+    table.add_column("at stake,\nexpected", justify="right", no_wrap=True)
+    table.add_column("who, over,\nuntil", no_wrap=True)
     for row in actions:
         state = "" if row["action_state"] == "open" else f" ({row['action_state']})"
         table.add_row(
             row["customer_key"],
-            f"{row['action_en']}{state}: {row['reason_en'] or 'no reason given'}",
+            f"[bold]{escape(row['action_en'] + state)}[/]\n{escape(row['reason_en'] or 'no reason given')}",
             sure(row),
-            money(row["amount_at_stake"]),
-            money(row["expected_amount"]),
-            f"{owner(row)}\n{words(row['channel'])}",
-            str(row["due_date"]),
+            f"{money(row['amount_at_stake'])}\n{money(row['expected_amount'])}",
+            f"{owner(row)}\n{words(row['channel'])}\n{row['due_date']}",
         )
     return table
 

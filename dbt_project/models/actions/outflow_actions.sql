@@ -9,7 +9,7 @@ with alerts as (
             as is_serious_day,
         row_number() over (partition by customer_key, business_date order by amount desc, flow_kind) as place
     from {{ ref('outflow_alerts') }}
-    where business_date > {{ days_before(today, 7) }}
+    where business_date >= {{ days_before(today, 7) }}
 
 ),
 
