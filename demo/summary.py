@@ -6,12 +6,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from c360.reports import worklist
 from expectations.overview import suite_runs
 from lakehouse import warehouse
 from lakehouse.settings import Settings
 from ml_jobs.quality.report import quality_tables, score_quality
 
-RISKS = {"churn": "most likely to leave within 90 days", "tier_downgrade": "most likely to fall a tier within 90 days"}
 CALLS = 10
 
 
@@ -97,34 +97,13 @@ def _customers(settings: Settings) -> str:
 
 
 def _calls(settings: Settings) -> Table | str:
-    """Customers who may be contacted, in the order of probability times assets."""
-    task = next((task for task in RISKS if _rows(settings, f"select 1 from scores.{task}_latest limit 1")), None)
-    if task is None:
-        return "[bold]Call first[/]  nobody is scored, so nobody is on the list"
-    title = f"Call first: of the twentieth {RISKS[task]}, those with the most assets at risk"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in ("customer", "tier", "assets", "probability", "why"):
-        table.add_column(name, justify="right" if name in ("tier", "assets", "probability") else "left")
-    for row in _rows(
-        settings,
-        f"""
-        with reasons as (
-            select customer_key, reason_en as why
-            from scores.customer_scores
-            where task = '{task}'
-        )
-        select customers.customer_key, customers.star_tier, customers.aum_amount, scores.probability, reasons.why
-        from marts.customer_360 as customers
-        inner join scores.{task}_latest as scores on customers.customer_key = scores.customer_key
-        left join reasons on customers.customer_key = reasons.customer_key
-        where scores.band = 'high' and not coalesce(customers.is_marketing_opt_out, false)
-        order by scores.probability * customers.aum_amount desc, customers.customer_key
-        limit {CALLS}
-        """,
-    ):
-        assets, probability = f"{row['aum_amount']:,.0f}", f"{row['probability']:.0%}"
-        table.add_row(row["customer_key"], str(row["star_tier"]), assets, probability, row["why"])
-    return table
+    """The head of the worklist: whom to turn to first, each of them allowed."""
+    report = worklist.read(settings)
+    calls = [action for action in report.actions if action["channel"] != "internal"]
+    if not calls:
+        return f"[bold]Call first[/]  {report.summary}"
+    title = f"Call first, of the worklist: {report.summary}"
+    return worklist.actions_table(title, calls[:CALLS])
 
 
 def _next_steps(settings: Settings) -> str:
@@ -135,6 +114,7 @@ def _next_steps(settings: Settings) -> str:
   gates           {folder}/data_docs/index.html
   models          {folder}/build.dbt/duckdb/static_index.html
   state           (set -a; . {folder}/env; .venv/bin/c360 status)
+  to do           (set -a; . {folder}/env; .venv/bin/c360 worklist)
   query           .venv/bin/python -c "import duckdb; duckdb.connect('{folder}/warehouse.duckdb', read_only=True)
                     .sql('from marts.customer_360 order by aum_amount desc limit 10').show()\""""
 

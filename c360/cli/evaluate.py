@@ -1,4 +1,4 @@
-"""The group ``c360 evaluate``: scores, reasons, changes, recommendations and identities, held against what was."""
+"""The group ``c360 evaluate``: scores, reasons, changes, recommendations, alerts and identities against what was."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,8 @@ import typer
 from c360.cli.output import Json, Target, show
 
 evaluate = typer.Typer(
-    no_args_is_help=True, help="Hold scores, reasons, changes, recommendations and identities against what was."
+    no_args_is_help=True,
+    help="Hold scores, reasons, changes, recommendations, alerts and identities against what was.",
 )
 
 
@@ -54,6 +55,20 @@ def changes(target: Target = None, json_: Json = False) -> None:
 
     quality = changes.change_quality(Settings.from_env(target=target))
     show(quality, json_, lambda: changes.tables(quality))
+
+
+@evaluate.command()
+def alerts(
+    truth: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The simulator's truth/ folder.")],
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """Outflow alerts of the last 28 days against the planted large outflows: precision and recall, by rule."""
+    from lakehouse.settings import Settings
+    from ml_jobs.quality import alerts as module
+
+    quality = module.evaluate(Settings.from_env(target=target), truth)
+    show(quality, json_, lambda: module.tables(quality))
 
 
 @evaluate.command("identity")

@@ -1,4 +1,4 @@
-"""Commands that print what is published: ``customer``, ``handover``, and the group ``report``."""
+"""Commands that print what is published: ``customer``, ``handover``, ``worklist``, and the group ``report``."""
 
 from pathlib import Path
 from types import ModuleType
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import Json, Target, show, write_page
+from c360.cli.output import Json, Target, show, write_page, writing
 
 report = typer.Typer(no_args_is_help=True, help="Reports over what is published.")
 WHY_NOT = "the detail of the step score in ops.runs says why"
@@ -39,6 +39,25 @@ def handover(
     from lakehouse.settings import Settings
 
     _present(module, module.read(Settings.from_env(target=target), rm, names), html, json_)
+
+
+def worklist(
+    branch: Annotated[str | None, typer.Option(help="Only customers of this branch.")] = None,
+    rm: Annotated[str | None, typer.Option(help="Only customers of this relationship manager.")] = None,
+    csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the list as a CSV file, too.")] = None,
+    html: Html = None,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """Everything to do today, once: whom to turn to, why, how sure, for how much money, who does it, and by when."""
+    from c360.reports import worklist as module
+    from lakehouse.settings import Settings
+
+    content = module.read(Settings.from_env(target=target), branch, rm)
+    if csv:
+        with writing(csv):
+            csv.write_text(module.lines(content), encoding="utf-8-sig")
+    _present(module, content, html, json_)
 
 
 @report.command()

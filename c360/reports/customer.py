@@ -92,15 +92,9 @@ _PARTS = {
         from scores.customer_scores where customer_key = $1 order by task
     """,
     "actions": """
-        select actions.action, actions.reason, actions.channel, actions.valid_until
-        from actions.outflow_actions as actions
-        inner join marts.customer_360 as customers on actions.customer_key = customers.customer_key
-        where actions.customer_key = $1 and actions.valid_until >= customers.as_of_date and not actions.is_control
-        union all
-        select action_en, reason_en, channel, valid_until
-        from actions.retention
-        where customer_key = $1 and is_handed_out
-        order by valid_until
+        select source, action_en, action_zh, reason_en, reason_zh, channel, owner, due_date, is_handed_out,
+            action_state, coalesce(block_reason, case when not is_handed_out then 'control group' end) as why_not
+        from actions.worklist where customer_key = $1 order by is_handed_out desc, priority, action_id
     """,
     "journey": """
         select touched_at, channel, touch_kind, topic, product_code, is_own
@@ -130,7 +124,7 @@ class CustomerReport:
     runway: Row | None  # of fund_chain_runway
     losses: list[Row]
     changes: list[Row]  # the weightiest first
-    actions: list[Row]
+    actions: list[Row]  # of the worklist: what is to be done first, then what may not be done
     journey: list[Row]  # the newest first
 
 
@@ -184,7 +178,7 @@ def tables(report: CustomerReport) -> list[RenderableType]:
         title=f"[bold]{customer['customer_key']}[/] on {customer['as_of_date']}",
         title_align="left",
     )
-    actions = "; ".join(action_line(action) for action in report.actions)
+    actions = "\n".join(action_line(action) for action in report.actions)
     return [
         heading,
         *([f"[bold]Next action[/]  {actions}"] if actions else []),
@@ -219,6 +213,7 @@ def page(report: CustomerReport) -> str:
         stage=stage(report),
         runway_line=runway_line(report.runway) if report.runway else None,
         touch_line=touch_line,
+        action_line=action_line,
         flow_rows=flow_by_class(report),
         assets_plot=assets_plot(report.months) if report.months else None,
         flow_plot=flow_plot(report.flow) if report.flow else None,
@@ -289,8 +284,12 @@ def runway_line(runway: Row) -> str:
 
 
 def action_line(action: Row) -> str:
-    """What to do, why, how and until when."""
-    return f"{action['action']}: {action['reason']} ({words(action['channel'])}, until {action['valid_until']})"
+    """What to do, why, how and until when; or that it may not be done, and why not."""
+    what = f"{action['action_en'] or words(action['source'])}: {action['reason_en'] or 'no reason given'}"
+    if not action["is_handed_out"]:
+        return f"{what} (not done: {action['why_not']})"
+    state = "" if action["action_state"] == "open" else f", {action['action_state']}"
+    return f"{what} ({words(action['owner'])} over {words(action['channel'])}, until {action['due_date']}{state})"
 
 
 def touch_line(touch: Row) -> str:

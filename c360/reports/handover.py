@@ -60,6 +60,14 @@ _OVERDUE = """
         and customer_key in (select customer_key from marts.rm_assignment where rm_id = $1 and is_current)
 """
 
+_LISTED = """
+    select customer_key, action_en, reason_en, due_date
+    from actions.worklist
+    where is_handed_out
+        and customer_key in (select customer_key from marts.rm_assignment where rm_id = $1 and is_current)
+    order by priority, action_id
+"""
+
 _NAMES = """
     select xref.customer_key, min(customers.name) as name
     from staging.stg_branch__customers as customers
@@ -111,7 +119,7 @@ class HandedCustomer:
     """One customer of the relationship manager."""
 
     facts: Row  # of customer_360, with assigned_date, and name where names are shown
-    open_actions: list[OpenAction]
+    open_actions: list[OpenAction]  # what the worklist hands out first
     promises: list[Contact]  # contacts that ended in one, with neither a yes nor a no since; the newest first
     last_contacts: list[Contact]  # the newest first
 
@@ -165,8 +173,8 @@ def read(settings: Settings, rm_id: str, with_names: bool = False) -> HandoverRe
     if not manager["assignments"]:
         raise NoSuchManager(f"{rm_id} has no customers today; marts.rm_assignment lists who has")
     as_of_date = warehouse.last_published(settings)
-    contacts, maturities, overdue = (
-        _by_customer(_rows(settings, sql, rm_id)) for sql in (_CONTACTS, _MATURITIES, _OVERDUE)
+    contacts, maturities, overdue, listed = (
+        _by_customer(_rows(settings, sql, rm_id)) for sql in (_CONTACTS, _MATURITIES, _OVERDUE, _LISTED)
     )
     names = _names(settings) if with_names else {}
     customers = []
@@ -176,7 +184,10 @@ def read(settings: Settings, rm_id: str, with_names: bool = False) -> HandoverRe
         customers.append(
             HandedCustomer(
                 facts={**facts, "name": names.get(key)} if with_names else facts,
-                open_actions=_open_actions(talks, maturities[key], overdue[key], as_of_date),
+                open_actions=[
+                    *(OpenAction(f"{row['action_en']}: {row['reason_en']}", row["due_date"]) for row in listed[key]),
+                    *_open_actions(talks, maturities[key], overdue[key], as_of_date),
+                ],
                 promises=_open_promises(talks),
                 last_contacts=talks[:LAST_CONTACTS],
             )

@@ -22,7 +22,7 @@
 {% macro action_purpose(action_kind) -%}
     case
         when {{ action_kind }} in ('retention', 'outflow_actions') then 'retention'
-        when {{ action_kind }} = 'early_warning' then 'collection'
+        when {{ action_kind }} in ('early_warning', 'collections') then 'collection'
         else 'sales'
     end
 {%- endmacro %}

@@ -55,3 +55,38 @@ select *
 from {{ model }}
 where not ({{ condition }})
 {% endtest %}
+
+{# Rows of a seed of limits that are missing, doubled, or lack a value. A limit that is not there would be none at all:
+   the test does not fail, it stops with the names of the seed and of the rows, which a number of failures would hide.
+   `rows` are the values of the `key` joined by ":"; a bank's further rows stand beside them. #}
+{% test has_rows(model, seed, key, values, rows) %}
+with expected as (
+    {%- for row in rows %}
+    select '{{ row }}' as row_name{{ ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+given as (
+    select
+        {% for column in key -%}
+        {{ "|| ':' || " if not loop.first }}coalesce(cast({{ column }} as varchar), '')
+        {% endfor %} as row_name
+    from {{ model }}
+    {%- for column in values %}
+    {{ 'where' if loop.first else 'and' }} {{ column }} is not null
+    {%- endfor %}
+),
+
+problems as (
+    select {{ dbt.listagg('expected.row_name', "', '") }} as row_names
+    from expected
+    left join (select row_name, count(*) as row_count from given group by row_name) as counted
+        on expected.row_name = counted.row_name
+    where coalesce(counted.row_count, 0) <> 1
+)
+
+select *
+from problems
+where row_names is not null
+    and cast('the seed {{ seed }} needs one row, with every value, for each of: ' || row_names as integer) is not null
+{% endtest %}

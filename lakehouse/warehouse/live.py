@@ -1,5 +1,6 @@
 """The tables and views that the intraday loop keeps for readers beside the published ones, on every store."""
 
+import hashlib
 from dataclasses import dataclass
 
 from lakehouse.warehouse.publication import Columns
@@ -19,6 +20,11 @@ class LiveTable:
     @property
     def full_name(self) -> str:
         return f"{self.schema}.{self.name}"
+
+    @property
+    def shape(self) -> str:
+        """Eight hex digits of the columns: what another version of the code left has another shape, and is not read."""
+        return hashlib.sha256(repr(self.columns).encode()).hexdigest()[:8]
 
     @property
     def past_watermark(self) -> str:
@@ -48,18 +54,39 @@ ALERT = (
     ("flow_kind", "varchar"),
     ("season", "varchar"),
     ("amount", "decimal(38,2)"),
+    ("lent_amount", "decimal(38,2)"),
+    ("asset_amount", "decimal(38,2)"),
+    ("asset_share", "double precision"),
+    ("payee_amount", "decimal(38,2)"),
     ("usual_amount", "double precision"),
     ("robust_z", "double precision"),
+    ("is_unusual", "boolean"),
+    ("is_large_share", "boolean"),
+    ("is_large_sum", "boolean"),
+    ("is_new_payee", "boolean"),
+    ("is_serious", "boolean"),
     ("star_tier", "integer"),
     ("branch_code", "varchar"),
 )
 ACTION = (
     ("customer_key", "varchar"),
     ("business_date", "date"),
-    ("action", "varchar"),
-    ("reason", "varchar"),
+    ("action_en", "varchar"),
+    ("action_zh", "varchar"),
+    ("reason_en", "varchar"),
+    ("reason_zh", "varchar"),
+    ("amount", "decimal(38,2)"),
+    ("asset_share", "double precision"),
+    ("is_serious", "boolean"),
     ("channel", "varchar"),
+    ("owner", "varchar"),
+    ("rm_id", "varchar"),
+    ("branch_code", "varchar"),
     ("valid_until", "date"),
+    ("is_allowed", "boolean"),
+    ("block_reason", "varchar"),
+    ("is_control", "boolean"),
+    ("is_handed_out", "boolean"),
 )
 CYCLE = (
     ("cycle", "bigint"),
@@ -79,7 +106,7 @@ CYCLE = (
 FLOWS = (
     LiveTable("marts", "fund_flow_intraday", FLOW, tuple(name for name, _ in FLOW[:4]), is_large=True),
     LiveTable("marts", "outflow_alerts_intraday", ALERT, tuple(name for name, _ in ALERT[:3])),
-    LiveTable("actions", "outflow_actions_intraday", ACTION, tuple(name for name, _ in ACTION[:3])),
+    LiveTable("actions", "outflow_actions_intraday", ACTION, tuple(name for name, _ in ACTION[:2])),
 )
 CYCLES = LiveTable("ops", "intraday_cycles", CYCLE, ("cycle",), is_large=True, is_dated=False)
 LIVE = (*FLOWS, CYCLES)

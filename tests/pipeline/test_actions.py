@@ -64,7 +64,8 @@ def test_nobody_is_on_two_lists(day_by_day: Undisturbed) -> None:
         keys(day_by_day.settings, f"select customer_key from build_actions.{name} where arm is not null")
         for name in LISTS
     ]
-    listed.append(keys(day_by_day.settings, "select customer_key from build_actions.outflow_actions"))
+    outflows = "select customer_key from build_actions.outflow_actions where arm is not null"
+    listed.append(keys(day_by_day.settings, outflows))
     assert min(map(len, listed)) > 0
     assert sum(map(len, listed)) == len(set.union(*listed))
 
@@ -156,8 +157,8 @@ def is_drawn(customer_key: str, day: date) -> bool:
 
 
 def handed_out(settings: Settings) -> set[str]:
-    """Customers with a step that somebody is to do."""
-    steps = ("outflow_actions where not is_control", *(f"{name} where is_handed_out" for name in LISTS))
+    """Customers with a step that somebody is to do and that the whole policy governs: no service call."""
+    steps = ("outflow_actions where is_handed_out and not is_serious", *(f"{name} where is_handed_out" for name in LISTS))
     return set.union(*(keys(settings, f"select customer_key from build_actions.{step}") for step in steps))
 
 

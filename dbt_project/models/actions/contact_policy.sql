@@ -1,5 +1,6 @@
 -- noqa: disable=LT02
--- Grain: customer, at the business date. The first reason that fits forbids contact.
+-- Grain: customer, at the business date. The first reason that fits forbids contact; a service call, which is no
+-- marketing, has fewer.
 {%- set today = date_literal(var('business_date')) %}
 {#- own touches of 180 days by which a customer shows how he likes to talk to the bank; of equal ones the first #}
 {%- set habits = {
@@ -51,6 +52,7 @@ customers as (
         profiles.home_branch_code as branch_code,
         coalesce(profiles.is_marketing_opt_out, false) or coalesce(objections.is_opted_out, false) as is_opted_out,
         coalesce(objections.is_deceased, false) as is_deceased,
+        coalesce(objections.is_in_collection, false) as is_in_collection,
         managers.rm_id,
         profiles.has_phone,
         profiles.has_email,
@@ -98,6 +100,7 @@ contacts as (
         links.customer_key,
         contacts.contact_kind,
         contacts.business_date,
+        contacts.contact_kind in ('rm_contact', 'action') and contacts.purpose <> 'sales' as is_service,
         case
             when contacts.contact_kind = 'rm_contact' then contacts.rm_id
             when contacts.contact_kind = 'campaign_touch' and contacts.channel = 'phone' then 'call_centre'
@@ -123,6 +126,7 @@ counts as (
         sum(case when contacts.contact_kind <> 'complaint' then 1 else 0 end) as contact_count_90d,
         max(case when contacts.contact_kind <> 'complaint' then contacts.business_date end) as last_contact_date,
         max(case when contacts.contact_kind = 'complaint' then contacts.business_date end) as last_complaint_date,
+        max(case when contacts.is_service then contacts.business_date end) as last_service_date,
         max(case when contacts.contact_owner <> coalesce(owned.rm_id, owned.owner) then contacts.business_date end)
             as last_other_owner_date
     from owned
@@ -139,9 +143,17 @@ judged as (
         cast(coalesce(counts.contact_count_90d, 0) as bigint) as contact_count_90d,
         counts.last_contact_date,
         counts.last_complaint_date,
+        counts.last_service_date,
         case
-            when owned.is_opted_out then 'opted out'
             when owned.is_deceased then 'deceased'
+            when owned.is_in_collection then 'in collection'
+            when owned.is_closed then 'closed'
+            when owned.preferred_channel is null then 'unreachable'
+        end as service_block_reason,
+        case
+            when owned.is_deceased then 'deceased'
+            when owned.is_in_collection then 'in collection'
+            when owned.is_opted_out then 'opted out'
             when owned.is_closed then 'closed'
             when owned.preferred_channel is null then 'unreachable'
             when {{ days_between('counts.last_complaint_date', today) }}
@@ -164,12 +176,17 @@ select
     as_of_date as business_date,
     block_reason is null as is_allowed,
     cast(block_reason as varchar) as block_reason,
+    service_block_reason is null as is_service_allowed,
+    cast(service_block_reason as varchar) as service_block_reason,
     {{ is_control('customer_key', 'actions', var('business_date')) }} as is_control,
     contact_count_30d as bank_contact_count_30d,
     contact_count_90d as bank_contact_count_90d,
     last_contact_date,
     last_complaint_date,
+    last_service_date,
+    coalesce(has_phone, false) as has_phone,
     cast(preferred_channel as varchar) as preferred_channel,
+    cast(case when has_phone then 'phone' else preferred_channel end as varchar) as talk_channel,
     cast(owner as varchar) as owner,
     cast(rm_id as varchar) as rm_id,
     cast(branch_code as varchar) as branch_code

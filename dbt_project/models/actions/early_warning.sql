@@ -33,7 +33,7 @@ taken as (
         )
 ),
 
--- who looks after the customer, and how he likes to talk; not whether marketing may turn to him
+-- who looks after the customer, and how they like to talk; not whether marketing may turn to them
 policies as (
     select * from {{ ref('contact_policy') }}
 )
@@ -58,15 +58,27 @@ select
         case
             when taken.owner_role = 'risk' then 'internal'
             -- money is at stake: a person calls
-            when taken.band = 'red' then 'phone'
-            else coalesce(policies.preferred_channel, 'phone')
+            when taken.band = 'red' then case when policies.has_phone then 'phone' end
+            else policies.preferred_channel
         end as varchar
     ) as channel,
     cast(case when taken.owner_role = 'risk' then 'risk' else coalesce(policies.owner, 'call_centre') end as varchar)
         as owner,
     policies.rm_id,
     policies.branch_code,
-    cast({{ dbt.dateadd('day', 'taken.valid_days', today) }} as date) as valid_until
+    cast({{ dbt.dateadd('day', 'taken.valid_days', today) }} as date) as valid_until,
+    taken.owner_role = 'risk'
+    or case when taken.band = 'red' then coalesce(policies.has_phone, false) else policies.preferred_channel is not null end
+        as is_allowed,
+    cast(
+        case
+            when taken.owner_role = 'risk' then null
+            when taken.band = 'red' and not coalesce(policies.has_phone, false) then 'no phone number'
+            when taken.band <> 'red' and policies.preferred_channel is null then 'unreachable'
+        end as varchar
+    ) as block_reason
 from taken
 left join policies on taken.customer_key = policies.customer_key
-where taken.owner_role = 'risk' or coalesce(policies.block_reason, '') <> 'deceased'
+-- whose debt is being collected is past a warning; nothing is done about somebody who has died
+where coalesce(policies.service_block_reason, '') <> 'deceased'
+    and (taken.owner_role = 'risk' or coalesce(policies.service_block_reason, '') <> 'in collection')

@@ -70,7 +70,10 @@ judged as (
         case when contacts.first_opened_date is not null then 'is a customer' else policy.block_reason end
             as block_reason,
         policy.is_control,
-        policy.preferred_channel
+        policy.preferred_channel,
+        policy.owner,
+        policy.rm_id,
+        policy.branch_code
     from contacts
     inner join policy on contacts.customer_key = policy.customer_key
     inner join sources on contacts.source = sources.source
@@ -101,6 +104,9 @@ select
     case when acquired_count > 0 then {{ average_amount('source_cost_amount', 'acquired_count') }} end
         as source_cost_per_acquired_amount,
     cast(preferred_channel as varchar) as channel,
+    cast(owner as varchar) as owner,
+    cast(rm_id as varchar) as rm_id,
+    cast(branch_code as varchar) as branch_code,
     {{ days_before('contact_date', -90) }} as valid_until,
     block_reason is null as is_allowed,
     cast(block_reason as varchar) as block_reason,

@@ -18,7 +18,7 @@ policy as (
 occupied as (
 
     select customer_key from {{ ref('outflow_actions') }}
-    where valid_until >= {{ today }}
+    where valid_until >= {{ today }} and arm is not null
 
     union
 

@@ -31,7 +31,7 @@ policy as (
 occupied as (
 
     select customer_key from {{ ref('outflow_actions') }}
-    where valid_until >= {{ today }}
+    where valid_until >= {{ today }} and arm is not null
 
     union
 
@@ -59,7 +59,7 @@ valued as (
             when policy.is_allowed and occupied.customer_key is not null then 'other action'
             else policy.block_reason
         end as block_reason,
-        policy.preferred_channel,
+        policy.talk_channel,
         policy.owner,
         policy.rm_id,
         policy.branch_code,
@@ -122,16 +122,8 @@ select
     cast('retention:' || listed.customer_key || ':{{ var("business_date") }}' as varchar) as action_id,
     cast(listed.customer_key as varchar) as customer_key,
     {{ today }} as business_date,
-    cast(case listed.owner
-        when 'rm' then 'The relationship manager calls and asks what is missing'
-        when 'branch' then 'Invite to the branch and ask what is missing'
-        else 'Call and ask what is missing'
-    end as varchar) as action_en,
-    cast(case listed.owner
-        when 'rm' then '客户经理致电，了解客户需求'
-        when 'branch' then '邀请到店，了解客户需求'
-        else '客服致电，了解客户需求'
-    end as varchar) as action_zh,
+    cast(actions.action_en as varchar) as action_en,
+    cast(actions.action_zh as varchar) as action_zh,
     sentences.reason_en,
     sentences.reason_zh,
     listed.probability,
@@ -140,7 +132,7 @@ select
     cast(listed.effect_rate as double precision) as effect_rate,
     cast(listed.margin_rate as double precision) as margin_rate,
     listed.expected_value_amount,
-    cast(listed.preferred_channel as varchar) as channel,
+    cast(listed.talk_channel as varchar) as channel,
     cast(listed.owner as varchar) as owner,
     cast(listed.rm_id as varchar) as rm_id,
     cast(listed.branch_code as varchar) as branch_code,
@@ -154,3 +146,4 @@ select
     listed.is_listed and not listed.is_control as is_handed_out
 from listed
 left join sentences on listed.customer_key = sentences.customer_key
+left join {{ ref('action_phrases') }} as actions on actions.action = 'keep' and listed.talk_channel = actions.channel

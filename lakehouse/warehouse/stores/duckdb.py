@@ -153,7 +153,7 @@ def show_live(
 
 
 def _live_folder(settings: Settings, table: LiveTable) -> Path:
-    return settings.published / "intraday" / table.full_name
+    return settings.published / "intraday" / f"{table.full_name}-{table.shape}"
 
 
 def _create_live_views(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:

@@ -175,6 +175,7 @@ def _ensure_live(connection: psycopg.Connection) -> None:
     connection.execute("create schema if not exists intraday")
     for table in LIVE:
         columns = ", ".join(f"{name} {type_}" for name, type_ in table.columns)
+        _drop_other_shape(connection, table)
         connection.execute(
             as_sql(f"create table if not exists {{}} ({columns}, primary key ({', '.join(table.key)}))").format(
                 _live_table(table)
@@ -184,6 +185,17 @@ def _ensure_live(connection: psycopg.Connection) -> None:
             connection, table.full_name, f"select {table.names} from intraday.{table.name} where {table.past_watermark}"
         )
     _ensure_view(connection, "marts.fund_flow", fund_flow_sql())
+
+
+def _drop_other_shape(connection: psycopg.Connection, table: LiveTable) -> None:
+    """Drop a table, and the view over it, that another version of the code left: the loop fills the new one."""
+    rows = connection.execute(
+        "select column_name from information_schema.columns where table_schema = 'intraday' and table_name = %s "
+        "order by ordinal_position",
+        [table.name],
+    ).fetchall()
+    if rows and [name for (name,) in rows] != [name for name, _ in table.columns]:
+        connection.execute(sql.SQL("drop table {} cascade").format(_live_table(table)))
 
 
 def _ensure_view(connection: psycopg.Connection, name: str, definition: str) -> None:

@@ -31,13 +31,18 @@ flows as (
 
     select
         accounts.customer_key,
-        sum(case when flows.direction = 'C' and flows.counterparty_class <> 'bank' then flows.amount else 0 end)
+        sum(
+            case
+                when flows.direction = 'C' and flows.counterparty_class not in ('bank', 'loan_grant') then flows.amount
+                else 0
+            end
+        )
             as inflow_amount,
         sum(case when flows.direction = 'D' then flows.amount else 0 end) as outflow_amount
     from {{ ref('account_flow_daily') }} as flows
     inner join accounts on flows.account_no = accounts.account_no
     where flows.business_date > {{ days_before(business_date, 90) }}
-        and flows.counterparty_class not in ('opening', 'own_transfer', 'investment')
+        and flows.counterparty_class not in ('opening', 'own_transfer', 'own_product', 'broker', 'outside_fund')
     group by accounts.customer_key
 
 ),

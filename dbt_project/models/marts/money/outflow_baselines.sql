@@ -1,5 +1,11 @@
 {%- set this_month = date_literal(month_start(var('business_date'))) %}
 {%- set last_month = 'cast(' ~ dbt.dateadd('month', -1, this_month) ~ ' as date)' %}
+{#- at the end of a month also what the next one is judged by, within its first day -#}
+{%- set today = modules.datetime.date.fromisoformat(var('business_date') | string) %}
+{%- set months = [this_month, last_month] %}
+{%- if (today + modules.datetime.timedelta(days=1)).day == 1 %}
+{%- do months.append('cast(' ~ dbt.dateadd('month', 1, this_month) ~ ' as date)') %}
+{%- endif %}
 with days as (
 
     select
@@ -9,7 +15,11 @@ with days as (
         days.season,
         ln(cast(days.amount as double precision)) as log_amount
     from {{ ref('int_money__outflow_days') }} as days
-    inner join (select {{ this_month }} as month_date union all select {{ last_month }}) as months
+    inner join (
+        {%- for month in months %}
+        {% if not loop.first %}union all {% endif %}select {{ month }} as month_date
+        {%- endfor %}
+    ) as months
         on days.business_date < months.month_date
             and days.business_date >= {{ dbt.dateadd('month', -6, 'months.month_date') }}
 
@@ -70,19 +80,6 @@ seasons as (
 
 ),
 
-last_pay as (
-
-    select
-        accounts.customer_key,
-        max(flows.business_date) as last_pay_date
-    from {{ ref('account_flow_daily') }} as flows
-    inner join {{ ref('dim_account') }} as accounts on flows.account_no = accounts.account_no
-    where flows.business_date > {{ days_before(date_literal(var('business_date')), 10) }}
-        and flows.direction = 'C' and flows.counterparty_class in ('salary', 'pension')
-    group by accounts.customer_key
-
-),
-
 chosen as (
 
     select
@@ -116,7 +113,5 @@ select
     greatest(
         cast({{ limit('money_thresholds', 'outflow_minimum_amount') }} as double precision),
         exp(chosen.center + cast({{ limit('money_thresholds', 'outflow_z') }} as double precision) * chosen.spread)
-    ) as alert_amount,
-    last_pay.last_pay_date
+    ) as alert_amount
 from chosen
-left join last_pay on chosen.customer_key = last_pay.customer_key

@@ -1,0 +1,152 @@
+"""What is to be done today, once per action: for whom, why, how sure, for how much money, by whom, and by when."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import date
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from c360.reports import Row
+from c360.reports.pages import money, render, words
+from lakehouse import warehouse
+from lakehouse.errors import Stop
+from lakehouse.settings import Settings
+
+COLUMNS = (
+    "action_id, customer_key, business_date, source, urgency, priority, action_en, action_zh, reason_en, reason_zh, "
+    "probability, basis, amount_at_stake, expected_amount, channel, owner, rm_id, branch_code, due_date, arm, "
+    "action_state, reported_date"
+)
+_ORDER = "order by priority, expected_amount desc nulls last, amount_at_stake desc nulls last, action_id"
+_TO_DO = f"select {COLUMNS} from actions.worklist where is_handed_out and {{whose}} {_ORDER}"
+_HELD_BACK = """
+    select coalesce(block_reason, 'control group') as reason, count(*) as actions
+    from actions.worklist
+    where not is_handed_out and {whose}
+    group by 1
+    order by actions desc, reason
+"""
+
+
+class NoSuchList(Stop):
+    """No customer has that branch or relationship manager on the published date."""
+
+
+@dataclass(frozen=True)
+class WorklistReport:
+    """The actions of a branch, of a relationship manager, or of the bank; the most pressing first."""
+
+    whose: str  # "branch B0003", "manager R012" or "the bank"
+    as_of_date: date
+    actions: list[Row]  # of actions.worklist, those handed out
+    held_back: dict[str, int]  # why not -> actions that are not handed out
+
+    @property
+    def title(self) -> str:
+        """Whose list it is, and of which day."""
+        return f"Worklist of {self.whose} on {self.as_of_date}"
+
+    @property
+    def summary(self) -> str:
+        """How much there is to do, and what is held back for which reasons, in a line."""
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.held_back.items())
+        to_do = f"{len(self.actions):,} to do" if self.actions else "nothing to do"
+        return f"{to_do}; held back: {reasons}" if reasons else f"{to_do}; nothing is held back"
+
+
+def read(settings: Settings, branch: str | None = None, rm: str | None = None) -> WorklistReport:
+    """The published worklist.
+
+    Parameters
+    ----------
+    branch : str, optional
+        Only actions for customers of this branch.
+    rm : str, optional
+        Only actions for customers of this relationship manager. At most one of the two may be given.
+
+    Raises
+    ------
+    Stop
+        If nothing is published yet, or both are given.
+    NoSuchList
+        If no customer has that branch or manager.
+    """
+    if branch and rm:
+        raise Stop("a worklist is that of a branch or of a manager", "give --branch or --rm, not both")
+    as_of_date = warehouse.last_published(settings)
+    column, value = ("rm_id", rm) if rm else ("branch_code", branch)
+    if value:
+        known = f"select 1 from actions.contact_policy where {column} = $1 limit 1"
+        if not warehouse.query_serving(settings, known, (value,)).num_rows:
+            raise NoSuchList(
+                f"no customer has the {'manager' if rm else 'branch'} {value} today",
+                f"the column {column} of actions.contact_policy lists those that have customers",
+            )
+    whose = f"{column} = $1" if value else "true"
+    given = (value,) if value else ()
+    actions = warehouse.query_serving(settings, _TO_DO.format(whose=whose), given).to_pylist()
+    held_back = warehouse.query_serving(settings, _HELD_BACK.format(whose=whose), given).to_pylist()
+    return WorklistReport(
+        f"{'manager' if rm else 'branch'} {value}" if value else "the bank",
+        as_of_date,
+        actions,
+        {row["reason"]: row["actions"] for row in held_back},
+    )
+
+
+def tables(report: WorklistReport) -> list[RenderableType]:
+    """The list, one line per action, and what is held back."""
+    if not report.actions:
+        return [f"[bold]{report.title}[/]  {report.summary}"]
+    return [actions_table(report.title, report.actions), report.summary]
+
+
+def actions_table(title: str, actions: list[Row]) -> Table:
+    """Actions of the worklist, a few lines each, that fit a terminal of 80 columns."""
+    table = Table(title=title, title_justify="left", title_style="bold", show_lines=True)
+    table.add_column("customer", no_wrap=True)
+    table.add_column("what, and why", min_width=24)
+    table.add_column("sure", justify="right", no_wrap=True)
+    table.add_column("at stake,\nexpected", justify="right", no_wrap=True)
+    table.add_column("who, over,\nuntil", no_wrap=True)
+    for row in actions:
+        state = "" if row["action_state"] == "open" else f" ({row['action_state']})"
+        table.add_row(
+            row["customer_key"],
+            f"[bold]{escape(row['action_en'] + state)}[/]\n{escape(row['reason_en'] or 'no reason given')}",
+            sure(row),
+            f"{money(row['amount_at_stake'])}\n{money(row['expected_amount'])}",
+            f"{owner(row)}\n{words(row['channel'])}\n{row['due_date']}",
+        )
+    return table
+
+
+def sure(action: Row) -> str:
+    """How sure the reason is: a probability, or that it is a fact."""
+    return action["basis"] if action["probability"] is None else f"{action['probability']:.0%}"
+
+
+def owner(action: Row) -> str:
+    """Who does it, by name where it is a relationship manager."""
+    return action["rm_id"] if action["owner"] == "rm" and action["rm_id"] else words(action["owner"])
+
+
+def page(report: WorklistReport) -> str:
+    """The list as one HTML page."""
+    return render("worklist.html.j2", report=report, sure=sure, owner=owner)
+
+
+def lines(report: WorklistReport) -> str:
+    """The list as CSV, with a heading; an apostrophe sets off what a spreadsheet would take for a formula."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS.split(", "), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _plain(value) for name, value in row.items()} for row in report.actions)
+    return out.getvalue()
+
+
+def _plain(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
