@@ -131,8 +131,8 @@ select
         when 'branch' then '邀请到店，了解客户需求'
         else '客服致电，了解客户需求'
     end as varchar) as action_zh,
-    sentences.reason_en,
-    sentences.reason_zh,
+    cast(coalesce(sentences.reason_en, 'likely by all that is known') as varchar) as reason_en,
+    cast(coalesce(sentences.reason_zh, '综合判断离行可能性较高') as varchar) as reason_zh,
     listed.probability,
     cast(listed.aum_amount as decimal(38, 2)) as assets_at_risk_amount,
     cast(listed.effect_rate as double precision) as effect_rate,
