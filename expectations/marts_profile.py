@@ -47,7 +47,12 @@ def _customers(settings: Settings) -> pa.Table:
     return warehouse.query(
         settings,
         f"""
-        select customer_key, star_tier, cast(aum_amount as double precision) as aum_amount, {probabilities}
+        select
+            customer_key,
+            star_tier,
+            cast(aum_amount as double precision) as aum_amount,
+            least({probabilities}) as lowest_probability,
+            greatest({probabilities}) as highest_probability
         from build_marts.customer_360
         """,
     )

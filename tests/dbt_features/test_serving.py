@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from datetime import date
 
 import pytest
 import yaml
@@ -68,6 +69,7 @@ def _score(customer_key: str, as_of_date: str, probability: float) -> dict[str, 
         rank=1,
         reason_1_code="days_since_txn",
         reason_1_value=12.0,
+        reason_1_reference=2.0,
         model_name="trees",
         model_version="2024-11-30-0",
         feature_version="1",
@@ -84,9 +86,13 @@ def test_scores_are_kept_as_scored_and_read_by_today_s_identity(serving_bank: Ba
 
 
 def test_reasons_read_as_words(serving_bank: Bank) -> None:
-    reasons = "select task, customer_key, place, reason_value, phrase_en, phrase_zh from build_scores.score_reasons"
-    assert serving_bank.rows(f"{reasons} where customer_key = 'cif:1'") == [
-        ("churn", "cif:1", 1, 12.0, "days since the last transaction", "距上次交易天数")
+    reasons = "select task, place, direction, sentence_en, sentence_zh from build_scores.score_reasons"
+    en = "their last own transaction was a long time ago: 12 days (on 2024-11-19) (similar customers: 2 days)"
+    zh = "距上次自主交易已 12天（2024-11-19）（同类客户：2天）"
+    assert serving_bank.rows(f"{reasons} where customer_key = 'cif:1'") == [("churn", 1, "high", en, zh)]
+    scores = "select task, task_en, measure, score, reason_en, reason_zh from build_scores.customer_scores"
+    assert serving_bank.rows(f"{scores} where customer_key = 'cif:1'") == [
+        ("churn", "Leaves the bank within 90 days", "probability", 0.1, en, zh)
     ]
 
 
@@ -99,18 +105,19 @@ def test_every_feature_has_its_phrase() -> None:
     codes = [phrase["reason_code"] for phrase in phrases]
     assert len(codes) == len(set(codes))
     assert set(codes) == set(named) - {"customer_key", "as_of_date"}
-    assert all(phrase["phrase_en"] and phrase["phrase_zh"] for phrase in phrases)
+    texts = ("phrase_en", "phrase_zh", "high_en", "low_en", "high_zh", "low_zh")
+    assert all(phrase[text] for phrase in phrases for text in texts)
 
 
 def test_customer_360_is_one_row_per_customer_of_today(serving_bank: Bank) -> None:
     rows = serving_bank.rows(
-        "select customer_key, churn_probability, churn_reason_zh, rm_id from build_marts.customer_360"
+        "select customer_key, churn_probability, churn_band, oldest_score_date, rm_id from build_marts.customer_360"
     )
     customers = {customer: rest for customer, *rest in rows}
     assert len(customers) == len(rows) == 7  # nine records of the branch, two of them absorbed
-    assert customers["cif:2"] == [0.3, "距上次交易天数", None]
-    assert customers["cif:1"][2] == "R1"
-    assert customers["cif:3"] == [None, None, None]
+    assert customers["cif:2"] == [0.3, "low", date(2024, 12, 1), None]
+    assert customers["cif:1"][3] == "R1"
+    assert customers["cif:3"] == [None, None, None, None]
 
 
 def test_ops_tell_what_happened_without_raw_text(serving_bank: Bank) -> None:

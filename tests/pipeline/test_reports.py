@@ -145,10 +145,12 @@ def test_assets_that_changed_are_those_of_the_month_ends(day_by_day: Undisturbed
                 and int(row["lowest_star_tier"]) <= series[0]["star_tier"] <= int(row["highest_star_tier"])
             )
             day = series[start]["as_of_date"]
+            least = max(float(limit["minimum_amount"]), float(limit["minimum_rate"]) * (usual or 0))
+            sign = -1 if kind == "assets_fell" else 1
             if (
                 usual is not None
-                and abs(level - usual) >= float(limit["minimum_amount"])
-                and abs(level - usual) >= float(limit["minimum_rate"]) * usual
+                and sign * (level - usual) >= least
+                and sign * (amounts[start] - usual) >= least  # the sentence names the assets of that day
                 and day > D3 - timedelta(days=280)
             ):
                 if day > D3 - timedelta(days=180) and (kind not in last or day - last[kind] > timedelta(days=100)):
@@ -162,11 +164,13 @@ def test_assets_that_changed_are_those_of_the_month_ends(day_by_day: Undisturbed
 
 def test_changes_are_worded_in_both_languages_and_show_no_record(day_by_day: Undisturbed) -> None:
     rows = warehouse.query_serving(day_by_day.settings, "select * from marts.customer_changes").to_pylist()
-    assert {"income_stopped", "logins_fell", "assets_fell", "maturity_near"} <= {row["change_kind"] for row in rows}
+    assert {"new_counterparty_type", "first_complaint", "assets_fell", "maturity_near"} <= {row["change_kind"] for row in rows}
     for row in rows:
         assert row["sentence_en"].isascii() and not row["sentence_zh"].isascii()
         assert not re.search("[{}]", row["sentence_en"] + row["sentence_zh"])
-    assert {row["sentence_en"] for row in rows if row["change_kind"] == "phone_changed"} <= {"The phone number changed"}
+    for row in rows:
+        if row["change_kind"] == "phone_changed":
+            assert row["sentence_en"] == f"The phone number changed on {row['change_date']}"
 
 
 def test_one_customer_on_one_page(day_by_day: Undisturbed) -> None:

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 with scores as (
 
     select * from {{ ref('int_score__latest') }}

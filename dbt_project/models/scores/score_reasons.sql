@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {%- set days_ago = '-cast(least(reasons_of_places.reason_value, 36500) as integer)' %}
 with scores as (
 

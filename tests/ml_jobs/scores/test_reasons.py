@@ -29,7 +29,8 @@ def model(bank):
 def today(bank, model, monkeypatch):
     """The made-up features of the day, all of which mean something to people but the last."""
     made_up = dict.fromkeys(("trend_rate", "tension_rate", "noise_rate"), Rule("ratio", True, np.inf))
-    monkeypatch.setattr(module, "rules", lambda known=rules(): known | made_up)
+    known = rules() | made_up
+    monkeypatch.setattr(module, "rules", lambda: known)
     return read_features(bank, CHURN, model.columns, BUSINESS_DATE)
 
 

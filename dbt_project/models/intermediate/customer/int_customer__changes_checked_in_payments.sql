@@ -57,7 +57,8 @@ counted as (
         ) as earlier_count,
         count(
             case
-                when postings.business_date > changes.event_date and postings.business_date <= changes.change_date then 1
+                when postings.business_date > changes.event_date
+                    and postings.business_date <= changes.change_date then 1
             end
         ) as later_count
     from changes

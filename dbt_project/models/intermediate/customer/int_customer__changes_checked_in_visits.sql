@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(materialized='ephemeral') }}
 -- Grain: a change of habits or a complaint, and whether visits, events, postings and complaints say the same.
 with changes as (

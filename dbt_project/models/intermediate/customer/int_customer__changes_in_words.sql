@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(tags=['serving']) }}
 -- Grain: customer, day, kind and detail: every change in words, what is not shown, too. Of a run of equal changes the
 -- first stands.

@@ -18,13 +18,23 @@ with tasks as (
 scores as (
 
     select
-        scores.*,
+        history.*,
         tasks.task_en,
         tasks.task_zh,
         tasks.measure,
         tasks.is_dated
-    from {{ ref('stg_lake__scores') }} as scores
-    inner join tasks on scores.task = tasks.task and scores.horizon_days = tasks.horizon_days
+    from {{ ref('stg_lake__scores') }} as history
+    inner join tasks on history.task = tasks.task and history.horizon_days = tasks.horizon_days
+
+),
+
+last_dates as (
+
+    select
+        task,
+        max(as_of_date) as as_of_date
+    from scores
+    group by task
 
 ),
 
@@ -32,7 +42,7 @@ latest as (
 
     select scores.*
     from scores
-    inner join (select task, max(as_of_date) as as_of_date from scores group by task) as last_dates
+    inner join last_dates
         on scores.task = last_dates.task and scores.as_of_date = last_dates.as_of_date
 
 ),

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(tags=['serving']) }}
 {%- set outcomes = ['churn', 'arrears', 'purchase'] %}
 with changes as (

@@ -6,6 +6,14 @@ with told as (
 
 ),
 
+-- who has left the bank
+leavers as (
+
+    select customer_key from {{ ref('int_customer__position_today') }}
+    where asset_count <= 0
+
+),
+
 shown as (
 
     select change_kind from {{ ref('change_kinds') }}
@@ -30,6 +38,9 @@ select
     told.sentence_zh
 from told
 inner join shown on told.change_kind = shown.change_kind
+left join leavers on told.customer_key = leavers.customer_key
 where told.change_date > {{ days_before(last, var('change_days')) }}
+    -- that a salary stays away is no news of somebody who has left
+    and (told.change_kind <> 'income_stopped' or leavers.customer_key is null)
     -- what has matured is no news any more
     and (told.change_kind <> 'maturity_near' or told.event_date >= {{ last }})
