@@ -42,7 +42,6 @@ priced as (
 
     select
         earning.*,
-        products.product_family,
         coalesce(earning.interest_rate, products.interest_rate) as customer_rate,
         prices.transfer_rate,
         row_number() over (
@@ -59,7 +58,7 @@ select
     as_of_date,
     party_key,
     product_code,
-    product_family,
+    'loan' as product_family,
     cast(average_amount as decimal(38, 2)) as average_amount,
     cast(
         coalesce(
