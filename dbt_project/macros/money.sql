@@ -19,8 +19,7 @@
     )) / (1 + 3.8416 / cast({{ whole }} as double precision))
 {%- endmacro %}
 
-{# Whole days, 36,500 at most, for which deposits pay `amount`, which is what 90 days take; null where they take nothing.
-   #}
+{# Whole days, 36,500 at most, for which deposits pay `amount`, the money of 90 days; null where nothing goes out. #}
 {% macro days_lasting(deposits, amount) -%}
     case
         when {{ amount }} > 0

@@ -108,7 +108,13 @@ def test_no_personal_data_in_the_intraday_lake(told: Settings) -> None:
 def test_readers_who_stay_connected_see_the_day_go_on_and_published_days_stay(told: Settings) -> None:
     """An event for a day that is published waits for the batch to be corrected; it never counts on top of it."""
     account = known_account(told)
-    template = {"account_no": account["account_no"], "direction": "D", "channel": "mobile", "txn_type": "transfer", "amount": 7.01}
+    template = {
+        "account_no": account["account_no"],
+        "direction": "D",
+        "channel": "mobile",
+        "txn_type": "transfer",
+        "amount": 7.01,
+    }
     template |= {"txn_at": f"{D3} 01:00:00", "event_at": f"{D3} 01:00:01"}
     with duckdb.connect(told.warehouse, read_only=True) as reader:
         count = (
@@ -151,7 +157,13 @@ def test_an_unusual_outflow_raises_an_alert_and_an_action_within_the_day(told: S
 def test_many_small_lake_files_are_merged_and_nothing_is_lost(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     before = flow(told, "marts.fund_flow_intraday", D3)
     monkeypatch.setattr("lakehouse.intraday.batches.MERGED_FILES", 2)
-    row = {"txn_id": "X1", "account_no": known_account(told)["account_no"], "direction": "D", "channel": "mobile", "txn_type": "transfer"}
+    row = {
+        "txn_id": "X1",
+        "account_no": known_account(told)["account_no"],
+        "direction": "D",
+        "channel": "mobile",
+        "txn_type": "transfer",
+    }
     row |= {"amount": 7.01, "business_date": str(D3), "txn_at": f"{D3} 01:00:00", "event_at": f"{D3} 01:00:01"}
     for number in range(3):
         send_events(told.landing, f"merge-{number}", row)

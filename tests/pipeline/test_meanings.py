@@ -1,7 +1,7 @@
 """One meaning, one number: what is published, held against the landed rows and against itself.
 
-The expected figures are plain SQL over the landed files (``tests/golden/landed.py``); of the pipeline's output they take
-only the identity, ``marts.dim_party``.
+The expected figures are plain SQL over the landed files (``tests/golden/landed.py``); of the pipeline's output they
+take only the identity, ``marts.dim_party``.
 """
 
 from collections.abc import Iterator
@@ -107,9 +107,9 @@ def test_equal_names_mean_equal_numbers(bank: duckdb.DuckDBPyConnection) -> None
                 continue
             compared += 1
             left, right = (f"(from readers.{table} where {grains[table][1]})" for table in (one, other))
-            equal = "one.{0} is not distinct from other.{0}".format(column)
+            equal = f"one.{column} is not distinct from other.{column}"
             if "DOUBLE" in (columns[one][column], columns[other][column]):
-                equal += " or abs(cast(one.{0} as double) - cast(other.{0} as double)) <= 0.005".format(column)
+                equal += f" or abs(cast(one.{column} as double) - cast(other.{column} as double)) <= 0.005"
             wrong = bank.execute(
                 f"select count(*) from {left} as one join {right} as other using ({key}) where not ({equal})"
             ).fetchone()
@@ -127,7 +127,9 @@ def grain_today(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, s
     elif "valid_to" in columns:
         condition = "valid_to is null"
     for key in (name for name in GRAINS if name in columns):
-        rows, keys = con.execute(f"select count(*), count(distinct {key}) from readers.{table} where {condition}").fetchone()
+        rows, keys = con.execute(
+            f"select count(*), count(distinct {key}) from readers.{table} where {condition}"
+        ).fetchone()
         if rows == keys > 0:
             return key, condition
     return None
@@ -145,7 +147,9 @@ def test_channels_have_one_name(bank: duckdb.DuckDBPyConnection) -> None:
         f"where table_catalog = 'readers' and table_schema in {SCHEMAS} and column_name = 'channel'"
     ).fetchall()
     names = {
-        name for (table,) in tables for (name,) in bank.execute(f"select distinct channel from readers.{table}").fetchall()
+        name
+        for (table,) in tables
+        for (name,) in bank.execute(f"select distinct channel from readers.{table}").fetchall()
     }
     assert len(tables) >= 5 and {"app", "branch", "rm"} <= names
     assert not names & {"mobile", "counter", "contact"}
@@ -174,7 +178,9 @@ def test_a_wallet_payment_counts_once(bank: duckdb.DuckDBPyConnection) -> None:
             "select customer_key, count(*) from transactions_once join owner using (account_no) "
             f"where channel = 'wallet' and business_date > getvariable('today') - {days} group by all"
         )
-        shown = f"select customer_key, wallet_count_{days}d from readers.marts.customer_360 where wallet_count_{days}d > 0"
+        shown = (
+            f"select customer_key, wallet_count_{days}d from readers.marts.customer_360 where wallet_count_{days}d > 0"
+        )
         assert not differing(bank, shown, postings)
         assert len(bank.execute(postings).fetchall()) > 50
 
@@ -215,7 +221,7 @@ def test_a_new_spell_says_something_new(
 
 
 def test_nobody_grows_before_there_is_a_full_quarter_to_compare_with(bank: duckdb.DuckDBPyConnection) -> None:
-    """The average of 90 days, three months ago, must not reach back before the first posting, nor before the customer."""
+    """The average of 90 days, three months ago, must not reach back before the first posting or the customer."""
     grown = bank.execute("""
         with first as (
             select customer_key, greatest(min(opened_date), (select min(business_date) from transactions)) as first_date
@@ -254,7 +260,8 @@ def test_fund_flow_is_of_customers_and_adds_up(bank: duckdb.DuckDBPyConnection) 
         "join owner using (account_no) group by all",
     )
     assert bank.execute("""
-        select count(*) from readers.marts.account_flow_daily where account_no not in (select account_no from accounts_now)
+        select count(*) from readers.marts.account_flow_daily
+        where account_no not in (select account_no from accounts_now)
     """).fetchone() == (0,)
 
 
@@ -306,7 +313,8 @@ def test_leaks_add_up_over_any_rows(bank: duckdb.DuckDBPyConnection) -> None:
                     txn_type not in ('salary', 'pension', 'interest', 'fee', 'loan_payment', 'loan_grant', 'investment',
                         'tax', 'utility', 'cash', 'brought_forward')
                     and (channel = 'wallet' or regexp_matches(
-                        lower(coalesce(counterparty_bank, '')), '余额宝|零钱通|货币基金|mmf|fund|支付宝|微信|alipay|wechat|wallet'
+                        lower(coalesce(counterparty_bank, '')),
+                        '余额宝|零钱通|货币基金|mmf|fund|支付宝|微信|alipay|wechat|wallet'
                     ))
                 ) as is_leak
             from transactions_once join owner using (account_no)
@@ -319,15 +327,19 @@ def test_leaks_add_up_over_any_rows(bank: duckdb.DuckDBPyConnection) -> None:
     assert not differing(
         bank,
         "select customer_key, leak_30d_amount from readers.marts.leaking_customers",
-        f"select customer_key, cast(amount as decimal(38, 2)) from leak where customer_key in (select customer_key from {staying})",
+        "select customer_key, cast(amount as decimal(38, 2)) from leak "
+        f"where customer_key in (select customer_key from {staying})",
     )
-    assert bank.execute("""
+    assert (
+        bank.execute("""
         select sum(customer_count), sum(leaking_count), sum(leak_30d_amount), sum(deposit_amount)
         from readers.marts.leak_watch
-    """).fetchone() == bank.execute(f"""
+    """).fetchone()
+        == bank.execute(f"""
         select count(*), count(leak.customer_key), sum(leak.amount), sum(deposit_amount)
         from {staying} left join leak using (customer_key)
     """).fetchone()
+    )
     assert bank.execute("select count(*) > 20 from leak").fetchone() == (True,)
 
 
@@ -383,7 +395,7 @@ def test_a_month_knows_its_branch_and_manager(bank: duckdb.DuckDBPyConnection) -
             select customer_key, as_of_date, life_cycle_stage from readers.marts.customer_360_monthly
         ),
         told as (
-            select customer_key, 'cif:' || customer_no as party_key, business_date, home_branch_code, known_date, delivery, row
+            select party.customer_key, customers.*
             from customers join party on party_key = 'cif:' || customer_no
         ),
         homes as (
@@ -391,7 +403,8 @@ def test_a_month_knows_its_branch_and_manager(bank: duckdb.DuckDBPyConnection) -
             from months join told using (customer_key) where business_date <= as_of_date
                 and home_branch_code is not null
             qualify row_number() over (
-                partition by customer_key, as_of_date order by business_date desc, known_date desc, delivery desc, row desc
+                partition by customer_key, as_of_date
+                order by business_date desc, known_date desc, delivery desc, row desc
             ) = 1
         ),
         managed as (
@@ -417,11 +430,15 @@ def test_every_manager_and_campaign_has_a_row(bank: duckdb.DuckDBPyConnection) -
     assert not differing(
         bank,
         "select rm_id from readers.marts.dim_rm",
-        "select rm_id from relationship_managers union select rm_id from rm_assignments union select rm_id from rm_contacts",
+        "select rm_id from relationship_managers union select rm_id from rm_assignments "
+        "union select rm_id from rm_contacts",
     )
-    assert bank.execute("select sum(customer_count) from readers.marts.dim_rm").fetchone() == bank.execute(
-        "select count(distinct (customer_key, rm_id)) from readers.marts.rm_assignment where is_current"
-    ).fetchone()
+    assert (
+        bank.execute("select sum(customer_count) from readers.marts.dim_rm").fetchone()
+        == bank.execute(
+            "select count(distinct (customer_key, rm_id)) from readers.marts.rm_assignment where is_current"
+        ).fetchone()
+    )
     assert not differing(
         bank,
         "select campaign_id, contact_count, control_count, cost_amount, converted_count, answered_count "
@@ -436,5 +453,7 @@ def test_every_manager_and_campaign_has_a_row(bank: duckdb.DuckDBPyConnection) -
                ))
            from campaign_touches_once group by all""",
     )
-    ripe = bank.execute("select count(*), sum(treated_ripe_count) from readers.marts.campaigns where effect_rate is not null")
+    ripe = bank.execute(
+        "select count(*), sum(treated_ripe_count) from readers.marts.campaigns where effect_rate is not null"
+    )
     assert min(ripe.fetchone()) > 3

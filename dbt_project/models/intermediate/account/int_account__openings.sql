@@ -36,7 +36,6 @@ holdings as (
     from {{ ref('fct_holdings_daily') }}
     group by holding_id
 
-
 ),
 
 openings as (

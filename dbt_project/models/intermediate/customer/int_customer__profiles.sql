@@ -1,7 +1,8 @@
 -- noqa: disable=LT02
 -- Survivorship: where a customer's records differ, the seed customer_attributes ranks the sources for each attribute. A
--- record without a value is passed over; of sources with one priority, the latest record wins, but for `opened_date` the
--- earliest day. Asking one source not to be contacted counts for all. A day on which nothing changes begins no version.
+-- record without a value is passed over; of sources with one priority, the latest record wins, but for `opened_date`
+-- the earliest day. Asking one source not to be contacted counts for all. A day on which nothing changes begins no
+-- version.
 {%- set attributes = [
     'party_type', 'gender', 'birth_year', 'city', 'occupation', 'monthly_income_amount', 'risk_rating',
     'home_branch_code',
@@ -101,7 +102,8 @@ ranked as (
         {% for attribute in attributes -%}
         case
             when tellings.{{ attribute }} is not null
-                then priorities.{{ attribute }}_priority * 1000000{{ '' if attribute in earliest else ' + tellings.recency' }}
+                then priorities.{{ attribute }}_priority * 1000000
+                    {{- '' if attribute in earliest else ' + tellings.recency' }}
         end
             as {{ attribute }}_rank{{ ',' if not loop.last }}
         {% endfor %}

@@ -36,7 +36,9 @@ paid as (
         max(case when paid_amount < due_amount then days_past_due else 0 end) as reported_days_past_due,
         sum(greatest(due_amount - paid_amount, 0)) as unpaid_amount,
         min(
-            case when paid_amount < due_amount and due_date <= {{ date_literal(var('business_date')) }} then due_date end
+            case
+                when paid_amount < due_amount and due_date <= {{ date_literal(var('business_date')) }} then due_date
+            end
         ) as unpaid_since_date,
         max(due_date) as last_due_date
     from instalments

@@ -54,8 +54,10 @@ days as (
         cast(
             coalesce(
                 sum(amount) filter (
-                    where direction = '{{ direction }}' and txn_type = 'transfer' and counterparty_class = 'within'
-                        and counterparty_account_token is null
+                    where direction = '{{ direction }}'
+                    and txn_type = 'transfer'
+                    and counterparty_class = 'within'
+                    and counterparty_account_token is null
                 ), 0
             ) as decimal(18, 2)
         ) as unnamed_{{ name }}_amount,

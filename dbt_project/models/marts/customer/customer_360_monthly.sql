@@ -42,7 +42,8 @@ managers as (
         min(assignments.rm_id) as rm_id
     from positions
     inner join {{ ref('rm_assignment') }} as assignments
-        on positions.customer_key = assignments.customer_key and {{ is_valid_on('assignments', 'positions.as_of_date') }}
+        on positions.customer_key = assignments.customer_key
+            and {{ is_valid_on('assignments', 'positions.as_of_date') }}
     where positions.life_cycle_stage <> 'lost'
     group by positions.customer_key, positions.as_of_date
 

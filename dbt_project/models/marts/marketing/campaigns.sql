@@ -73,7 +73,10 @@ measured as (
 
     select
         touches.*,
-        case when touches.campaign_id like '{{ var("retention_campaigns") }}' then 'stayed' else 'bought' end as outcome,
+        case
+            when touches.campaign_id like '{{ var("retention_campaigns") }}' then 'stayed'
+            else 'bought'
+        end as outcome,
         case
             when not touches.is_ripe then null
             when touches.campaign_id not like '{{ var("retention_campaigns") }}'
