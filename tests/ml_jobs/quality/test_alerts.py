@@ -54,5 +54,5 @@ def test_precision_and_recall_by_hand(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_without_planted_outflows_it_says_where_to_look(tmp_path: Path) -> None:
-    with pytest.raises(Stop, match="planted_outflows.parquet is not there"):
+    with pytest.raises(Stop, match=r"planted_outflows\.parquet is not there"):
         alerts.evaluate(temporary_settings(tmp_path), tmp_path)
