@@ -28,7 +28,7 @@ MODELS = (
     "contact_policy",
     "action_words",
 )
-MODELS += ("outflow_actions", "dim_wallet", "dim_date", "fund_chain_edges")
+MODELS += ("outflow_actions", "dim_wallet", "wallet_classes", "dim_date", "fund_chain_edges")
 RICH = {"sum": 2_500_000, "known_payee": 250_000, "new_payee": 250_000}
 BANK = {"counterparty_bank": "招商银行"}
 # customer -> today's posting: (amount, what else it says)
