@@ -21,6 +21,7 @@ PUBLISHED = {
     # the rules of the daily run: who is on the other side, and which outflow is large or unusual
     "rules": "select * from marts.counterparty_rules",
     "own_banks": "select * from marts.own_banks",
+    "wallet_classes": "select * from marts.wallet_classes",
     "kinds": "select * from marts.flow_kinds",
     "limits": "select * from marts.outflow_limits",
     "usual_outflows": "select * from marts.outflow_baselines",
@@ -162,8 +163,10 @@ PAYEES = """
 """
 WALLET_PAYMENTS = """
     select wallets.account_no, business_date,
-        case when purpose = 'mmf' then 'money_market_fund' else 'wallet' end, 'D', 0, 0, count(*), sum(amount), $1
-    from fresh join wallets on fresh.binding_id = wallets.binding_id
+        coalesce(wallet_classes.counterparty_class, 'wallet'), 'D', 0, 0, count(*), sum(amount), $1
+    from fresh
+    join wallets on fresh.binding_id = wallets.binding_id
+    left join wallet_classes on fresh.purpose = wallet_classes.purpose
     group by all
 """
 FUND_FLOW = """

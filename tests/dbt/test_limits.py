@@ -100,5 +100,5 @@ def test_a_build_stops_with_the_name_of_the_seed_and_of_the_row(
     bank, _ = compiled
     with bank.connect() as connection:
         connection.execute("delete from build_seeds.contact_limits where threshold = 'contacts_30d'")
-    with pytest.raises(AssertionError, match="the seed contact_limits needs one row.*contacts_30d"):
+    with pytest.raises(AssertionError, match=r"the seed contact_limits needs one row.*contacts_30d"):
         run_dbt(bank.connection, tmp_path, DAY, "test", "--select", "contact_limits,test_name:has_rows")

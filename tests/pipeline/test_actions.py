@@ -158,7 +158,10 @@ def is_drawn(customer_key: str, day: date) -> bool:
 
 def handed_out(settings: Settings) -> set[str]:
     """Customers with a step that somebody is to do and that the whole policy governs: no service call."""
-    steps = ("outflow_actions where is_handed_out and not is_serious", *(f"{name} where is_handed_out" for name in LISTS))
+    steps = (
+        "outflow_actions where is_handed_out and not is_serious",
+        *(f"{name} where is_handed_out" for name in LISTS),
+    )
     return set.union(*(keys(settings, f"select customer_key from build_actions.{step}") for step in steps))
 
 

@@ -68,8 +68,10 @@ select
     policies.branch_code,
     cast({{ dbt.dateadd('day', 'taken.valid_days', today) }} as date) as valid_until,
     taken.owner_role = 'risk'
-    or case when taken.band = 'red' then coalesce(policies.has_phone, false) else policies.preferred_channel is not null end
-        as is_allowed,
+    or case
+        when taken.band = 'red' then coalesce(policies.has_phone, false)
+        else policies.preferred_channel is not null
+    end as is_allowed,
     cast(
         case
             when taken.owner_role = 'risk' then null

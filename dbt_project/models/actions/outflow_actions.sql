@@ -70,12 +70,14 @@ select
         end
         || case
             when judged.is_new_payee
-                then '; {{ var("currency") }} ' || {{ thousands('judged.payee_amount') }} || ' to an account never paid before'
+                then '; {{ var("currency") }} ' || {{ thousands('judged.payee_amount') }}
+                    || ' to an account never paid before'
             else ''
         end
         || case
             when judged.lent_amount > 0
-                then '; the bank had lent {{ var("currency") }} ' || {{ thousands('judged.lent_amount') }} || ' shortly before'
+                then '; the bank had lent {{ var("currency") }} ' || {{ thousands('judged.lent_amount') }}
+                    || ' shortly before'
             else ''
         end as varchar
     ) as reason_en,
@@ -119,8 +121,10 @@ select
     judged.block_reason is null as is_allowed,
     cast(judged.block_reason as varchar) as block_reason,
     judged.is_control,
-    cast(case when judged.block_reason is null then case when judged.is_control then 'control' else 'treatment' end end as varchar)
-        as arm,
+    cast(
+        case when judged.block_reason is null then case when judged.is_control then 'control' else 'treatment' end end
+        as varchar
+    ) as arm,
     judged.block_reason is null and not judged.is_control as is_handed_out
 from judged
 left join phrases on judged.talk_channel = phrases.channel

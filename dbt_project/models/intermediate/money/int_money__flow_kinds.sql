@@ -1,5 +1,5 @@
--- Grain: kind of flow and counterparty class. Which classes make a kind, and in which direction, by the variables of the
--- project; a class may be of several kinds.
+-- Grain: kind of flow and counterparty class. Which classes make a kind, and in which direction, by the variables of
+-- the project; a class may be of several kinds.
 {%- set directions = {'leak': 'D', 'outflow': 'D', 'pay': 'C', 'lent': 'C'} %}
 {%- for kind, direction in directions.items() %}
 {%- set kind_loop = loop %}

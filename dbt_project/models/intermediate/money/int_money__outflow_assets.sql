@@ -1,6 +1,6 @@
 -- Grain: customer and day of an outflow, over the last 28 days. What the customer had with us at the end of the day
--- before (the last month-end before it, and what changed since), and the star tier of that month-end: neither moves when
--- the money has left.
+-- before (the last month-end before it, and what changed since), and the star tier of that month-end: neither moves
+-- when the money has left.
 {%- set business_date = date_literal(var('business_date')) %}
 {%- set first_month = "cast(date_trunc('month', " ~ days_before(business_date, 27) ~ ") as date)" %}
 with days as (

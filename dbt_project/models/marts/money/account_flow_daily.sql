@@ -13,6 +13,12 @@ with wallets as (
 
 ),
 
+purposes as (
+
+    select * from {{ ref('wallet_purposes') }}
+
+),
+
 moves as (
 
     select
@@ -32,7 +38,7 @@ moves as (
     select
         wallets.account_no,
         payments.business_date,
-        case when payments.purpose = 'mmf' then 'money_market_fund' else 'wallet' end as counterparty_class,
+        coalesce(purposes.counterparty_class, 'wallet') as counterparty_class,
         'D' as direction,
         0 as txn_count,
         0 as amount,
@@ -41,6 +47,7 @@ moves as (
     from {{ ref('stg_online__wallet_payments') }} as payments
     inner join wallets
         on payments.binding_id = wallets.binding_id and {{ is_valid_on('wallets', 'payments.business_date') }}
+    left join purposes on payments.purpose = purposes.purpose
     where {{ dates_of_run('payments.business_date') }}
         and {{ is_first_telling('wallet_payments', 'payments.payment_id') }}
 

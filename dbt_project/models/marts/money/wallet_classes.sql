@@ -1,0 +1,4 @@
+select
+    purpose,
+    counterparty_class
+from {{ ref('wallet_purposes') }}
