@@ -19,13 +19,14 @@ def written() -> dict[Path, str]:
 
 
 def _entry(task: Task) -> str:
-    """One score as Jinja has it; `horizon_days` is that of the row that stands for a task of several horizons."""
+    """One score as Jinja has it; of several horizons the last stands for it, since a curve begins like other scores."""
     assert task.title  # every task of the bank has one
     measure = "uplift" if task.treatment else "probability"
+    horizon_days = max(task.horizons, default=task.horizon_days)
     is_dated = str(task.dated_reasons).lower()
     return (
-        f"{{'task': '{task.task}', 'measure': '{measure}', 'horizon_days': {task.horizon_days}, "
-        f"'is_dated': {is_dated},\n"
+        f"{{'task': '{task.task}', 'measure': '{measure}', 'horizon_days': {horizon_days}, "
+        f"'is_dated': {is_dated}, 'is_curve': {str(bool(task.horizons)).lower()},\n"
         f"     'en': '{task.title.en}',\n     'zh': '{task.title.zh}'}}"
     )
 

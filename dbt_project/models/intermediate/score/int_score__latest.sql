@@ -1,6 +1,6 @@
 {{ config(tags=['serving']) }}
 -- Grain: score and customer of today: the latest score of each task. Of records that have become one customer since,
--- the highest stands. A task of several horizons is represented by the one that its task file names.
+-- the highest stands. A curve stands with its last horizon, as the table of the score has it.
 with tasks as (
 
     {% for entry in score_tasks() -%}
@@ -10,21 +10,34 @@ with tasks as (
         '{{ entry.zh }}' as task_zh,
         '{{ entry.measure }}' as measure,
         {{ entry.horizon_days }} as horizon_days,
-        {{ entry.is_dated }} as is_dated
+        {{ entry.is_dated }} as is_dated,
+        {{ entry.is_curve }} as is_curve
     {{ 'union all ' if not loop.last }}
     {% endfor %}
+),
+
+curves as (
+
+    select * from {{ ref('int_score__survival_curves') }}
+
 ),
 
 scores as (
 
     select
         history.*,
+        case when tasks.is_curve then 1 - curves.stay_365d_rate else history.probability end as score,
         tasks.task_en,
         tasks.task_zh,
         tasks.measure,
         tasks.is_dated
     from {{ ref('stg_lake__scores') }} as history
     inner join tasks on history.task = tasks.task and history.horizon_days = tasks.horizon_days
+    left join curves
+        on tasks.is_curve
+            and history.customer_key = curves.customer_key
+            and history.as_of_date = curves.as_of_date
+            and history.model_version = curves.model_version
 
 ),
 
@@ -53,7 +66,7 @@ resolved as (
         links.customer_key as today_customer_key,
         latest.*,
         row_number() over (
-            partition by latest.task, links.customer_key order by latest.probability desc, latest.customer_key
+            partition by latest.task, links.customer_key order by latest.score desc, latest.customer_key
         ) as place
     from latest
     inner join {{ ref('int_party__customers') }} as links on latest.customer_key = links.party_key
@@ -69,7 +82,7 @@ select
     horizon_days,
     cast(measure as varchar) as measure,
     is_dated,
-    probability as score,
+    score,
     band,
     rank,
     {%- for place in [1, 2, 3] %}
