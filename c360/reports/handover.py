@@ -23,7 +23,7 @@ _CUSTOMERS = """
         customers.lower_tier_margin_amount, customers.life_cycle_stage, customers.aum_amount, customers.loan_amount,
         customers.currency, customers.risk_rating, customers.is_marketing_opt_out, customers.completeness_rate,
         customers.last_activity_date, customers.churn_probability, customers.churn_band,
-        scores.reason_en as churn_reason_en, scores.reason_zh as churn_reason_zh
+        scores.reason_en as churn_reason_en
     from marts.customer_360 as customers
     left join scores.customer_scores as scores
         on customers.customer_key = scores.customer_key and scores.task = 'churn'

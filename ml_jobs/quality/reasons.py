@@ -91,7 +91,7 @@ def _positions(shown: list[Row], records: dict[str, list[str]], rows: Rows) -> n
 
 
 def _is_value(rows: Rows, reason: Row, position: int) -> bool:
-    return rows.column(str(reason["reason_code"]))[position] == np.float32(reason["reason_value"])
+    return rows.column(str(reason["reason_code"]))[position] == np.float32(str(reason["reason_value"]))
 
 
 def _holds(model: Model, rows: Rows, shown: list[Row], position: np.ndarray) -> dict[str, np.ndarray]:

@@ -143,17 +143,20 @@ def _chosen(model: Model, values: np.ndarray, reference: np.ndarray, columns: tu
     """(n, REASONS) positions of the features to name, -1 where there are fewer."""
     contribution = _contributions(model, values)
     push = np.where(_is_shown(columns, values, reference), np.maximum(contribution, 0), 0)
-    tried = np.argsort(-push, axis=1, kind="stable")[:, :TRIED]
-    row = np.arange(len(values))[:, None]
-    instead = np.where(_is_flag(columns)[tried], 1 - values[row, tried], reference[row, tried])
-    changed = np.repeat(values, tried.shape[1], axis=0)
-    changed[np.arange(len(changed)), tried.ravel()] = instead.ravel()
-    is_lower = model.margin(changed).reshape(tried.shape) < model.margin(values)[:, None]
-    holds = is_lower & (push[row, tried] > 0)
-    place = np.cumsum(holds, axis=1) - 1
-    chosen = np.full((len(values), REASONS), -1)
-    at_row, at = np.nonzero(holds & (place < REASONS))
-    chosen[at_row, place[at_row, at]] = tried[at_row, at]
+    margin = model.margin(values)
+    is_flag = _is_flag(columns)
+    chosen, count = np.full((len(values), REASONS), -1), np.zeros(len(values), int)
+    for feature in np.argsort(-push, axis=1, kind="stable").T[:TRIED]:
+        # the model is asked again only for those who still lack a reason
+        row = np.flatnonzero((push[np.arange(len(values)), feature] > 0) & (count < REASONS))
+        if not len(row):
+            break
+        tried, changed = feature[row], values[row]
+        instead = np.where(is_flag[tried], 1 - values[row, tried], reference[row, tried])
+        changed[np.arange(len(row)), tried] = instead
+        is_lower = model.margin(changed) < margin[row]
+        chosen[row[is_lower], count[row[is_lower]]] = tried[is_lower]
+        count[row[is_lower]] += 1
     return chosen
 
 

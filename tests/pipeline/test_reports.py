@@ -164,7 +164,9 @@ def test_assets_that_changed_are_those_of_the_month_ends(day_by_day: Undisturbed
 
 def test_changes_are_worded_in_both_languages_and_show_no_record(day_by_day: Undisturbed) -> None:
     rows = warehouse.query_serving(day_by_day.settings, "select * from marts.customer_changes").to_pylist()
-    assert {"new_counterparty_type", "first_complaint", "assets_fell", "maturity_near"} <= {row["change_kind"] for row in rows}
+    assert {"new_counterparty_type", "first_complaint", "assets_fell", "maturity_near"} <= {
+        row["change_kind"] for row in rows
+    }
     for row in rows:
         assert row["sentence_en"].isascii() and not row["sentence_zh"].isascii()
         assert not re.search("[{}]", row["sentence_en"] + row["sentence_zh"])

@@ -33,12 +33,12 @@ select
     scores.band,
     scores.rank,
     {%- for language in ['en', 'zh'] %}
-    nullif(
-        cast(
+    cast(
+        nullif(
             concat_ws('{{ "; " if language == "en" else "；" }}'
             {%- for place in [1, 2, 3] %}, sentences.reason_{{ place }}_{{ language }}{% endfor -%}
-            ) as varchar
-        ), ''
+            ), ''
+        ) as varchar
     ) as reason_{{ language }},
     {%- endfor %}
     scores.model_version
