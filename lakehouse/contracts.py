@@ -29,7 +29,7 @@ class Column:
     allowed: tuple[str, ...]
     minimum: Decimal | None
     maximum: Decimal | None
-    may_be_absent: bool  # a delimited file may lack it, header and all: it is null then
+    may_be_absent: bool = False  # a delimited file may lack it, header and all: it is null then
 
 
 @dataclass(frozen=True)

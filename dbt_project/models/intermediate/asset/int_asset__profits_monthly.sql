@@ -3,8 +3,8 @@
     on_schema_change='fail'
 ) }}
 -- Grain: asset (an account or a holding) and as-of date (month-ends, and the business date): what it earned the bank
--- in the month up to that day. Treasury pays the transfer price for deposits; the customer's rate is the account's, else
--- the product's; where neither is known, what was credited as interest.
+-- in the month up to that day. Treasury pays the transfer price for deposits; the customer's rate is the account's,
+-- else the product's; where neither is known, what was credited as interest.
 with as_of_dates as (
 
     select

@@ -174,7 +174,8 @@ begun as (
                         - case
                             when loans.granted_date >= feed_start.first_date
                                 and extract(day from paid.first_due_date) < extract(day from loans.granted_date)
-                                and paid.first_due_date <> cast({{ dbt.last_day('paid.first_due_date', 'month') }} as date)
+                                and paid.first_due_date
+                                <> cast({{ dbt.last_day('paid.first_due_date', 'month') }} as date)
                                 then 1
                             else 0
                         end,

@@ -5,8 +5,8 @@
 {%- set reserve = limit('recommendation_limits', 'reserve_months') %}
 {%- set open_term = limit('recommendation_limits', 'open_term_days') %}
 -- Grain: as-of date, customer and product that suits, what could be placed in it and what that earns over the term
--- beside what the money earns on demand. A view of every as-of date; each relation is read once, so that a filter on the
--- date reaches all of them.
+-- beside what the money earns on demand. A view of every as-of date; each relation is read once, so that a filter on
+-- the date reaches all of them.
 with offers as (
     select
         customers.customer_key,

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 {{ config(tags=['serving']) }}
 {%- set today = date_literal(var('business_date')) %}
 {#- the share of those still there at the end of each month of a year; between the days of the curve, a straight line #}

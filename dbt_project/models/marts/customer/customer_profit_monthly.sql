@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 -- depends_on: {{ ref('int_customer__histories') }}
 {{ config(
     materialized='incremental', incremental_strategy='replace_histories', date_column='as_of_date', whole_months=true,
