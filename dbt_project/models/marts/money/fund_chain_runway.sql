@@ -47,6 +47,24 @@ flows as (
 
 ),
 
+-- postings go by records: what two records of one customer pay each other has not left the customer
+own_moves as (
+
+    select
+        owners.customer_key,
+        sum(case when postings.direction = 'C' then postings.amount else 0 end) as inflow_amount,
+        sum(case when postings.direction = 'D' then postings.amount else 0 end) as outflow_amount
+    from {{ ref('fct_transactions') }} as postings
+    inner join links as owners on postings.party_key = owners.party_key
+    inner join links as counterparties
+        on postings.counterparty_party_key = counterparties.party_key
+            and owners.customer_key = counterparties.customer_key
+    where postings.business_date > {{ days_before(business_date, 90) }}
+        and postings.counterparty_class = 'other_customer'
+    group by owners.customer_key
+
+),
+
 payers as (
 
     select
@@ -146,8 +164,10 @@ measured as (
         positions.as_of_date,
         profiles.party_type,
         positions.deposit_amount,
-        cast(coalesce(flows.inflow_amount, 0) as decimal(38, 2)) as inflow_90d_amount,
-        cast(coalesce(flows.outflow_amount, 0) as decimal(38, 2)) as outflow_90d_amount,
+        cast(coalesce(flows.inflow_amount, 0) - coalesce(own_moves.inflow_amount, 0) as decimal(38, 2))
+            as inflow_90d_amount,
+        cast(coalesce(flows.outflow_amount, 0) - coalesce(own_moves.outflow_amount, 0) as decimal(38, 2))
+            as outflow_90d_amount,
         payers.payer_count,
         payers.main_payer_key,
         payers.main_payer_share,
@@ -161,6 +181,7 @@ measured as (
     from positions
     inner join profiles on positions.customer_key = profiles.customer_key
     left join flows on positions.customer_key = flows.customer_key
+    left join own_moves on positions.customer_key = own_moves.customer_key
     left join payers on positions.customer_key = payers.customer_key
     left join inflows on positions.customer_key = inflows.customer_key
 
