@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from c360.reports import worklist
+from c360.reports import Row, worklist
 from expectations.overview import suite_runs
 from lakehouse import warehouse
 from lakehouse.settings import Settings
@@ -99,11 +99,14 @@ def _customers(settings: Settings) -> str:
 def _calls(settings: Settings) -> Table | str:
     """The head of the worklist: whom to turn to first, each of them allowed."""
     report = worklist.read(settings)
-    calls = [action for action in report.actions if action["channel"] != "internal"]
+    calls: dict[str, Row] = {}  # the most pressing action of each customer
+    for action in report.actions:
+        if action["channel"] != "internal":
+            calls.setdefault(action["customer_key"], action)
     if not calls:
         return f"[bold]Call first[/]  {report.summary}"
     title = f"Call first, of the worklist: {report.summary}"
-    return worklist.actions_table(title, calls[:CALLS])
+    return worklist.actions_table(title, list(calls.values())[:CALLS])
 
 
 def _next_steps(settings: Settings) -> str:

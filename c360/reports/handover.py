@@ -185,7 +185,10 @@ def read(settings: Settings, rm_id: str, with_names: bool = False) -> HandoverRe
             HandedCustomer(
                 facts={**facts, "name": names.get(key)} if with_names else facts,
                 open_actions=[
-                    *(OpenAction(f"{row['action_en']}: {row['reason_en']}", row["due_date"]) for row in listed[key]),
+                    *(
+                        OpenAction(f"{row['action_en']}: {row['reason_en']}; until", row["due_date"])
+                        for row in listed[key]
+                    ),
                     *_open_actions(talks, maturities[key], overdue[key], as_of_date),
                 ],
                 promises=_open_promises(talks),

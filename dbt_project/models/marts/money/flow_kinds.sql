@@ -1,1 +1,5 @@
-select * from {{ ref('int_money__flow_kinds') }}
+select
+    flow_kind,
+    counterparty_class,
+    direction
+from {{ ref('int_money__flow_kinds') }}
