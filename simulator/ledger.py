@@ -15,6 +15,7 @@ from simulator.timeline import DAY, SHANGHAI, Month
 _KINDS = {
     "brought_forward": ("brought_forward", "batch", "结转"),
     "salary": ("salary", "batch", "工资"),
+    "bonus": ("salary", "batch", "年终奖"),
     "pension": ("pension", "batch", "养老金"),
     "turnover_pos": ("purchase", "pos", "收单结算"),
     "turnover_transfer": ("transfer", "batch", "货款"),
@@ -24,25 +25,31 @@ _KINDS = {
     "tax": ("tax", "batch", "税费"),
     "cash_atm": ("cash", "atm", "取现"),
     "cash_counter": ("cash", "counter", "柜台现金"),
+    "cash_in": ("cash", "atm", "存现"),
     "transfer_mobile": ("transfer", "mobile", "转账"),
     "transfer_web": ("transfer", "web", "转账"),
     "transfer_counter": ("transfer", "counter", "转账"),
+    "transfer_in": ("transfer", "batch", "转入"),
     "between_accounts": ("transfer", "mobile", "本人账户互转"),
+    "between_counter": ("transfer", "counter", "本人账户互转"),
+    "matured": ("transfer", "batch", "定期到期转活"),
     "wallet": ("wallet", "wallet", "快捷支付"),
     "mmf": ("mmf", "wallet", "转入货币基金"),
     "mmf_mobile": ("mmf", "mobile", "转入货币基金"),
+    "mmf_counter": ("mmf", "counter", "转入货币基金"),
     "interest": ("interest", "batch", "结息"),
     "fee": ("fee", "batch", "手续费"),
     "loan_payment": ("loan_payment", "batch", "贷款还款"),
     "loan_grant": ("loan_grant", "batch", "贷款发放"),
     "invest": ("investment", "mobile", "购买理财"),
+    "invest_counter": ("investment", "counter", "购买理财"),
     "redeem": ("investment", "batch", "理财到期赎回"),
     "to_broker": ("investment", "mobile", "银证转账"),
     "big_in": ("transfer", "counter", "大额汇入"),
     "big_out": ("transfer", "counter", "大额汇出"),
 }
 KIND = {name: code for code, name in enumerate(_KINDS)}
-_WITHIN = [KIND["brought_forward"], KIND["invest"], KIND["redeem"]]
+_WITHIN = [KIND["brought_forward"], KIND["invest"], KIND["invest_counter"], KIND["redeem"]]
 _TYPES, _CHANNELS, _REMARKS = zip(*_KINDS.values(), strict=True)
 
 COUNTERPARTY_BANKS = (*BANKS, *WALLETS, *FUNDS, *BROKERS, "本行")
