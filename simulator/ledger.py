@@ -49,7 +49,14 @@ _KINDS = {
     "big_out": ("transfer", "counter", "大额汇出"),
 }
 KIND = {name: code for code, name in enumerate(_KINDS)}
-_WITHIN = [KIND["brought_forward"], KIND["invest"], KIND["invest_counter"], KIND["redeem"]]
+
+
+def is_one_of(*names: str) -> np.ndarray:
+    """Per code of a kind of posting, whether it is one of these; faster than ``np.isin`` over millions of rows."""
+    return np.isin(np.arange(len(KIND)), [KIND[name] for name in names])
+
+
+_IS_WITHIN = is_one_of("brought_forward", "invest", "invest_counter", "redeem")
 _TYPES, _CHANNELS, _REMARKS = zip(*_KINDS.values(), strict=True)
 
 COUNTERPARTY_BANKS = (*BANKS, *WALLETS, *FUNDS, *BROKERS, "本行")
@@ -116,7 +123,7 @@ class Ledger:
         """
         change, weighted = np.zeros(customers, np.int64), np.zeros(customers, np.int64)
         for who, _, posted, _, cents, kind, *_ in self._parts:
-            counts = (posted <= day) & ~np.isin(kind, _WITHIN)
+            counts = (posted <= day) & ~_IS_WITHIN[kind]
             np.add.at(change, who[counts], cents[counts])
             np.add.at(weighted, who[counts], (cents * (day - posted + 1))[counts])
         return change, weighted
@@ -124,7 +131,7 @@ class Ledger:
     def change_before(self, who: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Money from and to outside since the first of the month, up to the day before each ``day``; cents."""
         owner, _, posted, _, cents, kind, *_ = (np.concatenate(columns) for columns in zip(*self._parts, strict=True))
-        counts = np.isin(owner, who) & ~np.isin(kind, _WITHIN)
+        counts = np.isin(owner, who) & ~_IS_WITHIN[kind]
         place = owner[counts].astype(np.int64) * 64 + (posted[counts] - self.month.first)
         order = np.argsort(place, kind="stable")
         place, total = place[order], np.concatenate([[0], np.cumsum(cents[counts][order])])

@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 
 from simulator.deliveries import COMMUNITY
-from simulator.ledger import FIRST_FUND, FIRST_WALLET, KIND, OURS, outside_account
+from simulator.ledger import FIRST_FUND, FIRST_WALLET, KIND, OURS, is_one_of, outside_account
 from simulator.names import BANKS
 from simulator.people import BLOCK, MAIN, account_no
 from simulator.text import coded, join, numbers
@@ -24,9 +24,9 @@ _WAYS = (
     "tax",
 )
 _KINDS = np.array([KIND[name] for name in _WAYS])
-_AT_THE_COUNTER = [KIND["cash_counter"], KIND["transfer_counter"], KIND["mmf_counter"]]
-_TRANSFERS = [KIND["transfer_mobile"], KIND["transfer_web"], KIND["transfer_counter"]]
-_FUNDS = [KIND["mmf"], KIND["mmf_mobile"], KIND["mmf_counter"]]
+_AT_THE_COUNTER = is_one_of("cash_counter", "transfer_counter", "mmf_counter")
+_TRANSFERS = is_one_of("transfer_mobile", "transfer_web", "transfer_counter")
+_FUNDS = is_one_of("mmf", "mmf_mobile", "mmf_counter")
 _FEE = 1_000  # cents
 
 
@@ -63,7 +63,7 @@ def spend(
     for of, those in (
         ("firm", people.is_enterprise[who]),
         ("cash", kind == KIND["cash_atm"]),
-        ("branch", np.isin(kind, _AT_THE_COUNTER)),
+        ("branch", _AT_THE_COUNTER[kind]),
     ):
         day = np.where(those, turn.season.day(of, moment), day)
     early = day <= payday[who]
@@ -120,10 +120,10 @@ def _post(
     """Post payments on both sides, where both are customers, and write those of the wallets."""
     people = turn.people
     index, first = people.index[who], people.index[0]
-    is_transfer = np.isin(kind, _TRANSFERS)
+    is_transfer = _TRANSFERS[kind]
     payee = turn.draws.bits("payee", index, (5 * turn.uniform("payee", who, nth)).astype(np.int64))
     provider = np.maximum(people.wallet[who], 0)
-    is_wallet, is_fund = kind == KIND["wallet"], np.isin(kind, _FUNDS)
+    is_wallet, is_fund = kind == KIND["wallet"], _FUNDS[kind]
     bank = np.where(is_transfer, (payee % np.uint64(len(BANKS))).astype(np.int64), -1)
     bank = np.where(is_wallet, FIRST_WALLET + provider, np.where(is_fund, FIRST_FUND + provider, bank))
     account = np.where(is_transfer, outside_account(payee), 0)
@@ -163,7 +163,7 @@ def _receivers(
     """
     people = turn.people
     index, first = people.index[who], people.index[0]
-    is_transfer = np.isin(kind, _TRANSFERS)
+    is_transfer = _TRANSFERS[kind]
     shop = np.minimum(index - index % COMMUNITY % BLOCK + BLOCK - 1, people.index[-1])
     to_shop = (kind == KIND["purchase_pos"]) & (payee % np.uint64(10) == 0) & (shop // COMMUNITY == index // COMMUNITY)
     to_shop &= people.is_enterprise[shop - first] & receives[shop - first] & (shop != index)
