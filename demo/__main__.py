@@ -6,7 +6,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -97,10 +97,13 @@ def _own_folder(folder: Path) -> Generator[None]:
 
 def _simulated(folder: Path, say: Say) -> Bank:
     import simulator
+    from simulator.corrections import correct
 
     say(f"simulating a bank: {CUSTOMERS:,} customers, {MONTHS} months, then {DAYS} days, the last one with bad files")
     made = simulator.generate(CUSTOMERS, MONTHS, SEED, folder, days=DAYS, faults=True)
     say(f"{made.deliveries:,} deliveries with {made.rows:,} rows have landed")
+    for line in correct(made.landing, *(made.last_date - timedelta(days=ago) for ago in (2, 1, 0))):
+        say(line)
     return _bank(folder, "simulated", made.truth)
 
 

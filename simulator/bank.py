@@ -308,7 +308,7 @@ def _write_assignments(bank: _Bank, population: People) -> None:
     handed_over = np.flatnonzero(left >= begins)
     rows_owner = np.concatenate([index, index[handed_over]])
     rows_manager = np.concatenate([manager, staff.successor(manager[handed_over])])
-    valid_from = np.concatenate([begins, left[handed_over] + 1])
+    valid_from = np.concatenate([begins, staff.gap_ends[manager[handed_over]]])
     valid_to = np.concatenate([left, np.full(len(handed_over), NULL)])
     order = np.lexsort((valid_from, rows_owner))
     rows_owner, rows_manager, valid_from, valid_to = (

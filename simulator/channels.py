@@ -8,7 +8,7 @@ import numpy as np
 from simulator import names
 from simulator.draws import Draws
 from simulator.people import People, customer_nos, user_ids
-from simulator.reference import PRODUCT_CODES, Managers, manager_ids
+from simulator.reference import PRODUCT_CODES, RISKS, Managers, manager_ids
 from simulator.text import NULL, coded, join, numbers
 from simulator.timeline import DAY, SHANGHAI
 from simulator.turn import Turn
@@ -39,14 +39,14 @@ class Channels:
         self._complaints(turn)
         self._contacts(turn)
         self._orders(turn)
+        self._applications(turn)
 
     def _occurrences(
-        self, turn: Turn, stream: str, mean: np.ndarray
+        self, turn: Turn, stream: str, mean: np.ndarray, of: str
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(position, number for the record, day, UTC second) of Poisson many occurrences."""
         who, nth = turn.several(stream, np.where(turn.active, np.minimum(mean, 25), 0))
-        moment = turn.uniform(f"{stream} moment", who, nth) * turn.month.length
-        day = turn.month.first + moment.astype(np.int64)
+        day = turn.season.day(of, turn.uniform(f"{stream} moment", who, nth))
         second = 9 * 3600 + (turn.uniform(f"{stream} time", who, nth) * 8 * 3600).astype(np.int64)
         number = (self.people.index[who] * 1_000 + turn.month.index) * 1_000 + nth + 10**14
         return who, number, day, day * DAY + second - SHANGHAI
@@ -60,13 +60,10 @@ class Channels:
             choice += chance > reached[who]
         return choice
 
-    def _is_online(self, turn: Turn) -> np.ndarray:
-        return self.people.is_online & (self.people.registered < turn.month.first)
-
     def _events(self, turn: Turn) -> None:
         people, moods, one = self.people, turn.moods, np.ones(len(self.people))
-        mean = np.where(self._is_online(turn), 2.1 * self.habit * np.exp(-0.7 * moods["drift"]), 0)
-        who, number, day, stamp = self._occurrences(turn, "session", mean)
+        mean = np.where(turn.is_online, 2.1 * self.habit * np.exp(-0.7 * moods["drift"]), 0)
+        who, number, day, stamp = self._occurrences(turn, "session", mean, "online")
         # Night owls: the day in Shanghai is then a day ahead of the date in UTC.
         stamp = np.where(self.draws.uniform("night", number) < 0.04, day * DAY + number % (7 * 3600) - SHANGHAI, stamp)
         more = self.draws.integers(4, "session length", number)
@@ -74,10 +71,10 @@ class Channels:
         step = np.arange(len(session)) - np.repeat(np.cumsum(1 + more) - 1 - more, 1 + more)
         odds = [
             2.0 * np.exp(0.6 * moods["stress"]),
-            1.0 * one,
+            1.0 * np.exp(0.8 * moods["plans"]),
             2.4 * np.exp(1.0 * moods["windfall"]),
-            1.0 * np.exp(1.0 * moods["plans"]),
-            0.1 * one,
+            0.25 * np.exp(1.0 * moods["plans"]),
+            0.0 * one,
             1.8 * np.exp(1.2 * moods["grievance"]),
             0.06 * np.exp(0.9 * moods.score("churn")),
         ]
@@ -105,8 +102,8 @@ class Channels:
 
     def _visits(self, turn: Turn) -> None:
         people, moods, one = self.people, turn.moods, np.ones(len(self.people))
-        mean = np.where(people.is_online, 0.2, 1.1 * np.exp(-0.9 * moods["drift"]))
-        who, number, day, stamp = self._occurrences(turn, "visit", mean)
+        mean = np.where(people.is_online, 0.4 * people.uses_branch, 1.1 * np.exp(-0.9 * moods["drift"]))
+        who, number, day, stamp = self._occurrences(turn, "visit", mean, "branch")
         odds = [
             3.5 * one,
             1.5 * one,
@@ -135,9 +132,54 @@ class Channels:
             people.index[who],
         )
 
+    def _applications(self, turn: Turn) -> None:
+        """What was bought and begun online: finished there, or at the counter, where a visit shows it."""
+        who, day, product, at_counter = (np.concatenate(columns) for columns in zip(*turn.bought, strict=True))
+        number = (self.people.index[who] * 1_000 + turn.month.index) * 1_000 + 900 + 10**14
+        begins = self.draws.uniform("begins online", number) < np.where(at_counter, 0.85, 1.0)
+        online = np.flatnonzero(begins & turn.is_online[who])
+        lag = (7 * self.draws.uniform("days to think", number) ** 2).astype(np.int64)
+        start = np.maximum(day - lag, turn.month.first)
+        ends = online[~at_counter[online]]
+        rows, step = np.concatenate([online, ends]), np.repeat([0, 1], [len(online), len(ends)])
+        on, user = np.where(step, day[rows], start[rows]), self.people.index[who[rows]]
+        second = np.where(step, 49_900, 34_000 + number[rows] % 5_000)
+        turn.deliveries.write(
+            "app_events",
+            {
+                "event_id": numbers(number[rows] * 10 + step),
+                "business_date": on,
+                "user_id": user_ids(user),
+                "session_id": numbers(number[rows] + 10 * step),
+                "event_at": on * DAY + second - SHANGHAI,
+                "platform": coded(("app", "web"), (number[rows] // 7 % 8 == 0).astype(np.int64)),
+                "event_name": coded(_EVENTS, 4 + step),
+                "product_code": coded(PRODUCT_CODES, product[rows]),
+            },
+            on,
+            user,
+        )
+        seen = np.flatnonzero(at_counter)
+        index, queued = self.people.index[who[seen]], day[seen] * DAY + 46_800 - SHANGHAI
+        turn.deliveries.write(
+            "branch_visits",
+            {
+                "ticket_id": join("Q", numbers(number[seen])),
+                "business_date": day[seen],
+                "customer_no": customer_nos(index),
+                "branch_code": join("B", numbers(self.people.branch[who[seen]], 4)),
+                "service_type": coded(_SERVICES, np.where(RISKS[product[seen]] > 1, 2, 1)),
+                "queued_at": queued,
+                "served_at": queued + 600,
+                "finished_at": queued + 3_000,
+            },
+            day[seen],
+            index,
+        )
+
     def _complaints(self, turn: Turn) -> None:
         mean = 0.03 * np.exp(1.1 * turn.moods["grievance"])
-        who, number, day, stamp = self._occurrences(turn, "complaint", mean)
+        who, number, day, stamp = self._occurrences(turn, "complaint", mean, "office")
         took = self.draws.integers(20, "resolution", number)
         channel = self.draws.choice([3, 4, 2, 1], "complaint channel", number)
         category = self.draws.choice([30, 30, 18, 4, 18], "category", number)
@@ -160,7 +202,10 @@ class Channels:
     def _contacts(self, turn: Turn) -> None:
         people, one = self.people, np.ones(len(self.people))
         mean = np.where((people.manager >= 0) & ~people.is_opted_out, 0.5, 0)
-        who, number, day, stamp = self._occurrences(turn, "contact", mean)
+        who, number, day, stamp = self._occurrences(turn, "contact", mean, "office")
+        left, back = self.staff.left[people.manager[who]], self.staff.gap_ends[people.manager[who]]
+        keeps = (left == NULL) | (day <= left) | (day >= back)
+        who, number, day, stamp = who[keeps], number[keeps], day[keeps], stamp[keeps]
         near = np.exp(-0.7 * turn.moods["distance"])
         outcome = self._picks("outcome", [4.0 * near, 3.0 * one, 0.8 * near, 1.0 / near, 0.5 * near], who, number)
         turn.deliveries.write(
@@ -181,8 +226,8 @@ class Channels:
         )
 
     def _orders(self, turn: Turn) -> None:
-        mean = np.where(self._is_online(turn), 0.25 * np.exp(-0.9 * turn.moods["distance"]), 0)
-        who, number, day, stamp = self._occurrences(turn, "order", mean)
+        mean = np.where(turn.is_online, 0.25 * np.exp(-0.9 * turn.moods["distance"]), 0)
+        who, number, day, stamp = self._occurrences(turn, "order", mean, "shop")
         goods = self.draws.integers(len(names.MALL_CATEGORIES), "goods", number)
         turn.deliveries.write(
             "mall_orders",

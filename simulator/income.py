@@ -7,7 +7,7 @@ from simulator.names import BANKS
 from simulator.people import MAIN, account_no
 from simulator.turn import Turn
 
-_KINDS_OF_PAY = np.array([KIND["transfer_mobile"], KIND["salary"], KIND["pension"]])  # by People.earns
+_KINDS_OF_PAY = np.array([KIND["transfer_in"], KIND["salary"], KIND["pension"]])  # by People.earns
 _PAYDAYS = np.array([5, 10, 10, 15])
 
 
@@ -34,7 +34,7 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     cents = np.round(people.income * noise).astype(np.int64) * 100
     delay = np.minimum(turn.uniform("pay delay") * 4 * np.exp(0.6 * insecurity), 12).astype(np.int64)
     usual = _PAYDAYS[turn.draws.integers(4, "payday", np.where(people.employer >= 0, people.employer, people.index))]
-    payday = month.first - 1 + usual + delay
+    payday = turn.season.working_day_before(month.first - 1 + usual + delay)
     has_pay = turn.active & (people.earns < 3)
     pay = np.where(has_pay, cents, 0)
 
@@ -55,7 +55,12 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bits = turn.draws.bits("employer", people.index[outside])
     kind = _KINDS_OF_PAY[people.earns[outside]]
     bank = (bits % np.uint64(len(BANKS))).astype(np.int64)
-    turn.ledger.post(outside, MAIN, payday[outside], 32_400, pay[outside], kind, outside_account(bits), bank)
+    payer = outside_account(bits)
+    turn.ledger.post(outside, MAIN, payday[outside], 32_400, pay[outside], kind, payer, bank)
+    if turn.season.has_bonus:
+        times = 0.2 + 0.6 * turn.uniform("bonus", outside)
+        bonus = np.where(people.earns[outside] == 1, pay[outside] * times, 0).astype(np.int64) // 10_000 * 10_000
+        turn.ledger.post(outside, MAIN, payday[outside], 32_500, bonus, "bonus", payer, bank)
     _odd_sums(turn)
     return payday, pay
 
@@ -70,13 +75,14 @@ def _odd_sums(turn: Turn) -> None:
     size = np.exp(0.3 * turn.draws.normal("odd sum", people.index[who], month.index, nth) - 0.045)
     cents = np.round((share * people.income)[who] * size).astype(np.int64) * 100
     bits = turn.draws.bits("payer", people.index[who], (6 * turn.uniform("payer", who, nth)).astype(np.int64))
+    moment = turn.uniform("odd day", who, nth)
     turn.ledger.post(
         who,
         MAIN,
-        month.first + (month.length * turn.uniform("odd day", who, nth)).astype(np.int64),
+        np.where(firm[who], turn.season.day("firm", moment), turn.season.day("online", moment)),
         28_800 + (40_000 * turn.uniform("odd time", who, nth)).astype(np.int64),
         cents,
-        np.where(firm[who], KIND["turnover_transfer"], KIND["transfer_mobile"]),
+        np.where(firm[who], KIND["turnover_transfer"], KIND["transfer_in"]),
         outside_account(bits),
         (bits % np.uint64(len(BANKS))).astype(np.int64),
     )

@@ -15,6 +15,7 @@ from simulator.timeline import DAY, SHANGHAI, Month
 _KINDS = {
     "brought_forward": ("brought_forward", "batch", "结转"),
     "salary": ("salary", "batch", "工资"),
+    "bonus": ("salary", "batch", "年终奖"),
     "pension": ("pension", "batch", "养老金"),
     "turnover_pos": ("purchase", "pos", "收单结算"),
     "turnover_transfer": ("transfer", "batch", "货款"),
@@ -24,25 +25,38 @@ _KINDS = {
     "tax": ("tax", "batch", "税费"),
     "cash_atm": ("cash", "atm", "取现"),
     "cash_counter": ("cash", "counter", "柜台现金"),
+    "cash_in": ("cash", "atm", "存现"),
     "transfer_mobile": ("transfer", "mobile", "转账"),
     "transfer_web": ("transfer", "web", "转账"),
     "transfer_counter": ("transfer", "counter", "转账"),
+    "transfer_in": ("transfer", "batch", "转入"),
     "between_accounts": ("transfer", "mobile", "本人账户互转"),
+    "between_counter": ("transfer", "counter", "本人账户互转"),
+    "matured": ("transfer", "batch", "定期到期转活"),
     "wallet": ("wallet", "wallet", "快捷支付"),
     "mmf": ("mmf", "wallet", "转入货币基金"),
     "mmf_mobile": ("mmf", "mobile", "转入货币基金"),
+    "mmf_counter": ("mmf", "counter", "转入货币基金"),
     "interest": ("interest", "batch", "结息"),
     "fee": ("fee", "batch", "手续费"),
     "loan_payment": ("loan_payment", "batch", "贷款还款"),
     "loan_grant": ("loan_grant", "batch", "贷款发放"),
     "invest": ("investment", "mobile", "购买理财"),
+    "invest_counter": ("investment", "counter", "购买理财"),
     "redeem": ("investment", "batch", "理财到期赎回"),
     "to_broker": ("investment", "mobile", "银证转账"),
     "big_in": ("transfer", "counter", "大额汇入"),
     "big_out": ("transfer", "counter", "大额汇出"),
 }
 KIND = {name: code for code, name in enumerate(_KINDS)}
-_WITHIN = [KIND["brought_forward"], KIND["invest"], KIND["redeem"]]
+
+
+def is_one_of(*names: str) -> np.ndarray:
+    """Per code of a kind of posting, whether it is one of these; faster than ``np.isin`` over millions of rows."""
+    return np.isin(np.arange(len(KIND)), [KIND[name] for name in names])
+
+
+_IS_WITHIN = is_one_of("brought_forward", "invest", "invest_counter", "redeem")
 _TYPES, _CHANNELS, _REMARKS = zip(*_KINDS.values(), strict=True)
 
 COUNTERPARTY_BANKS = (*BANKS, *WALLETS, *FUNDS, *BROKERS, "本行")
@@ -109,7 +123,7 @@ class Ledger:
         """
         change, weighted = np.zeros(customers, np.int64), np.zeros(customers, np.int64)
         for who, _, posted, _, cents, kind, *_ in self._parts:
-            counts = (posted <= day) & ~np.isin(kind, _WITHIN)
+            counts = (posted <= day) & ~_IS_WITHIN[kind]
             np.add.at(change, who[counts], cents[counts])
             np.add.at(weighted, who[counts], (cents * (day - posted + 1))[counts])
         return change, weighted
@@ -117,7 +131,7 @@ class Ledger:
     def change_before(self, who: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Money from and to outside since the first of the month, up to the day before each ``day``; cents."""
         owner, _, posted, _, cents, kind, *_ = (np.concatenate(columns) for columns in zip(*self._parts, strict=True))
-        counts = np.isin(owner, who) & ~np.isin(kind, _WITHIN)
+        counts = np.isin(owner, who) & ~_IS_WITHIN[kind]
         place = owner[counts].astype(np.int64) * 64 + (posted[counts] - self.month.first)
         order = np.argsort(place, kind="stable")
         place, total = place[order], np.concatenate([[0], np.cumsum(cents[counts][order])])

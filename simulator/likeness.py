@@ -23,8 +23,8 @@ create table accounts as
     group by account_no, customer_no;
 
 create table changes as
-    select account_no as position_no, cast(business_date as date) as day, cast(balance as double) as amount, customer_no,
-           true as is_deposit
+    select account_no as position_no, cast(business_date as date) as day, cast(balance as double) as amount,
+           customer_no, true as is_deposit
     from read_csv('{landing}/balances/*.dat', {text})
     join accounts using (account_no)
     union all
@@ -60,7 +60,8 @@ create table loans as
 
 create table persons as from read_parquet('{truth}/persons.parquet');
 create table month_ends as
-    select distinct as_of_date as day from read_parquet('{truth}/hazards.parquet') where as_of_date = last_day(as_of_date);
+    select distinct as_of_date as day from read_parquet('{truth}/hazards.parquet')
+    where as_of_date = last_day(as_of_date);
 create table span as select min(day) as first_day, max(day) as last_day from postings;
 create table calendar as
     select cast(day as date) as day, isodow(day) > 5 as is_weekend,
@@ -142,14 +143,13 @@ FIGURES: dict[str, str] = {
         with here as (
             select customer_no from accounts, span where closed_date > last_day group by customer_no
         )
-        select 'moves money themselves in 30 days', count(distinct here.customer_no) filter (where recent.customer_no is not null)
-               / count(distinct here.customer_no)
+        select 'moves money themselves in 30 days',
+               count(distinct recent.customer_no) / count(distinct here.customer_no)
         from here left join (
             select customer_no from postings, span where channel <> 'batch' and day > last_day - 30
         ) as recent on here.customer_no = recent.customer_no
         union all
-        select 'logs in within 30 days', count(distinct here.customer_no) filter (where recent.customer_no is not null)
-               / count(distinct here.customer_no)
+        select 'logs in within 30 days', count(distinct recent.customer_no) / count(distinct here.customer_no)
         from here left join (
             select customer_no from events, span where day > last_day - 30
         ) as recent on here.customer_no = recent.customer_no
@@ -163,7 +163,8 @@ FIGURES: dict[str, str] = {
             from here left join (
                 select customer_no, 'online' as what from events, span where day > last_day - 180
                 union all
-                select customer_no, 'online' from postings, span where day > last_day - 180 and channel in ('mobile', 'web')
+                select customer_no, 'online' from postings, span
+                where day > last_day - 180 and channel in ('mobile', 'web')
                 union all
                 select customer_no, 'branch' from visits, span where day > last_day - 180
                 union all
@@ -188,7 +189,8 @@ FIGURES: dict[str, str] = {
             left join events on starts.customer_no = events.customer_no and events.event_name = 'apply_finish'
                 and events.product_code is not distinct from starts.product_code
                 and events.event_at >= starts.event_at and events.day <= starts.day + 14
-            left join visits on starts.customer_no = visits.customer_no and cast(visits.served_at as timestamp) >= starts.event_at
+            left join visits on starts.customer_no = visits.customer_no
+                and cast(visits.served_at as timestamp) >= starts.event_at
                 and visits.day <= starts.day + 14 and visits.service_type = case
                     when starts.product_code[:2] in ('SD', 'WM', 'WL', 'FU', 'PM', 'PP') then 'wealth'
                     when starts.product_code[:2] = 'LN' then 'loan' else 'account' end
@@ -212,7 +214,7 @@ FIGURES: dict[str, str] = {
         select 'leads a month per 1,000 customers', count(*) * 1000 / (select count(distinct customer_no) from accounts)
                / (select count(*) from month_ends) from leads
         union all
-        select 'known before', avg((opened_date < day)::int) from captured
+        select 'known before', avg(coalesce(opened_date < day, false)::int) from captured
             join leads using (party_key) left join opened using (person_id)
         union all
         select 'of the others, opened an account after', avg(coalesce(opened_date >= day, false)::int)
@@ -220,7 +222,8 @@ FIGURES: dict[str, str] = {
         where opened_date is null or opened_date >= day
     """,
     "arrears": """
-        select 'loans in arrears', avg((status = 'in_arrears')::int) from loans where status in ('running', 'in_arrears')
+        select 'loans in arrears', avg((status = 'in_arrears')::int) from loans
+        where status in ('running', 'in_arrears')
         union all
         select 'written off, of all loans', avg((status = 'written_off')::int) from loans
     """,
@@ -238,7 +241,8 @@ FIGURES: dict[str, str] = {
         ), firsts as (
             select day from festivals where day - 1 not in (select day from festivals)
         )
-        select 'postings on a weekend day over a working day', avg(postings) filter (where not is_working and not is_holiday)
+        select 'postings on a weekend day over a working day',
+               avg(postings) filter (where not is_working and not is_holiday)
                / avg(postings) filter (where is_working) from of_day
         union all
         select 'branch visits on a Saturday or Sunday over a working day',
@@ -250,7 +254,8 @@ FIGURES: dict[str, str] = {
         join firsts on of_day.day between firsts.day and firsts.day + 2
         union all
         select 'cash in the 20 days before Spring Festival over the usual', (
-            select avg(coalesce(cash, 0)) from of_day join firsts on of_day.day between firsts.day - 20 and firsts.day - 1
+            select avg(coalesce(cash, 0)) from of_day
+            join firsts on of_day.day between firsts.day - 20 and firsts.day - 1
         ) / avg(coalesce(cash, 0)) from of_day
         union all
         select 'salaries paid in the month before Spring Festival over the usual', (
@@ -267,11 +272,13 @@ def measure(folder: Path) -> list[Row]:
     con = duckdb.connect()
     con.execute("set threads = 2")
     days, names, is_workday = holidays()
-    days_off = pa.table({  # noqa: F841 (DuckDB finds it by name)
-        "day": pa.array(days.astype(np.int32), pa.date32()),
-        "holiday_name": pa.array(names.table).take(pa.array(names.codes)),
-        "is_workday": is_workday,
-    })
+    days_off = pa.table(  # noqa: F841 (DuckDB finds it by name)
+        {
+            "day": pa.array(days.astype(np.int32), pa.date32()),
+            "holiday_name": pa.array(names.table).take(pa.array(names.codes)),
+            "is_workday": is_workday,
+        }
+    )
     con.execute("create table holidays as from days_off")
     con.execute(_TABLES.format(landing=folder / "landing", truth=folder / "truth", text=_TEXT))
     lead_columns = "{lead_id: 'varchar', business_date: 'varchar'}"

@@ -10,8 +10,8 @@ from simulator.draws import Draws
 from simulator.income import earn
 from simulator.ledger import FIRST_BROKER, KIND, OURS, Ledger, outside_account
 from simulator.loans import Loans
-from simulator.names import BANKS, BROKERS
 from simulator.moods import RELIEF, RETURNING
+from simulator.names import BANKS, BROKERS
 from simulator.people import MAIN, SECOND, People, account_no
 from simulator.reference import PRODUCT
 from simulator.savings import Savings
@@ -20,15 +20,15 @@ from simulator.timeline import Timeline
 from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
-RECOVERY = 0.04
+RECOVERY = 0.05
 """Share of what a main account lacks against its first level that a customer saves up again in a month."""
 Events = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: positions of customers, days
-_SPENT_OF_INCOME = 1.01  # the odd sums are spent too
+_SPENT_OF_INCOME = 1.0  # the odd sums are spent too
 AWAY = (25, 50)
 """Least and most days after which a large sum that was lent out comes back."""
 WINDFALL = (3.0, 8.0)
-"""Least and most of a windfall, in multiples of the customer's assets with the bank; at least 30,000 yuan."""
-_MODEST, _PLENTY = 14_000_000, 200_000_000  # cents
+"""Least and most of a windfall, in multiples of the customer's assets with the bank; at least 40,000 yuan."""
+_MODEST, _PLENTY = 14_000_000, 140_000_000  # cents
 
 
 @dataclass
@@ -57,7 +57,9 @@ class Money:
         liquid = wealth - savings.total
         second = np.where(people.has_second, (liquid * 0.4).astype(np.int64), 0)
         level = np.where(is_open, liquid - second, np.round(people.wealth) * 100)
-        parks = people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < 0.31)
+        parks = (
+            people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < 0.37)
+        )
         nothing = np.zeros(len(people), np.int64)
         main = liquid - second
         return cls(
@@ -152,7 +154,7 @@ class Money:
             self._report(turn.deliveries, owners, suffix, self.people.opened[owners])
         cents = np.maximum(np.round(self.people.wealth[who]), 10).astype(np.int64) * 100
         bits = turn.draws.bits("first money", self.people.index[who])
-        self._transfer(turn, who, self.people.opened[who], 36_000, cents, "transfer_mobile", bits)
+        self._transfer(turn, who, self.people.opened[who], 36_000, cents, "transfer_in", bits)
 
     def _repay(self, turn: Turn, budget: np.ndarray) -> np.ndarray:
         """Loan payments come first; where money is short, cash is paid in just before. Cents taken off the budget."""
@@ -161,7 +163,7 @@ class Money:
         total = np.bincount(who, cents, len(self.people))
         is_short = total > 0.4 * budget
         short = np.flatnonzero(is_short[who])
-        turn.ledger.post(who[short], MAIN, day[short], 30_000, cents[short], "cash_counter")
+        turn.ledger.post(who[short], MAIN, day[short], 30_000, cents[short], "cash_in")
         due = np.where(is_short, 0, total)
         budget -= due
         return due
@@ -178,7 +180,7 @@ class Money:
         """Spend what comes in, more if the account is above its level, less below."""
         people = self.people
         usual = people.income * 100 * _SPENT_OF_INCOME - due
-        wish = usual * pace * np.exp(0.12 * turn.draws.normal("spending", people.index, turn.month.index))
+        wish = usual * pace * np.exp(0.10 * turn.draws.normal("spending", people.index, turn.month.index))
         spend(turn, wish, budget, payday, pay, self.is_open)
 
     def _receive(self, turn: Turn, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -186,7 +188,7 @@ class Money:
         low, high = WINDFALL
         times = low + (high - low) * turn.uniform("windfall size", who)
         cents = np.round(windfall(times, self.aum[who]) / 100_000).astype(np.int64) * 100_000
-        day = turn.month.first + 1 + (26 * turn.uniform("windfall day", who)).astype(np.int64)
+        day = turn.season.day("branch", (1 + 26 * turn.uniform("windfall day", who)) / turn.month.length)
         bits = turn.draws.bits("windfall payer", self.people.index[who], turn.month.index)
         self._transfer(turn, who, day, 38_000, cents, "big_in", bits)
         self.level[who] += cents
@@ -200,10 +202,12 @@ class Money:
         share = 0.93 + 0.06 * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
-        day = turn.month.first + 8 + (19 * turn.uniform("outflow day", who)).astype(np.int64)
+        moment = (8 + 19 * turn.uniform("outflow day", who)) / turn.month.length
+        day = np.maximum(turn.season.day("branch", moment), turn.month.first + 8)
         main_no, second_no = (account_no(self.people.index[who], suffix) for suffix in (MAIN, SECOND))
-        turn.ledger.post(who, SECOND, day, 36_000, -second, "between_accounts", main_no, OURS)
-        turn.ledger.post(who, MAIN, day, 36_000, second, "between_accounts", second_no, OURS)
+        kind = self._own_transfer(who)
+        turn.ledger.post(who, SECOND, day, 36_000, -second, kind, main_no, OURS)
+        turn.ledger.post(who, MAIN, day, 36_000, second, kind, second_no, OURS)
         cents = ((at_hand + freed[who] + second) * share).astype(np.int64) // 100 * 100
         returns = turn.uniform("outflow returns", who) < RETURNING
         gone, lent = np.flatnonzero(~returns), np.flatnonzero(returns)
@@ -254,7 +258,8 @@ class Money:
         cents = (excess[who] / 100_000).astype(np.int64) * 100_000
         day = turn.month.first + 4 + (20 * turn.uniform("spread day", who)).astype(np.int64)
         bits = turn.draws.bits("other bank", self.people.index[who])
-        self._transfer(turn, who, day, 41_000, -cents, "transfer_mobile", bits)
+        kind = np.where(self.people.is_online[who], KIND["transfer_mobile"], KIND["transfer_counter"])
+        self._transfer(turn, who, day, 41_000, -cents, kind, bits)
         turn.plant("spread", who, day, cents)
         budget[who] -= cents
         self.level[who] = np.maximum(self.level[who] - cents, 0)
@@ -285,8 +290,9 @@ class Money:
         closing = first + 12 + (14 * turn.uniform("closing day", who)).astype(np.int64)
         count = len(self.people)
         rest = (self.second + turn.ledger.net(count, SECOND))[who]
-        turn.ledger.post(who, SECOND, first + 8, 40_000, -rest, "between_accounts", account_no(index, MAIN), OURS)
-        turn.ledger.post(who, MAIN, first + 8, 40_000, rest, "between_accounts", account_no(index, SECOND), OURS)
+        kind = self._own_transfer(who)
+        turn.ledger.post(who, SECOND, first + 8, 40_000, -rest, kind, account_no(index, MAIN), OURS)
+        turn.ledger.post(who, MAIN, first + 8, 40_000, rest, kind, account_no(index, SECOND), OURS)
         rest = (self.main + turn.ledger.net(count, MAIN))[who]
         part = (rest * turn.uniform("first part", who)).astype(np.int64) // 10_000 * 10_000
         bits = turn.draws.bits("new bank", index)
@@ -299,6 +305,10 @@ class Money:
             day = closing[np.searchsorted(who, owners)]
             self._report(turn.deliveries, owners, suffix, day, closed=day)
         return who, closing
+
+    def _own_transfer(self, who: np.ndarray) -> np.ndarray:
+        """The kind of a transfer between a customer's accounts."""
+        return np.where(self.people.is_online[who], KIND["between_accounts"], KIND["between_counter"])
 
     def _transfer(
         self,
@@ -338,5 +348,5 @@ def windfall(times: np.ndarray | float, assets: np.ndarray) -> np.ndarray:
     Nobody gets rich twice: the sum levels off at some 300,000 yuan times ``times``, and with what is here already
     it stays below what the rich keep with one bank.
     """
-    sum_in = np.maximum(times * assets / (1 + assets / _MODEST), 3_000_000 * times / WINDFALL[0])
-    return np.minimum(sum_in, np.maximum(_PLENTY - assets, 3_000_000))
+    sum_in = np.maximum(times * assets / (1 + assets / _MODEST), 4_000_000 * times / WINDFALL[0])
+    return np.minimum(sum_in, np.maximum(_PLENTY - assets, 4_000_000))

@@ -42,7 +42,7 @@ _WEIGHTS = {
     "delinquency": {"stress": 0.56, "insecurity": 0.50, "disorder": 0.50, "plans": 0.43},
 }
 # Logit of the monthly hazard: intercept and slope over the index.
-_LOGIT = {"churn": (-4.95, 2.1), "windfall": (-5.55, 2.0), "outflow": (-3.55, 2.0), "delinquency": (-5.0, 2.05)}
+_LOGIT = {"churn": (-4.95, 2.1), "windfall": (-5.55, 2.0), "outflow": (-3.5, 2.0), "delinquency": (-4.82, 2.05)}
 
 _BONDED = ("churn", "outflow")
 

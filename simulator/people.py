@@ -24,10 +24,12 @@ _HEADS = np.unique(_HEAD[: BLOCK - 1])
 _PLACE = np.arange(BLOCK) - _HEAD  # 0 head, 1 spouse, 2 and 3 children
 
 AGE_OF_PENSION = 60
-MOST_WITH_ONE_BANK = 8_000_000
+MOST_WITH_ONE_BANK = 7_900_000
 """CNY: what a rich customer keeps with one bank; the rest lies with others."""
 JOINING = 0.009
 """Share of the customers that join in a month."""
+COMING_BY_LEAD = 0.08
+"""Share of the persons among them who left their number on a social channel before."""
 MAIN, SECOND, FIRST_DEPOSIT = 1, 2, 100
 """Last three digits of an account number: main account, second savings account, the first term deposit."""
 
@@ -62,10 +64,12 @@ class People:
     id_no: pa.Array
     is_opted_out: np.ndarray
     is_online: np.ndarray
+    uses_branch: np.ndarray  # False for those who do everything online
     registered: np.ndarray  # day of the registration (shown from the first day on)
     is_verified: np.ndarray
     has_bound_card: np.ndarray
     wallet: np.ndarray  # bound wallet, -1 none
+    lead_day: np.ndarray  # day on which a new customer left their number on a social channel, -1 without
     has_second: np.ndarray  # a second savings account
 
     def __len__(self) -> int:
@@ -87,7 +91,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     communities = -(-customers // COMMUNITY)
     city = (index // COMMUNITY) % min(len(names.CITIES), communities)
     branch = city * BRANCHES_PER_CITY + draws.integers(BRANCHES_PER_CITY, "branch", families.head)
-    is_managed = (wealth > 300_000) | (draws.uniform("managed", index) < 0.25) & ~is_duplicate
+    is_managed = (wealth > 300_000) | (draws.uniform("managed", index) < 0.1) & ~is_duplicate
     manager = branch * MANAGERS_PER_BRANCH + draws.integers(MANAGERS_PER_BRANCH, "manager", index)
     is_online = draws.uniform("online", index) < np.where(is_enterprise, 0.5, np.where(age > 65, 0.45, 0.85))
     has_wallet = is_online & ~is_enterprise & (draws.uniform("wallet", index) < 0.8)
@@ -118,10 +122,12 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
         id_no=_identity_numbers(draws, families, city, birth, is_woman),
         is_opted_out=draws.uniform("opted out", index) < 0.06,
         is_online=is_online,
+        uses_branch=~is_online | (draws.uniform("uses branch", index) < np.where(is_enterprise, 0.8, 0.45)),
         registered=_registrations(draws, index, opened, opened_month, timeline),
         is_verified=draws.uniform("verified", index) < 0.5,
         has_bound_card=draws.uniform("bound card", index) < 0.4,
         wallet=np.where(has_wallet, draws.integers(2, "wallet provider", index), -1),
+        lead_day=_lead_days(draws, families, opened, opened_month, timeline),
         has_second=~is_enterprise & ~is_duplicate & (draws.uniform("second account", index) < 0.25),
     )
 
@@ -220,8 +226,8 @@ def _wealth(draws: Draws, families: _Families, income: np.ndarray, is_new: np.nd
     cash = income * (1.5 + 2.5 * draws.uniform("cash of firm", index))
     wealth = np.where(families.is_enterprise, cash, wealth)
     wealth = np.where(families.is_duplicate, wealth * 0.35, wealth)
-    wealth = np.minimum(wealth, 1_600_000)
-    wealth = np.where(families.is_rich, MOST_WITH_ONE_BANK * (0.96 + 0.04 * draws.uniform("rich", index)), wealth)
+    wealth = np.minimum(wealth, 1_200_000)
+    wealth = np.where(families.is_rich, MOST_WITH_ONE_BANK * (0.98 + 0.02 * draws.uniform("rich", index)), wealth)
     wealth = np.where(is_new, 0.2 * wealth, wealth)
     return np.maximum(wealth, np.where(is_new, 2_500, 8_000) * (1 + draws.uniform("least", index)))
 
@@ -238,9 +244,7 @@ def _employers(draws: Draws, families: _Families, earns: np.ndarray, customers: 
     return np.where(works_here, employer, -1)
 
 
-def _openings(
-    draws: Draws, families: _Families, age: np.ndarray, timeline: Timeline
-) -> tuple[np.ndarray, np.ndarray]:
+def _openings(draws: Draws, families: _Families, age: np.ndarray, timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
     """Day on which each customer opens the main account, and the index of its month, -1 before the start."""
     index, joining = families.index, JOINING * len(timeline.months)
     is_new = (draws.uniform("new customer", index) < joining / (1 + joining)) & ~families.is_rich
@@ -249,6 +253,16 @@ def _openings(
     since_start = first_of_month[month] + draws.integers(24, "opened day", index)
     most_days = np.minimum(age - 1, 20) * 365.25 - 30
     return np.where(is_new, since_start, timeline.first - 30 - draws.integers(most_days, "opened", index)), month
+
+
+def _lead_days(
+    draws: Draws, families: _Families, opened: np.ndarray, opened_month: np.ndarray, timeline: Timeline
+) -> np.ndarray:
+    """Day of the lead that became a customer some weeks later, -1 for those who came without."""
+    index = families.index
+    day = opened - 2 - (35 * draws.uniform("lead to account", index)).astype(np.int64)
+    came = (opened_month >= 0) & ~families.is_enterprise & ~families.is_duplicate & (day >= timeline.first)
+    return np.where(came & (draws.uniform("came by a lead", index) < COMING_BY_LEAD), day, -1)
 
 
 def _registrations(

@@ -29,7 +29,9 @@ from simulator.turn import Turn
 _RATINGS = ("R1", "R2", "R3", "R4", "R5")
 _PLATFORMS = ("app", "web", "mall")
 _CITY_NAMES = tuple(city[0] for city in names.CITIES)
-_LEADS_PER_COMMUNITY = 3.0  # a month
+_LEADS_PER_COMMUNITY = 4.0  # a month
+_OF_CUSTOMERS = 9 * 10**11
+"""Leads who became customers: this plus the customer's index is the lead's number."""
 
 
 @dataclass
@@ -209,7 +211,7 @@ class Records:
                 "city": coded(_CITY_NAMES, self._city(who)),
                 "id_no": _without(people.id_no.take(pa.array(who)), verified),
                 "bound_card_no": _without(card_nos(index, 0), bound),
-                "lead_id": pa.nulls(len(who), pa.string()),
+                "lead_id": join("L", numbers(pa.array(_OF_CUSTOMERS + index, mask=people.lead_day[who] < 0), 12)),
                 "is_marketing_opt_out": people.is_opted_out[who],
             },
             day[who],
@@ -239,11 +241,18 @@ class Records:
         size = np.minimum(COMMUNITY, people.index[-1] + 1 - home * COMMUNITY)
         member = home * COMMUNITY + draws.integers(size, "lead member", home, month.index, nth) - people.index[0]
         is_known = (draws.uniform("lead known", home, month.index, nth) < 0.35) & ~people.is_enterprise[member]
+        is_known &= people.opened[member] < month.first
         stranger = ((home + 1) * 1_000 + month.index) * 100 + nth + 4 * 10**12
         of_strangers = person_names(draws, stranger, stranger, draws.uniform("lead gender", stranger) < 0.5)
-        of_members = people.name.take(pa.array(member)).to_pylist()
         number = (home * 1_000 + month.index) * 100 + nth
         day = month.first + draws.integers(24, "lead day", number)
+        coming = np.flatnonzero((people.lead_day >= month.first) & (people.lead_day <= month.last))
+        home = np.concatenate([home, people.index[coming] // COMMUNITY])
+        member, is_known = np.concatenate([member, coming]), np.append(is_known, np.ones(len(coming), bool))
+        number = np.concatenate([number, _OF_CUSTOMERS + people.index[coming]])
+        stranger = np.concatenate([stranger, people.index[coming]])
+        of_strangers, of_members = of_strangers + [""] * len(coming), people.name.take(pa.array(member)).to_pylist()
+        day = np.concatenate([day, people.lead_day[coming]])
         return _Leads(
             number=number,
             lead=join("L", numbers(number, 12)),
@@ -263,6 +272,9 @@ class Records:
     def _social_leads(self, deliveries: Deliveries, leads: "_Leads") -> None:
         draws, number = self.draws, leads.number
         interests = ("savings", "fund", "fixed_term_wealth", "loan")
+        # Who becomes a customer comes from some sources, and with some wishes, more often.
+        has_come, likely = number >= _OF_CUSTOMERS, draws.choice([5, 1, 3, 1], "likely source", number)
+        wish = np.where(has_come, draws.choice([5, 1, 3, 1], "likely interest", number), 0)
         self._write(
             deliveries,
             "social_leads",
@@ -270,11 +282,13 @@ class Records:
                 "lead_id": leads.lead,
                 "business_date": leads.day,
                 "captured_at": leads.stamp,
-                "source": coded(names.LEAD_SOURCES, draws.integers(4, "lead source", number)),
+                "source": coded(
+                    names.LEAD_SOURCES, np.where(has_come, likely, draws.integers(4, "lead source", number))
+                ),
                 "name": pa.array(leads.names),
                 "phone": pa.array(leads.phone).cast(pa.string()),
                 "city": coded(_CITY_NAMES, leads.city),
-                "interest": coded(interests, draws.integers(4, "interest", number)),
+                "interest": coded(interests, np.where(has_come, wish, draws.integers(4, "interest", number))),
                 "cost": 800 + draws.integers(4_000, "lead cost", number),
             },
             leads.day,

@@ -90,8 +90,14 @@ class Managers:
         is_leaving = (draws.uniform("manager leaves", index) < 0.5) & (index % MANAGERS_PER_BRANCH > 0)
         return cls(index // MANAGERS_PER_BRANCH, joined, np.where(is_leaving, leaves, NULL))
 
+    @property
+    def gap_ends(self) -> np.ndarray:
+        """Day on which a successor takes over; for some weeks before nobody is in charge. NULL while employed."""
+        index = np.arange(len(self.left))
+        return np.where(self.left == NULL, NULL, self.left + 14 + index * 7_919 % 31)
+
     def in_charge(self, manager: np.ndarray, day: np.ndarray) -> np.ndarray:
-        """The manager on the day, or who took over."""
+        """The manager on the day, or who takes over."""
         return np.where((self.left[manager] != NULL) & (self.left[manager] < day), self.successor(manager), manager)
 
     def successor(self, manager: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from simulator.accounts import report_accounts
 from simulator.deliveries import Deliveries
 from simulator.draws import Draws
-from simulator.ledger import OURS, Ledger
+from simulator.ledger import KIND, OURS, Ledger
 from simulator.people import FIRST_DEPOSIT, MAIN, People, account_no, customer_nos
 from simulator.reference import PRODUCT, PRODUCT_CODES, RATES, RISKS, TERMS
 from simulator.text import NULL, coded, join, numbers
@@ -18,6 +18,10 @@ _DEPOSITS = np.array([PRODUCT[code] for code in ("FD03", "FD06", "FD12")])
 _INVESTMENTS = np.array([PRODUCT[code] for code in ("WM01", "WM02", "FU01", "FU02", "FU03", "PM01", "SD01", "WL01")])
 _DEPOSIT_SLOTS, _HOLDING_SLOTS = 3, 2
 _THOUSAND = 100_000  # cents
+# Online and at the counter, of deposits and of investments.
+_WAYS_OF_SAVING = np.array(
+    [[KIND["between_accounts"], KIND["between_counter"]], [KIND["invest"], KIND["invest_counter"]]]
+)
 
 
 @dataclass
@@ -125,25 +129,38 @@ class Savings:
         return matured, freed
 
     def save(self, turn: Turn, may: np.ndarray, idle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Put a part of the idle cents into a deposit or an investment; the cents saved, and the day, per customer."""
+        """Put a part of the idle cents into a deposit or an investment.
+
+        Returns
+        -------
+        saved, day
+            Cents, and the day, per customer.
+        """
         people, month = self.people, turn.month
         saved = np.zeros(len(people), np.int64)
         wants = may & ~people.is_enterprise & (idle > 5 * _THOUSAND) & (turn.uniform("saves") < 0.18)
         amount = (idle * (0.4 + 0.4 * turn.uniform("saved")) / _THOUSAND).astype(np.int64) * _THOUSAND
         invests = turn.uniform("invests") < 0.15 + 0.1 * people.appetite
-        day = month.first + 1 + (26 * turn.uniform("saving day")).astype(np.int64)
+        # At the counter, the day that is written to the ledger is that of a visit.
+        at_counter = people.uses_branch & (~turn.is_online | (turn.uniform("buys at the branch") < 0.7))
+        moment = (1 + 26 * turn.uniform("saving day")) / month.length
+        day = np.where(at_counter, turn.season.day("branch", moment), month.first + (moment * month.length).astype(int))
         pick = (turn.uniform("saving product") * 1_000).astype(np.int64)
         who = np.flatnonzero(wants & ~invests & (self.deposits.value == 0).any(axis=1))
         slot = self.deposits.fill(who, amount[who], _DEPOSITS[pick[who] % len(_DEPOSITS)], day[who])
         main_no, deposit_no = (account_no(people.index[who], suffix) for suffix in (MAIN, self._suffix(who, slot)))
-        turn.ledger.post(who, MAIN, day[who], 50_000, -amount[who], "between_accounts", deposit_no, OURS)
-        turn.ledger.post(who, self._suffix(who, slot), day[who], 50_000, amount[who], "between_accounts", main_no, OURS)
+        suffix, kind = self._suffix(who, slot), _WAYS_OF_SAVING[0][at_counter[who].astype(int)]
+        turn.ledger.post(who, MAIN, day[who], 50_000, -amount[who], kind, deposit_no, OURS)
+        turn.ledger.post(who, suffix, day[who], 50_000, amount[who], kind, main_no, OURS)
+        turn.buy(who, day[who], self.deposits.product[who, slot], at_counter[who])
         self._report_deposits(turn.deliveries, who, slot, day[who])
         saved[who] = amount[who]
         who = np.flatnonzero(wants & invests & (self.holdings.value == 0).any(axis=1))
         product = _suitable(people, (pick % len(_INVESTMENTS))[:, None])[who, 0]
         slot = self.holdings.fill(who, amount[who], product, day[who])
-        turn.ledger.post(who, MAIN, day[who], 50_000, -amount[who], "invest")
+        kind = _WAYS_OF_SAVING[1][at_counter[who].astype(int)]
+        turn.ledger.post(who, MAIN, day[who], 50_000, -amount[who], kind)
+        turn.buy(who, day[who], product, at_counter[who])
         self._report_holdings(turn.deliveries, who, slot, day[who], amount[who])
         saved[who] = amount[who]
         return saved, day
@@ -169,8 +186,8 @@ class Savings:
         suffix = self._suffix(who, slot)
         turn.ledger.post(who, suffix, day, 3_600, interest, "interest")
         total = principal + interest
-        turn.ledger.post(who, suffix, day, 3_700, -total, "between_accounts", account_no(index, MAIN), OURS)
-        turn.ledger.post(who, MAIN, day, 3_700, total, "between_accounts", account_no(index, suffix), OURS)
+        turn.ledger.post(who, suffix, day, 3_700, -total, "matured", account_no(index, MAIN), OURS)
+        turn.ledger.post(who, MAIN, day, 3_700, total, "matured", account_no(index, suffix), OURS)
         self._report_deposits(turn.deliveries, who, slot, day, closed=day)
         return total
 

@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 
 from simulator.deliveries import COMMUNITY
-from simulator.ledger import FIRST_FUND, FIRST_WALLET, KIND, OURS, outside_account
+from simulator.ledger import FIRST_FUND, FIRST_WALLET, KIND, OURS, is_one_of, outside_account
 from simulator.names import BANKS
 from simulator.people import BLOCK, MAIN, account_no
 from simulator.text import coded, join, numbers
@@ -24,7 +24,9 @@ _WAYS = (
     "tax",
 )
 _KINDS = np.array([KIND[name] for name in _WAYS])
-_TRANSFERS = [KIND["transfer_mobile"], KIND["transfer_web"], KIND["transfer_counter"]]
+_AT_THE_COUNTER = is_one_of("cash_counter", "transfer_counter", "mmf_counter")
+_TRANSFERS = is_one_of("transfer_mobile", "transfer_web", "transfer_counter")
+_FUNDS = is_one_of("mmf", "mmf_mobile", "mmf_counter")
 _FEE = 1_000  # cents
 
 
@@ -56,12 +58,18 @@ def spend(
     cents = total[who] * weight / np.bincount(who, weight, len(people))[who]
     rows = np.bincount(who, minlength=len(people))
     moment = (nth + turn.uniform("spent day", who, nth)) / rows[who]  # spread over the month
-    day = turn.month.first + (moment * turn.month.length).astype(np.int64)
+    kind = _kinds(turn, who, nth)
+    day = turn.season.day("shop", moment)
+    for of, those in (
+        ("firm", people.is_enterprise[who]),
+        ("cash", kind == KIND["cash_atm"]),
+        ("branch", _AT_THE_COUNTER[kind]),
+    ):
+        day = np.where(those, turn.season.day(of, moment), day)
     early = day <= payday[who]
     before = np.bincount(who[early], cents[early], len(people))
     cents = np.where(early, cents * np.minimum(1, at_hand / np.maximum(before, 1))[who], cents).astype(np.int64)
     second = 7 * 3600 + (turn.uniform("spent time", who, nth) * 15.5 * 3600).astype(np.int64)
-    kind = _kinds(turn, who, nth)
     acts = (day >= turn.since[who]) & (day <= turn.until[who]) & (cents > 0)
     _post(turn, who[acts], nth[acts], cents[acts], kind[acts], day[acts], second[acts], is_open)
     _fees(turn, budget)
@@ -72,13 +80,14 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
     people, moods = turn.people, turn.moods
     pull, near = np.exp(moods["pull"]), np.exp(-moods["distance"])
     online, firm, has_wallet = people.is_online, people.is_enterprise, people.wallet >= 0
-    cash = np.exp(1.0 * moods["plans"])
+    cash = np.exp(1.0 * moods["plans"]) * (1 + turn.season.rush)
+    branch = people.uses_branch
     odds = [
         np.where(firm, 0.3, 2.4) * near**0.7,
-        np.where(online, 1.2, 0.2) * near**0.7,
+        np.where(online, 1.2, 0) * near**0.7,
         1.2 * np.exp(-0.9 * moods["grievance"]),
-        np.where(firm, 0.2, 0.6) * cash,
-        np.where(online, 0.15, 0.5) * cash,
+        np.where(firm, 0.2, np.where(branch, 0.6, 0.75)) * cash,
+        np.where(online, 0.3 * branch, 0.5) * cash,
         np.where(firm, 3.0, 0.8) * near**-0.7 * np.where(has_wallet, 1, pull**0.8),
         np.where(has_wallet, 1.4 * pull**0.9, 0),
         np.where(online, 0.9, 0.5) * pull**1.1,
@@ -94,6 +103,7 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
     at_a_desk = turn.uniform("by web", who, nth) < np.where(firm, 0.5, 0.1)[who]
     kind = np.where((kind == KIND["transfer_mobile"]) & online[who] & at_a_desk, KIND["transfer_web"], kind)
     kind = np.where((kind == KIND["mmf"]) & ~has_wallet[who], KIND["mmf_mobile"], kind)
+    kind = np.where((kind == KIND["mmf_mobile"]) & ~online[who], KIND["mmf_counter"], kind)
     return np.where((kind == KIND["transfer_mobile"]) & ~online[who], KIND["transfer_counter"], kind)
 
 
@@ -110,10 +120,10 @@ def _post(
     """Post payments on both sides, where both are customers, and write those of the wallets."""
     people = turn.people
     index, first = people.index[who], people.index[0]
-    is_transfer = np.isin(kind, _TRANSFERS)
+    is_transfer = _TRANSFERS[kind]
     payee = turn.draws.bits("payee", index, (5 * turn.uniform("payee", who, nth)).astype(np.int64))
     provider = np.maximum(people.wallet[who], 0)
-    is_wallet, is_fund = kind == KIND["wallet"], (kind == KIND["mmf"]) | (kind == KIND["mmf_mobile"])
+    is_wallet, is_fund = kind == KIND["wallet"], _FUNDS[kind]
     bank = np.where(is_transfer, (payee % np.uint64(len(BANKS))).astype(np.int64), -1)
     bank = np.where(is_wallet, FIRST_WALLET + provider, np.where(is_fund, FIRST_FUND + provider, bank))
     account = np.where(is_transfer, outside_account(payee), 0)
@@ -126,7 +136,7 @@ def _post(
         day[inside],
         second[inside],
         cents[inside],
-        np.where(to_shop[inside], KIND["turnover_pos"], kind[inside]),
+        np.where(to_shop[inside], KIND["turnover_pos"], KIND["transfer_in"]),
         account_no(index[inside], MAIN),
         OURS,
     )
@@ -153,7 +163,7 @@ def _receivers(
     """
     people = turn.people
     index, first = people.index[who], people.index[0]
-    is_transfer = np.isin(kind, _TRANSFERS)
+    is_transfer = _TRANSFERS[kind]
     shop = np.minimum(index - index % COMMUNITY % BLOCK + BLOCK - 1, people.index[-1])
     to_shop = (kind == KIND["purchase_pos"]) & (payee % np.uint64(10) == 0) & (shop // COMMUNITY == index // COMMUNITY)
     to_shop &= people.is_enterprise[shop - first] & receives[shop - first] & (shop != index)

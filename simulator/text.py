@@ -40,7 +40,7 @@ def join(*pieces: pa.Array | str) -> pa.Array:
     return pc.binary_join_element_wise(*pieces, "")
 
 
-def numbers(values: np.ndarray, width: int = 0) -> pa.Array:
+def numbers(values: np.ndarray | pa.Array, width: int = 0) -> pa.Array:
     """Integers as text, filled with zeros on the left to ``width``."""
     text = pa.array(values).cast(pa.string())
     return pc.utf8_lpad(text, width, "0") if width else text

@@ -9,6 +9,7 @@ from simulator.draws import Draws
 from simulator.ledger import Ledger
 from simulator.moods import Moods
 from simulator.people import People
+from simulator.seasons import Season, season
 from simulator.timeline import Month, Timeline
 
 
@@ -29,6 +30,21 @@ class Turn:
     since: np.ndarray  # first and last day on which the customer acts as usual
     until: np.ndarray
     planted: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+    bought: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    @property
+    def season(self) -> Season:
+        """The month's working days and holidays."""
+        return season(self.month)
+
+    @property
+    def is_online(self) -> np.ndarray:
+        """Who has registered online before the month."""
+        return self.people.is_online & (self.people.registered < self.month.first)
+
+    def buy(self, who: np.ndarray, day: np.ndarray, product: np.ndarray, at_counter: np.ndarray) -> None:
+        """Note products bought: positions, days, products, and whether at the branch."""
+        self.bought.append((who, day, product, at_counter))
 
     def plant(self, kind: str, who: np.ndarray, day: np.ndarray, cents: np.ndarray) -> None:
         """Note large movements for the truth: their kind, and positions, days and cents."""

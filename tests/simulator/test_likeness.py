@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from simulator import generate
+from simulator.draws import Draws
 from simulator.likeness import measure
 
 Figures = dict[str, float]
@@ -26,9 +28,7 @@ def test_nobody_owns_the_bank_and_the_richest_hundredth_holds_its_share(figures:
 
 
 @pytest.mark.parametrize(("customers", "months", "seed"), [(500, 12, 5), (2_000, 12, 23), (5_000, 12, 3)])
-def test_concentration_holds_for_other_sizes_and_seeds(
-    tmp_path: Path, customers: int, months: int, seed: int
-) -> None:
+def test_concentration_holds_for_other_sizes_and_seeds(tmp_path: Path, customers: int, months: int, seed: int) -> None:
     generate(customers, months, seed, tmp_path)
     values = {figure: value for _, figure, value in measure(tmp_path)}
     assert values["largest customer, share of assets"] <= 0.02 * 2_000 / min(customers, 2_000)
@@ -48,7 +48,9 @@ def test_planted_outflows_are_what_the_ledger_shows(figures: tuple[Path, Figures
     folder, _ = figures
     text = "delim = '|', all_varchar = true, header = true"
     landing, truth = folder / "landing", folder / "truth" / "planted_outflows.parquet"
-    planted, known, alerting, differing = duckdb.connect().execute(f"""
+    planted, known, alerting, differing = (
+        duckdb.connect()
+        .execute(f"""
         with outgoing as (
             select customer_no, cast(business_date as date) as outflow_date, cast(amount as decimal(18, 2)) as amount,
                    counterparty_bank
@@ -66,7 +68,9 @@ def test_planted_outflows_are_what_the_ledger_shows(figures: tuple[Path, Figures
                        and (destination <> 'broker' or counterparty_bank like '%证券')
                ))
         from '{truth}' as planted
-    """).fetchone()
+    """)
+        .fetchone()
+    )
     assert planted == known
     assert alerting > 200
     assert differing == 0
@@ -76,7 +80,9 @@ def test_assets_before_a_planted_outflow_are_those_of_the_day_before(figures: tu
     folder, _ = figures
     text = "delim = '|', all_varchar = true, header = true"
     landing, truth = folder / "landing", folder / "truth" / "planted_outflows.parquet"
-    rows, astray = duckdb.connect().execute(f"""
+    rows, astray = (
+        duckdb.connect()
+        .execute(f"""
         with changes as (
             select account_no as position_no, cast(business_date as date) as day, cast(balance as double) as amount,
                    customer_no
@@ -99,6 +105,41 @@ def test_assets_before_a_planted_outflow_are_those_of_the_day_before(figures: tu
         )
 
         select count(*), count(*) filter (where abs(told - amount) > 0.01 * amount + 50) from assets
-    """).fetchone()
+    """)
+        .fetchone()
+    )
     assert rows > 5_000
     assert astray < 0.01 * rows
+
+
+def test_the_calendar_shows(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert values["branch visits in the first three days of Spring Festival"] == 0
+    assert values["branch visits on a Saturday or Sunday over a working day"] < 0.5
+    assert values["postings on a weekend day over a working day"] > 1.03
+    assert values["cash in the 20 days before Spring Festival over the usual"] > 1.3
+    assert values["salaries paid in the month before Spring Festival over the usual"] > 1.2
+
+
+def test_some_customers_use_the_branch_only_and_some_never(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert 0.1 < values["branch only in 180 days"] < 0.35
+    assert 0.25 < values["online only"] < 0.6
+
+
+def test_applications_end_online_at_the_branch_or_nowhere(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert 0.2 < values["finished online"] < 0.5
+    assert 0.08 < values["finished at the branch"] < 0.25
+    assert 0.35 < values["given up"] < 0.65
+
+
+def test_a_few_per_cent_of_the_leads_become_customers(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert 0.015 < values["of the others, opened an account after"] < 0.08
+
+
+def test_seeds_are_no_shifted_copies_of_each_other() -> None:
+    index = np.arange(1_000)
+    one, other = Draws(1).uniform("any", index), Draws(2).uniform("any", index)
+    assert not set(one.tolist()) & set(other.tolist())
