@@ -25,8 +25,8 @@ def _entry(task: Task) -> str:
     horizon_days = max(task.horizons, default=task.horizon_days)
     is_dated = str(task.dated_reasons).lower()
     return (
-        f"{{'task': '{task.task}', 'measure': '{measure}', 'horizon_days': {horizon_days}, "
-        f"'is_dated': {is_dated}, 'is_curve': {str(bool(task.horizons)).lower()},\n"
+        f"{{'task': '{task.task}', 'measure': '{measure}', 'horizon_days': {horizon_days},\n"
+        f"     'is_dated': {is_dated}, 'is_curve': {str(bool(task.horizons)).lower()},\n"
         f"     'en': '{task.title.en}',\n     'zh': '{task.title.zh}'}}"
     )
 

@@ -190,8 +190,7 @@ class Task(_Strict):
 
     @property
     def population_above(self) -> tuple[str, float] | None:
-        """The feature that says whom the task is about, and the number above which it lies; None: it is about all.
-        """
+        """The feature that says whom the task is about, and the number above which it lies; None: it is about all."""
         if self.population is None:
             return None
         feature, _, limit = self.population.partition(" > ")
