@@ -1,5 +1,8 @@
 """A bank small enough to write down: raw tables in a build engine, filled row by row, and dbt run over them."""
 
+import os
+import subprocess
+import sys
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -8,8 +11,8 @@ import duckdb
 import yaml
 
 from lakehouse.contracts import load_feeds
-from lakehouse.settings import Settings
-from lakehouse.warehouse.dbt import run_dbt
+from lakehouse.settings import PROJECT, Settings
+from lakehouse.warehouse import dbt
 from lakehouse.warehouse.dbt_sources import STAGING
 from tests.conftest import temporary_settings
 
@@ -34,6 +37,7 @@ class Bank:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "build.duckdb"
+        self.connection = {"C360_TARGET": "duckdb", "C360_BUILD": str(self.path)}
         self.tables = raw_tables()
         with self.connect() as connection:
             connection.execute("create schema raw; create schema quarantine")
@@ -93,7 +97,19 @@ class Bank:
 def build_marts(settings: Settings, business_date: str, from_date: str, **variables: Any) -> None:
     """Run dbt over everything up to the marts."""
     given = {"business_date": business_date, "from_date": from_date, **variables}
-    run_dbt(settings, LAYERS, given, without=f"tag:serving {POINT_IN_TIME}")
+    dbt.run_dbt(settings, LAYERS, given, without=f"tag:serving {POINT_IN_TIME}")
+
+
+def run_dbt(connection: dict[str, str], scratch: Path, variables: dict[str, Any], *arguments: str) -> None:
+    """Run a command of dbt in a process of its own; a failure shows dbt's words."""
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments]
+    command += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]
+    command += ["--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
+    environment = os.environ | connection
+    done = subprocess.run(
+        command, cwd=PROJECT / "dbt_project", env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _filler(column: Any, day: str) -> Any:

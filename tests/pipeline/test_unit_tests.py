@@ -1,14 +1,11 @@
 """The dbt tests that a run leaves to `make test`: unit tests judge the code, tests of keys read whole histories."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from lakehouse.settings import Settings
-from lakehouse.warehouse.dbt import DBT_PROJECT
+from tests.dbt.bank import run_dbt
 from tests.pipeline.conftest import LAST_OF_HISTORY
 
 
@@ -17,11 +14,8 @@ def statuses(history: Settings, folder: Path, selection: str) -> list[str]:
     engine = shutil.copyfile(history.build, folder / "build.duckdb")  # unit tests ask it for columns
     today = str(LAST_OF_HISTORY)
     variables = {"business_date": today, "from_date": today, "as_of_dates": [today]}
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "test", "--select", selection]
-    command += ["--vars", json.dumps(variables), "--project-dir", ".", "--profiles-dir", "."]
-    command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    environment = os.environ | {"C360_TARGET": "duckdb", "C360_BUILD": str(engine)}
-    subprocess.run(command, cwd=DBT_PROJECT, env=environment, check=False)
+    connection = {"C360_TARGET": "duckdb", "C360_BUILD": str(engine)}
+    run_dbt(connection, folder, variables, "test", "--select", selection)
     results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
     return [result["status"] for result in results]
 

@@ -1,6 +1,4 @@
--- Grain: borrower with an unpaid instalment, or a loan that was written off. Days past due count by the calendar, or as
--- the bank reports them, whichever is more.
-{%- set today = date_literal(var('business_date')) %}
+-- Grain: borrower with an unpaid instalment, or a loan that was written off.
 with links as (
 
     select * from {{ ref('int_party__customers') }}
@@ -14,16 +12,7 @@ borrowers as (
         max(case when positions.status = 'written_off' then 1 else 0 end) = 1 as is_written_off,
         sum(positions.unpaid_amount) as unpaid_amount,
         min(positions.unpaid_since_date) as unpaid_since_date,
-        max(
-            case
-                when positions.status in ('running', 'in_arrears')
-                    then greatest(
-                            positions.days_past_due,
-                            coalesce({{ days_between('positions.unpaid_since_date', today) }}, 0)
-                        )
-                else 0
-            end
-        ) as days_past_due
+        max(positions.days_past_due) as days_past_due
     from {{ ref('int_loan__positions') }} as positions
     inner join links on positions.party_key = links.party_key
     where positions.status in ('running', 'in_arrears', 'written_off')
