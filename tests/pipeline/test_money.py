@@ -281,6 +281,21 @@ def test_who_holds_and_owes_nothing_has_the_lowest_tier(landed: Landed) -> None:
     assert len(left) > 50
 
 
+def test_a_debt_that_is_repaid_keeps_no_tier(landed: Landed) -> None:
+    """Those who hold nothing at a month-end in which their loan was repaid."""
+    repaid = landed.rows(
+        """
+        select months.customer_key || months.as_of_date, months.star_tier
+        from loans
+        join parties on loans.customer_key = parties.party_key
+        join {marts}customer_360_monthly as months
+            on parties.customer_key = months.customer_key and last_day(loans.day) = months.as_of_date
+        where loans.status = 'repaid' and months.aum_amount = 0
+        """
+    )
+    assert set(repaid.values()) == {1}
+
+
 def test_assets_are_the_banks_own_balances(landed: Landed) -> None:
     expected = landed.rows(
         """

@@ -281,8 +281,8 @@ measured as (
                 and month_ends.as_of_date
         ) as contribution_3m_amount,
         (
-            select coalesce(sum(average), 0) from loan_profits
-            where loan_profits.customer_key = month_ends.customer_key and loan_profits.as_of_date = month_ends.as_of_date
+            select coalesce(sum(debt), 0) from debts join links on party_key = 'cif:' || customer_no
+            where links.customer_key = month_ends.customer_key and debts.as_of_date = month_ends.as_of_date
         ) as debt_amount,
         (
             select count(*) from openings

@@ -159,15 +159,8 @@ profit_sums as (
         + {{ average_amount(
             'sum(case when profit_months.is_whole = 0 then profits.' ~ measure ~ '_amount else 0 end)'
             ~ ' * profit_months.lacking_days', 'profit_months.days_of_month'
-        ) }} as {{ measure }}_amount,
-        {% endfor -%}
-        sum(
-            case
-                when profits.product_family = 'loan' and profits.as_of_date = profit_months.as_of_date
-                    then profits.average_amount
-                else 0
-            end
-        ) as debt_amount
+        ) }} as {{ measure }}_amount{{ ',' if not loop.last }}
+        {% endfor %}
     from (
         select
             *,
@@ -183,6 +176,18 @@ profit_sums as (
         profit_months.as_of_date,
         profit_months.lacking_days,
         profit_months.days_of_month
+
+),
+
+debts as (
+
+    select
+        links.customer_key,
+        balances.as_of_date,
+        sum(balances.outstanding_amount) as debt_amount
+    from {{ ref('int_loan__balances_monthly') }} as balances
+    inner join links on balances.party_key = links.party_key and balances.as_of_date >= links.built_from_date
+    group by links.customer_key, balances.as_of_date
 
 ),
 
@@ -218,11 +223,12 @@ measured as (
         {% endfor -%}
         cast(coalesce(activity.complaint_count, 0) as bigint) as complaint_count,
         greatest(spine.carried_activity_date, max(activity.last_activity_date) over running) as last_activity_date,
-        cast(coalesce(profit_sums.debt_amount, 0) as decimal(38,2)) as debt_amount
+        cast(coalesce(debts.debt_amount, 0) as decimal(38,2)) as debt_amount
     from spine
     left join asset_sums on spine.customer_key = asset_sums.customer_key and spine.as_of_date = asset_sums.as_of_date
     left join asset_moves on spine.customer_key = asset_moves.customer_key and spine.as_of_date = asset_moves.as_of_date
     left join activity on spine.customer_key = activity.customer_key and spine.as_of_date = activity.as_of_date
+    left join debts on spine.customer_key = debts.customer_key and spine.as_of_date = debts.as_of_date
     left join profit_sums
         on spine.customer_key = profit_sums.customer_key and spine.as_of_date = profit_sums.as_of_date
     window running as (partition by spine.customer_key order by spine.as_of_date rows unbounded preceding)
