@@ -290,6 +290,18 @@ def test_money_that_does_not_shrink_has_no_runway(bank: duckdb.DuckDBPyConnectio
     assert covered > 10 and wrong == 0
 
 
+def test_cover_means_the_same_in_features_and_in_the_chain(bank: duckdb.DuckDBPyConnection) -> None:
+    compared, wrong = bank.execute("""
+        select count(*), count(*) filter (
+            where not coalesce(abs(inflow_cover_rate_90d - inflow_cover_rate) <= 1e-9, false)
+            and (inflow_cover_rate_90d is not null or inflow_cover_rate is not null)
+        )
+        from readers.features.customer_features as features
+        join readers.marts.fund_chain_runway as chain using (customer_key, as_of_date)
+    """).fetchone()
+    assert compared > 100 and wrong == 0
+
+
 def test_whoever_is_lost_has_no_manager_and_no_household(bank: duckdb.DuckDBPyConnection) -> None:
     lost = "(select customer_key from readers.marts.customer_360 where life_cycle_stage = 'lost')"
     assert bank.execute(f"select count(*) > 10 from {lost}").fetchone() == (True,)
