@@ -18,13 +18,13 @@ from ml_jobs.learning.uplift import average_effect, fit_uplift, qini, qini_curve
 from ml_jobs.quality.report import quality_tables, task_quality
 from ml_jobs.registry.model import load
 from ml_jobs.scores.scoring import Scored, score
-from ml_jobs.task_file import Task
+from ml_jobs.task_file import Phrase, Task
 from tests.ml_jobs.made_up import BUSINESS_DATE, made_up_bank
 
 ROWS = 4_000
 TASK = Task(
     task="kept", table="features.kept", labels="features.label_kept", entity="customer_key", as_of_date="as_of_date",
-    label="label", positive=1, horizon_days=90, treatment="is_treated",
+    label="label", positive=1, horizon_days=90, treatment="is_treated", title=Phrase(en="Stays", zh="留存"),
 )  # fmt: skip
 ONCE = np.ones((1, ROWS))
 
