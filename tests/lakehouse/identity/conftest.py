@@ -14,17 +14,17 @@ from tests.conftest import temporary_settings
 
 FEEDS = ("customers", "registrations", "social_leads", "cards")
 INITIAL = date(2024, 2, 29)
-DAYS = tuple(date(2024, 3, day) for day in (1, 2, 3))
+DAYS = tuple(date(2024, 3, day) for day in range(1, 7))
 
 
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Two months and two days, in the lake; the months are linked, so there is a model. To be copied."""
+    """Two months and six days, in the lake; the months are linked, so there is a model. To be copied."""
     folder = tmp_path_factory.mktemp("parties")
-    simulator.generate(700, 2, 5, folder, days=2, only=FEEDS)
+    simulator.generate(700, 2, 5, folder, days=len(DAYS), only=FEEDS)
     settings = temporary_settings(folder)
     for feed in FEEDS:
-        ingestion.ingest_feed(settings, feed, DAYS[1])
+        ingestion.ingest_feed(settings, feed, DAYS[-1])
     link(settings, lake.pin(settings.lake, INITIAL))
     return settings
 

@@ -22,7 +22,7 @@ from tests.conftest import temporary_settings
 from tests.lakehouse.identity.conftest import DAYS
 from tests.lakehouse.ingestion.bank import Bank
 
-LAST = DAYS[1]
+LAST = DAYS[-1]
 
 
 def read(path: Path, columns: str = "*") -> list[tuple]:
