@@ -30,9 +30,9 @@ events as (
     select
         party_key,
         business_date,
-        case when channel = 'counter' then 'branch' else 'online' end as event
+        case when channel = 'branch' then 'branch' else 'online' end as event
     from {{ ref('fct_transactions') }}
-    where channel in ('counter', 'mobile', 'web')
+    where channel in ('branch', 'app', 'web')
 
     union all
 
@@ -49,9 +49,9 @@ events as (
     select
         party_key,
         business_date,
-        case when channel in ('counter', 'branch') then 'branch' else 'online' end as event
+        case when channel = 'branch' then 'branch' else 'online' end as event
     from {{ ref('fct_contacts') }}
-    where contact_kind = 'complaint' and channel in ('counter', 'branch', 'app', 'mobile', 'web')
+    where contact_kind = 'complaint' and channel in ('branch', 'app', 'web')
 
 ),
 
