@@ -361,8 +361,9 @@ def feed_relation(feed: Feed) -> Relation:
     """All versions of a feed's rows, each with its delivery."""
     meanings = {column.name: column.description for column in feed.columns}
     meanings |= {f"{name}_token": f"Token of {name}" for name in feed.tokenised} | ADDED_BY_INGESTION
+    may_be_absent = {column.name for column in feed.columns if column.may_be_absent}
     columns = (
-        *(Column(name, type_, meanings[name]) for name, type_ in feed.lake_columns),
+        *(Column(name, type_, meanings[name], is_later=name in may_be_absent) for name, type_ in feed.lake_columns),
         Column("_delivery", "varchar", DELIVERY, is_per_file=True),
         Column("_superseded_date", "date", SUPERSEDED, is_per_file=True),
     )

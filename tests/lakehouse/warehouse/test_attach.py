@@ -1,8 +1,10 @@
 """What dbt reads is exactly what the pin knows, with the contract's types, on both engines."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -161,6 +163,18 @@ def test_scores_of_before_there_were_comparisons_still_attach(delivered):
         result = rows(delivered, f"select {', '.join(later)} from raw.scores order by as_of_date")
         assert list(result[0].values()) == [None] * len(later)
     assert list(result[1].values()) == [3.0] * len(later)
+
+
+def test_loans_of_before_the_bank_told_its_balance_still_attach(delivered):
+    """A column that files may lack is null in what was loaded before the contract had it."""
+    loan = {"loan_no": "L1", "business_date": DAY, "status": "running", "outstanding_amount": Decimal("5.00")}
+    for day in (DAY, NEXT):
+        bank.deliver(delivered.lake, "loans", day, [loan])
+    (path,) = (delivered.lake / "raw" / "loans" / f"period={DAY}").glob("*.parquet")
+    pq.write_table(pq.read_table(path).drop_columns("outstanding_amount"), path)
+    attach(delivered, NEXT)
+    result = rows(delivered, "select outstanding_amount from raw.loans order by _known_date")
+    assert [row["outstanding_amount"] for row in result] == [None, Decimal("5.00")]
 
 
 def test_identity_is_that_of_the_given_file(delivered):
