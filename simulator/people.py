@@ -24,7 +24,7 @@ _HEADS = np.unique(_HEAD[: BLOCK - 1])
 _PLACE = np.arange(BLOCK) - _HEAD  # 0 head, 1 spouse, 2 and 3 children
 
 AGE_OF_PENSION = 60
-MOST_WITH_ONE_BANK = 7_900_000
+MOST_WITH_ONE_BANK = 7_820_000
 """CNY: what a rich customer keeps with one bank; the rest lies with others."""
 JOINING = 0.009
 """Share of the customers that join in a month."""
