@@ -1,3 +1,4 @@
+{{ config(tags=['serving']) }}
 -- Grain: customer, as-of date and model. The probability of leaving within 90 days has one source, the score churn: the
 -- curve passes through it. Before, the curve has the shape of the survival model; from then on, its hazards.
 {%- set horizons = [30, 60, 90, 180, 365] %}
