@@ -15,9 +15,9 @@ from tests.conftest import temporary_settings
 
 READER_SCHEMAS = ("marts", "features", "scores", "actions")
 ABSTAINS = (
-    tuple(  # few borrowers in arrears, hardly a lead who opens an account, few who leave or take their wealth away
+    tuple(  # hardly a lead who opens an account, few who leave or take their wealth away
         f"scores.{task}{latest}"
-        for task in ("credit_warning", "lead_conversion", "uplift_retention", "wealth_churn")
+        for task in ("lead_conversion", "uplift_retention", "wealth_churn")
         for latest in ("", "_latest")
     )
 )

@@ -32,6 +32,7 @@ OF_ITS_TABLE = {
     "is_allowed": "a list adds to the policy what blocks that list alone",
     "is_handed_out": "of that list",
     "label": "of that outcome",
+    "owner": "who does that step",
     "probability": "of that outcome",
     "rank": "of that score",
     "ripe_date": "of that outcome or assignment",

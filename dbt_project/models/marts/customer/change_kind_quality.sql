@@ -66,7 +66,12 @@ followed as (
         count(case when ends.outcome = '{{ outcome }}' then 1 end) as {{ outcome }}_followed_count,
         avg(case when ends.outcome = '{{ outcome }}' then cast(ends.label as double precision) end)
             as {{ outcome }}_rate,
-        avg(case when ends.outcome = '{{ outcome }}' then ends.usual_rate end) as usual_{{ outcome }}_rate
+        -- in decimals, so that the order of the rows does not show in the last digit
+        cast(
+            sum(case when ends.outcome = '{{ outcome }}' then cast(ends.usual_rate as decimal(18, 12)) end)
+            as double precision
+        )
+        / nullif(count(case when ends.outcome = '{{ outcome }}' then 1 end), 0) as usual_{{ outcome }}_rate
         {{- ',' if not loop.last }}
         {%- endfor %}
     from months

@@ -54,7 +54,7 @@ select
     positions.as_of_date,
     profiles.party_type,
     profiles.home_branch_code,
-    managers.rm_id,
+    cast(managers.rm_id as varchar) as rm_id,
     positions.deposit_amount,
     positions.investment_amount,
     positions.aum_amount,
