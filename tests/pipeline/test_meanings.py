@@ -244,11 +244,9 @@ def test_nobody_grows_before_there_is_a_full_quarter_to_compare_with(bank: duckd
     assert grown[0] > 50 and grown[1] == 0
 
 
-@pytest.mark.parametrize(("history", "state"), [("tier", "star_tier"), ("lifecycle", "life_cycle_stage")])
-def test_the_open_spell_is_what_the_customer_is_today(
-    bank: duckdb.DuckDBPyConnection, history: str, state: str
-) -> None:
-    opened = f"select customer_key, {state} from readers.marts.customer_{history}_history where valid_to is null"
+@pytest.mark.parametrize(("spells", "state"), [("tier", "star_tier"), ("lifecycle", "life_cycle_stage")])
+def test_the_open_spell_is_what_the_customer_is_today(bank: duckdb.DuckDBPyConnection, spells: str, state: str) -> None:
+    opened = f"select customer_key, {state} from readers.marts.customer_{spells}_history where valid_to is null"
     assert not differing(bank, opened, f"select customer_key, {state} from readers.marts.customer_360")
 
 

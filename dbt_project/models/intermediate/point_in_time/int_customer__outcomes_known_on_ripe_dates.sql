@@ -34,6 +34,9 @@ averages as (
         coalesce(positions.aum_days_amount_previous_90d, 0) / 90 as average_aum_before_amount,
         coalesce(positions.aum_days_amount_90d, 0) / 90 as average_aum_after_amount,
         coalesce(positions.deposit_days_amount_previous_90d, 0) / 90 as average_deposit_before_amount,
+        -- the difference of two averages would lose the last digit, and with it a customer at a threshold
+        (coalesce(positions.aum_days_amount_previous_90d, 0) - coalesce(positions.deposit_days_amount_previous_90d, 0))
+        / 90 as average_investment_before_amount,
         coalesce(positions.deposit_amount_0d_ago, 0) as deposit_after_amount,
         coalesce(positions.aum_amount_0d_ago, 0) as aum_after_amount
     from features
@@ -54,7 +57,7 @@ select
     coalesce(tiers_before.star_tier, 1) as star_tier_before,
     coalesce(tiers_after.star_tier, 1) as star_tier_after,
     averages.average_deposit_before_amount,
-    averages.average_aum_before_amount - averages.average_deposit_before_amount as average_investment_before_amount,
+    averages.average_investment_before_amount,
     averages.deposit_after_amount,
     averages.aum_after_amount - averages.deposit_after_amount as investment_after_amount
 from averages
