@@ -16,13 +16,11 @@ earning as (
     select
         balances.*,
         cast(extract(day from balances.as_of_date) as integer) as month_days,
-        (
-            case
-                when earlier.loan_no is not null then earlier.outstanding_amount
-                when balances.granted_date > {{ month_end_before('balances.as_of_date') }} then 0
-                else balances.outstanding_amount
-            end + balances.outstanding_amount
-        ) / 2.0 as average_amount
+        case
+            when earlier.loan_no is not null then earlier.outstanding_amount
+            when balances.granted_date > {{ month_end_before('balances.as_of_date') }} then 0
+            else balances.outstanding_amount
+        end + balances.outstanding_amount as both_ends_amount
     from balances
     left join balances as earlier
         on balances.loan_no = earlier.loan_no
@@ -42,6 +40,7 @@ priced as (
 
     select
         earning.*,
+        {{ average_amount('earning.both_ends_amount', 2) }} as average_amount,
         coalesce(earning.interest_rate, products.interest_rate) as customer_rate,
         prices.transfer_rate,
         row_number() over (
@@ -59,7 +58,7 @@ select
     party_key,
     product_code,
     'loan' as product_family,
-    cast(average_amount as decimal(38, 2)) as average_amount,
+    average_amount,
     cast(
         coalesce(
             cast(average_amount as double precision) * month_days
