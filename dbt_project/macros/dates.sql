@@ -8,6 +8,16 @@
     {{ column }} between {{ date_literal(month_start(var('from_date'))) }} and {{ date_literal(var('business_date')) }}
 {%- endmacro %}
 
+{# The as-of dates of a model of whole months, with the first day of their month: month-ends, and the business date. #}
+{% macro as_of_dates_of_run() %}
+    select
+        date_day as as_of_date,
+        month_date
+    from {{ ref('int_calendar__days') }}
+    where {{ months_of_run('date_day') }}
+        and (is_month_end or date_day = {{ date_literal(var('business_date')) }})
+{% endmacro %}
+
 {# Whole days from one date to another, an integer. #}
 {% macro days_between(first, last) -%} {{ return(adapter.dispatch('days_between')(first, last)) }} {%- endmacro %}
 {% macro default__days_between(first, last) -%} cast({{ last }} - {{ first }} as integer) {%- endmacro %}

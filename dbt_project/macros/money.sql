@@ -31,3 +31,13 @@
                 )
     end
 {%- endmacro %}
+
+{# What one contact costs, in one row: a column per channel. #}
+{% macro service_unit_costs() %}
+    select
+        {% for channel in var('channels') -%}
+        max(case when channel = '{{ channel }}' then unit_cost_amount else 0 end)
+            as {{ channel }}_amount{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('service_costs') }}
+{% endmacro %}

@@ -1,10 +1,36 @@
 {{ config(tags=['serving']) }}
 -- Every list in one, without what fell below a branch's cut: it is neither to be done nor forbidden.
 {%- set today = date_literal(var('business_date')) %}
+{#- What a list adds or says in another way than the others. #}
+{%- set treated_if_allowed = "case when is_allowed then 'treatment' end" %}
+{%- set lists = [
+    {
+        'source': 'outflow_actions', 'probability': 'null', 'basis': "'fact'", 'at_stake': 'amount',
+        'urgency': "case when is_serious then 'high' else 'normal' end", 'where': 'valid_until >= ' ~ today,
+    },
+    {
+        'source': 'early_warning', 'basis': "case when main_trigger is null then 'score' else 'fact' end",
+        'at_stake': 'outstanding_amount', 'expected': 'expected_loss_amount',
+        'urgency': "case when band = 'red' then 'high' else 'normal' end",
+        'arm': treated_if_allowed, 'is_handed_out': 'is_allowed',
+    },
+    {
+        'source': 'collections', 'probability': 'null', 'basis': "'fact'", 'at_stake': 'unpaid_amount',
+        'expected': 'null', 'urgency': "case when is_written_off then 'normal' else 'high' end",
+        'arm': treated_if_allowed,
+    },
+    {'source': 'retention', 'at_stake': 'assets_at_risk_amount', 'where': 'arm is not null or not is_allowed'},
+    {'source': 'next_best_offer', 'at_stake': 'amount', 'where': 'arm is not null or not is_allowed'},
+    {
+        'source': 'lead_calls', 'basis': 'basis', 'at_stake': 'null', 'expected': 'null',
+        'where': "coalesce(block_reason, '') <> 'is a customer'",
+    },
+] %}
 with listed as (
 
+    {% for list in lists -%}
     select
-        'outflow_actions' as source,
+        '{{ list.source }}' as source,
         action_id,
         customer_key,
         business_date,
@@ -12,11 +38,11 @@ with listed as (
         action_zh,
         reason_en,
         reason_zh,
-        cast(null as double precision) as probability,
-        'fact' as basis,
-        cast(amount as decimal(38, 2)) as amount_at_stake,
-        cast(expected_value_amount as decimal(38, 2)) as expected_amount,
-        case when is_serious then 'high' else 'normal' end as urgency,
+        cast({{ list.probability or 'probability' }} as double precision) as probability,
+        {{ list.basis or "'score'" }} as basis,
+        cast({{ list.at_stake }} as decimal(38, 2)) as amount_at_stake,
+        cast({{ list.expected or 'expected_value_amount' }} as decimal(38, 2)) as expected_amount,
+        {{ list.urgency or "'normal'" }} as urgency,
         channel,
         owner,
         rm_id,
@@ -24,149 +50,12 @@ with listed as (
         valid_until as due_date,
         is_allowed,
         block_reason,
-        arm,
-        is_handed_out
-    from {{ ref('outflow_actions') }}
-    where valid_until >= {{ today }}
-
-    union all
-
-    select
-        'early_warning' as source,
-        action_id,
-        customer_key,
-        business_date,
-        action_en,
-        action_zh,
-        reason_en,
-        reason_zh,
-        probability,
-        case when main_trigger is null then 'score' else 'fact' end as basis,
-        outstanding_amount as amount_at_stake,
-        expected_loss_amount as expected_amount,
-        case when band = 'red' then 'high' else 'normal' end as urgency,
-        channel,
-        owner,
-        rm_id,
-        branch_code,
-        valid_until as due_date,
-        is_allowed,
-        block_reason,
-        case when is_allowed then 'treatment' end as arm,
-        is_allowed as is_handed_out
-    from {{ ref('early_warning') }}
-
-    union all
-
-    select
-        'collections' as source,
-        action_id,
-        customer_key,
-        business_date,
-        action_en,
-        action_zh,
-        reason_en,
-        reason_zh,
-        null as probability,
-        'fact' as basis,
-        unpaid_amount as amount_at_stake,
-        null as expected_amount,
-        case when is_written_off then 'normal' else 'high' end as urgency,
-        channel,
-        owner,
-        rm_id,
-        branch_code,
-        valid_until as due_date,
-        is_allowed,
-        block_reason,
-        case when is_allowed then 'treatment' end as arm,
-        is_handed_out
-    from {{ ref('collections') }}
-
-    union all
-
-    select
-        'retention' as source,
-        action_id,
-        customer_key,
-        business_date,
-        action_en,
-        action_zh,
-        reason_en,
-        reason_zh,
-        probability,
-        'score' as basis,
-        assets_at_risk_amount as amount_at_stake,
-        expected_value_amount as expected_amount,
-        'normal' as urgency,
-        channel,
-        owner,
-        rm_id,
-        branch_code,
-        valid_until as due_date,
-        is_allowed,
-        block_reason,
-        arm,
-        is_handed_out
-    from {{ ref('retention') }}
-    where arm is not null or not is_allowed
-
-    union all
-
-    select
-        'next_best_offer' as source,
-        action_id,
-        customer_key,
-        business_date,
-        action_en,
-        action_zh,
-        reason_en,
-        reason_zh,
-        probability,
-        'score' as basis,
-        amount as amount_at_stake,
-        expected_value_amount as expected_amount,
-        'normal' as urgency,
-        channel,
-        owner,
-        rm_id,
-        branch_code,
-        valid_until as due_date,
-        is_allowed,
-        block_reason,
-        arm,
-        is_handed_out
-    from {{ ref('next_best_offer') }}
-    where arm is not null or not is_allowed
-
-    union all
-
-    select
-        'lead_calls' as source,
-        action_id,
-        customer_key,
-        business_date,
-        action_en,
-        action_zh,
-        reason_en,
-        reason_zh,
-        probability,
-        basis,
-        null as amount_at_stake,
-        null as expected_amount,
-        'normal' as urgency,
-        channel,
-        owner,
-        rm_id,
-        branch_code,
-        valid_until as due_date,
-        is_allowed,
-        block_reason,
-        arm,
-        is_handed_out
-    from {{ ref('lead_calls') }}
-    where coalesce(block_reason, '') <> 'is a customer'
-
+        {{ list.arm or 'arm' }} as arm,
+        {{ list.is_handed_out or 'is_handed_out' }} as is_handed_out
+    from {{ ref(list.source) }}
+    where {{ list.where or 'true' }}
+    {{ 'union all ' if not loop.last }}
+    {% endfor %}
 ),
 
 reports as (
@@ -192,10 +81,10 @@ select
     cast(listed.action_zh as varchar) as action_zh,
     cast(listed.reason_en as varchar) as reason_en,
     cast(listed.reason_zh as varchar) as reason_zh,
-    cast(listed.probability as double precision) as probability,
+    listed.probability,
     cast(listed.basis as varchar) as basis,
-    cast(listed.amount_at_stake as decimal(38, 2)) as amount_at_stake,
-    cast(listed.expected_amount as decimal(38, 2)) as expected_amount,
+    listed.amount_at_stake,
+    listed.expected_amount,
     listed.is_allowed,
     cast(listed.block_reason as varchar) as block_reason,
     cast(listed.channel as varchar) as channel,

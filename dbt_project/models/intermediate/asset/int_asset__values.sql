@@ -7,12 +7,7 @@
 -- the window of change * (days of the window before d) / 90: no row per day is needed.
 with as_of_dates as (
 
-    select
-        date_day as as_of_date,
-        month_date
-    from {{ ref('int_calendar__days') }}
-    where {{ months_of_run('date_day') }}
-        and (is_month_end or date_day = {{ date_literal(var('business_date')) }})
+    {{ as_of_dates_of_run() }}
 
 ),
 

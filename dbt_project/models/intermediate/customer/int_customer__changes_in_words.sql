@@ -12,7 +12,7 @@ with asset_changes as (
 
 ),
 
-found as (
+every_change as (
 
     select
         customer_key,
@@ -63,7 +63,7 @@ changes as (
         {{ thousands('previous_amount') }} as previous_amount_text,
         lag(change_date) over (partition by customer_key, change_kind, change_detail order by change_date)
             as previous_date
-    from found
+    from every_change
 
 ),
 
@@ -79,7 +79,7 @@ phrases as (
 
 ),
 
-told as (
+worded as (
 
     select
         changes.*,
@@ -127,4 +127,4 @@ select
     weight,
     cast(sentence_en as varchar) as sentence_en,
     cast(sentence_zh as varchar) as sentence_zh
-from told
+from worded

@@ -37,12 +37,7 @@ links as (
 
 costs as (
 
-    select
-        {% for channel in var('channels') -%}
-        max(case when channel = '{{ channel }}' then unit_cost_amount else 0 end)
-            as {{ channel }}_amount{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('service_costs') }}
+    {{ service_unit_costs() }}
 
 ),
 
