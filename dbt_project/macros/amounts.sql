@@ -13,3 +13,7 @@
         * 0.01 as decimal(38,2)
     )
 {%- endmacro %}
+
+{# A double as an amount of whole cents, as a number. Engines cast a double at half a cent in different ways; a product
+   and a floor of doubles are the same everywhere. #}
+{% macro whole_cents(value) -%} cast(floor(({{ value }}) * 100 + 0.5) as bigint) * 0.01 {%- endmacro %}

@@ -96,9 +96,9 @@ select
     chosen.probability,
     cast(chosen.basis as varchar) as basis,
     {%- for measure in ['new_margin_amount', 'replaced_margin_amount', 'kept_margin_amount'] %}
-    cast(cast(floor(chosen.{{ measure }} * 100 + 0.5) as bigint) * 0.01 as decimal(18, 2)) as {{ measure }},
+    cast({{ whole_cents('chosen.' ~ measure) }} as decimal(18, 2)) as {{ measure }},
     {%- endfor %}
-    cast(cast(floor(chosen.expected_value * 100 + 0.5) as bigint) * 0.01 as decimal(18, 2)) as expected_value_amount,
+    cast({{ whole_cents('chosen.expected_value') }} as decimal(18, 2)) as expected_value_amount,
     chosen.expected_value > 0 and chosen.new_margin_amount < chosen.replaced_margin_amount as is_retention,
     chosen.reason_code,
     cast(

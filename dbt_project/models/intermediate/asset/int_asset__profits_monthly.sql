@@ -119,6 +119,26 @@ priced as (
     from held
     left join {{ ref('int_product__margins') }} as margins on held.product_code = margins.product_code
 
+),
+
+earned as (
+
+    select
+        priced.*,
+        case
+            when transfer_rate is null then 0
+            when customer_rate is null
+                then cast(month_days_amount as double precision) * cast(transfer_rate as double precision) / 365
+                    - cast(posted_interest_amount as double precision)
+            else
+                cast(month_days_amount as double precision)
+                * (cast(transfer_rate as double precision) - cast(customer_rate as double precision)) / 365
+        end as net_interest,
+        cast(month_days_amount as double precision) * cast(coalesce(fee_rate, 0) as double precision) / 365
+        + cast(sold_amount as double precision) * cast(coalesce(sale_fee_rate, 0) as double precision)
+        + cast(posted_fee_amount as double precision) as fee
+    from priced
+
 )
 
 select
@@ -129,20 +149,6 @@ select
     product_code,
     product_family,
     {{ average_amount('month_days_amount', 'cast(extract(day from as_of_date) as integer)') }} as average_amount,
-    cast(
-        case
-            when transfer_rate is null then 0
-            when customer_rate is null
-                then cast(month_days_amount as double precision) * cast(transfer_rate as double precision) / 365
-                    - cast(posted_interest_amount as double precision)
-            else
-                cast(month_days_amount as double precision)
-                * (cast(transfer_rate as double precision) - cast(customer_rate as double precision)) / 365
-        end as decimal(38, 2)
-    ) as net_interest_amount,
-    cast(
-        cast(month_days_amount as double precision) * cast(coalesce(fee_rate, 0) as double precision) / 365
-        + cast(sold_amount as double precision) * cast(coalesce(sale_fee_rate, 0) as double precision)
-        + cast(posted_fee_amount as double precision) as decimal(38, 2)
-    ) as fee_amount
-from priced
+    cast({{ whole_cents('net_interest') }} as decimal(38, 2)) as net_interest_amount,
+    cast({{ whole_cents('fee') }} as decimal(38, 2)) as fee_amount
+from earned

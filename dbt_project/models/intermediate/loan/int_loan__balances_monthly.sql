@@ -215,6 +215,26 @@ carried as (
 
 ),
 
+owed as (
+
+    select
+        carried.*,
+        greatest(
+            least(
+                case
+                    -- a part of an instalment repays that part of its principal
+                    when month_rate > 0 and carried_amount > 0
+                        then carried_amount - part_of_next * greatest(instalment - carried_amount * month_rate, 0)
+                    else carried_amount
+                end,
+                principal
+            ),
+            0
+        ) as owed_amount
+    from carried
+
+),
+
 kinds as (
 
     select
@@ -231,33 +251,20 @@ kinds as (
 )
 
 select
-    carried.loan_no,
-    carried.as_of_date,
-    carried.party_key,
-    carried.product_code,
-    carried.granted_date,
-    carried.status,
-    carried.term_months,
-    carried.interest_rate,
+    owed.loan_no,
+    owed.as_of_date,
+    owed.party_key,
+    owed.product_code,
+    owed.granted_date,
+    owed.status,
+    owed.term_months,
+    owed.interest_rate,
     kinds.loan_kind,
     kinds.default_rate,
     kinds.loss_given_default_rate,
-    cast(
-        greatest(
-            least(
-                case
-                    -- a part of an instalment repays that part of its principal
-                    when month_rate > 0 and carried_amount > 0
-                        then carried_amount - part_of_next * greatest(instalment - carried_amount * month_rate, 0)
-                    else carried_amount
-                end,
-                principal
-            ),
-            0
-        ) as decimal(38, 2)
-    ) as outstanding_amount
-from carried
+    cast({{ whole_cents('owed.owed_amount') }} as decimal(38, 2)) as outstanding_amount
+from owed
 left join kinds
-    on carried.product_code = kinds.product_code
-        and carried.term_months = kinds.term_months
+    on owed.product_code = kinds.product_code
+        and owed.term_months = kinds.term_months
         and kinds.place = 1

@@ -50,6 +50,20 @@ priced as (
     left join {{ ref('stg_reference__products') }} as products on earning.product_code = products.product_code
     left join prices on prices.minimum_term_days <= earning.term_months * 30.5
 
+),
+
+earned as (
+
+    select
+        priced.*,
+        coalesce(
+            cast(average_amount as double precision) * month_days
+            * (cast(customer_rate as double precision) - cast(transfer_rate as double precision)) / 365, 0
+        ) as net_interest,
+        cast(average_amount as double precision) * month_days
+        * cast(default_rate as double precision) * cast(loss_given_default_rate as double precision) / 365 as risk_cost
+    from priced
+
 )
 
 select
@@ -59,16 +73,7 @@ select
     product_code,
     'loan' as product_family,
     average_amount,
-    cast(
-        coalesce(
-            cast(average_amount as double precision) * month_days
-            * (cast(customer_rate as double precision) - cast(transfer_rate as double precision)) / 365, 0
-        ) as decimal(38, 2)
-    ) as net_interest_amount,
-    cast(
-        cast(average_amount as double precision) * month_days
-        * cast(default_rate as double precision) * cast(loss_given_default_rate as double precision) / 365
-        as decimal(38, 2)
-    ) as risk_cost_amount
-from priced
+    cast({{ whole_cents('net_interest') }} as decimal(38, 2)) as net_interest_amount,
+    cast({{ whole_cents('risk_cost') }} as decimal(38, 2)) as risk_cost_amount
+from earned
 where place = 1 and average_amount <> 0

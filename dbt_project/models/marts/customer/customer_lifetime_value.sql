@@ -62,7 +62,8 @@ select
     lives.discount_rate,
     lives.lifetime_months,
     cast(
-        cast(positions.contribution_3m_amount as double precision) / 3 * lives.lifetime_months as decimal(38, 2)
+        {{ whole_cents('cast(positions.contribution_3m_amount as double precision) / 3 * lives.lifetime_months') }}
+        as decimal(38, 2)
     ) as lifetime_value_amount
 from positions
 inner join lives on positions.customer_key = lives.customer_key
