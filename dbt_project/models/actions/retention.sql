@@ -88,7 +88,9 @@ priced as (
 
     select
         valued.*,
-        cast({{ whole_cents('cast(aum_amount as double precision) * probability') }} as decimal(38, 2)) as assets_at_risk_amount,
+        cast(
+            {{ whole_cents('cast(aum_amount as double precision) * probability') }} as decimal(38, 2)
+        ) as assets_at_risk_amount,
         cast(aum_amount * probability * effect_rate * margin_rate as decimal(18, 2)) as expected_value_amount
     from valued
 
