@@ -1,5 +1,6 @@
 """The feed contracts under ``feeds/`` and the deployments under ``deployments/``, as small frozen objects."""
 
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
@@ -103,6 +104,7 @@ class Deployment:
 
     name: str
     currency: str
+    utc_offset: str  # of the bank's clock, as +08:00
     required: tuple[str, ...]
     optional: tuple[str, ...]
     unsupported_scores: dict[str, str]  # task -> why the bank's data cannot support it
@@ -151,8 +153,10 @@ def load_deployment(path: Path) -> Deployment:
         ) from error
     if not isinstance(raw, dict):
         raise Stop(f"{path} declares nothing", "see deployments/simulated.yml")
-    if missing := [key for key in ("name", "currency", "required") if key not in raw]:
+    if missing := [key for key in ("name", "currency", "utc_offset", "required") if key not in raw]:
         raise Stop(f"{path}: {', '.join(missing)} is missing: see deployments/simulated.yml")
+    if not re.fullmatch(r"[+-]\d\d:\d\d", str(raw["utc_offset"])):
+        raise Stop(f"{path}: utc_offset is none", 'write the offset of the bank\'s clock in quotes: "+08:00"')
     optional = raw.get("optional", [])
     declared = [*raw["required"], *optional]
     if unknown := sorted(set(declared) - set(load_feeds())):
@@ -160,6 +164,7 @@ def load_deployment(path: Path) -> Deployment:
     return Deployment(
         name=raw["name"],
         currency=raw["currency"],
+        utc_offset=raw["utc_offset"],
         required=tuple(raw["required"]),
         optional=tuple(optional),
         unsupported_scores=raw.get("unsupported_scores", {}),

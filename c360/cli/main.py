@@ -16,6 +16,8 @@ from c360.cli.output import Json, StoppingGroup, Target, console, day_of, progre
 app = typer.Typer(
     cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
 )
+app.command()(sources.check)
+app.command()(sources.land)
 app.command()(sources.simulate)
 app.command()(sources.simulate_intraday)
 app.command()(reports.customer)

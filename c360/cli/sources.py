@@ -1,16 +1,60 @@
-"""Commands that make deliveries: ``simulate``, ``simulate-intraday``, and the group ``adapt``."""
+"""Commands that make deliveries: ``check``, ``land``, ``simulate``, ``simulate-intraday``, and the group ``adapt``."""
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from c360.cli.output import console, progress, writing
+from c360.cli.output import Json, console, progress, show, writing
 from lakehouse.errors import Stop
+
+if TYPE_CHECKING:  # it loads DuckDB and Arrow, for which most commands do not wait
+    from lakehouse.ingestion.sending import Draft
 
 adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank's deliveries.")
 Damage = Literal["none", "hard"]
+Sent = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="File as the feed's contract has it.")]
+OfFeed = Annotated[str, typer.Option("--feed", help="Feed that it is of, such as transactions.")]
+OfPeriod = Annotated[str, typer.Option("--date", help="Business date, or YYYY-MM: a month of an initial load.")]
+
+
+def check(file: Sent, feed: OfFeed, period: OfPeriod, json_: Json = False) -> None:
+    """Say what would become of a file; exit code 1 if it would be rejected. Nothing is written."""
+    from lakehouse.ingestion import check as rehearse
+    from lakehouse.settings import Settings
+
+    draft = rehearse(Settings.from_env(), file, feed, period)
+    _show_draft(draft, "would be taken in", json_)
+    if draft.findings.problem:
+        raise Stop(draft.findings.problem)
+
+
+def land(file: Sent, feed: OfFeed, period: OfPeriod, json_: Json = False) -> None:
+    """Put a file into the landing folder with the manifest that completes it; the next run takes it in."""
+    from lakehouse.ingestion import land as put
+    from lakehouse.settings import Settings
+
+    settings = Settings.from_env()
+    with writing(settings.landing):
+        draft = put(settings, file, feed, period)
+    _show_draft(draft, "has landed", json_)
+
+
+def _show_draft(draft: "Draft", what: str, as_json: bool) -> None:
+    """A line for the delivery, one per kind of bad row, and one per control sum."""
+    findings = draft.findings
+    content = {
+        "delivery": f"{draft.name} {'would be rejected' if findings.problem else what}",
+        "rows": f"{findings.rows:,}, of them {findings.bad_rows:,} for the quarantine",
+    }
+    if findings.min_business_date:
+        content["business dates"] = f"{findings.min_business_date} to {findings.max_business_date}"
+    for kind in findings.kinds:
+        about = f"column {kind.column}: " if kind.column else ""
+        content[f"{about}{kind.reason.replace('_', ' ')}"] = f"{kind.rows:,} rows, the first in row {kind.first_row}"
+    content |= {f"sum of {name}": f"{total:,}" for name, total in findings.control_sums.items()}
+    show(findings if as_json else content, as_json)
 
 
 def simulate(

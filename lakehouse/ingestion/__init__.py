@@ -2,5 +2,6 @@
 
 from lakehouse.ingestion.feeds import ingest_feed
 from lakehouse.ingestion.readiness import missing_feeds
+from lakehouse.ingestion.sending import check, land
 
-__all__ = ["ingest_feed", "missing_feeds"]
+__all__ = ["check", "ingest_feed", "land", "missing_feeds"]

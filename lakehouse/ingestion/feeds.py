@@ -84,7 +84,7 @@ def _ingest(
                 f"{delivery.path.name}: no contract for {delivery.feed} under feeds/: write one, or send it elsewhere"
             )
         check_arrived(delivery, landed)
-        _check_place(delivery, source_hash, loaded)
+        check_place(delivery, source_hash, loaded)
         figures = load(con, lake, feed, delivery, list(landed.values()), name)
         problem = figures.problem
     except Rejected as error:
@@ -92,8 +92,14 @@ def _ingest(
     return _outcome(delivery, feed, source_hash, landed, loaded, figures, problem, name)
 
 
-def _check_place(delivery: Delivery, source_hash: str, loaded: list[Outcome]) -> None:
-    """A version is loaded once, and the periods of a feed do not overlap."""
+def check_place(delivery: Delivery, source_hash: str, loaded: list[Outcome]) -> None:
+    """A version is loaded once, and the periods of a feed do not overlap.
+
+    Raises
+    ------
+    Rejected
+        If one of the deliveries that were loaded is in the way.
+    """
     for outcome in loaded:
         if outcome.period == delivery.period.text:
             if outcome.version == delivery.version:

@@ -194,7 +194,7 @@ def _named(landing: Path, feed: str) -> list[tuple[Period, int, Path]]:
     return sorted(
         (Period(match["period"]), int(match["version"]), path)
         for path in (landing / feed).glob("*.manifest.json")
-        if (match := _MANIFEST_NAME.fullmatch(path.name)) and match["feed"] == feed and _is_period(match["period"])
+        if (match := _MANIFEST_NAME.fullmatch(path.name)) and match["feed"] == feed and is_period(match["period"])
     )
 
 
@@ -211,7 +211,8 @@ def _read(path: Path, feed: str, period: str, version: int) -> tuple[Manifest | 
     return manifest, None
 
 
-def _is_period(text: str) -> bool:
+def is_period(text: str) -> bool:
+    """Whether the text is a day or a month."""
     try:
         return bool(Period(text).start)
     except ValueError:

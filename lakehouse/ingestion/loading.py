@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,7 @@ from lakehouse.ingestion import framing, rules
 from lakehouse.ingestion.landing import Delivery, Landed, Rejected
 from lakehouse.lake import appearing
 from lakehouse.settings import Settings
-from lakehouse.sql import identifier, literal
+from lakehouse.sql import identifier, literal, only_row
 
 _THREADS = 2  # of one feed; feeds run beside each other, each in another process
 _MEMORY = "2GB"
@@ -34,6 +35,32 @@ class Figures:
     max_business_date: date | None = None
     late_rows: int = 0
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Rows of a file that are bad in one way."""
+
+    reason: str
+    column: str | None
+    rows: int
+    first_row: int
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What would become of a delivery, and what its manifest has to state; ``problem`` is the reason to reject it."""
+
+    rows: int
+    kinds: tuple[Kind, ...]
+    control_sums: dict[str, Decimal]  # of the rows whose values can be read
+    min_business_date: date | None
+    max_business_date: date | None
+    problem: str | None
+
+    @property
+    def bad_rows(self) -> int:
+        return sum(kind.rows for kind in self.kinds)
 
 
 class _NotClean(Exception):
@@ -69,6 +96,32 @@ def load(
         feed = framing.as_sent(feed, landed)
     raw, quarantine = lake / "raw" / name, lake / "quarantine" / name
     return _load_clean(con, feed, delivery, landed, raw) or _load_sifted(con, feed, delivery, landed, raw, quarantine)
+
+
+def rehearse(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed]) -> Rehearsal:
+    """Judge every row as `load` would, and write nothing; the manifest's counts and sums are not looked at.
+
+    Raises
+    ------
+    Rejected
+        If the delivery cannot be split into rows.
+    """
+    if feed.format == "delimited":
+        feed = framing.as_sent(feed, landed)
+    _judge(con, feed, delivery, landed)
+    reason, column = "split_part(problem, ' ', 1)", "nullif(split_part(problem, ' ', 2), '')"
+    kinds = con.execute(
+        f"select {reason}, {column}, count(*), min(_row) from judged where problem is not null "
+        "group by all order by count(*) desc, 1, 2"
+    ).fetchall()
+    sums = ", ".join(["count(*)", *(f"coalesce(sum({identifier(name)}), 0)" for name in feed.control_sums)])
+    _, *totals = only_row(con.execute(f"select {sums} from {_control_values(feed, delivery)}"))
+    day = rules.typed(feed, feed.business_date_column) if feed.business_date_column else "cast(null as date)"
+    good = f"min({day}) filter (where problem is null), max({day}) filter (where problem is null)"
+    rows, first, last = only_row(con.execute(f"select count(*), {good} from judged"))
+    problem = _limit_problem(con, feed, rows, sum(count for *_, count, _ in kinds))
+    stated = dict(zip(feed.control_sums, totals, strict=True))
+    return Rehearsal(rows, tuple(Kind(*kind) for kind in kinds), stated, first, last, problem)
 
 
 def _load_clean(

@@ -78,7 +78,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("files")
     texts = {
         "broken.yml": "name: [x\n",
-        "undeclared.yml": "name: x\ncurrency: CNY\nrequired: [nothing]\n",
+        "undeclared.yml": "name: x\ncurrency: CNY\nutc_offset: '+08:00'\nrequired: [nothing]\n",
         "unfinished.yml": "task: unfinished\n",
         "astray.yml": Path(EXAMPLE)
         .read_text()

@@ -1,12 +1,15 @@
 -- noqa: disable=LT02
 {{ config(tags=['serving']) }}
--- The list of a branch counts the control group, so that both arms are equally well chosen; only the others are handed
--- out.
+-- Money leaves before customers do: of the deposits, the investments and everything, each customer is listed for what
+-- is expected to lose most. The list of a branch counts the control group, so that both arms are equally well chosen;
+-- only the others are handed out.
 {%- set today = date_literal(var('business_date')) %}
+{%- set exposures = {
+    'deposit_churn': 'deposit_amount', 'wealth_churn': 'investment_amount', 'churn': 'aum_amount',
+} %}
 with scores as (
 
-    select * from {{ ref('churn_latest') }}
-    where band in ('high', 'medium')
+    select * from {{ ref('customer_scores') }}
 
 ),
 
@@ -16,9 +19,66 @@ positions as (
 
 ),
 
+exposed as (
+
+    {% for task, amount in exposures.items() -%}
+    select
+        customer_key,
+        '{{ task }}' as task,
+        {{ loop.index }} as place,
+        {{ amount }} as exposed_amount
+    from positions
+    where {{ amount }} > 0 and average_aum_3m_amount > 0
+    {{ 'union all ' if not loop.last }}
+    {% endfor %}
+),
+
+risks as (
+
+    select
+        exposed.customer_key,
+        exposed.task,
+        exposed.place,
+        exposed.exposed_amount,
+        scores.as_of_date,
+        scores.task_en,
+        scores.task_zh,
+        scores.reason_en,
+        scores.reason_zh,
+        scores.score as probability,
+        cast(
+            {{ whole_cents('cast(exposed.exposed_amount as double precision) * scores.score') }} as decimal(38, 2)
+        ) as assets_at_risk_amount
+    from exposed
+    inner join scores on exposed.customer_key = scores.customer_key and exposed.task = scores.task
+    where scores.band in ('high', 'medium')
+
+),
+
+largest as (
+
+    select * from (
+        select
+            risks.*,
+            row_number() over (partition by customer_key order by assets_at_risk_amount desc, place) as size_rank
+        from risks
+    ) as sized
+    where size_rank = 1
+
+),
+
+-- The part of the risk of leaving that a contact takes away.
 uplifts as (
 
-    select * from {{ ref('uplift_retention_latest') }}
+    select
+        uplifts.customer_key,
+        uplifts.as_of_date,
+        case when uplifts.uplift > 0 then least(uplifts.uplift / scores.score, 1) else 0 end as effect_rate
+    from {{ ref('uplift_retention_latest') }} as uplifts
+    inner join scores
+        on uplifts.customer_key = scores.customer_key
+            and uplifts.as_of_date = scores.as_of_date
+            and scores.task = 'churn'
 
 ),
 
@@ -39,21 +99,10 @@ occupied as (
 
 ),
 
-sentences as (
-
-    select
-        customer_key,
-        reason_en,
-        reason_zh
-    from {{ ref('customer_scores') }}
-    where task = 'churn'
-
-),
-
 valued as (
 
     select
-        scores.*,
+        largest.*,
         policy.is_control,
         case
             when policy.is_allowed and occupied.customer_key is not null then 'other action'
@@ -64,23 +113,18 @@ valued as (
         policy.rm_id,
         policy.branch_code,
         positions.aum_amount,
-        case
-            when uplifts.uplift is null then {{ limit('contact_limits', 'call_effect_rate') }}
-            when uplifts.uplift > 0 then least(uplifts.uplift / scores.probability, 1)
-            else 0
-        end as effect_rate,
+        coalesce(uplifts.effect_rate, {{ limit('contact_limits', 'call_effect_rate') }}) as effect_rate,
         -- what a year of the assets brings, as a share of them; at most a twentieth
         least(
             cast(4 * positions.asset_margin_3m_amount as double precision)
             / cast(positions.average_aum_3m_amount as double precision), 0.05
         )
             as margin_rate
-    from scores
-    inner join policy on scores.customer_key = policy.customer_key
-    inner join positions on scores.customer_key = positions.customer_key
-    left join occupied on scores.customer_key = occupied.customer_key
-    left join uplifts on scores.customer_key = uplifts.customer_key and scores.as_of_date = uplifts.as_of_date
-    where positions.aum_amount > 0 and positions.average_aum_3m_amount > 0
+    from largest
+    inner join policy on largest.customer_key = policy.customer_key
+    inner join positions on largest.customer_key = positions.customer_key
+    left join occupied on largest.customer_key = occupied.customer_key
+    left join uplifts on largest.customer_key = uplifts.customer_key and largest.as_of_date = uplifts.as_of_date
 
 ),
 
@@ -88,10 +132,7 @@ priced as (
 
     select
         valued.*,
-        cast(
-            {{ whole_cents('cast(aum_amount as double precision) * probability') }} as decimal(38, 2)
-        ) as assets_at_risk_amount,
-        cast(aum_amount * probability * effect_rate * margin_rate as decimal(18, 2)) as expected_value_amount
+        cast(exposed_amount * probability * effect_rate * margin_rate as decimal(18, 2)) as expected_value_amount
     from valued
 
 ),
@@ -126,10 +167,12 @@ select
     {{ today }} as business_date,
     cast(actions.action_en as varchar) as action_en,
     cast(actions.action_zh as varchar) as action_zh,
-    cast(coalesce(sentences.reason_en, 'likely by all that is known') as varchar) as reason_en,
-    cast(coalesce(sentences.reason_zh, '综合判断离行可能性较高') as varchar) as reason_zh,
+    cast(listed.task_en || ': ' || coalesce(listed.reason_en, 'likely by all that is known') as varchar) as reason_en,
+    cast(listed.task_zh || '：' || coalesce(listed.reason_zh, '综合判断可能性较高') as varchar) as reason_zh,
+    cast(listed.task as varchar) as task,
     listed.probability,
     cast(listed.aum_amount as decimal(38, 2)) as aum_amount,
+    cast(listed.exposed_amount as decimal(38, 2)) as exposed_amount,
     listed.assets_at_risk_amount,
     cast(listed.effect_rate as double precision) as effect_rate,
     cast(listed.margin_rate as double precision) as margin_rate,
@@ -147,5 +190,4 @@ select
         as arm,
     listed.is_listed and not listed.is_control as is_handed_out
 from listed
-left join sentences on listed.customer_key = sentences.customer_key
 left join {{ ref('action_phrases') }} as actions on actions.action = 'keep' and listed.talk_channel = actions.channel

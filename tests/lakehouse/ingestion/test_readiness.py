@@ -9,7 +9,7 @@ from lakehouse.ingestion import missing_feeds
 from lakehouse.lake import pin
 from tests.lakehouse.ingestion.bank import DAY, Bank, postings
 
-DEPLOYMENT = Deployment("test", "CNY", ("transactions", "products", "registrations"), ("complaints",), {}, {})
+DEPLOYMENT = Deployment("test", "CNY", "+08:00", ("transactions", "products", "registrations"), ("complaints",), {}, {})
 PRODUCT = {"product_code": "P1", "product_name": "活期", "product_family": "current"}
 USER = {"user_id": "U1", "business_date": DAY, "registered_at": f"{DAY} 08:00:00", "platform": "app"}
 
