@@ -22,7 +22,9 @@ CHANNELS = ("branch", "reference")
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     deployment = tmp_path / "deployment.yml"
-    deployment.write_text("name: test\ncurrency: CNY\nutc_offset: '+08:00'\nrequired: [accounts]\noptional: [complaints]\n")
+    deployment.write_text(
+        "name: test\ncurrency: CNY\nutc_offset: '+08:00'\nrequired: [accounts]\noptional: [complaints]\n"
+    )
     return Settings.from_env(lake=tmp_path / "lake", deployment=deployment, token_secret="test")
 
 

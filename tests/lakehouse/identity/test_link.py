@@ -205,7 +205,9 @@ def test_two_files_of_latin_names_and_a_truth_by_bare_numbers(tmp_path: Path) ->
         )
     ]
     deployment = tmp_path / "parties.yml"
-    deployment.write_text("{name: parties, currency: EUR, utc_offset: '+01:00', required: [customers], optional: [registrations]}")
+    deployment.write_text(
+        "{name: x, currency: EUR, utc_offset: '+01:00', required: [customers], optional: [registrations]}"
+    )
     settings = temporary_settings(tmp_path, deployment=deployment)
     files = {"customers": [], "registrations": [], "truth": []}
     for name, birth, n in people:
@@ -240,7 +242,7 @@ def test_two_files_of_latin_names_and_a_truth_by_bare_numbers(tmp_path: Path) ->
 def names_and_dates(folder: Path, rows: list[tuple[str, str, str, int]]) -> dict:
     """What becomes of a file of (number, name, birth date, person)."""
     deployment = folder / "parties.yml"
-    deployment.write_text("{name: parties, currency: EUR, utc_offset: '+01:00', required: [customers]}")
+    deployment.write_text("{name: x, currency: EUR, utc_offset: '+01:00', required: [customers]}")
     settings = temporary_settings(folder, deployment=deployment)
     for name, header, places in (
         ("people", ("number", "name", "born"), (0, 1, 2)),
