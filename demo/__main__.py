@@ -26,6 +26,7 @@ from lakehouse.settings import PROJECT, Settings
 
 FOLDER = PROJECT / "var" / "demo"
 CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
+LIVE_HOUR = 2  # UTC, mid-morning at the bank: its events come before the day's files
 PRODUCERS = {"ingest_branch", "ingest_online"}
 MARK = ".c360-demo"  # marks the folder of a demo, which the next demo may empty
 SECRETS = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the first is in a file beside the lake that only its owner reads
@@ -135,15 +136,32 @@ def _run(bank: Bank, say: Say) -> None:
     """Back-fill the initial load, then the days after it, by Airflow; the other DAGs follow from the assets."""
     initial, *days = bank.dates
     with _airflow(bank, say) as (airflow, dag_ids):
-        for dates, what in (([initial], "the initial load"), (days, "the business days")):
+        phases = (([initial], "the initial load"), (days[:-1], "the business days"), (days[-1:], "the last day"))
+        for dates, what in phases:
             if not dates:
                 continue
+            if dates == days[-1:] and bank.truth:
+                _live(bank, bank.truth, dates[0], say)
             say(f"back-fill of {what}: {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else ""))
             for dag_id in sorted(dag_ids & PRODUCERS):
                 airflow.backfill(dag_id, dates[0], dates[-1])
             follow(airflow, dag_ids, dates, say)
     say("every DAG has succeeded for every date; writing the documentation of the models")
     write_dbt_docs(bank.settings, bank.dates[-1])
+
+
+def _live(bank: Bank, truth: Path, day: date, say: Say) -> None:
+    """An hour of the day as events, before its files are taken in; then what the bank's people send in the evening."""
+    from lakehouse import intraday
+    from simulator import staff
+    from simulator.intraday import replay, to_landing
+
+    landing = bank.settings.landing
+    sent = replay(landing, day, to_landing(landing), rate=0, seconds=1, hours=range(LIVE_HOUR, LIVE_HOUR + 1))
+    intraday.run(bank.settings, every=1, seconds=0)
+    say(f"{day} {LIVE_HOUR:02}:00 to {LIVE_HOUR + 1:02}:00 UTC: {sum(sent.values())} events, shown to readers at once")
+    say(staff.decide(bank.settings, truth, day))
+    say(staff.call(bank.settings, SEED, day))
 
 
 def _look(bank: Bank, say: Say) -> None:

@@ -17,7 +17,7 @@ CALLS = 10
 
 def print_summary(console: Console, settings: Settings, truth: Path | None) -> None:
     """Print deliveries, gates, customers, score quality, whom to call first, and where to look next."""
-    for part in (_deliveries, _gates, _customers):
+    for part in (_deliveries, _gates, _customers, _live):
         console.print(part(settings), highlight=False, soft_wrap=True)
     for part in (*quality_tables(score_quality(settings, truth)), _calls(settings), _next_steps(settings)):
         console.print(part, highlight=False, soft_wrap=isinstance(part, str))
@@ -93,6 +93,21 @@ def _customers(settings: Settings) -> str:
         f"[bold]Customers[/]  {customers:,} on {tiers[0]['as_of_date']} with {aum / 1_000_000:,.1f} million "
         f"{tiers[0]['currency']} in deposits and investments\n"
         f"  {by_tier}; in the last three months {moved['risen']} rose and {moved['fallen']} fell"
+    )
+
+
+def _live(settings: Settings) -> str:
+    """Events within the day against the files of the day, and what came back from the bank's people."""
+    days = _rows(settings, "select * from ops.intraday_reconciliation order by business_date, feed")
+    events = [
+        f"{row['event_count']} {row['feed'].replace('_', ' ')} of {row['business_date']} came as events, "
+        f"{row['difference_count']} with the day's file alone or in another way"
+        for row in days
+    ]
+    (back,) = _rows(settings, "select count(*) as answered from actions.worklist where action_state <> 'open'")
+    return (
+        f"[bold]Within the day[/]  {'; '.join(events) or 'no events'}\n"
+        f"  {back['answered']} actions of the worklist are under way: somebody has reported on them"
     )
 
 

@@ -46,7 +46,9 @@ def to_broker(url: SecretStr) -> Send:
     return send
 
 
-def replay(source: Path, day: date, send: Send, rate: float, seconds: float, copies: int = 1) -> dict[str, int]:
+def replay(
+    source: Path, day: date, send: Send, rate: float, seconds: float, copies: int = 1, hours: range = range(24)
+) -> dict[str, int]:
     """Send the events in their order, each at its moment.
 
     Parameters
@@ -59,13 +61,15 @@ def replay(source: Path, day: date, send: Send, rate: float, seconds: float, cop
         Of events in a micro-batch.
     copies : int
         How often the day is sent; each copy after the first has other numbers.
+    hours : range
+        Of the day, UTC, whose events are sent.
 
     Returns
     -------
     dict
         Events sent, by feed.
     """
-    events = _events(source, day)
+    events = [event for event in _events(source, day) if int(str(event[1][TIMES[event[0]]])[11:13]) in hours]
     size = max(1, round(rate * seconds)) if rate else 5_000
     sent = dict.fromkeys(KEYS, 0)
     began, count = time.monotonic(), 0
@@ -84,7 +88,7 @@ def replay(source: Path, day: date, send: Send, rate: float, seconds: float, cop
 
 
 def _events(source: Path, day: date) -> list[Event]:
-    """(feed, row) of the day, by time."""
+    """(feed, row) of the day, by time; rows of a file that have too many or too few fields are no events."""
     events = []
     for name, feed in load_feeds().items():
         if name not in KEYS:
@@ -102,14 +106,23 @@ def _json_lines(path: Path, _feed: Feed) -> list[Row]:
 
 def _delimited(path: Path, feed: Feed) -> list[Row]:
     texts = {column.name: "varchar" for column in feed.columns}
-    read = f"select * from read_csv('{path}', delim = '{feed.delimiter}', header = true, columns = {texts})"
+    options = f"delim = '{feed.delimiter}', header = true, columns = {texts}, ignore_errors = true"
+    read = f"select * from read_csv('{path}', {options})"
     with duckdb.connect() as con:
         rows = con.sql(read).to_arrow_table()
     numbers = {column.name for column in feed.columns if column.type.startswith("decimal")}
     return [
-        {name: float(value) if name in numbers else value for name, value in row.items() if value is not None}
+        {name: _number(value) if name in numbers else value for name, value in row.items() if value is not None}
         for row in rows.to_pylist()
     ]
+
+
+def _number(text: str) -> float | str:
+    """A number as JSON has it; a text that is none stays, for the loop to refuse."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _texts(batch: list[Event], copy: int, spread: float) -> dict[str, list[str]]:

@@ -92,6 +92,7 @@ def simulate_intraday(
     rate: Annotated[float, typer.Option(min=0, help="Events a second; 0: as fast as they can be written.")] = 1000,
     seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of events in a micro-batch.")] = 1,
     copies: Annotated[int, typer.Option(min=1, help="How often the day is sent, under new numbers: a load test.")] = 1,
+    hour: Annotated[int | None, typer.Option(min=0, max=23, help="Only the events of this hour, UTC.")] = None,
     broker: Annotated[bool, typer.Option("--broker", help="Send to C360_BROKER_URL instead.")] = False,
 ) -> None:
     """Send a business date's postings and wallet payments as micro-batches, at the pace of a live source."""
@@ -106,7 +107,8 @@ def simulate_intraday(
     send = to_broker(settings.broker_url) if broker else to_landing(settings.landing)
     try:
         with writing(settings.landing):
-            sent = replay(source, day.date(), send, rate, seconds, copies)
+            hours = range(24) if hour is None else range(hour, hour + 1)
+            sent = replay(source, day.date(), send, rate, seconds, copies, hours)
     except RedisError as error:
         raise Stop(f"the broker cannot be reached: {error}", "start it, or correct C360_BROKER_URL") from error
     console.print(sent)
