@@ -35,7 +35,7 @@ def main(edges: Annotated[int, typer.Option(min=1)] = 1_000_000) -> None:
         root = Path(folder)
         simulator.generate(50, 4, 1, root, start=date(2024, 10, 1))
         places = {name: root / name for name in ("landing", "lake", "published", "build", "warehouse")}
-        settings = Settings.from_env(**places, target="duckdb", token_secret="bench")
+        settings = Settings.from_env(**places, target="duckdb", token_secret="a secret of the benchmark: 32 characters")
         (business_date,) = pipeline.run(settings)
         _fill(settings, edges)
         pin = lake.pin(settings.lake, business_date)

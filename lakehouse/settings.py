@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +16,23 @@ PROJECT = Path(__file__).resolve().parents[1]
 VAR = PROJECT / "var"
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://")
 
-Absolute = Annotated[Path, AfterValidator(Path.resolve)]
+SHORTEST_SECRET = 32  # characters: fewer can be guessed, and with them every token
+
+
+def _folder(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise ValueError("no folder")
+    return path.resolve()
+
+
+def _file(path: Path) -> Path:
+    if path.exists() and not path.is_file():
+        raise ValueError("no file")
+    return path.resolve()
+
+
+Folder = Annotated[Path, AfterValidator(_folder)]
+File = Annotated[Path, AfterValidator(_file)]
 
 
 class Settings(BaseSettings):
@@ -26,12 +44,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="C360_", frozen=True)
 
-    landing: Absolute = Field(VAR / "landing", description="the folder in which the sources put their deliveries")
-    lake: Absolute = Field(VAR / "lake", description="the folder of the lake")
-    build: Absolute = Field(VAR / "build.duckdb", description="the file in which DuckDB builds")
-    warehouse: Absolute = Field(VAR / "warehouse.duckdb", description="the file that readers open")
-    published: Absolute = Field(VAR / "published", description="the folder of published versions")
-    deployment: Absolute = Field(PROJECT / "deployments" / "simulated.yml", description="a file of deployments/")
+    landing: Folder = Field(VAR / "landing", description="the folder in which the sources put their deliveries")
+    lake: Folder = Field(VAR / "lake", description="the folder of the lake")
+    build: File = Field(VAR / "build.duckdb", description="the file in which DuckDB builds")
+    warehouse: File = Field(VAR / "warehouse.duckdb", description="the file that readers open")
+    published: Folder = Field(VAR / "published", description="the folder of published versions")
+    deployment: File = Field(PROJECT / "deployments" / "simulated.yml", description="a file of deployments/")
     target: Literal["duckdb", "postgres"] = Field("duckdb", description="duckdb or postgres")
     postgres_dsn: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:port/database")
     broker_url: SecretStr = Field(
@@ -44,7 +62,8 @@ class Settings(BaseSettings):
     )
     token_secret: SecretStr = Field(
         SecretStr(""),
-        description="a long random text, or nothing to have one made beside the lake",
+        description=f"a random text of at least {SHORTEST_SECRET} characters, or nothing to have token.secret made "
+        "beside the lake; put one that was cut off back from your vault, or, while the lake is empty, remove it",
         validate_default=True,
     )
 
@@ -81,9 +100,13 @@ class Settings(BaseSettings):
     @field_validator("token_secret")
     @classmethod
     def _given_or_generated(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
-        if secret or "lake" not in info.data:
-            return secret
-        return SecretStr(_generated_secret(info.data["lake"].parent / "token.secret"))
+        if not secret:
+            if "lake" not in info.data:
+                return secret
+            secret = SecretStr(_generated_secret(info.data["lake"].parent / "token.secret"))
+        if len(secret.get_secret_value().strip()) < SHORTEST_SECRET:
+            raise ValueError("too short")
+        return secret
 
 
 def _refused(error: ValidationError) -> Stop:
@@ -98,12 +121,28 @@ def _refused(error: ValidationError) -> Stop:
 
 
 def _generated_secret(path: Path) -> str:
-    """The token secret of an unconfigured installation: made once, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The token secret of an unconfigured installation: made once, readable by its owner only.
+
+    It appears whole or not at all, and of several first starts one makes it: a half-written secret would make tokens
+    that can be guessed.
+    """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        if not path.exists():
+            _write_secret(path)
         return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret := secrets.token_hex(32))
-    return secret
+    except OSError as error:
+        raise Stop(f"{path} cannot be made: {error.strerror}", "free some space, or set C360_TOKEN_SECRET") from error
+
+
+def _write_secret(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=".token.secret.", dir=path.parent)  # its mode is 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another start was first
+            path.hardlink_to(temporary)
+    finally:
+        Path(temporary).unlink()

@@ -16,6 +16,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lakehouse.settings import Settings
 
+SECRET = "a secret of the tests: 32 characters"
+
 
 def temporary_settings(folder: Path, **overrides: object) -> Settings:
     """Settings whose every path lies below ``folder``; keyword arguments win over the defaults and the environment."""
@@ -26,7 +28,7 @@ def temporary_settings(folder: Path, **overrides: object) -> Settings:
         "warehouse": folder / "warehouse.duckdb",
         "published": folder / "published",
     }
-    defaults = {"target": "duckdb", "memory_limit": "2GB", "token_secret": "secret of the tests"}
+    defaults = {"target": "duckdb", "memory_limit": "2GB", "token_secret": SECRET}
     return Settings.from_env(**{**paths, **defaults, **overrides})
 
 

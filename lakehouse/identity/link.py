@@ -19,6 +19,7 @@ from lakehouse.ingestion.rules import create_token_macro
 from lakehouse.lake import Pin, appearing, pin_of
 from lakehouse.lake.dates import built_dates
 from lakehouse.lake.places import review_file, xref_file
+from lakehouse.lake.secret import require_same_secret
 from lakehouse.settings import Settings
 
 # Pairs that look alike, today, and are two customers: with the reason why nobody has joined them.
@@ -94,6 +95,7 @@ def retrain(settings: Settings, pin: Pin) -> Model | None:
 @contextmanager
 def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection that holds the evidence and the party records of the pin."""
+    require_same_secret(settings)
     with duckdb.connect() as con:
         create_token_macro(con, settings.token_secret)
         evidence.open_lake(con, settings.lake, pin, linkage)

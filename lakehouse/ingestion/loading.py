@@ -15,6 +15,7 @@ from lakehouse.contracts import Feed
 from lakehouse.ingestion import framing, rules
 from lakehouse.ingestion.landing import Delivery, Landed, Rejected
 from lakehouse.lake import appearing
+from lakehouse.lake.secret import require_same_secret
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal, only_row
 
@@ -71,6 +72,7 @@ class _NotClean(Exception):
 def connection(settings: Settings) -> Generator[duckdb.DuckDBPyConnection]:
     """A database in memory, for the deliveries of one feed; what does not fit is spilled beside the lake."""
     settings.lake.mkdir(parents=True, exist_ok=True)
+    require_same_secret(settings)
     with (
         tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill,
         duckdb.connect(config={"threads": _THREADS, "memory_limit": _MEMORY, "temp_directory": spill}) as con,

@@ -14,6 +14,7 @@ from lakehouse import lake
 from lakehouse.contracts import load_feeds
 from lakehouse.lake import Outcome
 from lakehouse.settings import Settings
+from tests.conftest import SECRET
 
 DAY = date(2026, 1, 9)
 CHANNELS = ("branch", "reference")
@@ -25,7 +26,7 @@ def settings(tmp_path) -> Settings:
     deployment.write_text(
         "name: test\ncurrency: CNY\nutc_offset: '+08:00'\nrequired: [accounts]\noptional: [complaints]\n"
     )
-    return Settings.from_env(lake=tmp_path / "lake", deployment=deployment, token_secret="test")
+    return Settings.from_env(lake=tmp_path / "lake", deployment=deployment, token_secret=SECRET)
 
 
 def deliver(settings: Settings, feed: str, day: date, rows: int = 200, empty: tuple[str, ...] = (), **changes) -> None:

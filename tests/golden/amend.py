@@ -24,7 +24,7 @@ def amend(landing: Path, days: Sequence[date]) -> None:
     - A customer moves on the second day; of another, an older move becomes known on the third.
     """
     first, second, third = days
-    con = landed.load(landing, third, token_secret="any")
+    con = landed.load(landing, third, token_secret="any secret, of 32 characters at least")
     postings = _day(landing, "transactions", first)
     corrected, repeated = postings.iloc[0], postings.iloc[[1]]
     late_date, late_amount, cent = first - timedelta(days=35), Decimal("100.00"), Decimal("0.01")

@@ -1,14 +1,18 @@
 """Settings: from the environment or by keyword, frozen, with secrets that no print-out shows."""
 
+import errno
+import os
 import pickle
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
 from lakehouse.errors import Stop
+from lakehouse.lake.secret import require_same_secret
 from lakehouse.settings import Settings
-from tests.conftest import temporary_settings
+from tests.conftest import SECRET, temporary_settings
 
 
 def test_a_keyword_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +44,7 @@ def test_the_environment_makes_equal_settings(tmp_path: Path, monkeypatch: pytes
 
 def test_no_secret_is_printed(tmp_path: Path) -> None:
     secrets = {
-        "token_secret": "hidden",
+        "token_secret": f"hidden: {SECRET}",
         "postgres_dsn": "postgresql://c360:hidden@host/db",
         "broker_url": "redis://c360:hidden@host/0",
     }
@@ -56,6 +60,57 @@ def test_a_secret_is_generated_once_beside_the_lake(tmp_path: Path) -> None:
     assert first.token_secret == SecretStr(file.read_text())
     assert file.stat().st_mode & 0o777 == 0o600
     assert temporary_settings(tmp_path, token_secret="").token_secret == first.token_secret
+
+
+def test_of_many_first_starts_one_makes_the_secret(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(8) as pool:
+        made = set(pool.map(_secret_below, [tmp_path] * 64))
+    assert made == {(tmp_path / "token.secret").read_text()}
+    assert {path.name for path in tmp_path.iterdir()} == {"token.secret"}
+
+
+def _secret_below(folder: Path) -> str:
+    return temporary_settings(folder, token_secret="").token_secret.get_secret_value()
+
+
+@pytest.mark.parametrize("text", ["", "0", "\n", "short of thirty-two characters"])
+def test_a_secret_that_can_be_guessed_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "token.secret").write_text(text)
+    with pytest.raises(Stop, match="C360_TOKEN_SECRET"):
+        temporary_settings(tmp_path, token_secret="")
+    if text.strip():
+        with pytest.raises(Stop, match="at least 32 characters"):
+            temporary_settings(tmp_path, token_secret=text)
+
+
+def test_a_full_disk_leaves_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(Stop, match="No space left"):
+            temporary_settings(tmp_path, token_secret="")
+    assert not list(tmp_path.iterdir())
+    assert len(_secret_below(tmp_path)) == 64
+
+
+def test_another_secret_is_noticed(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    require_same_secret(temporary_settings(tmp_path, lake=lake))
+    require_same_secret(temporary_settings(tmp_path, lake=lake))
+    with pytest.raises(Stop, match="C360_TOKEN_SECRET"):
+        require_same_secret(temporary_settings(tmp_path, lake=lake, token_secret="another secret " * 3))
+
+
+@pytest.mark.parametrize("name", ["landing", "lake", "published", "build", "warehouse", "deployment"])
+def test_a_folder_is_no_file_and_a_file_no_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    wrong = "file" if name in ("landing", "lake", "published") else "folder"
+    with pytest.raises(Stop, match=f"C360_{name.upper()}"):
+        temporary_settings(tmp_path, **{name: tmp_path / wrong})
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
 
 
 @pytest.mark.parametrize(

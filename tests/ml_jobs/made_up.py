@@ -78,7 +78,7 @@ def made_up_bank(folder: Path, features: pa.Table, labels: pa.Table) -> Settings
         target="duckdb",
         lake=folder / "lake",
         build=folder / "build.duckdb",
-        token_secret="made up",
+        token_secret="made up, in 32 characters or some more",
     )
     with duckdb.connect(str(settings.build)) as engine:
         engine.sql("create schema if not exists build_features")

@@ -21,6 +21,7 @@ from lakehouse.warehouse.changes import BuildState
 from lakehouse.warehouse.engines import LOCK_SECONDS, EngineLocked
 from lakehouse.warehouse.relations import LakeTable, SmallTable, attached_files, select
 
+MAGIC, MAGIC_AT = b"DUCK", 8  # of a database file
 NOT_BROKEN = ("Permission denied", "No space left", "Cannot open file")
 LOG = logging.getLogger(__name__)
 
@@ -104,8 +105,11 @@ def opened(
     ------
     EngineLocked
         If another process held the file for ``wait`` seconds.
+    Stop
+        If DuckDB refuses a setting, or the path is something else than a database: nothing is moved aside then.
     """
     settings.build.parent.mkdir(parents=True, exist_ok=True)
+    _require_database(settings.build)
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -116,9 +120,10 @@ def opened(
                 if time.monotonic() > deadline:
                     raise EngineLocked(_who_holds(settings.build, str(error), wait)) from error
                 time.sleep(0.1)
-            elif read_only or any(reason in str(error) for reason in NOT_BROKEN):
-                raise
             else:
+                _require_good_limit(settings)
+                if read_only or any(reason in str(error) for reason in NOT_BROKEN):
+                    raise
                 _move_aside(settings.build, error)
     try:
         yield connection
@@ -181,6 +186,31 @@ def _who_holds(path: Path, message: str, wait: float) -> str:
         command = arguments.read_text().replace("\0", " ").strip() if arguments.exists() else "ended by now"
         holder = f"process {process[1]} ({command})"
     return f"{path} was held by {holder} for {wait:.0f} s: wait until it ends, or stop it, and run again"
+
+
+def _require_database(path: Path) -> None:
+    """Stop if the path is something else than a database: DuckDB itself would open a CSV file as one."""
+    if path.exists() and path.stat().st_size and not _is_database(path):
+        raise Stop(
+            f"setting build (C360_BUILD) is {path}, which is no file of DuckDB",
+            "name another file; remove this one if it was the build file: it is built again",
+        )
+
+
+def _require_good_limit(settings: Settings) -> None:
+    try:
+        duckdb.connect(config={"memory_limit": settings.memory_limit}).close()
+    except duckdb.Error as error:
+        raise Stop(
+            f"setting memory_limit (C360_MEMORY_LIMIT) is {settings.memory_limit!r}: {error}", 'give a limit as "6GB"'
+        ) from error
+
+
+def _is_database(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(MAGIC_AT + len(MAGIC)).endswith(MAGIC)
 
 
 def _move_aside(path: Path, error: Exception) -> None:

@@ -176,7 +176,13 @@ def _create_live_views(settings: Settings, connection: duckdb.DuckDBPyConnection
 def _reading(settings: Settings) -> duckdb.DuckDBPyConnection:
     if not settings.warehouse.exists():
         raise Stop(f"{settings.warehouse}: nothing is published yet; run a business date first")
-    return duckdb.connect(settings.warehouse, read_only=True)
+    try:
+        return duckdb.connect(settings.warehouse, read_only=True)
+    except duckdb.Error as error:
+        raise Stop(
+            f"setting warehouse (C360_WAREHOUSE) is {settings.warehouse}, which cannot be read: {error}",
+            "name another file; remove this one if it was the readers' file: the next run publishes it again",
+        ) from error
 
 
 def _reader_views(settings: Settings) -> dict[str, str]:

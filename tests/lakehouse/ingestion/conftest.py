@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.settings import Settings
+from tests.conftest import SECRET
 from tests.lakehouse.ingestion.bank import Bank
 
 
@@ -22,6 +23,6 @@ def next_bank(tmp_path: Path) -> Callable[[], Bank]:
 
     def make() -> Bank:
         folder = tmp_path / f"bank{next(numbers)}"
-        return Bank(Settings.from_env(landing=folder / "landing", lake=folder / "lake", token_secret="secret"))
+        return Bank(Settings.from_env(landing=folder / "landing", lake=folder / "lake", token_secret=SECRET))
 
     return make

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from lakehouse.ingestion import rules
 from lakehouse.settings import Settings
+from tests.conftest import SECRET
 from tests.lakehouse.ingestion.bank import CUSTOMER, POSTING, Bank
 
 
@@ -53,7 +54,7 @@ def test_each_column_is_normalised_by_its_contract(bank: Bank) -> None:
 def test_another_secret_gives_other_tokens_and_nothing_else(bank: Bank) -> None:
     bank.deliver("transactions", [{**POSTING, "counterparty_account": "6222 X"}])
     (outcome,) = bank.ingest("transactions")
-    other_secret = {"lake": bank.settings.lake.with_name("other"), "token_secret": SecretStr("another")}
+    other_secret = {"lake": bank.settings.lake.with_name("other"), "token_secret": SecretStr(f"not {SECRET}")}
     other = Bank(bank.settings.model_copy(update=other_secret))
     (again,) = other.ingest("transactions")
     columns = "* exclude (counterparty_account_token)"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse import lake, warehouse
+from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
 from tests.lakehouse.warehouse import handmade_lake as bank
 
@@ -96,11 +97,30 @@ def test_duckdb_file_that_cannot_be_opened_is_moved_aside(settings, caplog, brok
     warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
 
 
+@pytest.mark.parametrize("limit", ["6", "200%", "99999999999TB"])
+def test_a_refused_memory_limit_leaves_the_engine_alone(settings, limit):
+    warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+    content = settings.build.read_bytes()
+    with pytest.raises(Stop, match="C360_MEMORY_LIMIT"):
+        warehouse.read_state(settings.model_copy(update={"memory_limit": limit}))
+    assert settings.build.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"a text", b"SQLite format 3\0" + bytes(84), bytes(4096)])
+def test_a_file_that_is_no_database_is_left_alone(settings, content):
+    settings.build.parent.mkdir(exist_ok=True)
+    settings.build.write_bytes(content)
+    with pytest.raises(Stop, match="C360_BUILD"):
+        warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+    assert settings.build.read_bytes() == content
+
+
 WRITER = """
 import sys
 from datetime import date
 from pathlib import Path
 from lakehouse import lake, warehouse
+from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 settings = Settings.from_env()
 pin = lake.pin(settings.lake, date(2026, 3, 2))
