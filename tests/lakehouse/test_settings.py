@@ -100,7 +100,7 @@ def test_another_secret_is_noticed(tmp_path: Path) -> None:
     require_same_secret(temporary_settings(tmp_path, lake=lake))
     require_same_secret(temporary_settings(tmp_path, lake=lake))
     with pytest.raises(Stop, match="C360_TOKEN_SECRET"):
-        require_same_secret(temporary_settings(tmp_path, lake=lake, token_secret="another secret " * 3))
+        require_same_secret(temporary_settings(tmp_path, lake=lake, token_secret=SECRET[::-1]))
 
 
 @pytest.mark.parametrize("name", ["landing", "lake", "published", "build", "warehouse", "deployment"])

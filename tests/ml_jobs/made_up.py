@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from lakehouse.lake import Outcome, write_outcome
 from lakehouse.settings import Settings
+from tests.conftest import SECRET
 
 FIRST_MONTH = date(2024, 6, 30)
 MONTHS = 19  # month-ends from June 2024 to December 2025
@@ -78,7 +79,7 @@ def made_up_bank(folder: Path, features: pa.Table, labels: pa.Table) -> Settings
         target="duckdb",
         lake=folder / "lake",
         build=folder / "build.duckdb",
-        token_secret="made up, in 32 characters or some more",
+        token_secret=SECRET,
     )
     with duckdb.connect(str(settings.build)) as engine:
         engine.sql("create schema if not exists build_features")

@@ -169,7 +169,7 @@ def installed(bank, csv, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("C360_LAKE", str(tmp_path / "lake"))
     monkeypatch.setenv("C360_BUILD", str(bank.build))
-    monkeypatch.setenv("C360_TOKEN_SECRET", "made up, in 32 characters or some more")
+    monkeypatch.setenv("C360_TOKEN_SECRET", SECRET)
     return tmp_path
 
 
