@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lakehouse.settings import Settings
 
-SECRET = " ".join(["a secret of the tests", "of 32 characters"])
+SECRET = 2 * "secret of the tests "
 
 
 def temporary_settings(folder: Path, **overrides: object) -> Settings:

@@ -18,6 +18,7 @@ from ml_jobs.own_tables.drafting import draft
 from ml_jobs.own_tables.frames import is_positive, labelled, read_frame
 from ml_jobs.own_tables.judging import evaluate
 from ml_jobs.task_file import Task
+from tests.conftest import SECRET
 
 ROWS = 900
 BASE = {"task": "cards", "table": "cards.csv", "label": "left", "positive": "yes", "entity": "client_id"}
