@@ -30,7 +30,7 @@ LIVE_HOUR = 2  # UTC, mid-morning at the bank: its events come before the day's 
 PRODUCERS = {"ingest_branch", "ingest_online"}
 MARK = ".c360-demo"  # marks the folder of a demo, which the next demo may empty
 SECRETS = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the first is in a file beside the lake that only its owner reads
-console = Console(width=None if sys.stdout.isatty() else 120)
+console = Console(width=None if sys.stdout.isatty() else 120, markup=False)
 
 
 class Source(StrEnum):
@@ -69,7 +69,7 @@ def main(
             _run(bank, say)
             print_summary(console, bank.settings, bank.truth)
     except Stop as failure:
-        console.print(str(failure), style="red", markup=False, highlight=False)
+        console.print(str(failure), style="red", highlight=False)
         raise typer.Exit(1) from failure
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")

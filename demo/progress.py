@@ -7,10 +7,11 @@ from datetime import date
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from demo.airflow import AirflowError, LocalAirflow
 
-Say = Callable[[str], None]
+Say = Callable[[str | Text], None]
 POLL = 1.0  # seconds
 QUIET = 15.0  # seconds without news, after which a line says what is running
 PATIENCE = 1800.0  # seconds for all runs together
@@ -21,7 +22,7 @@ def stop_watch(console: Console) -> Say:
     """A printer of lines with the seconds since it was made."""
     began = time.monotonic()
     return lambda line: console.print(
-        f"[dim]{time.monotonic() - began:5.0f} s[/] {line}", highlight=False, soft_wrap=True
+        Text.assemble((f"{time.monotonic() - began:5.0f} s ", "dim"), line), highlight=False, soft_wrap=True
     )
 
 
@@ -43,7 +44,8 @@ def follow(airflow: LocalAirflow, dag_ids: set[str], dates: list[date], say: Say
                 raise AirflowError(_why(airflow, run))
             if run["state"] == "success" and run["dag_run_id"] not in reported:
                 reported.add(run["dag_run_id"])
-                say(f"{run['partition_key']} [green]{run['dag_id']}[/] in {run['duration']:.0f} s")
+                done = (run["dag_id"], "green"), f" in {run['duration']:.0f} s"
+                say(Text.assemble(f"{run['partition_key']} ", *done))
                 last_news = time.monotonic()
         if expected <= {(run["dag_id"], run["partition_key"]) for run in runs if run["state"] == "success"}:
             return
@@ -55,7 +57,7 @@ def follow(airflow: LocalAirflow, dag_ids: set[str], dates: list[date], say: Say
         time.sleep(POLL)
 
 
-def _at_work(airflow: LocalAirflow, runs: list[dict]) -> str:
+def _at_work(airflow: LocalAirflow, runs: list[dict]) -> Text:
     """What is running now; tasks that failed and will be tried again are named with a log to read."""
     parts = []
     for run in (run for run in runs if run["state"] == "running"):
@@ -67,8 +69,8 @@ def _at_work(airflow: LocalAirflow, runs: list[dict]) -> str:
             f"{run['partition_key']} {run['dag_id']}: {done} of {len(tasks)} tasks, now {', '.join(busy) or 'waiting'}"
         )
         if again:
-            parts.append(f"[yellow]{len(again)} failed and will be tried again, e.g. {airflow.log_file(again[0])}[/]")
-    return "[dim]" + "; ".join(parts or ["waiting for the scheduler"]) + "[/]"
+            parts.append(f"{len(again)} failed and will be tried again, e.g. {airflow.log_file(again[0])}")
+    return Text("; ".join(parts or ["waiting for the scheduler"]), "dim")
 
 
 def _why(airflow: LocalAirflow, run: dict) -> str:

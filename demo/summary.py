@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from c360.reports import Row, worklist
 from expectations.overview import suite_runs
@@ -17,8 +18,13 @@ CALLS = 10
 
 def print_summary(console: Console, settings: Settings, truth: Path | None) -> None:
     """Print deliveries, gates, customers, score quality, whom to call first, and where to look next."""
-    for part in (_deliveries, _gates, _customers, _live):
-        console.print(part(settings), highlight=False, soft_wrap=True)
+    for title, part in (
+        ("Deliveries", _deliveries),
+        ("Gates", _gates),
+        ("Customers", _customers),
+        ("Within the day", _live),
+    ):
+        console.print(Text.assemble((title, "bold"), f"  {part(settings)}"), highlight=False, soft_wrap=True)
     for part in (*quality_tables(score_quality(settings, truth)), _calls(settings), _next_steps(settings)):
         console.print(part, highlight=False, soft_wrap=isinstance(part, str))
 
@@ -41,7 +47,7 @@ def _deliveries(settings: Settings) -> str:
     (facts,) = _rows(settings, f"select {postings} from marts.fct_transactions")
     lines = [
         (
-            f"[bold]Deliveries[/]  {total['deliveries']:,} taken in, {total['rejected']} rejected whole; "
+            f"{total['deliveries']:,} taken in, {total['rejected']} rejected whole; "
             f"{total['rows_loaded']:,} rows loaded, {total['rows_quarantined']:,} in quarantine; "
             f"{facts['postings']:,} postings from {facts['first']} to {facts['last']}"
         )
@@ -49,7 +55,7 @@ def _deliveries(settings: Settings) -> str:
     if reasons:
         counts = (f"{row['feed']} {row['reason'].replace('_', ' ')} {row['rejects']}" for row in reasons)
         lines.append(f"  quarantine: {', '.join(counts)}")
-    lines += [f"  [yellow]rejected[/] {row['delivery_id']}: {row['reason']}" for row in rejected]
+    lines += [f"  rejected {row['delivery_id']}: {row['reason']}" for row in rejected]
     return "\n".join(lines)
 
 
@@ -59,9 +65,9 @@ def _gates(settings: Settings) -> str:
         checks += len(run.results)
         for severity, about in run.unmet:
             unmet.setdefault((run.gate, severity, about), []).append(run.business_date)
-    lines = [f"[bold]Gates[/]  {checks:,} expectations held against the deliveries and the marts, {len(unmet)} not met"]
+    lines = [f"{checks:,} expectations held against the deliveries and the marts, {len(unmet)} not met"]
     lines += [
-        f"  [yellow]{severity}[/] {gate}: {about} ({', '.join(sorted(set(days)))})"
+        f"  {severity} {gate}: {about} ({', '.join(sorted(set(days)))})"
         for (gate, severity, about), days in sorted(unmet.items())
     ]
     return "\n".join(lines)
@@ -90,7 +96,7 @@ def _customers(settings: Settings) -> str:
     customers, aum = sum(row["customers"] for row in tiers), sum(row["aum_amount"] for row in tiers)
     by_tier = ", ".join(f"tier {row['star_tier']}: {row['customers']:,}" for row in tiers)
     return (
-        f"[bold]Customers[/]  {customers:,} on {tiers[0]['as_of_date']} with {aum / 1_000_000:,.1f} million "
+        f"{customers:,} on {tiers[0]['as_of_date']} with {aum / 1_000_000:,.1f} million "
         f"{tiers[0]['currency']} in deposits and investments\n"
         f"  {by_tier}; in the last three months {moved['risen']} rose and {moved['fallen']} fell"
     )
@@ -106,7 +112,7 @@ def _live(settings: Settings) -> str:
     ]
     (back,) = _rows(settings, "select count(*) as answered from actions.worklist where action_state <> 'open'")
     return (
-        f"[bold]Within the day[/]  {'; '.join(events) or 'no events'}\n"
+        f"{'; '.join(events) or 'no events'}\n"
         f"  {back['answered']} actions of the worklist are under way: somebody has reported on them"
     )
 
@@ -119,7 +125,7 @@ def _calls(settings: Settings) -> Table | str:
         if action["channel"] != "internal":
             calls.setdefault(action["customer_key"], action)
     if not calls:
-        return f"[bold]Call first[/]  {report.summary}"
+        return f"Call first: {report.summary}"
     title = f"Call first, of the worklist: {report.summary}"
     return worklist.actions_table(title, list(calls.values())[:CALLS])
 
@@ -127,7 +133,7 @@ def _calls(settings: Settings) -> Table | str:
 def _next_steps(settings: Settings) -> str:
     folder = os.path.relpath(settings.lake.parent)
     source = "" if settings.deployment.stem == "simulated" else f" --source {settings.deployment.stem}"
-    return f"""[bold]Where to look next[/]
+    return f"""Where to look next
   runs and logs   .venv/bin/python -m demo --look{source}     (Airflow's user interface on what just ran)
   gates           {folder}/data_docs/index.html
   models          {folder}/build.dbt/duckdb/static_index.html

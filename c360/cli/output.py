@@ -11,11 +11,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.text import Text
 from typer.core import TyperGroup
 
 from lakehouse.errors import Stop
 
-console, errors = Console(), Console(stderr=True)
+# Without markup: a name or a message in brackets is text, and not a style that may not exist.
+console, errors = Console(markup=False), Console(stderr=True, markup=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Target = Annotated[
     str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
@@ -49,7 +51,7 @@ def show(content: object, as_json: bool, tables: Callable[[], Iterable[Renderabl
         console.print(*tables(), sep="\n")
     else:
         for name, value in (content if isinstance(content, Mapping) else vars(content)).items():
-            console.print(f"[bold]{name}[/] {value}", soft_wrap=True, highlight=False)
+            console.print(Text.assemble((name, "bold"), f" {value}"), soft_wrap=True, highlight=False)
 
 
 def json_of(content: object) -> str:
@@ -87,7 +89,9 @@ def day_of(moment: datetime | None) -> date | None:
 def progress() -> Callable[[str], None]:
     """A function that prints a line with the seconds since now."""
     began = monotonic()
-    return lambda line: errors.print(f"[dim]{monotonic() - began:6.1f} s[/] {line}", highlight=False, soft_wrap=True)
+    return lambda line: errors.print(
+        Text.assemble((f"{monotonic() - began:6.1f} s", "dim"), f" {line}"), highlight=False, soft_wrap=True
+    )
 
 
 def _plain(value: object) -> object:

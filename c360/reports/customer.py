@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from c360.reports import Row
 from c360.reports.pages import money, render, words
@@ -175,13 +176,13 @@ def tables(report: CustomerReport) -> list[RenderableType]:
     customer = report.customer
     heading = Panel(
         "\n".join([who(report), tier_distance(customer), stage(report)]),
-        title=f"[bold]{customer['customer_key']}[/] on {customer['as_of_date']}",
+        title=Text.assemble((customer["customer_key"], "bold"), f" on {customer['as_of_date']}"),
         title_align="left",
     )
     actions = "\n".join(action_line(action) for action in report.actions)
     return [
         heading,
-        *([f"[bold]Next action[/]  {actions}"] if actions else []),
+        *([Text.assemble(("Next action", "bold"), f"  {actions}")] if actions else []),
         _table(
             "Latest changes",
             ("date", "change", ""),
@@ -435,7 +436,7 @@ def _chain_table(report: CustomerReport) -> RenderableType:
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> RenderableType:
     lines = [tuple("" if value is None else str(value) for value in row) for row in rows]
     if not lines:
-        return f"[bold]{title}[/]  none"
+        return Text.assemble((title, "bold"), "  none")
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
         table.add_column(name, justify="right" if name in ("amount", "in", "out", "share", "probability") else "left")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from c360.reports import Row
 from c360.reports.pages import money, render, words
@@ -100,7 +100,7 @@ def read(settings: Settings, branch: str | None = None, rm: str | None = None) -
 def tables(report: WorklistReport) -> list[RenderableType]:
     """The list, one line per action, and what is held back."""
     if not report.actions:
-        return [f"[bold]{report.title}[/]  {report.summary}"]
+        return [Text.assemble((report.title, "bold"), f"  {report.summary}")]
     return [actions_table(report.title, report.actions), report.summary]
 
 
@@ -116,7 +116,7 @@ def actions_table(title: str, actions: list[Row]) -> Table:
         state = "" if row["action_state"] == "open" else f" ({row['action_state']})"
         table.add_row(
             row["customer_key"],
-            f"[bold]{escape(row['action_en'] + state)}[/]\n{escape(row['reason_en'] or 'no reason given')}",
+            Text.assemble((row["action_en"] + state, "bold"), f"\n{row['reason_en'] or 'no reason given'}"),
             sure(row),
             f"{money(row['amount_at_stake'])}\n{money(row['expected_amount'])}",
             f"{owner(row)}\n{words(row['channel'])}\n{row['due_date']}",

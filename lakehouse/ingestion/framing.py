@@ -25,6 +25,7 @@ from lakehouse.sql import identifier, literal
 _BLOCK = 1 << 22
 _LONGEST_RECORD = 1 << 24  # bytes
 _MOST_LINES = 1000  # of one record: an opening quote that finds no partner within them was never closed
+_DELIMITERS = {",", ";", "|", "\t"}  # that senders use by mistake
 _FILE = pa.dictionary(pa.int32(), pa.string())
 _LONE_QUOTE = re.compile(r'(?<!")(?:"")*"(?!")')  # can close a field; doubled quotes cannot
 _NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # Postgres cannot hold U+0000
@@ -46,8 +47,8 @@ def as_sent(feed: Feed, files: list[Landed]) -> Feed:
     Raises
     ------
     Rejected
-        Naming the missing, unknown or misplaced column, by name and order; or the file whose columns are not those of
-        the others.
+        Naming the column that is missing or misplaced, and the position of one that is unknown; or the file whose
+        columns are not those of the others.
     """
     absences = {file.path.name: _absent(file.path, feed) for file in files}
     absent = next(iter(absences.values()), frozenset())
@@ -67,13 +68,26 @@ def _absent(path: Path, feed: Feed) -> frozenset[str]:
     header = next(csv.reader([text], delimiter=feed.delimiter))
     absent = frozenset(column.name for column in feed.columns if column.may_be_absent and column.name not in header)
     expected = [column.name for column in feed.columns if column.name not in absent]
-    faults = [f"column {name} is missing" for name in expected if name not in header]
-    faults += [f"column {name!r} is not in the contract" for name in header if name not in expected]
-    if not faults and header != expected:
-        faults = [f"columns stand as {', '.join(header)}, the contract orders them {', '.join(expected)}"]
-    if faults:
-        raise Rejected(f"{path.name}: row 1: {'; '.join(faults)}: send the file as the contract has it")
+    if faults := _header_faults(header, expected, feed.delimiter):
+        raise Rejected(f"{path.name}: row 1: {faults}: send the file as the contract has it")
     return absent
+
+
+def _header_faults(header: list[str], expected: list[str], delimiter: str) -> str:
+    """What is wrong with the names of row 1; its own words never appear, for they may be those of a customer."""
+    if header == expected:
+        return ""
+    if not set(header) & set(expected):
+        for other in sorted(_DELIMITERS - {delimiter}):
+            if set(expected) & set(next(csv.reader(header[:1], delimiter=other), [])):
+                return f"the fields are divided by {other!r}, the contract divides them by {delimiter!r}"
+        return f"no header row: none of its {len(header)} fields is the name of a column"
+    faults = [f"column {name} is missing" for name in expected if name not in header]
+    faults += [
+        f"field {place} is no column of the contract" for place, name in enumerate(header, 1) if name not in expected
+    ]
+    faults += [f"column {name} stands twice" for name in expected if header.count(name) > 1]
+    return "; ".join(faults) or f"the columns stand in another order than {', '.join(expected)}"
 
 
 def numbered(files: list[Landed], feed: Feed, threads: int) -> pa.RecordBatchReader:

@@ -83,7 +83,10 @@ class Manifest(BaseModel):
         """Keep the offset as written: the cut-off's date is the sender's, whatever the machine's time zone."""
         if not isinstance(value, str):
             raise ValueError("must be text such as 2026-01-05T23:59:59+08:00")
-        return datetime.fromisoformat(value)
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("must be text such as 2026-01-05T23:59:59+08:00") from None
 
 
 @dataclass(frozen=True)
@@ -203,12 +206,20 @@ def _read(path: Path, feed: str, period: str, version: int) -> tuple[Manifest | 
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors())
+        faults = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
         return None, f"not a complete manifest ({faults})"
-    stated = (manifest.feed, manifest.period, manifest.version)
-    if stated != (feed, period, version):
-        return None, f"says feed, period and version {stated}, but its name says {(feed, period, version)}"
+    stated = {"feed": manifest.feed, "period": manifest.period, "version": manifest.version}
+    named = {"feed": feed, "period": period, "version": version}
+    if other := [name for name in named if stated[name] != named[name]]:
+        return None, f"states another {' and '.join(other)} than its name, {(feed, period, version)}"
     return manifest, None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Where in a manifest a fault is, without the words of its sender."""
+    known = {*Manifest.model_fields, *File.model_fields}
+    parts = [str(part) if isinstance(part, int) or part in known else "a name" for part in location]
+    return ".".join(parts) or "file"
 
 
 def is_period(text: str) -> bool:

@@ -151,7 +151,9 @@ def _load_clean(
                 raise _NotClean(problem)
         return Figures(loaded, loaded, 0, first, last, late)
     except (_NotClean, duckdb.InvalidInputException) as reason:
-        log.info("%s is read again, row by row: %s", delivery.path.name, reason)
+        # DuckDB's message would quote the row
+        why = reason if isinstance(reason, _NotClean) else "a row is not well formed"
+        log.info("%s is read again, row by row: %s", delivery.path.name, why)
         return None
     finally:
         con.unregister("incoming")
@@ -253,7 +255,8 @@ def _check_control_columns(feed: Feed, delivery: Delivery) -> None:
         raise Rejected(f"{delivery.path.name}: control sum of {missing[0]} is missing: send the manifest again with it")
     if unknown := [name for name in stated if name not in numeric]:
         raise Rejected(
-            f"{delivery.path.name}: control sum of {unknown[0]}, which is no number of the contract: leave it out"
+            f"{delivery.path.name}: control sum {list(stated).index(unknown[0]) + 1} is of no column with numbers: "
+            f"the contract has {', '.join(sorted(numeric)) or 'none'}: leave it out"
         )
 
 

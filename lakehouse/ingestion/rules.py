@@ -172,10 +172,10 @@ def _json_text(column: Column, value: str) -> str:
 def _json_fault(feed: Feed) -> str:
     """Not an object, a key twice, or a key that the contract does not know."""
     known = ", ".join(literal(column.name) for column in feed.columns)
-    unknown = f"list_filter(json_keys(_text), lambda key: key not in ({known}))[1]"
+    unknown = f"len(list_filter(json_keys(_text), lambda key: key not in ({known}))) > 0"  # it may be a person's name
     return (
         "case when _fault is not null then _fault "
         "when _values is null or not starts_with(ltrim(_text), '{') then 'invalid_json' "
         f"when len(json_keys(_text)) <> len(list_filter(_values, lambda value: value is not null)) "
-        f"then coalesce('not_allowed ' || {unknown}, 'invalid_json') end"
+        f"then case when {unknown} then 'unknown_key' else 'invalid_json' end end"
     )

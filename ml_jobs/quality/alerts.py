@@ -85,7 +85,7 @@ def evaluate(settings: Settings, truth: Path) -> AlertQuality:
 def tables(quality: AlertQuality) -> Iterator[Table | str]:
     """The figures for a person."""
     yield (
-        f"[bold]alerts[/]  {quality['first_date']} to {quality['last_date']}: "
+        f"alerts {quality['first_date']} to {quality['last_date']}: "
         f"{quality['planted']:,} planted outflows want an alert"
     )
     table = Table(title="Alerts per customer and day: share, and 95 % interval", title_justify="left")

@@ -190,8 +190,8 @@ def _by_worth(candidates: pd.DataFrame) -> pd.DataFrame:
 def tables(quality: RecommendationQuality) -> Iterator[Table | str]:
     """The figures for a person."""
     yield (
-        f"[bold]recommendations[/]  of {', '.join(quality['as_of_dates'])}: {quality['rows']:,} customers at "
-        f"month-ends, {quality['buyers']:,} bought within 90 days"
+        f"recommendations of {', '.join(quality['as_of_dates'])}: {quality['rows']:,} customers at month-ends, "
+        f"{quality['buyers']:,} bought within 90 days"
     )
     for target, lines in quality["figures"].items():
         table = Table(title=f"A hit is the {target.replace('_', ' ')}: value, and 95 % interval", title_justify="left")

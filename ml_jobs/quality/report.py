@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from rich.table import Table
+from rich.text import Text
 
 from lakehouse.lake.model_files import newest_model
 from lakehouse.settings import Settings
@@ -68,7 +69,7 @@ def score_quality(settings: Settings, truth: Path | None = None) -> dict[str, Ta
     return {task: task_quality(settings, truth, task) for task in load_tasks()}
 
 
-def quality_tables(quality: dict[str, TaskQuality]) -> Iterator[Table | str]:
+def quality_tables(quality: dict[str, TaskQuality]) -> Iterator[Table | Text]:
     """`score_quality` for a person: one line per abstention, then the tables."""
     table = _table(
         "Scores: ROC AUC on untouched rows (95 % interval)",
@@ -77,7 +78,7 @@ def quality_tables(quality: dict[str, TaskQuality]) -> Iterator[Table | str]:
     others = []
     for task, report in quality.items():
         if "abstained" in report:
-            yield f"[bold]{task}[/] abstains: {report['abstained']}"
+            yield Text.assemble((task, "bold"), f" abstains: {report['abstained']}")
             continue
         if "qini" in report or "concordance" in report:
             others.append(uplift_table(task, report) if "qini" in report else survival_table(task, report))
@@ -118,17 +119,18 @@ def uplift_table(task: str, report: TaskQuality) -> Table:
     return table
 
 
-def evaluation_tables(report: Card) -> Iterator[Table | str]:
+def evaluation_tables(report: Card) -> Iterator[Table | Text | str]:
     """An evaluation of a user's table, for a person."""
-    yield (
-        f"[bold]{report['task_name']}[/]  {report['rows']:,} rows, {report['positives']:,} with the outcome "
-        f"({report['base_rate']:.1%}); {len(report['features'])} features\n{report['split']}"
+    yield Text.assemble(
+        (report["task_name"], "bold"),
+        f"  {report['rows']:,} rows, {report['positives']:,} with the outcome ({report['base_rate']:.1%}); "
+        f"{len(report['features'])} features\n{report['split']}",
     )
     yield from _columns_left_out(report)
     for note in report["notes"]:
-        yield f"[dim]note[/] {note}"
+        yield Text.assemble(("note", "dim"), f" {note}")
     for warning in report["warnings"]:
-        yield f"[yellow]look at this[/] {warning}"
+        yield Text.assemble(("look at this", "yellow"), f" {warning}")
     scores = report["figures"]
     table = _table("On rows not seen (95 % interval)", ("", *(name.replace("_", " ") for name in scores)))
     for name in scores["model"]:
@@ -146,14 +148,15 @@ def evaluation_tables(report: Card) -> Iterator[Table | str]:
             yield _group_table(title, lines)
 
 
-def _columns_left_out(report: Card) -> Iterator[str]:
+def _columns_left_out(report: Card) -> Iterator[Text | str]:
     """Columns that are not features, and why; what leaks would have changed."""
     for leak in (*report["leaks"], *report["suspects"]):
-        yield f"[bold red]left out[/] {leak['feature']}: {leak['why']}; ROC AUC alone {leak['roc_auc']:.3f}"
+        why = f" {leak['feature']}: {leak['why']}; ROC AUC alone {leak['roc_auc']:.3f}"
+        yield Text.assemble(("left out", "bold red"), why)
     if "figures_with_leaks" in report:
         yield f"  with them the ROC AUC would have been {_interval(report['figures_with_leaks']['roc_auc'])}"
     for name, why in report["dropped"].items():
-        yield f"[dim]not used[/] {name}: {why}"
+        yield Text.assemble(("not used", "dim"), f" {name}: {why}")
 
 
 def monitor_tables(report: MonitorReport) -> Iterator[Table | str]:

@@ -92,7 +92,7 @@ def test_data_without_a_manifest_is_not_there_yet(bank: Bank) -> None:
         ({"files": [{"name": "../secrets.dat", "bytes": 1, "sha256": "0" * 64}]}, ["files.0.name"]),
         ({"cutoff_at": "2026-01-04T23:59:59+08:00"}, ["begins after the cut-off 2026-01-04"]),
         ({"control_sums": {}}, ["control sum of amount is missing"]),
-        ({"control_sums": {"amount": "32.00", "direction": "1"}}, ["control sum of direction", "no number"]),
+        ({"control_sums": {"amount": "32.00", "direction": "1"}}, ["control sum 2", "no column with numbers", "amount"]),
         ({"control_sums": {"amount": "32.01"}}, ["control sum of amount", "32.01 expected", "32.00 found"]),
         ({"row_count": 4}, [f"transactions_{DAY}_v1.dat", "4 rows expected", "3 found", "again"]),
     ],
@@ -176,7 +176,7 @@ def test_a_feed_is_a_plain_name(bank: Bank, name: str) -> None:
     ("header", "words"),
     [
         (lambda names: names[:-1], ["column remark is missing"]),
-        (lambda names: [*names, "mood"], ["column 'mood' is not in the contract"]),
+        (lambda names: [*names, "mood"], ["field 12 is no column of the contract"]),
         (lambda names: [names[1], names[0], *names[2:]], ["the contract orders them"]),
         (lambda names: [], ["no header row"]),
     ],
