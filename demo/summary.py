@@ -26,7 +26,7 @@ def print_summary(console: Console, settings: Settings, truth: Path | None) -> N
     ):
         console.print(Text.assemble((title, "bold"), f"  {part(settings)}"), highlight=False, soft_wrap=True)
     for part in (*quality_tables(score_quality(settings, truth)), _calls(settings), _next_steps(settings)):
-        console.print(part, highlight=False, soft_wrap=isinstance(part, str))
+        console.print(part, highlight=False, soft_wrap=not isinstance(part, Table))
 
 
 def _deliveries(settings: Settings) -> str:

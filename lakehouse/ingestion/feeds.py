@@ -10,7 +10,17 @@ import duckdb
 
 from lakehouse.contracts import Feed, load_feeds
 from lakehouse.errors import Stop
-from lakehouse.ingestion.landing import Delivery, Landed, Period, Rejected, check_arrived, deliveries, measure, misnamed
+from lakehouse.ingestion.landing import (
+    Delivery,
+    Landed,
+    Period,
+    Rejected,
+    check_arrived,
+    check_unchanged,
+    deliveries,
+    measure,
+    misnamed,
+)
 from lakehouse.ingestion.loading import Figures, connection, load
 from lakehouse.lake import Outcome, read_outcomes, write_outcome
 from lakehouse.settings import Settings
@@ -87,8 +97,9 @@ def _ingest(
         check_place(delivery, source_hash, loaded)
         figures = load(con, lake, feed, delivery, list(landed.values()), name)
         problem = figures.problem
+        check_unchanged(landed.values())
     except Rejected as error:
-        problem = str(error)
+        figures, problem = None, str(error)
     return _outcome(delivery, feed, source_hash, landed, loaded, figures, problem, name)
 
 

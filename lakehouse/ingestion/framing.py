@@ -24,6 +24,9 @@ from lakehouse.sql import identifier, literal
 
 _BLOCK = 1 << 22
 _LONGEST_RECORD = 1 << 24  # bytes
+_LONGEST_HEADER = 1 << 16
+_MOST_UNPACKED = 60  # times the packed size: JSON of events packs to a tenth or a twentieth
+_UNPACKED_FREELY = 1 << 26  # bytes
 _MOST_LINES = 1000  # of one record: an opening quote that finds no partner within them was never closed
 _DELIMITERS = {",", ";", "|", "\t"}  # that senders use by mistake
 _FILE = pa.dictionary(pa.int32(), pa.string())
@@ -61,9 +64,13 @@ def as_sent(feed: Feed, files: list[Landed]) -> Feed:
 def _absent(path: Path, feed: Feed) -> frozenset[str]:
     """The columns that a file lacks and may lack."""
     with path.open("rb") as file:
-        line = file.readline(_LONGEST_RECORD)
+        line = file.readline(_LONGEST_HEADER)
     if not line.strip():
         raise Rejected(f"{path.name}: row 1: no header row: send the file with the columns of the contract")
+    if b"\r" in line.rstrip(b"\r\n"):
+        raise Rejected(f"{path.name}: row 1: lines end with CR alone: send them with LF, or with CR and LF")
+    if len(line) == _LONGEST_HEADER:
+        raise Rejected(f"{path.name}: row 1: no header row: the line is over {_LONGEST_HEADER} bytes")
     text = line.decode(feed.encoding, "backslashreplace").removeprefix("\ufeff").rstrip("\r\n")
     header = next(csv.reader([text], delimiter=feed.delimiter))
     absent = frozenset(column.name for column in feed.columns if column.may_be_absent and column.name not in header)
@@ -159,8 +166,13 @@ def split_quoted(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
     return None, re.compile(r'"[^"]*(?:""[^"]*)*\Z').match(text, position) is not None
 
 
+def most_unpacked(path: Path) -> int:
+    """Bytes that a packed file may become: one that becomes more is no feed, but a fault or an attack."""
+    return max(_UNPACKED_FREELY, _MOST_UNPACKED * path.stat().st_size)
+
+
 class _TooLong(Exception):
-    """A line is longer than what is held in memory."""
+    """A line is longer than what is held in memory, or a file unpacks to more than a feed can be."""
 
 
 @dataclass(frozen=True)
@@ -175,10 +187,13 @@ def _frame(path: Path, feed: Feed) -> Iterator[pa.RecordBatch]:
     """Whole lines, block by block; the lines of a record that may go on in the next block wait for it."""
     is_delimited = feed.format == "delimited"
     with path.open("rb") if is_delimited else gzip.open(path) as stream:
-        row, carry, is_last = 1, b"", False
+        row, carry, is_last, size = 1, b"", False, 0
+        most = most_unpacked(path)
         while not is_last:
             block = stream.read(_BLOCK)
-            is_last = not block
+            is_last, size = not block, size + len(block)
+            if size > most:
+                raise _TooLong(f"unpacks to more than {most >> 20} MB: send it in several files")
             data = carry + block
             end = len(data) if is_last else data.rfind(b"\n") + 1
             data, carry = data[:end], data[end:]

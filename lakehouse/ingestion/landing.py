@@ -1,19 +1,23 @@
 """The landing folder: which deliveries are there, and whether what landed is what the sender meant to send."""
 
+import codecs
 import hashlib
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
 from lakehouse.lake.dates import month_end
 
 _BLOCK = 1 << 20
+_LONGEST_MANIFEST = 1 << 20  # bytes: one that is longer describes nothing that could be loaded
+MOST_VERSIONS = 999_999
 _LOOSE_QUOTES = (b' "', b'" ', b'\t"', b'"\t')
 _MANIFEST_NAME = re.compile(
     r"(?P<feed>[a-z][a-z0-9_]*)_(?P<period>\d{4}-\d{2}(-\d{2})?)_v(?P<version>\d+)\.manifest\.json"
@@ -52,12 +56,17 @@ class Period:
         return self.start <= day <= self.end
 
 
+def _lower(value: object) -> object:
+    """Senders write a digest in capitals, too."""
+    return value.lower() if isinstance(value, str) else value
+
+
 class File(BaseModel):
     """A data file, as the manifest declares it."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     bytes: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, BeforeValidator(_lower), Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Manifest(BaseModel):
@@ -65,7 +74,7 @@ class Manifest(BaseModel):
 
     feed: str
     period: str
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=MOST_VERSIONS)]
     load: Literal["initial", "daily"]
     cutoff_at: AwareDatetime
     row_count: Annotated[int, Field(ge=0)]
@@ -96,6 +105,7 @@ class Landed:
     path: Path
     bytes: int
     sha256: str
+    stamp: tuple[int, int]  # inode and time of change when it was read
     lines: int  # physical lines
     needs_care: bool  # has something that DuckDB's CSV reader reads in another way than ours
 
@@ -137,7 +147,7 @@ class Delivery:
         return self._hash([(name, file.bytes, file.sha256) for name, file in landed.items()])
 
     def _hash(self, files: list[tuple[str, int, str]]) -> str:
-        digest = hashlib.sha256(self.path.read_bytes())
+        digest = hashlib.sha256(_bytes_of(self.path) or b"")
         for file in files:
             digest.update(repr(file).encode())
         return digest.hexdigest()
@@ -195,7 +205,7 @@ def check_arrived(delivery: Delivery, landed: dict[str, Landed]) -> None:
 
 def _named(landing: Path, feed: str) -> list[tuple[Period, int, Path]]:
     return sorted(
-        (Period(match["period"]), int(match["version"]), path)
+        (Period(match["period"]), min(int(match["version"]), MOST_VERSIONS + 1), path)
         for path in (landing / feed).glob("*.manifest.json")
         if (match := _MANIFEST_NAME.fullmatch(path.name)) and match["feed"] == feed and is_period(match["period"])
     )
@@ -203,8 +213,13 @@ def _named(landing: Path, feed: str) -> list[tuple[Period, int, Path]]:
 
 def _read(path: Path, feed: str, period: str, version: int) -> tuple[Manifest | None, str | None]:
     """The manifest, or None and what is wrong with it."""
+    content = _bytes_of(path)
+    if content is None:
+        return None, f"no file that can be read, or over {_LONGEST_MANIFEST >> 20} MB"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None, "written in UTF-16, not in UTF-8"
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(content.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         faults = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
         return None, f"not a complete manifest ({faults})"
@@ -213,6 +228,16 @@ def _read(path: Path, feed: str, period: str, version: int) -> tuple[Manifest | 
     if other := [name for name in named if stated[name] != named[name]]:
         return None, f"states another {' and '.join(other)} than its name, {(feed, period, version)}"
     return manifest, None
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    """The bytes of a manifest; None of what only has its name: a folder, a link to nothing, a pipe, a huge file."""
+    try:
+        if not path.is_file() or path.stat().st_size > _LONGEST_MANIFEST:
+            return None
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -237,6 +262,7 @@ def measure_file(path: Path) -> Landed:
     """
     digest, size, newlines, lone_returns, is_loose, last = hashlib.sha256(), 0, 0, 0, False, b"\n"
     with path.open("rb") as file:
+        status = os.fstat(file.fileno())
         while block := file.read(_BLOCK):
             digest.update(block)
             size += len(block)
@@ -249,4 +275,19 @@ def measure_file(path: Path) -> Landed:
             is_loose = is_loose or b"\0" in block
             last = block[-1:]
     lines = newlines + (last != b"\n")
-    return Landed(path, size, digest.hexdigest(), lines, needs_care=is_loose or lone_returns > 0)
+    stamp = (status.st_ino, status.st_mtime_ns)
+    return Landed(path, size, digest.hexdigest(), stamp, lines, needs_care=is_loose or lone_returns > 0)
+
+
+def check_unchanged(landed: Iterable[Landed]) -> None:
+    """Reject a delivery with a file that is not the one whose digest was taken.
+
+    Raises
+    ------
+    Rejected
+        Naming the file.
+    """
+    for file in landed:
+        status = file.path.stat() if file.path.is_file() else None
+        if not status or (status.st_ino, status.st_mtime_ns, status.st_size) != (*file.stamp, file.bytes):
+            raise Rejected(f"{file.path.name}: changed while it was taken in: send it again under a new version")

@@ -59,15 +59,24 @@ def event_columns(name: str) -> tuple[tuple[str, str], ...]:
 def waiting(landing: Path, feed: str) -> list[Path]:
     """Micro-batches that have landed, in the order of their names."""
     folder = landing / "intraday" / feed
-    return sorted(folder.glob("[!.]*.jsonl.gz")) if folder.exists() else []
+    return sorted(path for path in folder.glob("[!.]*.jsonl.gz") if path.is_file()) if folder.exists() else []
 
 
-def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: int) -> Taken:
+def take(
+    settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: int, moment: datetime | None = None
+) -> Taken:
     """Write what is waiting to the lake, as take ``number`` of the feed, and remove it from the landing folder.
 
     Events that break the contract, and files that cannot be read, go to ``quarantine/intraday``. A take that was killed
     is made again: its events come twice then, and count once.
+
+    Parameters
+    ----------
+    moment : datetime, optional
+        Now, UTC: an event of more than a day later is none, and no event is of a date after the one on which it
+        happened, wherever the bank is. By default the clock's: events are of the present.
     """
+    moment = moment or datetime.now(UTC).replace(tzinfo=None)
     batches = waiting(settings.landing, feed)[:MOST_BATCHES]
     quarantine = settings.lake / "quarantine" / "intraday" / feed
     whole = [path for path in batches if _is_whole(path, quarantine)]
@@ -75,8 +84,10 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
         return Taken(feed, len(batches), 0, 0, None)
     contract = event_feed(feed)
     damages: list[str] = []
-    con.register("incoming", framing.framed([Landed(path, 0, "", 0, True) for path in whole], contract, damages))
-    problem = rules.problem(contract, _ANY_DAY, is_framed=True)
+    con.register(
+        "incoming", framing.framed([Landed(path, 0, "", (0, 0), 0, True) for path in whole], contract, damages)
+    )
+    problem = f"coalesce({rules.problem(contract, _ANY_DAY, is_framed=True)}, {_problem_of_time(moment)})"
     rows = f"select *, {problem} as problem from ({rules.fields(contract, 'incoming')})"
     con.execute(f"create or replace temp table judged as {rows}")
     con.unregister("incoming")
@@ -101,6 +112,16 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
         else:
             path.unlink()
     return Taken(feed, len(batches), events, refused, target)
+
+
+def _problem_of_time(moment: datetime) -> str:
+    """SQL: what is wrong with the times of an event that keeps the contract, as "reason column", or null."""
+    happened, one_day = "try_cast(event_at as timestamp)", "interval 1 day"
+    return (
+        f"case when {happened} > timestamp '{moment:%Y-%m-%d %H:%M:%S}' + {one_day} then 'out_of_range event_at' "
+        f"when try_cast(business_date as date) > cast({happened} + {one_day} as date) "
+        "then 'outside_period business_date' end"
+    )
 
 
 def next_number(lake: Path, feed: str) -> int:
@@ -140,10 +161,13 @@ def _is_whole(path: Path, quarantine: Path) -> bool:
     """Whether a micro-batch can be read to its end; if not, it is moved out of the way."""
     try:
         with gzip.open(path) as stream:
-            for _ in _blocks(stream):
-                pass
+            size, most = 0, framing.most_unpacked(path)
+            for block in _blocks(stream):
+                size += len(block)
+                if size > most:
+                    raise EOFError(f"unpacks to more than {most >> 20} MB")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        log.warning("%s: moved to %s: broken gzip stream (%s): send the batch again", path, quarantine, error)
+        log.warning("%s: moved to %s: cannot be unpacked (%s): send the batch again", path, quarantine, error)
         _set_aside(path, quarantine)
         return False
     return True

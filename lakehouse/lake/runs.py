@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
+from lakehouse.errors import without_values
 from lakehouse.lake.files import write_json
 from lakehouse.settings import Settings
 
@@ -22,7 +23,7 @@ def recorded(settings: Settings, run_id: str, step: str, business_date: date) ->
     try:
         yield detail
     except BaseException as failure:
-        error = f"{type(failure).__name__}: {failure}"
+        error = without_values(failure)
         raise
     finally:
         record = {

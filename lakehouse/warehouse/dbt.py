@@ -31,6 +31,8 @@ FAILED = {"error", "fail", "runtime error", "partial success"}
 class DbtFailed(Stop):
     """dbt did not build what was asked; the message names every failing node and why."""
 
+    is_of_a_database = True
+
 
 @dataclass(frozen=True)
 class Node:

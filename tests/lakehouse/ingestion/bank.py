@@ -130,12 +130,14 @@ class Bank:
         return self.read(outcome.quarantine_file, "row, column_name, reason") if outcome.quarantine_file else []
 
     def files(self) -> set[str]:
-        """What is visible in the lake."""
+        """What is visible in the lake, but for the secret's fingerprint."""
         paths = (path.relative_to(self.settings.lake) for path in self.settings.lake.rglob("*"))
         return {
             str(path)
             for path in paths
-            if not any(part.startswith(".") for part in path.parts) and (self.settings.lake / path).is_file()
+            if not any(part.startswith(".") for part in path.parts)
+            and path.name != "token.fingerprint"
+            and (self.settings.lake / path).is_file()
         }
 
 

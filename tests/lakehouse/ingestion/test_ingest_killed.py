@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from lakehouse.lake import read_outcomes
+from lakehouse.lake.secret import require_same_secret
 from tests.lakehouse.ingestion.bank import Bank, postings
 
 INGEST = """
@@ -70,6 +71,7 @@ def assert_made_good(bank: Bank, undisturbed: Bank) -> None:
 def test_killed_before_a_file_appears(next_bank: Callable[[], Bank], rename: int) -> None:
     undisturbed, bank = deliver(next_bank()), deliver(next_bank())
     undisturbed.ingest("transactions")
+    require_same_secret(bank.settings)  # its fingerprint appears before the first delivery is read
     assert start(bank, rename).wait() == -signal.SIGKILL
     assert len(read_outcomes(bank.settings.lake)) == (rename - 1) // 3
     assert_made_good(bank, undisturbed)
