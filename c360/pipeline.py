@@ -61,6 +61,9 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
     """
     with recorded(settings, run_id, "build", business_date) as detail, warehouse.exclusive(settings):
         state = warehouse.read_state(settings)
+        if state and state.business_date not in built_dates(lake.pin(settings.lake, state.business_date)):
+            warehouse.drop_build(settings)  # its last delivery was retracted: there is no such business date any more
+            state = None
         target = max(business_date, state.business_date) if state else business_date
         _require_feeds(settings, target, CHANNELS)
         pin = lake.pin(settings.lake, target)
@@ -181,7 +184,7 @@ def run(
 
 def dates_to_run(settings: Settings, first: date | None, last: date | None) -> list[date]:
     """The landed business dates between ``first`` and ``last``, both included."""
-    landed = landed_dates(settings.landing)
+    landed = landed_dates(settings.landing, ingestion.dateless(lake.read_outcomes(settings.lake)))
     published = warehouse.published_date(settings)
     if first is None and published is not None:
         first = min((day for day in landed if day > published), default=max(landed, default=None))

@@ -13,6 +13,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
 
+LEAST_SHARE_OF_LAST = 0.7  # of a snapshot, unless its contract says otherwise
 CHANNELS = ("branch", "online", "reference", "feedback")
 
 
@@ -52,6 +53,7 @@ class Feed:
     reject_floor: int  # bad rows that are tolerated, however small the file is
     control_sums: tuple[str, ...]
     latency_days: int
+    least_share: float  # of the last snapshot's rows that the next one has at least
     absent: frozenset[str] = frozenset()  # columns that the files at hand lack, though the contract has them
 
     @property
@@ -193,6 +195,7 @@ def _feed(contract: Any) -> Feed:
         reject_limit=float(custom["rejectLimit"]),
         reject_floor=int(custom.get("rejectFloor", 0)),
         control_sums=tuple(custom.get("controlSums", ())),
+        least_share=float(custom.get("leastShareOfLast", LEAST_SHARE_OF_LAST)),
         latency_days=next(int(item.value) for item in contract.slaProperties if item.property == "latency"),
     )
 

@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 app.command()(sources.check)
 app.command()(sources.land)
+app.command()(sources.accept)
+app.command()(sources.retract)
 app.command()(sources.simulate)
 app.command()(sources.simulate_intraday)
 app.command()(reports.customer)

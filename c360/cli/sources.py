@@ -1,4 +1,4 @@
-"""Commands that make deliveries: ``check``, ``land``, ``simulate``, ``simulate-intraday``, and the group ``adapt``."""
+"""Commands about deliveries: checked, landed, accepted, retracted, simulated, or made of foreign data (``adapt``)."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,9 @@ adapt = typer.Typer(no_args_is_help=True, help="Turn foreign data into the bank'
 Damage = Literal["none", "hard"]
 Sent = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="File as the feed's contract has it.")]
 OfFeed = Annotated[str, typer.Option("--feed", help="Feed that it is of, such as transactions.")]
+OfDelivery = Annotated[str, typer.Argument(help="Its id, such as transactions/2026-01-05/v1-0123456789ab.")]
+By = Annotated[str, typer.Option(help="Who decides: a name or a staff number.")]
+Why = Annotated[str, typer.Option(help="The reason; it is kept with the name.")]
 OfPeriod = Annotated[str, typer.Option("--date", help="Business date, or YYYY-MM: a month of an initial load.")]
 
 
@@ -39,6 +42,24 @@ def land(file: Sent, feed: OfFeed, period: OfPeriod, json_: Json = False) -> Non
     with writing(settings.landing):
         draft = put(settings, file, feed, period)
     _show_draft(draft, "has landed", json_)
+
+
+def accept(delivery: OfDelivery, by: By, why: Why) -> None:
+    """Accept a delivery that was rejected because it looks wrong; the next run takes it in as it is."""
+    from lakehouse.ingestion import accept as decide
+    from lakehouse.settings import Settings
+
+    outcome = decide(Settings.from_env(), delivery, by, why)
+    console.print(f"{outcome.delivery_id} is accepted: run {outcome.cutoff_date} again", soft_wrap=True)
+
+
+def retract(delivery: OfDelivery, by: By, why: Why) -> None:
+    """Take back a delivery, as if it had not come; the next run builds again what it touched."""
+    from lakehouse.ingestion import retract as decide
+    from lakehouse.settings import Settings
+
+    outcome = decide(Settings.from_env(), delivery, by, why)
+    console.print(f"{outcome.delivery_id} is retracted: run the last business date again", soft_wrap=True)
 
 
 def _show_draft(draft: "Draft", what: str, as_json: bool) -> None:

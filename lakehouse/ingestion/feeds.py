@@ -22,7 +22,8 @@ from lakehouse.ingestion.landing import (
     misnamed,
 )
 from lakehouse.ingestion.loading import Figures, connection, load
-from lakehouse.lake import Outcome, read_outcomes, write_outcome
+from lakehouse.ingestion.plausibility import Implausible, check_cutoff, check_encoding, check_shrunk
+from lakehouse.lake import Outcome, is_accepted, read_outcomes, write_outcome
 from lakehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
     for path in misnamed(settings.landing, feed):
         log.warning("%s: ignored: a manifest is named %s_<period>_v<version>.manifest.json", path, feed)
     outcomes = read_outcomes(settings.lake, feed)
+    again = {outcome for outcome in outcomes if _is_to_be_taken_again(settings.lake, outcome)}
+    outcomes = [outcome for outcome in outcomes if outcome not in again]
+    accepted = {outcome.source_hash for outcome in again if not outcome.is_loaded}
     waiting = [
         delivery
         for delivery in deliveries(settings.landing, feed)
@@ -63,11 +67,19 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
             source_hash = delivery.source_hash(landed)
             if source_hash in _hashes(outcomes, delivery):
                 continue
-            outcome = _ingest(con, settings.lake, delivery, landed, source_hash, outcomes)
+            is_accepted = source_hash in accepted
+            outcome = _ingest(con, settings.lake, delivery, landed, source_hash, outcomes, is_accepted)
             write_outcome(settings.lake, outcome)
             outcomes.append(outcome)
             taken.append(outcome)
     return taken
+
+
+def _is_to_be_taken_again(lake: Path, outcome: Outcome) -> bool:
+    """Whether a person accepts what was rejected, or the lake has lost what was loaded."""
+    if outcome.is_loaded:
+        return not outcome.rows_path(lake).exists()
+    return outcome.outcome == "rejected" and is_accepted(lake, outcome)
 
 
 def _hashes(outcomes: list[Outcome], delivery: Delivery) -> set[str]:
@@ -83,6 +95,7 @@ def _ingest(
     landed: dict[str, Landed],
     source_hash: str,
     earlier: list[Outcome],
+    is_accepted: bool,
 ) -> Outcome:
     feed = load_feeds().get(delivery.feed)
     loaded = [outcome for outcome in earlier if outcome.is_loaded]
@@ -95,9 +108,17 @@ def _ingest(
             )
         check_arrived(delivery, landed)
         check_place(delivery, source_hash, loaded)
+        if not is_accepted:
+            check_cutoff(delivery, loaded)
+            check_encoding(feed, landed.values())
         figures = load(con, lake, feed, delivery, list(landed.values()), name)
         problem = figures.problem
         check_unchanged(landed.values())
+        if not (problem or is_accepted):
+            check_shrunk(feed, delivery, figures.rows_loaded, loaded)
+    except Implausible as error:
+        this = f"{delivery.feed}/{delivery.period.text}/v{delivery.version}-{source_hash[:12]}"
+        figures, problem = None, f"{error}, or, if it is right: c360 accept {this} --by NAME --why REASON"
     except Rejected as error:
         figures, problem = None, str(error)
     return _outcome(delivery, feed, source_hash, landed, loaded, figures, problem, name)

@@ -14,6 +14,8 @@ from lakehouse.contracts import Column, Feed
 from lakehouse.ingestion.landing import Period
 from lakehouse.sql import identifier, literal
 
+_EARLIEST_DATE = "1900-01-02"  # 1900-01-01 and before are what systems write for "not known"
+_EARLIEST_BUSINESS_DATE = "1970-01-02"
 _WIDTHS = {"date": len("2026-01-05"), "timestamp": len("2026-01-05 23:59:59")}
 _TEXT_TYPES = ("varchar", "date", "timestamp")
 
@@ -106,6 +108,9 @@ def _checks(feed: Feed, column: Column, value: str, period: Period) -> list[tupl
         checks.append((f"{_typed(column)} < {column.minimum}", "out_of_range"))
     if column.maximum is not None:
         checks.append((f"{_typed(column)} > {column.maximum}", "out_of_range"))
+    if column.type in _WIDTHS:
+        earliest = _EARLIEST_BUSINESS_DATE if column.name == feed.business_date_column else _EARLIEST_DATE
+        checks.append((f"{_typed(column)} < date '{earliest}'", "out_of_range"))
     if column.name == feed.business_date_column:
         checks.append((f"{_typed(column)} > date '{period.end}'", "outside_period"))
     return checks

@@ -1,6 +1,17 @@
 """The lake: immutable files that appear by one atomic rename, and the pin, the list of deliveries that a run reads."""
 
-from lakehouse.lake.deliveries import Outcome, Pin, PinnedDelivery, pin, pin_of, read_outcomes, write_outcome
+from lakehouse.lake.deliveries import (
+    Decision,
+    Outcome,
+    Pin,
+    PinnedDelivery,
+    decide,
+    is_accepted,
+    pin,
+    pin_of,
+    read_outcomes,
+    write_outcome,
+)
 from lakehouse.lake.files import appearing, appearing_folder, write_json
 from lakehouse.lake.places import (
     IntradayFile,
@@ -13,6 +24,7 @@ from lakehouse.lake.places import (
 )
 
 __all__ = [
+    "Decision",
     "IntradayFile",
     "Outcome",
     "Pin",
@@ -20,7 +32,9 @@ __all__ = [
     "appearing",
     "appearing_folder",
     "current_files",
+    "decide",
     "intraday_files",
+    "is_accepted",
     "known_path",
     "pin",
     "pin_of",

@@ -5,6 +5,7 @@ All of it follows from the deliveries; a day on which the bank delivered nothing
 
 import json
 from calendar import monthrange
+from collections.abc import Collection
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,13 +14,21 @@ from lakehouse.lake.deliveries import Pin
 FEATURE_HISTORY = timedelta(days=180)
 
 
-def landed_dates(landing: Path) -> list[date]:
-    """The business dates of the landing folder, in order: the end of the initial load, and every daily cut-off."""
+def landed_dates(landing: Path, refused: Collection[tuple[str, date]] = ()) -> list[date]:
+    """The business dates of the landing folder, in order: the end of the initial load, and every daily cut-off.
+
+    Parameters
+    ----------
+    refused : collection of tuple
+        (name of the manifest, cut-off) of deliveries that make no business date.
+    """
     loads: dict[str, set[date]] = {"initial": set(), "daily": set()}
     for path in landing.glob("*/*.manifest.json"):
         try:
             manifest = json.loads(path.read_text())
-            loads[manifest["load"]].add(date.fromisoformat(manifest["cutoff_at"][:10]))
+            cutoff = date.fromisoformat(manifest["cutoff_at"][:10])
+            if (path.name, cutoff) not in refused:
+                loads[manifest["load"]].add(cutoff)
         except (ValueError, KeyError, TypeError):
             continue  # ingestion rejects it with its reason
     return sorted(_dates(**loads))

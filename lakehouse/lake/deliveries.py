@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lakehouse.contracts import load_feeds
+from lakehouse.errors import Stop
 from lakehouse.lake.files import write_json
 
 
@@ -24,7 +25,7 @@ class Outcome:
     load: str  # "initial", "daily"
     source_hash: str  # 64 hex digits over the manifest and the data files as they landed
     cutoff_date: date
-    outcome: str  # "loaded", "replaced" (an earlier version), "rejected"
+    outcome: str  # "loaded", "replaced" (an earlier version), "rejected", "retracted"
     reason: str | None
     rows_delivered: int | None
     rows_loaded: int
@@ -43,8 +44,8 @@ class Outcome:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether its rows are in the lake."""
-        return self.outcome != "rejected"
+        """Whether its rows are in the lake, and count."""
+        return self.outcome in ("loaded", "replaced")
 
     def rows_path(self, lake: Path) -> Path:
         """The file with the rows of a loaded delivery."""
@@ -79,6 +80,28 @@ class Pin:
         return tuple(item for item in self.deliveries if item.outcome.feed == feed)
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What a person decided of a delivery, against what the rules alone would do."""
+
+    by: str
+    why: str
+
+
+def decide(lake: Path, kind: Literal["acceptances", "retractions"], outcome: Outcome, decision: Decision) -> None:
+    """Keep a person's decision: to accept what was rejected as implausible, or to take back what was loaded."""
+    write_json(_decision_file(lake, kind, outcome), asdict(decision))
+
+
+def is_accepted(lake: Path, outcome: Outcome) -> bool:
+    """Whether a person has accepted the delivery as it is."""
+    return _decision_file(lake, "acceptances", outcome).exists()
+
+
+def _decision_file(lake: Path, kind: str, outcome: Outcome) -> Path:
+    return lake / kind / f"{outcome.delivery_id}.json"
+
+
 def write_outcome(lake: Path, outcome: Outcome) -> None:
     """Write the record of one delivery, its last file to appear: a data file without a record does not count."""
     name = f"{outcome.period}.v{outcome.version}-{outcome.source_hash[:12]}.json"
@@ -87,7 +110,8 @@ def write_outcome(lake: Path, outcome: Outcome) -> None:
 
 def read_outcomes(lake: Path, feed: str = "*") -> list[Outcome]:
     """All outcome records of one feed, or of all, ordered by feed, period, version and hash."""
-    records = [_outcome(path) for path in (lake / "deliveries").glob(f"{feed}/[!.]*.json")]
+    paths = list((lake / "deliveries").glob(f"{feed}/[!.]*.json"))
+    records = [_taken_back(lake, _outcome(path, path.stat().st_mtime_ns)) for path in paths]
     return sorted(records, key=lambda o: (o.feed, o.period, o.version, o.source_hash))
 
 
@@ -114,10 +138,30 @@ def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
     return Pin(business_date, tuple(deliveries), tuple(outcome for outcome in known if not outcome.is_loaded))
 
 
+def _taken_back(lake: Path, outcome: Outcome) -> Outcome:
+    """The outcome as a retraction leaves it, if there is one: as if the delivery had not come."""
+    try:
+        decision = Decision(**json.loads(_decision_file(lake, "retractions", outcome).read_text()))
+    except FileNotFoundError:
+        return outcome
+    reason = f"retracted by {decision.by}: {decision.why}"
+    return replace(outcome, outcome="retracted", reason=reason, rows_loaded=0, lake_file=None)
+
+
 @cache
-def _outcome(path: Path) -> Outcome:
-    """Read once per process: the file never changes."""
-    raw: dict[str, Any] = json.loads(path.read_text())
+def _outcome(path: Path, _changed: int) -> Outcome:
+    """Read once per process; a delivery that was rejected is recorded again when it is taken again.
+
+    Raises
+    ------
+    Stop
+        If the record cannot be read.
+    """
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        remedy = "put it back from a backup, or remove it: the delivery is taken in again from the landing folder"
+        raise Stop(f"{path}: the record of a delivery is damaged", remedy) from error
     for name in ("cutoff_date", "min_business_date", "max_business_date"):
         raw[name] = date.fromisoformat(raw[name]) if raw[name] else None
     raw["files"] = tuple(raw["files"])
