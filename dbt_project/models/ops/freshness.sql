@@ -1,6 +1,6 @@
 with outcomes as (
     select * from {{ ref('stg_lake__delivery_outcomes') }}
-    where outcome <> 'rejected'
+    where outcome in ('loaded', 'replaced')
 ),
 
 feeds as (

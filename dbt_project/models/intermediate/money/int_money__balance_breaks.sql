@@ -130,10 +130,12 @@ deliveries as (
 refused as (
 
     select * from deliveries
-    where outcome = 'rejected'
+    where outcome in ('rejected', 'retracted')
         and not exists (
             select 1 from deliveries as loaded
-            where loaded.feed = deliveries.feed and loaded.period = deliveries.period and loaded.outcome <> 'rejected'
+            where loaded.feed = deliveries.feed
+                and loaded.period = deliveries.period
+                and loaded.outcome in ('loaded', 'replaced')
         )
 
 ),
