@@ -120,6 +120,6 @@ def _driven(changes: np.ndarray, table: np.ndarray) -> np.ndarray:
     weighted = (centred * weight[:, None]).T
     solver = np.linalg.solve(weighted @ centred + penalty * np.eye(len(weighted)), weighted)
     for _ in range(CLIPPINGS):
-        fitted = drivers @ (solver @ clipped)
-        clipped = fitted[:weeks] + np.clip(standard - fitted[:weeks], -OUTLYING, OUTLYING)
-    return scale * fitted
+        fitted = drivers[:weeks] @ (solver @ clipped)
+        clipped = fitted + np.clip(standard - fitted, -OUTLYING, OUTLYING)
+    return scale * (drivers @ (solver @ clipped))

@@ -16,10 +16,10 @@ WINDOW = 52  # origins from which is learned, at most
 LEAST_ORIGINS = 13  # with a known outcome, from which on there are intervals
 PRIOR_ORIGINS = 8  # as many as the spread of weekly changes counts beside a series' own errors
 POOLED_BLOCKS = 5  # as many as the errors of all levels together count beside those of a level
-GAIN = 0.5  # by which the share of outcomes missing from one horizon's intervals moves the quantile
+GAIN = 1.0  # by which the share of outcomes missing from one horizon's intervals moves the quantile
 LEAST_RATIO = float(norm.ppf(0.5 + COVERAGES[1] / 2) / norm.ppf(0.5 + COVERAGES[0] / 2))
 """Of the outer to the inner width, that of normal errors: a short history says little of what is rare."""
-FARTHEST = 0.6  # of the way from the coverage down to 2 x coverage - 1, or up to 1, that the quantile moves
+FARTHEST = 0.9  # of the way from the coverage down to 2 x coverage - 1, or up to 1, that the quantile moves
 
 
 @dataclass(frozen=True)

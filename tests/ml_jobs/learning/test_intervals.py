@@ -56,7 +56,7 @@ def test_80_per_cent_are_80_per_cent_at_every_level_and_horizon(
             errors, spread = naive_errors(series, first, last)
             growth = np.sqrt(np.arange(first, last + 1))[:, None]
             inside = intervals(errors, spread, growth, LEVEL, last).is_inside
-            held.append([np.nanmean(inside[..., LEVEL == number], axis=(1, 2, 3)) for number in (0, 1)])
+            held.append([np.nanmean(inside[..., nodes], axis=(1, 2, 3)) for nodes in ([0], LEVEL == 1)])
     mean = np.array(held).reshape(BANKS, len(GROUPS), 2, 2).mean(axis=0)  # (groups, levels, coverages)
     print(mean.round(3).tolist())
     assert (np.abs(mean[..., 0] - 0.80) < 0.07).all(), mean[..., 0]
