@@ -95,7 +95,11 @@ def forecast(series: np.ndarray, hierarchy: Hierarchy, drivers: Drivers, is_stoc
         raise CannotForecast(f"{weeks} whole weeks of history; at least {LEAST_WEEKS} are needed")
     with threadpool_limits(1):
         backtest = backtest_of(hierarchy.sums(series), hierarchy, drivers, is_stock)
-        groups = [_group(backtest, *weeks_ahead) for weeks_ahead in GROUPS]
+        groups: list[_Group] = []
+        for weeks_ahead in GROUPS:
+            # A stock is not surer farther ahead.
+            least = groups[-1].half_width[:, :, -1] if groups and is_stock else 0.0
+            groups.append(_group(backtest, *weeks_ahead, least))
     mean = np.vstack([group.mean[-1] for group in groups])
     cents = np.round(mean[:, hierarchy.level == "branch_family"], 2)
     return Forecast(
@@ -115,7 +119,7 @@ def forecast(series: np.ndarray, hierarchy: Hierarchy, drivers: Drivers, is_stoc
     )
 
 
-def _group(backtest: Backtest, first: int, last: int) -> _Group:
+def _group(backtest: Backtest, first: int, last: int, least: np.ndarray | float) -> _Group:
     """The forecasts of the weeks ``first`` to ``last`` ahead, with the baseline at the levels where that is better."""
     ahead = slice(first - 1, last)
     actual, baseline = backtest.actual[:, ahead], backtest.paths[backtest.baseline][:, ahead]
@@ -124,7 +128,7 @@ def _group(backtest: Backtest, first: int, last: int) -> _Group:
     mean, is_replaced, candidate_errors = _published(backtest, judges, candidates, contender, baseline, actual)
     models = tuple(np.where(is_replaced, backtest.baseline, candidates).tolist())
     growth = np.sqrt(np.arange(first, last + 1))[:, None] if backtest.is_stock else np.ones((last - first + 1, 1))
-    reach = intervals(mean - actual, backtest.spread, growth, backtest.level, last)
+    reach = intervals(mean - actual, backtest.spread, growth, backtest.level, last, least)
     errors, expected, naive = (
         judges.absolute(path - actual) for path in (mean, baseline, backtest.paths["naive"][:, ahead])
     )

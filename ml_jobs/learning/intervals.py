@@ -16,10 +16,10 @@ WINDOW = 52  # origins from which is learned, at most
 LEAST_ORIGINS = 13  # with a known outcome, from which on there are intervals
 PRIOR_ORIGINS = 8  # as many as the spread of weekly changes counts beside a series' own errors
 POOLED_BLOCKS = 5  # as many as the errors of all levels together count beside those of a level
-GAIN = 1.0  # by which the share of outcomes missing from one horizon's intervals moves the quantile
+GAIN = 0.5  # by which the share of outcomes missing from one horizon's intervals moves the quantile
 LEAST_RATIO = float(norm.ppf(0.5 + COVERAGES[1] / 2) / norm.ppf(0.5 + COVERAGES[0] / 2))
 """Of the outer to the inner width, that of normal errors: a short history says little of what is rare."""
-FARTHEST = 0.9  # of the way from the coverage down to 2 x coverage - 1, or up to 1, that the quantile moves
+MISSES = (4.0, 0.1)  # at most and at least, as multiples of 1 - coverage, that the quantile taken leaves outside
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,12 @@ def known(at: int, last_week: int) -> slice:
 
 
 def intervals(
-    errors: np.ndarray, spread: np.ndarray, growth: np.ndarray, level: np.ndarray, last_week: int
+    errors: np.ndarray,
+    spread: np.ndarray,
+    growth: np.ndarray,
+    level: np.ndarray,
+    last_week: int,
+    least: np.ndarray | float = 0.0,
 ) -> Intervals:
     """Intervals of every origin, each from what was known then.
 
@@ -55,12 +60,15 @@ def intervals(
         By which an error grows with the weeks ahead.
     level : (nodes,) array of int
         The level of each node, from 0.
+    least : (coverages, origins, nodes) array or 0
+        Half widths that are not undercut: what is farther ahead is not surer.
     """
     scale = _scales(errors / growth, spread, last_week)[:, None] * growth
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = np.where(scale > 0, np.abs(errors) / scale, np.nan)
     half_width, is_inside = (np.full((len(COVERAGES), *errors.shape), np.nan) for _ in range(2))
     held = np.full((len(COVERAGES), len(errors), level.max() + 1), np.nan)  # share of outcomes inside
+    least = np.broadcast_to(np.nan_to_num(least), (len(COVERAGES), len(errors), errors.shape[2]))
     members = [np.flatnonzero(level == number) for number in range(level.max() + 1)]
     for at in range(len(errors)):
         past = known(at, last_week)
@@ -78,12 +86,13 @@ def intervals(
                 (blocks * _at(own, quantile) + POOLED_BLOCKS * _at(every, quantile)) / (blocks + POOLED_BLOCKS)
                 for quantile in quantiles
             )
-            for place, multiplier in enumerate((inner, max(outer, inner * LEAST_RATIO))):
-                half_width[place, at][:, nodes] = multiplier * scale[at][:, nodes]
-                outcome = scaled[at][:, nodes]
-                is_inside[place, at][:, nodes] = np.where(np.isnan(outcome), np.nan, outcome <= multiplier)
-                if not np.isnan(outcome[:, scale[at, 0, nodes] > 0]).any():
-                    held[place, at, number] = np.mean(outcome[np.isfinite(outcome)] <= multiplier)
+            multiplier = np.array([inner, max(outer, inner * LEAST_RATIO)])[:, None, None]
+            wide = np.maximum(multiplier * scale[at][:, nodes], least[:, at][:, None, nodes])
+            half_width[:, at][..., nodes] = wide
+            outcome = np.where(scale[at][:, nodes] > 0, np.abs(errors[at][:, nodes]), np.nan)
+            is_inside[:, at][..., nodes] = np.where(np.isnan(outcome), np.nan, outcome <= wide)
+            if np.isfinite(outcome[-1]).any():
+                held[:, at, number] = np.nanmean(is_inside[:, at][..., nodes], axis=(1, 2))
     return Intervals(half_width, is_inside)
 
 
@@ -112,4 +121,5 @@ def _at(ordered: np.ndarray, quantile: float) -> float:
 def _quantile(coverage: float, held: np.ndarray, last_week: int) -> float:
     """The quantile to take, after past intervals held these shares of outcomes; nan where there was no interval."""
     missing = np.nansum(coverage - held) / last_week  # intervals of neighbouring origins miss the same outcomes
-    return coverage + float(np.clip(GAIN * missing, -FARTHEST * (1 - coverage), FARTHEST * (1 - coverage)))
+    least, most = (1 - misses * (1 - coverage) for misses in MISSES)
+    return float(np.clip(coverage + GAIN * missing, least, most))

@@ -67,9 +67,11 @@ def test_forecasts_add_up_to_the_cent_and_intervals_are_nested(hierarchy: Hierar
         assert np.abs(hierarchy.sums(result.mean[:, hierarchy.level == "branch_family"]) - result.mean).max() < 1e-6
         inner, outer = result.half_width
         assert (inner > 0).all() and (inner < outer).all()
-        again = forecast(stocks(), hierarchy, made_up_drivers(WEEKS), is_stock)
-        assert (again.mean == result.mean).all() and (again.half_width == result.half_width).all()
-        assert again.accuracy == result.accuracy
+        is_wider = (np.diff(result.half_width, axis=1) > -0.02).all()  # farther ahead, but for cents
+        assert is_wider or not is_stock
+    again = forecast(stocks(), hierarchy, made_up_drivers(WEEKS), is_stock)
+    assert (again.mean == result.mean).all() and (again.half_width == result.half_width).all()
+    assert again.accuracy == result.accuracy
 
 
 def test_the_course_of_the_month_is_learned_and_accuracy_says_what_it_is_worth(hierarchy: Hierarchy) -> None:

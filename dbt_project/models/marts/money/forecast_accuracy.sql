@@ -50,9 +50,12 @@ select
     judged.skill_status in ('baseline_only', 'baseline_better') as is_baseline_published,
     judged.skill_status,
     {%- for language in ['en', 'zh'] %}
-    {{ forecast_sentence('skills.sentence_' ~ language, language, {
-        'skill': 'judged.skill', 'low': 'judged.skill_low', 'high': 'judged.skill_high',
-    }) }} as skill_sentence_{{ language }},
+    replace(
+        {{ forecast_sentence('skills.sentence_' ~ language, language, {
+            'skill': 'judged.skill', 'low': 'judged.skill_low', 'high': 'judged.skill_high',
+        }) }},
+        '{baseline}', baselines.sentence_{{ language }}
+    ) as skill_sentence_{{ language }},
     {%- endfor %}
     judged.interval_origin_count,
     judged.coverage_80,
@@ -72,5 +75,6 @@ select
     ) as interval_sentence_{{ language }}{{ ',' if not loop.last }}
     {%- endfor %}
 from judged
+left join phrases as baselines on baselines.subject = 'baseline' and judged.baseline = baselines.status
 left join phrases as skills on skills.subject = 'skill' and judged.skill_status = skills.status
 left join phrases as spans on spans.subject = 'interval' and judged.interval_status = spans.status
