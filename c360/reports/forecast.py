@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from c360.reports import Row
-from c360.reports.pages import UNITS, readable, render, words
+from c360.reports.pages import UNITS, readable, readable_span, render, words
 from lakehouse import warehouse
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
@@ -23,7 +23,7 @@ TITLES = {
     "outflow": "To outside funds and wallets in the week",
 }
 METHODS = {
-    "naive": "no change",
+    "naive": "the recent level",
     "drift": "the mean change of a year",
     "seasonal_naive": "the same week a year ago",
     "regression": "season and events",
@@ -283,8 +283,8 @@ def _headlines(report: ForecastReport, measure: str) -> dict[str, str]:
     chinese = f"{row['horizon_weeks']} 周后：{chinese} {report.currency}"
     if row["lower_80_amount"] is not None:
         ends = row["lower_80_amount"], row["upper_80_amount"]
-        english += " (80 % interval: {} to {})".format(*map(readable, ends))
-        chinese += "（80% 区间：{} 至 {}）".format(*(readable(end, "zh") for end in ends))
+        english += f" (80 % interval: {readable_span(*ends)})"
+        chinese += f"（80% 区间：{readable_span(*ends, 'zh')}）"
     return {"en": english, "zh": chinese}
 
 
@@ -303,6 +303,8 @@ def _accuracy_cells(row: Row) -> tuple[str, ...]:
     ]
     if row["interval_status"] not in ("holds", "holds_80_only"):
         inside[0] += f", {words(row['interval_status'])}: not given"
+    if row["interval_status"] != "holds":
+        inside[1] += ": not given"
     return (
         *(row["measure"], words(row["series_level"]), f"{row['series_count']:,}", weeks, method),
         *(readable(row["mae_amount"]), saved, *inside),
@@ -321,4 +323,4 @@ def _reach(row: Row) -> str:
     mean = readable(row["mean_amount"])
     if row["lower_80_amount"] is None:
         return f"{mean} (no interval)"
-    return f"{mean} ({readable(row['lower_80_amount'])} to {readable(row['upper_80_amount'])})"
+    return f"{mean} ({readable_span(row['lower_80_amount'], row['upper_80_amount'])})"

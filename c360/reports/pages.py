@@ -44,6 +44,19 @@ def readable(amount: Decimal | float, language: str = "en") -> str:
     raise ValueError(language)
 
 
+def readable_span(low: Decimal | float, high: Decimal | float, language: str = "en") -> str:
+    """Two amounts, with their unit once if it is the same.
+
+    >>> readable_span(1_200_000, 1_430_000), readable_span(999_000, 1_430_000)
+    ('1.20 to 1.43 million', '999 thousand to 1.43 million')
+    """
+    first, second = readable(low, language), readable(high, language)
+    for _, unit in UNITS[language]:
+        if unit and first.endswith(unit) and second.endswith(unit):
+            first = first.removesuffix(unit)
+    return f"{first} {'to' if language == 'en' else '至'} {second}"
+
+
 def words(code: str | None) -> str:
     """A code as words.
 

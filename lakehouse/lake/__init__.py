@@ -3,6 +3,7 @@
 from lakehouse.lake.deliveries import Outcome, Pin, PinnedDelivery, pin, pin_of, read_outcomes, write_outcome
 from lakehouse.lake.files import appearing, appearing_folder, write_json
 from lakehouse.lake.places import (
+    FORECASTS,
     IntradayFile,
     current_files,
     intraday_files,
@@ -13,6 +14,7 @@ from lakehouse.lake.places import (
 )
 
 __all__ = [
+    "FORECASTS",
     "IntradayFile",
     "Outcome",
     "Pin",

@@ -21,7 +21,6 @@ from ml_jobs.learning.candidates import HORIZON, Drivers
 from ml_jobs.learning.forecasting import CannotForecast, Forecast, forecast
 from ml_jobs.learning.hierarchy import Hierarchy
 
-METHOD = "2"  # part of the digest: a change of method makes every forecast anew
 WEEKS = 156  # of history, at most
 MEASURES = {"deposit": True, "investment": True, "outflow": False}  # whether it is a stock
 RATES = ("mmf_yield", "deposit_1y")
@@ -73,7 +72,7 @@ def write_forecasts(settings: Settings, pin: Pin) -> dict[str, str]:
     dict of str to str
         ``forecast``, a folder under ``forecasts/`` in the lake, or ``reason``, why there is none.
     """
-    path = lake.known_path(settings.lake, "forecasts", pin)
+    path = lake.known_path(settings.lake, lake.FORECASTS, pin)
     if not path.exists():
         lake.write_json(path, _forecast(settings, pin.business_date))
     return json.loads(path.read_text())
@@ -107,7 +106,7 @@ def read_history(query: Callable[[str, Sequence[object]], pa.Table], marts: str,
     wide.index = pd.DatetimeIndex(wide.index)
     wide = wide.reindex(week_ends, fill_value=0)
     calendar = days.to_pandas()
-    digest = hashlib.sha256(METHOD.encode())
+    digest = hashlib.sha256()
     for frame in (rows, calendar, rates):
         digest.update(frame.to_csv(index=False).encode())
     return History(
@@ -121,7 +120,7 @@ def read_history(query: Callable[[str, Sequence[object]], pa.Table], marts: str,
 def _forecast(settings: Settings, business_date: date) -> dict[str, str]:
     try:
         history = read_history(partial(warehouse.query, settings), "build_marts", business_date)
-        folder = settings.lake / "forecasts" / f"{history.as_of_date}-{history.digest}"
+        folder = settings.lake / lake.FORECASTS / f"{history.as_of_date}-{history.digest}"
         if not folder.exists():
             _write(folder, history)
     except CannotForecast as reason:

@@ -65,7 +65,7 @@ def change(settings: Settings, statement: str) -> None:
 def test_nothing_that_comes_later_changes_a_forecast(settings: Settings) -> None:
     outcome = forecast_on(settings, LAST)
     assert outcome["forecast"].startswith(str(LAST))
-    balances = settings.lake / "forecasts" / outcome["forecast"] / "balances.parquet"
+    balances = settings.lake / lake.FORECASTS / outcome["forecast"] / "balances.parquet"
     before = balances.read_bytes()
     change(
         settings,
@@ -84,7 +84,7 @@ def test_nothing_that_comes_later_changes_a_forecast(settings: Settings) -> None
 
 def test_a_forecast_is_made_anew_when_the_past_is_corrected_and_is_the_same_bit_for_bit(settings: Settings) -> None:
     outcome = forecast_on(settings, LAST)
-    folder = settings.lake / "forecasts" / outcome["forecast"]
+    folder = settings.lake / lake.FORECASTS / outcome["forecast"]
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     for path in folder.iterdir():
         path.unlink()
@@ -96,7 +96,7 @@ def test_a_forecast_is_made_anew_when_the_past_is_corrected_and_is_the_same_bit_
 
 
 def test_a_forecast_is_what_the_contract_says(settings: Settings) -> None:
-    folder = settings.lake / "forecasts" / forecast_on(settings, LAST)["forecast"]
+    folder = settings.lake / lake.FORECASTS / forecast_on(settings, LAST)["forecast"]
     rows = pq.read_table(folder / "balances.parquet").to_pylist()
     assert len(rows) == 13 * (1 + 2 + 3 + 6)
     assert {row["week_end_date"] for row in rows} == {LAST + timedelta(weeks=week) for week in range(1, 14)}
@@ -136,5 +136,5 @@ def test_a_bank_without_history_abstains_with_the_reason(settings: Settings) -> 
     change(settings, "delete from build_marts.balance_series_weekly")
     outcome = forecast_on(settings, LAST)
     assert "no balance" in outcome["reason"]
-    path = lake.known_path(settings.lake, "forecasts", lake.pin(settings.lake, LAST))
+    path = lake.known_path(settings.lake, lake.FORECASTS, lake.pin(settings.lake, LAST))
     assert json.loads(path.read_text()) == outcome
