@@ -165,7 +165,7 @@ def _group(backtest: Backtest, first: int, last: int, least: np.ndarray | float)
 
 def _published(
     backtest: Backtest,
-    judges: "Judges",
+    judges: Judges,
     candidates: tuple[str, ...],
     contender: np.ndarray,
     baseline: np.ndarray,

@@ -186,7 +186,7 @@ def test_assignments_are_half_open(full_bank: Bank) -> None:
 
 
 def test_the_calendar_knows_pay_days_ends_of_quarters_and_festivals_to_come(full_bank: Bank) -> None:
-    """2025-08-10 and 2026-01-10 are a Sunday and a Saturday; the holidays of 2026 have not come, the festival is known."""
+    """2025-08-10 is a Sunday, 2026-01-10 a Saturday; the festival of 2026 is known, its holidays have not come."""
     rows = full_bank.rows(
         "select date_day, is_pay_day, is_quarter_end, days_to_spring_festival from build_marts.dim_date "
         "where date_day between date '2025-08-01' and date '2026-11-30' order by date_day"
