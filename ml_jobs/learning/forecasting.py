@@ -181,9 +181,9 @@ def _published(
     (1 + replicates, levels) array
         Mean absolute errors of the candidates, of a replaced one those for which it was.
     """
-    expected, mean = judges.absolute(baseline - actual), contender
-    errors = judges.absolute(mean - actual)
+    expected = judges.absolute(baseline - actual)
     is_replaced = np.array([name == backtest.baseline for name in candidates])
+    errors = expected
     while True:
         mean = _raked(contender, baseline, backtest, is_replaced)
         errors = np.where(is_replaced, errors, judges.absolute(mean - actual))
