@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from c360.reports import Row
-from c360.reports.pages import render
+from c360.reports.pages import UNITS, readable, readable_span, render, words
 from lakehouse import warehouse
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
@@ -22,6 +22,16 @@ TITLES = {
     "investment": "Investments at the end of the week",
     "outflow": "To outside funds and wallets in the week",
 }
+METHODS = {
+    "naive": "the recent level",
+    "drift": "the mean change of a year",
+    "seasonal_naive": "the same week a year ago",
+    "regression": "season and events",
+}
+ACCURACY_HEADS = (
+    *("measure", "level", "series", "weeks ahead", "method", "mean error", "error saved"),
+    *("inside 80 %", "inside 95 %"),
+)
 SHOWN_WEEKS = (1, 4, 8, 13)
 SHOWN_HISTORY = 78  # weeks
 
@@ -32,7 +42,8 @@ CAUTION = (
 )
 
 _FORECASTS = "select * from scores.forecast_balances order by measure, branch_code, product_family, horizon_weeks"
-_ACCURACY = "select * from marts.forecast_accuracy order by measure, series_level, horizon_weeks"
+_ACCURACY = "select * from marts.forecast_accuracy order by measure, series_level, first_horizon_weeks"
+_CURRENCY = "select max(currency) as currency from marts.customer_360"
 _HISTORY = """
     select measure, week_end_date, sum(amount) as amount
     from marts.balance_series_weekly
@@ -70,15 +81,7 @@ class ForecastReport:
     accuracy: list[Row]
     history: list[Row]
     what_if: list[Effect]
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """How good the forecasts of one measure at one level were."""
-
-    measure: str
-    level: str
-    rows: list[Row]  # of forecast_accuracy, by horizon
+    currency: str = ""
 
 
 def read(settings: Settings, shifts: Mapping[str, float]) -> ForecastReport:
@@ -97,6 +100,7 @@ def read(settings: Settings, shifts: Mapping[str, float]) -> ForecastReport:
         accuracy=warehouse.query_serving(settings, _ACCURACY).to_pylist(),
         history=warehouse.query_serving(settings, _HISTORY, (as_of_date,)).to_pylist() if forecasts else [],
         what_if=_what_if(settings, shifts) if forecasts and shifts else [],
+        currency=warehouse.query_serving(settings, _CURRENCY).to_pylist()[0]["currency"] or "",
     )
 
 
@@ -114,12 +118,12 @@ def page(report: ForecastReport) -> str:
         weeks=SHOWN_WEEKS,
         plot=lambda measure: _plot(report, measure),
         families=lambda measure: _families(report, measure),
-        accuracies=_accuracies(report),
+        reach=_reach,
+        headlines=lambda measure: _headlines(report, measure),
+        interval_notes=lambda measure: _interval_notes(report, measure),
+        accuracy_heads=ACCURACY_HEADS,
+        accuracy_cells=_accuracy_cells,
         baselines=_baselines(report),
-        origins=report.accuracy[0]["origin_count"] if report.accuracy else 0,
-        reach=lambda row: _reach(row, "80"),
-        skill=_skill,
-        coverage=_coverage,
         shifts=_shifts(report),
         caution=CAUTION,
         effect_heads=EFFECT_HEADS,
@@ -129,7 +133,8 @@ def page(report: ForecastReport) -> str:
 
 def _ahead_table(report: ForecastReport) -> Table:
     table = Table(
-        title=f"13 weeks ahead of {report.as_of_date}, the bank in thousands (80 % interval)", title_justify="left"
+        title=f"13 weeks ahead of {report.as_of_date}, the bank in {report.currency} (80 % interval)",
+        title_justify="left",
     )
     table.add_column("measure")
     for week in SHOWN_WEEKS:
@@ -137,25 +142,19 @@ def _ahead_table(report: ForecastReport) -> Table:
     for measure in TITLES:
         by_week = {row["horizon_weeks"]: row for row in _bank(report, measure)}
         if by_week:
-            table.add_row(measure, *(_reach(by_week[week], "80") for week in SHOWN_WEEKS))
+            table.add_row(measure, *(_reach(by_week[week]) for week in SHOWN_WEEKS))
     return table
 
 
 def _accuracy_table(report: ForecastReport) -> Table:
     table = Table(
-        title=f"Mean absolute error in thousands on weeks not seen (saving against {_baselines(report)})",
+        title=f"How good, on weeks not seen ({report.currency}; error saved against {_baselines(report)})",
         title_justify="left",
     )
-    for name in ("measure", "level", "model", *(f"week {week}" for week in SHOWN_WEEKS), "inside 80 %, 95 %"):
-        table.add_column(name, justify="left" if name in ("measure", "level", "model") else "right")
-    for accuracy in _accuracies(report):
-        table.add_row(
-            accuracy.measure,
-            accuracy.level,
-            accuracy.rows[0]["model"],
-            *(_skill(row) for row in accuracy.rows if row["horizon_weeks"] in SHOWN_WEEKS),
-            _coverage(accuracy.rows),
-        )
+    for name in ACCURACY_HEADS:
+        table.add_column(name, justify="left" if name in ("measure", "level", "method") else "right")
+    for row in report.accuracy:
+        table.add_row(*_accuracy_cells(row))
     return table
 
 
@@ -178,7 +177,8 @@ def _what_if(settings: Settings, shifts: Mapping[str, float]) -> list[Effect]:
     from scipy.stats import t as student
 
     from ml_jobs.derived.forecasts import MEASURES, read_history
-    from ml_jobs.learning.forecasting import HORIZON, effect
+    from ml_jobs.learning.candidates import HORIZON
+    from ml_jobs.learning.effects import effect
     from ml_jobs.learning.hierarchy import Hierarchy
 
     history = read_history(partial(warehouse.query_serving, settings), "marts", warehouse.last_published(settings))
@@ -225,28 +225,37 @@ def _effect_cells(effect: Effect) -> tuple[str, ...]:
     if effect.change_amount is None:
         return (*head, "-", "-", "nothing: the rate did not move by itself, or the history is too short")
     verdict = "moved with the rate" if effect.is_identified else "no effect that can be told from chance"
-    reach = f"{effect.low_amount:+,.0f} to {effect.high_amount:+,.0f}"
-    return (*head, f"{effect.change_amount:+,.0f}", reach, verdict)
+    change, low, high = (
+        ("+" if amount > 0 else "") + readable(amount)
+        for amount in (effect.change_amount, effect.low_amount or 0.0, effect.high_amount or 0.0)
+    )
+    return (*head, change, f"{low} to {high}", verdict)
 
 
 def _plot(report: ForecastReport, measure: str) -> Markup:
     past = [row for row in report.history if row["measure"] == measure][-SHOWN_HISTORY:]
     ahead = _bank(report, measure)
+    amounts = [float(row["amount"]) for row in past]
+    size, unit = next(unit for unit in UNITS["en"] if max(map(abs, amounts), default=0) >= unit[0] or unit[0] == 1)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.plot([row["week_end_date"] for row in past], [float(row["amount"]) / 1e6 for row in past], color="#222")
+    axes.plot([row["week_end_date"] for row in past], [amount / size for amount in amounts], color="#222")
     days = [row["week_end_date"] for row in ahead]
 
     def line(name: str) -> list[float]:
-        return [float(row[f"{name}_amount"]) / 1e6 for row in ahead]
+        """Without a value where no interval is given."""
+        return [float("nan" if row[f"{name}_amount"] is None else row[f"{name}_amount"]) / size for row in ahead]
 
     for coverage, alpha in (("95", 0.15), ("80", 0.3)):
         axes.fill_between(
             days, line(f"lower_{coverage}"), line(f"upper_{coverage}"), color="#2f6db3", alpha=alpha, linewidth=0
         )
-    axes.plot(days, line("mean"), color="#2f6db3", label=f"forecast ({ahead[0]['model']})")
-    axes.plot(days, line("baseline"), color="#b3562f", linestyle=":", label=f"baseline ({ahead[0]['baseline']})")
-    axes.set(ylabel="millions")
+    methods = ", ".join(dict.fromkeys(METHODS[row["model"]] for row in ahead))
+    axes.plot(days, line("mean"), color="#2f6db3", label=f"forecast ({methods})")
+    axes.plot(
+        days, line("baseline"), color="#b3562f", linestyle=":", label=f"baseline ({METHODS[ahead[0]['baseline']]})"
+    )
+    axes.set(ylabel=f"{report.currency}{unit}")
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.grid(alpha=0.3)
     axes.legend(loc="best", fontsize="small")
@@ -266,29 +275,52 @@ def _bank(report: ForecastReport, measure: str) -> list[Row]:
     return [row for row in report.forecasts if row["measure"] == measure and row["series_level"] == "bank"]
 
 
-def _accuracies(report: ForecastReport) -> list[Accuracy]:
-    levels = dict.fromkeys((row["measure"], row["series_level"]) for row in report.accuracy)
-    return [
-        Accuracy(*key, [row for row in report.accuracy if (row["measure"], row["series_level"]) == key])
-        for key in levels
+def _headlines(report: ForecastReport, measure: str) -> dict[str, str]:
+    """What the bank will have in 13 weeks, by language."""
+    row = _bank(report, measure)[-1]
+    english, chinese = (readable(row["mean_amount"], language) for language in ("en", "zh"))
+    english = f"In {row['horizon_weeks']} weeks: {report.currency} {english}"
+    chinese = f"{row['horizon_weeks']} 周后：{chinese} {report.currency}"
+    if row["lower_80_amount"] is not None:
+        ends = row["lower_80_amount"], row["upper_80_amount"]
+        english += f" (80 % interval: {readable_span(*ends)})"
+        chinese += f"（80% 区间：{readable_span(*ends, 'zh')}）"
+    return {"en": english, "zh": chinese}
+
+
+def _interval_notes(report: ForecastReport, measure: str) -> list[Row]:
+    """Of the bank and its families, what is said of intervals, and of the method."""
+    return [row for row in report.accuracy if row["measure"] == measure and row["series_level"] in ("bank", "family")]
+
+
+def _accuracy_cells(row: Row) -> tuple[str, ...]:
+    weeks = f"{row['first_horizon_weeks']}-{row['last_horizon_weeks']}"
+    method = METHODS[row["model"]] + (" (baseline)" if row["is_baseline_published"] else "")
+    saved = "-" if row["skill"] is None else _share(row["skill"], row["skill_low"], row["skill_high"])
+    inside = [
+        "-" if row["coverage_80"] is None else _share(*(row[f"coverage_80{end}"] for end in ("", "_low", "_high"))),
+        "-" if row["coverage_95"] is None else f"{row['coverage_95']:.0%}",
     ]
+    if row["interval_status"] not in ("holds", "holds_80_only"):
+        inside[0] += f", {words(row['interval_status'])}: not given"
+    if row["interval_status"] != "holds":
+        inside[1] += ": not given"
+    return (
+        *(row["measure"], words(row["series_level"]), f"{row['series_count']:,}", weeks, method),
+        *(readable(row["mae_amount"]), saved, *inside),
+    )
+
+
+def _share(value: float, low: float, high: float) -> str:
+    return f"{value:.0%} ({low:.0%} to {high:.0%})"
 
 
 def _baselines(report: ForecastReport) -> str:
-    texts = {"seasonal_naive": "the same week a year ago", "naive": "no change"}
-    return " or ".join(dict.fromkeys(texts[row["baseline"]] for row in report.accuracy)) or "the baseline"
+    return " or ".join(dict.fromkeys(METHODS[row["baseline"]] for row in report.accuracy)) or "the baseline"
 
 
-def _reach(row: Row, coverage: str) -> str:
-    mean, low, high = (float(row[f"{name}_amount"]) for name in ("mean", f"lower_{coverage}", f"upper_{coverage}"))
-    return f"{mean / 1000:,.0f} ({low / 1000:,.0f}-{high / 1000:,.0f})"
-
-
-def _skill(row: Row) -> str:
-    return f"{row['mae_amount'] / 1000:,.1f} ({row['skill']:+.0%}, {row['skill_low']:+.0%} to {row['skill_high']:+.0%})"
-
-
-def _coverage(rows: list[Row]) -> str:
-    if rows[0]["coverage_80"] is None:
-        return "-"
-    return ", ".join(f"{sum(row[f'coverage_{name}'] for row in rows) / len(rows):.0%}" for name in ("80", "95"))
+def _reach(row: Row) -> str:
+    mean = readable(row["mean_amount"])
+    if row["lower_80_amount"] is None:
+        return f"{mean} (no interval)"
+    return f"{mean} ({readable_span(row['lower_80_amount'], row['upper_80_amount'])})"

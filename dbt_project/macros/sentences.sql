@@ -69,3 +69,14 @@ end
     else ''
 end || '{{ ")" if en else "）" }}'
 {% endmacro %}
+
+{# A sentence of the seed forecast_phrases with its shares, given by their names in braces, in per cent. #}
+{% macro forecast_sentence(sentence, language, shares) -%}
+{%- for name in shares %}replace({% endfor -%}
+{{ sentence }}
+{%- for name, share in shares.items() -%}
+, '{{ "{" ~ name ~ "}" }}', coalesce(
+    cast(cast(floor({{ share }} * 100 + 0.5) as bigint) as varchar) || '{{ " %" if language == "en" else "%" }}', ''
+))
+{%- endfor %}
+{%- endmacro %}

@@ -14,6 +14,7 @@ from lakehouse.lake.deliveries import (
 )
 from lakehouse.lake.files import appearing, appearing_folder, write_json
 from lakehouse.lake.places import (
+    FORECASTS,
     IntradayFile,
     current_files,
     intraday_files,
@@ -24,6 +25,7 @@ from lakehouse.lake.places import (
 )
 
 __all__ = [
+    "FORECASTS",
     "Decision",
     "IntradayFile",
     "Outcome",

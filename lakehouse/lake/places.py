@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lakehouse.lake.deliveries import Pin
 
+FORECASTS = "forecasts/method=2"  # a new number when method or columns change: what was forecast before stays unread
+
 
 @dataclass(frozen=True)
 class IntradayFile:
@@ -31,7 +33,7 @@ def pinned_path(lake: Path, kind: str, pin: Pin) -> Path:
 
 
 def known_path(lake: Path, kind: str, pin: Pin) -> Path:
-    """Says which ``forecasts`` or ``segments`` go with what was known by the pin's date, or why there are none."""
+    """Says which forecasts or segments go with what was known by the pin's date, or why there are none."""
     return pinned_path(lake, f"{kind}/known", pin).with_suffix(".json")
 
 

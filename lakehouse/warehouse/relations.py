@@ -119,9 +119,9 @@ def _of_tasks(files: Iterable[tuple[str, Path]]) -> tuple[LakeFile, ...]:
 
 
 def _forecasts(root: Path, pin: lake.Pin) -> list[LakeTable]:
-    folder = _known(root, "forecasts", pin).get("forecast")
+    folder = _known(root, lake.FORECASTS, pin).get("forecast")
     return [
-        LakeTable(relation, (LakeFile(root / "forecasts" / folder / f"{name}.parquet"),) if folder else ())
+        LakeTable(relation, (LakeFile(root / lake.FORECASTS / folder / f"{name}.parquet"),) if folder else ())
         for name, relation in (("balances", catalog.FORECAST_BALANCES), ("accuracy", catalog.FORECAST_ACCURACY))
     ]
 

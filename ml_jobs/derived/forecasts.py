@@ -17,15 +17,16 @@ from lakehouse import lake, warehouse
 from lakehouse.catalog import FORECAST_ACCURACY, FORECAST_BALANCES
 from lakehouse.lake import Pin
 from lakehouse.settings import Settings
-from ml_jobs.learning.forecasting import HORIZON, CannotForecast, Drivers, Forecast, forecast
+from ml_jobs.learning.candidates import HORIZON, Drivers
+from ml_jobs.learning.forecasting import CannotForecast, Forecast, forecast
 from ml_jobs.learning.hierarchy import Hierarchy
 
-METHOD = "1"  # part of the digest: a change of method makes every forecast anew
 WEEKS = 156  # of history, at most
 MEASURES = {"deposit": True, "investment": True, "outflow": False}  # whether it is a stock
 RATES = ("mmf_yield", "deposit_1y")
-FESTIVAL_DAYS = 14  # before and after the Spring Festival
-FESTIVAL_NAMES = "春节|spring festival|chinese new year"
+MONTH_TURN_DAYS = 3  # of the end of a month or quarter
+FESTIVAL_WEEKS = range(-2, 4)  # weeks until the one that begins with the Spring Festival
+COUNTED = ("holiday", "pay_day")  # drivers that move a stock while they last, not by how it stands on a Sunday
 
 _SERIES = """
     select measure, branch_code, product_family, week_end_date, cast(amount * 100 as bigint) as cents
@@ -34,7 +35,7 @@ _SERIES = """
     order by measure, branch_code, product_family, week_end_date
 """
 _CALENDAR = """
-    select date_day, is_holiday, holiday_name
+    select date_day, is_holiday, is_pay_day, is_month_end, is_quarter_end, days_to_spring_festival
     from {marts}.dim_date
     where date_day > $1 and date_day <= $2
     order by date_day
@@ -71,7 +72,7 @@ def write_forecasts(settings: Settings, pin: Pin) -> dict[str, str]:
     dict of str to str
         ``forecast``, a folder under ``forecasts/`` in the lake, or ``reason``, why there is none.
     """
-    path = lake.known_path(settings.lake, "forecasts", pin)
+    path = lake.known_path(settings.lake, lake.FORECASTS, pin)
     if not path.exists():
         lake.write_json(path, _forecast(settings, pin.business_date))
     return json.loads(path.read_text())
@@ -105,7 +106,7 @@ def read_history(query: Callable[[str, Sequence[object]], pa.Table], marts: str,
     wide.index = pd.DatetimeIndex(wide.index)
     wide = wide.reindex(week_ends, fill_value=0)
     calendar = days.to_pandas()
-    digest = hashlib.sha256(METHOD.encode())
+    digest = hashlib.sha256()
     for frame in (rows, calendar, rates):
         digest.update(frame.to_csv(index=False).encode())
     return History(
@@ -119,7 +120,7 @@ def read_history(query: Callable[[str, Sequence[object]], pa.Table], marts: str,
 def _forecast(settings: Settings, business_date: date) -> dict[str, str]:
     try:
         history = read_history(partial(warehouse.query, settings), "build_marts", business_date)
-        folder = settings.lake / "forecasts" / f"{history.as_of_date}-{history.digest}"
+        folder = settings.lake / lake.FORECASTS / f"{history.as_of_date}-{history.digest}"
         if not folder.exists():
             _write(folder, history)
     except CannotForecast as reason:
@@ -166,7 +167,7 @@ def _balances(measure: str, as_of_date: date, ahead: Forecast) -> pd.DataFrame:
         "lower_95_amount": np.maximum(mean - outer, ahead.lowest).ravel(),
         "upper_95_amount": (mean + outer).ravel(),
         "baseline_amount": ahead.baseline.ravel(),
-        "model": np.tile([ahead.models[level] for level in hierarchy.level], horizon),
+        "model": ahead.models.ravel(),
         "baseline": ahead.baseline_name,
     }
     return pd.DataFrame(columns)
@@ -178,9 +179,11 @@ def _accuracy(measure: str, as_of_date: date, ahead: Forecast) -> pd.DataFrame:
             "measure": measure,
             "level": row.level,
             "as_of_date": as_of_date,
-            "horizon_weeks": row.horizon_weeks,
+            "first_horizon_weeks": row.first_week,
+            "last_horizon_weeks": row.last_week,
             "series_count": row.series_count,
             "origin_count": row.origin_count,
+            "candidate": row.candidate,
             "model": row.model,
             "baseline": row.baseline,
             "mae_amount": row.mae.value,
@@ -192,43 +195,51 @@ def _accuracy(measure: str, as_of_date: date, ahead: Forecast) -> pd.DataFrame:
             "skill": row.skill.value,
             "skill_low": row.skill.low,
             "skill_high": row.skill.high,
-            "coverage_80": row.coverage[0],
-            "coverage_95": row.coverage[1],
+            "interval_origin_count": row.interval_origin_count,
+            "coverage_80": row.coverage[0].value,
+            "coverage_80_low": row.coverage[0].low,
+            "coverage_80_high": row.coverage[0].high,
+            "coverage_95": row.coverage[1].value,
         }
         for row in ahead.accuracy
     )
 
 
 def drivers_of(calendar: pd.DataFrame, rates: pd.DataFrame, week_ends: pd.DatetimeIndex) -> Drivers:
-    """Drivers of the series: the day of the month and of the year, holidays, and rates in per cent.
+    """Drivers of the series: the day of the month and of the year, events of the calendar, and rates in per cent.
 
     Parameters
     ----------
-    calendar : DataFrame with date_day, is_holiday, holiday_name
+    calendar : DataFrame with date_day, is_holiday, is_pay_day, is_month_end, is_quarter_end, days_to_spring_festival
         Every day from the Monday of the first week to the end of the last week ahead.
     rates : DataFrame with rate_code, rate_date, rate
         A rate is valid until the next.
     """
     days = pd.to_datetime(calendar["date_day"])
-    festival = calendar["holiday_name"].fillna("").str.lower().str.contains(FESTIVAL_NAMES)
-    festival &= calendar["is_holiday"]
     columns = {}
     for turns in (1, 2, 3):
         angle = 2 * np.pi * turns * (days.dt.day - 1) / days.dt.days_in_month
         columns |= {f"month_sin_{turns}": np.sin(angle), f"month_cos_{turns}": np.cos(angle)}
     angle = 2 * np.pi * (days.dt.day_of_year - 1) / 365.25
+    weeks_to_festival = np.ceil(calendar["days_to_spring_festival"].astype(float) / 7)
     columns |= {
         "year_sin": np.sin(angle),
         "year_cos": np.cos(angle),
-        "month_end": days.dt.is_month_end,
-        "quarter_end": days.dt.is_quarter_end,
         "holiday": calendar["is_holiday"],
-        "before_spring_festival": festival[::-1].rolling(FESTIVAL_DAYS, min_periods=1).max()[::-1] - festival,
-        "spring_festival": festival,
-        "after_spring_festival": festival.rolling(FESTIVAL_DAYS, min_periods=1).max() - festival,
+        "pay_day": calendar["is_pay_day"],
+        **{name: _last_days(calendar[f"is_{name}"]) for name in ("month_end", "quarter_end")},
+        **{f"spring_festival_in_{week}": weeks_to_festival == week for week in FESTIVAL_WEEKS},
     }
     daily = pd.DataFrame(columns).to_numpy(dtype=float).reshape(-1, 7, len(columns))
     by_date = rates.pivot(index="rate_date", columns="rate_code", values="rate").reindex(columns=RATES)
     by_date.index = pd.DatetimeIndex(by_date.index)
     known = by_date.ffill().reindex(week_ends, method="ffill").bfill().fillna(0)
-    return Drivers((*columns, *RATES), daily[:, -1], daily.mean(axis=1), known.to_numpy())
+    on_sunday, mean = daily[:, -1], daily.mean(axis=1)
+    moves = np.diff(on_sunday, axis=0, prepend=on_sunday[:1])
+    stock = np.where(np.isin(list(columns), COUNTED), mean, moves)
+    return Drivers((*columns, *RATES), stock, mean, known.to_numpy())
+
+
+def _last_days(is_last: pd.Series) -> pd.Series:
+    """Of days that end a month, those that lead up to them, too."""
+    return is_last[::-1].rolling(MONTH_TURN_DAYS, min_periods=1).max()[::-1]

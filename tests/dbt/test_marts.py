@@ -183,3 +183,19 @@ def test_assignments_are_half_open(full_bank: Bank) -> None:
            from build_marts.rm_assignment order by valid_from"""
     )
     assert found == [("R0", None, None, date(2024, 1, 1), False), ("R1", "R0", "B1", None, True)]
+
+
+def test_the_calendar_knows_pay_days_ends_of_quarters_and_festivals_to_come(full_bank: Bank) -> None:
+    """2025-08-10 is a Sunday, 2026-01-10 a Saturday; the festival of 2026 is known, its holidays have not come."""
+    rows = full_bank.rows(
+        "select date_day, is_pay_day, is_quarter_end, days_to_spring_festival from build_marts.dim_date "
+        "where date_day between date '2025-08-01' and date '2026-11-30' order by date_day"
+    )
+    paid = [str(day) for day, is_pay_day, *_ in rows if is_pay_day]
+    assert paid[:3] == ["2025-08-05", "2025-08-08", "2025-08-15"] and "2026-01-09" in paid and "2026-01-10" not in paid
+    ends = [str(day) for day, _, is_quarter_end, _ in rows if is_quarter_end]
+    assert ends[:3] == ["2025-09-30", "2025-12-31", "2026-03-31"]
+    festival = date(2026, 2, 17)
+    assert {day: until for day, *_, until in rows if until is not None} == {
+        festival - timedelta(days=until): until for until in range(-59, 60)
+    }

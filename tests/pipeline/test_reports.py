@@ -253,9 +253,22 @@ def test_forecasts_add_up_and_start_from_the_balances_of_the_bank(day_by_day: Un
     assert len(sums) == 3 * 13
     assert all(len(levels) == 4 and len(set(levels.values())) == 1 for levels in sums.values())
     assert {row["series_level"] for row in report.accuracy} == {"bank", "family", "branch", "branch_family"}
+    assert len(report.accuracy) == 3 * 4 * 3  # measures, levels, groups of weeks ahead
+    for row in report.accuracy:
+        assert row["skill_low"] <= row["skill"] <= row["skill_high"]
+        assert row["skill"] > 0 or row["model"] == row["baseline"]
+        holds = row["interval_origin_count"] >= 26 and 0.7 <= row["coverage_80"] <= 0.9
+        assert (row["interval_status"] in ("holds", "holds_80_only")) == holds
+        sentences = [
+            row[f"{about}_sentence_{language}"] for about in ("skill", "interval") for language in ("en", "zh")
+        ]
+        assert all(sentences) and not any("{" in sentence for sentence in sentences)
+    for row in report.forecasts:
+        assert (row["lower_80_amount"] is None) == (row["interval_status"] not in ("holds", "holds_80_only"))
     assert {(effect.measure, effect.is_identified) for effect in report.what_if} >= {("outflow", False)}
     page = forecast.page(report)
     assert page.count("<svg") == 3 and "What if mmf_yield moved by +0.50 points" in page
+    assert re.search(r"In 13 weeks: CNY [\d.,]+ (thousand|million)", page) and "13 周后：" in page
     console = Console(record=True, width=200)
     console.print(*forecast.tables(report))
     assert "no effect that can be told from chance" in console.export_text()

@@ -10,5 +10,8 @@ select
     is_holiday,
     is_workday,
     is_month_end,
+    is_quarter_end,
+    is_pay_day,
+    days_to_spring_festival,
     holiday_name
 from {{ ref('int_calendar__days') }}

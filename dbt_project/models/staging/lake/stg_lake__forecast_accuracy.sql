@@ -12,9 +12,11 @@ renamed as (
         measure,
         level,
         as_of_date,
-        horizon_weeks,
         model,
         baseline,
+        first_horizon_weeks,
+        last_horizon_weeks,
+        candidate,
         series_count,
         origin_count,
         mae_amount,
@@ -26,7 +28,10 @@ renamed as (
         skill,
         skill_low,
         skill_high,
+        interval_origin_count,
         coverage_80,
+        coverage_80_low,
+        coverage_80_high,
         coverage_95
     from source
 
