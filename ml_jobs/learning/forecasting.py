@@ -414,11 +414,11 @@ def _accuracy(
                     origins,
                     models[level],
                     baseline,
-                    interval(mae),
+                    interval(mae, least=0),
                     float(scaled.mean()) if len(scaled) else float("nan"),
                     float(other[0]),
                     float(np.abs(naive_errors[:, week, of_level]).mean()),
-                    interval(1 - mae / np.where(other == 0, np.inf, other)),
+                    interval(1 - mae / np.where(other == 0, np.inf, other), most=1),
                     tuple(map(float, inside)),
                 )
             )

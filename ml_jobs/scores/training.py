@@ -14,6 +14,7 @@ import pyarrow as pa
 from lakehouse.lake.model_files import Known, model_folder
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
+from ml_jobs.learning.calibration import broken, top_decile
 from ml_jobs.learning.classifier import Fold, select_model
 from ml_jobs.learning.drift import reference_distributions
 from ml_jobs.learning.evaluation import Predictions, evaluate_predictions, predict
@@ -22,7 +23,7 @@ from ml_jobs.learning.metrics import bootstrap_weights, figure
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import importance
 from ml_jobs.learning.survival import MONTHS, QUARTER, FollowUp, evaluate_survival, fit_survival, follow_up
-from ml_jobs.learning.uplift import average_effect, fit_uplift, qini, qini_curve
+from ml_jobs.learning.uplift import average_effect, effect_promises, fit_uplift, qini, qini_curve
 from ml_jobs.registry.card import Card, Months
 from ml_jobs.registry.model import Model, feature_version, library_versions, load, save
 from ml_jobs.scores.data import feature_columns, labelled_months, read_labelled, read_month_ends, read_profiles
@@ -106,6 +107,9 @@ def _fit_and_evaluate(
         {name: scores[None] for name, scores in ranking.items()},
         {name: scores[None] for name, scores in probability.items()},
     )
+    evaluation = evaluate_predictions(
+        task, predictions, predictions.ranking["model"], _group_columns(settings, task, test)
+    )
     card = {
         **card,
         "model": selection.choice,
@@ -117,7 +121,8 @@ def _fit_and_evaluate(
         "leaks": [],
         "suspects": [],
         "capacity": task.capacity,
-        **evaluate_predictions(task, predictions, predictions.ranking["model"], _group_columns(settings, task, test)),
+        **evaluation,
+        "warnings": broken(top_decile(evaluation["promises"])),
         "importance": importance(task, selection, test.values, columns),
         "reference": reference_distributions(development.values, columns, ranking["model"]),
     }
@@ -130,13 +135,16 @@ def _train_uplift(task: Task, development: Rows, test: Rows, card: Card) -> tupl
     risk = fitted.untreated.margin(test.values)
     uplift = model.margin(test.values)
     weights = bootstrap_weights(test.customer)
+    effects = effect_promises(test.label, test.treated, uplift, weights)
     card |= {
         "model": fitted.choice,
         "model_name": f"{task.task}-{fitted.choice}",
         "chosen": fitted.untreated.parameters,
         "why": fitted.why,
         "treated": int(test.treated.sum()),
-        "average_effect": figure(average_effect(test.label, test.treated, weights)),
+        "average_effect": figure(average_effect(test.label, test.treated, weights), -1, 1),
+        "promises": effects,
+        "warnings": broken(effects),
         "figures": {
             name: {"qini": figure(qini(test.label, test.treated, ranking, weights))}
             for name, ranking in (("model", uplift), ("risk", risk))
@@ -184,6 +192,9 @@ def _train_survival(settings: Settings, task: Task, trained_on: date, model_vers
         "base_rate": figures["left"] / figures["rows"],
         "figures": {"model": {"concordance": figures["concordance"]}},
         "horizons": figures["horizons"],
+        "warnings": [
+            text for line in figures["horizons"] for text in broken([line["top"]], f", within {line['days']} days,")
+        ],
         "line": fitted.coefficients,
         "leaks": [],
         "suspects": [],
