@@ -124,8 +124,8 @@ def interval(values: Sequence[float] | np.ndarray, least: float = -np.inf, most:
     """The first value, and its 95 % interval from the others, its bootstrap replicates, corrected for their bias.
 
     The central 95 % of the replicates would do if the figure were unbiased. A figure that resampling pushes to one side
-    (a calibration error is never below 0, so noise raises it) is itself pushed there by as much, so its replicates are
-    twice that far off, and may all lie on one side of the figure. They are moved back by twice the bias (Efron's bias
+    (a calibration error is never below 0, so noise raises it) was itself pushed there by the sample, so its replicates
+    are off twice, and may all lie on one side of it. They are moved back by twice the bias that they show (Efron's bias
     correction, for a shift), and the interval is widened to hold the figure where it still does not.
 
     Parameters
