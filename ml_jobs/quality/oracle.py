@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from lakehouse import warehouse
 from lakehouse.errors import Stop
-from lakehouse.lake.model_files import Known, in_force, newest_model, score_path
+from lakehouse.lake.model_files import Known, in_force, monitored_dates, newest_model, score_path
 from lakehouse.settings import Settings
 from ml_jobs.learning.calibration import DECILES, in_top_decile
 from ml_jobs.learning.metrics import SHARE, Figure, auc, bootstrap_weights, figure
@@ -113,8 +113,10 @@ def _top_truth(rows: pa.Table, ranking: np.ndarray, probability: np.ndarray) -> 
 
 def _newest_scores(settings: Settings, truth: Path, task: str) -> TopTruth | None:
     """Of the newest scores in force, if the truth knows their date: what readers are promised today."""
-    known = Known.by(settings, warehouse.built_state(settings).business_date)
-    path = score_path(settings, task, in_force(settings, task, known))
+    newest = max(monitored_dates(settings, task), default=None)
+    if newest is None:
+        return None
+    path = score_path(settings, task, in_force(settings, task, Known.by(settings, newest)))
     if not path.exists():
         return None
     columns = ["customer_key", "as_of_date", "rank", "probability"]

@@ -22,7 +22,7 @@ def top_of(label, probability, customer=None):
     return top_decile(promises(TASK, label, probability[None], probability[None], who))[0]
 
 
-@pytest.mark.parametrize("times, least, most", [(1.0, 0.0, 0.08), (1.6, 0.98, 1.0), (0.6, 0.98, 1.0)])
+@pytest.mark.parametrize(("times", "least", "most"), [(1.0, 0.0, 0.08), (1.6, 0.98, 1.0), (0.6, 0.98, 1.0)])
 def test_a_top_decile_is_off_where_it_is_planted_and_hardly_ever_otherwise(times, least, most):
     random = np.random.default_rng(4)
     off = [is_off(top_of(*drawn(random, times))) for _ in range(DRAWS)]
