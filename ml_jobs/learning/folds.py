@@ -7,16 +7,24 @@ from sklearn.model_selection import StratifiedKFold
 
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning import SEED
-from ml_jobs.learning.classifier import Fold
 
-FEW_ROWS = 3_000  # with fewer every row calibrates in turn, with more a fifth of them does
-CALIBRATION_FOLDS = 5
+Fold = tuple[np.ndarray, np.ndarray]  # rows to fit, rows to validate
+
+FEW_ROWS = 3_000  # with fewer every row validates in turn, with more a fifth of them does
+VALIDATION_FOLDS = 5
+TURNS = ((30_000, 3),)  # cross-fitting: with fewer rows so many turns, with more two, as each turn is a fit
 
 
-def calibration_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
-    """Rows to fit and rows to calibrate, without time: every fold in turn if there are few rows, otherwise one."""
-    folds = stratified_folds(label, groups, CALIBRATION_FOLDS, SEED)
+def validation_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
+    """Rows to fit and rows to validate, without time: every fold in turn if there are few rows, otherwise one."""
+    folds = stratified_folds(label, groups, VALIDATION_FOLDS, SEED)
     return tuple(folds if len(label) < FEW_ROWS else [next(folds)])
+
+
+def turns(label: np.ndarray, groups: np.ndarray) -> Iterator[Fold]:
+    """Every group is held out once, by which a model is calibrated on rows that it has not seen."""
+    count = next((turns for rows, turns in TURNS if len(label) < rows), 2)
+    return stratified_folds(label, groups, count, SEED)
 
 
 def stratified_folds(label: np.ndarray, groups: np.ndarray, count: int, seed: int) -> Iterator[Fold]:

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.calibration import TOP, Promise, in_top_decile, promise
 from ml_jobs.learning.classifier import FLAT, Candidate, fit_regression
-from ml_jobs.learning.folds import calibration_folds
+from ml_jobs.learning.folds import validation_folds
 from ml_jobs.learning.metrics import SHARE, Figure, auc, bootstrap_weights, figure, weighted_means
 from ml_jobs.task_file import Task
 
@@ -155,7 +155,8 @@ def fit_survival(task: Task, rows: FollowUp) -> SurvivalModel:
             f"{gone.sum()} of {len(gone)} customers of the landmarks left within a quarter; "
             f"at least {task.minimum.positives} of each are needed (minimum.positives)"
         )
-    risk, _ = fit_regression(task, whole.values, gone, calibration_folds(gone, whole.customer))
+    folds = validation_folds(gone, whole.customer)
+    risk, _ = fit_regression(whole.values, gone, whole.customer, folds)
     if risk.is_uninformative:
         raise CannotScore("nothing tells who leaves")
     margin = risk.margin(rows.values)

@@ -83,7 +83,7 @@ class Card(TypedDict, total=False):
     why: str
     calibration: str
     split: str
-    months: dict[str, Months]  # by part: fit, calibration, development, test
+    months: dict[str, Months]  # by part: fit, validation, development, test
     customers_sampled: float
     rows: int
     rows_that_judge: int

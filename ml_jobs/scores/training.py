@@ -1,8 +1,8 @@
 """Monthly training: one model per task and month-end, evaluated on test months that no choice has seen (see `months`).
 
-A first fit on the early months chooses hyperparameters, and is calibrated on later months (see `classifier`). Then the
-model is fitted once more on all development months. That model is evaluated on the test months, kept, and scores; it is
-not fitted again.
+A first fit on the early months chooses hyperparameters by later ones (see `classifier`). Then the model is fitted once
+more on all development months, and calibrated on them, each customer by a model that has not seen them. That model is
+evaluated on the test months, kept, and scores; it is not fitted again.
 """
 
 from datetime import date
@@ -15,9 +15,10 @@ from lakehouse.lake.model_files import Known, model_folder
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.calibration import broken, top_decile
-from ml_jobs.learning.classifier import Fold, select_model
+from ml_jobs.learning.classifier import select_model
 from ml_jobs.learning.drift import reference_distributions
 from ml_jobs.learning.evaluation import Predictions, evaluate_predictions, predict
+from ml_jobs.learning.folds import Fold
 from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
 from ml_jobs.learning.metrics import bootstrap_weights, figure
 from ml_jobs.learning.rows import Rows
@@ -74,7 +75,7 @@ def _train_classifier(settings: Settings, task: Task, trained_on: date, model_ve
         "split": _describe_split(parts),
         "months": {
             "fit": _describe_months(parts.fit),
-            "calibration": _describe_months(parts.calibration),
+            "validation": _describe_months(parts.validation),
             "development": _describe_months(parts.development),
             "test": _describe_months(parts.test),
         },
@@ -97,7 +98,7 @@ def _fit_and_evaluate(
     columns = development.columns
     selection = select_model(task, development.values, development.label, development.customer, (fold,))
     if selection.selected.is_uninformative:
-        raise CannotScore("in the calibration months the outcome is not more frequent where the model expects it")
+        raise CannotScore("of customers that it has not seen, the outcome is not more frequent where it is expected")
     ranking, probability, rule = predict(task, selection, columns, (development.values, development.label), test.values)
     predictions = Predictions(
         test.customer,
@@ -116,7 +117,7 @@ def _fit_and_evaluate(
         "model_name": f"{task.task}-{selection.choice}",
         "chosen": selection.selected.parameters,
         "why": selection.why,
-        "calibration": type(selection.selected.calibrator).__name__,
+        "calibration": selection.selected.calibration,
         "rule": rule,
         "leaks": [],
         "suspects": [],
@@ -222,7 +223,7 @@ def _fold(development: Rows, parts: Split) -> Fold:
     """Positions of the rows to fit, and of those to calibrate."""
     fit, calibrate = (
         np.flatnonzero(np.isin(development.as_of_date, [np.datetime64(month.as_of_date) for month in months]))
-        for months in (parts.fit, parts.calibration)
+        for months in (parts.fit, parts.validation)
     )
     return fit, calibrate
 
