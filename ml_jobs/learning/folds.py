@@ -12,7 +12,7 @@ Fold = tuple[np.ndarray, np.ndarray]  # rows to fit, rows to validate
 
 FEW_ROWS = 3_000  # with fewer every row validates in turn, with more a fifth of them does
 VALIDATION_FOLDS = 5
-TURNS = ((30_000, 3),)  # cross-fitting: with fewer rows so many turns, with more two, as each turn is a fit
+TURNS = ((6_000, 5),)  # cross-fitting: with fewer rows so many turns, with more two, since each turn is a fit
 
 
 def validation_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
