@@ -160,7 +160,7 @@ def _fit_trees(
         trees = _trees(task, parameters | {"max_iter": iterations}, early_stopping=False)
         return trees.fit(_fill_empty_features(values[rows]), label[rows])
 
-    calibrator = _fit_calibrator(*_unseen(fitted, values, label, groups, folds, validated))
+    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, validated))
     trees = fitted(np.arange(len(label)))
     return Candidate(trees, calibrator, {**parameters, "iterations": iterations}), validated
 
@@ -219,7 +219,7 @@ def fit_regression(
         return pipeline.fit(_fill_empty_features(values[fit]).astype(float), label[fit])
 
     margin = np.concatenate(margins[strength])
-    calibrator = _fit_calibrator(*_unseen(fitted, values, label, groups, folds, margin))
+    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, margin))
     return Candidate(fitted(np.arange(len(label))), calibrator, {"C": strength}), margin
 
 
@@ -275,7 +275,7 @@ def _margin(estimator: Estimator, values: np.ndarray) -> np.ndarray:
     return np.concatenate([np.empty(0), *map(estimator.decision_function, chunks)])
 
 
-def _fit_calibrator(margin: np.ndarray, label: np.ndarray, groups: np.ndarray) -> Calibrator:
+def fit_calibrator(margin: np.ndarray, label: np.ndarray, groups: np.ndarray) -> Calibrator:
     """The map from margins to probabilities: three pieces, or one where the pieces would fall or tell nothing.
 
     Rows of one group resemble each other, so they weigh less, by the design effect: the variance of the sum of
