@@ -120,8 +120,7 @@ def html(card: Card) -> str:
     """The page for a model's card or an evaluation's report."""
     plot = qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("promises", []))
     templates = environment(TEMPLATE.parent)
-    templates.filters |= {"bounds": bounds, "figure": figure, "percent": percent}
-    templates.tests |= {"off": is_off}
+    templates.filters |= {"bounds": bounds, "figure": figure, "is_off": is_off, "percent": percent}
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
