@@ -92,7 +92,8 @@ def quality_tables(quality: dict[str, TaskQuality]) -> Iterator[Table | str]:
         table.add_row(task, f"{rows['positives']} of {rows['rows']}", *(_interval(areas.get(name)) for name in names))
     if table.row_count:
         yield table
-        yield promise_table(quality)
+    if (promised := promise_table(quality)).row_count:
+        yield promised
     yield from others
 
 
