@@ -6,12 +6,12 @@ and the strength of regularisation; then each model is fitted once more, with wh
 model is selected unless the trees rank better, or state better probabilities, beyond the interval on the validation
 rows.
 
-**Calibration** is learned from all development rows, each by a model that has not seen its group (cross-fitting): such
-models know as many months, and the same ones, as the one that scores. The few last months alone would bring their
-chance into every promise, and a model of fewer months has another level. The map is linear in the log odds, in three
-pieces that meet at the median and where the top decile begins; their slopes are drawn towards one slope by as much as
-the outcomes are few. Isotonic steps, which have as many parameters as the data like, promise most where chance was
-best.
+**Calibration** is learned from rows of all development months, by models that have not seen the row's group
+(cross-fitting): such models know as many months, and the same ones, as the one that scores. The few last months alone
+would bring their chance into every promise, and a model of fewer months has another level. The map is linear in the log
+odds, in three pieces that meet at the median and where the top decile begins; their slopes are drawn towards one slope,
+the more the fewer the outcomes. Isotonic steps, which have as many parameters as the data like, promise most where
+chance was best.
 """
 
 from collections.abc import Callable, Sequence
@@ -263,10 +263,12 @@ def _unseen(
     if len(folds) > 1:
         rows = np.concatenate([validate for _, validate in folds])
         return validated, label[rows], groups[rows]
-    margin = np.empty(len(label))
+    held_outs, margins = [], []
     for rows, held_out in turns(label, groups):
-        margin[held_out] = _margin(fitted(rows), values[held_out])
-    return margin, label, groups
+        held_outs.append(held_out)
+        margins.append(_margin(fitted(rows), values[held_out]))
+    unseen = np.concatenate(held_outs)
+    return np.concatenate(margins), label[unseen], groups[unseen]
 
 
 def _margin(estimator: Estimator, values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Stratified folds that keep groups together, for rows without an as-of date."""
 
+import sys
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
@@ -12,7 +14,8 @@ Fold = tuple[np.ndarray, np.ndarray]  # rows to fit, rows to validate
 
 FEW_ROWS = 3_000  # with fewer every row validates in turn, with more a fifth of them does
 VALIDATION_FOLDS = 5
-TURNS = ((6_000, 5),)  # cross-fitting: with fewer rows so many turns, with more two, since each turn is a fit
+# Cross-fitting, of which each turn is a fit: below so many rows, how many folds, and how many of them take their turn.
+TURNS = ((6_000, 5, 5), (60_000, 2, 2), (sys.maxsize, 2, 1))
 
 
 def validation_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
@@ -22,9 +25,12 @@ def validation_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
 
 
 def turns(label: np.ndarray, groups: np.ndarray) -> Iterator[Fold]:
-    """Every group is held out once, by which a model is calibrated on rows that it has not seen."""
-    count = next((turns for rows, turns in TURNS if len(label) < rows), 2)
-    return stratified_folds(label, groups, count, SEED)
+    """Rows to fit, and rows of other groups, on which a model that has not seen them is calibrated.
+
+    Every group is held out once; of very many rows, half of the groups are enough.
+    """
+    folds, taken = next((folds, taken) for rows, folds, taken in TURNS if len(label) < rows)
+    return islice(stratified_folds(label, groups, folds, SEED), taken)
 
 
 def stratified_folds(label: np.ndarray, groups: np.ndarray, count: int, seed: int) -> Iterator[Fold]:
