@@ -30,7 +30,7 @@ class Parameters(_Strict):
     """Hyperparameters of scikit-learn's HistGradientBoostingClassifier; the others stay at their defaults."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
-    max_iter: Count = 500  # the most; how many are used is chosen on the calibration rows
+    max_iter: Count = 500  # the most; how many are used is chosen on the validation rows
     max_leaf_nodes: Annotated[int, Field(ge=2, le=8)] = 8  # `shapley` tabulates every path through a tree
     min_samples_leaf: Count = 20
     max_features: Share = 0.5  # of the features, drawn at each split: related ones take turns
@@ -62,12 +62,6 @@ class Split(_Strict):
     repeats: Count | None = None  # by the number of rows: 10 below 1,000, 4 below 5,000, 2 below 30,000, then 1
 
 
-class Calibration(_Strict):
-    """From how many positives in the calibration rows isotonic regression replaces a sigmoid."""
-
-    isotonic_from_positives: Count = 1_000
-
-
 class Baseline(_Strict):
     """The one-line rule: rank by ``sign`` times ``feature``."""
 
@@ -94,7 +88,7 @@ class Minimum(_Strict):
 
     fit_months: Count = 3
     positives: Count = 20  # and as many negatives, to fit
-    test_positives: Count = 5  # and as many negatives, to calibrate and to test
+    test_positives: Count = 5  # and as many negatives, to validate and to test
 
 
 class Activity(_Strict):
@@ -143,7 +137,6 @@ class Task(_Strict):
     parameters: Parameters = Parameters()
     search: tuple[Alternative, ...] = ()
     training_rows: Count = 400_000
-    calibration: Calibration = Calibration()
     baseline: Baseline | None = None  # by default the best single feature, chosen on the training rows
     capacity: tuple[Share, ...] = (0.01, 0.05, 0.10)  # shares of the list that the bank can call
     bands: Bands = Bands()

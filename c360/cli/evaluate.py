@@ -15,11 +15,13 @@ evaluate = typer.Typer(
 
 @evaluate.command()
 def scores(
-    truth: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The simulator's truth/ folder.")],
+    truth: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A simulated bank's truth/: adds the oracle.")
+    ] = None,
     target: Target = None,
     json_: Json = False,
 ) -> None:
-    """Model, baseline and oracle on the test rows, with intervals."""
+    """Model, baseline and oracle on the test rows, and what the top of each list was promised, with intervals."""
     from lakehouse.settings import Settings
     from ml_jobs.quality.report import quality_tables, score_quality
 

@@ -1,17 +1,25 @@
 """Binary classifiers: boosted trees against logistic regression, each calibrated on rows that it was not fitted to.
 
-A *fold* is a pair of row sets: a trial is fitted on the first, and evaluated and calibrated on the second. A division
-by time gives one fold (later rows calibrate), cross-validation gives several. The trials choose the hyperparameters,
-the number of trees and the strength of regularisation, and give the calibration; then each model is fitted once more,
-with what was chosen, on all rows. The simpler model is selected unless the trees rank better, or state better
-probabilities, beyond the interval on the calibration rows.
+A *fold* is a pair of row sets: a trial is fitted on the first and validated on the second. A division by time gives one
+fold (later rows validate), cross-validation gives several. The trials choose the hyperparameters, the number of trees
+and the strength of regularisation; then each model is fitted once more, with what was chosen, on all rows. The simpler
+model is selected unless the trees rank better, or state better probabilities, beyond the interval on the validation
+rows.
+
+**Calibration** is learned from rows of all development months, by models that have not seen the row's group
+(cross-fitting): such models know as many months, and the same ones, as the one that scores. The few last months alone
+would bring their chance into every promise, and a model of fewer months has another level. The map is linear in the log
+odds, in three pieces that meet at the median and where the top decile begins; their slopes are drawn towards one slope,
+the more the fewer the outcomes. Isotonic steps, which have as many parameters as the data like, promise most where
+chance was best.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
@@ -21,6 +29,7 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from ml_jobs.learning import SEED
+from ml_jobs.learning.folds import Fold, turns
 from ml_jobs.learning.metrics import (
     auc,
     bootstrap_weights,
@@ -31,6 +40,10 @@ from ml_jobs.learning.metrics import (
 )
 from ml_jobs.task_file import Task
 
+KNOTS = (0.5, 0.9)  # shares of the list, from its end, at which the pieces of the calibration meet
+SLOPE_DEVIATION = 0.5  # of a piece's slope from the common one, as expected before the outcomes are seen
+FREE = 30  # length of the column of the common slope, in those of a piece
+GRID = 200  # points at which a calibration of pieces is kept
 # Slope of the calibration of a model without information: everybody gets the base rate, in the model's order.
 FLAT = 1e-9
 THREADS = 2  # the most, fixed, so that sums are taken in the same order on every machine
@@ -42,7 +55,6 @@ TREES, REGRESSION = "hist_gradient_boosting", "logistic_regression"
 
 Estimator = HistGradientBoostingClassifier | Pipeline
 Calibrator = IsotonicRegression | LogisticRegression
-Fold = tuple[np.ndarray, np.ndarray]  # rows to fit, rows to calibrate
 Parameters = dict[str, float]  # hyperparameters by the estimator's name for them
 
 
@@ -57,8 +69,7 @@ class Candidate:
     def margin(self, values: np.ndarray) -> np.ndarray:
         """Log odds before calibration, (n,), by which rows are ranked, from (n, features)."""
         with threadpool_limits(1):  # on a busy machine threads wait for each other longer than they work
-            chunks = (values[start : start + CHUNK].astype(float) for start in range(0, len(values), CHUNK))
-            return np.concatenate([np.empty(0), *map(self.estimator.decision_function, chunks)])
+            return _margin(self.estimator, values)
 
     def probability(self, margin: np.ndarray) -> np.ndarray:
         """Calibrated probability of each margin; it never falls as the margin rises."""
@@ -67,8 +78,13 @@ class Candidate:
         return self.calibrator.predict_proba(margin.reshape(-1, 1))[:, 1]
 
     @property
+    def calibration(self) -> str:
+        """Which map it is, in words."""
+        return "sigmoid" if isinstance(self.calibrator, LogisticRegression) else "log odds, linear in three pieces"
+
+    @property
     def is_uninformative(self) -> bool:
-        """Whether the outcome was not more frequent on the calibration rows that the model ranks higher."""
+        """Whether the outcome was not more frequent among the unseen rows that the model ranks higher."""
         return isinstance(self.calibrator, LogisticRegression) and bool(self.calibrator.coef_[0, 0] <= FLAT)
 
 
@@ -79,7 +95,7 @@ class Selection:
     candidates: dict[str, Candidate]
     choice: str
     why: str
-    held_out_margins: dict[str, np.ndarray]  # of the calibration rows, fold by fold
+    held_out_margins: dict[str, np.ndarray]  # of the validation rows, fold by fold
 
     @property
     def selected(self) -> Candidate:
@@ -98,12 +114,12 @@ def select_model(
     label : (n,) array of 0 and 1
     groups : (n,) array
         Whom a row is about: the bootstrap draws rows by it.
-    folds : sequence of (rows to fit, rows to calibrate)
+    folds : sequence of (rows to fit, rows to validate)
     """
-    held_out = np.concatenate([calibrate for _, calibrate in folds])
+    held_out = np.concatenate([validated for _, validated in folds])
     with threadpool_limits(min(THREADS, 1 + values.size // VALUES_PER_THREAD)):
-        trees, trees_margin = _fit_trees(task, values, label, folds)
-        regression, regression_margin = fit_regression(task, values, label, folds)
+        trees, trees_margin = _fit_trees(task, values, label, groups, folds)
+        regression, regression_margin = fit_regression(values, label, groups, folds)
     candidates = {TREES: trees, REGRESSION: regression}
     margins = {TREES: trees_margin, REGRESSION: regression_margin}
     if task.algorithm != "automatic":
@@ -116,7 +132,7 @@ def select_model(
     surer = interval(weighted_means(weights, saved))
     comparison = (
         f"ROC AUC {better.value:+.3f} ({better.low:+.3f} to {better.high:+.3f}), "
-        f"log loss {-surer.value:+.4f} ({-surer.high:+.4f} to {-surer.low:+.4f}) on the calibration rows"
+        f"log loss {-surer.value:+.4f} ({-surer.high:+.4f} to {-surer.low:+.4f}) on the validation rows"
     )
     if max(better.low, surer.low) > 0 and min(better.high, surer.high) > 0:
         return Selection(candidates, TREES, f"boosted trees are better than logistic regression: {comparison}", margins)
@@ -125,9 +141,9 @@ def select_model(
 
 
 def _fit_trees(
-    task: Task, values: np.ndarray, label: np.ndarray, folds: Sequence[Fold]
+    task: Task, values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
 ) -> tuple[Candidate, np.ndarray]:
-    """Boosted trees, and their margins of the calibration rows, fold by fold."""
+    """Boosted trees, and their margins of the validation rows, fold by fold."""
     trials: list[Parameters] = [{}, *(alternative.model_dump(exclude_none=True) for alternative in task.search)]
     searched = [
         (float(_loss_per_iteration(*_staged_margins(task, values, label, *folds[0], trial)).min()), trial)
@@ -138,17 +154,21 @@ def _fit_trees(
     iterations = min(len(margins) for margins, _ in staged)
     losses = np.sum([_loss_per_iteration(margins[:iterations], truth) for margins, truth in staged], axis=0)
     iterations = int(np.argmin(losses)) + 1
-    margin = np.concatenate([margins[iterations - 1] for margins, _ in staged])
-    calibrator = _fit_calibrator(task, margin, np.concatenate([truth for _, truth in staged]))
-    trees = _trees(task, parameters | {"max_iter": iterations}, early_stopping=False)
-    trees.fit(_fill_empty_features(values), label)
-    return Candidate(trees, calibrator, {**parameters, "iterations": iterations}), margin
+    validated = np.concatenate([margins[iterations - 1] for margins, _ in staged])
+
+    def fitted(rows: np.ndarray) -> HistGradientBoostingClassifier:
+        trees = _trees(task, parameters | {"max_iter": iterations}, early_stopping=False)
+        return trees.fit(_fill_empty_features(values[rows]), label[rows])
+
+    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, validated))
+    trees = fitted(np.arange(len(label)))
+    return Candidate(trees, calibrator, {**parameters, "iterations": iterations}), validated
 
 
 def _staged_margins(
     task: Task, values: np.ndarray, label: np.ndarray, fit: np.ndarray, calibrate: np.ndarray, parameters: Parameters
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(iterations, n) margins of the calibration rows after each tree, and their (n,) labels."""
+    """(iterations, n) margins of the validation rows after each tree, and their (n,) labels."""
     held_out, truth = values[calibrate], label[calibrate]
     trial = _trees(task, parameters, early_stopping=True)
     # pyrefly: ignore[unexpected-keyword]  # its stubs are of an older scikit-learn
@@ -179,24 +199,28 @@ def _loss_per_iteration(margins: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def fit_regression(
-    task: Task, values: np.ndarray, label: np.ndarray, folds: Sequence[Fold]
+    values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
 ) -> tuple[Candidate, np.ndarray]:
-    """Logistic regression, and its margins of the calibration rows, fold by fold."""
-    truth = np.concatenate([label[calibrate] for _, calibrate in folds])
+    """Logistic regression, and its margins of the validation rows, fold by fold."""
+    truth = np.concatenate([label[validated] for _, validated in folds])
     margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
-    for development, calibrate in folds:
+    for development, validated in folds:
         fit = _thin(development)
         preprocess = _preprocessing().fit(_fill_empty_features(values[fit]).astype(float))
-        fitted, held_out = (preprocess.transform(values[rows].astype(float)) for rows in (fit, calibrate))
+        known, held_out = (preprocess.transform(values[rows].astype(float)) for rows in (fit, validated))
         for strength in STRENGTHS:
-            margins[strength].append(_regression(strength).fit(fitted, label[fit]).decision_function(held_out))
+            margins[strength].append(_regression(strength).fit(known, label[fit]).decision_function(held_out))
     losses = {strength: log_losses_of_margin(truth, np.concatenate(margins[strength])).mean() for strength in STRENGTHS}
     strength = min(STRENGTHS, key=losses.__getitem__)
+
+    def fitted(rows: np.ndarray) -> Pipeline:
+        fit = _thin(rows)
+        pipeline = Pipeline([*_preprocessing().steps, ("regress", _regression(strength))])
+        return pipeline.fit(_fill_empty_features(values[fit]).astype(float), label[fit])
+
     margin = np.concatenate(margins[strength])
-    pipeline = Pipeline([*_preprocessing().steps, ("regress", _regression(strength))])
-    rows = _thin(np.arange(len(label)))
-    pipeline.fit(_fill_empty_features(values[rows]).astype(float), label[rows])
-    return Candidate(pipeline, _fit_calibrator(task, margin, truth), {"C": strength}), margin
+    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, margin))
+    return Candidate(fitted(np.arange(len(label))), calibrator, {"C": strength}), margin
 
 
 def _thin(rows: np.ndarray) -> np.ndarray:
@@ -219,13 +243,72 @@ def _regression(strength: float) -> LogisticRegression:
     return LogisticRegression(C=strength, max_iter=500)
 
 
-def _fit_calibrator(task: Task, margin: np.ndarray, label: np.ndarray) -> Calibrator:
-    if label.sum() < task.calibration.isotonic_from_positives:
-        sigmoid = LogisticRegression(C=np.inf).fit(margin.reshape(-1, 1), label)
-        if sigmoid.coef_[0, 0] <= 0:
-            share = label.mean()
-            sigmoid.coef_, sigmoid.intercept_ = np.full((1, 1), FLAT), np.array([np.log(share / (1 - share))])
+def _unseen(
+    fitted: Callable[[np.ndarray], Estimator],
+    values: np.ndarray,
+    label: np.ndarray,
+    groups: np.ndarray,
+    folds: Sequence[Fold],
+    validated: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Margins, labels and groups of rows, each by a model that has not seen the row's group.
+
+    Parameters
+    ----------
+    fitted : function of positions
+        Fits the chosen model to these rows.
+    validated : (n validated,) array
+        Margins of the validation rows. Where there are several folds these are all rows already.
+    """
+    if len(folds) > 1:
+        rows = np.concatenate([validate for _, validate in folds])
+        return validated, label[rows], groups[rows]
+    held_outs, margins = [], []
+    for rows, held_out in turns(label, groups):
+        held_outs.append(held_out)
+        margins.append(_margin(fitted(rows), values[held_out]))
+    unseen = np.concatenate(held_outs)
+    return np.concatenate(margins), label[unseen], groups[unseen]
+
+
+def _margin(estimator: Estimator, values: np.ndarray) -> np.ndarray:
+    """(n,) log odds, from (n, features)."""
+    chunks = (values[start : start + CHUNK].astype(float) for start in range(0, len(values), CHUNK))
+    return np.concatenate([np.empty(0), *map(estimator.decision_function, chunks)])
+
+
+def fit_calibrator(margin: np.ndarray, label: np.ndarray, groups: np.ndarray) -> Calibrator:
+    """The map from margins to probabilities: three pieces, or one where the pieces would fall or tell nothing.
+
+    Rows of one group resemble each other, so they weigh less, by the design effect: the variance of the sum of
+    residuals over that of as many independent rows.
+    """
+    sigmoid = LogisticRegression(C=np.inf).fit(margin.reshape(-1, 1), label)
+    if sigmoid.coef_[0, 0] <= FLAT:
+        share = label.mean()
+        sigmoid.coef_, sigmoid.intercept_ = np.full((1, 1), FLAT), np.array([np.log(share / (1 - share))])
         return sigmoid
-    # No outcome is impossible or certain: the bounds are the rate that one more customer could have shown.
-    least = 1 / (len(label) + 1)
-    return IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip").fit(margin, label)
+    residual = label - sigmoid.predict_proba(margin.reshape(-1, 1))[:, 1]
+    of_group = np.bincount(np.unique(groups, return_inverse=True)[1], weights=residual)
+    weight = np.full(len(label), min(1.0, (residual**2).sum() / (of_group**2).sum()))
+    knots = np.quantile(margin, KNOTS)
+    if knots[0] == knots[1]:
+        return sigmoid
+    # The common slope is free: its column is so long that its coefficient costs nothing.
+    curve = LogisticRegression(C=SLOPE_DEVIATION**2, solver="newton-cholesky")
+    curve.fit(np.column_stack([FREE * margin, _pieces(margin, knots)]), label, weight)
+    slopes = FREE * curve.coef_[0, 0] + curve.coef_[0, 1:]
+    if slopes.min() <= 0:
+        return sigmoid
+    at = np.unique(np.r_[knots, np.linspace(margin.min(), margin.max(), GRID)])
+    # Between the points it is linear; beyond the margins that were seen it promises no more than at their ends.
+    log_odds = curve.intercept_[0] + _pieces(at, knots) @ slopes
+    return IsotonicRegression(out_of_bounds="clip").fit(at, expit(log_odds))
+
+
+def _pieces(margin: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """(n, 3) how far each margin reaches into each piece; the columns add up to the margin."""
+    low, high = knots
+    return np.column_stack(
+        [np.minimum(margin, low), np.clip(margin - low, 0, high - low), np.maximum(margin - high, 0)]
+    )

@@ -235,7 +235,7 @@ def adjusted_rand(one: np.ndarray, other: np.ndarray) -> Interval:
     counts[tuple(table[0].T)] = table[1]
     drawn = np.random.default_rng(SEED).multinomial(len(one), (counts / len(one)).ravel(), REPLICATES)
     replicates = [_rand(replicate.reshape(counts.shape)) for replicate in drawn]
-    return interval([adjusted_rand_score(one, other), *replicates])
+    return interval([adjusted_rand_score(one, other), *replicates], most=1)
 
 
 def refit_agreement(values: list[np.ndarray], count: int) -> Iterator[Interval]:

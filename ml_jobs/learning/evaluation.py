@@ -10,15 +10,15 @@ import pyarrow as pa
 from scipy.special import expit, logit
 
 from lakehouse.errors import Stop
+from ml_jobs.learning.calibration import Promise, promises
 from ml_jobs.learning.classifier import Selection
 from ml_jobs.learning.fairness import FairnessGaps, gaps
 from ml_jobs.learning.leaks import Sign, best_rule
 from ml_jobs.learning.metrics import (
-    CurvePoint,
+    SHARE,
     Figure,
     auc,
     bootstrap_weights,
-    calibration_curve,
     figure,
     log_losses_of_margin,
     score_metrics,
@@ -54,7 +54,7 @@ class Evaluation(TypedDict):
 
     figures: dict[str, dict[str, Figure]]
     before_calibration: dict[str, Figure]
-    calibration_curve: list[CurvePoint]
+    promises: list[Promise]  # by part of the list
     by_month: list[GroupFigures]
     segments: dict[str, list[GroupFigures]]
     fairness: dict[str, list[GroupFigures]]
@@ -144,7 +144,7 @@ def evaluate_predictions(
     return {
         "figures": score_figures(predictions, task.capacity),
         "before_calibration": _before_calibration(predictions, margin),
-        "calibration_curve": _calibration_curve(predictions),
+        "promises": _promises(task, predictions),
         "by_month": _by_month(predictions, share) if task.as_of_date else [],
         "segments": {name: _by_group(predictions, group, share) for name, group in segments.items()},
         "fairness": {name: _by_group(predictions, group, share) for name, group in fairness.items()},
@@ -174,13 +174,14 @@ def _before_calibration(predictions: Predictions, margin: np.ndarray) -> dict[st
         "brier": ((expit(margin) - predictions.label) ** 2).mean(axis=0),
         "log_loss": log_losses_of_margin(predictions.label, margin).mean(axis=0),
     }
-    return {name: figure(weighted_means(weights, loss)) for name, loss in losses.items()}
+    return {name: figure(weighted_means(weights, loss), least=0) for name, loss in losses.items()}
 
 
-def _calibration_curve(predictions: Predictions) -> list[CurvePoint]:
-    """The model's calibration curve, over all repeats."""
-    probability = predictions.probability["model"]
-    return calibration_curve(np.tile(predictions.label, len(probability)), probability.ravel())
+def _promises(task: Task, predictions: Predictions) -> list[Promise]:
+    """What the model promised by part of the list; the bank cuts a list on each date, a user's table is one list."""
+    day = predictions.as_of_date if task.is_of_the_bank else None
+    ranking, probability = (scores["model"] for scores in (predictions.ranking, predictions.probability))
+    return promises(task, predictions.label, ranking, probability, predictions.groups, day)
 
 
 def _by_month(predictions: Predictions, share: float) -> list[GroupFigures]:
@@ -206,7 +207,8 @@ def _by_group(predictions: Predictions, group: np.ndarray, share: float) -> list
         }
         if min(label.sum(), len(label) - label.sum()) >= LEAST_POSITIVES:
             weights = bootstrap_weights(predictions.groups[in_group])
-            line["roc_auc"] = figure(np.mean([auc(label, one, weights) for one in ranking[:, in_group]], axis=0))
+            areas = np.mean([auc(label, one, weights) for one in ranking[:, in_group]], axis=0)
+            line["roc_auc"] = figure(areas, *SHARE)
         lines.append(line)
     return lines
 

@@ -1,22 +1,37 @@
 """Stratified folds that keep groups together, for rows without an as-of date."""
 
+import sys
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning import SEED
-from ml_jobs.learning.classifier import Fold
 
-FEW_ROWS = 3_000  # with fewer every row calibrates in turn, with more a fifth of them does
-CALIBRATION_FOLDS = 5
+Fold = tuple[np.ndarray, np.ndarray]  # rows to fit, rows to validate
+
+FEW_ROWS = 3_000  # with fewer every row validates in turn, with more a fifth of them does
+VALIDATION_FOLDS = 5
+# Cross-fitting, of which each turn is a fit: below so many rows, how many folds, and how many of them take their turn.
+# Models of half of the rows rank worse than the one that scores, so that the top would be promised too little.
+TURNS = ((6_000, 5, 5), (60_000, 4, 2), (sys.maxsize, 4, 1))
 
 
-def calibration_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
-    """Rows to fit and rows to calibrate, without time: every fold in turn if there are few rows, otherwise one."""
-    folds = stratified_folds(label, groups, CALIBRATION_FOLDS, SEED)
+def validation_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
+    """Rows to fit and rows to validate, without time: every fold in turn if there are few rows, otherwise one."""
+    folds = stratified_folds(label, groups, VALIDATION_FOLDS, SEED)
     return tuple(folds if len(label) < FEW_ROWS else [next(folds)])
+
+
+def turns(label: np.ndarray, groups: np.ndarray) -> Iterator[Fold]:
+    """Rows to fit, and rows of other groups, on which a model that has not seen them is calibrated.
+
+    Of few rows every group is held out once; of many, half of them, or a quarter, are enough.
+    """
+    folds, taken = next((folds, taken) for rows, folds, taken in TURNS if len(label) < rows)
+    return islice(stratified_folds(label, groups, folds, SEED), taken)
 
 
 def stratified_folds(label: np.ndarray, groups: np.ndarray, count: int, seed: int) -> Iterator[Fold]:

@@ -19,7 +19,7 @@ from ml_jobs.learning.backtest import Backtest, Judges, backtest_of, contender_o
 from ml_jobs.learning.candidates import HORIZON, Drivers
 from ml_jobs.learning.hierarchy import LEVELS, Hierarchy
 from ml_jobs.learning.intervals import intervals
-from ml_jobs.learning.metrics import Interval, interval
+from ml_jobs.learning.metrics import SHARE, Interval, interval
 
 GROUPS = ((1, 4), (5, 8), (9, HORIZON))  # first and last week ahead
 LEAST_WEEKS = 2 * HORIZON
@@ -151,13 +151,13 @@ def _group(backtest: Backtest, first: int, last: int, least: np.ndarray | float)
                 candidates[at],
                 models[at],
                 backtest.baseline,
-                interval(errors[:, at]),
+                interval(errors[:, at], least=0),
                 float(scaled[moved].mean()) if moved.any() else float("nan"),
                 float(expected[0, at]),
                 float(naive[0, at]),
-                interval(skills[:, at]),
+                interval(skills[:, at], most=1),
                 with_intervals,
-                tuple(interval(part[:, at]) for part in inside),
+                tuple(interval(part[:, at], *SHARE) for part in inside),
             )
         )
     return _Group(mean, reach.half_width, models, accuracy)

@@ -16,12 +16,14 @@ RANKING = ("roc_auc", "pr_auc", *(f"{kind}_{share:.0%}" for share in TOP_SHARES 
 PROBABILISTIC = ("brier", "log_loss", "calibration_slope", "calibration_error")
 REPLICATES = 200
 BINS = 10
+SHARE = (0.0, 1.0)  # the range of a share
+RANGES = {"lift": (0.0, np.inf), "log": (0.0, np.inf), "calibration_slope": (-np.inf, np.inf)}  # the others are shares
 LEAST_PROBABILITY = 1e-6  # a probability nearer to 0 or 1 counts as this: no single row costs an infinite loss
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A metric and the central 95 % of its bootstrap replicates."""
+    """A metric and its 95 % interval, which holds it; see `interval`."""
 
     value: float
     low: float
@@ -32,16 +34,6 @@ class Figure(TypedDict):
     """An `Interval` as cards and reports hold it."""
 
     value: float
-    low: float
-    high: float
-
-
-class CurvePoint(TypedDict):
-    """One bin of a calibration curve; ``low`` and ``high`` bound the observed share."""
-
-    rows: float
-    expected: float
-    observed: float
     low: float
     high: float
 
@@ -85,7 +77,10 @@ def score_metrics(
         )
     ]
     return {
-        name: interval([float(np.mean([replicates[at][name] for replicates in repeats])) for at in range(len(weights))])
+        name: interval(
+            [float(np.mean([replicates[at][name] for replicates in repeats])) for at in range(len(weights))],
+            *RANGES.get(name, RANGES.get(name.split("_")[0], SHARE)),
+        )
         for name in repeats[0][0]
     }
 
@@ -125,39 +120,44 @@ def auc(label: np.ndarray, ranking: np.ndarray, weights: np.ndarray) -> np.ndarr
     return np.array([_auc(weight, positive) for _, weight, positive in _tie_groups(label, ranking, weights)])
 
 
-def calibration_curve(label: np.ndarray, probability: np.ndarray) -> list[CurvePoint]:
-    """Expected against observed share of positives, with Wilson's 95 % interval, in ten bins of equal size."""
-    group = np.searchsorted(_bins_of_equal_size(probability), probability)
-    return [_bin(label[group == number], probability[group == number]) for number in np.unique(group)]
+def interval(values: Sequence[float] | np.ndarray, least: float = -np.inf, most: float = np.inf) -> Interval:
+    """The first value, and its 95 % interval from the others, its bootstrap replicates, corrected for their bias.
 
+    The central 95 % of the replicates would do if the figure were unbiased. A figure that resampling pushes to one side
+    (a calibration error is never below 0, so noise raises it) was itself pushed there by the sample, so its replicates
+    are off twice, and may all lie on one side of it. They are moved back by twice the bias that they show (Efron's bias
+    correction, for a shift), and the interval is widened to hold the figure where it still does not.
 
-def _bin(label: np.ndarray, probability: np.ndarray) -> CurvePoint:
-    rows, observed, z = len(label), label.mean(), 1.96
-    centre = (observed + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    half_width = z / (1 + z**2 / rows) * np.sqrt(observed * (1 - observed) / rows + z**2 / (4 * rows**2))
-    return {
-        "rows": float(rows),
-        "expected": float(probability.mean()),
-        "observed": float(observed),
-        "low": float(centre - half_width),
-        "high": float(centre + half_width),
-    }
+    Parameters
+    ----------
+    values : sequence of float
+        The figure, then its replicates; those that are not finite do not count.
+    least, most : float
+        What the figure can be.
 
+    Examples
+    --------
+    >>> interval([50.0, *range(101)])
+    Interval(value=50.0, low=2.5, high=97.5)
 
-def interval(values: Sequence[float] | np.ndarray) -> Interval:
-    """The first value, and the central 95 % of the others; those that are not finite do not count.
+    All replicates of a calibration error may lie above it:
 
-    >>> interval([1.0, *range(101)])
-    Interval(value=1.0, low=2.5, high=97.5)
+    >>> above = interval([0.010, *np.linspace(0.012, 0.020, 101)], *SHARE)
+    >>> round(above.low, 4), above.high
+    (0.0002, 0.01)
     """
     value, *replicates = map(float, values)
-    low, high = np.nanquantile(replicates, [0.025, 0.975]) if np.isfinite(value) else (np.nan, np.nan)
-    return Interval(value, float(low), float(high))
+    finite = np.array(replicates)[np.isfinite(replicates)]
+    if not np.isfinite(value) or not len(finite):
+        return Interval(value, np.nan, np.nan)
+    bias = np.median(finite) - value
+    low, high = np.quantile(finite, [0.025, 0.975]) - 2 * bias
+    return Interval(value, float(max(least, min(low, value))), float(min(most, max(high, value))))
 
 
-def figure(values: Sequence[float] | np.ndarray) -> Figure:
+def figure(values: Sequence[float] | np.ndarray, least: float = -np.inf, most: float = np.inf) -> Figure:
     """`interval`, as cards and reports hold it."""
-    return Figure(**asdict(interval(values)))
+    return Figure(**asdict(interval(values, least, most)))
 
 
 def weighted_means(weights: np.ndarray, values: np.ndarray) -> np.ndarray:

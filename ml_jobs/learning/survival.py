@@ -16,9 +16,10 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from ml_jobs.errors import CannotScore
+from ml_jobs.learning.calibration import TOP, Promise, in_top_decile, promise
 from ml_jobs.learning.classifier import FLAT, Candidate, fit_regression
-from ml_jobs.learning.folds import calibration_folds
-from ml_jobs.learning.metrics import Figure, auc, bootstrap_weights, figure, weighted_means
+from ml_jobs.learning.folds import validation_folds
+from ml_jobs.learning.metrics import SHARE, Figure, auc, bootstrap_weights, figure, weighted_means
 from ml_jobs.task_file import Task
 
 MONTHS = 12
@@ -83,11 +84,15 @@ class SurvivalModel:
 
 
 class HorizonFigures(TypedDict):
-    """Share of the customers who stay for a number of days, as the model expects and as it was observed."""
+    """Share of the customers who stay for a number of days, as the model expects and as it was observed.
+
+    ``top`` is of those who leave, in the tenth of the customers with the highest risk.
+    """
 
     days: int
     expected: float
     observed: Figure
+    top: Promise
 
 
 class SurvivalFigures(TypedDict):
@@ -150,7 +155,8 @@ def fit_survival(task: Task, rows: FollowUp) -> SurvivalModel:
             f"{gone.sum()} of {len(gone)} customers of the landmarks left within a quarter; "
             f"at least {task.minimum.positives} of each are needed (minimum.positives)"
         )
-    risk, _ = fit_regression(task, whole.values, gone, calibration_folds(gone, whole.customer))
+    folds = validation_folds(gone, whole.customer)
+    risk, _ = fit_regression(whole.values, gone, whole.customer, folds)
     if risk.is_uninformative:
         raise CannotScore("nothing tells who leaves")
     margin = risk.margin(rows.values)
@@ -174,18 +180,20 @@ def evaluate_survival(model: SurvivalModel, rows: FollowUp, days: tuple[int, ...
     """
     margin = model.risk.margin(rows.values)
     survival = model.survival(margin, days)
-    weights = bootstrap_weights(rows.customer)
+    weights, top = bootstrap_weights(rows.customer), in_top_decile(margin)
     horizons: list[HorizonFigures] = []
     for place, horizon in enumerate(days):
         month = round(horizon / DAYS_PER_MONTH)
         if month <= rows.months.max():
             stayed = ~(rows.has_left & (rows.months <= month))
-            observed = figure(weighted_means(weights, stayed))
-            horizons.append({"days": horizon, "expected": float(survival[:, place].mean()), "observed": observed})
+            observed = figure(weighted_means(weights, stayed), *SHARE)
+            leaves = promise(TOP, ~stayed[top], 1 - survival[top, place], rows.customer[top])
+            expected = float(survival[:, place].mean())
+            horizons.append({"days": horizon, "expected": expected, "observed": observed, "top": leaves})
     return {
         "rows": len(margin),
         "left": int(rows.has_left.sum()),
-        "concordance": figure(concordance(rows.months, rows.has_left, margin, weights)),
+        "concordance": figure(concordance(rows.months, rows.has_left, margin, weights), *SHARE),
         "horizons": horizons,
     }
 

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning import SEED
+from ml_jobs.learning.calibration import TOP, Promise, in_top_decile
 from ml_jobs.learning.classifier import FLAT, Candidate, Selection, select_model
 from ml_jobs.learning.folds import stratified_folds
 from ml_jobs.learning.metrics import bootstrap_weights, interval, log_losses, weighted_means
@@ -93,6 +94,19 @@ def average_effect(label: np.ndarray, treated: np.ndarray, weights: np.ndarray) 
     """
     arms = (weights * (treated == arm) for arm in (0, 1))
     return np.subtract(*((arm @ label) / arm.sum(axis=1) for arm in arms))
+
+
+def effect_promises(label: np.ndarray, treated: np.ndarray, uplift: np.ndarray, weights: np.ndarray) -> list[Promise]:
+    """Promised effect against the difference of the arms, of everybody and of the tenth with the highest uplift."""
+    lines: list[Promise] = []
+    for part, inside in (("everybody", np.ones(len(label), dtype=bool)), (TOP, in_top_decile(uplift))):
+        if 0 < treated[inside].sum() < inside.sum():
+            came = interval(average_effect(label[inside], treated[inside], weights[:, inside]), -1, 1)
+            promised, rows = float(uplift[inside].mean()), int(inside.sum())
+            lines.append(
+                Promise(part=part, rows=rows, promised=promised, observed=came.value, low=came.low, high=came.high)
+            )
+    return lines
 
 
 def qini(label: np.ndarray, treated: np.ndarray, uplift: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -7,19 +7,18 @@ import numpy as np
 
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning import SEED
-from ml_jobs.learning.classifier import Fold
-from ml_jobs.learning.folds import FEW_ROWS, calibration_folds, stratified_folds
+from ml_jobs.learning.folds import FEW_ROWS, Fold, stratified_folds, validation_folds
 from ml_jobs.own_tables.frames import Table
 from ml_jobs.task_file import Task
 
 REPEATS = ((1_000, 10), (5_000, 4), (30_000, 2))  # with fewer rows than the first, the folds are repeated that often
-CALIBRATION_SHARE = 4  # by time, the last quarter of the development rows calibrates
-LEAST_OUTCOMES = 30  # positives, and negatives, in that quarter; with fewer, folds of all development rows calibrate
+VALIDATION_SHARE = 4  # by time, the last quarter of the development rows validates
+LEAST_OUTCOMES = 30  # positives, and negatives, in that quarter; with fewer, folds of all development rows validate
 
 
 @dataclass(frozen=True)
 class Division:
-    """Development rows, in folds to fit and to calibrate, and test rows; positions in the table."""
+    """Development rows, in folds to fit and to validate, and test rows; positions in the table."""
 
     repeat: int
     development: np.ndarray
@@ -61,7 +60,7 @@ def divisions(task: Task, table: Table) -> Iterator[Division]:
     _require(task, label, "the table")
     for repeat in range(_repeats(task, len(label))):
         for development, test in stratified_folds(label, groups, task.split.folds, SEED + repeat):
-            yield Division(repeat, development, calibration_folds(label[development], groups[development]), test)
+            yield Division(repeat, development, validation_folds(label[development], groups[development]), test)
 
 
 def _by_time(task: Task, table: Table) -> Division:
@@ -74,13 +73,13 @@ def _by_time(task: Task, table: Table) -> Division:
     if not task.minimum.test_positives <= label[test].sum() <= len(test) - task.minimum.test_positives:
         raise CannotScore(f"the rows from {test_from} on have {label[test].sum()} positives in {len(test)}: too few")
     past = dates[development]
-    calibrate_from = past[-max(1, len(past) // CALIBRATION_SHARE)]
-    fit, calibrate = np.flatnonzero(ripe[development] <= calibrate_from), np.flatnonzero(past >= calibrate_from)
-    few = min(label[development][calibrate].sum(), (1 - label[development][calibrate]).sum())
-    # With few rows, all of them are needed to fit: folds take turns to calibrate.
+    validate_from = past[-max(1, len(past) // VALIDATION_SHARE)]
+    fit, validate = np.flatnonzero(ripe[development] <= validate_from), np.flatnonzero(past >= validate_from)
+    few = min(label[development][validate].sum(), (1 - label[development][validate]).sum())
+    # With few rows, all of them are needed to fit: folds take turns to validate.
     if len(development) < FEW_ROWS or few < LEAST_OUTCOMES or not len(fit):
-        return Division(0, development, calibration_folds(label[development], table.groups[development]), test)
-    return Division(0, development, ((fit, calibrate),), test)
+        return Division(0, development, validation_folds(label[development], table.groups[development]), test)
+    return Division(0, development, ((fit, validate),), test)
 
 
 def _test_from(task: Task, table: Table) -> np.datetime64:

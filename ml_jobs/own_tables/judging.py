@@ -10,6 +10,7 @@ from joblib import Parallel, delayed
 
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
+from ml_jobs.learning.calibration import broken, top_decile
 from ml_jobs.learning.classifier import select_model
 from ml_jobs.learning.evaluation import (
     Predictions,
@@ -89,7 +90,10 @@ def evaluate(settings: Settings, task: Task, path: Path | None) -> tuple[Card, T
         "notes": list(table.notes),
         "leaks": [_leak(leak) for leak in leaks],
         "suspects": [_leak(suspect) for suspect in suspects],
-        "warnings": _warnings(evaluation["figures"], aucs, called_out),
+        "warnings": [
+            *broken(top_decile(evaluation["promises"])),
+            *_warnings(evaluation["figures"], aucs, called_out),
+        ],
         "model": tested.choice,
         "why": tested.why,
         "rule": tested.rule,

@@ -16,15 +16,17 @@ import pyarrow as pa
 from lakehouse import lake
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
+from ml_jobs.learning.calibration import top_decile
 from ml_jobs.learning.classifier import select_model
 from ml_jobs.learning.drift import reference_distributions
-from ml_jobs.learning.folds import calibration_folds
+from ml_jobs.learning.folds import validation_folds
+from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.shapley import REASONS, importance, shapley_values, sum_by_feature, top_reasons
 from ml_jobs.own_tables.divisions import Division, divisions, scheme
 from ml_jobs.own_tables.frames import Encoding, Table, as_of_dates
 from ml_jobs.own_tables.judging import evaluate
 from ml_jobs.registry.card import Card
-from ml_jobs.registry.decision import Decision, decide_alone
+from ml_jobs.registry.decision import Decision, breaks_its_promise, decide_alone
 from ml_jobs.registry.model import Model, feature_version, library_versions, load, save
 from ml_jobs.task_file import Phrase, Task, phrases
 
@@ -153,7 +155,7 @@ def _fit(task: Task, table: Table, report: Card, model_version: str) -> Model:
         (division,) = divisions(task, table)
     else:
         everything = np.arange(len(rows.label))
-        division = Division(0, everything, calibration_folds(rows.label, table.groups), everything)
+        division = Division(0, everything, validation_folds(rows.label, table.groups), everything)
     fit = division.development
     selection = select_model(task, rows.values[fit], rows.label[fit], table.groups[fit], division.folds)
     test = rows.values[division.test]
@@ -183,9 +185,16 @@ def _decide(settings: Settings, task: Task, versions: list[str]) -> Decision:
     if "champion" in decided or used is None:
         return decided
     incumbent = load(folder / used, settings.token_secret).card
-    losses = [card["figures"]["model"]["log_loss"] for card in (challenger, incumbent)]
-    if losses[1]["high"] < losses[0]["low"]:
+    loss, used_loss = (card["figures"]["model"]["log_loss"] for card in (challenger, incumbent))
+    difference: Figure = {
+        "value": loss["value"] - used_loss["value"],
+        "low": loss["low"] - used_loss["high"],
+        "high": loss["high"] - used_loss["low"],
+    }
+    if difference["low"] > 0:
         return {**decided, "champion": used, "why": "the log loss of the model in use is lower, the intervals apart"}
+    if why := breaks_its_promise(decided["top_decile"], top_decile(incumbent.get("promises", [])), difference):
+        return {**decided, "champion": used, "why": why}
     why = "the log loss of the model in use is not lower beyond the intervals"
     return {**decided, "champion": versions[-1], "why": why}
 

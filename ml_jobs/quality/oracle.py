@@ -5,20 +5,31 @@ Only evaluation reads the truth; the pipeline never does, and a real bank has no
 
 from datetime import date
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakehouse import warehouse
 from lakehouse.errors import Stop
-from lakehouse.lake.model_files import newest_model
+from lakehouse.lake.model_files import Known, in_force, monitored_dates, newest_model, score_path
 from lakehouse.settings import Settings
-from ml_jobs.learning.metrics import Figure, auc, bootstrap_weights, figure
+from ml_jobs.learning.calibration import DECILES, in_top_decile
+from ml_jobs.learning.metrics import SHARE, Figure, auc, bootstrap_weights, figure
 from ml_jobs.task_file import load_tasks
 
 SCORES = ("model", "logistic_regression", "rule")
+
+
+class TopTruth(TypedDict):
+    """The top decile of a list: what the model promised, and the mean true probability, of the same customers."""
+
+    as_of_dates: list[str]
+    rows: int
+    promised: float
+    true: float
 
 
 class OracleFigures(TypedDict):
@@ -29,6 +40,8 @@ class OracleFigures(TypedDict):
     positives: int
     roc_auc: dict[str, Figure]  # by score, and of the oracle
     gini_of_oracle: dict[str, Figure]  # by score: its Gini coefficient over the oracle's
+    top_decile: TopTruth
+    newest_scores: NotRequired[TopTruth]  # of the newest date whose hazards are known
 
 
 def has_hazard(truth: Path, task: str) -> bool:
@@ -58,25 +71,60 @@ def oracle_auc(settings: Settings, truth: Path, task: str) -> OracleFigures:
         raise Stop(f"{task} has no model in {settings.lake / 'models'}: run the pipeline first")
     evaluation = pq.read_table(folder / "evaluation.parquet")
     dates = sorted(set(evaluation["as_of_date"].to_pylist()))
-    known = pa.concat_tables(
-        of_day.append_column("as_of_date", pa.array([day] * of_day.num_rows, pa.date32()))
-        for day in dates
-        for of_day in (hazards(settings, truth, task, day),)
-    )
-    rows = evaluation.join(known, ["customer_key", "as_of_date"], join_type="inner")
+    rows = _with_hazards(settings, truth, task, evaluation)
     if not rows.num_rows:
         raise Stop(f"{truth}: no hazard of a customer at {dates[-1]}: is it the truth of this bank?")
-    rows = rows.sort_by([("as_of_date", "ascending"), ("customer_key", "ascending")])
     label = rows["label"].to_numpy()
     weights = bootstrap_weights(rows["customer_key"].to_numpy())
     areas = {name: auc(label, rows[name].to_numpy(), weights) for name in (*SCORES, "oracle")}
-    return {
+    figures: OracleFigures = {
         "rows": rows.num_rows,
         "rows_without_hazard": evaluation.num_rows - rows.num_rows,
         "positives": int(label.sum()),
-        "roc_auc": {name: figure(area) for name, area in areas.items()},
+        "roc_auc": {name: figure(area, *SHARE) for name, area in areas.items()},
         "gini_of_oracle": {name: figure((2 * areas[name] - 1) / (2 * areas["oracle"] - 1)) for name in SCORES},
+        "top_decile": _top_truth(rows, rows["model"].to_numpy(), rows["model_probability"].to_numpy()),
     }
+    newest = _newest_scores(settings, truth, task)
+    return figures if newest is None else {**figures, "newest_scores": newest}
+
+
+def _with_hazards(settings: Settings, truth: Path, task: str, rows: pa.Table) -> pa.Table:
+    """Those rows whose hazard is known, with it as ``oracle``, by date and customer."""
+    known = pa.concat_tables(
+        of_day.append_column("as_of_date", pa.array([day] * of_day.num_rows, pa.date32()))
+        for day in sorted(set(rows["as_of_date"].to_pylist()))
+        for of_day in (hazards(settings, truth, task, day),)
+    )
+    joined = rows.join(known, ["customer_key", "as_of_date"], join_type="inner")
+    return joined.sort_by([("as_of_date", "ascending"), ("customer_key", "ascending")])
+
+
+def _top_truth(rows: pa.Table, ranking: np.ndarray, probability: np.ndarray) -> TopTruth:
+    days = rows["as_of_date"].to_numpy()
+    top = in_top_decile(ranking, days)
+    return {
+        "as_of_dates": [str(day) for day in np.unique(days)],
+        "rows": int(top.sum()),
+        "promised": float(probability[top].mean()),
+        "true": float(rows["oracle"].to_numpy()[top].mean()),
+    }
+
+
+def _newest_scores(settings: Settings, truth: Path, task: str) -> TopTruth | None:
+    """Of the newest scores in force, if the truth knows their date: what readers are promised today."""
+    newest = max(monitored_dates(settings, task), default=None)
+    if newest is None:
+        return None
+    path = score_path(settings, task, in_force(settings, task, Known.by(settings, newest)))
+    if not path.exists():
+        return None
+    columns = ["customer_key", "as_of_date", "rank", "probability"]
+    scores = pq.read_table(path, columns=columns, partitioning=None)
+    rows = _with_hazards(settings, truth, task, scores)
+    if rows.num_rows < DECILES:
+        return None
+    return _top_truth(rows, -rows["rank"].to_numpy(), rows["probability"].to_numpy())
 
 
 def uplift_truth(settings: Settings, truth: Path, dates: list[date]) -> pa.Table:

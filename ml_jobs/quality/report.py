@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lakehouse.lake.model_files import newest_model
 from lakehouse.settings import Settings
+from ml_jobs.learning.calibration import Promise, is_off, top_decile
 from ml_jobs.quality.oracle import OracleFigures, has_hazard, oracle_auc
 from ml_jobs.task_file import load_tasks
 
@@ -34,6 +35,7 @@ class TaskQuality(TypedDict, total=False):
     abstained: str
     model_version: str
     test_months: Months
+    promises: list[Promise]  # by part of the list, on the test rows; of an uplift task the effect
     figures: dict[str, dict[str, Figure]]
     oracle: OracleFigures  # with a truth
     rows: int
@@ -91,7 +93,46 @@ def quality_tables(quality: dict[str, TaskQuality]) -> Iterator[Table | Text]:
         table.add_row(task, f"{rows['positives']} of {rows['rows']}", *(_interval(areas.get(name)) for name in names))
     if table.row_count:
         yield table
+    if (promised := promise_table(quality)).row_count:
+        yield promised
     yield from others
+
+
+def promise_table(quality: dict[str, TaskQuality]) -> Table:
+    """The top decile of every list: what was promised, what came, and what is true where a truth knows it."""
+    columns = (
+        "score",
+        "promised",
+        "observed (95 % interval)",
+        "",
+        "true",
+        "Gini of the oracle's",
+        "newest: promised, true",
+    )
+    table = _table("The top decile of the lists, on untouched rows", columns)
+    for task, report in quality.items():
+        for line in top_decile(report.get("promises", [])):
+            oracle = report.get("oracle")
+            table.add_row(task, *_promise(line), *(_truth(oracle) if oracle else ("-", "-", "-")))
+        for horizon in report.get("horizons", []):
+            table.add_row(f"{task}, {horizon['days']} days", *_promise(horizon["top"]), "-", "-", "-")
+    return table
+
+
+def _promise(line: Promise) -> tuple[str, str, str]:
+    """The promise, the observed share with its interval, and whether the promise is off."""
+    observed = f"{line['observed']:.1%} ({line['low']:.1%}-{line['high']:.1%})"
+    return f"{line['promised']:.1%}", observed, "[red]off[/]" if is_off(line) else "holds"
+
+
+def _truth(oracle: OracleFigures) -> tuple[str, str, str]:
+    newest = oracle.get("newest_scores")
+    share = f"{oracle['gini_of_oracle']['model']['value']:.2f}"
+    return (
+        f"{oracle['top_decile']['true']:.1%}",
+        share,
+        f"{newest['promised']:.1%}, {newest['true']:.1%}" if newest else "-",
+    )
 
 
 def survival_table(task: str, report: TaskQuality) -> Table:
@@ -170,12 +211,13 @@ def monitor_tables(report: MonitorReport) -> Iterator[Table | str]:
     if not report["ripe"]:
         yield "calibration: no month that was scored has ripe labels yet"
         return
-    table = _table("What was promised, what came", ("as-of date", "rows", "observed", "expected", "ROC AUC"))
+    columns = ("as-of date", "rows", "observed", "expected", "ROC AUC", "top decile: promised", "observed", "")
+    table = _table("What was promised, what came", columns)
     for line in report["ripe"]:
         area = f"{line['roc_auc']:.3f}" if "roc_auc" in line else "-"
-        table.add_row(
-            str(line["as_of_date"]), str(line["rows"]), f"{line['observed']:.2%}", f"{line['expected']:.2%}", area
-        )
+        rates = f"{line['observed']:.2%}", f"{line['expected']:.2%}"
+        top = [text for part in top_decile(line["promises"]) for text in _promise(part)]
+        table.add_row(str(line["as_of_date"]), str(line["rows"]), *rates, area, *top)
     yield table
 
 
@@ -220,11 +262,13 @@ def task_quality(settings: Settings, truth: Path | None, task: str) -> TaskQuali
         from ml_jobs.quality.uplift import uplift_quality  # imports scikit-learn, which takes seconds
 
         figures = uplift_quality(settings, truth, described, folder)
-        return {"model_version": card["model_version"], "why": card["why"], **figures}
+        promises = card.get("promises", [])
+        return {"model_version": card["model_version"], "why": card["why"], "promises": promises, **figures}
     quality: TaskQuality = {
         "model_version": card["model_version"],
         "test_months": card["months"]["test"],
         "figures": card["figures"],
+        "promises": card.get("promises", []),
     }
     if truth is not None and has_hazard(truth, task):
         quality["oracle"] = oracle_auc(settings, truth, task)

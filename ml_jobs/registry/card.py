@@ -7,11 +7,12 @@ from typing import TypedDict
 from markupsafe import Markup
 
 from lakehouse.pages import environment
+from ml_jobs.learning.calibration import Promise, is_off
 from ml_jobs.learning.classifier import Parameters
 from ml_jobs.learning.drift import Distribution
 from ml_jobs.learning.evaluation import GroupFigures, Rule
 from ml_jobs.learning.fairness import FairnessGaps
-from ml_jobs.learning.metrics import CurvePoint, Figure
+from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.shapley import Importance
 from ml_jobs.learning.survival import HorizonFigures
 from ml_jobs.learning.uplift import QiniPoint
@@ -82,7 +83,7 @@ class Card(TypedDict, total=False):
     why: str
     calibration: str
     split: str
-    months: dict[str, Months]  # by part: fit, calibration, development, test
+    months: dict[str, Months]  # by part: fit, validation, development, test
     customers_sampled: float
     rows: int
     rows_that_judge: int
@@ -93,7 +94,7 @@ class Card(TypedDict, total=False):
     figures: dict[str, dict[str, Figure]]  # by score and metric
     figures_with_leaks: dict[str, Figure]
     before_calibration: dict[str, Figure]
-    calibration_curve: list[CurvePoint]
+    promises: list[Promise]  # by part of the list
     qini_curve: list[QiniPoint]
     horizons: list[HorizonFigures]
     line: tuple[float, ...]  # coefficients of a survival model
@@ -117,11 +118,9 @@ class Card(TypedDict, total=False):
 
 def html(card: Card) -> str:
     """The page for a model's card or an evaluation's report."""
-    plot = (
-        qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("calibration_curve", []))
-    )
+    plot = qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("promises", []))
     templates = environment(TEMPLATE.parent)
-    templates.filters |= {"bounds": bounds, "figure": figure, "percent": percent}
+    templates.filters |= {"bounds": bounds, "figure": figure, "is_off": is_off, "percent": percent}
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
@@ -151,9 +150,10 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
 
 
-def calibration_plot(curve: list[CurvePoint]) -> Markup:
-    """Observed against expected rate as SVG; on the diagonal the probability is calibrated."""
-    most = min(1.0, 1.08 * max([*(point["high"] for point in curve), *(point["expected"] for point in curve), 1e-6]))
+def calibration_plot(lines: list[Promise]) -> Markup:
+    """Observed against promised share of each decile as SVG; on the diagonal the probability is calibrated."""
+    deciles = [line for line in lines if line["part"].startswith("decile")]
+    most = min(1.0, 1.08 * max([*(line["high"] for line in deciles), *(line["promised"] for line in deciles), 1e-6]))
 
     def x(rate: float) -> float:
         return MARGIN + (SIZE - MARGIN - 20) * rate / most
@@ -167,18 +167,16 @@ def calibration_plot(curve: list[CurvePoint]) -> Markup:
         marks.append(f'<line class="grid" x1="{x(0):.1f}" x2="{x(most):.1f}" y1="{y(rate):.1f}" y2="{y(rate):.1f}"/>')
         marks.append(f'<text x="{x(rate):.1f}" y="{SIZE - MARGIN + 16}" text-anchor="middle">{rate:.0%}</text>')
         marks.append(f'<text x="{MARGIN - 6}" y="{y(rate) + 4:.1f}" text-anchor="end">{rate:.0%}</text>')
-    line = " ".join(f"{x(point['expected']):.1f},{y(point['observed']):.1f}" for point in curve)
-    marks.append(f'<polyline points="{line}"/>')
-    for point in curve:
-        at = f"{x(point['expected']):.1f}"
+    points = " ".join(f"{x(line['promised']):.1f},{y(line['observed']):.1f}" for line in deciles)
+    marks.append(f'<polyline points="{points}"/>')
+    for line in deciles:
+        at = f"{x(line['promised']):.1f}"
+        marks.append(f'<line class="reach" x1="{at}" x2="{at}" y1="{y(line["low"]):.1f}" y2="{y(line["high"]):.1f}"/>')
         marks.append(
-            f'<line class="reach" x1="{at}" x2="{at}" y1="{y(point["low"]):.1f}" y2="{y(point["high"]):.1f}"/>'
+            f'<circle cx="{at}" cy="{y(line["observed"]):.1f}" r="4"><title>{line["part"]}, {line["rows"]:,} rows: '
+            f"promised {line['promised']:.2%}, observed {line['observed']:.2%}</title></circle>"
         )
-        marks.append(
-            f'<circle cx="{at}" cy="{y(point["observed"]):.1f}" r="4"><title>{point["rows"]:,.0f} rows: expected '
-            f"{point['expected']:.2%}, observed {point['observed']:.2%}</title></circle>"
-        )
-    marks.append(f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">expected</text>')
+    marks.append(f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">promised</text>')
     marks.append(f'<text transform="translate(11 {SIZE / 2 - 16}) rotate(-90)" text-anchor="middle">observed</text>')
     return Markup(f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="Calibration plot">{"".join(marks)}</svg>')
 

@@ -18,6 +18,7 @@ from lakehouse import lake
 from lakehouse.catalog import MODEL_MONITORING
 from lakehouse.lake.model_files import Known, in_force, monitored_dates, monitoring_path, retraining_path, score_path
 from lakehouse.settings import Settings
+from ml_jobs.learning.calibration import TOP, Promise, is_off, promises
 from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, feature_drift
 from ml_jobs.learning.metrics import auc
 from ml_jobs.learning.rows import Rows
@@ -41,6 +42,7 @@ class RipeMonth(TypedDict):
     positives: int
     observed: float
     expected: float
+    promises: list[Promise]  # by part of the list
     roc_auc: NotRequired[float]
 
 
@@ -71,10 +73,11 @@ def write_monitoring(
         error = sqrt(month["expected"] * (1 - month["expected"]) / month["rows"])
         gap = abs(month["observed"] - month["expected"])
         lines.append(_line(about, "calibration_gap", gap, max(CALIBRATION_GAP, 3 * error)))
+        lines += [_promise_line(about, promise) for promise in month["promises"]]
         if month["positives"] >= task.minimum.test_positives and "roc_auc" in month:
             least = task.promotion.minimum_roc_auc
             lines.append(_line(about, "roc_auc", month["roc_auc"], least, is_least=True))
-    alerts = [line for line in lines if line["is_alert"] and line["feature"] == SCORE]
+    alerts = [line for line in lines if line["is_alert"] and line["feature"].startswith(SCORE)]
     months = labelled_months(settings, task, today) if alerts else []
     news = [month for month in months if month.ripe_date > known.trained_on]
     if news:
@@ -87,7 +90,7 @@ def write_monitoring(
                 "news": f"outcomes of {', '.join(str(month.as_of_date) for month in news)}",
             },
         )
-    table = pa.Table.from_pylist([line | {"as_of_date": today} for line in lines], MODEL_MONITORING.arrow_schema)
+    table = pa.Table.from_pylist([{**line, "as_of_date": today} for line in lines], MODEL_MONITORING.arrow_schema)
     with lake.appearing(monitoring_path(settings, task.task, known)) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -107,11 +110,14 @@ def ripe_calibration(
         path = score_path(settings, task.task, in_force(settings, task.task, Known.by(settings, month.as_of_date)))
         if not path.exists():
             continue
-        scores = pq.read_table(path, columns=["customer_key", "probability", "model_version"], partitioning=None)
+        columns = ["customer_key", "probability", "rank", "model_version"]
+        scores = pq.read_table(path, columns=columns, partitioning=None)
         labels = read_labelled(settings, task, (), (month.as_of_date,), known_by=business_date)
         outcome = pa.table({"customer_key": labels.customer, "label": labels.label})
         both = scores.join(outcome, "customer_key", join_type="inner").sort_by("customer_key")
-        label, probability = both["label"].to_numpy(), both["probability"].to_numpy()
+        customer, label, probability, rank = (
+            both[name].to_numpy() for name in ("customer_key", "label", "probability", "rank")
+        )
         line: RipeMonth = {
             "as_of_date": month.as_of_date,
             "model_version": scores["model_version"][0].as_py(),
@@ -119,6 +125,7 @@ def ripe_calibration(
             "positives": int(label.sum()),
             "observed": float(label.mean()),
             "expected": float(probability.mean()),
+            "promises": promises(task, label, -rank[None], probability[None], customer),
         }
         if 0 < label.sum() < len(label):
             line["roc_auc"] = float(auc(label, probability, np.ones((1, len(label))))[0])
@@ -148,8 +155,29 @@ class _Line(_About):
     value: float
     threshold: float
     is_alert: bool
+    row_count: NotRequired[int]
+    promised_rate: NotRequired[float]
+    observed_rate: NotRequired[float]
+    observed_low_rate: NotRequired[float]
+    observed_high_rate: NotRequired[float]
 
 
 def _line(about: _About, measure: str, value: float, threshold: float, is_least: bool = False) -> _Line:
     is_alert = value < threshold if is_least else value > threshold
     return {**about, "measure": measure, "value": value, "threshold": threshold, "is_alert": is_alert}
+
+
+def _promise_line(about: _About, line: Promise) -> _Line:
+    """A part of the list; only the top decile raises an alert, since one part in twenty is off by chance."""
+    gap = line["promised"] - line["observed"]
+    reach = line["high"] - line["observed"] if gap > 0 else line["observed"] - line["low"]
+    of_part = _line({**about, "feature": f"{SCORE} {line['part']}"}, "promise_gap", abs(gap), reach)
+    return {
+        **of_part,
+        "is_alert": is_off(line) and line["part"] == TOP,
+        "row_count": line["rows"],
+        "promised_rate": line["promised"],
+        "observed_rate": line["observed"],
+        "observed_low_rate": line["low"],
+        "observed_high_rate": line["high"],
+    }

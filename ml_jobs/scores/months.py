@@ -2,12 +2,12 @@
 
 For the labelled month-ends, oldest first::
 
-    fit ......... | gap | calibration ... | gap | test
+    fit ......... | gap | validation .... | gap | test
     <----------- development ----------->    (the last)
 
 *Test* are the last labelled month-ends (three, fewer while the history is short). *Development* are the month-ends
-whose labels were ripe at the first of them: what a bank could have trained on that day. *Calibration* are the last
-quarter of these, and *fit* those whose labels were ripe when the calibration months began. So the outcome windows of
+whose labels were ripe at the first of them: what a bank could have trained on that day. *Validation* are the last
+quarter of these, and *fit* those whose labels were ripe when the validation months began. So the outcome windows of
 the parts do not overlap.
 """
 
@@ -17,7 +17,7 @@ from datetime import date
 from ml_jobs.errors import CannotScore
 from ml_jobs.task_file import Task
 
-CALIBRATION_SHARE = 4  # every fourth development month calibrates
+VALIDATION_SHARE = 4  # every fourth development month validates
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Split:
     """Month-ends by their role."""
 
     fit: tuple[LabelledMonth, ...]
-    calibration: tuple[LabelledMonth, ...]
+    validation: tuple[LabelledMonth, ...]
     test: tuple[LabelledMonth, ...]
     development: tuple[LabelledMonth, ...]
 
@@ -55,12 +55,12 @@ def split(months: list[LabelledMonth], task: Task) -> Split:
     if not long_enough:
         raise CannotScore(
             f"{len(months)} month-ends have labels that are ripe, which leaves {len(splits[-1].fit)} to fit, "
-            f"{task.horizon_days} days apart from those that calibrate and test; at least {least.fit_months} are needed"
+            f"{task.horizon_days} days apart from those that validate and test; at least {least.fit_months} are needed"
         )
     parts = long_enough[0]
     for part, part_months, needed in (
         ("fit", parts.fit, least.positives),
-        ("calibration", parts.calibration, least.test_positives),
+        ("validation", parts.validation, least.test_positives),
         ("test", parts.test, least.test_positives),
     ):
         positives = sum(month.positives for month in part_months)
@@ -76,6 +76,6 @@ def split(months: list[LabelledMonth], task: Task) -> Split:
 def _split(months: list[LabelledMonth], test_months: int) -> Split:
     test = tuple(months[-test_months:])
     development = tuple(month for month in months if month.ripe_date <= test[0].as_of_date) if test else ()
-    calibration = development[-max(1, len(development) // CALIBRATION_SHARE) :]
-    fit = tuple(month for month in development if month.ripe_date <= calibration[0].as_of_date)
-    return Split(fit, calibration, test, development)
+    validation = development[-max(1, len(development) // VALIDATION_SHARE) :]
+    fit = tuple(month for month in development if month.ripe_date <= validation[0].as_of_date)
+    return Split(fit, validation, test, development)

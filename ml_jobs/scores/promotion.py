@@ -17,8 +17,9 @@ from lakehouse.lake.dates import built_dates
 from lakehouse.lake.model_files import Known, in_force, model_folder, promotion_path, retraining_path
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
+from ml_jobs.learning.calibration import Promise, promises, top_decile
 from ml_jobs.learning.metrics import Figure, auc, bootstrap_weights, figure, log_losses, weighted_means
-from ml_jobs.registry.decision import Decision, decide_alone
+from ml_jobs.registry.decision import Decision, breaks_its_promise, decide_alone
 from ml_jobs.registry.model import Model, load
 from ml_jobs.scores.data import read_labelled
 from ml_jobs.scores.training import train
@@ -30,6 +31,7 @@ class Comparison(TypedDict):
 
     log_loss_difference: Figure
     incumbent_roc_auc: float
+    incumbent_top_decile: list[Promise]
 
 
 def champion(settings: Settings, task: Task, known: Known) -> Model:
@@ -98,11 +100,19 @@ def _decide(settings: Settings, task: Task, known: Known, challenger: Model, inc
         return {**decided, "champion": version, "why": "the features of the model in use have changed"}
     comparison = compare(settings, task, known, challenger, incumbent)
     loss, area = comparison["log_loss_difference"], comparison["incumbent_roc_auc"]
-    compared: Decision = {**decided, "log_loss_difference": loss, "incumbent_roc_auc": area}
+    top = comparison["incumbent_top_decile"]
+    compared: Decision = {
+        **decided,
+        "log_loss_difference": loss,
+        "incumbent_roc_auc": area,
+        "incumbent_top_decile": top,
+    }
     difference = f"{loss['value']:+.5f} ({loss['low']:+.5f} to {loss['high']:+.5f})"
     if loss["low"] > 0:
         why = f"the log loss of the model in use is lower beyond the interval: challenger less incumbent {difference}"
         return {**compared, "champion": used, "why": why}
+    if why := breaks_its_promise(decided["top_decile"], top, loss):
+        return {**compared, "champion": used, "why": f"{why}; log loss, challenger less incumbent, {difference}"}
     why = f"the log loss of the model in use is not lower beyond the interval: challenger less incumbent {difference}"
     return {**compared, "champion": version, "why": why}
 
@@ -117,11 +127,13 @@ def compare(settings: Settings, task: Task, known: Known, challenger: Model, inc
     rows = read_labelled(settings, task, incumbent.columns, dates, known_by=known.trained_on)
     margin = incumbent.margin(rows.values)
     weights = bootstrap_weights(rows.customer)
+    probability = incumbent.probability(margin)
     challenging, used = (
-        log_losses(rows.label, probability)
-        for probability in (evaluation["model_probability"].to_numpy(), incumbent.probability(margin))
+        log_losses(rows.label, stated) for stated in (evaluation["model_probability"].to_numpy(), probability)
     )
+    lines = promises(task, rows.label, margin[None], probability[None], rows.customer, rows.as_of_date)
     return {
         "log_loss_difference": figure(weighted_means(weights, challenging - used)),
         "incumbent_roc_auc": float(auc(rows.label, margin, weights[:1])[0]),
+        "incumbent_top_decile": top_decile(lines),
     }

@@ -1,8 +1,8 @@
 """Monthly training: one model per task and month-end, evaluated on test months that no choice has seen (see `months`).
 
-A first fit on the early months chooses hyperparameters, and is calibrated on later months (see `classifier`). Then the
-model is fitted once more on all development months. That model is evaluated on the test months, kept, and scores; it is
-not fitted again.
+A first fit on the early months chooses hyperparameters by later ones (see `classifier`). Then the model is fitted once
+more on all development months, and calibrated on them, each customer by a model that has not seen them. That model is
+evaluated on the test months, kept, and scores; it is not fitted again.
 """
 
 from datetime import date
@@ -14,15 +14,17 @@ import pyarrow as pa
 from lakehouse.lake.model_files import Known, model_folder
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
-from ml_jobs.learning.classifier import Fold, select_model
+from ml_jobs.learning.calibration import broken, top_decile
+from ml_jobs.learning.classifier import select_model
 from ml_jobs.learning.drift import reference_distributions
 from ml_jobs.learning.evaluation import Predictions, evaluate_predictions, predict
+from ml_jobs.learning.folds import Fold
 from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
 from ml_jobs.learning.metrics import bootstrap_weights, figure
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import importance
 from ml_jobs.learning.survival import MONTHS, QUARTER, FollowUp, evaluate_survival, fit_survival, follow_up
-from ml_jobs.learning.uplift import average_effect, fit_uplift, qini, qini_curve
+from ml_jobs.learning.uplift import average_effect, effect_promises, fit_uplift, qini, qini_curve
 from ml_jobs.registry.card import Card, Months
 from ml_jobs.registry.model import Model, feature_version, library_versions, load, save
 from ml_jobs.scores.data import feature_columns, labelled_months, read_labelled, read_month_ends, read_profiles
@@ -73,7 +75,7 @@ def _train_classifier(settings: Settings, task: Task, trained_on: date, model_ve
         "split": _describe_split(parts),
         "months": {
             "fit": _describe_months(parts.fit),
-            "calibration": _describe_months(parts.calibration),
+            "validation": _describe_months(parts.validation),
             "development": _describe_months(parts.development),
             "test": _describe_months(parts.test),
         },
@@ -96,7 +98,7 @@ def _fit_and_evaluate(
     columns = development.columns
     selection = select_model(task, development.values, development.label, development.customer, (fold,))
     if selection.selected.is_uninformative:
-        raise CannotScore("in the calibration months the outcome is not more frequent where the model expects it")
+        raise CannotScore("of customers that it has not seen, the outcome is not more frequent where it is expected")
     ranking, probability, rule = predict(task, selection, columns, (development.values, development.label), test.values)
     predictions = Predictions(
         test.customer,
@@ -106,18 +108,22 @@ def _fit_and_evaluate(
         {name: scores[None] for name, scores in ranking.items()},
         {name: scores[None] for name, scores in probability.items()},
     )
+    evaluation = evaluate_predictions(
+        task, predictions, predictions.ranking["model"], _group_columns(settings, task, test)
+    )
     card = {
         **card,
         "model": selection.choice,
         "model_name": f"{task.task}-{selection.choice}",
         "chosen": selection.selected.parameters,
         "why": selection.why,
-        "calibration": type(selection.selected.calibrator).__name__,
+        "calibration": selection.selected.calibration,
         "rule": rule,
         "leaks": [],
         "suspects": [],
         "capacity": task.capacity,
-        **evaluate_predictions(task, predictions, predictions.ranking["model"], _group_columns(settings, task, test)),
+        **evaluation,
+        "warnings": broken(top_decile(evaluation["promises"])),
         "importance": importance(task, selection, test.values, columns),
         "reference": reference_distributions(development.values, columns, ranking["model"]),
     }
@@ -130,13 +136,16 @@ def _train_uplift(task: Task, development: Rows, test: Rows, card: Card) -> tupl
     risk = fitted.untreated.margin(test.values)
     uplift = model.margin(test.values)
     weights = bootstrap_weights(test.customer)
+    effects = effect_promises(test.label, test.treated, uplift, weights)
     card |= {
         "model": fitted.choice,
         "model_name": f"{task.task}-{fitted.choice}",
         "chosen": fitted.untreated.parameters,
         "why": fitted.why,
         "treated": int(test.treated.sum()),
-        "average_effect": figure(average_effect(test.label, test.treated, weights)),
+        "average_effect": figure(average_effect(test.label, test.treated, weights), -1, 1),
+        "promises": effects,
+        "warnings": broken(effects),
         "figures": {
             name: {"qini": figure(qini(test.label, test.treated, ranking, weights))}
             for name, ranking in (("model", uplift), ("risk", risk))
@@ -184,6 +193,9 @@ def _train_survival(settings: Settings, task: Task, trained_on: date, model_vers
         "base_rate": figures["left"] / figures["rows"],
         "figures": {"model": {"concordance": figures["concordance"]}},
         "horizons": figures["horizons"],
+        "warnings": [
+            text for line in figures["horizons"] for text in broken([line["top"]], f", within {line['days']} days,")
+        ],
         "line": fitted.coefficients,
         "leaks": [],
         "suspects": [],
@@ -211,7 +223,7 @@ def _fold(development: Rows, parts: Split) -> Fold:
     """Positions of the rows to fit, and of those to calibrate."""
     fit, calibrate = (
         np.flatnonzero(np.isin(development.as_of_date, [np.datetime64(month.as_of_date) for month in months]))
-        for months in (parts.fit, parts.calibration)
+        for months in (parts.fit, parts.validation)
     )
     return fit, calibrate
 

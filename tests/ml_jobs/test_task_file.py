@@ -47,7 +47,7 @@ def test_every_product_family_has_its_line():
         ({"surprise": 1}, "surprise: no such key: remove it"),
         ({"label": None}, "label: "),
         ({"horizon_day": 90}, "horizon_day: no such key: did you mean horizon_days"),
-        ({"calibration": {"isotonic_from_positive": 1}}, "did you mean isotonic_from_positives"),
+        ({"minimum": {"fit_month": 1}}, "did you mean fit_months"),
         ({"labels": None, "population": "loan_count"}, "leave the other rows out"),
         ({"labels": None, "treatment": "is_treated"}, "whose label model has the column"),
         ({"labels": None, "horizons": [30]}, "which follow customers over month-ends"),

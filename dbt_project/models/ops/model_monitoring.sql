@@ -9,5 +9,10 @@ select
     measured_date,
     value,
     threshold,
-    is_alert
+    is_alert,
+    row_count,
+    promised_rate,
+    observed_rate,
+    observed_low_rate,
+    observed_high_rate
 from {{ ref('stg_lake__model_monitoring') }}

@@ -77,3 +77,17 @@ def test_repeating_a_customers_rows_adds_no_certainty():
     repeated = score_metrics(label, score, None, bootstrap_weights(customer))
     assert repeated["roc_auc"] == once["roc_auc"]
     assert once["roc_auc"].low < once["roc_auc"].value < once["roc_auc"].high
+
+
+@pytest.mark.parametrize("rows", [25, 80, 400])
+def test_the_interval_of_every_figure_holds_it_and_stays_in_its_range(rows):
+    random = np.random.default_rng(rows)
+    for _ in range(10):
+        truth = expit(random.normal(-1, 1.5, size=rows))
+        label = (random.random(rows) < truth).astype(int)
+        label[:2] = 0, 1
+        weights = bootstrap_weights(np.arange(rows) // 2, replicates=60)
+        for name, figure in score_metrics(label, truth, truth, weights).items():
+            assert figure.low <= figure.value <= figure.high, name
+            assert name == "calibration_slope" or figure.low >= 0, name
+            assert name.startswith(("lift", "log", "calibration_slope")) or figure.high <= 1, name

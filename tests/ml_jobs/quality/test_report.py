@@ -1,5 +1,6 @@
 """The report holds every score against the hidden hazards, on the same untouched rows."""
 
+import io
 import json
 from datetime import date
 
@@ -8,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from lakehouse.errors import Stop
-from lakehouse.lake.model_files import Known
+from lakehouse.lake.model_files import Known, newest_model
+from ml_jobs.learning.calibration import is_off, top_decile
 from ml_jobs.quality.oracle import has_hazard, hazards, oracle_auc
-from ml_jobs.quality.report import score_quality
+from ml_jobs.quality.report import quality_tables, score_quality
 from ml_jobs.scores.scoring import score
 from ml_jobs.scores.training import train
 from ml_jobs.task_file import load_tasks
@@ -72,6 +75,12 @@ def test_the_oracle_is_the_true_hazard_on_the_untouched_rows(settings, truth, ro
     assert oracle["low"] < expected < oracle["high"]
     areas = {name: area["value"] for name, area in figures["roc_auc"].items()}
     assert areas["rule"] < areas["logistic_regression"] < areas["model"] < oracle["high"]
+    ranked = pq.read_table(newest_model(settings, "churn") / "evaluation.parquet").to_pandas()
+    ranked = ranked[ranked.customer_key != "cif:000007"].merge(test.to_pandas(), on=["customer_key", "as_of_date"])
+    top = ranked[ranked.groupby("as_of_date").model.rank(ascending=False, method="first") <= 149]
+    assert figures["top_decile"]["rows"] == len(top) == 3 * 149
+    assert figures["top_decile"]["true"] == pytest.approx(top.true_probability.mean())
+    assert figures["top_decile"]["promised"] == pytest.approx(top.model_probability.mean())
     share = figures["gini_of_oracle"]["model"]
     assert share["value"] == pytest.approx((2 * areas["model"] - 1) / (2 * areas["oracle"] - 1))
     assert 0.85 < share["low"] < share["value"] < share["high"]
@@ -93,6 +102,14 @@ def test_the_report_has_figures_or_a_reason_for_every_task(settings, truth):
     assert churn["test_months"]["as_of_dates"] == list(map(str, TEST_MONTHS))
     assert churn["figures"]["model"]["brier"]["value"] < churn["figures"]["base_rate"]["brier"]["value"]
     json.dumps(report, allow_nan=False)
+    top = top_decile(churn["promises"])[0]
+    assert not is_off(top) and top["low"] < churn["oracle"]["top_decile"]["true"] < top["high"]
+    printed = io.StringIO()
+    for table in quality_tables(report):
+        Console(file=printed, width=200).print(table)
+    line = next(line for line in printed.getvalue().split("top decile of the lists")[1].splitlines() if "churn" in line)
+    assert "holds" in line and f"{top['promised']:.1%}" in line and f"{top['low']:.1%}-{top['high']:.1%}" in line
+    assert f"{churn['oracle']['gini_of_oracle']['model']['value']:.2f}" in line
 
 
 def test_a_bank_without_a_truth_has_its_figures_too(settings):

@@ -5,6 +5,7 @@ import shutil
 from datetime import date
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -81,18 +82,32 @@ def test_an_alert_with_new_outcomes_retrains_whoever_comes_first(settings, tmp_p
     assert score(settings, "churn", Known.by(settings, AFTER)).path == by_scoring
 
 
-def test_calibration_is_told_once_its_outcomes_are_known(settings):
+@pytest.mark.parametrize("is_planted", [False, True], ids=["as promised", "all of them"])
+def test_the_promise_is_judged_once_its_outcomes_are_known(settings, is_planted):
+    scored = next((settings.lake / "scores" / "churn" / f"as_of_date={MONTH_END}").glob("*.parquet"))
+    scores = pq.read_table(scored, columns=["customer_key", "probability"], partitioning=None).sort_by("customer_key")
+    drawn = np.random.default_rng(3).random(len(scores)) < scores["probability"].to_numpy()
+    came = pa.table({"customer_key": scores["customer_key"], "label": (drawn | is_planted).astype(np.int32)})
     with duckdb.connect(str(settings.build)) as engine:
+        engine.execute(f"delete from build_features.label_churn where as_of_date = date '{MONTH_END}'")
+        engine.register("came", came)
         engine.sql(
             f"""
             insert into build_features.label_churn
-            select customer_key, as_of_date, 90, date '{ALARMED}', 1, 1.0
-            from build_features.customer_features where as_of_date = date '{MONTH_END}'
+            select customer_key, date '{MONTH_END}', 90, date '{ALARMED}', label, 1.0 from came
             """
         )
     monitoring_path(settings, "churn", Known.by(settings, ALARMED)).unlink()
     for path in (settings.lake / "scores" / "churn" / f"as_of_date={ALARMED}").glob("*.parquet"):
         path.unlink()
     score(settings, "churn", Known.by(settings, ALARMED))
-    gap = figures(settings, ALARMED)["calibration_gap", "(score)"]
-    assert gap["measured_date"] == MONTH_END and gap["is_alert"] and gap["value"] > 0.5
+    lines = figures(settings, ALARMED)
+    gap, top = lines["calibration_gap", "(score)"], lines["promise_gap", "(score) decile 1"]
+    assert gap["measured_date"] == top["measured_date"] == MONTH_END
+    assert gap["is_alert"] is top["is_alert"] is is_planted
+    assert top["row_count"] == len(scores) // 10
+    assert top["promised_rate"] == pytest.approx(np.sort(scores["probability"].to_numpy())[-len(scores) // 10 :].mean())
+    assert top["observed_low_rate"] <= top["observed_rate"] <= top["observed_high_rate"]
+    parts = [line for (measure, _), line in lines.items() if measure == "promise_gap"]
+    assert len(parts) == 16 and not any(line["is_alert"] for line in parts if line is not top)
+    assert lines["stability_index", "noise_rate"]["promised_rate"] is None

@@ -38,8 +38,8 @@ def test_outcome_windows_of_the_parts_do_not_overlap(count):
     assert len(parts.test) == (2 if count < 15 else 3)
     first = parts.test[0].as_of_date
     assert max(month.ripe_date for month in parts.development) <= first
-    assert max(month.ripe_date for month in parts.fit) <= min(month.as_of_date for month in parts.calibration)
-    assert {*parts.fit, *parts.calibration} <= {*parts.development}
+    assert max(month.ripe_date for month in parts.fit) <= min(month.as_of_date for month in parts.validation)
+    assert {*parts.fit, *parts.validation} <= {*parts.development}
     unused = [month for month in months if month not in (*parts.development, *parts.test)]
     assert all(month.as_of_date > first - timedelta(days=95) for month in unused)
 

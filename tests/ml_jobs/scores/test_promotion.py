@@ -13,6 +13,10 @@ from tests.ml_jobs.made_up import BUSINESS_DATE, deliver, made_up_bank
 
 CHURN = load_tasks()["churn"]
 MONTH_BEFORE = date(2025, 11, 30)
+HOLDS = {"part": "decile 1", "rows": 450, "promised": 0.25, "observed": 0.24, "low": 0.2, "high": 0.28}
+BROKEN = {**HOLDS, "promised": 0.4}
+NO_BETTER = {"value": -0.001, "low": -0.003, "high": 0.001}
+BETTER = {"value": -0.01, "low": -0.015, "high": -0.005}
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,7 @@ def test_a_challenger_that_is_no_worse_takes_over_from_the_month_before(settings
     decided = decision(settings, CHURN, Known.by(settings, BUSINESS_DATE))
     assert decided["incumbent"] == Known.by(settings, MONTH_BEFORE).model_version
     assert decided["champion"] == decided["challenger"] == Known.by(settings, BUSINESS_DATE).model_version
+    assert decided["top_decile"][0]["part"] == decided["incumbent_top_decile"][0]["part"] == "decile 1"
     assert decided["log_loss_difference"]["low"] < 0.01 and "not lower beyond the interval" in decided["why"]
     before = json.loads(promotion_path(settings, "churn", Known.by(settings, MONTH_BEFORE)).read_text())
     assert (before["champion"], before["why"]) == (decided["incumbent"], "there was no model in use")
@@ -45,13 +50,43 @@ def test_a_challenger_that_is_worse_does_not_take_over(settings, monkeypatch):
     known = Known.by(settings, BUSINESS_DATE)
     incumbent = decision(settings, CHURN, known)["incumbent"]
     promotion_path(settings, "churn", known).unlink()
-    worse = {"log_loss_difference": {"value": 0.02, "low": 0.01, "high": 0.03}, "incumbent_roc_auc": 0.9}
+    worse = {
+        "log_loss_difference": {"value": 0.02, "low": 0.01, "high": 0.03},
+        "incumbent_roc_auc": 0.9,
+        "incumbent_top_decile": [HOLDS],
+    }
     monkeypatch.setattr("ml_jobs.scores.promotion.compare", lambda *_: worse)
     decided = decision(settings, CHURN, known)
     assert decided["champion"] == incumbent
     assert "the model in use is lower beyond the interval" in decided["why"]
     assert champion(settings, CHURN, known).card["model_version"] == incumbent
     promotion_path(settings, "churn", known).unlink()
+
+
+@pytest.mark.parametrize(
+    ("challenger", "incumbent", "difference", "stays"),
+    [
+        (BROKEN, HOLDS, NO_BETTER, True),
+        (BROKEN, HOLDS, BETTER, False),
+        (BROKEN, BROKEN, NO_BETTER, False),
+        (HOLDS, BROKEN, NO_BETTER, False),
+    ],
+)
+def test_a_challenger_whose_top_decile_is_off_replaces_no_model_whose_promise_holds(
+    settings, monkeypatch, challenger, incumbent, difference, stays
+):
+    known = Known.by(settings, BUSINESS_DATE)
+    version = known.model_version
+    before = decision(settings, CHURN, known)["incumbent"]
+    promotion_path(settings, "churn", known).unlink()
+    alone = {"challenger": version, "incumbent": before, "challenger_roc_auc": 0.9, "top_decile": [challenger]}
+    monkeypatch.setattr("ml_jobs.scores.promotion.decide_alone", lambda *_: alone)
+    compared = {"log_loss_difference": difference, "incumbent_roc_auc": 0.9, "incumbent_top_decile": [incumbent]}
+    monkeypatch.setattr("ml_jobs.scores.promotion.compare", lambda *_: compared)
+    decided = decision(settings, CHURN, known)
+    promotion_path(settings, "churn", known).unlink()
+    assert decided["champion"] == (before if stays else version)
+    assert ("decile 1 was promised 40.0 %" in decided["why"]) is stays
 
 
 def test_a_poor_model_does_not_score(settings):

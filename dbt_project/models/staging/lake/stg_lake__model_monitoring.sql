@@ -17,7 +17,12 @@ renamed as (
         measured_date,
         value,
         threshold,
-        is_alert
+        is_alert,
+        row_count,
+        promised_rate,
+        observed_rate,
+        observed_low_rate,
+        observed_high_rate
     from source
 
 )

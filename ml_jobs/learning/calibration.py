@@ -1,0 +1,145 @@
+"""Probabilities that hold where lists are cut: the promise of each decile against what came, with its interval.
+
+A list is cut by rank within its as-of date: at every tenth, at the shares that the bank can call, and at the bands. For
+each part stand the mean probability (the promise) and the observed share with a 95 % interval. A promise outside the
+interval is *off*.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TypedDict
+
+import numpy as np
+
+from ml_jobs.task_file import Task
+
+DECILES = 10
+TOP = "decile 1"  # the tenth of the list with the highest ranks
+Z = 1.959964  # half the width of a central 95 % interval, in standard errors
+
+
+class Promise(TypedDict):
+    """A part of the list: how many rows, the mean probability, and the observed share with its 95 % interval."""
+
+    part: str
+    rows: int
+    promised: float
+    observed: float
+    low: float
+    high: float
+
+
+def promises(
+    task: Task,
+    label: np.ndarray,
+    ranking: np.ndarray,
+    probability: np.ndarray,
+    customer: np.ndarray,
+    day: np.ndarray | None = None,
+) -> list[Promise]:
+    """The promise of every part of the list.
+
+    Parameters
+    ----------
+    label : (n,) array of 0 and 1
+    ranking, probability : (repeats, n) arrays
+        Repeats of cross-validation put a row into other parts; its customer still counts once.
+    customer : (n,) array
+        Whose rows are drawn together: a customer of several months is no new evidence each month.
+    day : (n,) array, optional
+        Each day has its own list; None: all rows are one list.
+    """
+    repeats = len(ranking)
+    place = np.concatenate([_places(one, day) for one in ranking])
+    outcome, who, stated = np.tile(label, repeats), np.tile(customer, repeats), probability.ravel()
+    lines: list[Promise] = []
+    for part, first, last in parts(task):
+        inside = (place > first) & (place <= last)
+        if inside.any():
+            line = promise(part, outcome[inside], stated[inside], who[inside])
+            lines.append({**line, "rows": round(line["rows"] / repeats)})
+    return lines
+
+
+def promise(part: str, label: np.ndarray, probability: np.ndarray, customer: np.ndarray) -> Promise:
+    """The promise of the rows of one part."""
+    observed, low, high = share_interval(label, customer)
+    promised = float(probability.mean())
+    return Promise(part=part, rows=len(label), promised=promised, observed=observed, low=low, high=high)
+
+
+def parts(task: Task) -> Iterator[tuple[str, float, float]]:
+    """Names of the parts of a list, each with the shares of the list between which it lies."""
+    for number in range(DECILES):
+        yield f"decile {number + 1}", number / DECILES, (number + 1) / DECILES
+    for share in task.capacity:
+        yield f"top {share:.0%}", 0.0, share
+    edges = pairwise((0.0, task.bands.high, task.bands.medium, 1.0))
+    for band, (first, last) in zip(("high", "medium", "low"), edges, strict=True):
+        yield f"band {band}", first, last
+
+
+def top_decile(lines: list[Promise]) -> list[Promise]:
+    """The line of the top decile; none of a list of fewer than ten rows, which has no such part."""
+    return [line for line in lines if line["part"] == TOP]
+
+
+def is_off(line: Promise) -> bool:
+    """Whether the promise lies outside the interval of the observed share.
+
+    >>> is_off({"part": TOP, "rows": 100, "promised": 0.3, "observed": 0.1, "low": 0.06, "high": 0.17})
+    True
+    """
+    return not line["low"] <= line["promised"] <= line["high"]
+
+
+def broken(lines: list[Promise], about: str = "") -> list[str]:
+    """What a card says of those lines whose promise is off.
+
+    >>> broken([{"part": TOP, "rows": 100, "promised": 0.3, "observed": 0.1, "low": 0.06, "high": 0.17}])
+    ['decile 1 was promised 30.0 %, and 10.0 % came (6.0 to 17.0 %): read ranks, not probabilities, there']
+    """
+    return [
+        f"{line['part']}{about} was promised {100 * line['promised']:.1f} %, and {100 * line['observed']:.1f} % came "
+        f"({100 * line['low']:.1f} to {100 * line['high']:.1f} %): read ranks, not probabilities, there"
+        for line in lines
+        if is_off(line)
+    ]
+
+
+def in_top_decile(ranking: np.ndarray, day: np.ndarray | None = None) -> np.ndarray:
+    """(n,) whether a row is in the top decile of its day's list; without days, of the one list."""
+    return _places(ranking, day) <= 1 / DECILES
+
+
+def share_interval(label: np.ndarray, customer: np.ndarray) -> tuple[float, float, float]:
+    """The share of positives with its 95 % interval: Wilson's, at the effective number of rows.
+
+    Rows of one customer resemble each other, so they are fewer than their number says: the effective number is that
+    of independent rows whose share would have the same variance (Korn and Graubard 1998; Dean and Pagano 2015 for
+    Wilson's interval). Without a positive, or a negative, it is the number of customers. The interval holds the share.
+
+    >>> [round(figure, 3) for figure in share_interval(np.array([1, 0, 0, 0]), np.arange(4))]
+    [0.25, 0.046, 0.699]
+    """
+    codes = np.unique(customer, return_inverse=True)[1]
+    rows, customers, share = len(label), codes.max() + 1, label.mean()
+    count = float(customers)
+    if 0 < share < 1 and customers > 1:
+        residual = np.bincount(codes, weights=label - share)
+        variance = (residual**2).sum() / rows**2
+        count = min(float(rows), share * (1 - share) / variance) if variance > 0 else float(rows)
+    centre = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
+    half_width = Z / (1 + Z**2 / count) * np.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
+    return float(share), float(min(share, centre - half_width)), float(max(share, centre + half_width))
+
+
+def _places(ranking: np.ndarray, day: np.ndarray | None) -> np.ndarray:
+    """(n,) share of the day's list down to each row, above 0 and up to 1; rows of equal rank keep their order."""
+    place = np.empty(len(ranking))
+    day = np.zeros(len(ranking)) if day is None else day
+    for one in np.unique(day):
+        of_day = np.flatnonzero(day == one)
+        order = of_day[np.argsort(-ranking[of_day], kind="stable")]
+        place[order] = np.arange(1, len(order) + 1) / len(order)
+    return place
