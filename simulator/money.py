@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator import firms
 from simulator.accounts import report_accounts
 from simulator.deliveries import Deliveries
 from simulator.draws import Draws
@@ -24,6 +25,8 @@ RECOVERY = 0.05
 """Share of what a main account lacks against its first level that a customer saves up again in a month."""
 Events = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: positions of customers, days
 _SPENT_OF_INCOME = 1.0  # the odd sums are spent too
+WITHOUT_PAY, STICKY = 0.65, 0.9
+"""Share of the usual that a person spends without pay, and the least that an enterprise in trouble spends."""
 AWAY = (25, 50)
 """Least and most days after which a large sum that was lent out comes back."""
 WINDFALL = (3.0, 8.0)
@@ -95,13 +98,16 @@ class Money:
         count = len(people)
         opening = self._opening(month.index)
         budget, assets = np.where(self.is_open, self.main, 0).astype(np.float64), self.aum
+        strained = turn.strain.advance(month.index, turn.moods, turn.active)
         self.level = np.maximum(self.level, _LEAST_LEVEL * 100 * people.income)
         self.level += RECOVERY * np.maximum(self.home - self.level, 0)
-        pace = np.clip((self.main + self.parked) / self.level, 0.1, 3.0)
+        pace = self._pace(turn)
         self._open(turn, np.flatnonzero(turn.opens))
         due = self._repay(turn, budget)
         payday, pay = earn(turn, budget)
         self.payday = payday
+        firms.take(turn)
+        due += firms.pay(turn, budget)
         is_in = turn.active & (turn.uniform("windfall") < turn.moods.hazard("windfall"))
         is_out = turn.active & ~is_in & (turn.uniform("outflow") < turn.moods.hazard("outflow"))
         early_day = month.first + np.where(turn.leaves, 6, 2)
@@ -130,7 +136,19 @@ class Money:
         turn.moods.shift("plans", outflows[0], RELIEF)
         missed = self.loans.turned_bad
         arrears = missed, month.first + self.loans.due_day[missed] - 1
-        return {"windfall": windfalls, "outflow": outflows, "churn": gone, "delinquency": arrears}
+        events = {"windfall": windfalls, "outflow": outflows, "churn": gone, "delinquency": arrears}
+        return events | {name: (who, np.full(len(who), month.first)) for name, who in strained.items()}
+
+    def _pace(self, turn: Turn) -> np.ndarray:
+        """How fast each customer spends, 1 as usual: more above the level of the account, less below.
+
+        Without pay people save. An enterprise cannot: rent and wages stay what they are while the turnover falls.
+        """
+        pace = np.clip((self.main + self.parked) / self.level, 0.1, 3.0)
+        month, firm = turn.month.index, self.people.is_enterprise
+        is_troubled = turn.strain.is_troubled(month)
+        pace = np.where(is_troubled & ~firm, WITHOUT_PAY * np.minimum(pace, 1.0), pace)
+        return np.where((is_troubled | turn.strain.is_lost(month)) & firm, np.maximum(pace, STICKY), pace)
 
     def _plain_accounts(self, among: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """(suffix, owners, balances of everybody) of main and second accounts."""
@@ -158,15 +176,27 @@ class Money:
 
     def _repay(self, turn: Turn, budget: np.ndarray) -> np.ndarray:
         """Loan payments come first; where money is short, cash is paid in just before. Cents taken off the budget."""
-        who, day, cents = self.loans.month(turn)
+        who, day, cents = self.loans.month(turn, budget)
         turn.ledger.post(who, MAIN, day, 64_800, -cents, "loan_payment")
-        total = np.bincount(who, cents, len(self.people))
+        total = np.bincount(who, cents, len(self.people)) - self._cover(turn, budget)
         is_short = total > 0.4 * budget
         short = np.flatnonzero(is_short[who])
         turn.ledger.post(who[short], MAIN, day[short], 30_000, cents[short], "cash_in")
         due = np.where(is_short, 0, total)
         budget -= due
         return due
+
+    def _cover(self, turn: Turn, budget: np.ndarray) -> np.ndarray:
+        """Guarantors send borrowers the arrears; cents that each borrower gets."""
+        got = np.zeros(len(self.people))
+        for guarantor, who, day, cents in self.loans.covered:
+            numbers = [account_no(self.people.index[side], MAIN) for side in (guarantor, who)]
+            turn.ledger.post(guarantor, MAIN, day, 36_000, -cents, "guarantee_out", numbers[1], OURS)
+            turn.ledger.post(who, MAIN, day, 36_000, cents, "guarantee_in", numbers[0], OURS)
+            np.add.at(got, who, cents)
+            np.subtract.at(budget, guarantor, cents)
+            turn.strain.called[guarantor] = turn.month.index
+        return got
 
     def _spend(
         self,
@@ -180,7 +210,7 @@ class Money:
         """Spend what comes in, more if the account is above its level, less below."""
         people = self.people
         usual = people.income * 100 * _SPENT_OF_INCOME - due
-        wish = usual * pace * np.exp(0.10 * turn.draws.normal("spending", people.index, turn.month.index))
+        wish = usual * pace * ~turn.idle * np.exp(0.10 * turn.draws.normal("spending", people.index, turn.month.index))
         spend(turn, wish, budget, payday, pay, self.is_open)
 
     def _receive(self, turn: Turn, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -271,7 +301,7 @@ class Money:
     def _interest(self, turn: Turn) -> None:
         if turn.month.number % 3:
             return
-        for suffix, who, balance in self._plain_accounts(turn.active):
+        for suffix, who, balance in self._plain_accounts(self.is_open & ~turn.leaves):
             cents = (np.maximum(balance[who], 0) * (0.001 if suffix == MAIN else 0.002) / 4).astype(np.int64)
             turn.ledger.post(who, suffix, turn.month.first + 20, 3_600, cents, "interest")
 
@@ -295,7 +325,10 @@ class Money:
         turn.ledger.post(who, MAIN, first + 8, 40_000, rest, kind, account_no(index, SECOND), OURS)
         rest = (self.main + turn.ledger.net(count, MAIN))[who]
         part = (rest * turn.uniform("first part", who)).astype(np.int64) // 10_000 * 10_000
+        # Those whom their manager takes along go to the same bank.
+        manager = self.people.manager[who]
         bits = turn.draws.bits("new bank", index)
+        bits = np.where(turn.follows[who], turn.draws.bits("manager's new bank", manager), bits)
         kind = np.where(self.people.is_online[who], KIND["transfer_mobile"], KIND["transfer_counter"])
         self._transfer(turn, who, first + 9, 45_000, -part, kind, bits)
         self._transfer(turn, who, closing, 60_000, part - rest, kind, bits)

@@ -40,9 +40,18 @@ _WEIGHTS = {
     "windfall": {"windfall": 0.62, "distance": -0.42, "drift": -0.40, "insecurity": -0.38, "pull": -0.37},
     "outflow": {"plans": 0.60, "pull": 0.46, "stress": 0.40, "grievance": 0.36, "distance": 0.37},
     "delinquency": {"stress": 0.56, "insecurity": 0.50, "disorder": 0.50, "plans": 0.43},
+    "stop": {"insecurity": 0.8, "stress": 0.6},
+    "trouble": {"insecurity": 0.7, "stress": 0.5, "plans": 0.51},
 }
 # Logit of the monthly hazard: intercept and slope over the index.
-_LOGIT = {"churn": (-4.95, 2.1), "windfall": (-5.55, 2.0), "outflow": (-3.5, 2.0), "delinquency": (-4.82, 2.05)}
+_LOGIT = {
+    "churn": (-4.95, 2.1),
+    "windfall": (-5.55, 2.0),
+    "outflow": (-3.5, 2.0),
+    "delinquency": (-4.82, 2.05),
+    "stop": (-5.6, 1.3),  # a person's pay
+    "trouble": (-5.3, 1.3),  # an enterprise's
+}
 
 _BONDED = ("churn", "outflow")
 

@@ -6,13 +6,19 @@ import numpy as np
 from scipy.special import ndtr
 
 from simulator.campaigns import MONTHS_OF_EFFECT, RETENTION_LOGIT, Campaigns
+from simulator.firms import TROUBLED_TURNOVER
+from simulator.lives import Lives
 from simulator.loans import Loans
-from simulator.money import AWAY, RECOVERY, WINDFALL, Money, windfall
-from simulator.moods import MONTHS_OF_UNREST, RETURNING, UNREST_LOGIT
+from simulator.money import AWAY, RECOVERY, STICKY, WINDFALL, WITHOUT_PAY, Money, windfall
+from simulator.moods import MONTHS_OF_UNREST, RETURNING, UNREST_LOGIT, Moods
+from simulator.reference import Managers
+from simulator.strain import TROUBLE_LOGIT, Strain
 from simulator.turn import Turn
 
 HORIZON = 90
 TIER_THRESHOLDS = np.array([0, 10_000, 50_000, 200_000, 500_000, 2_000_000, 6_000_000, np.inf])  # CNY
+FOLLOWING_LOGIT, ASLEEP_LOGIT = 1.5, -2.0
+"""Added to the logit of churn in the months after the manager left, and while the accounts sleep."""
 LAST_DECISION = 4  # days into the month: by then who leaves in it has decided
 
 _SPREAD = {"person": 0.13, "enterprise": 0.20}
@@ -28,8 +34,12 @@ class Outlook:
     """Looks ahead from any day; keeps the average assets of the last months."""
 
     money: Money
+    moods: Moods
     loans: Loans
     campaigns: Campaigns
+    lives: Lives
+    strain: Strain
+    staff: Managers
     months: list[tuple[int, np.ndarray]] = field(default_factory=list)  # days, average cents
 
     def probabilities(self, turn: Turn, day: int, start: np.ndarray) -> dict[str, np.ndarray]:
@@ -46,15 +56,14 @@ class Outlook:
         """
         moods, month = turn.moods, turn.month
         left = (month.last - day) / month.length  # share of the month still to come
-        inflow, outflow = self._within(turn, "windfall", left), self._within(turn, "outflow", left)
+        inflow, outflow = (self._within(turn, name, left) * ~turn.idle for name in ("windfall", "outflow"))
         staying, shaken = self._staying(turn, day)
         past, now = self._assets(turn, day, start)
         up, down = self._tier_moves(turn, past, now, self._usual(turn, day, now), inflow, outflow, shaken)
         stays = staying * (1 - (1 - RETURNING) * outflow * (1 - shaken))
 
-        following, later = moods.ahead("delinquency", [0, 0])
         is_due = month.first + self.loans.due_day - 1 <= day
-        paying = (1 - following) * np.where(is_due, 1 - later, 1 - moods.hazard("delinquency"))
+        paying = self._paying(turn, is_due)
         has_missed = (self.loans.missed_since >= 0) & ((self.loans.missed_since < month.index) | is_due)
         return {
             "churn": 1 - stays,
@@ -63,16 +72,35 @@ class Outlook:
             "delinquency": np.where(has_missed, 1.0, 1 - paying),
         }
 
+    def restlessness(self, month: int, first: int) -> np.ndarray:
+        """What adds to the logit of churn in the month that begins on the day ``first``."""
+        following = FOLLOWING_LOGIT * self.staff.has_left_lately(self.money.people.manager, first)
+        added = self.campaigns.effect(month) + self.moods.unrest(month) + following
+        return np.asarray(added + ASLEEP_LOGIT * self.lives.is_asleep(month))
+
+    def _paying(self, turn: Turn, is_due: np.ndarray) -> np.ndarray:
+        """Probability of paying all instalments that can be 30 days past due in time."""
+        moods, month = turn.moods, turn.month.index
+        strikes = [self.strain.strikes(month + step) for step in (1, 2)]
+        following, later = moods.ahead("delinquency", strikes)
+        _, struck = moods.ahead("delinquency", [strikes[0], np.maximum(strikes[1], TROUBLE_LOGIT)])
+        begins = self.strain.next_trouble(month, moods)
+        later = later + begins * (struck - later)
+        present = moods.hazard("delinquency", self.strain.strikes(month))
+        return np.asarray((1 - following) * (1 - np.where(is_due, later, present)))
+
     def _staying(self, turn: Turn, day: int) -> tuple[np.ndarray, np.ndarray]:
         """Probability of being a customer after the 90 days without a large withdrawal, and by what one lowers it."""
         month = turn.month
         # Months whose leavers have gone in time.
         months = range(month.index + 1, month.index + (4 if day == month.last else 3))
-        added = [turn.moods.unrest(later) + self.campaigns.effect(later) for later in months]
+        added = [self.restlessness(later, month.last + 1 + 31 * step) for step, later in enumerate(months)]
         staying = np.prod(1 - turn.moods.ahead("churn", added), axis=0)
         if day < month.first + LAST_DECISION:
-            present = turn.moods.unrest(month.index) + self.campaigns.effect(month.index)
+            present = self.restlessness(month.index, month.first)
             staying = staying * (1 - turn.moods.hazard("churn", present))
+        is_dead = self.lives.is_dead(month.index)
+        staying = np.where(is_dead, ~self.lives.is_settled(months[-1]), staying)
         staying = np.where(turn.leaves & (day >= turn.until), 0, staying)
         shaken = np.prod(1 - turn.moods.ahead("churn", [more + UNREST_LOGIT for more in added[1:]]), axis=0)
         shaken = (shaken + 1) / 2  # a withdrawal comes any time in the 90 days
@@ -98,7 +126,9 @@ class Outlook:
     def _usual(self, turn: Turn, day: int, now: np.ndarray) -> np.ndarray:
         """Expected average of the 90 days if nothing large happens."""
         people, month = turn.people, turn.month
-        income = np.where(people.is_enterprise, 0, people.income * 100)
+        is_troubled = turn.strain.is_troubled(month.index)
+        has_pay = ~people.is_enterprise & ~turn.idle & ~is_troubled
+        income = np.where(has_pay, people.income * 100, 0)
         share = (self.money.payday - month.first) / month.length
         gone = (day - month.first + 1) / month.length
         # Pay comes at once, and is spent over the month.
@@ -112,7 +142,12 @@ class Outlook:
         rests = (self.money.level + growth) * np.exp(-0.09 * turn.moods["insecurity"])
         remaining = sum((1 - pull) ** step + (1 - pull) ** (step + 1) for step in range(3)) / 6
         ebb = _EBB[0] * self.money.parks * self.money.level
-        return level + (rests - main) * (1 - remaining) - ebb
+        # Months without pay, or with less turnover, eat up what is there.
+        months = turn.strain.months_left(month.index)
+        loss = np.where(people.is_enterprise, STICKY - TROUBLED_TURNOVER, WITHOUT_PAY) * people.income * 100
+        loss = np.minimum(loss * (months - months**2 / 6), 0.8 * np.maximum(main, 0))
+        moves = (rests - main) * (1 - remaining) * ~turn.idle * np.where(is_troubled, 1 - months / 3, 1)
+        return level + moves - loss - ebb
 
     def _tier_moves(
         self,
@@ -151,7 +186,9 @@ class Outlook:
     def retention(self, turn: Turn, who: np.ndarray) -> dict[str, np.ndarray]:
         """Probability of churn in the next three months without and with a retention call this month."""
         months = range(turn.month.index + 1, turn.month.index + 1 + MONTHS_OF_EFFECT)
-        added = [turn.moods.unrest(later) for later in months]
+        first = turn.month.last + 1
+        effect = [self.campaigns.effect(later) for later in months]
+        added = [self.restlessness(later, first + 31 * step) - effect[step] for step, later in enumerate(months)]
         called = [more + RETENTION_LOGIT for more in added]
         return {
             name: 1 - np.prod(1 - turn.moods.ahead("churn", logits), axis=0)[who]
