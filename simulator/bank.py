@@ -227,6 +227,7 @@ def _turn(bank: _Bank, chunk: _Chunk, month: Month) -> Turn:
         opens,
         leaves,
         follows=bank.staff.has_left_lately(population.manager, month.first),
+        dies=lives.dies == month.index,
         idle=idle,
         active=active,
         since=np.where(opens, population.opened, month.first),

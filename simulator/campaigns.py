@@ -18,7 +18,7 @@ _COSTS = np.array([5, 1, 1, 800])  # cents
 _OFFERS = [PRODUCT[code] for code in ("WM01", "FU01", "FD12", "SD01")]
 _SALES, _RETENTION = 0, 1
 CONTROL_RATE = 0.3
-RETENTION_LOGIT, MONTHS_OF_EFFECT = -1.2, 3
+RETENTION_LOGIT, MONTHS_OF_EFFECT = -0.9, 3
 """Added to the logit of the monthly churn hazard after a retention call, and the months for which it lasts."""
 _SALES_TARGETS, _RETENTION_TARGETS = 0.1, 0.25  # share of the customers
 

@@ -64,7 +64,7 @@ def _daily(turn: Turn, shops: np.ndarray, level: np.ndarray) -> None:
     who, place = np.repeat(shops, len(working)), np.tile(np.arange(len(working)), len(shops))
     noise = np.exp(0.25 * turn.draws.normal("takings", turn.people.index[who], turn.month.index, place) - 0.031)
     cents = np.round(level[who] * weight[place] * noise).astype(np.int64) * 100
-    turn.ledger.post(who, MAIN, turn.month.first + working[place], 21_600, cents, "turnover_pos")
+    turn.ledger.post(who, MAIN, turn.month.first + working[place], 21_600, cents, "takings")
 
 
 def pay(turn: Turn, budget: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ _KINDS = {
     "bonus": ("salary", "batch", "年终奖"),
     "pension": ("pension", "batch", "养老金"),
     "turnover_pos": ("purchase", "pos", "收单结算"),
+    "takings": ("purchase", "batch", "收单结算"),
     "turnover_transfer": ("transfer", "batch", "货款"),
     "turnover_abroad": ("transfer", "batch", "跨境汇款"),
     "guarantee_out": ("transfer", "counter", "代偿"),

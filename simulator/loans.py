@@ -63,7 +63,7 @@ class Loans:
             people.opened_month < 0
         )
         has &= ~people.is_duplicate & ~people.is_sleeper & ~(people.is_child & (people.earns == 0)) & (principal > 0)
-        family = np.where((people.head != index) & (index % 3 == 0), people.head, -1)
+        family = np.where((people.head != index) & (index % 3 > 0), people.head, -1)
         owner = np.where(draws.uniform("owner guarantees", index) < 0.7, people.owner, -1)
         guarantor = np.where(people.is_enterprise, owner, family)
         elapsed = draws.integers(np.minimum(term - 2, 30), "loan age", index)
@@ -221,13 +221,11 @@ class Loans:
                     self.write_loans(deliveries, who[arrears], day[arrears])
 
     def _call(self, turn: Turn, budget: np.ndarray) -> None:
-        """Guarantors pay what would be lost, in the third month of the arrears, where they have the money."""
+        """Guarantors pay in the third month of the arrears, where they have the money."""
         month, guarantor = turn.month, self.guarantor
         who = np.flatnonzero((self.status == IN_ARREARS) & (self.missed_since == month.index - 2) & (guarantor >= 0))
-        cures, _ = self._outcome(who, month)
         cents = 2 * self.instalment[who]
-        able = turn.active[guarantor[who]] & (cents < 0.3 * budget[guarantor[who]])
-        who = who[~cures & able]
+        who = who[turn.active[guarantor[who]] & (cents < 0.3 * budget[guarantor[who]])]
         who = who[np.unique(guarantor[who], return_index=True)[1]]
         cents, day = 2 * self.instalment[who], month.first + self.due_day[who] - 1
         self.is_called[who] = True

@@ -137,6 +137,8 @@ class Money:
         missed = self.loans.turned_bad
         arrears = missed, month.first + self.loans.due_day[missed] - 1
         events = {"windfall": windfalls, "outflow": outflows, "churn": gone, "delinquency": arrears}
+        strained["guarantor_called"] = np.flatnonzero(turn.strain.called == month.index)
+        strained["death"] = np.flatnonzero(self.is_open & turn.dies)
         return events | {name: (who, np.full(len(who), month.first)) for name, who in strained.items()}
 
     def _pace(self, turn: Turn) -> np.ndarray:

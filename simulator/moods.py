@@ -48,9 +48,9 @@ _LOGIT = {
     "churn": (-4.95, 2.1),
     "windfall": (-5.55, 2.0),
     "outflow": (-3.5, 2.0),
-    "delinquency": (-4.82, 2.05),
-    "stop": (-5.6, 1.3),  # a person's pay
-    "trouble": (-5.3, 1.3),  # an enterprise's
+    "delinquency": (-4.7, 2.05),
+    "stop": (-5.2, 1.3),  # a person's pay
+    "trouble": (-4.7, 1.3),  # an enterprise's
 }
 
 _BONDED = ("churn", "outflow")

@@ -24,7 +24,7 @@ _HEADS = np.unique(_HEAD[: BLOCK - 1])
 _PLACE = np.arange(BLOCK) - _HEAD  # 0 head, 1 spouse, 2 and 3 children
 
 AGE_OF_PENSION = 60
-_MOST_OF_THE_BANK, _BANK = 0.0187, 2_000
+_MOST_OF_THE_BANK, _BANK = 0.0181, 2_000
 """Share of the assets of a bank of so many customers that a rich one keeps there; the rest lies with other banks."""
 _RICH = 0.013  # share of the records
 _SAMPLE = 2_048  # records from which the typical wealth is taken: a whole bank of 2,000
@@ -36,7 +36,7 @@ SHOP, SUPPLIER, EXPORTER, SERVICE = range(4)
 _TRADES = np.array([SHOP, SUPPLIER, SHOP, SERVICE, EXPORTER, SHOP, SUPPLIER, SHOP, SERVICE])  # of a community's nine
 SUPPLIES = np.array([0.25, 0.2, 0.2, 0.1])
 """Of its turnover, what an enterprise pays its main supplier, by trade."""
-COMING_BY_LEAD = 0.13
+COMING_BY_LEAD = 0.11
 """Share of the persons among them who left their number on a social channel before."""
 MAIN, SECOND, FIRST_DEPOSIT = 1, 2, 100
 """Last three digits of an account number: main account, second savings account, the first term deposit."""

@@ -18,7 +18,7 @@ _DEPOSITS = np.array([PRODUCT[code] for code in ("FD03", "FD06", "FD12")])
 _INVESTMENTS = np.array([PRODUCT[code] for code in ("WM01", "WM02", "FU01", "FU02", "FU03", "PM01", "SD01", "WL01")])
 _DEPOSIT_SLOTS, _HOLDING_SLOTS = 3, 2
 _THOUSAND = 100_000  # cents
-_SAVES, _SAVES_WHEN_TOLD, _TAKES_THE_OFFER = 0.18, 0.40, 0.7
+_SAVES, _SAVES_WHEN_TOLD, _TAKES_THE_OFFER = 0.18, 0.28, 0.35
 """Chance in a month that idle money is saved, also after an offer, and that it then goes to what was offered."""
 # Online and at the counter, of deposits and of investments.
 _WAYS_OF_SAVING = np.array(

@@ -23,7 +23,7 @@ LOST_LOGIT, BUYERS_LOGIT = 2.0, 3.5
 """Added to an enterprise's logit of trouble after the loss of the main payer, and per share of buyers in trouble."""
 CONTAGION = 3
 """Months for which what happened to a payer works on."""
-_PAYER_LEAVES = 0.008  # chance in a month
+_PAYER_LEAVES = 0.012  # chance in a month
 
 
 @dataclass

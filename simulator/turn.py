@@ -47,6 +47,7 @@ class Turn:
     opens: np.ndarray  # becomes a customer this month
     leaves: np.ndarray  # closes all accounts this month
     follows: np.ndarray  # whose manager has left lately
+    dies: np.ndarray
     idle: np.ndarray  # does nothing: asleep or dead
     active: np.ndarray  # a customer during the whole month, and not idle
     since: np.ndarray  # first and last day on which the customer acts as usual
