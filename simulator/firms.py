@@ -4,7 +4,7 @@ import numpy as np
 
 from simulator.ledger import KIND, OURS, outside_account
 from simulator.names import BANKS
-from simulator.people import EXPORTER, MAIN, SERVICE, SHOP, SUPPLIER, SUPPLIES, account_no
+from simulator.people import EXPORTER, MAIN, SHOP, SUPPLIER, account_no
 from simulator.turn import Turn
 
 _TIMES = np.array([0.0, 3.0, 0.9, 7.0])  # payments a month from outside, by trade; a shop's takings come daily
@@ -74,7 +74,7 @@ def pay(turn: Turn, budget: np.ndarray) -> np.ndarray:
     of = np.flatnonzero(turn.active & people.is_enterprise)
     is_troubled = turn.strain.is_troubled(month.index)[of]
     rent = _RENT[people.trade[of]] * people.income[of]
-    supplies = SUPPLIES[people.trade[of]] * people.income[of] * np.where(is_troubled, TROUBLED_PURCHASES, 1.0)
+    supplies = people.purchases[of] * np.where(is_troubled, TROUBLED_PURCHASES, 1.0)
     supplies *= np.exp(0.15 * turn.draws.normal("supplies", index[of], month.index) - 0.011)
     afford = np.minimum(1.0, _SPENT_AT_MOST * np.maximum(budget[of], 0) / np.maximum(100 * (rent + supplies), 1))
     rent, supplies = (np.round(amount * afford).astype(np.int64) * 100 for amount in (rent, supplies))

@@ -85,7 +85,7 @@ class Loans:
             missed_since=np.full(len(people), -1),
             guarantor=np.where(guarantor >= 0, guarantor - index[0], -1),
             is_called=np.zeros(len(people), bool),
-            late_habit=0.16 * draws.uniform("late habit", index),
+            late_habit=0.2 * draws.uniform("late habit", index),
             delay=np.zeros(len(people), np.int64),
             last_delay=np.zeros(len(people), np.int64),
         )

@@ -27,8 +27,10 @@ Events = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: positions of custo
 _SPENT_OF_INCOME = 1.0  # the odd sums are spent too
 WITHOUT_PAY, STICKY = 0.65, 0.9
 """Share of the usual that a person spends without pay, and the least that an enterprise in trouble spends."""
-AWAY = (25, 50)
+AWAY = (25, 60)
 """Least and most days after which a large sum that was lent out comes back."""
+WITHDRAWN = (0.93, 0.99)
+"""Least and most of what there is that leaves at once in a large withdrawal."""
 WINDFALL = (3.0, 8.0)
 """Least and most of a windfall, in multiples of the customer's assets with the bank; at least 40,000 yuan."""
 _MODEST, _PLENTY = 14_000_000, 140_000_000  # cents
@@ -61,7 +63,7 @@ class Money:
         second = np.where(people.has_second, (liquid * 0.4).astype(np.int64), 0)
         level = np.where(is_open, liquid - second, np.round(people.wealth) * 100)
         parks = (
-            people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < 0.37)
+            people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < 0.33)
         )
         nothing = np.zeros(len(people), np.int64)
         main = liquid - second
@@ -104,8 +106,10 @@ class Money:
         pace = self._pace(turn)
         self._open(turn, np.flatnonzero(turn.opens))
         due = self._repay(turn, budget)
+        at_hand = budget.copy()
         payday, pay = earn(turn, budget)
         self.payday = payday
+        due += at_hand - budget  # wages
         firms.take(turn)
         due += firms.pay(turn, budget)
         is_in = turn.active & (turn.uniform("windfall") < turn.moods.hazard("windfall"))
@@ -229,9 +233,10 @@ class Money:
     def _withdraw(
         self, turn: Turn, who: np.ndarray, budget: np.ndarray, freed: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A large sum goes out: nearly everything there is."""
+        """A large sum goes out: most of what there is."""
         income = self.people.income[who] * 100
-        share = 0.93 + 0.06 * turn.uniform("outflow share", who)
+        least, most = WITHDRAWN
+        share = least + (most - least) * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
         moment = (8 + 19 * turn.uniform("outflow day", who)) / turn.month.length
@@ -272,7 +277,7 @@ class Money:
         who = np.flatnonzero(may & self.parks & (self.parked_until < turn.month.first) & (turn.uniform("parks") < 0.7))
         cents = (budget[who] * (0.5 + 0.45 * turn.uniform("park share", who)) / 100_000).astype(np.int64) * 100_000
         day = turn.month.first + 1 + ((turn.month.length - 3) * turn.uniform("park day", who)).astype(np.int64)
-        back = day + 4 + (12 * turn.uniform("park days", who)).astype(np.int64)
+        back = day + 4 + (14 * turn.uniform("park days", who)).astype(np.int64)
         budget[who] -= cents
         self._to_broker(turn, who, day, -cents)
         turn.plant("parking", who, day, cents)

@@ -9,7 +9,7 @@ from simulator.campaigns import MONTHS_OF_EFFECT, RETENTION_LOGIT, Campaigns
 from simulator.firms import TROUBLED_TURNOVER
 from simulator.lives import Lives
 from simulator.loans import Loans
-from simulator.money import AWAY, RECOVERY, STICKY, WINDFALL, WITHOUT_PAY, Money, windfall
+from simulator.money import AWAY, RECOVERY, STICKY, WINDFALL, WITHDRAWN, WITHOUT_PAY, Money, windfall
 from simulator.moods import MONTHS_OF_UNREST, RETURNING, UNREST_LOGIT, Moods
 from simulator.reference import Managers
 from simulator.strain import TROUBLE_LOGIT, Strain
@@ -21,11 +21,15 @@ FOLLOWING_LOGIT, ASLEEP_LOGIT = 1.5, -2.0
 """Added to the logit of churn in the months after the manager left, and while the accounts sleep."""
 LAST_DECISION = 4  # days into the month: by then who leaves in it has decided
 
-_SPREAD = {"person": 0.13, "enterprise": 0.20}
-"""Standard deviation of the average balance of 90 days without an event, in monthly incomes."""
-_EBB = (0.08, 0.05)
+_SPREAD = np.array([0.30, 0.55, 1.1, 0.45, 0.18])
+"""Standard deviation of the average balance of 90 days without an event, in monthly incomes: by trade; persons."""
+_GAIN = 0.045  # in monthly incomes, what persons put by in that time on average
+_WITHOUT_EFFECT = 0.6  # of the loss without pay, what is felt: less is spent as the account runs down
+_EBB = (0.085, 0.08)
 """Mean and standard deviation, in levels of the main account, of what those who park money lack on average."""
 _MOMENTS = (np.arange(6) + 0.5) / 6  # when in the 90 days an event comes
+_LEFT = 1 - (WITHDRAWN[0] + (WITHDRAWN[1] - WITHDRAWN[0]) * (np.array([2, 5, 0, 4, 1, 3]) + 0.5) / 6) * 0.95
+"""What a withdrawal at each of these moments leaves: all that may happen in six cases."""
 _TIMES = np.linspace(*WINDFALL, 3)
 
 
@@ -141,13 +145,13 @@ class Outlook:
         growth = 1.5 * RECOVERY * np.maximum(self.money.home - self.money.level, 0)
         rests = (self.money.level + growth) * np.exp(-0.09 * turn.moods["insecurity"])
         remaining = sum((1 - pull) ** step + (1 - pull) ** (step + 1) for step in range(3)) / 6
-        ebb = _EBB[0] * self.money.parks * self.money.level
+        ebb = _EBB[0] * self.money.parks * ~turn.idle * self.money.level
         # Months without pay, or with less turnover, eat up what is there.
         months = turn.strain.months_left(month.index)
         loss = np.where(people.is_enterprise, STICKY - TROUBLED_TURNOVER, WITHOUT_PAY) * people.income * 100
-        loss = np.minimum(loss * (months - months**2 / 6), 0.8 * np.maximum(main, 0))
+        loss = np.minimum(_WITHOUT_EFFECT * loss * (months - months**2 / 6), 0.8 * np.maximum(main, 0))
         moves = (rests - main) * (1 - remaining) * ~turn.idle * np.where(is_troubled, 1 - months / 3, 1)
-        return level + moves - loss - ebb
+        return level + moves + _GAIN * income - loss - ebb
 
     def _tier_moves(
         self,
@@ -164,12 +168,15 @@ class Outlook:
         income = people.income * 100
         tier = np.searchsorted(TIER_THRESHOLDS[1:-1] * 100, past, side="right")
         floor, ceiling = TIER_THRESHOLDS[tier] * 100, TIER_THRESHOLDS[tier + 1] * 100
-        spread = income * np.where(people.is_enterprise, _SPREAD["enterprise"], _SPREAD["person"]) + 1
+        spread = income * _SPREAD[people.trade] + 1  # -1 is a person
         spread = np.hypot(spread, _EBB[1] * self.money.parks * self.money.level)
+        spread = np.where(turn.idle, 0.002 * now + 1, spread)
         quiet = (1 - inflow) * (1 - outflow)
         up, down = quiet * ndtr((usual - ceiling) / spread), quiet * ndtr((floor - usual) / spread)
-        for moment in _MOMENTS:
-            rest = np.maximum(0.1 * usual, 0.7 * income)
+        # An enterprise in want takes its turnover in before it spends again.
+        least = income * np.where(people.is_enterprise, 1.3, 0.7)
+        for moment, left in zip(_MOMENTS, _LEFT, strict=True):
+            rest = np.maximum(left * usual, least)
             lent = RETURNING, min(sum(AWAY) / 2 / HORIZON, 1 - moment)
             for share, away in (lent, ((1 - RETURNING) * shaken, 1 - moment)):
                 low = np.minimum(usual, usual * (1 - away) + rest * away)

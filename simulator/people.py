@@ -34,8 +34,8 @@ SLEEPERS, SLEEPING_DUPLICATES = 0.17, 0.6
 """Share of the persons, and of the second records of a person, whose accounts sleep at some time."""
 SHOP, SUPPLIER, EXPORTER, SERVICE = range(4)
 _TRADES = np.array([SHOP, SUPPLIER, SHOP, SERVICE, EXPORTER, SHOP, SUPPLIER, SHOP, SERVICE])  # of a community's nine
-SUPPLIES = np.array([0.25, 0.2, 0.2, 0.1])
-"""Of its turnover, what an enterprise pays its main supplier, by trade."""
+_SUPPLIES = np.array([0.25, 0.2, 0.2, 0.1])  # of its turnover, what an enterprise pays its main supplier, by trade
+_MOST_BOUGHT = 0.8  # of a supplier's turnover, by the enterprises of the community
 COMING_BY_LEAD = 0.11
 """Share of the persons among them who left their number on a social channel before."""
 MAIN, SECOND, FIRST_DEPOSIT = 1, 2, 100
@@ -58,6 +58,7 @@ class People:
     employer: np.ndarray  # index of the enterprise that pays the salary, -1 for one outside
     trade: np.ndarray  # of an enterprise, else -1
     supplier: np.ndarray  # index of the enterprise of the community from which an enterprise buys, else -1
+    purchases: np.ndarray  # CNY a month, of an enterprise from its main supplier; float
     earns: np.ndarray  # 0 nothing, 1 salary, 2 pension, 3 turnover
     is_sleeper: np.ndarray  # whose accounts sleep at some time
     is_woman: np.ndarray
@@ -89,8 +90,7 @@ class People:
     def share_bought(self, by: np.ndarray) -> np.ndarray:
         """The purchases of the enterprises ``by`` whom (True) from each supplier, as a share of its turnover."""
         buyers = np.flatnonzero(by & (self.supplier >= 0))
-        amount = SUPPLIES[self.trade[buyers]] * self.income[buyers]
-        return np.bincount(self.supplier[buyers] - self.index[0], amount, len(self)) / self.income
+        return np.bincount(self.supplier[buyers] - self.index[0], self.purchases[buyers], len(self)) / self.income
 
 
 def plenty(draws: Draws, customers: int, timeline: Timeline) -> float:
@@ -120,7 +120,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     opened, opened_month = _openings(draws, families, age, timeline)
     is_sleeper = _sleepers(draws, families)
     wealth = _wealth(draws, families, income, opened_month >= 0, most, is_sleeper)
-    trade, supplier = _trades(draws, families, customers)
+    trade, supplier, purchases = _trades(draws, families, income, customers)
     communities = -(-customers // COMMUNITY)
     city = (index // COMMUNITY) % min(len(names.CITIES), communities)
     branch = city * BRANCHES_PER_CITY + draws.integers(BRANCHES_PER_CITY, "branch", families.head)
@@ -141,6 +141,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
         employer=_employers(draws, families, earns, customers),
         trade=trade,
         supplier=supplier,
+        purchases=purchases,
         earns=earns,
         is_sleeper=is_sleeper,
         is_woman=is_woman,
@@ -284,8 +285,10 @@ def _wealth(
     return np.maximum(wealth, least)
 
 
-def _trades(draws: Draws, families: _Families, customers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Trade of each enterprise, and the index of its main supplier; -1 without.
+def _trades(
+    draws: Draws, families: _Families, income: np.ndarray, customers: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Trade of each enterprise, the index of its main supplier (both -1 without), and what it buys there a month.
 
     The blocks of a community take turns in the trades. Its two suppliers sell to all others, and buy outside.
     """
@@ -296,7 +299,12 @@ def _trades(draws: Draws, families: _Families, customers: int) -> tuple[np.ndarr
     places = np.flatnonzero(_TRADES == SUPPLIER)[draws.integers(2, "main supplier", index)]
     supplier = community + (places - turn) % count * BLOCK + BLOCK - 1
     buys = families.is_enterprise & (trade != SUPPLIER) & (supplier < customers)
-    return trade, np.where(buys, supplier, -1)
+    supplier = np.where(buys, supplier, -1)
+    purchases = np.where(families.is_enterprise, _SUPPLIES[trade] * income, 0)
+    seller = np.where(buys, supplier - index[0], 0)
+    bought = np.bincount(seller[buys], purchases[buys], len(index)) / income
+    fits = np.minimum(1, _MOST_BOUGHT / np.maximum(bought, 1e-9))
+    return trade, supplier, np.where(buys, purchases * fits[seller], purchases)
 
 
 def _employers(draws: Draws, families: _Families, earns: np.ndarray, customers: int) -> np.ndarray:

@@ -17,7 +17,7 @@ PAY_STOPS, FALTERS, PAYER_LEAVES = (2, 6), (4, 9), (4, 10)
 """Least and most months without pay, of an enterprise's trouble, and until another main payer is found."""
 MONTHS_OF_WAGES = 2
 """Months for which an enterprise in trouble still pays wages, less and late."""
-TROUBLE_LOGIT, EMPLOYER_LOGIT, CALLED_LOGIT = 2.1, 1.2, 1.2
+TROUBLE_LOGIT, EMPLOYER_LOGIT, CALLED_LOGIT = 1.8, 1.2, 1.2
 """Added to the logit of arrears: in trouble, with an employer in trouble, and as a guarantor who was called."""
 LOST_LOGIT, BUYERS_LOGIT = 2.0, 3.5
 """Added to an enterprise's logit of trouble after the loss of the main payer, and per share of buyers in trouble."""
