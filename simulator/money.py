@@ -21,7 +21,7 @@ from simulator.timeline import Timeline
 from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
-RECOVERY = 0.05
+RECOVERY = 0.035
 """Share of what a main account lacks against its first level that a customer saves up again in a month."""
 Events = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: positions of customers, days
 _SPENT_OF_INCOME = 1.0  # the odd sums are spent too
@@ -31,8 +31,10 @@ AWAY = (25, 60)
 """Least and most days after which a large sum that was lent out comes back."""
 WITHDRAWN = (0.93, 0.99)
 """Least and most of what there is that leaves at once in a large withdrawal."""
-WINDFALL = (3.0, 8.0)
+WINDFALL = (3.5, 8.5)
 """Least and most of a windfall, in multiples of the customer's assets with the bank; at least 40,000 yuan."""
+_PARKS, _PARKS_NOW = 0.18, 0.75
+"""Share of the online customers who lend money through a broker when months end, and how often they do."""
 _MODEST, _PLENTY = 14_000_000, 140_000_000  # cents
 
 
@@ -63,7 +65,7 @@ class Money:
         second = np.where(people.has_second, (liquid * 0.4).astype(np.int64), 0)
         level = np.where(is_open, liquid - second, np.round(people.wealth) * 100)
         parks = (
-            people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < 0.33)
+            people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < _PARKS)
         )
         nothing = np.zeros(len(people), np.int64)
         main = liquid - second
@@ -116,6 +118,7 @@ class Money:
         is_out = turn.active & ~is_in & (turn.uniform("outflow") < turn.moods.hazard("outflow"))
         early_day = month.first + np.where(turn.leaves, 6, 2)
         matured, freed = self.savings.end(turn, turn.leaves | is_out, early_day)
+        back = np.where(self.parked_until < month.first + 15, self.parked, 0)
         freed = freed + self._unpark(turn, is_out)
         windfalls = self._receive(turn, np.flatnonzero(is_in))
         outflows = self._withdraw(turn, np.flatnonzero(is_out), budget, freed)
@@ -126,7 +129,7 @@ class Money:
         budget -= saved
         self._spread(turn, assets, budget, turn.active & ~is_in & ~is_out)
         self.level += matured - saved
-        self._park(turn, budget, turn.active & ~is_in & ~is_out)
+        self._park(turn, budget, back, turn.active & ~is_in & ~is_out)
         self.savings.value(turn)
         self._spend(turn, pace, budget, payday, pay, due)
         self._interest(turn)
@@ -224,7 +227,7 @@ class Money:
         low, high = WINDFALL
         times = low + (high - low) * turn.uniform("windfall size", who)
         cents = np.round(windfall(times, self.aum[who]) / 100_000).astype(np.int64) * 100_000
-        day = turn.season.day("branch", (1 + 26 * turn.uniform("windfall day", who)) / turn.month.length)
+        day = turn.season.day("branch", (13 + 14 * turn.uniform("windfall day", who)) / turn.month.length)
         bits = turn.draws.bits("windfall payer", self.people.index[who], turn.month.index)
         self._transfer(turn, who, day, 38_000, cents, "big_in", bits)
         self.level[who] += cents
@@ -239,7 +242,7 @@ class Money:
         share = least + (most - least) * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
-        moment = (8 + 19 * turn.uniform("outflow day", who)) / turn.month.length
+        moment = (8 + 7 * turn.uniform("outflow day", who)) / turn.month.length
         day = np.maximum(turn.season.day("branch", moment), turn.month.first + 8)
         main_no, second_no = (account_no(self.people.index[who], suffix) for suffix in (MAIN, SECOND))
         kind = self._own_transfer(who)
@@ -272,19 +275,22 @@ class Money:
         self.parked[who] = 0
         return freed
 
-    def _park(self, turn: Turn, budget: np.ndarray, may: np.ndarray) -> None:
-        """Money goes to a broker for a few weeks: an ebb that means nothing."""
-        who = np.flatnonzero(may & self.parks & (self.parked_until < turn.month.first) & (turn.uniform("parks") < 0.7))
-        cents = (budget[who] * (0.5 + 0.45 * turn.uniform("park share", who)) / 100_000).astype(np.int64) * 100_000
-        day = turn.month.first + 1 + ((turn.month.length - 3) * turn.uniform("park day", who)).astype(np.int64)
-        back = day + 4 + (14 * turn.uniform("park days", who)).astype(np.int64)
-        budget[who] -= cents
+    def _park(self, turn: Turn, budget: np.ndarray, back: np.ndarray, may: np.ndarray) -> None:
+        """Money goes to a broker over the end of the month: an ebb that means nothing."""
+        who = np.flatnonzero(may & self.parks & (self.parked == 0) & (turn.uniform("parks") < _PARKS_NOW))
+        share = 0.7 + 0.27 * turn.uniform("park share", who)
+        # What has just come back goes again.
+        fresh = budget[who] * share
+        cents = ((fresh + back[who] * share) / 100_000).astype(np.int64) * 100_000
+        day = turn.month.last - 8 + (6 * turn.uniform("park day", who)).astype(np.int64)
+        until = day + 5 + (7 * turn.uniform("park days", who)).astype(np.int64)
+        budget[who] -= fresh
         self._to_broker(turn, who, day, -cents)
         turn.plant("parking", who, day, cents)
-        soon = back <= turn.month.last
-        self._to_broker(turn, who[soon], back[soon], cents[soon])
+        soon = until <= turn.month.last
+        self._to_broker(turn, who[soon], until[soon], cents[soon])
         self.parked[who] = np.where(soon, 0, cents)
-        self.parked_until[who] = back
+        self.parked_until[who] = until
 
     def _spread(self, turn: Turn, assets: np.ndarray, budget: np.ndarray, may: np.ndarray) -> None:
         """The rich send what exceeds the sum that they keep with one bank to another."""

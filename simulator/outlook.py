@@ -1,6 +1,7 @@
 """The true probabilities of the next 90 days, given the hidden moods and everything up to a day."""
 
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from scipy.special import ndtr
@@ -15,7 +16,7 @@ from simulator.reference import Managers
 from simulator.strain import TROUBLE_LOGIT, Strain
 from simulator.turn import Turn
 
-HORIZON = 90
+HORIZON, _MONTHS = 90, 3
 TIER_THRESHOLDS = np.array([0, 10_000, 50_000, 200_000, 500_000, 2_000_000, 6_000_000, np.inf])  # CNY
 FOLLOWING_LOGIT, ASLEEP_LOGIT = 1.5, -2.0
 """Added to the logit of churn in the months after the manager left, and while the accounts sleep."""
@@ -27,10 +28,16 @@ _GAIN = 0.045  # in monthly incomes, what persons put by in that time on average
 _WITHOUT_EFFECT = 0.6  # of the loss without pay, what is felt: less is spent as the account runs down
 _EBB = (0.085, 0.08)
 """Mean and standard deviation, in levels of the main account, of what those who park money lack on average."""
-_MOMENTS = (np.arange(6) + 0.5) / 6  # when in the 90 days an event comes
-_LEFT = 1 - (WITHDRAWN[0] + (WITHDRAWN[1] - WITHDRAWN[0]) * (np.array([2, 5, 0, 4, 1, 3]) + 0.5) / 6) * 0.95
-"""What a withdrawal at each of these moments leaves: all that may happen in six cases."""
+_WITHDRAWN_ON, _RECEIVED_ON = 12, 20
+"""Day of the month on which large sums usually leave and arrive."""
+_LEFT = 1 - 0.95 * sum(WITHDRAWN) / 2  # by a withdrawal; a customer keeps some of what is at hand
 _TIMES = np.linspace(*WINDFALL, 3)
+
+
+def _moments(of_month: int, turn: Turn, day: int) -> np.ndarray:
+    """When in the 90 days after the ``day`` something may come that comes on a certain day of the month; 0 to 1."""
+    next_one = (of_month - (day - turn.month.first + 1)) % 30
+    return (next_one + 30 * np.arange(_MONTHS)) / HORIZON
 
 
 @dataclass
@@ -63,7 +70,7 @@ class Outlook:
         inflow, outflow = (self._within(turn, name, left) * ~turn.idle for name in ("windfall", "outflow"))
         staying, shaken = self._staying(turn, day)
         past, now = self._assets(turn, day, start)
-        up, down = self._tier_moves(turn, past, now, self._usual(turn, day, now), inflow, outflow, shaken)
+        up, down = self._tier_moves(turn, day, past, now, self._usual(turn, day, now), inflow, outflow, shaken)
         stays = staying * (1 - (1 - RETURNING) * outflow * (1 - shaken))
 
         is_due = month.first + self.loans.due_day - 1 <= day
@@ -156,6 +163,7 @@ class Outlook:
     def _tier_moves(
         self,
         turn: Turn,
+        day: int,
         past: np.ndarray,
         now: np.ndarray,
         usual: np.ndarray,
@@ -174,20 +182,20 @@ class Outlook:
         quiet = (1 - inflow) * (1 - outflow)
         up, down = quiet * ndtr((usual - ceiling) / spread), quiet * ndtr((floor - usual) / spread)
         # An enterprise in want takes its turnover in before it spends again.
-        least = income * np.where(people.is_enterprise, 1.3, 0.7)
-        for moment, left in zip(_MOMENTS, _LEFT, strict=True):
-            rest = np.maximum(left * usual, least)
+        least = income * np.where(people.is_enterprise, 1.3, 1.0)
+        for moment in _moments(_WITHDRAWN_ON, turn, day):
+            rest = np.maximum(_LEFT * usual, least)
             lent = RETURNING, min(sum(AWAY) / 2 / HORIZON, 1 - moment)
             for share, away in (lent, ((1 - RETURNING) * shaken, 1 - moment)):
                 low = np.minimum(usual, usual * (1 - away) + rest * away)
-                weight = outflow * (1 - inflow) * share / len(_MOMENTS)
+                weight = outflow * (1 - inflow) * share / _MONTHS
                 up += weight * ndtr((low - ceiling) / spread)
                 down += weight * ndtr((floor - low) / spread)
-            for times in _TIMES:
-                high = usual + windfall(times, now) * (1 - moment)
-                weight = inflow / len(_MOMENTS) / len(_TIMES)
-                up += weight * ndtr((high - ceiling) / spread)
-                down += weight * ndtr((floor - high) / spread)
+        for moment, times in product(_moments(_RECEIVED_ON, turn, day), _TIMES):
+            high = usual + windfall(times, now) * (1 - moment)
+            weight = inflow / _MONTHS / len(_TIMES)
+            up += weight * ndtr((high - ceiling) / spread)
+            down += weight * ndtr((floor - high) / spread)
         return up, down
 
     def retention(self, turn: Turn, who: np.ndarray) -> dict[str, np.ndarray]:
