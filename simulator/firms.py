@@ -14,7 +14,7 @@ _PAYERS = np.cumsum(
 """Of the payments from outside, those of each payer, cumulated; the first is the main payer; by trade."""
 _RENT = np.array([0.10, 0.05, 0.05, 0.08])  # of the turnover, by trade
 _LEAST_OUTSIDE = 0.4  # of a supplier's turnover, however much the firms next door buy
-TROUBLED_TURNOVER, TROUBLED_PURCHASES = 0.6, 0.45
+TROUBLED_TURNOVER, TROUBLED_PURCHASES = 0.45, 0.45
 """What an enterprise in trouble still takes, and still pays its supplier."""
 _SPENT_AT_MOST = 0.5  # of what is there at the start of the month, on rent and supplies
 _FOREIGN = BANKS.index("中国银行")  # through which money from abroad comes

@@ -21,11 +21,11 @@ from simulator.timeline import Timeline
 from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
-RECOVERY = 0.035
+RECOVERY = 0.022
 """Share of what a main account lacks against its first level that a customer saves up again in a month."""
 Events = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: positions of customers, days
 _SPENT_OF_INCOME = 1.0  # the odd sums are spent too
-WITHOUT_PAY, STICKY = 0.65, 0.9
+WITHOUT_PAY, STICKY = 0.65, 1.0
 """Share of the usual that a person spends without pay, and the least that an enterprise in trouble spends."""
 AWAY = (25, 60)
 """Least and most days after which a large sum that was lent out comes back."""
@@ -219,7 +219,7 @@ class Money:
         """Spend what comes in, more if the account is above its level, less below."""
         people = self.people
         usual = people.income * 100 * _SPENT_OF_INCOME - due
-        wish = usual * pace * ~turn.idle * np.exp(0.10 * turn.draws.normal("spending", people.index, turn.month.index))
+        wish = usual * pace * ~turn.idle * np.exp(0.06 * turn.draws.normal("spending", people.index, turn.month.index))
         spend(turn, wish, budget, payday, pay, self.is_open)
 
     def _receive(self, turn: Turn, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

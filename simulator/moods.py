@@ -46,7 +46,7 @@ _WEIGHTS = {
 # Logit of the monthly hazard: intercept and slope over the index.
 _LOGIT = {
     "churn": (-5.25, 2.05),
-    "windfall": (-4.9, 1.35),
+    "windfall": (-4.8, 1.22),
     "outflow": (-2.85, 1.35),
     "delinquency": (-4.35, 1.7),
     "stop": (-5.2, 1.3),  # a person's pay

@@ -22,7 +22,7 @@ FOLLOWING_LOGIT, ASLEEP_LOGIT = 1.5, -2.0
 """Added to the logit of churn in the months after the manager left, and while the accounts sleep."""
 LAST_DECISION = 4  # days into the month: by then who leaves in it has decided
 
-_SPREAD = np.array([0.30, 0.55, 1.1, 0.45, 0.18])
+_SPREAD = np.array([0.30, 0.50, 1.1, 0.45, 0.15])
 """Standard deviation of the average balance of 90 days without an event, in monthly incomes: by trade; persons."""
 _GAIN = 0.045  # in monthly incomes, what persons put by in that time on average
 _WITHOUT_EFFECT = 0.6  # of the loss without pay, what is felt: less is spent as the account runs down

@@ -24,7 +24,7 @@ _HEADS = np.unique(_HEAD[: BLOCK - 1])
 _PLACE = np.arange(BLOCK) - _HEAD  # 0 head, 1 spouse, 2 and 3 children
 
 AGE_OF_PENSION = 60
-_MOST_OF_THE_BANK, _BANK = 0.0174, 2_000
+_MOST_OF_THE_BANK, _BANK = 0.0181, 2_000
 """Share of the assets of a bank of so many customers that a rich one keeps there; the rest lies with other banks."""
 _RICH = 0.013  # share of the records
 _SAMPLE = 2_048  # records from which the typical wealth is taken: a whole bank of 2,000

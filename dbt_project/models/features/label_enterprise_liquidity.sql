@@ -42,11 +42,23 @@ flows as (
     select
         accounts.ripe_date,
         accounts.customer_key,
-        sum(days.inflow_amount - days.bank_inflow_amount + days.unnamed_inflow_amount) as inflow_amount,
-        sum(days.outflow_amount + days.unnamed_outflow_amount) as outflow_amount
+        sum(
+            case
+                when {{ is_after }} then days.inflow_amount - days.bank_inflow_amount + days.unnamed_inflow_amount
+                else 0
+            end
+        ) as inflow_amount,
+        sum(case when {{ is_after }} then days.outflow_amount + days.unnamed_outflow_amount else 0 end)
+            as outflow_amount,
+        sum(
+            case
+                when {{ is_after }} then 0
+                else days.inflow_amount - days.bank_inflow_amount + days.unnamed_inflow_amount
+            end
+        ) as inflow_before_amount
     from {{ ref('int_account__flow_days_bitemporal') }} as days
     inner join ripe_dates
-        on days.business_date > ripe_dates.as_of_date
+        on days.business_date > {{ features_days_before('ripe_dates.as_of_date', 90) }}
             and days.business_date <= ripe_dates.ripe_date
             and days.known_date <= ripe_dates.ripe_date
             and (days.superseded_date is null or days.superseded_date > ripe_dates.ripe_date)
@@ -64,7 +76,11 @@ counterparties as (
             as within_inflow_amount,
         sum(case when {{ is_after }} and days.direction = 'D' then days.within_amount else 0 end)
             as within_outflow_amount,
+        sum(case when not {{ is_after }} and days.direction = 'C' then days.within_amount else 0 end)
+            as within_before_amount,
         sum(case when not {{ is_after }} and days.direction = 'C' then days.amount else 0 end) as amount_before,
+        count(distinct case when not {{ is_after }} and days.direction = 'C' then days.business_date end)
+            as payment_days_before,
         sum(case when {{ is_late }} and days.direction = 'C' then days.amount else 0 end) as amount_lately
     from {{ ref('int_account__counterparty_days_bitemporal') }} as days
     inner join ripe_dates
@@ -85,9 +101,16 @@ chains as (
         customer_key,
         sum(within_inflow_amount) as inflow_amount,
         sum(within_outflow_amount) as outflow_amount,
-        sum(amount_before) as amount_before,
-        max(amount_before) as main_amount_before,
-        max(case when place = 1 and amount_before > 0 and amount_lately = 0 then 1 else 0 end) as is_main_payer_silent
+        sum(within_before_amount) as inflow_before_amount,
+        max(case when place = 1 then amount_before end) as main_amount_before,
+        max(
+            case
+                when place = 1 and amount_lately = 0
+                    and payment_days_before >= {{ limit('money_thresholds', 'expected_months') }}
+                    then 1
+                else 0
+            end
+        ) as is_main_payer_silent
     from (
         select
             *,
@@ -110,7 +133,9 @@ measured as (
             ~ ' - coalesce(flows.inflow_amount, 0) - coalesce(chains.inflow_amount, 0))',
         ) }} as runway_days,
         coalesce(chains.is_main_payer_silent, 0) = 1
-        and chains.main_amount_before >= {{ limit('money_thresholds', 'broken_share') }} * chains.amount_before
+        and chains.main_amount_before
+        >= {{ limit('money_thresholds', 'broken_share') }}
+        * (coalesce(flows.inflow_before_amount, 0) + chains.inflow_before_amount)
             as is_main_inflow_broken
     from enterprises
     inner join outcomes
