@@ -65,7 +65,7 @@ class Outlook:
         start
             Each customer's assets in cents at the start of the month.
         """
-        moods, month = turn.moods, turn.month
+        month = turn.month
         left = (month.last - day) / month.length  # share of the month still to come
         inflow, outflow = (self._within(turn, name, left) * ~turn.idle for name in ("windfall", "outflow"))
         staying, shaken = self._staying(turn, day)

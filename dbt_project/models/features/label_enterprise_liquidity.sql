@@ -21,10 +21,6 @@ with enterprises as (
         )
 ),
 
-ripe_dates as (
-    select * from {{ ref('int_calendar__ripe_dates') }}
-),
-
 identity as (
     select * from {{ ref('int_party__customers_known_on_ripe_dates') }}
 ),
@@ -36,6 +32,12 @@ accounts as (
 outcomes as (
     select * from {{ ref('int_customer__outcomes_known_on_ripe_dates') }}
     where not has_left
+),
+
+ripe_dates as (
+    select as_of_date, ripe_date
+    from outcomes
+    group by as_of_date, ripe_date
 ),
 
 flows as (
