@@ -16,14 +16,16 @@ from simulator.deliveries import COMMUNITY, Deliveries
 from simulator.draws import Draws
 from simulator.faults import plant
 from simulator.ledger import Ledger
+from simulator.lives import Lives
 from simulator.loans import Loans
 from simulator.money import Events, Money
 from simulator.moods import Moods
 from simulator.names import CITIES
 from simulator.outlook import LAST_DECISION, Outlook
-from simulator.people import People, customer_nos, people
+from simulator.people import People, customer_nos, people, plenty
 from simulator.records import Records
 from simulator.reference import Managers
+from simulator.strain import Strain
 from simulator.text import NULL, join
 from simulator.timeline import Month, Timeline, to_date
 from simulator.truth import DESTINATIONS, LARGE_AMOUNT, LARGE_SHARE, Truth, yuan
@@ -114,6 +116,7 @@ class _Bank:
     timeline: Timeline
     draws: Draws
     staff: Managers
+    rich: float  # CNY that a rich customer keeps with the bank
     deliveries: Deliveries
     truth: Truth
 
@@ -135,6 +138,7 @@ class _Bank:
             timeline,
             draws,
             staff=Managers.of(draws, branches, timeline),
+            rich=plenty(draws, customers, timeline),
             deliveries=Deliveries(out / "landing", timeline, only),
             truth=Truth(out / "truth"),
         )
@@ -155,6 +159,8 @@ class _Chunk:
     moods: Moods
     loans: Loans
     money: Money
+    lives: Lives
+    strain: Strain
     records: Records
     channels: Channels
     campaigns: Campaigns
@@ -163,19 +169,24 @@ class _Chunk:
     @classmethod
     def of(cls, bank: _Bank, first: int, last: int) -> "_Chunk":
         draws, timeline = bank.draws, bank.timeline
-        population = people(draws, first, last, bank.customers, timeline)
+        population = people(draws, first, last, bank.customers, timeline, bank.rich)
+        moods = Moods.of(draws, population.index, population.is_rich, population.opened_month >= 0)
         loans = Loans.of(draws, population, timeline)
         money = Money.of(draws, population, timeline, loans)
+        lives = Lives.of(draws, population, timeline)
+        strain = Strain.of(draws, population, moods, money.is_open & ~lives.is_idle(0))
         campaigns = Campaigns.of(draws, population)
         return cls(
             population,
-            Moods.of(draws, population.index, population.is_rich, population.opened_month >= 0),
+            moods,
             loans,
             money,
+            lives,
+            strain,
             Records.of(draws, population, timeline, bank.is_hard),
             Channels.of(draws, population, bank.staff),
             campaigns,
-            Outlook(money, loans, campaigns),
+            Outlook(money, moods, loans, campaigns, lives, strain, bank.staff),
         )
 
 
@@ -192,24 +203,33 @@ def _simulate(bank: _Bank, first: int, last: int) -> None:
 
 def _turn(bank: _Bank, chunk: _Chunk, month: Month) -> Turn:
     """The next month, with who comes and who leaves in it."""
-    draws, moods, money, population = bank.draws, chunk.moods, chunk.money, chunk.population
+    draws, moods, money, population, lives = bank.draws, chunk.moods, chunk.money, chunk.population, chunk.lives
     moods.advance(month.index)
-    chance = moods.hazard("churn", chunk.campaigns.effect(month.index) + moods.unrest(month.index))
+    chance = moods.hazard("churn", chunk.outlook.restlessness(month.index, month.first))
     decides = draws.uniform("churn", population.index, month.index) < chance
+    idle, is_dead = lives.is_idle(month.index), lives.is_dead(month.index)
+    decides = np.where(is_dead, lives.is_settled(month.index), decides)
     leaves = money.is_open & (chunk.loans.missed_since < 0) & decides
     opens = population.opened_month == month.index
     decision = month.first + 1 + draws.integers(LAST_DECISION, "decision", population.index, month.index)
+    active = money.is_open & ~leaves & ~idle
     return Turn(
         bank.timeline,
         month,
         draws,
         population,
         moods,
+        chunk.strain,
+        chunk.campaigns.sales(month, active),
+        reference.appeal(draws, bank.timeline, month),
         bank.deliveries,
         Ledger(month),
         opens,
         leaves,
-        active=money.is_open & ~leaves,
+        follows=bank.staff.has_left_lately(population.manager, month.first),
+        dies=lives.dies == month.index,
+        idle=idle,
+        active=active,
         since=np.where(opens, population.opened, month.first),
         until=np.where(leaves, decision, month.last),
     )

@@ -1,4 +1,4 @@
-"""What comes in: salaries (from enterprises of the community or from outside), pensions, turnover, and the odd sum."""
+"""What comes in for persons: salaries (from enterprises of the community or from outside), pensions, the odd sum."""
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from simulator.turn import Turn
 
 _KINDS_OF_PAY = np.array([KIND["transfer_in"], KIND["salary"], KIND["pension"]])  # by People.earns
 _PAYDAYS = np.array([5, 10, 10, 15])
+_LESS_PAY, _LATER_PAY = 0.7, 9  # of wages that an employer in trouble still pays, and by how many days they are late
 
 
 def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -34,8 +35,10 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     cents = np.round(people.income * noise).astype(np.int64) * 100
     delay = np.minimum(turn.uniform("pay delay") * 4 * np.exp(0.6 * insecurity), 12).astype(np.int64)
     usual = _PAYDAYS[turn.draws.integers(4, "payday", np.where(people.employer >= 0, people.employer, people.index))]
-    payday = turn.season.working_day_before(month.first - 1 + usual + delay)
-    has_pay = turn.active & (people.earns < 3)
+    waits = turn.strain.is_employer_troubled(month.index)
+    payday = turn.season.working_day_before(month.first - 1 + usual + delay + _LATER_PAY * waits)
+    cents = np.where(waits, (_LESS_PAY * cents).astype(np.int64), cents)
+    has_pay = turn.active & (people.earns < 3) & ~turn.strain.is_troubled(month.index)
     pay = np.where(has_pay, cents, 0)
 
     employer = people.employer - people.index[0]
@@ -52,7 +55,7 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     turn.ledger.post(employer[staff], MAIN, payday[staff], 32_400, -pay[staff], "salary", staff_no, OURS)
 
     outside = everyone[has_pay & ~inside]
-    bits = turn.draws.bits("employer", people.index[outside])
+    bits = turn.draws.bits("employer", people.index[outside], turn.strain.changes[outside])
     kind = _KINDS_OF_PAY[people.earns[outside]]
     bank = (bits % np.uint64(len(BANKS))).astype(np.int64)
     payer = outside_account(bits)
@@ -66,23 +69,20 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _odd_sums(turn: Turn) -> None:
-    """Turnover of enterprises; gifts and earnest money of persons."""
+    """Gifts and earnest money of persons."""
     people, month = turn.people, turn.month
-    firm = people.is_enterprise
-    mean = np.where(firm, 7.0, 0.35 * np.exp(0.9 * turn.moods["windfall"]))
-    share = np.where(firm, np.exp(-0.09 * turn.moods["insecurity"]) / 7, 0.05)
-    who, nth = turn.several("odd sum", np.where(turn.active, np.minimum(mean, 8), 0))
+    mean = np.minimum(0.35 * np.exp(0.9 * turn.moods["windfall"]), 8)
+    who, nth = turn.several("odd sum", np.where(turn.active & ~people.is_enterprise, mean, 0))
     size = np.exp(0.3 * turn.draws.normal("odd sum", people.index[who], month.index, nth) - 0.045)
-    cents = np.round((share * people.income)[who] * size).astype(np.int64) * 100
-    bits = turn.draws.bits("payer", people.index[who], (6 * turn.uniform("payer", who, nth)).astype(np.int64))
-    moment = turn.uniform("odd day", who, nth)
+    cents = np.round(0.05 * people.income[who] * size).astype(np.int64) * 100
+    bits = turn.draws.bits("giver", people.index[who], (6 * turn.uniform("giver", who, nth)).astype(np.int64))
     turn.ledger.post(
         who,
         MAIN,
-        np.where(firm[who], turn.season.day("firm", moment), turn.season.day("online", moment)),
+        turn.season.day("online", turn.uniform("odd day", who, nth)),
         28_800 + (40_000 * turn.uniform("odd time", who, nth)).astype(np.int64),
         cents,
-        np.where(firm[who], KIND["turnover_transfer"], KIND["transfer_in"]),
+        "transfer_in",
         outside_account(bits),
         (bits % np.uint64(len(BANKS))).astype(np.int64),
     )

@@ -35,7 +35,8 @@ create table positions as
     select *, lead(day, 1, date '2999-01-01') over (partition by position_no order by day) as next_day from changes;
 
 create table postings as
-    select customer_no, cast(business_date as date) as day, channel, txn_type, cast(amount as double) as amount
+    select customer_no, cast(business_date as date) as day, channel, txn_type, cast(amount as double) as amount,
+           direction, counterparty_account
     from read_csv('{landing}/transactions/*.dat', {text})
     join accounts using (account_no)
     where txn_type <> 'brought_forward';
@@ -58,6 +59,31 @@ create table loans as
     from read_csv('{landing}/loans/*.dat', {text})
     group by all;
 
+create table touches as
+    select customer_no, campaign_id, product_code, arm, cast(business_date as date) as day
+    from read_json(
+        '{landing}/campaign_touches/*.gz',
+        columns = {{customer_no: 'varchar', campaign_id: 'varchar', product_code: 'varchar', arm: 'varchar',
+                    business_date: 'varchar'}}
+    );
+
+create table purchases as
+    select customer_no, product_code, opened_date as day from accounts where product_code like 'FD%'
+    union all
+    select customer_no, product_code, min(cast(start_date as date))
+    from read_csv('{landing}/holdings/*.dat', {text})
+    group by customer_no, product_code, holding_id;
+
+create table assignments as
+    select distinct customer_no, cast(valid_from as date) as valid_from, cast(valid_to as date) as valid_to
+    from read_csv('{landing}/rm_assignments/*.dat', {text}, filename = true)
+    qualify filename = max(filename) over ();
+
+create table rates as
+    select distinct rate_code, cast(rate_date as date) as day, cast(rate as double) as rate
+    from read_csv('{landing}/market_rates/*.dat', {text});
+
+create table happenings as from read_parquet('{truth}/events.parquet');
 create table persons as from read_parquet('{truth}/persons.parquet');
 create table month_ends as
     select distinct as_of_date as day from read_parquet('{truth}/hazards.parquet')
@@ -226,6 +252,138 @@ FIGURES: dict[str, str] = {
         where status in ('running', 'in_arrears')
         union all
         select 'written off, of all loans', avg((status = 'written_off')::int) from loans
+    """,
+    "trouble": """
+        with borrowers as (
+            select customer_no from loans
+        ), bad as (
+            select customer_no, event_date from happenings where event = 'delinquency'
+        ), hit as (
+            select happenings.customer_no, event_date as day, max(event_date) over () as last_day
+            from happenings join borrowers using (customer_no) where event in ('pay_stop', 'trouble')
+        ), after as (
+            select hit.customer_no, hit.day, bool_or(bad.customer_no is not null) as falls_behind
+            from hit left join bad on hit.customer_no = bad.customer_no
+                and bad.event_date between hit.day and hit.day + 120
+            where hit.day <= last_day - 120 group by all
+        )
+        select 'arrears that follow stopped pay or a faltering business', avg((hit.customer_no is not null)::int)
+        from bad left join (
+            select distinct bad.customer_no, bad.event_date from bad join hit on bad.customer_no = hit.customer_no
+                and hit.day between bad.event_date - 200 and bad.event_date
+        ) as hit using (customer_no, event_date)
+        union all
+        select 'borrowers in arrears within 120 days after it', avg(falls_behind::int) from after
+        union all
+        select 'borrowers in arrears in any 120 days', (select count(*) from bad)
+            / (select count(*) from borrowers) * 120 / (select last_day - first_day from span)
+        union all
+        select 'guarantors called, of all arrears', (
+            select count(*) from happenings where event = 'guarantor_called'
+        ) / (select count(*) from bad)
+    """,
+    "enterprises": """
+        with books as (
+            select customer_no, sum(postings.amount * case direction when 'D' then 1 else 0 end) as money_out,
+                   sum(postings.amount * case direction when 'C' then 1 else 0 end) as money_in
+            from postings join (select distinct customer_no from accounts where product_code = 'CA01')
+                using (customer_no), span
+            where day > last_day - 90
+            group by customer_no
+        ), payers as (
+            select customer_no, max(amount) as main_amount, sum(amount) as amount from (
+                select customer_no, counterparty_account, sum(amount) as amount from postings, span
+                where day > last_day - 180 and direction = 'C' and counterparty_account is not null
+                group by all
+            ) group by customer_no
+        ), cash as (
+            select customer_no, sum(amount) as amount from positions, span
+            where day <= last_day and next_day > last_day and is_deposit group by customer_no
+        )
+        select 'days of its outflow that an enterprise holds, median', median(cash.amount / money_out * 90)
+        from books join cash using (customer_no) where money_out > 0
+        union all
+        select 'share of the main payer in what named payers send, median', median(main_amount / payers.amount)
+        from books join payers using (customer_no)
+        union all
+        select 'named payers are one for at least 40 %', avg((main_amount >= 0.4 * payers.amount)::int)
+        from books join payers using (customer_no)
+    """,
+    "sleep and death": """
+        with here as (
+            select customer_no, min(opened_date) as opened_date from accounts, span
+            where closed_date > last_day group by customer_no
+        ), ends as (
+            select happenings.customer_no, event_date, max(closed_date) as closed_date
+            from happenings join accounts using (customer_no) where event = 'death' group by all
+        )
+        select 'nothing moved by the customer in 180 days',
+               count(*) filter (where moved.customer_no is null) / count(*)
+        from here, span left join (
+            select distinct customer_no from postings, span
+            where channel <> 'batch' and day > last_day - 180 and txn_type <> 'fee'
+        ) as moved on here.customer_no = moved.customer_no
+        where opened_date <= last_day - 180
+        union all
+        select 'deaths a year, of all customers', count(*) / (select count(*) from here)
+            / (select (last_day - first_day) / 365 from span) from ends
+        union all
+        select 'days from a death to the closing, median', median(closed_date - event_date)
+        from ends where closed_date < date '2999-01-01'
+    """,
+    "yields": """
+        with months as (
+            select last_day(day) as day, avg(rate) filter (where rate_code = 'mmf_yield')
+                   - max_by(rate, rates.day) filter (where rate_code = 'deposit_1y') as gap
+            from rates group by all
+        ), filled as (
+            select day, gap from months where gap is not null
+        ), drawn as (
+            select last_day(day) as day, sum(amount) filter (where txn_type in ('mmf', 'wallet')) / sum(amount) as share
+            from postings where direction = 'D' and txn_type in ('mmf', 'wallet', 'purchase', 'cash', 'utility')
+            group by all
+        ), ranked as (
+            select share, ntile(3) over (order by gap) as third from filled join drawn using (day)
+        )
+        select 'wallets and funds in spending, when their yields appeal most over least',
+               avg(share) filter (where third = 3) / avg(share) filter (where third = 1) from ranked
+    """,
+    "campaigns": """
+        with sales as (
+            select touches.*, bool_or(purchases.customer_no is not null) as buys
+            from touches left join purchases on touches.customer_no = purchases.customer_no
+                and touches.product_code = purchases.product_code
+                and purchases.day between touches.day + 1 and last_day(touches.day)
+            where touches.product_code is not null group by all
+        ), calls as (
+            select touches.*, bool_or(closed_date between touches.day and touches.day + 92) as leaves
+            from touches join (
+                select customer_no, max(closed_date) as closed_date from accounts group by customer_no
+            ) as lives using (customer_no), span
+            where touches.product_code is null and touches.day + 92 <= last_day group by all
+        )
+        select 'buys what is offered, ' || arm, avg(buys::int) from sales group by arm
+        union all
+        select 'leaves within 92 days of a retention call, ' || arm, avg(leaves::int) from calls group by arm
+    """,
+    "managers": """
+        with lives as (
+            select customer_no, max(closed_date) as closed_date from accounts group by customer_no
+        ), gaps as (
+            select customer_no, valid_to as day from assignments, span
+            where valid_to between first_day and last_day - 100
+        ), moments as (
+            select assignments.customer_no, month_ends.day from assignments, month_ends, span
+            where valid_from <= month_ends.day and coalesce(valid_to, last_day) > month_ends.day
+                and month_ends.day <= last_day - 100
+        )
+        select 'closing within 100 days after the manager left',
+               avg((closed_date between day and day + 100)::int) from gaps join lives using (customer_no)
+        where closed_date > day
+        union all
+        select 'closing within 100 days, any customer with a manager',
+               avg((closed_date between day and day + 100)::int) from moments join lives using (customer_no)
+        where closed_date > day
     """,
     "seasonality": """
         with of_day as (

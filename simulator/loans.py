@@ -1,6 +1,6 @@
-"""Loans: grants, instalments, lateness that means nothing, and arrears that do."""
+"""Loans: grants, instalments, lateness that means nothing, arrears that do, and guarantors who pay them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from simulator.timeline import Month, Timeline
 from simulator.turn import Turn
 
 RUNNING, IN_ARREARS, REPAID, WRITTEN_OFF = range(4)
+Covered = list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
 Payments = list[tuple[np.ndarray, np.ndarray, np.ndarray]]  # positions of customers, days, cents
 _STATUS = ("running", "in_arrears", "repaid", "written_off")
 _MILESTONES = (1, 5, 10, 15, 30, 45, 60, 75, 90)
@@ -40,8 +41,11 @@ class Loans:
     turned_bad: np.ndarray  # positions of those who missed the first instalment this month
     missed_since: np.ndarray  # month of the first instalment in arrears, -1 without
     late_habit: np.ndarray  # chance that an instalment is paid late
+    guarantor: np.ndarray  # position of who guarantees the loan, -1 without
+    is_called: np.ndarray  # the guarantor pays the arrears
     delay: np.ndarray  # days by which this month's instalment is paid late, and last month's
     last_delay: np.ndarray
+    covered: Covered = field(default_factory=list)  # this month: guarantors, borrowers, days, cents
 
     @classmethod
     def of(cls, draws: Draws, people: People, timeline: Timeline) -> "Loans":
@@ -58,7 +62,10 @@ class Loans:
         has = (draws.uniform("has loan", index) < np.where(people.is_enterprise, 0.45, 0.26)) & (
             people.opened_month < 0
         )
-        has &= ~people.is_duplicate & ~(people.is_child & (people.earns == 0)) & (principal > 0)
+        has &= ~people.is_duplicate & ~people.is_sleeper & ~(people.is_child & (people.earns == 0)) & (principal > 0)
+        family = np.where((people.head != index) & (index % 3 > 0), people.head, -1)
+        owner = np.where(draws.uniform("owner guarantees", index) < 0.7, people.owner, -1)
+        guarantor = np.where(people.is_enterprise, owner, family)
         elapsed = draws.integers(np.minimum(term - 2, 30), "loan age", index)
         return cls(
             people,
@@ -76,7 +83,9 @@ class Loans:
             paid_count=elapsed,
             turned_bad=np.zeros(0, np.int64),
             missed_since=np.full(len(people), -1),
-            late_habit=0.16 * draws.uniform("late habit", index),
+            guarantor=np.where(guarantor >= 0, guarantor - index[0], -1),
+            is_called=np.zeros(len(people), bool),
+            late_habit=0.2 * draws.uniform("late habit", index),
             delay=np.zeros(len(people), np.int64),
             last_delay=np.zeros(len(people), np.int64),
         )
@@ -95,9 +104,7 @@ class Loans:
 
     def write_loans(self, deliveries: Deliveries, who: np.ndarray, day: np.ndarray) -> None:
         """Write the full rows of loans that were granted or changed."""
-        guarantor = np.where(
-            (self.people.head != self.people.index) & (self.people.index % 3 == 0), self.people.head, -1
-        )
+        guarantor = np.where(self.guarantor >= 0, self.people.index[self.guarantor], -1)
         deliveries.write(
             "loans",
             {
@@ -118,8 +125,8 @@ class Loans:
             self.people.index[who],
         )
 
-    def month(self, turn: Turn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One month of every loan; those who leave repay theirs early.
+    def month(self, turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One month of every loan; those who leave repay theirs early. Guarantors pay from the ``budget`` (cents).
 
         Returns
         -------
@@ -135,10 +142,11 @@ class Loans:
             falls_due
             & (self.missed_since < 0)
             & (self.paid_count < self.term - 4)
-            & (turn.uniform("miss") < turn.moods.hazard("delinquency"))
+            & (turn.uniform("miss") < turn.moods.hazard("delinquency", turn.strain.strikes(month.index)))
         )
         self.turned_bad = np.flatnonzero(turns_bad)
         self.missed_since = np.where(turns_bad, month.index, self.missed_since)
+        self._call(turn, budget)
         self._age(deliveries, month)
         self._end_arrears(deliveries, month, paid)
 
@@ -172,7 +180,8 @@ class Loans:
     def grant(self, turn: Turn) -> np.ndarray:
         """New loans of the month; positions of the borrowers, whose ``granted`` and ``principal`` are set."""
         wants = (turn.uniform("wants loan") < 0.006) & turn.active & (self.people.earns > 0)
-        who = np.flatnonzero(wants & ~self.exists & (self.principal > 0) & ~self.people.is_duplicate)
+        may = ~self.exists & (self.principal > 0) & ~self.people.is_duplicate & ~self.people.is_sleeper
+        who = np.flatnonzero(wants & may)
         self.exists[who] = True
         self.granted[who] = turn.month.first + 4 + (15 * turn.uniform("grant day", who)).astype(np.int64)
         self.paid_count[who] = 0
@@ -211,6 +220,17 @@ class Loans:
                     self.status[who[arrears]] = IN_ARREARS
                     self.write_loans(deliveries, who[arrears], day[arrears])
 
+    def _call(self, turn: Turn, budget: np.ndarray) -> None:
+        """Guarantors pay in the third month of the arrears, where they have the money."""
+        month, guarantor = turn.month, self.guarantor
+        who = np.flatnonzero((self.status == IN_ARREARS) & (self.missed_since == month.index - 2) & (guarantor >= 0))
+        cents = 2 * self.instalment[who]
+        who = who[turn.active[guarantor[who]] & (cents < 0.3 * budget[guarantor[who]])]
+        who = who[np.unique(guarantor[who], return_index=True)[1]]
+        cents, day = 2 * self.instalment[who], month.first + self.due_day[who] - 1
+        self.is_called[who] = True
+        self.covered = [(guarantor[who], who, day, cents)]
+
     def _ends(self, who: np.ndarray, month: Month, day: np.ndarray) -> np.ndarray:
         """True where the arrears end in this month, on or before the day."""
         cures, writes_off = self._outcome(who, month)
@@ -219,7 +239,7 @@ class Loans:
     def _outcome(self, who: np.ndarray, month: Month) -> tuple[np.ndarray, np.ndarray]:
         """Whether arrears are cured, or written off, in this month."""
         since = self.missed_since[who]
-        is_curable = self.draws.uniform("cure", self.people.index[who], since) < 0.7
+        is_curable = (self.draws.uniform("cure", self.people.index[who], since) < 0.7) | self.is_called[who]
         return (
             (since >= 0) & is_curable & (month.index == since + 2),
             (since >= 0) & ~is_curable & (month.index == since + 4),
@@ -239,6 +259,7 @@ class Loans:
         lost = who[writes_off]
         self.status[cured], self.status[lost] = RUNNING, WRITTEN_OFF
         self.missed_since[who[cures | writes_off]] = -1
+        self.is_called[cured] = False
         self.write_loans(deliveries, cured, day[cured])
         self.write_loans(deliveries, lost, day[lost])
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator import firms
 from simulator.accounts import report_accounts
 from simulator.deliveries import Deliveries
 from simulator.draws import Draws
@@ -20,14 +21,20 @@ from simulator.timeline import Timeline
 from simulator.turn import Turn
 
 _LEAST_LEVEL = 0.3  # of the income
-RECOVERY = 0.05
+RECOVERY = 0.022
 """Share of what a main account lacks against its first level that a customer saves up again in a month."""
 Events = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: positions of customers, days
 _SPENT_OF_INCOME = 1.0  # the odd sums are spent too
-AWAY = (25, 50)
+WITHOUT_PAY, STICKY = 0.65, 1.0
+"""Share of the usual that a person spends without pay, and the least that an enterprise in trouble spends."""
+AWAY = (25, 60)
 """Least and most days after which a large sum that was lent out comes back."""
-WINDFALL = (3.0, 8.0)
+WITHDRAWN = (0.93, 0.99)
+"""Least and most of what there is that leaves at once in a large withdrawal."""
+WINDFALL = (3.5, 8.5)
 """Least and most of a windfall, in multiples of the customer's assets with the bank; at least 40,000 yuan."""
+_PARKS, _PARKS_NOW = 0.18, 0.75
+"""Share of the online customers who lend money through a broker when months end, and how often they do."""
 _MODEST, _PLENTY = 14_000_000, 140_000_000  # cents
 
 
@@ -58,7 +65,7 @@ class Money:
         second = np.where(people.has_second, (liquid * 0.4).astype(np.int64), 0)
         level = np.where(is_open, liquid - second, np.round(people.wealth) * 100)
         parks = (
-            people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < 0.37)
+            people.is_online & ~people.is_enterprise & ~people.is_rich & (draws.uniform("parks", people.index) < _PARKS)
         )
         nothing = np.zeros(len(people), np.int64)
         main = liquid - second
@@ -95,17 +102,23 @@ class Money:
         count = len(people)
         opening = self._opening(month.index)
         budget, assets = np.where(self.is_open, self.main, 0).astype(np.float64), self.aum
+        strained = turn.strain.advance(month.index, turn.moods, turn.active)
         self.level = np.maximum(self.level, _LEAST_LEVEL * 100 * people.income)
         self.level += RECOVERY * np.maximum(self.home - self.level, 0)
-        pace = np.clip((self.main + self.parked) / self.level, 0.1, 3.0)
+        pace = self._pace(turn)
         self._open(turn, np.flatnonzero(turn.opens))
         due = self._repay(turn, budget)
+        at_hand = budget.copy()
         payday, pay = earn(turn, budget)
         self.payday = payday
+        due += at_hand - budget  # wages
+        firms.take(turn)
+        due += firms.pay(turn, budget)
         is_in = turn.active & (turn.uniform("windfall") < turn.moods.hazard("windfall"))
         is_out = turn.active & ~is_in & (turn.uniform("outflow") < turn.moods.hazard("outflow"))
         early_day = month.first + np.where(turn.leaves, 6, 2)
         matured, freed = self.savings.end(turn, turn.leaves | is_out, early_day)
+        back = np.where(self.parked_until < month.first + 15, self.parked, 0)
         freed = freed + self._unpark(turn, is_out)
         windfalls = self._receive(turn, np.flatnonzero(is_in))
         outflows = self._withdraw(turn, np.flatnonzero(is_out), budget, freed)
@@ -116,7 +129,7 @@ class Money:
         budget -= saved
         self._spread(turn, assets, budget, turn.active & ~is_in & ~is_out)
         self.level += matured - saved
-        self._park(turn, budget, turn.active & ~is_in & ~is_out)
+        self._park(turn, budget, back, turn.active & ~is_in & ~is_out)
         self.savings.value(turn)
         self._spend(turn, pace, budget, payday, pay, due)
         self._interest(turn)
@@ -130,7 +143,21 @@ class Money:
         turn.moods.shift("plans", outflows[0], RELIEF)
         missed = self.loans.turned_bad
         arrears = missed, month.first + self.loans.due_day[missed] - 1
-        return {"windfall": windfalls, "outflow": outflows, "churn": gone, "delinquency": arrears}
+        events = {"windfall": windfalls, "outflow": outflows, "churn": gone, "delinquency": arrears}
+        strained["guarantor_called"] = np.flatnonzero(turn.strain.called == month.index)
+        strained["death"] = np.flatnonzero(self.is_open & turn.dies)
+        return events | {name: (who, np.full(len(who), month.first)) for name, who in strained.items()}
+
+    def _pace(self, turn: Turn) -> np.ndarray:
+        """How fast each customer spends, 1 as usual: more above the level of the account, less below.
+
+        Without pay people save. An enterprise cannot: rent and wages stay what they are while the turnover falls.
+        """
+        pace = np.clip((self.main + self.parked) / self.level, 0.1, 3.0)
+        month, firm = turn.month.index, self.people.is_enterprise
+        is_troubled = turn.strain.is_troubled(month)
+        pace = np.where(is_troubled & ~firm, WITHOUT_PAY * np.minimum(pace, 1.0), pace)
+        return np.where((is_troubled | turn.strain.is_lost(month)) & firm, np.maximum(pace, STICKY), pace)
 
     def _plain_accounts(self, among: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """(suffix, owners, balances of everybody) of main and second accounts."""
@@ -158,15 +185,27 @@ class Money:
 
     def _repay(self, turn: Turn, budget: np.ndarray) -> np.ndarray:
         """Loan payments come first; where money is short, cash is paid in just before. Cents taken off the budget."""
-        who, day, cents = self.loans.month(turn)
+        who, day, cents = self.loans.month(turn, budget)
         turn.ledger.post(who, MAIN, day, 64_800, -cents, "loan_payment")
-        total = np.bincount(who, cents, len(self.people))
+        total = np.bincount(who, cents, len(self.people)) - self._cover(turn, budget)
         is_short = total > 0.4 * budget
         short = np.flatnonzero(is_short[who])
         turn.ledger.post(who[short], MAIN, day[short], 30_000, cents[short], "cash_in")
         due = np.where(is_short, 0, total)
         budget -= due
         return due
+
+    def _cover(self, turn: Turn, budget: np.ndarray) -> np.ndarray:
+        """Guarantors send borrowers the arrears; cents that each borrower gets."""
+        got = np.zeros(len(self.people))
+        for guarantor, who, day, cents in self.loans.covered:
+            numbers = [account_no(self.people.index[side], MAIN) for side in (guarantor, who)]
+            turn.ledger.post(guarantor, MAIN, day, 36_000, -cents, "guarantee_out", numbers[1], OURS)
+            turn.ledger.post(who, MAIN, day, 36_000, cents, "guarantee_in", numbers[0], OURS)
+            np.add.at(got, who, cents)
+            np.subtract.at(budget, guarantor, cents)
+            turn.strain.called[guarantor] = turn.month.index
+        return got
 
     def _spend(
         self,
@@ -180,7 +219,7 @@ class Money:
         """Spend what comes in, more if the account is above its level, less below."""
         people = self.people
         usual = people.income * 100 * _SPENT_OF_INCOME - due
-        wish = usual * pace * np.exp(0.10 * turn.draws.normal("spending", people.index, turn.month.index))
+        wish = usual * pace * ~turn.idle * np.exp(0.06 * turn.draws.normal("spending", people.index, turn.month.index))
         spend(turn, wish, budget, payday, pay, self.is_open)
 
     def _receive(self, turn: Turn, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -188,7 +227,7 @@ class Money:
         low, high = WINDFALL
         times = low + (high - low) * turn.uniform("windfall size", who)
         cents = np.round(windfall(times, self.aum[who]) / 100_000).astype(np.int64) * 100_000
-        day = turn.season.day("branch", (1 + 26 * turn.uniform("windfall day", who)) / turn.month.length)
+        day = turn.season.day("branch", (13 + 14 * turn.uniform("windfall day", who)) / turn.month.length)
         bits = turn.draws.bits("windfall payer", self.people.index[who], turn.month.index)
         self._transfer(turn, who, day, 38_000, cents, "big_in", bits)
         self.level[who] += cents
@@ -197,12 +236,13 @@ class Money:
     def _withdraw(
         self, turn: Turn, who: np.ndarray, budget: np.ndarray, freed: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A large sum goes out: nearly everything there is."""
+        """A large sum goes out: most of what there is."""
         income = self.people.income[who] * 100
-        share = 0.93 + 0.06 * turn.uniform("outflow share", who)
+        least, most = WITHDRAWN
+        share = least + (most - least) * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
-        moment = (8 + 19 * turn.uniform("outflow day", who)) / turn.month.length
+        moment = (8 + 7 * turn.uniform("outflow day", who)) / turn.month.length
         day = np.maximum(turn.season.day("branch", moment), turn.month.first + 8)
         main_no, second_no = (account_no(self.people.index[who], suffix) for suffix in (MAIN, SECOND))
         kind = self._own_transfer(who)
@@ -235,19 +275,22 @@ class Money:
         self.parked[who] = 0
         return freed
 
-    def _park(self, turn: Turn, budget: np.ndarray, may: np.ndarray) -> None:
-        """Money goes to a broker for a few weeks: an ebb that means nothing."""
-        who = np.flatnonzero(may & self.parks & (self.parked_until < turn.month.first) & (turn.uniform("parks") < 0.7))
-        cents = (budget[who] * (0.5 + 0.45 * turn.uniform("park share", who)) / 100_000).astype(np.int64) * 100_000
-        day = turn.month.first + 1 + ((turn.month.length - 3) * turn.uniform("park day", who)).astype(np.int64)
-        back = day + 4 + (12 * turn.uniform("park days", who)).astype(np.int64)
-        budget[who] -= cents
+    def _park(self, turn: Turn, budget: np.ndarray, back: np.ndarray, may: np.ndarray) -> None:
+        """Money goes to a broker over the end of the month: an ebb that means nothing."""
+        who = np.flatnonzero(may & self.parks & (self.parked == 0) & (turn.uniform("parks") < _PARKS_NOW))
+        share = 0.7 + 0.27 * turn.uniform("park share", who)
+        # What has just come back goes again.
+        fresh = budget[who] * share
+        cents = ((fresh + back[who] * share) / 100_000).astype(np.int64) * 100_000
+        day = turn.month.last - 8 + (6 * turn.uniform("park day", who)).astype(np.int64)
+        until = day + 5 + (7 * turn.uniform("park days", who)).astype(np.int64)
+        budget[who] -= fresh
         self._to_broker(turn, who, day, -cents)
         turn.plant("parking", who, day, cents)
-        soon = back <= turn.month.last
-        self._to_broker(turn, who[soon], back[soon], cents[soon])
+        soon = until <= turn.month.last
+        self._to_broker(turn, who[soon], until[soon], cents[soon])
         self.parked[who] = np.where(soon, 0, cents)
-        self.parked_until[who] = back
+        self.parked_until[who] = until
 
     def _spread(self, turn: Turn, assets: np.ndarray, budget: np.ndarray, may: np.ndarray) -> None:
         """The rich send what exceeds the sum that they keep with one bank to another."""
@@ -271,7 +314,7 @@ class Money:
     def _interest(self, turn: Turn) -> None:
         if turn.month.number % 3:
             return
-        for suffix, who, balance in self._plain_accounts(turn.active):
+        for suffix, who, balance in self._plain_accounts(self.is_open & ~turn.leaves):
             cents = (np.maximum(balance[who], 0) * (0.001 if suffix == MAIN else 0.002) / 4).astype(np.int64)
             turn.ledger.post(who, suffix, turn.month.first + 20, 3_600, cents, "interest")
 
@@ -295,7 +338,10 @@ class Money:
         turn.ledger.post(who, MAIN, first + 8, 40_000, rest, kind, account_no(index, SECOND), OURS)
         rest = (self.main + turn.ledger.net(count, MAIN))[who]
         part = (rest * turn.uniform("first part", who)).astype(np.int64) // 10_000 * 10_000
+        # Those whom their manager takes along go to the same bank.
+        manager = self.people.manager[who]
         bits = turn.draws.bits("new bank", index)
+        bits = np.where(turn.follows[who], turn.draws.bits("manager's new bank", manager), bits)
         kind = np.where(self.people.is_online[who], KIND["transfer_mobile"], KIND["transfer_counter"])
         self._transfer(turn, who, first + 9, 45_000, -part, kind, bits)
         self._transfer(turn, who, closing, 60_000, part - rest, kind, bits)

@@ -24,9 +24,9 @@ FACTORS = (
 )
 PERSISTENCE = 0.985
 """Correlation of a factor with itself a month later."""
-RETURNING = 0.15
+RETURNING = 0.2
 """Share of large withdrawals that are only lent out."""
-UNREST_LOGIT, MONTHS_OF_UNREST = 2.6, 3
+UNREST_LOGIT, MONTHS_OF_UNREST = 3.8, 3
 """Added to the logit of churn after a large withdrawal, and the months for which it lasts: many close the account."""
 RELIEF = -1.5
 """What a large sum that came, or went, takes off the factor behind it."""
@@ -40,10 +40,22 @@ _WEIGHTS = {
     "windfall": {"windfall": 0.62, "distance": -0.42, "drift": -0.40, "insecurity": -0.38, "pull": -0.37},
     "outflow": {"plans": 0.60, "pull": 0.46, "stress": 0.40, "grievance": 0.36, "distance": 0.37},
     "delinquency": {"stress": 0.56, "insecurity": 0.50, "disorder": 0.50, "plans": 0.43},
+    "stop": {"insecurity": 0.8, "stress": 0.6},
+    "trouble": {"insecurity": 0.7, "stress": 0.5, "plans": 0.51},
 }
 # Logit of the monthly hazard: intercept and slope over the index.
-_LOGIT = {"churn": (-4.95, 2.1), "windfall": (-5.55, 2.0), "outflow": (-3.5, 2.0), "delinquency": (-4.82, 2.05)}
+_LOGIT = {
+    "churn": (-5.25, 2.05),
+    "windfall": (-4.8, 1.22),
+    "outflow": (-2.85, 1.35),
+    "delinquency": (-4.35, 1.7),
+    "stop": (-5.2, 1.3),  # a person's pay
+    "trouble": (-4.7, 1.3),  # an enterprise's
+}
 
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
+_DRIFTS = tuple(zip(_NODES.tolist(), (_NODE_WEIGHTS / _NODE_WEIGHTS.sum()).tolist(), strict=True))
+"""Where a normal drift goes, and how likely (Gauss and Hermite): sums of five terms are its expectations."""
 _BONDED = ("churn", "outflow")
 
 
@@ -121,8 +133,7 @@ class Moods:
         for step, more in enumerate(added, 1):
             correlation = PERSISTENCE**step
             spread = slope * np.sqrt(1 - correlation**2)
-            # A logistic of a normal is near a logistic with a flatter slope (MacKay 1992).
-            flat = np.sqrt(1 + np.pi * spread**2 / 8)
             logit = intercept + slope * correlation * score + bond + more
-            probabilities.append(1 / (1 + np.exp(-logit / flat)))
+            drifted = (weight / (1 + np.exp(-logit - spread * drift)) for drift, weight in _DRIFTS)
+            probabilities.append(reduce(np.add, drifted))
         return np.stack(probabilities)

@@ -24,11 +24,19 @@ _HEADS = np.unique(_HEAD[: BLOCK - 1])
 _PLACE = np.arange(BLOCK) - _HEAD  # 0 head, 1 spouse, 2 and 3 children
 
 AGE_OF_PENSION = 60
-MOST_WITH_ONE_BANK = 7_820_000
-"""CNY: what a rich customer keeps with one bank; the rest lies with others."""
+_MOST_OF_THE_BANK, _BANK = 0.0181, 2_000
+"""Share of the assets of a bank of so many customers that a rich one keeps there; the rest lies with other banks."""
+_RICH = 0.013  # share of the records
+_SAMPLE = 2_048  # records from which the typical wealth is taken: a whole bank of 2,000
 JOINING = 0.009
 """Share of the customers that join in a month."""
-COMING_BY_LEAD = 0.08
+SLEEPERS, SLEEPING_DUPLICATES = 0.17, 0.6
+"""Share of the persons, and of the second records of a person, whose accounts sleep at some time."""
+SHOP, SUPPLIER, EXPORTER, SERVICE = range(4)
+_TRADES = np.array([SHOP, SUPPLIER, SHOP, SERVICE, EXPORTER, SHOP, SUPPLIER, SHOP, SERVICE])  # of a community's nine
+_SUPPLIES = np.array([0.25, 0.2, 0.2, 0.1])  # of its turnover, what an enterprise pays its main supplier, by trade
+_MOST_BOUGHT = 0.8  # of a supplier's turnover, by the enterprises of the community
+COMING_BY_LEAD = 0.11
 """Share of the persons among them who left their number on a social channel before."""
 MAIN, SECOND, FIRST_DEPOSIT = 1, 2, 100
 """Last three digits of an account number: main account, second savings account, the first term deposit."""
@@ -48,7 +56,11 @@ class People:
     head: np.ndarray  # index of the head of the family
     authorised: np.ndarray  # index of the spouse who may use the main account, else -1
     employer: np.ndarray  # index of the enterprise that pays the salary, -1 for one outside
+    trade: np.ndarray  # of an enterprise, else -1
+    supplier: np.ndarray  # index of the enterprise of the community from which an enterprise buys, else -1
+    purchases: np.ndarray  # CNY a month, of an enterprise from its main supplier; float
     earns: np.ndarray  # 0 nothing, 1 salary, 2 pension, 3 turnover
+    is_sleeper: np.ndarray  # whose accounts sleep at some time
     is_woman: np.ndarray
     birth: np.ndarray  # day
     income: np.ndarray  # float, CNY a month
@@ -75,9 +87,28 @@ class People:
     def __len__(self) -> int:
         return len(self.index)
 
+    def share_bought(self, by: np.ndarray) -> np.ndarray:
+        """The purchases of the enterprises ``by`` whom (True) from each supplier, as a share of its turnover."""
+        buyers = np.flatnonzero(by & (self.supplier >= 0))
+        return np.bincount(self.supplier[buyers] - self.index[0], self.purchases[buyers], len(self)) / self.income
 
-def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeline) -> People:
-    """Records ``first`` to ``last`` (exclusive) of a bank of ``customers`` records; ``first`` starts a community."""
+
+def plenty(draws: Draws, customers: int, timeline: Timeline) -> float:
+    """CNY that a rich customer keeps with this bank: a share of all that a bank of 2,000 such customers would hold."""
+    families = _Families.of(draws, np.arange(min(customers, _SAMPLE)))
+    age = _ages(draws, families)
+    income = _incomes(draws, families, _earnings(draws, families, age))
+    opened_month = _openings(draws, families, age, timeline)[1]
+    wealth = _wealth(draws, families, income, opened_month >= 0, 0.0, _sleepers(draws, families))
+    typical = float(np.where(opened_month >= 0, 0, wealth).mean())
+    return _MOST_OF_THE_BANK * _BANK * typical / (1 - _MOST_OF_THE_BANK * _BANK * _RICH)
+
+
+def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeline, most: float) -> People:
+    """Records ``first`` to ``last`` (exclusive) of a bank of ``customers`` records; ``first`` starts a community.
+
+    ``most`` is what a rich customer keeps with the bank, in CNY.
+    """
     index = np.arange(first, last)
     families = _Families.of(draws, index)
     person, is_enterprise, is_duplicate = families.person, families.is_enterprise, families.is_duplicate
@@ -87,7 +118,9 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     earns = _earnings(draws, families, age)
     income = _incomes(draws, families, earns)
     opened, opened_month = _openings(draws, families, age, timeline)
-    wealth = _wealth(draws, families, income, opened_month >= 0)
+    is_sleeper = _sleepers(draws, families)
+    wealth = _wealth(draws, families, income, opened_month >= 0, most, is_sleeper)
+    trade, supplier, purchases = _trades(draws, families, income, customers)
     communities = -(-customers // COMMUNITY)
     city = (index // COMMUNITY) % min(len(names.CITIES), communities)
     branch = city * BRANCHES_PER_CITY + draws.integers(BRANCHES_PER_CITY, "branch", families.head)
@@ -106,7 +139,11 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
         head=families.head,
         authorised=families.authorised,
         employer=_employers(draws, families, earns, customers),
+        trade=trade,
+        supplier=supplier,
+        purchases=purchases,
         earns=earns,
+        is_sleeper=is_sleeper,
         is_woman=is_woman,
         birth=birth,
         income=income,
@@ -219,17 +256,55 @@ def _incomes(draws: Draws, families: _Families, earns: np.ndarray) -> np.ndarray
     return np.where(families.is_enterprise, turnover, income)
 
 
-def _wealth(draws: Draws, families: _Families, income: np.ndarray, is_new: np.ndarray) -> np.ndarray:
+def _sleepers(draws: Draws, families: _Families) -> np.ndarray:
+    """True for those whose accounts sleep at some time."""
+    chance = np.where(families.is_duplicate, SLEEPING_DUPLICATES, SLEEPERS)
+    return (draws.uniform("sleeper", families.index) < chance) & ~families.is_enterprise & ~families.is_rich
+
+
+def _wealth(
+    draws: Draws,
+    families: _Families,
+    income: np.ndarray,
+    is_new: np.ndarray,
+    of_rich: float,
+    is_sleeper: np.ndarray,
+) -> np.ndarray:
     """CNY at the start, in deposits and investments; float. New customers try the bank with little."""
     index = families.index
     wealth = income * np.maximum(np.exp(np.log(7.0) + 1.25 * draws.normal("wealth", index)), 2.0)
     cash = income * (1.5 + 2.5 * draws.uniform("cash of firm", index))
     wealth = np.where(families.is_enterprise, cash, wealth)
-    wealth = np.where(families.is_duplicate, wealth * 0.35, wealth)
-    wealth = np.minimum(wealth, 1_200_000)
-    wealth = np.where(families.is_rich, MOST_WITH_ONE_BANK * (0.98 + 0.02 * draws.uniform("rich", index)), wealth)
+    # A rich customer's second record adds nothing worth mentioning to what they hold.
+    second = np.where(np.append(False, families.is_rich[:-1]), 0.0, 0.35)
+    wealth = np.where(families.is_duplicate, wealth * second, wealth)
+    wealth = np.minimum(np.where(is_sleeper, 0.4 * wealth, wealth), 1_200_000)
+    wealth = np.where(families.is_rich, of_rich * (0.98 + 0.02 * draws.uniform("rich", index)), wealth)
     wealth = np.where(is_new, 0.2 * wealth, wealth)
-    return np.maximum(wealth, np.where(is_new, 2_500, 8_000) * (1 + draws.uniform("least", index)))
+    least = np.where(families.is_rich, 0, np.where(is_new, 2_500, 8_000) * (1 + draws.uniform("least", index)))
+    return np.maximum(wealth, least)
+
+
+def _trades(
+    draws: Draws, families: _Families, income: np.ndarray, customers: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Trade of each enterprise, the index of its main supplier (both -1 without), and what it buys there a month.
+
+    The blocks of a community take turns in the trades. Its two suppliers sell to all others, and buy outside.
+    """
+    index, count = families.index, len(_TRADES)
+    community = index - index % COMMUNITY
+    turn = draws.integers(count, "trades", community)
+    trade = np.where(families.is_enterprise, _TRADES[(index % COMMUNITY // BLOCK + turn) % count], -1)
+    places = np.flatnonzero(_TRADES == SUPPLIER)[draws.integers(2, "main supplier", index)]
+    supplier = community + (places - turn) % count * BLOCK + BLOCK - 1
+    buys = families.is_enterprise & (trade != SUPPLIER) & (supplier < customers)
+    supplier = np.where(buys, supplier, -1)
+    purchases = np.where(families.is_enterprise, _SUPPLIES[trade] * income, 0)
+    seller = np.where(buys, supplier - index[0], 0)
+    bought = np.bincount(seller[buys], purchases[buys], len(index)) / income
+    fits = np.minimum(1, _MOST_BOUGHT / np.maximum(bought, 1e-9))
+    return trade, supplier, np.where(buys, purchases * fits[seller], purchases)
 
 
 def _employers(draws: Draws, families: _Families, earns: np.ndarray, customers: int) -> np.ndarray:
@@ -260,7 +335,7 @@ def _lead_days(
 ) -> np.ndarray:
     """Day of the lead that became a customer some weeks later, -1 for those who came without."""
     index = families.index
-    day = opened - 2 - (35 * draws.uniform("lead to account", index)).astype(np.int64)
+    day = opened - 2 - (70 * draws.uniform("lead to account", index)).astype(np.int64)
     came = (opened_month >= 0) & ~families.is_enterprise & ~families.is_duplicate & (day >= timeline.first)
     return np.where(came & (draws.uniform("came by a lead", index) < COMING_BY_LEAD), day, -1)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from simulator import names
 from simulator.draws import Draws
 from simulator.text import NULL, Coded, Values, coded, join, numbers
-from simulator.timeline import Timeline, to_date, to_day
+from simulator.timeline import Month, Timeline, to_date, to_day
 
 BRANCHES_PER_CITY = 3
 MANAGERS_PER_BRANCH = 4
@@ -60,6 +60,9 @@ _WORKDAYS = (
 )
 
 
+_USUAL_GAP, _WIDE_GAP = 0.002, 0.003  # of outside yields over our one-year deposit
+
+
 def holidays() -> tuple[np.ndarray, Coded, np.ndarray]:
     """(day, name, is_workday) of public holidays and made-up working days, 2024 to 2027."""
     table = (*_HOLIDAYS, "调休")
@@ -99,6 +102,11 @@ class Managers:
     def in_charge(self, manager: np.ndarray, day: np.ndarray) -> np.ndarray:
         """The manager on the day, or who takes over."""
         return np.where((self.left[manager] != NULL) & (self.left[manager] < day), self.successor(manager), manager)
+
+    def has_left_lately(self, manager: np.ndarray, day: int) -> np.ndarray:
+        """True where the manager (-1 for nobody) left in the quarter before the day."""
+        left = self.left[manager]
+        return (manager >= 0) & (left != NULL) & (left < day) & (left >= day - 92)
 
     def successor(self, manager: np.ndarray) -> np.ndarray:
         """Who takes over: the first manager of the branch, who stays."""
@@ -165,18 +173,34 @@ def managers(draws: Draws, staff: Managers, day: int) -> dict[str, Values]:
     }
 
 
+def outside_yields(draws: Draws, first: int, days: np.ndarray) -> np.ndarray:
+    """Yearly yields of money-market funds on the days, as fractions."""
+    return 0.0165 + 0.003 * np.sin((days - first) / 120) + 0.0006 * draws.normal("mmf yield", days)
+
+
+def appeal(draws: Draws, timeline: Timeline, month: Month) -> float:
+    """By how much outside yields beat our one-year deposit in the month, as told weekly; about -1 to 1."""
+    weekly = np.arange(timeline.first, month.last + 1, 7)
+    yields = outside_yields(draws, timeline.first, weekly[weekly >= month.first]).mean()
+    return float((yields - _rate_of(1, month.index // 3) - _USUAL_GAP) / _WIDE_GAP)
+
+
+def _rate_of(code: int, quarter: np.ndarray | int) -> np.ndarray:
+    """The policy rate and our deposits' rates of one year and three months (0 to 2), by quarter since the start."""
+    return np.maximum(np.array((0.018, 0.0155, 0.0115))[code] - 0.0003 * np.asarray(quarter), 0.005)
+
+
 def market_rates(draws: Draws, first: int, day: int) -> dict[str, Values]:
     """Rates on the first of each quarter from ``first`` to ``day``; money-market yields weekly."""
     quarterly = [d for d in range(first, day + 1) if to_date(d).day == 1 and to_date(d).month in (1, 4, 7, 10)]
     quarterly = quarterly or [first]
     step = np.arange(len(quarterly))
     weekly = np.arange(first, day + 1, 7)
-    wave = 0.0165 + 0.003 * np.sin((weekly - first) / 120) + 0.0006 * draws.normal("mmf yield", weekly)
     table = ("policy", "deposit_1y", "deposit_3m", "mmf_yield")
     return {
         "rate_date": np.concatenate([np.tile(quarterly, 3), weekly]),
         "rate_code": coded(table, np.repeat([0, 1, 2, 3], [len(step)] * 3 + [len(weekly)])),
-        "rate": np.concatenate([*(np.maximum(base - 0.0003 * step, 0.005) for base in (0.018, 0.0155, 0.0115)), wave]),
+        "rate": np.concatenate([*(_rate_of(code, step) for code in range(3)), outside_yields(draws, first, weekly)]),
     }
 
 

@@ -18,6 +18,8 @@ _DEPOSITS = np.array([PRODUCT[code] for code in ("FD03", "FD06", "FD12")])
 _INVESTMENTS = np.array([PRODUCT[code] for code in ("WM01", "WM02", "FU01", "FU02", "FU03", "PM01", "SD01", "WL01")])
 _DEPOSIT_SLOTS, _HOLDING_SLOTS = 3, 2
 _THOUSAND = 100_000  # cents
+_SAVES, _SAVES_WHEN_TOLD, _TAKES_THE_OFFER = 0.18, 0.28, 0.35
+"""Chance in a month that idle money is saved, also after an offer, and that it then goes to what was offered."""
 # Online and at the counter, of deposits and of investments.
 _WAYS_OF_SAVING = np.array(
     [[KIND["between_accounts"], KIND["between_counter"]], [KIND["invest"], KIND["invest_counter"]]]
@@ -138,14 +140,20 @@ class Savings:
         """
         people, month = self.people, turn.month
         saved = np.zeros(len(people), np.int64)
-        wants = may & ~people.is_enterprise & (idle > 5 * _THOUSAND) & (turn.uniform("saves") < 0.18)
-        amount = (idle * (0.4 + 0.4 * turn.uniform("saved")) / _THOUSAND).astype(np.int64) * _THOUSAND
-        invests = turn.uniform("invests") < 0.15 + 0.1 * people.appetite
         # At the counter, the day that is written to the ledger is that of a visit.
         at_counter = people.uses_branch & (~turn.is_online | (turn.uniform("buys at the branch") < 0.7))
         moment = (1 + 26 * turn.uniform("saving day")) / month.length
         day = np.where(at_counter, turn.season.day("branch", moment), month.first + (moment * month.length).astype(int))
+        is_told = _told(turn, day)
+        chance = np.where(is_told, _SAVES_WHEN_TOLD, _SAVES)
+        wants = may & ~people.is_enterprise & (idle > 5 * _THOUSAND) & (turn.uniform("saves") < chance)
+        amount = (idle * (0.4 + 0.4 * turn.uniform("saved")) / _THOUSAND).astype(np.int64) * _THOUSAND
+        invests = turn.uniform("invests") < 0.15 + 0.1 * people.appetite
         pick = (turn.uniform("saving product") * 1_000).astype(np.int64)
+        takes = is_told & (turn.uniform("takes the offer") < _TAKES_THE_OFFER)
+        line = _DEPOSITS if turn.offers.product in _DEPOSITS else _INVESTMENTS
+        invests = np.where(takes, line is _INVESTMENTS, invests)
+        pick = np.where(takes, np.argmax(line == turn.offers.product), pick)
         who = np.flatnonzero(wants & ~invests & (self.deposits.value == 0).any(axis=1))
         slot = self.deposits.fill(who, amount[who], _DEPOSITS[pick[who] % len(_DEPOSITS)], day[who])
         main_no, deposit_no = (account_no(people.index[who], suffix) for suffix in (MAIN, self._suffix(who, slot)))
@@ -233,6 +241,14 @@ class Savings:
             day,
             index,
         )
+
+
+def _told(turn: Turn, day: np.ndarray) -> np.ndarray:
+    """True for whom the month's sales campaign reached before the day."""
+    heard = np.full(len(day), turn.month.last)
+    who, told = turn.offers.heard
+    heard[who] = told
+    return day > heard
 
 
 def _suitable(people: People, pick: np.ndarray) -> np.ndarray:

@@ -40,9 +40,13 @@ class Season:
 
     def day(self, of: str, moment: np.ndarray) -> np.ndarray:
         """The day of each ``moment`` (0 to 1, a share of the month's business of the kind ``of``)."""
-        weight = np.cumsum(self._weight(of))
-        place = np.searchsorted(weight / weight[-1], moment, side="right")
+        place = np.searchsorted(self.shares(of), moment, side="right")
         return self.month.first + np.minimum(place, self.month.length - 1)
+
+    def shares(self, of: str) -> np.ndarray:
+        """The share of the month's business of the kind ``of`` that is done by the end of each day."""
+        weight = np.cumsum(self._weight(of))
+        return np.asarray(weight / weight[-1])
 
     def _weight(self, of: str) -> np.ndarray:
         """How much of a kind of business falls on each day."""

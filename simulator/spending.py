@@ -7,7 +7,7 @@ import numpy as np
 from simulator.deliveries import COMMUNITY
 from simulator.ledger import FIRST_FUND, FIRST_WALLET, KIND, OURS, is_one_of, outside_account
 from simulator.names import BANKS
-from simulator.people import BLOCK, MAIN, account_no
+from simulator.people import BLOCK, MAIN, SERVICE, SHOP, account_no
 from simulator.text import coded, join, numbers
 from simulator.timeline import DAY, SHANGHAI
 from simulator.turn import Turn
@@ -28,6 +28,8 @@ _AT_THE_COUNTER = is_one_of("cash_counter", "transfer_counter", "mmf_counter")
 _TRANSFERS = is_one_of("transfer_mobile", "transfer_web", "transfer_counter")
 _FUNDS = is_one_of("mmf", "mmf_mobile", "mmf_counter")
 _FEE = 1_000  # cents
+YIELD_PULL = 0.3
+"""By what the logarithm of the pull of wallets and funds grows with the appeal of their yields."""
 
 
 def spend(
@@ -78,7 +80,8 @@ def spend(
 def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
     """The way of each payment, as moods have it."""
     people, moods = turn.people, turn.moods
-    pull, near = np.exp(moods["pull"]), np.exp(-moods["distance"])
+    # When outside funds yield more than we pay, they draw everybody.
+    pull, near = np.exp(moods["pull"] + YIELD_PULL * turn.appeal), np.exp(-moods["distance"])
     online, firm, has_wallet = people.is_online, people.is_enterprise, people.wallet >= 0
     cash = np.exp(1.0 * moods["plans"]) * (1 + turn.season.rush)
     branch = people.uses_branch
@@ -147,7 +150,7 @@ def _post(
 def _receivers(
     turn: Turn, who: np.ndarray, kind: np.ndarray, payee: np.ndarray, receives: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Money that stays inside the bank: to the head of the family, the enterprise next door, or a firm's supplier.
+    """Money that stays inside the bank: to the head of the family, or to the shop next door.
 
     Parameters
     ----------
@@ -159,23 +162,18 @@ def _receivers(
     Returns
     -------
     receiver, inside, to_shop
-        Customer index of whoever may receive each payment, whether they do, and whether it is an enterprise next door.
+        Customer index of whoever may receive each payment, whether they do, and whether it is a shop next door.
     """
     people = turn.people
     index, first = people.index[who], people.index[0]
     is_transfer = _TRANSFERS[kind]
     shop = np.minimum(index - index % COMMUNITY % BLOCK + BLOCK - 1, people.index[-1])
     to_shop = (kind == KIND["purchase_pos"]) & (payee % np.uint64(10) == 0) & (shop // COMMUNITY == index // COMMUNITY)
-    to_shop &= people.is_enterprise[shop - first] & receives[shop - first] & (shop != index)
-    # A firm's transfers go to a supplier now and then: the enterprise of another block of the community.
-    block = (payee // np.uint64(8) % np.uint64(COMMUNITY // BLOCK)).astype(np.int64)
-    supplier = np.minimum(index - index % COMMUNITY + (block + 1) * BLOCK - 1, people.index[-1])
-    to_supplier = is_transfer & people.is_enterprise[who] & (payee % np.uint64(4) == 1) & (supplier != index)
-    to_supplier &= people.is_enterprise[supplier - first] & receives[supplier - first]
+    to_shop &= np.isin(people.trade[shop - first], (SHOP, SERVICE)) & receives[shop - first] & (shop != index)
     head = people.head[who]
     to_head = is_transfer & (payee % np.uint64(3) == 0) & (head != index) & receives[head - first]
-    inside = (to_shop | to_head | to_supplier) & ~turn.leaves[who]
-    return np.where(to_shop, shop, np.where(to_supplier, supplier, head)), inside, to_shop
+    inside = (to_shop | to_head) & ~turn.leaves[who]
+    return np.where(to_shop, shop, head), inside, to_shop
 
 
 def _write_wallet_payments(

@@ -10,7 +10,24 @@ from simulator.ledger import Ledger
 from simulator.moods import Moods
 from simulator.people import People
 from simulator.seasons import Season, season
+from simulator.strain import Strain
 from simulator.timeline import Month, Timeline
+
+
+@dataclass(frozen=True)
+class Offers:
+    """A sales campaign: one entry per target, of both arms."""
+
+    who: np.ndarray  # positions of customers
+    number: np.ndarray  # of the touch
+    day: np.ndarray
+    is_control: np.ndarray
+    product: int
+
+    @property
+    def heard(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and days of those who were told."""
+        return self.who[~self.is_control], self.day[~self.is_control]
 
 
 @dataclass(frozen=True)
@@ -22,11 +39,17 @@ class Turn:
     draws: Draws
     people: People
     moods: Moods
+    strain: Strain
+    offers: Offers
+    appeal: float  # of outside yields: about -1 to 1
     deliveries: Deliveries
     ledger: Ledger
     opens: np.ndarray  # becomes a customer this month
     leaves: np.ndarray  # closes all accounts this month
-    active: np.ndarray  # a customer during the whole month
+    follows: np.ndarray  # whose manager has left lately
+    dies: np.ndarray
+    idle: np.ndarray  # does nothing: asleep or dead
+    active: np.ndarray  # a customer during the whole month, and not idle
     since: np.ndarray  # first and last day on which the customer acts as usual
     until: np.ndarray
     planted: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)

@@ -139,6 +139,40 @@ def test_a_few_per_cent_of_the_leads_become_customers(figures: tuple[Path, Figur
     assert 0.015 < values["of the others, opened an account after"] < 0.08
 
 
+def test_arrears_follow_trouble_and_guarantors_are_called(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert 0.15 < values["arrears that follow stopped pay or a faltering business"] < 0.5
+    after, ever = (values[f"borrowers in arrears {when}"] for when in ("within 120 days after it", "in any 120 days"))
+    assert after > 3 * ever
+    assert values["guarantors called, of all arrears"] > 0.05
+
+
+def test_enterprises_hold_little_cash_and_lean_on_few_payers(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert 20 < values["days of its outflow that an enterprise holds, median"] < 70
+    assert 0.2 < values["named payers are one for at least 40 %"] < 0.8
+
+
+def test_some_customers_sleep_and_some_die(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert 0.05 < values["nothing moved by the customer in 180 days"] < 0.15
+    assert 0.001 < values["deaths a year, of all customers"] < 0.008
+    assert 45 < values["days from a death to the closing, median"] < 240
+
+
+def test_yields_managers_and_campaigns_move_customers(figures: tuple[Path, Figures]) -> None:
+    _, values = figures
+    assert values["wallets and funds in spending, when their yields appeal most over least"] > 1.15
+    left, any_time = "after the manager left", "any customer with a manager"
+    assert values[f"closing within 100 days {left}"] > 1.3 * values[f"closing within 100 days, {any_time}"]
+    told, not_told = (values[f"buys what is offered, {arm}"] for arm in ("treatment", "control"))
+    assert 1.5 * not_told < told < 0.06
+    called, left_alone = (
+        values[f"leaves within 92 days of a retention call, {arm}"] for arm in ("treatment", "control")
+    )
+    assert called < left_alone
+
+
 def test_seeds_are_no_shifted_copies_of_each_other() -> None:
     index = np.arange(1_000)
     one, other = Draws(1).uniform("any", index), Draws(2).uniform("any", index)
