@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import duckdb
+import pyarrow.parquet as pq
 
 from lakehouse.identity.linkage import KnownBy, Linkage
+from lakehouse.identity.relatives import add_forms, explained_by_errors, learned_forms
 from lakehouse.sql import only_row
 
 if TYPE_CHECKING:
@@ -28,11 +30,16 @@ class Model:
     folder: Path
     linkage: Linkage
     splink: SplinkSettings
+    explained: dict[str, float]  # kind of relative -> share of the pairs like theirs that errors explain
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are compared."""
         return tuple(comparison["output_column_name"] for comparison in self.splink["comparisons"])
+
+    def relatives(self, kind: str) -> bool:
+        """Whether pairs that look like relatives of the kind are taken for relatives, not for errors of one person."""
+        return self.explained.get(kind, 0.0) < self.linkage.raw["relatives"]["believed"]
 
     def has_term_frequencies(self, column: str) -> bool:
         """Whether a compared column is adjusted for term frequency: the more common a value, the less it counts."""
@@ -46,7 +53,8 @@ def current_model(lake: Path) -> Model | None:
         return None
     folder = max(folders, key=lambda path: (int(path.name.split("-")[0]), path.name))
     linkage = Linkage(json.loads((folder / "linkage.json").read_text()))
-    return Model(folder.name, folder, linkage, json.loads((folder / "model.json").read_text()))
+    explained = json.loads((folder / "relatives.json").read_text())
+    return Model(folder.name, folder, linkage, json.loads((folder / "model.json").read_text()), explained)
 
 
 def can_train(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> bool:
@@ -70,6 +78,8 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     newest = current_model(lake)
     number = int(newest.version.split("-")[0]) + 1 if newest else 1
     folder = lake / "identity" / "models" / f"{number}-{name}"
+    other_forms = learned_forms(con, linkage)
+    add_forms(con, "training", other_forms)
     splink = _learn(con, linkage, columns)
     if splink is None:
         return None
@@ -79,11 +89,14 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     (temporary / "model.json").write_text(json.dumps(splink, indent=1, ensure_ascii=False))
     (temporary / "linkage.json").write_text(json.dumps(linkage.raw, indent=1, ensure_ascii=False))
     _write_term_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
+    pq.write_table(other_forms, temporary / "other_forms.parquet")
+    explained = explained_by_errors(con, linkage, splink)
+    (temporary / "relatives.json").write_text(json.dumps(explained, indent=1))
     try:
         temporary.rename(folder)
     except OSError:  # another run has made the same one
         shutil.rmtree(temporary)
-    return Model(folder.name, folder, linkage, splink)
+    return Model(folder.name, folder, linkage, splink, explained)
 
 
 def linker(con: duckdb.DuckDBPyConnection, model: Model) -> tuple["Linker", "DuckDBAPI"]:
@@ -91,6 +104,7 @@ def linker(con: duckdb.DuckDBPyConnection, model: Model) -> tuple["Linker", "Duc
     from splink import DuckDBAPI, Linker
 
     _quiet()
+    add_forms(con, "comparable", pq.read_table(model.folder / "other_forms.parquet"))
     api = DuckDBAPI(con)
     splink = Linker(api.register("comparable"), model.splink, log_level=None, validate_settings=False)
     con.execute(
@@ -150,7 +164,7 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
         "comparisons": [_comparison(linkage, column) for column in columns],
         "blocking_rules_to_generate_predictions": [
             f"{_blocking_rule(block)} and l.party_key <> r.party_key"
-            for block in linkage.raw["blocks"]
+            for block in (*linkage.raw["blocks"], *_selective(con, linkage))
             if _has(block, columns)
         ],
         "retain_intermediate_calculation_columns": True,
@@ -177,6 +191,23 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
         if pairs:
             maximise_expectation(model, _blocking_rule([block]))
     return _completed(model.misc.save_model_to_json(), linkage)
+
+
+def _selective(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[list[str]]:
+    """The loose blocks that give a record of ``training`` few enough pairs on average."""
+    loose = linkage.raw["loose_blocks"]
+    chosen = []
+    for block in loose["blocks"]:
+        filled = " and ".join(f"{column} is not null" for column in block)
+        pairs, records = only_row(
+            con.execute(
+                "select coalesce(sum(times * (times - 1)), 0), (select count(*) from training) from (select count(*) "
+                f"as times from training where {filled} group by {', '.join(block)}, party_type)"
+            )
+        )
+        if pairs <= loose["most_pairs_per_record"] * records:
+            chosen.append(block)
+    return chosen
 
 
 def _learned(model: "Linker") -> Any:
@@ -274,10 +305,10 @@ def _term_frequency_columns(linkage: Linkage, columns: list[str] | tuple[str, ..
 
 
 _PARTS = {
-    "name": ("sound_sorted", "family", "latin_family", "given"),
+    "name": ("sound_sorted", "family", "latin_family", "given", "starts_of_names", "initials_of_names"),
     "email": ("email_name",),
-    "address": ("address_start", "address_number", "address_first_number"),
-    "birth_date": ("birth_year",),
+    "address": ("address_start", "address_head", "address_number", "address_first_number"),
+    "birth_date": ("birth_year", "birth_month"),
     "phone": ("phone_start", "phone_end"),
 }
 

@@ -1,0 +1,120 @@
+"""What a relative explains as well as an error does: twins, parents of one name; and names that stand for each other.
+
+All of it is learned from ``training`` (see `lakehouse.identity.model`), without labels, by contrast: errors fall on every
+column alike, relatives do not.
+"""
+
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from scipy.stats import poisson
+
+from lakehouse.identity.linkage import Linkage
+from lakehouse.sql import only_row
+
+FORMS = pa.schema([("one", pa.string()), ("other", pa.string()), ("form", pa.string())])
+
+# Given names that differ at one family name, birth date and home, counted once a family; independent names, such as
+# those of twins, meet as often as the product of their shares.
+_TOGETHER = """
+with homes as (select distinct family, birth_date, given, phone, email, address_words from training
+               where given is not null and birth_date is not null and party_type = 'P'),
+together as (
+    select distinct l.family, l.birth_date, l.given as one, r.given as other
+    from homes as l join homes as r using (family, birth_date)
+    where l.given < r.given and ({home})
+),
+shares as (select given, count(*) / sum(count(*)) over () as share from training where given is not null group by given)
+select one, other, token(one) as one_token, token(other) as other_token, count(*) as times,
+       2 * any_value(lefts.share) * any_value(rights.share) * (select count(*) from together) as expected
+from together join shares as lefts on lefts.given = one join shares as rights on rights.given = other
+group by one, other having count(*) >= $least order by one, other
+"""
+_HOME = """l.phone = r.phone or l.email = r.email
+or len(list_intersect(l.address_words, r.address_words)) >= 0.45 * greatest(len(l.address_words), len(r.address_words))"""
+
+
+def learned_forms(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> pa.Table:
+    """Given names that stand for each other, by token: columns ``one, other, form``; the form is what both share.
+
+    A pair is learned if it is seen in enough families, and so often that independent names would not come to it
+    (Poisson, with the chance divided by the number of pairs that were tried).
+    """
+    rule = linkage.raw["relatives"]["other_forms"]
+    rows = con.execute(_TOGETHER.format(home=_HOME), {"least": rule["least"]}).fetchall()
+    limit = rule["chance"] / max(len(rows), 1)
+    forms = [
+        {"one": one, "other": other, "form": f"{one}-{other}"}
+        for _, _, one, other, times, expected in rows
+        if poisson.sf(times - 1, expected) < limit
+    ]
+    return pa.Table.from_pylist(forms, FORMS)
+
+
+def add_forms(con: duckdb.DuckDBPyConnection, table: str, forms: pa.Table) -> None:
+    """Add the learned forms to the ``given_forms`` of a table of comparable records."""
+    con.register("learned_forms", forms)
+    con.execute(
+        "create or replace temp table forms_of_given as select given, list(form order by form) as forms from ("
+        f"select given, form from (select distinct given, token(given) as token from {table} where given is not null) "
+        "join (select one as token, form from learned_forms union select other, form from learned_forms) using (token)"
+        f") group by given; update {table} set given_forms = list_concat(given_forms, forms) from forms_of_given "
+        f"where forms_of_given.given = {table}.given"
+    )
+    con.unregister("learned_forms")
+
+
+def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink: dict[str, Any]) -> dict[str, float]:
+    """Of the pairs that look like twins, or like parent and child, the share that errors explain: 0 to 1, by kind.
+
+    Errors replace a value of a person by one of somebody else. How often they do is seen where no relative can explain
+    it: another family name beside the same given name tells how often names are replaced, a date that is no generation
+    away how often dates are. Pairs that look like relatives, and are more than these, are relatives.
+    """
+    settings = linkage.raw["relatives"]
+    compared = {comparison["output_column_name"]: comparison for comparison in splink["comparisons"]}
+    home = " or ".join(
+        f"{_gamma(linkage, column)} in ({_numbers(linkage, column, levels)})"
+        for column, levels in settings["home"].items()
+        if column in compared
+    )
+    explained = {}
+    for kind in ("twin", "parent"):
+        rule = settings[kind]
+        if not home or rule["column"] not in compared:
+            continue
+        same = " and ".join(f"l.{column} = r.{column}" for column in rule["agree"])
+        alike, errors = only_row(
+            con.execute(
+                f"with pairs as materialized (select {_gamma(linkage, rule['column'])} as gamma from (select "
+                f"{_both(con)} from training as l join training as r on {same} and l.party_type = r.party_type "
+                f"and l.record_id < r.record_id where l.party_type = 'P') where {home}) select "
+                f"count(*) filter (gamma in ({_numbers(linkage, rule['column'], rule['levels'])})), "
+                f"count(*) filter (gamma in ({_numbers(linkage, rule['column'], rule['error'])})) from pairs"
+            )
+        )
+        ratio = 1.0
+        if rule.get("by_chance"):
+            u = {level["label_for_charts"]: level["u_probability"]
+                 for level in compared[rule["column"]]["comparison_levels"] if "u_probability" in level}
+            ratio = sum(u[level] for level in rule["levels"]) / sum(u[level] for level in rule["error"])
+        explained[kind] = round(min(errors * ratio / (alike + 1), 1.0), 4)
+    return explained
+
+
+def _both(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL: the columns of both records, as the comparisons name them."""
+    columns = [name for name, *_ in con.execute("describe training").fetchall()]
+    return ", ".join(f"{side}.{column} as {column}_{side}" for column in columns for side in ("l", "r"))
+
+
+def _gamma(linkage: Linkage, column: str) -> str:
+    """SQL: the number of the level, as Splink numbers them."""
+    levels = linkage.raw["comparisons"][column]
+    whens = " ".join(f"when {level['sql']} then {len(levels) - at}" for at, level in enumerate(levels))
+    return f"case when {column}_l is null or {column}_r is null then -1 {whens} else 0 end"
+
+
+def _numbers(linkage: Linkage, column: str, levels: list[str]) -> str:
+    return ", ".join(str(linkage.gamma(column, level)) for level in levels)
