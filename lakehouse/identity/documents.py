@@ -31,7 +31,7 @@ case when not is_filler_document(text) then coalesce(person_number(plain_documen
 create or replace temp macro has_wrong_check_digit(text) as
 length(plain_document(text)) = 18 and person_number(plain_document(text)) is not null
 and right(plain_document(text), 1) <> substr('10X98765432', 1 + ({
-    " + ".join(f"cast(substr(plain_document(text), {at}, 1) as int) * {weight}" for at, weight in enumerate(_WEIGHTS, 1))
+    " + ".join(f"try_cast(substr(plain_document(text), {at}, 1) as int) * {weight}" for at, weight in enumerate(_WEIGHTS, 1))
 }) % 11, 1);
 """
 

@@ -76,13 +76,13 @@ def _attach(con: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
 def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
     """Make ``new_pairs``: the records that wait, with their pairs."""
     create_comparable(con, model.linkage)
+    splink, api = linker(con, model)
     con.execute(
         "create temp table known_records as select * from comparable "
         "where record_id in (select left_record from batches where right_record is null);"
         "create temp table new_records as select * from comparable "
         "where record_id not in (select left_record from batches where right_record is null)"
     )
-    splink, api = linker(con, model)
     least = model.linkage.review
     new = api.register("new_records")
     scored_tables = [splink.inference.predict_within(new, threshold_match_weight=least)]
