@@ -96,6 +96,11 @@ and (length(brief) = 1 and starts_with(whole, brief)
      or left(brief, 1) = left(whole, 1) and length(brief) <= 4
         and regexp_full_match(whole, regexp_replace(regexp_replace(brief, '(ie|ey|y|i)$', ''), '(.)', '\\1.*', 'g')));
 
+create or replace temp macro alike(one, other) as
+jaro_winkler_similarity(one, other) >= 0.88
+or damerau_levenshtein(one, other) <= case when least(length(one), length(other)) >= 7 then 2
+                                           when least(length(one), length(other)) >= 3 then 1 else 0 end;
+
 create or replace temp macro short_form(one, other) as
 regexp_full_match(one, '[a-z ]+') and regexp_full_match(other, '[a-z ]+')
 and (short_of(split_part(one, ' ', 1), split_part(other, ' ', 1))
