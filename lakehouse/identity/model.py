@@ -39,7 +39,7 @@ class Model:
 
     def relatives(self, kind: str) -> bool:
         """Whether pairs that look like relatives of the kind are taken for relatives, not for errors of one person."""
-        return self.explained.get(kind, 0.0) < self.linkage.raw["relatives"]["believed"]
+        return self.explained.get(kind, 0.0) < self.linkage.raw["relatives"][kind]["believed"]
 
     def has_term_frequencies(self, column: str) -> bool:
         """Whether a compared column is adjusted for term frequency: the more common a value, the less it counts."""
@@ -88,7 +88,7 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     temporary.mkdir(parents=True)
     (temporary / "model.json").write_text(json.dumps(splink, indent=1, ensure_ascii=False))
     (temporary / "linkage.json").write_text(json.dumps(linkage.raw, indent=1, ensure_ascii=False))
-    _write_term_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
+    _write_term_frequencies(con, linkage, splink, temporary / "term_frequencies.parquet")
     pq.write_table(other_forms, temporary / "other_forms.parquet")
     explained = explained_by_errors(con, linkage, splink)
     (temporary / "relatives.json").write_text(json.dumps(explained, indent=1))
@@ -266,6 +266,7 @@ def _completed(splink: SplinkSettings, linkage: Linkage) -> SplinkSettings:
                 level["m_probability"] = level["m_probability"] if level["fix_m_probability"] else m
         for level in levels:
             m, u = level.get("m_probability") or 0.0, level.get("u_probability") or 0.0
+            u -= splink["probability_two_random_records_match"] * m  # random pairs hold matches, too
             level["m_probability"] = float(f"{max(m, training['least_m']):.5g}")
             level["u_probability"] = float(f"{max(u, 0.5 / pairs):.5g}")
         _weigh_equal_values(levels, training["least_m"])
@@ -287,13 +288,25 @@ def _weigh_equal_values(levels: list[dict[str, Any]], least_m: float) -> None:
         equal["m_probability"] = float(f"{min(max(equal['u_probability'] * max(learned), least_m), 0.9):.5g}")
 
 
-def _write_term_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str], path: Path) -> None:
-    """Term frequencies: the share of other records with an equal value, by token, since a model must hold no names."""
+def _write_term_frequencies(
+    con: duckdb.DuckDBPyConnection, linkage: Linkage, splink: SplinkSettings, path: Path
+) -> None:
+    """Term frequencies: the share of strangers with an equal value, by token, since a model must hold no names.
+
+    Of the other records with the value, those that the same person is expected to have are no strangers.
+    """
+    (records,) = only_row(con.execute("select count(*) from training"))
+    own = {
+        level["tf_adjustment_column"]: records * splink["probability_two_random_records_match"] * level["m_probability"]
+        for comparison in reversed(splink["comparisons"])
+        for level in reversed(comparison["comparison_levels"])
+        if "tf_adjustment_column" in level
+    }
     parts = " union all ".join(
         f"select '{column}' as column_name, token({column}) as token, "
-        f"greatest(count(*) - 1, 0.5) / sum(count(*)) over () as share "
+        f"greatest(count(*) - 1 - {expected}, 0.5) / sum(count(*)) over () as share "
         f"from training where {column} is not null group by {column}"
-        for column in _term_frequency_columns(linkage, columns)
+        for column, expected in own.items()
     )
     con.execute(f"copy (select * from ({parts}) order by column_name, token) to '{path}' (format parquet)")
 

@@ -107,6 +107,7 @@ def _result(model: Model) -> str:
     )
     twins = model.relatives("twin")
     is_alone = " or ".join(f"gamma_{column} = {gamma}" for column, gamma in linkage.alone if column in columns and twins)
+    speaks = f"{weight} >= {personal['minimum']}" if model.relatives("household") else "true"
     is_barred = " or ".join([*_relatives(model, "parent"), *_contradictions(linkage, columns)])
     document = "case when gamma_id_no = {} then mw_id_no else 0 end" if "id_no" in columns else "0.0"
     document = document.format(linkage.gamma("id_no", "same"))
@@ -130,11 +131,13 @@ def _result(model: Model) -> str:
         else "false"
         for column, rules in linkage.raw["apart"].items()
     }
+    if not model.relatives("household"):
+        tolerates["birth_date"] = "true"
     return (
         "least(record_id_l, record_id_r) as left_record, greatest(record_id_l, record_id_r) as right_record, "
         f"round(match_weight, 3) as match_weight, {evidence} as evidence, "
         f"round({weight}, 3) as personal_weight, round({document}, 3) as document_weight, "
-        f"round(match_weight, 3) >= {linkage.accept} and {weight} >= {personal['minimum']} "
+        f"round(match_weight, 3) >= {linkage.accept} and {speaks} "
         f"and not coalesce({is_barred or 'false'}, false) as is_accepted, "
         f"coalesce({is_alone or 'false'}, false) as is_alone, "
         + ", ".join(f"coalesce({sql}, false) as tolerates_{column}" for column, sql in tolerates.items())

@@ -4,6 +4,7 @@ All of it is learned from ``training`` (see `lakehouse.identity.model`), without
 column alike, relatives do not.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import duckdb
@@ -74,11 +75,7 @@ def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink
     """
     settings = linkage.raw["relatives"]
     compared = {comparison["output_column_name"]: comparison for comparison in splink["comparisons"]}
-    home = " or ".join(
-        f"{_gamma(linkage, column)} in ({_numbers(linkage, column, levels)})"
-        for column, levels in settings["home"].items()
-        if column in compared
-    )
+    home = _home(linkage, compared, settings["home"])
     explained = {}
     for kind in ("twin", "parent"):
         rule = settings[kind]
@@ -87,11 +84,9 @@ def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink
         same = " and ".join(f"l.{column} = r.{column}" for column in rule["agree"])
         alike, errors = only_row(
             con.execute(
-                f"with pairs as materialized (select {_gamma(linkage, rule['column'])} as gamma from (select "
-                f"{_both(con)} from training as l join training as r on {same} and l.party_type = r.party_type "
-                f"and l.record_id < r.record_id where l.party_type = 'P') where {home}) select "
-                f"count(*) filter (gamma in ({_numbers(linkage, rule['column'], rule['levels'])})), "
-                f"count(*) filter (gamma in ({_numbers(linkage, rule['column'], rule['error'])})) from pairs"
+                f"{_pairs(con, linkage, [rule['column']], same, home)} select "
+                f"count(*) filter ({rule['column']} in ({_numbers(linkage, rule['column'], rule['levels'])})), "
+                f"count(*) filter ({rule['column']} in ({_numbers(linkage, rule['column'], rule['error'])})) from pairs"
             )
         )
         ratio = 1.0
@@ -100,7 +95,52 @@ def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink
                  for level in compared[rule["column"]]["comparison_levels"] if "u_probability" in level}
             ratio = sum(u[level] for level in rule["levels"]) / sum(u[level] for level in rule["error"])
         explained[kind] = round(min(errors * ratio / (alike + 1), 1.0), 4)
+    if home and {"name", "birth_date"} <= compared.keys():
+        explained["household"] = _explained_household(con, linkage, compared)
     return explained
+
+
+def _home(linkage: Linkage, compared: Iterable[str], levels: dict[str, list[str]]) -> str:
+    """SQL: whether a pair lives at one home; empty if no column tells."""
+    return " or ".join(
+        f"{_gamma(linkage, column)} in ({_numbers(linkage, column, at)})"
+        for column, at in levels.items()
+        if column in compared
+    )
+
+
+def _explained_household(con: duckdb.DuckDBPyConnection, linkage: Linkage, compared: Iterable[str]) -> float:
+    """Of the pairs of one home that agree on neither name nor date, the share that independent errors explain."""
+    rule = linkage.raw["relatives"]["household"]
+    home = _home(linkage, compared, rule["home"])
+    other = {column: f"{column} in ({_numbers(linkage, column, rule[column])})" for column in ("name", "birth_date")}
+    neither, name_only, date_only, both = 0, 0, 0, 0
+    same = {"phone": "l.phone = r.phone", "email": "l.email = r.email", "address": "l.address_head = r.address_head"}
+    for column in (column for column in rule["home"] if column in compared):
+        counts = only_row(
+            con.execute(
+                f"{_pairs(con, linkage, ['name', 'birth_date'], same[column], home)} select "
+                f"count(*) filter ({other['name']} and {other['birth_date']}), "
+                f"count(*) filter (name > 0 and not {other['name']} and {other['birth_date']}), "
+                f"count(*) filter ({other['name']} and not {other['birth_date']}), "
+                f"count(*) filter (not {other['name']} and not {other['birth_date']}) "
+                "from pairs where name >= 0 and birth_date >= 0"
+            )
+        )
+        neither, name_only, date_only, both = (
+            total + count for total, count in zip((neither, name_only, date_only, both), counts, strict=True)
+        )
+    return round(min(name_only * date_only / max(both, 1) / (neither + 1), 1.0), 4)
+
+
+def _pairs(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str], same: str, home: str) -> str:
+    """SQL: ``with pairs as`` the levels of the columns, for pairs of persons in ``training`` at one home."""
+    levels = ", ".join(f"{_gamma(linkage, column)} as {column}" for column in columns)
+    return (
+        f"with pairs as materialized (select {levels} from (select {_both(con)} from training as l "
+        f"join training as r on {same} and l.party_type = r.party_type and l.record_id < r.record_id "
+        f"where l.party_type = 'P') where {home})"
+    )
 
 
 def _both(con: duckdb.DuckDBPyConnection) -> str:
