@@ -41,6 +41,7 @@ select record_id, party_key, records.known_from,
        coalesce(party_type, case when names.is_enterprise or regexp_full_match(upper(id_no), $enterprise_id)
                                  then 'E' else 'P' end) as party_type,
        names.name, names.family, names.given, names.sound, names.sound_sorted, names.is_han, names.given_forms,
+       0 as family_times, 0 as given_times,  -- how often the model has seen them
        names.starts_of_names, names.initials_of_names,
        case when not names.is_han then names.family end as latin_family,
        gender,
@@ -100,6 +101,11 @@ create or replace temp macro alike(one, other) as
 jaro_winkler_similarity(one, other) >= 0.88
 or damerau_levenshtein(one, other) <= case when least(length(one), length(other)) >= 7 then 2
                                            when least(length(one), length(other)) >= 3 then 1 else 0 end;
+
+-- Two spellings that are both usual are two names (Schmidt, Schmitt); a slip makes a rare one of a usual one.
+create or replace temp macro two_names(one, other, times, other_times) as
+not (one is not distinct from other) and least(times, other_times) >= 4
+and greatest(times, other_times) < 20 * least(times, other_times);
 
 create or replace temp macro short_form(one, other) as
 regexp_full_match(one, '[a-z ]+') and regexp_full_match(other, '[a-z ]+')

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from lakehouse.identity.linkage import KnownBy, Linkage
-from lakehouse.identity.relatives import add_forms, explained_by_errors, learned_forms
+from lakehouse.identity.relatives import add_counts, add_forms, explained_by_errors, learned_forms, name_counts
 from lakehouse.sql import only_row
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     folder = lake / "identity" / "models" / f"{number}-{name}"
     other_forms = learned_forms(con, linkage)
     add_forms(con, "training", other_forms)
+    counts = name_counts(con)
+    add_counts(con, "training", counts)
     splink = _learn(con, linkage, columns)
     if splink is None:
         return None
@@ -90,6 +92,7 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     (temporary / "linkage.json").write_text(json.dumps(linkage.raw, indent=1, ensure_ascii=False))
     _write_term_frequencies(con, linkage, splink, temporary / "term_frequencies.parquet")
     pq.write_table(other_forms, temporary / "other_forms.parquet")
+    pq.write_table(counts, temporary / "name_counts.parquet")
     explained = explained_by_errors(con, linkage, splink)
     (temporary / "relatives.json").write_text(json.dumps(explained, indent=1))
     try:
@@ -105,6 +108,7 @@ def linker(con: duckdb.DuckDBPyConnection, model: Model) -> tuple["Linker", "Duc
 
     _quiet()
     add_forms(con, "comparable", pq.read_table(model.folder / "other_forms.parquet"))
+    add_counts(con, "comparable", pq.read_table(model.folder / "name_counts.parquet"))
     api = DuckDBAPI(con)
     splink = Linker(api.register("comparable"), model.splink, log_level=None, validate_settings=False)
     con.execute(

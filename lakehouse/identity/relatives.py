@@ -66,6 +66,29 @@ def add_forms(con: duckdb.DuckDBPyConnection, table: str, forms: pa.Table) -> No
     con.unregister("learned_forms")
 
 
+def name_counts(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """How often ``training`` has each Latin family and given name: columns ``part, token, times``; usual ones only."""
+    return con.sql(
+        "select part, token(name) as token, count(*)::integer as times from "
+        "(select 'family' as part, family as name from training where not is_han and party_type = 'P' "
+        "union all select 'given', given from training where not is_han and party_type = 'P') "
+        "where name is not null group by part, name having times >= 4 order by part, token"
+    ).to_arrow_table()
+
+
+def add_counts(con: duckdb.DuckDBPyConnection, table: str, counts: pa.Table) -> None:
+    """Set ``family_times`` and ``given_times`` of a table of comparable records, as the model has seen them."""
+    con.register("learned_counts", counts)
+    for part in ("family", "given"):
+        con.execute(
+            f"create or replace temp table times_of_name as select name as counted, times from (select distinct {part} as name, "
+            f"token({part}) as token from {table} where {part} is not null and not is_han) "
+            f"join learned_counts using (token) where part = '{part}';"
+            f"update {table} set {part}_times = times from times_of_name where counted = {table}.{part}"
+        )
+    con.unregister("learned_counts")
+
+
 def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink: dict[str, Any]) -> dict[str, float]:
     """Of the pairs that look like twins, or like parent and child, the share that errors explain: 0 to 1, by kind.
 
