@@ -105,7 +105,7 @@ or damerau_levenshtein(one, other) <= case when least(length(one), length(other)
 -- Two spellings that are both usual are two names (Schmidt, Schmitt); a slip makes a rare one of a usual one.
 create or replace temp macro two_names(one, other, times, other_times) as
 not (one is not distinct from other) and least(times, other_times) >= 4
-and greatest(times, other_times) < 20 * least(times, other_times);
+and greatest(times, other_times) < 6 * least(times, other_times);
 
 create or replace temp macro short_form(one, other) as
 regexp_full_match(one, '[a-z ]+') and regexp_full_match(other, '[a-z ]+')

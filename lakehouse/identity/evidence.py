@@ -57,17 +57,20 @@ class Fact:
 # records give n - 1 edges, not n * n.
 EVIDENCE = """
 create temp table party_rows as
-select 'cif:' || customer_no as party_key, token(document(id_no)) as document_token,
-       coalesce(has_wrong_check_digit(id_no), false) as is_misprinted,
-       party_type, name, birth_date, known_from, known_to,
-       id_no_token as written_token, coalesce(is_filler_document(id_no), false) as is_filler
-from customers
-union all
-select 'online:' || user_id, token(document(id_no)), coalesce(has_wrong_check_digit(id_no), false),
-       case when regexp_full_match(upper(id_no), getvariable('enterprise_id')) then 'E' else 'P' end,
-       name, birth_date, known_from, known_to, id_no_token, coalesce(is_filler_document(id_no), false)
-from registrations
-union all select 'lead:' || lead_id, null, false, null, name, null, known_from, known_to, null, false from social_leads;
+with delivered as (
+    select 'cif:' || customer_no as party_key, plain_document(id_no) as plain, party_type, name, birth_date,
+           known_from, known_to, id_no_token as written_token
+    from customers
+    union all
+    select 'online:' || user_id, plain_document(id_no),
+           case when regexp_full_match(upper(id_no), getvariable('enterprise_id')) then 'E' else 'P' end,
+           name, birth_date, known_from, known_to, id_no_token
+    from registrations
+    union all select 'lead:' || lead_id, null, null, name, null, known_from, known_to, null from social_leads
+)
+select party_key, token(number_of(plain)) as document_token, has_wrong_check_digit(plain) as is_misprinted, party_type,
+       name, birth_date, known_from, known_to, written_token, coalesce(is_filler(plain), false) as is_filler
+from delivered;
 
 -- Whether two rows cannot be of one person: no part of the name agrees, and the dates differ by more than a slip; where
 -- the number itself is doubtful, one of these is enough.
@@ -228,18 +231,20 @@ order by all
 # Numbers that are no evidence: a filler, more strangers than `shared_by`, or two who cannot be one person.
 UNBELIEVED = """
 create temp table unbelieved as
-select token, reason, count(distinct party_key) as records, min(known_from) as known_from
-from (
-    select written_token as token, 'a filler' as reason, party_key, known_from from party_rows where is_filler
+with found as (
+    select written_token, 'a filler' as reason, party_key, known_from from party_rows where is_filler
     union all
-    select document_token, 'shared by many', party_key, shared_from
+    select written_token, 'strangers share it', party_key, shared_from
     from party_rows join shared_tokens on token = document_token and shared_tokens.party_type = party_rows.party_type
     union all
-    select document_token, 'name and birth date differ', unnest([a, b]), known_from
-    from document_pairs where is_contradicted and known_from < known_to
+    select written_token, 'names and birth dates differ', party_key, pairs.known_from
+    from (select document_token, unnest([a, b]) as party_key, known_from
+          from document_pairs where is_contradicted and known_from < known_to) as pairs
+    join party_rows using (document_token, party_key)
 )
-where known_from <= $business_date
-group by token, reason
+select written_token as token, min(reason) as reason, count(distinct party_key) as records
+from found where known_from <= $business_date
+group by written_token
 """
 
 
