@@ -41,8 +41,9 @@ class Linkage:
     raw: dict[str, Any]
 
     @classmethod
-    def read(cls, path: Path = LINKAGE) -> "Linkage":
-        return cls(yaml.safe_load(path.read_text()))
+    def read(cls, path: Path | None = None) -> "Linkage":
+        """The settings of a file; by default ``linkage.yml``, as it is now."""
+        return cls(yaml.safe_load((path or LINKAGE).read_text()))
 
     @property
     def accept(self) -> float:

@@ -119,7 +119,9 @@ def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink
             ratio = sum(u[level] for level in rule["levels"]) / sum(u[level] for level in rule["error"])
         explained[kind] = round(min(errors * ratio / (alike + 1), 1.0), 4)
     if home and {"name", "birth_date"} <= compared.keys():
-        explained["household"] = _explained_household(con, linkage, compared)
+        # where there are twins, or parents of one name, there are households
+        is_seen = any(explained[kind] < settings[kind]["believed"] for kind in ("twin", "parent"))
+        explained["household"] = 0.0 if is_seen else _explained_household(con, linkage, compared)
     return explained
 
 
