@@ -87,20 +87,20 @@ left join (
 # Whether one Latin given name is a short form of the other: an initial, its start (Ed, Eddie), its end (Beth), or its
 # consonants from the first letter on (Bo, Wm).
 SHORT_FORM = """
+create or replace temp macro without_ending(brief) as regexp_replace(brief, '(ie|ey|y|i|e|a|o)$', '');
+
+create or replace temp macro stem_of(brief) as
+case when right(without_ending(brief), 1) = left(right(without_ending(brief), 2), 1) and length(without_ending(brief)) > 2
+     then left(without_ending(brief), length(without_ending(brief)) - 1) else without_ending(brief) end;
+
 create or replace temp macro short_of(brief, whole) as
 length(brief) < length(whole)
 and (length(brief) = 1 and starts_with(whole, brief)
      or length(brief) >= 2 and starts_with(whole, brief)
      or length(brief) >= 3 and ends_with(whole, brief)
-     or length(regexp_replace(brief, '(ie|ey|y|i|e|a|o)$', '')) >= 2
-        and starts_with(whole, regexp_replace(brief, '(ie|ey|y|i|e|a|o)$', ''))
+     or length(stem_of(brief)) >= 2 and starts_with(whole, stem_of(brief))
      or left(brief, 1) = left(whole, 1) and length(brief) <= 4
         and regexp_full_match(whole, regexp_replace(regexp_replace(brief, '(ie|ey|y|i)$', ''), '(.)', '\\1.*', 'g')));
-
-create or replace temp macro alike(one, other) as
-jaro_winkler_similarity(one, other) >= 0.88
-or damerau_levenshtein(one, other) <= case when least(length(one), length(other)) >= 7 then 2
-                                           when least(length(one), length(other)) >= 3 then 1 else 0 end;
 
 -- Two spellings that are both usual are two names (Schmidt, Schmitt); a slip makes a rare one of a usual one.
 create or replace temp macro two_names(one, other, times, other_times) as

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -297,22 +298,32 @@ def _write_term_frequencies(
 ) -> None:
     """Term frequencies: the share of strangers with an equal value, by token, since a model must hold no names.
 
-    Of the other records with the value, those that the same person is expected to have are no strangers.
+    Of the other records with a value some are of the same person: as many as among all pairs with equal values, but no
+    more than a person has. Strangers that training does not show are as rare as equal values of strangers are at all.
     """
     (records,) = only_row(con.execute("select count(*) from training"))
-    own = {
-        level["tf_adjustment_column"]: records * splink["probability_two_random_records_match"] * level["m_probability"]
-        for comparison in reversed(splink["comparisons"])
-        for level in reversed(comparison["comparison_levels"])
-        if "tf_adjustment_column" in level
-    }
-    parts = " union all ".join(
-        f"select '{column}' as column_name, token({column}) as token, "
-        f"greatest(count(*) - 1 - {expected}, 0.5) / sum(count(*)) over () as share "
-        f"from training where {column} is not null group by {column}"
-        for column, expected in own.items()
-    )
-    con.execute(f"copy (select * from ({parts}) order by column_name, token) to '{path}' (format parquet)")
+    prior = splink["probability_two_random_records_match"]
+    parts = []
+    for column, level in _adjusted_levels(splink):
+        strangers = level["u_probability"] / (level["u_probability"] + prior * level["m_probability"])
+        least = min(0.5 / records, level["u_probability"])
+        parts.append(
+            f"select '{column}' as column_name, token({column}) as token, greatest((count(*) - 1 - least("
+            f"(count(*) - 1) * {1 - strangers:.4f}, {records * prior:.4f})) / sum(count(*)) over (), {least:.3g}) as share "
+            f"from training where {column} is not null group by {column}"
+        )
+    con.execute(f"copy ({' union all '.join(parts)} order by column_name, token) to '{path}' (format parquet)")
+
+
+def _adjusted_levels(splink: SplinkSettings) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Columns that are adjusted for term frequency, each with the strongest level that is."""
+    seen = set()
+    for comparison in splink["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            column = level.get("tf_adjustment_column")
+            if column and column not in seen:
+                seen.add(column)
+                yield column, level
 
 
 def _term_frequency_columns(linkage: Linkage, columns: list[str] | tuple[str, ...]) -> list[str]:

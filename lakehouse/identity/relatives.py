@@ -117,7 +117,8 @@ def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink
             u = {level["label_for_charts"]: level["u_probability"]
                  for level in compared[rule["column"]]["comparison_levels"] if "u_probability" in level}
             ratio = sum(u[level] for level in rule["levels"]) / sum(u[level] for level in rule["error"])
-        explained[kind] = round(min(errors * ratio / (alike + 1), 1.0), 4)
+        enough = errors >= settings["least_errors"]
+        explained[kind] = round(min(errors * ratio / (alike + 1), 1.0), 4) if enough else 0.0
     if home and {"name", "birth_date"} <= compared.keys():
         # where there are twins, or parents of one name, there are households
         is_seen = any(explained[kind] < settings[kind]["believed"] for kind in ("twin", "parent"))
