@@ -102,6 +102,11 @@ and (length(brief) = 1 and starts_with(whole, brief)
      or left(brief, 1) = left(whole, 1) and length(brief) <= 4
         and regexp_full_match(whole, regexp_replace(regexp_replace(brief, '(ie|ey|y|i)$', ''), '(.)', '\\1.*', 'g')));
 
+create or replace temp macro alike(one, other) as
+jaro_winkler_similarity(one, other) >= 0.88
+or damerau_levenshtein(one, other) <= case when least(length(one), length(other)) >= 7 then 2
+                                           when least(length(one), length(other)) >= 3 then 1 else 0 end;
+
 -- Two spellings that are both usual are two names (Schmidt, Schmitt); a slip makes a rare one of a usual one.
 create or replace temp macro two_names(one, other, times, other_times) as
 not (one is not distinct from other) and least(times, other_times) >= 4

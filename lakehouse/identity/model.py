@@ -48,14 +48,20 @@ class Model:
 
 
 def current_model(lake: Path) -> Model | None:
-    """The newest model in the lake; None: none has been trained."""
-    folders = [path for path in (lake / "identity" / "models").glob("[0-9]*") if path.is_dir()]
+    """The newest model in the lake; None: none has been trained, or none since models hold what relatives explain."""
+    folders = [path for path in _folders(lake) if (path / "relatives.json").exists()]
     if not folders:
         return None
-    folder = max(folders, key=lambda path: (int(path.name.split("-")[0]), path.name))
+    folder = folders[-1]
     linkage = Linkage(json.loads((folder / "linkage.json").read_text()))
     explained = json.loads((folder / "relatives.json").read_text())
     return Model(folder.name, folder, linkage, json.loads((folder / "model.json").read_text()), explained)
+
+
+def _folders(lake: Path) -> list[Path]:
+    """The folders of all models, the newest last."""
+    folders = [path for path in (lake / "identity" / "models").glob("[0-9]*") if path.is_dir()]
+    return sorted(folders, key=lambda path: (int(path.name.split("-")[0]), path.name))
 
 
 def can_train(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> bool:
@@ -76,8 +82,7 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     columns = _columns(con, linkage)
     if columns is None:
         return None
-    newest = current_model(lake)
-    number = int(newest.version.split("-")[0]) + 1 if newest else 1
+    number = max((int(path.name.split("-")[0]) for path in _folders(lake)), default=0) + 1
     folder = lake / "identity" / "models" / f"{number}-{name}"
     other_forms = learned_forms(con, linkage)
     add_forms(con, "training", other_forms)
