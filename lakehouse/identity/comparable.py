@@ -19,7 +19,8 @@ select 'cif:' || customer_no as party_key, party_type, name, gender, birth_date,
        occupation, known_from, known_to
 from customers
 union all
-select 'online:' || user_id, null, name, null, birth_date, id_no, phone, email, address, city, null, known_from, known_to
+select 'online:' || user_id, null, name, null, birth_date, id_no, phone, email, address, city, null,
+       known_from, known_to
 from registrations
 union all
 select 'lead:' || lead_id, null, name, null, null, null, phone, null, null, city, null, known_from, known_to
@@ -28,7 +29,8 @@ from social_leads;
 create temp table party_records as
 select md5(concat_ws('|', party_key, coalesce(party_type, ''), coalesce(name, ''), coalesce(gender, ''),
                      coalesce(cast(birth_date as varchar), ''), coalesce(id_no, ''), coalesce(phone, ''),
-                     coalesce(email, ''), coalesce(address, ''), coalesce(city, ''), coalesce(occupation, ''))) as record_id,
+                     coalesce(email, ''), coalesce(address, ''), coalesce(city, ''),
+                     coalesce(occupation, ''))) as record_id,
        party_key, party_type, name, gender, birth_date, id_no, phone, email, address, city, occupation,
        min(known_from) as known_from, max(known_to) as known_to
 from delivered_records
@@ -90,7 +92,8 @@ SHORT_FORM = """
 create or replace temp macro without_ending(brief) as regexp_replace(brief, '(ie|ey|y|i|e|a|o)$', '');
 
 create or replace temp macro stem_of(brief) as
-case when right(without_ending(brief), 1) = left(right(without_ending(brief), 2), 1) and length(without_ending(brief)) > 2
+case when length(without_ending(brief)) > 2
+          and right(without_ending(brief), 1) = left(right(without_ending(brief), 2), 1)
      then left(without_ending(brief), length(without_ending(brief)) - 1) else without_ending(brief) end;
 
 create or replace temp macro short_of(brief, whole) as
@@ -175,8 +178,14 @@ def name_parts(text: str, linkage: Linkage) -> NameParts:
     if linkage.is_enterprise_name(written):  # an enterprise has no given name, and its words no other order
         words = _han_words(written) if _HAN.search(written) else _words(written)
         whole, name = "".join(words) or None, written.replace(",", " ")
-        return NameParts(name, family=whole, sound=" ".join(words) or None, sound_sorted=" ".join(words) or None,
-                         is_han=bool(_HAN.search(written)), is_enterprise=True)
+        return NameParts(
+            name,
+            family=whole,
+            sound=" ".join(words) or None,
+            sound_sorted=" ".join(words) or None,
+            is_han=bool(_HAN.search(written)),
+            is_enterprise=True,
+        )
     if _HAN.search(written):
         return _han_name(written, linkage)
     return _latin_name(written, linkage)

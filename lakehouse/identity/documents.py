@@ -6,7 +6,9 @@ from lakehouse.identity.linkage import Linkage
 
 # A Chinese identity number had 15 digits before 1999: without the century, and without the check digit (GB 11643).
 # Both forms become the 17 digits that name a person; other documents stay as they are written.
-_FULL_WIDTH = "".join(map(chr, range(0xFF10, 0xFF1A))) + "".join(map(chr, [*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]))
+_FULL_WIDTH = "".join(map(chr, range(0xFF10, 0xFF1A))) + "".join(
+    map(chr, [*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)])
+)
 _HALF_WIDTH = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
@@ -40,8 +42,8 @@ case when length(plain) = 18 and person_number(plain) is not null
 def create_document_macros(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     """Define macros of document numbers.
 
-    ``document(text)`` is what names the person, null for a filler. ``plain_document(text)`` is the number without signs,
-    of which ``number_of(plain)``, ``is_filler(plain)`` and ``has_wrong_check_digit(plain)`` tell more.
+    ``document(text)`` is what names the person, null for a filler. ``plain_document(text)`` is the number without
+    signs, of which ``number_of(plain)``, ``is_filler(plain)`` and ``has_wrong_check_digit(plain)`` tell more.
     """
     con.execute("set variable filler_documents = $1", [linkage.filler("id_no")])
     con.execute(MACROS)

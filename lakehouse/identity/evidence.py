@@ -116,6 +116,11 @@ too_many as (
 )
 select token, party_type, max(known_from) as shared_from from too_many group by all having count(*) = 2;
 
+create temp table shared_holders as
+select distinct party_key, document_token, shared_from
+from party_rows
+join shared_tokens on token = document_token and shared_tokens.party_type = party_rows.party_type;
+
 create temp table numbered_rows as
 select document_token, holders.party_type, party_key, name, birth_date, is_misprinted, holders.known_from,
        least(known_to, coalesce(shared_from, known_to)) as known_to,
@@ -126,7 +131,8 @@ left join shared_tokens on token = document_token and shared_tokens.party_type =
 
 create temp table document_pairs as
 select firsts.party_key as a, others.party_key as b, firsts.place as a_place, others.place as b_place, document_token,
-       greatest(firsts.known_from, others.known_from) as known_from, least(firsts.known_to, others.known_to) as known_to,
+       greatest(firsts.known_from, others.known_from) as known_from,
+       least(firsts.known_to, others.known_to) as known_to,
        contradicts(firsts.name, others.name, firsts.birth_date, others.birth_date,
                    firsts.is_misprinted or others.is_misprinted) as is_contradicted
 from numbered_rows as firsts join numbered_rows as others using (document_token, party_type)
@@ -180,22 +186,23 @@ order by known_from, a, b, rule, known_to
 # From the day on which a number is shared by too many, a pair weighs as if it had none.
 SIMILAR = """
 create temp view similar_pairs as
-with documents as (
-    select record_id, party_key, party_records.known_from, party_records.known_to, shared_from,
-           case when shared_from is not null then token(document(id_no)) end as shared_document
-    from party_records
-    left join shared_tokens on shared_tokens.token = token(document(id_no)) and shared_tokens.party_type in ('P', 'E')
-),
-pairs as (
+with placed as (
     select least(lefts.party_key, rights.party_key) as a, greatest(lefts.party_key, rights.party_key) as b,
            compared.* exclude (left_record, right_record),
            greatest(lefts.known_from, rights.known_from) as known_from,
-           least(lefts.known_to, rights.known_to) as known_to,
-           case when lefts.shared_document = rights.shared_document then lefts.shared_from end as shared_from
+           least(lefts.known_to, rights.known_to) as known_to
     from compared_pairs as compared
-    join documents as lefts on lefts.record_id = compared.left_record
-    join documents as rights on rights.record_id = compared.right_record
+    join party_records as lefts on lefts.record_id = compared.left_record
+    join party_records as rights on rights.record_id = compared.right_record
 ),
+shared_pairs as (
+    select a, b, min(lefts.shared_from) as shared_from
+    from (select distinct a, b from placed) as tied
+    join shared_holders as lefts on lefts.party_key = a
+    join shared_holders as rights on rights.party_key = b and rights.document_token = lefts.document_token
+    group by a, b
+),
+pairs as (select placed.*, shared_from from placed left join shared_pairs using (a, b)),
 spans as (
     select * replace (least(known_to, coalesce(shared_from, known_to)) as known_to) from pairs
     union all

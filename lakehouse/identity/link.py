@@ -63,8 +63,8 @@ def link(settings: Settings, pin: Pin) -> Path:
     Returns
     -------
     Path
-        The lake file ``identity/<L>-<pin>.parquet``; beside it lie the list for review (`review_file`), and the documents
-        that are no evidence (`unbelieved_file`).
+        The lake file ``identity/<L>-<pin>.parquet``; beside it lie the list for review (`review_file`), and the
+        documents that are no evidence (`unbelieved_file`).
     """
     path = xref_file(settings.lake, pin)
     model = current_model(settings.lake) or _first_model(settings, pin)

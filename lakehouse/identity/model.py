@@ -96,7 +96,7 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     temporary.mkdir(parents=True)
     (temporary / "model.json").write_text(json.dumps(splink, indent=1, ensure_ascii=False))
     (temporary / "linkage.json").write_text(json.dumps(linkage.raw, indent=1, ensure_ascii=False))
-    _write_term_frequencies(con, linkage, splink, temporary / "term_frequencies.parquet")
+    _write_term_frequencies(con, splink, temporary / "term_frequencies.parquet")
     pq.write_table(other_forms, temporary / "other_forms.parquet")
     pq.write_table(counts, temporary / "name_counts.parquet")
     explained = explained_by_errors(con, linkage, splink)
@@ -298,9 +298,7 @@ def _weigh_equal_values(levels: list[dict[str, Any]], least_m: float) -> None:
         equal["m_probability"] = float(f"{min(max(equal['u_probability'] * max(learned), least_m), 0.9):.5g}")
 
 
-def _write_term_frequencies(
-    con: duckdb.DuckDBPyConnection, linkage: Linkage, splink: SplinkSettings, path: Path
-) -> None:
+def _write_term_frequencies(con: duckdb.DuckDBPyConnection, splink: SplinkSettings, path: Path) -> None:
     """Term frequencies: the share of strangers with an equal value, by token, since a model must hold no names.
 
     Of the other records with a value some are of the same person: as many as among all pairs with equal values, but no
@@ -313,8 +311,9 @@ def _write_term_frequencies(
         strangers = level["u_probability"] / (level["u_probability"] + prior * level["m_probability"])
         least = min(0.5 / records, level["u_probability"])
         parts.append(
-            f"select '{column}' as column_name, token({column}) as token, greatest((count(*) - 1 - least("
-            f"(count(*) - 1) * {1 - strangers:.4f}, {records * prior:.4f})) / sum(count(*)) over (), {least:.3g}) as share "
+            f"select '{column}' as column_name, token({column}) as token, greatest("
+            f"(count(*) - 1 - least((count(*) - 1) * {1 - strangers:.4f}, {records * prior:.4f})) "
+            f"/ sum(count(*)) over (), {least:.3g}) as share "
             f"from training where {column} is not null group by {column}"
         )
     con.execute(f"copy ({' union all '.join(parts)} order by column_name, token) to '{path}' (format parquet)")

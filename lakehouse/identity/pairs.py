@@ -22,8 +22,8 @@ def compare(con: duckdb.DuckDBPyConnection, lake: Path, model: Model | None) -> 
     """Make ``compared_pairs`` from ``party_records``: pairs from the review weight up, by record; none without a model.
 
     Columns: ``left_record, right_record, match_weight, evidence`` (in words), ``is_accepted, is_alone``,
-    ``tolerates_id_no``, ``tolerates_birth_date``, ``personal_weight`` and ``document_weight`` (bits of what tells persons
-    apart, and of an equal document). Records that were never compared are
+    ``tolerates_id_no``, ``tolerates_birth_date``, ``personal_weight`` and ``document_weight`` (bits of what tells
+    persons apart, and of an equal document). Records that were never compared are
     compared, and the results go to the lake.
     """
     if model:
@@ -106,7 +106,9 @@ def _result(model: Model) -> str:
         if column in columns
     )
     twins = model.relatives("twin")
-    is_alone = " or ".join(f"gamma_{column} = {gamma}" for column, gamma in linkage.alone if column in columns and twins)
+    is_alone = " or ".join(
+        f"gamma_{column} = {gamma}" for column, gamma in linkage.alone if column in columns and twins
+    )
     speaks = f"{weight} >= {personal['minimum']}" if model.relatives("household") else "true"
     is_barred = " or ".join([*_relatives(model, "parent"), *_contradictions(linkage, columns)])
     document = "case when gamma_id_no = {} then mw_id_no else 0 end" if "id_no" in columns else "0.0"
@@ -156,8 +158,10 @@ def _relatives(model: Model, kind: str) -> list[str]:
 
 def _contradictions(linkage: Linkage, columns: tuple[str, ...]) -> list[str]:
     """SQL: whether name and birth date both differ; a document is then no evidence."""
-    different = [f"gamma_{column} in ({_numbers(linkage, column, levels)})"
-                 for column, levels in linkage.raw["documents"]["against"].items()]
+    different = [
+        f"gamma_{column} in ({_numbers(linkage, column, levels)})"
+        for column, levels in linkage.raw["documents"]["against"].items()
+    ]
     return [f"({' and '.join(different)})"] if set(linkage.raw["documents"]["against"]) <= set(columns) else []
 
 

@@ -1,7 +1,7 @@
 """What a relative explains as well as an error does: twins, parents of one name; and names that stand for each other.
 
-All of it is learned from ``training`` (see `lakehouse.identity.model`), without labels, by contrast: errors fall on every
-column alike, relatives do not.
+All of it is learned from ``training`` (see `lakehouse.identity.model`), without labels, by contrast: errors fall on
+every column alike, relatives do not.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,8 @@ from together join shares as lefts on lefts.given = one join shares as rights on
 group by one, other having count(*) >= $least order by one, other
 """
 _HOME = """l.phone = r.phone or l.email = r.email
-or len(list_intersect(l.address_words, r.address_words)) >= 0.45 * greatest(len(l.address_words), len(r.address_words))"""
+or len(list_intersect(l.address_words, r.address_words))
+   >= 0.45 * greatest(len(l.address_words), len(r.address_words))"""
 
 
 def learned_forms(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> pa.Table:
@@ -81,9 +82,9 @@ def add_counts(con: duckdb.DuckDBPyConnection, table: str, counts: pa.Table) -> 
     con.register("learned_counts", counts)
     for part in ("family", "given"):
         con.execute(
-            f"create or replace temp table times_of_name as select name as counted, times from (select distinct {part} as name, "
-            f"token({part}) as token from {table} where {part} is not null and not is_han) "
-            f"join learned_counts using (token) where part = '{part}';"
+            "create or replace temp table times_of_name as select name as counted, times from "
+            f"(select distinct {part} as name, token({part}) as token from {table} where {part} is not null "
+            f"and not is_han) join learned_counts using (token) where part = '{part}';"
             f"update {table} set {part}_times = times from times_of_name where counted = {table}.{part}"
         )
     con.unregister("learned_counts")
@@ -114,8 +115,11 @@ def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink
         )
         ratio = 1.0
         if rule.get("by_chance"):
-            u = {level["label_for_charts"]: level["u_probability"]
-                 for level in compared[rule["column"]]["comparison_levels"] if "u_probability" in level}
+            u = {
+                level["label_for_charts"]: level["u_probability"]
+                for level in compared[rule["column"]]["comparison_levels"]
+                if "u_probability" in level
+            }
             ratio = sum(u[level] for level in rule["levels"]) / sum(u[level] for level in rule["error"])
         enough = errors >= settings["least_errors"]
         explained[kind] = round(min(errors * ratio / (alike + 1), 1.0), 4) if enough else 0.0

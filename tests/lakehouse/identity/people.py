@@ -13,9 +13,31 @@ from lakehouse.settings import Settings
 from tests.conftest import temporary_settings
 
 FAMILY_HAN, GIVEN_HAN = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗", "伟强磊洋勇军杰涛超明刚平辉鹏华飞鑫波斌宇"
-GIVEN = "Aldo Berta Carlo Doris Ennio Flora Guido Hilda Ivano Jutta Karel Lydia Marek Nadja Oskar Paula Quido Rosa".split()
-FAMILY = [start + end for start in "Dorn Hart Eich Lind Gold Feld Nord Kern Quast Mont".split()
-          for end in "berg heim stein wald holt mann".split()]
+GIVEN = [
+    "Aldo",
+    "Berta",
+    "Carlo",
+    "Doris",
+    "Ennio",
+    "Flora",
+    "Guido",
+    "Hilda",
+    "Ivano",
+    "Jutta",
+    "Karel",
+    "Lydia",
+    "Marek",
+    "Nadja",
+    "Oskar",
+    "Paula",
+    "Quido",
+    "Rosa",
+]
+FAMILY = [
+    start + end
+    for start in ["Dorn", "Hart", "Eich", "Lind", "Gold", "Feld", "Nord", "Kern", "Quast", "Mont"]
+    for end in ["berg", "heim", "stein", "wald", "holt", "mann"]
+]
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -49,22 +71,28 @@ class People:
         """Somebody in Shanghai, with a document, a phone and an address."""
         born, chance = self.born(), self.chance
         name = chance.choice(FAMILY_HAN) + "".join(chance.sample(GIVEN_HAN, chance.choice((1, 2, 2))))
-        address = f"{chance.choice(('和平', '新华', '海淀'))}区{chance.choice(('中山', '黄河'))}路{chance.randrange(1, 999)}号"
-        address += f"{chance.randrange(1, 40)}楼{chance.randrange(1, 2500)}室"
-        return Person(name, str(born), document(chance, born), f"1{chance.randrange(3 * 10**9, 9 * 10**9)}", address, "上海市")
+        address = f"{chance.choice(('和平', '新华', '海淀'))}区{chance.choice(('中山', '黄河'))}路"
+        address += f"{chance.randrange(1, 999)}号{chance.randrange(1, 40)}楼{chance.randrange(1, 2500)}室"
+        return Person(
+            name, str(born), document(chance, born), f"1{chance.randrange(3 * 10**9, 9 * 10**9)}", address, "上海市"
+        )
 
     def latin(self) -> Person:
         """Somebody with a Latin name and an address."""
         name = f"{self.chance.choice(GIVEN)} {self.chance.choice(FAMILY)}"
         street = f"{self.chance.randrange(1, 99)} {self.chance.choice(FAMILY)} Street"
-        return Person(name, str(self.born()), address=street, city=self.chance.choice(("Deal", "Hythe", "Brigg", "Egham")))
+        return Person(
+            name, str(self.born()), address=street, city=self.chance.choice(("Deal", "Hythe", "Brigg", "Egham"))
+        )
 
     def judged(self, folder: Path) -> Quality:
         """What the public commands make of these records."""
         settings = parties(folder)
         header = ("number", "name", "born", "document", "phone", "street", "town")
         _write(folder / "people.csv", [header, *((number, *vars(record).values()) for number, record, _ in self.rows)])
-        _write(folder / "truth.csv", [("record", "person"), *((f"cif:{number}", whose) for number, _, whose in self.rows)])
+        _write(
+            folder / "truth.csv", [("record", "person"), *((f"cif:{number}", whose) for number, _, whose in self.rows)]
+        )
         columns = {"customer_no": "number", "name": "name", "birth_date": "cast(nullif(born, '') as date)"}
         columns |= {"id_no": "document", "phone": "phone", "address": "street", "city": "town", "party_type": "'P'"}
         columns |= {"home_branch_code": "'B1'", "opened_date": "date '2024-01-01'"}

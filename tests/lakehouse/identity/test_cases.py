@@ -59,11 +59,22 @@ def latin() -> People:
         one = people.latin()
         if number % 3 == 0:
             dates = slips(date.fromisoformat(one.birth_date), number)
-            people.add(f"chain{number}", *(replace(one, birth_date=born, address="" if at > 1 else one.address)
-                                           for at, born in enumerate(dates)))
+            people.add(
+                f"chain{number}",
+                *(
+                    replace(one, birth_date=born, address="" if at > 1 else one.address)
+                    for at, born in enumerate(dates)
+                ),
+            )
         elif number % 3 == 1:
             given, family = one.name.split()
-            other = (short.get(given, given[:2]), f"{given[0]}.", f"Dr. {given}", f"{given} Maria", f"{family}, {given}")
+            other = (
+                short.get(given, given[:2]),
+                f"{given[0]}.",
+                f"Dr. {given}",
+                f"{given} Maria",
+                f"{family}, {given}",
+            )
             name = other[number % 5]
             people.add(f"short{number}", one, one, replace(one, name=name if "," in name else f"{name} {family}"))
         else:

@@ -42,7 +42,8 @@ def test_other_documents_stay_as_they_are_written(con: duckdb.DuckDBPyConnection
 
 
 @pytest.mark.parametrize(
-    "filler", ["000000000000000000", "0", "９９９９９９９９９", "123456789012345678", "无", "N/A", "unknown", "XXXXXXXX", "-"]
+    "filler",
+    ["000000000000000000", "0", "９９９９９９９９９", "123456789012345678", "无", "N/A", "unknown", "XXXXXXXX", "-"],
 )
 def test_a_filler_is_no_document(con: duckdb.DuckDBPyConnection, filler: str) -> None:
     assert con.execute("select document($1)", [filler]).fetchall() == [(None,)]

@@ -1,4 +1,4 @@
-"""Twins, parents of one name and households are told from errors by contrast; names of one person by how often they meet."""
+"""Twins, parents and households are told from errors by contrast, forms of one name by how often they meet."""
 
 import random
 from datetime import date, timedelta
@@ -13,8 +13,38 @@ from lakehouse.identity.relatives import add_forms, explained_by_errors, learned
 from lakehouse.ingestion.rules import create_token_macro
 
 LINKAGE = Linkage.read()
-GIVEN = "Aldo Berta Carlo Doris Ennio Flora Guido Hilda Ivano Jutta Karel Lydia Marek Nadja Oskar Paula".split()
-FAMILY = "Dornberg Hartheim Eichholt Lindwald Goldner Feldmann Nordstein Kerneck Quasthof Montjoie Prim Zauner".split()
+GIVEN = [
+    "Aldo",
+    "Berta",
+    "Carlo",
+    "Doris",
+    "Ennio",
+    "Flora",
+    "Guido",
+    "Hilda",
+    "Ivano",
+    "Jutta",
+    "Karel",
+    "Lydia",
+    "Marek",
+    "Nadja",
+    "Oskar",
+    "Paula",
+]
+FAMILY = [
+    "Dornberg",
+    "Hartheim",
+    "Eichholt",
+    "Lindwald",
+    "Goldner",
+    "Feldmann",
+    "Nordstein",
+    "Kerneck",
+    "Quasthof",
+    "Montjoie",
+    "Prim",
+    "Zauner",
+]
 SPLINK = {
     "comparisons": [
         {
@@ -77,8 +107,8 @@ class Town:
         con = duckdb.connect()
         create_token_macro(con, SecretStr("town"))
         con.execute(
-            "create table party_records (record_id varchar, party_key varchar, party_type varchar, name varchar, gender "
-            "varchar, birth_date date, id_no varchar, phone varchar, email varchar, address varchar, city varchar, "
+            "create table party_records (record_id varchar, party_key varchar, party_type varchar, name varchar, "
+            "gender varchar, birth_date date, id_no varchar, phone varchar, email varchar, address varchar, city varchar, "
             "occupation varchar, known_from date)"
         )
         con.executemany(
