@@ -108,8 +108,8 @@ class Town:
         create_token_macro(con, SecretStr("town"))
         con.execute(
             "create table party_records (record_id varchar, party_key varchar, party_type varchar, name varchar, "
-            "gender varchar, birth_date date, id_no varchar, phone varchar, email varchar, address varchar, city varchar, "
-            "occupation varchar, known_from date)"
+            "gender varchar, birth_date date, id_no varchar, phone varchar, email varchar, address varchar, "
+            "city varchar, occupation varchar, known_from date)"
         )
         con.executemany(
             "insert into party_records by name select $1 as record_id, $1 as party_key, 'P' as party_type, $2 as name, "
