@@ -72,12 +72,16 @@ select party_key, token(number_of(plain)) as document_token, has_wrong_check_dig
        name, birth_date, known_from, known_to, written_token, coalesce(is_filler(plain), false) as is_filler
 from delivered;
 
--- Whether two rows cannot be of one person: no part of the name agrees, and the dates differ by more than a slip; where
--- the number itself is doubtful, one of these is enough.
+-- Whether two rows cannot be of one person: nothing but a family name agrees, and the dates differ by more than a slip;
+-- where the number itself is doubtful, one of these is enough.
+create temp macro words_of(name) as regexp_extract_all(lower(name), '\\p{Han}|[\\p{L}]+');
+create temp macro first_words_agree(one, other) as
+case when regexp_matches(one[1], '\\p{Han}') and regexp_matches(other[1], '\\p{Han}')
+     then list_has_any(list_slice(one, 2, -1), list_slice(other, 2, -1))
+     else list_has_any(list_slice(one, 1, -2), other) or list_has_any(one, list_slice(other, 1, -2)) end;
 create temp macro no_part_agrees(one, other) as
-coalesce(not list_has_any(regexp_extract_all(lower(one), '[\\p{Han}]|[\\p{L}]+'),
-                          regexp_extract_all(lower(other), '[\\p{Han}]|[\\p{L}]+'))
-         and jaro_winkler_similarity(lower(one), lower(other)) < 0.75, false);
+coalesce(jaro_winkler_similarity(lower(one), lower(other)) < 0.88
+         and not first_words_agree(words_of(one), words_of(other)), false);
 create temp macro dates_differ(one, other) as
 coalesce(damerau_levenshtein(strftime(one, '%Y%m%d'), strftime(other, '%Y%m%d')) > 2, false);
 create temp macro contradicts(one_name, other_name, one_date, other_date, is_doubtful) as

@@ -69,12 +69,16 @@ def test_strangers_with_one_document_stay_apart_whatever_the_document(tmp_path: 
     for filler, holders in fillers.items():
         for number in range(holders):
             people.add(f"{filler}-{number}", Person(**vars(people.han()) | {"id_no": filler}))
+    people.add("m1", Person("王伟", "1960-01-31", "G1234567"))  # a family name is not enough
+    people.add("m2", Person("王静怡", "1991-07-02", "G1234567"))
+    people.add("e1", Person("Anna Nowak", "1960-01-31", "E1111111"))
+    people.add("e2", Person("Piotr Nowak", "1991-07-02", "E1111111"))
     wrong = "110105194912310021"  # one of the two differs: that is enough against a number that cannot be
     people.add("w1", Person("王伟", "1949-12-31", wrong))
     people.add("w2", Person("李娜", "1949-12-31", wrong))
     count, warnings = customers(tmp_path, people)
     assert count == len(people.rows)
-    assert len(warnings) == 4 and not any(number in warning for warning in warnings for number in (*fillers, wrong))
+    assert len(warnings) == 6 and not any(number in warning for warning in warnings for number in (*fillers, wrong))
 
 
 def test_one_person_keeps_their_document_through_slips(tmp_path: Path) -> None:
@@ -82,8 +86,9 @@ def test_one_person_keeps_their_document_through_slips(tmp_path: Path) -> None:
     one, other, third, fourth = (people.han() for _ in range(4))
     people.add("old", one, Person(**vars(one) | {"id_no": old_document(one.id_no), "phone": "", "address": ""}))
     people.add("married", Person("Anna Nowak", "1980-02-01", "E1234567"), Person("Anna Wolf", "1980-02-01", "e1234567"))
+    people.add("swapped", Person("Ewa Maj", "1970-02-01", "E7654321"), Person("Maj, Ewa", "1990-12-09", "E7654321"))
     people.add("date", other, Person(**vars(other) | {"birth_date": "1901-02-03"}))
     people.add("name", third, Person(**vars(third) | {"name": "Someone Else"}))
     people.add("many", fourth, *(Person(**vars(fourth) | {"birth_date": f"19{n}0-01-01"}) for n in range(4, 9)))
     count, warnings = customers(tmp_path, people)
-    assert (count, warnings) == (5, [])
+    assert (count, warnings) == (6, [])
