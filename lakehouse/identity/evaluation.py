@@ -54,7 +54,7 @@ select (select count(*) from customers where len(members) > 1), (select count(*)
 MIXED = """
 select count(*) from (
     select customer_key from judged join party_rows using (party_key)
-    where document_token is not null group by customer_key having count(distinct person_id) > 1
+    where document is not null group by customer_key having count(distinct person_id) > 1
 )
 """
 

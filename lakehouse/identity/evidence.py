@@ -68,8 +68,8 @@ with delivered as (
     from registrations
     union all select 'lead:' || lead_id, null, null, name, null, known_from, known_to, null from social_leads
 )
-select party_key, token(number_of(plain)) as document_token, has_wrong_check_digit(plain) as is_misprinted, party_type,
-       name, birth_date, known_from, known_to, written_token, coalesce(is_filler(plain), false) as is_filler
+select party_key, number_of(plain) as document, plain, party_type, name, birth_date, known_from, known_to,
+       written_token, coalesce(is_filler(plain), false) as is_filler
 from delivered;
 
 -- Whether two rows cannot be of one person: nothing but a family name agrees, and the dates differ by more than a slip;
@@ -91,8 +91,8 @@ case when is_doubtful then no_part_agrees(one_name, other_name) or dates_differ(
 -- Numbers, cards and leads of many strangers, from the day on which there are too many: as many birth dates (or names,
 -- where no date is known) and as many first letters.
 create temp view shown as
-select document_token as token, party_type, name, birth_date, known_from from party_rows
-where document_token is not null
+select document as token, party_type, name, birth_date, known_from from party_rows
+where document is not null
 union all
 select users.bound_card_no_token, 'card', users.name, users.birth_date, users.known_from from registrations as users
 where users.bound_card_no_token is not null
@@ -121,32 +121,32 @@ too_many as (
 select token, party_type, max(known_from) as shared_from from too_many group by all having count(*) = 2;
 
 create temp table shared_holders as
-select distinct party_key, document_token, shared_from
+select distinct party_key, document, shared_from
 from party_rows
-join shared_tokens on token = document_token and shared_tokens.party_type = party_rows.party_type;
+join shared_tokens on token = document and shared_tokens.party_type = party_rows.party_type;
 
 create temp table numbered_rows as
-select document_token, holders.party_type, party_key, name, birth_date, is_misprinted, holders.known_from,
+select document, holders.party_type, party_key, name, birth_date, plain, holders.known_from,
        least(known_to, coalesce(shared_from, known_to)) as known_to,
-       dense_rank() over (partition by document_token, holders.party_type order by first_known, party_key) as place
-from (select *, min(known_from) over (partition by document_token, party_type, party_key) as first_known
-      from party_rows where document_token is not null) as holders
-left join shared_tokens on token = document_token and shared_tokens.party_type = holders.party_type;
+       dense_rank() over (partition by document, holders.party_type order by first_known, party_key) as place
+from (select *, min(known_from) over (partition by document, party_type, party_key) as first_known
+      from party_rows where document is not null) as holders
+left join shared_tokens on token = document and shared_tokens.party_type = holders.party_type;
 
 create temp table document_pairs as
-select firsts.party_key as a, others.party_key as b, firsts.place as a_place, others.place as b_place, document_token,
+select firsts.party_key as a, others.party_key as b, firsts.place as a_place, others.place as b_place, document,
        greatest(firsts.known_from, others.known_from) as known_from,
        least(firsts.known_to, others.known_to) as known_to,
        contradicts(firsts.name, others.name, firsts.birth_date, others.birth_date,
-                   firsts.is_misprinted or others.is_misprinted) as is_contradicted
-from numbered_rows as firsts join numbered_rows as others using (document_token, party_type)
+                   has_wrong_check_digit(firsts.plain) or has_wrong_check_digit(others.plain)) as is_contradicted
+from numbered_rows as firsts join numbered_rows as others using (document, party_type)
 where firsts.place <= 10 and firsts.place < others.place;
 
 create temp view id_edges as
 select a, b, 'id_token' as rule, known_from, known_to
 from document_pairs
 where not is_contradicted
-qualify a_place = min(a_place) over (partition by document_token, b);
+qualify a_place = min(a_place) over (partition by document, b);
 
 create temp view card_edges as
 select 'cif:' || cards.customer_no as a, 'online:' || users.user_id as b, 'bound_card' as rule,
@@ -203,7 +203,7 @@ shared_pairs as (
     select a, b, min(lefts.shared_from) as shared_from
     from (select distinct a, b from placed) as tied
     join shared_holders as lefts on lefts.party_key = a
-    join shared_holders as rights on rights.party_key = b and rights.document_token = lefts.document_token
+    join shared_holders as rights on rights.party_key = b and rights.document = lefts.document
     group by a, b
 ),
 pairs as (select placed.*, shared_from from placed left join shared_pairs using (a, b)),
@@ -230,7 +230,7 @@ order by known_from, a, b, known_to
 FACTS = """
 select party_key, kind, value, min(known_from), max(known_to)
 from (
-    select party_key, 'id_no' as kind, document_token as value, known_from, known_to from numbered_rows
+    select party_key, 'id_no' as kind, document as value, known_from, known_to from numbered_rows
     union all select party_key, 'birth_date', cast(birth_date as varchar), known_from, known_to from party_rows
     union all select 'cif:' || customer_no, 'party_type', party_type, known_from, known_to from customers
 )
@@ -246,12 +246,12 @@ with found as (
     select written_token, 'a filler' as reason, party_key, known_from from party_rows where is_filler
     union all
     select written_token, 'strangers share it', party_key, shared_from
-    from party_rows join shared_tokens on token = document_token and shared_tokens.party_type = party_rows.party_type
+    from party_rows join shared_tokens on token = document and shared_tokens.party_type = party_rows.party_type
     union all
     select written_token, 'names and birth dates differ', party_key, pairs.known_from
-    from (select document_token, unnest([a, b]) as party_key, known_from
+    from (select document, unnest([a, b]) as party_key, known_from
           from document_pairs where is_contradicted and known_from < known_to) as pairs
-    join party_rows using (document_token, party_key)
+    join party_rows using (document, party_key)
 )
 select written_token as token, min(reason) as reason, count(distinct party_key) as records
 from found where known_from <= $business_date
