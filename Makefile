@@ -52,6 +52,9 @@ figures: setup ## Lines by folder, long functions, loose types, copied lines
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench
 
+linkage: setup ## Record linkage on the public sets that wheels bring (ABLATION=--ablation: without one rule at a time)
+	$(PY) -m benchmarks.linkage $(ABLATION)
+
 lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks, constrained by it) again
 	cd requirements && for name in bootstrap requirements dev; do \
 		../$(VENV)/bin/uv pip compile $$name.in --override overrides.txt --generate-hashes --no-emit-index-url \
@@ -60,4 +63,4 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full figures bench lock clean
+.PHONY: help setup demo check test test-full figures bench linkage lock clean

@@ -11,7 +11,7 @@ from expectations.marts_profile import ExpectedScore
 from lakehouse import ingestion, lake, warehouse
 from lakehouse.contracts import CHANNELS, load_deployment
 from lakehouse.errors import Stop
-from lakehouse.identity import link
+from lakehouse.identity import link, unbelieved
 from lakehouse.lake import Outcome, Pin
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.model_files import Known, abstention_path
@@ -68,6 +68,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         _require_feeds(settings, target, CHANNELS)
         pin = lake.pin(settings.lake, target)
         xref = link(settings, pin)
+        detail["warnings"] = unbelieved(xref)
         project = warehouse.project_version()
         if state and state.project != project:  # a new model, column or threshold holds for all of history
             warehouse.drop_build(settings)

@@ -1,6 +1,6 @@
 """Clusters of party records over time: which records are one customer, from when until when."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -106,12 +106,15 @@ def _membership(party: Party, belonging: Belonging, start: date, end: date) -> M
     return Membership(party.party_key, *belonging, start, None if end == FOREVER else end)
 
 
+Values = dict[str, Counter[str]]  # kind of fact -> value -> number of records that have it
+
+
 @dataclass
 class _Cluster:
     """Records joined so far on one date, with all values of each fact, and the evidence for each record."""
 
     members: list[str]
-    values: dict[str, set[str]]
+    values: Values
     ties: dict[str, Edge] = field(default_factory=dict)  # the strongest edge of each member
 
     @property
@@ -120,22 +123,26 @@ class _Cluster:
         return {key.partition(":")[0] for key in self.members}
 
 
+Tolerated = set[tuple[str, str, str]]  # kind of fact, and two values that one person may have, in both orders
+
+
 def _clusters(
     present: list[str], known: dict[str, Party], edges: list[Edge], facts: list[Fact]
 ) -> dict[str, Belonging]:
     """The customer of every record on one date."""
-    values: dict[str, dict[str, set[str]]] = {key: defaultdict(set) for key in known}
+    values: dict[str, Values] = {key: defaultdict(Counter) for key in known}
     for fact in facts:
-        values[fact.party_key][fact.kind].add(fact.value)
+        values[fact.party_key][fact.kind][fact.value] = 1
     refused = {frozenset((edge.left, edge.right)) for edge in edges if edge.rule == "different"}
     joining = [edge for edge in edges if edge.rule != "different"]
-    tolerated = {
+    tolerated: Tolerated = {
         (kind, one, other)
         for edge in joining
         for kind in edge.tolerates
         for pair in product(values[edge.left][kind], values[edge.right][kind])
         for one, other in (pair, pair[::-1])
     }
+    dates = {key: set(kinds["birth_date"]) for key, kinds in values.items()}
     clusters = {key: _Cluster([key], values[key]) for key in known}
     for edge in sorted(joining, key=_order):
         left, right = clusters[edge.left], clusters[edge.right]
@@ -144,10 +151,13 @@ def _clusters(
                 continue
             if any(frozenset(pair) in refused for pair in product(left.members, right.members)):
                 continue
-            if edge.rule != "clerk" and _differ(edge, left, right, tolerated):
+            has_slips = "birth_date" in edge.tolerates or not (
+                dates[edge.left] and dates[edge.right] and dates[edge.left] != dates[edge.right]
+            )
+            if edge.rule != "clerk" and _differ(edge, left, right, tolerated, has_slips=has_slips):
                 continue
             for kind, others in right.values.items():
-                left.values[kind] = left.values[kind] | others
+                left.values[kind] = left.values[kind] + others
             left.members += right.members
             left.ties |= right.ties
             for key in right.members:
@@ -175,11 +185,56 @@ def _order(edge: Edge) -> tuple[bool, int, float, str, str, date]:
     return (edge.is_alone, _STRENGTH[edge.rule], -(edge.weight or 0.0), edge.left, edge.right, edge.known_from)
 
 
-def _differ(edge: Edge, left: _Cluster, right: _Cluster, tolerated: set[tuple[str, str, str]]) -> bool:
-    """Whether two clusters hold values that one person cannot have both."""
+def _differ(edge: Edge, left: _Cluster, right: _Cluster, tolerated: Tolerated, *, has_slips: bool) -> bool:
+    """Whether two clusters hold values that one person cannot have both; ``has_slips``: a slip in a date is none."""
+    for kind in left.values.keys() & right.values.keys():
+        if edge.rule == "id_token" and kind in edge.tolerates:
+            continue
+        if all(
+            one == other or (kind, one, other) in tolerated
+            for one, other in product(left.values[kind], right.values[kind])
+        ):
+            continue
+        if (
+            kind == "birth_date"
+            and has_slips
+            and edge.rule == "similar"
+            and _has_one_date(left.values[kind] + right.values[kind], tolerated)
+        ):
+            continue
+        return True
+    return False
+
+
+def _has_one_date(dates: Counter[str], tolerated: Tolerated) -> bool:
+    """Whether all dates are one date with a slip here and there.
+
+    Slips do not compose: two dates with one slip each differ by two. So each is held against the best-supported date,
+    not against each other: the one that most records have, or that most have digit by digit.
+    """
+    most = max(dates.values())
+    by_digit = "".join(_most_common(digits, dates.values()) for digits in zip(*dates, strict=True))
     return any(
-        one != other and (kind, one, other) not in tolerated
-        for kind in left.values.keys() & right.values.keys()
-        if not (edge.rule == "id_token" and kind in edge.tolerates)
-        for one, other in product(left.values[kind], right.values[kind])
+        all(date == centre or _is_slip(date, centre) or ("birth_date", date, centre) in tolerated for date in dates)
+        for centre in sorted({by_digit, *(date for date, times in dates.items() if times == most)})
     )
+
+
+def _most_common(digits: Iterable[str], times: Iterable[int]) -> str:
+    counts: Counter[str] = Counter()
+    for digit, number in zip(digits, times, strict=True):
+        counts[digit] += number
+    return max(sorted(counts), key=lambda digit: counts[digit])
+
+
+def _is_slip(one: str, other: str) -> bool:
+    """Whether two dates (ISO) differ by one digit, two neighbours in the wrong order, or days and months swapped."""
+    places = [at for at, (left, right) in enumerate(zip(one, other, strict=True)) if left != right]
+    if len(places) == 1:
+        return True
+    digits, others = one.replace("-", ""), other.replace("-", "")
+    at = [place for place in range(8) if digits[place] != others[place]]
+    is_transposed = (
+        len(at) == 2 and at[1] == at[0] + 1 and digits[at[0]] + digits[at[1]] == others[at[1]] + others[at[0]]
+    )
+    return is_transposed or one == f"{other[:4]}-{other[8:]}-{other[5:7]}"

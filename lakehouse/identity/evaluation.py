@@ -12,7 +12,7 @@ from lakehouse import ingestion, lake
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.identity import evidence
-from lakehouse.identity.link import link, opened
+from lakehouse.identity.link import link, opened, unbelieved
 from lakehouse.identity.linkage import Linkage
 from lakehouse.lake import Pin
 from lakehouse.lake.dates import landed_dates
@@ -54,7 +54,7 @@ select (select count(*) from customers where len(members) > 1), (select count(*)
 MIXED = """
 select count(*) from (
     select customer_key from judged join party_rows using (party_key)
-    where id_no_token is not null group by customer_key having count(distinct person_id) > 1
+    where document is not null group by customer_key having count(distinct person_id) > 1
 )
 """
 
@@ -92,6 +92,7 @@ class Quality(TypedDict):
     clusters: dict[str, float]  # of two records and more
     clusters_of_two_persons: int  # customers with identity documents of two true persons
     rejected: dict[str, str | None]  # delivery -> reason
+    warnings: list[str]  # documents that are no evidence, by token
 
 
 def evaluate(settings: Settings, truth: Path) -> Quality:
@@ -123,10 +124,10 @@ def evaluate(settings: Settings, truth: Path) -> Quality:
         )
         _read_truth(con, truth)
         con.execute(TRUTH)
-        return _compared(con, pin, truth)
+        return _compared(con, pin, truth, unbelieved(xref))
 
 
-def _compared(con: duckdb.DuckDBPyConnection, pin: Pin, truth: Path) -> Quality:
+def _compared(con: duckdb.DuckDBPyConnection, pin: Pin, truth: Path, warnings: list[str]) -> Quality:
     """The figures, from ``truth`` and ``judged``."""
     ((records, judged, customers, persons),) = con.execute(
         "select (select count(*) from truth), count(*), count(distinct customer_key), count(distinct person_id) "
@@ -145,6 +146,7 @@ def _compared(con: duckdb.DuckDBPyConnection, pin: Pin, truth: Path) -> Quality:
         "clusters": Agreement(*map(int, clusters)).figures,
         "clusters_of_two_persons": mixed,
         "rejected": {outcome.delivery_id: outcome.reason for outcome in pin.rejected if outcome.feed in evidence.FEEDS},
+        "warnings": warnings,
     }
 
 
@@ -164,6 +166,8 @@ def quality_table(quality: Quality) -> Table:
     )
     for delivery, reason in quality["rejected"].items():
         table.caption += f"\nrejected {delivery}: {reason}"
+    for warning in quality["warnings"]:
+        table.caption += f"\nwarning: {warning}"
     return table
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from lakehouse.contracts import load_feeds
+from lakehouse.identity.documents import create_document_macros
 from lakehouse.identity.linkage import Linkage
 from lakehouse.lake import Pin
 
@@ -52,40 +53,115 @@ class Fact:
 
 
 # A record's rows are joined by value; the span of an edge is the time on which both rows were known. Star-shaped on
-# purpose: every record of a token is tied to the token's first record, so n records give n - 1 edges, not n * n.
+# purpose: a record is tied to the first of the token's records that nothing else speaks against, of the first ten, so n
+# records give n - 1 edges, not n * n.
 EVIDENCE = """
-create temp view party_rows as
-select 'cif:' || customer_no as party_key, id_no_token, party_type, birth_date, known_from, known_to from customers
-union all
-select 'online:' || user_id, id_no_token, case when regexp_full_match(upper(id_no), getvariable('enterprise_id'))
-       then 'E' else 'P' end, birth_date, known_from, known_to
-from registrations
-union all select 'lead:' || lead_id, null, null, null, known_from, known_to from social_leads;
+create temp table party_rows as
+with delivered as (
+    select 'cif:' || customer_no as party_key, plain_document(id_no) as plain, party_type, name, birth_date,
+           known_from, known_to, id_no_token as written_token
+    from customers
+    union all
+    select 'online:' || user_id, plain_document(id_no),
+           case when regexp_full_match(upper(id_no), getvariable('enterprise_id')) then 'E' else 'P' end,
+           name, birth_date, known_from, known_to, id_no_token
+    from registrations
+    union all select 'lead:' || lead_id, null, null, name, null, known_from, known_to, null from social_leads
+)
+select party_key, number_of(plain) as document, plain, party_type, name, birth_date, known_from, known_to,
+       written_token, coalesce(is_filler(plain), false) as is_filler
+from delivered;
 
-create temp view first_of_token as
-select id_no_token, party_type, min_by(party_key, (known_from, party_key)) as party_key
-from party_rows where id_no_token is not null group by id_no_token, party_type;
+-- Whether two rows cannot be of one person: nothing but a family name agrees, and the dates differ by more than a slip;
+-- where the number itself is doubtful, one of these is enough.
+create temp macro words_of(name) as regexp_extract_all(lower(name), '\\p{Han}|[\\p{L}]+');
+create temp macro first_words_agree(one, other) as
+case when regexp_matches(one[1], '\\p{Han}') and regexp_matches(other[1], '\\p{Han}')
+     then list_has_any(list_slice(one, 2, -1), list_slice(other, 2, -1))
+     else list_has_any(list_slice(one, 1, -2), other) or list_has_any(one, list_slice(other, 1, -2)) end;
+create temp macro no_part_agrees(one, other) as
+coalesce(jaro_winkler_similarity(lower(one), lower(other)) < 0.88
+         and not first_words_agree(words_of(one), words_of(other)), false);
+create temp macro dates_differ(one, other) as
+coalesce(damerau_levenshtein(strftime(one, '%Y%m%d'), strftime(other, '%Y%m%d')) > 2, false);
+create temp macro contradicts(one_name, other_name, one_date, other_date, is_doubtful) as
+case when is_doubtful then no_part_agrees(one_name, other_name) or dates_differ(one_date, other_date)
+     else no_part_agrees(one_name, other_name) and dates_differ(one_date, other_date) end;
+
+-- Numbers, cards and leads of many strangers, from the day on which there are too many: as many birth dates (or names,
+-- where no date is known) and as many first letters.
+create temp view shown as
+select document as token, party_type, name, birth_date, known_from from party_rows
+where document is not null
+union all
+select users.bound_card_no_token, 'card', users.name, users.birth_date, users.known_from from registrations as users
+where users.bound_card_no_token is not null
+union all
+select users.lead_id, 'lead', users.name, users.birth_date, users.known_from from registrations as users
+where users.lead_id is not null;
+
+create temp table shared_tokens as
+with dates as (
+    select token, party_type, coalesce(cast(birth_date as varchar), name) as value, min(known_from) as known_from
+    from shown group by all having value is not null
+),
+letters as (
+    select token, party_type, left(lower(name), 1) as value, min(known_from) as known_from
+    from shown group by all having value is not null
+),
+too_many as (
+    select token, party_type, known_from
+    from (from dates qualify row_number() over (partition by token, party_type order by known_from, value)
+                             = getvariable('shared_by') + 1)
+    union all
+    select token, party_type, known_from
+    from (from letters qualify row_number() over (partition by token, party_type order by known_from, value)
+                               = getvariable('shared_by') + 1)
+)
+select token, party_type, max(known_from) as shared_from from too_many group by all having count(*) = 2;
+
+create temp table shared_holders as
+select distinct party_key, document, shared_from
+from party_rows
+join shared_tokens on token = document and shared_tokens.party_type = party_rows.party_type;
+
+create temp table numbered_rows as
+select document, holders.party_type, party_key, name, birth_date, plain, holders.known_from,
+       least(known_to, coalesce(shared_from, known_to)) as known_to,
+       dense_rank() over (partition by document, holders.party_type order by first_known, party_key) as place
+from (select *, min(known_from) over (partition by document, party_type, party_key) as first_known
+      from party_rows where document is not null) as holders
+left join shared_tokens on token = document and shared_tokens.party_type = holders.party_type;
+
+create temp table document_pairs as
+select firsts.party_key as a, others.party_key as b, firsts.place as a_place, others.place as b_place, document,
+       greatest(firsts.known_from, others.known_from) as known_from,
+       least(firsts.known_to, others.known_to) as known_to,
+       contradicts(firsts.name, others.name, firsts.birth_date, others.birth_date,
+                   has_wrong_check_digit(firsts.plain) or has_wrong_check_digit(others.plain)) as is_contradicted
+from numbered_rows as firsts join numbered_rows as others using (document, party_type)
+where firsts.place <= 10 and firsts.place < others.place;
 
 create temp view id_edges as
-select firsts.party_key as a, others.party_key as b, 'id_token' as rule,
-       greatest(first_rows.known_from, others.known_from) as known_from,
-       least(first_rows.known_to, others.known_to) as known_to
-from first_of_token as firsts
-join party_rows as first_rows using (party_key, id_no_token)
-join party_rows as others
-  on others.id_no_token = firsts.id_no_token and others.party_type = firsts.party_type
- and others.party_key <> firsts.party_key;
+select a, b, 'id_token' as rule, known_from, known_to
+from document_pairs
+where not is_contradicted
+qualify a_place = min(a_place) over (partition by document, b);
 
 create temp view card_edges as
 select 'cif:' || cards.customer_no as a, 'online:' || users.user_id as b, 'bound_card' as rule,
-       greatest(cards.known_from, users.known_from) as known_from, least(cards.known_to, users.known_to) as known_to
+       greatest(cards.known_from, users.known_from) as known_from,
+       least(cards.known_to, users.known_to, coalesce(shared_from, cards.known_to)) as known_to
 from registrations as users
-join cards on cards.card_no_token = users.bound_card_no_token;
+join cards on cards.card_no_token = users.bound_card_no_token
+left join shared_tokens on token = users.bound_card_no_token and party_type = 'card';
 
 create temp view lead_edges as
 select 'lead:' || leads.lead_id as a, 'online:' || users.user_id as b, 'lead' as rule,
-       greatest(leads.known_from, users.known_from) as known_from, least(leads.known_to, users.known_to) as known_to
-from registrations as users join social_leads as leads using (lead_id);
+       greatest(leads.known_from, users.known_from) as known_from,
+       least(leads.known_to, users.known_to, coalesce(shared_from, leads.known_to)) as known_to
+from registrations as users join social_leads as leads using (lead_id)
+left join shared_tokens on token = users.lead_id and party_type = 'lead';
 
 -- The last word of a clerk on a pair counts until the next; "withdrawn" leaves the pair to the other evidence.
 create temp view decisions as
@@ -111,15 +187,36 @@ group by a, b, rule, known_to
 order by known_from, a, b, rule, known_to
 """
 
+# From the day on which a number is shared by too many, a pair weighs as if it had none.
 SIMILAR = """
 create temp view similar_pairs as
-select least(lefts.party_key, rights.party_key) as a, greatest(lefts.party_key, rights.party_key) as b,
-       pairs.* exclude (left_record, right_record),
-       greatest(lefts.known_from, rights.known_from) as known_from, least(lefts.known_to, rights.known_to) as known_to
-from compared_pairs as pairs
-join party_records as lefts on lefts.record_id = pairs.left_record
-join party_records as rights on rights.record_id = pairs.right_record
-where greatest(lefts.known_from, rights.known_from) < least(lefts.known_to, rights.known_to)
+with placed as (
+    select least(lefts.party_key, rights.party_key) as a, greatest(lefts.party_key, rights.party_key) as b,
+           compared.* exclude (left_record, right_record),
+           greatest(lefts.known_from, rights.known_from) as known_from,
+           least(lefts.known_to, rights.known_to) as known_to
+    from compared_pairs as compared
+    join party_records as lefts on lefts.record_id = compared.left_record
+    join party_records as rights on rights.record_id = compared.right_record
+),
+shared_pairs as (
+    select a, b, min(lefts.shared_from) as shared_from
+    from (select distinct a, b from placed) as tied
+    join shared_holders as lefts on lefts.party_key = a
+    join shared_holders as rights on rights.party_key = b and rights.document = lefts.document
+    group by a, b
+),
+pairs as (select placed.*, shared_from from placed left join shared_pairs using (a, b)),
+spans as (
+    select * replace (least(known_to, coalesce(shared_from, known_to)) as known_to) from pairs
+    union all
+    select * replace (greatest(known_from, shared_from) as known_from,
+                      match_weight - document_weight as match_weight,
+                      is_accepted and match_weight - document_weight >= getvariable('accept')
+                      and personal_weight - document_weight >= getvariable('personal') as is_accepted)
+    from pairs where shared_from is not null
+)
+select * exclude (shared_from) from spans where known_from < known_to and match_weight >= getvariable('review')
 """
 
 SIMILAR_EDGES = """
@@ -133,23 +230,52 @@ order by known_from, a, b, known_to
 FACTS = """
 select party_key, kind, value, min(known_from), max(known_to)
 from (
-    select party_key, 'id_no' as kind, id_no_token as value, known_from, known_to from party_rows
+    select party_key, 'id_no' as kind, document as value, known_from, known_to from numbered_rows
     union all select party_key, 'birth_date', cast(birth_date as varchar), known_from, known_to from party_rows
     union all select 'cif:' || customer_no, 'party_type', party_type, known_from, known_to from customers
 )
-where value is not null and party_key in (select unnest(cast($parties as varchar[])))
+where value is not null and known_from < known_to and party_key in (select unnest(cast($parties as varchar[])))
 group by party_key, kind, value
 order by all
+"""
+
+# Numbers that are no evidence: a filler, more strangers than `shared_by`, or two who cannot be one person.
+UNBELIEVED = """
+create temp table unbelieved as
+with found as (
+    select written_token, 'a filler' as reason, party_key, known_from from party_rows where is_filler
+    union all
+    select written_token, 'strangers share it', party_key, shared_from
+    from party_rows join shared_tokens on token = document and shared_tokens.party_type = party_rows.party_type
+    union all
+    select written_token, 'names and birth dates differ', party_key, pairs.known_from
+    from (select document, unnest([a, b]) as party_key, known_from
+          from document_pairs where is_contradicted and known_from < known_to) as pairs
+    join party_rows using (document, party_key)
+)
+select written_token as token, min(reason) as reason, count(distinct party_key) as records
+from found where known_from <= $business_date
+group by written_token
 """
 
 
 def open_lake(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, linkage: Linkage) -> None:
     """Give ``con`` the rows of the feeds with party records, as known by the pin, superseded deliveries included."""
     con.execute("set threads = 2")
-    con.execute("set variable enterprise_id = $1", [linkage.enterprise_id])
+    set_variables(con, linkage)
     for feed in FEEDS:
         _attach(con, lake, pin, feed)
     con.execute(EVIDENCE)
+
+
+def set_variables(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
+    """What the evidence reads of the settings, and the macros of documents."""
+    con.execute("set variable enterprise_id = $1", [linkage.enterprise_id])
+    con.execute("set variable shared_by = $1", [linkage.raw["documents"]["shared_by"]])
+    con.execute("set variable accept = $1", [linkage.accept])
+    con.execute("set variable review = $1", [linkage.review])
+    con.execute("set variable personal = $1", [linkage.raw["weights"]["personal"]["minimum"]])
+    create_document_macros(con, linkage)
 
 
 def parties(con: duckdb.DuckDBPyConnection) -> list[Party]:

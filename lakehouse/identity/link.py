@@ -18,7 +18,7 @@ from lakehouse.identity.pairs import compare
 from lakehouse.ingestion.rules import create_token_macro
 from lakehouse.lake import Pin, appearing, pin_of
 from lakehouse.lake.dates import built_dates
-from lakehouse.lake.places import review_file, xref_file
+from lakehouse.lake.places import review_file, unbelieved_file, xref_file
 from lakehouse.lake.secret import require_same_secret
 from lakehouse.settings import Settings
 
@@ -64,7 +64,8 @@ def link(settings: Settings, pin: Pin) -> Path:
     Returns
     -------
     Path
-        The lake file ``identity/<L>-<pin>.parquet``; the list for review lies beside it, see `review_file`.
+        The lake file ``identity/<L>-<pin>.parquet``; beside it lie the list for review (`review_file`), and the
+        documents that are no evidence (`unbelieved_file`).
     """
     path = xref_file(settings.lake, pin)
     model = current_model(settings.lake) or _first_model(settings, pin)
@@ -79,9 +80,21 @@ def link(settings: Settings, pin: Pin) -> Path:
         con.execute(REVIEW, {"business_date": pin.business_date, "accept": linkage.accept})
         with appearing(review_file(path)) as temporary:
             con.execute(f"copy (from review order by all) to '{temporary}' (format parquet, compression zstd)")
+        con.execute(evidence.UNBELIEVED, {"business_date": pin.business_date})
+        with appearing(unbelieved_file(path)) as temporary:
+            con.execute(f"copy (from unbelieved order by all) to '{temporary}' (format parquet, compression zstd)")
     with appearing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return path
+
+
+def unbelieved(xref: Path) -> list[str]:
+    """A sentence for every document number that is no evidence of who its holders are; it has the token, no number."""
+    rows = pq.read_table(unbelieved_file(xref)).to_pylist()
+    return [
+        f"the document with id_no_token {row['token']} ({row['records']} records) is no evidence: {row['reason']}"
+        for row in rows
+    ]
 
 
 def retrain(settings: Settings, pin: Pin) -> Model | None:

@@ -41,8 +41,9 @@ class Linkage:
     raw: dict[str, Any]
 
     @classmethod
-    def read(cls, path: Path = LINKAGE) -> "Linkage":
-        return cls(yaml.safe_load(path.read_text()))
+    def read(cls, path: Path | None = None) -> "Linkage":
+        """The settings of a file; by default ``linkage.yml``, as it is now."""
+        return cls(yaml.safe_load((path or LINKAGE).read_text()))
 
     @property
     def accept(self) -> float:
@@ -62,6 +63,20 @@ class Linkage:
     def enterprise_id(self) -> str:
         """Regular expression of an enterprise's document number."""
         return self.raw["enterprise"]["id_no"]
+
+    @cached_property
+    def titles_before(self) -> frozenset[str]:
+        """Words before a name that are no part of it."""
+        return frozenset(self.raw["titles"]["before"])
+
+    @cached_property
+    def titles_after(self) -> frozenset[str]:
+        """Words after a name that are no part of it."""
+        return frozenset(self.raw["titles"]["after"])
+
+    def filler(self, column: str) -> str:
+        """Regular expression of what is written in a column where there is nothing to write."""
+        return self.raw["fillers"][column]
 
     def is_enterprise_name(self, name: str) -> bool:
         return bool(self._enterprise_name.search(name))

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import duckdb
+import pyarrow.parquet as pq
 
 from lakehouse.identity.linkage import KnownBy, Linkage
+from lakehouse.identity.relatives import add_counts, add_forms, explained_by_errors, learned_forms, name_counts
 from lakehouse.sql import only_row
 
 if TYPE_CHECKING:
@@ -28,11 +31,16 @@ class Model:
     folder: Path
     linkage: Linkage
     splink: SplinkSettings
+    explained: dict[str, float]  # kind of relative -> share of the pairs like theirs that errors explain
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are compared."""
         return tuple(comparison["output_column_name"] for comparison in self.splink["comparisons"])
+
+    def relatives(self, kind: str) -> bool:
+        """Whether pairs that look like relatives of the kind are taken for relatives, not for errors of one person."""
+        return self.explained.get(kind, 0.0) < self.linkage.raw["relatives"][kind]["believed"]
 
     def has_term_frequencies(self, column: str) -> bool:
         """Whether a compared column is adjusted for term frequency: the more common a value, the less it counts."""
@@ -40,13 +48,20 @@ class Model:
 
 
 def current_model(lake: Path) -> Model | None:
-    """The newest model in the lake; None: none has been trained."""
-    folders = [path for path in (lake / "identity" / "models").glob("[0-9]*") if path.is_dir()]
+    """The newest model in the lake; None: none has been trained, or none since models hold what relatives explain."""
+    folders = [path for path in _folders(lake) if (path / "relatives.json").exists()]
     if not folders:
         return None
-    folder = max(folders, key=lambda path: (int(path.name.split("-")[0]), path.name))
+    folder = folders[-1]
     linkage = Linkage(json.loads((folder / "linkage.json").read_text()))
-    return Model(folder.name, folder, linkage, json.loads((folder / "model.json").read_text()))
+    explained = json.loads((folder / "relatives.json").read_text())
+    return Model(folder.name, folder, linkage, json.loads((folder / "model.json").read_text()), explained)
+
+
+def _folders(lake: Path) -> list[Path]:
+    """The folders of all models, the newest last."""
+    folders = [path for path in (lake / "identity" / "models").glob("[0-9]*") if path.is_dir()]
+    return sorted(folders, key=lambda path: (int(path.name.split("-")[0]), path.name))
 
 
 def can_train(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> bool:
@@ -67,9 +82,12 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     columns = _columns(con, linkage)
     if columns is None:
         return None
-    newest = current_model(lake)
-    number = int(newest.version.split("-")[0]) + 1 if newest else 1
+    number = max((int(path.name.split("-")[0]) for path in _folders(lake)), default=0) + 1
     folder = lake / "identity" / "models" / f"{number}-{name}"
+    other_forms = learned_forms(con, linkage)
+    add_forms(con, "training", other_forms)
+    counts = name_counts(con)
+    add_counts(con, "training", counts)
     splink = _learn(con, linkage, columns)
     if splink is None:
         return None
@@ -78,12 +96,16 @@ def train(con: duckdb.DuckDBPyConnection, lake: Path, linkage: Linkage, name: st
     temporary.mkdir(parents=True)
     (temporary / "model.json").write_text(json.dumps(splink, indent=1, ensure_ascii=False))
     (temporary / "linkage.json").write_text(json.dumps(linkage.raw, indent=1, ensure_ascii=False))
-    _write_term_frequencies(con, linkage, columns, temporary / "term_frequencies.parquet")
+    _write_term_frequencies(con, splink, temporary / "term_frequencies.parquet")
+    pq.write_table(other_forms, temporary / "other_forms.parquet")
+    pq.write_table(counts, temporary / "name_counts.parquet")
+    explained = explained_by_errors(con, linkage, splink)
+    (temporary / "relatives.json").write_text(json.dumps(explained, indent=1))
     try:
         temporary.rename(folder)
     except OSError:  # another run has made the same one
         shutil.rmtree(temporary)
-    return Model(folder.name, folder, linkage, splink)
+    return Model(folder.name, folder, linkage, splink, explained)
 
 
 def linker(con: duckdb.DuckDBPyConnection, model: Model) -> tuple["Linker", "DuckDBAPI"]:
@@ -91,6 +113,8 @@ def linker(con: duckdb.DuckDBPyConnection, model: Model) -> tuple["Linker", "Duc
     from splink import DuckDBAPI, Linker
 
     _quiet()
+    add_forms(con, "comparable", pq.read_table(model.folder / "other_forms.parquet"))
+    add_counts(con, "comparable", pq.read_table(model.folder / "name_counts.parquet"))
     api = DuckDBAPI(con)
     splink = Linker(api.register("comparable"), model.splink, log_level=None, validate_settings=False)
     con.execute(
@@ -150,7 +174,7 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
         "comparisons": [_comparison(linkage, column) for column in columns],
         "blocking_rules_to_generate_predictions": [
             f"{_blocking_rule(block)} and l.party_key <> r.party_key"
-            for block in linkage.raw["blocks"]
+            for block in (*linkage.raw["blocks"], *_selective(con, linkage))
             if _has(block, columns)
         ],
         "retain_intermediate_calculation_columns": True,
@@ -177,6 +201,23 @@ def _learn(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str])
         if pairs:
             maximise_expectation(model, _blocking_rule([block]))
     return _completed(model.misc.save_model_to_json(), linkage)
+
+
+def _selective(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> list[list[str]]:
+    """The loose blocks that give a record of ``training`` few enough pairs on average."""
+    loose = linkage.raw["loose_blocks"]
+    chosen = []
+    for block in loose["blocks"]:
+        filled = " and ".join(f"{column} is not null" for column in block)
+        pairs, records = only_row(
+            con.execute(
+                "select coalesce(sum(times * (times - 1)), 0), (select count(*) from training) from (select count(*) "
+                f"as times from training where {filled} group by {', '.join(block)}, party_type)"
+            )
+        )
+        if pairs <= loose["most_pairs_per_record"] * records:
+            chosen.append(block)
+    return chosen
 
 
 def _learned(model: "Linker") -> Any:
@@ -235,6 +276,7 @@ def _completed(splink: SplinkSettings, linkage: Linkage) -> SplinkSettings:
                 level["m_probability"] = level["m_probability"] if level["fix_m_probability"] else m
         for level in levels:
             m, u = level.get("m_probability") or 0.0, level.get("u_probability") or 0.0
+            u -= splink["probability_two_random_records_match"] * m  # random pairs hold matches, too
             level["m_probability"] = float(f"{max(m, training['least_m']):.5g}")
             level["u_probability"] = float(f"{max(u, 0.5 / pairs):.5g}")
         _weigh_equal_values(levels, training["least_m"])
@@ -256,15 +298,36 @@ def _weigh_equal_values(levels: list[dict[str, Any]], least_m: float) -> None:
         equal["m_probability"] = float(f"{min(max(equal['u_probability'] * max(learned), least_m), 0.9):.5g}")
 
 
-def _write_term_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage, columns: list[str], path: Path) -> None:
-    """Term frequencies: the share of other records with an equal value, by token, since a model must hold no names."""
-    parts = " union all ".join(
-        f"select '{column}' as column_name, token({column}) as token, "
-        f"greatest(count(*) - 1, 0.5) / sum(count(*)) over () as share "
-        f"from training where {column} is not null group by {column}"
-        for column in _term_frequency_columns(linkage, columns)
-    )
-    con.execute(f"copy (select * from ({parts}) order by column_name, token) to '{path}' (format parquet)")
+def _write_term_frequencies(con: duckdb.DuckDBPyConnection, splink: SplinkSettings, path: Path) -> None:
+    """Term frequencies: the share of strangers with an equal value, by token, since a model must hold no names.
+
+    Of the other records with a value some are of the same person: as many as among all pairs with equal values, but no
+    more than a person has. Strangers that training does not show are as rare as equal values of strangers are at all.
+    """
+    (records,) = only_row(con.execute("select count(*) from training"))
+    prior = splink["probability_two_random_records_match"]
+    parts = []
+    for column, level in _adjusted_levels(splink):
+        strangers = level["u_probability"] / (level["u_probability"] + prior * level["m_probability"])
+        least = min(0.5 / records, level["u_probability"])
+        parts.append(
+            f"select '{column}' as column_name, token({column}) as token, greatest("
+            f"(count(*) - 1 - least((count(*) - 1) * {1 - strangers:.4f}, {records * prior:.4f})) "
+            f"/ sum(count(*)) over (), {least:.3g}) as share "
+            f"from training where {column} is not null group by {column}"
+        )
+    con.execute(f"copy ({' union all '.join(parts)} order by column_name, token) to '{path}' (format parquet)")
+
+
+def _adjusted_levels(splink: SplinkSettings) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Columns that are adjusted for term frequency, each with the strongest level that is."""
+    seen = set()
+    for comparison in splink["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            column = level.get("tf_adjustment_column")
+            if column and column not in seen:
+                seen.add(column)
+                yield column, level
 
 
 def _term_frequency_columns(linkage: Linkage, columns: list[str] | tuple[str, ...]) -> list[str]:
@@ -274,10 +337,10 @@ def _term_frequency_columns(linkage: Linkage, columns: list[str] | tuple[str, ..
 
 
 _PARTS = {
-    "name": ("sound_sorted", "family", "latin_family", "given"),
+    "name": ("sound_sorted", "family", "latin_family", "given", "starts_of_names", "initials_of_names"),
     "email": ("email_name",),
-    "address": ("address_start", "address_number", "address_first_number"),
-    "birth_date": ("birth_year",),
+    "address": ("address_start", "address_head", "address_number", "address_first_number"),
+    "birth_date": ("birth_year", "birth_month"),
     "phone": ("phone_start", "phone_end"),
 }
 

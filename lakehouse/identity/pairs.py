@@ -22,7 +22,8 @@ def compare(con: duckdb.DuckDBPyConnection, lake: Path, model: Model | None) -> 
     """Make ``compared_pairs`` from ``party_records``: pairs from the review weight up, by record; none without a model.
 
     Columns: ``left_record, right_record, match_weight, evidence`` (in words), ``is_accepted, is_alone``,
-    ``tolerates_id_no``, ``tolerates_birth_date``. Records that were never compared are
+    ``tolerates_id_no``, ``tolerates_birth_date``, ``personal_weight`` and ``document_weight`` (bits of what tells
+    persons apart, and of an equal document). Records that were never compared are
     compared, and the results go to the lake.
     """
     if model:
@@ -64,7 +65,8 @@ def _attach(con: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
     """Make ``batches`` from the files; the row of a record without a pair says that the record was compared."""
     columns = (
         "left_record varchar, right_record varchar, match_weight double, evidence varchar, is_accepted boolean, "
-        "is_alone boolean, tolerates_id_no boolean, tolerates_birth_date boolean"
+        "is_alone boolean, tolerates_id_no boolean, tolerates_birth_date boolean, personal_weight double, "
+        "document_weight double"
     )
     con.execute(f"create or replace temp table batches ({columns})")
     if files:
@@ -74,13 +76,13 @@ def _attach(con: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
 def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
     """Make ``new_pairs``: the records that wait, with their pairs."""
     create_comparable(con, model.linkage)
+    splink, api = linker(con, model)
     con.execute(
         "create temp table known_records as select * from comparable "
         "where record_id in (select left_record from batches where right_record is null);"
         "create temp table new_records as select * from comparable "
         "where record_id not in (select left_record from batches where right_record is null)"
     )
-    splink, api = linker(con, model)
     least = model.linkage.review
     new = api.register("new_records")
     scored_tables = [splink.inference.predict_within(new, threshold_match_weight=least)]
@@ -103,7 +105,14 @@ def _result(model: Model) -> str:
         for column in personal["columns"]
         if column in columns
     )
-    is_alone = " or ".join(f"gamma_{column} = {gamma}" for column, gamma in linkage.alone if column in columns)
+    twins = model.relatives("twin")
+    is_alone = " or ".join(
+        f"gamma_{column} = {gamma}" for column, gamma in linkage.alone if column in columns and twins
+    )
+    speaks = f"{weight} >= {personal['minimum']}" if model.relatives("household") else "true"
+    is_barred = " or ".join([*_relatives(model, "parent"), *_contradictions(linkage, columns)])
+    document = "case when gamma_id_no = {} then mw_id_no else 0 end" if "id_no" in columns else "0.0"
+    document = document.format(linkage.gamma("id_no", "same"))
     evidence = " || '; ' || ".join(
         f"'{column.replace('_', ' ')} ' || case gamma_{column} "
         + " ".join(
@@ -124,13 +133,36 @@ def _result(model: Model) -> str:
         else "false"
         for column, rules in linkage.raw["apart"].items()
     }
+    if not model.relatives("household"):
+        tolerates["birth_date"] = "true"
     return (
         "least(record_id_l, record_id_r) as left_record, greatest(record_id_l, record_id_r) as right_record, "
         f"round(match_weight, 3) as match_weight, {evidence} as evidence, "
-        f"round(match_weight, 3) >= {linkage.accept} and {weight} >= {personal['minimum']} as is_accepted, "
+        f"round({weight}, 3) as personal_weight, round({document}, 3) as document_weight, "
+        f"round(match_weight, 3) >= {linkage.accept} and {speaks} "
+        f"and not coalesce({is_barred or 'false'}, false) as is_accepted, "
         f"coalesce({is_alone or 'false'}, false) as is_alone, "
         + ", ".join(f"coalesce({sql}, false) as tolerates_{column}" for column, sql in tolerates.items())
     )
+
+
+def _relatives(model: Model, kind: str) -> list[str]:
+    """SQL: whether a pair looks like relatives that are no one person; a document of both says that they are."""
+    rule = model.linkage.raw["relatives"][kind]
+    column = rule["column"]
+    if not model.relatives(kind) or column not in model.columns:
+        return []
+    document = f" and gamma_id_no <> {model.linkage.gamma('id_no', 'same')}" if "id_no" in model.columns else ""
+    return [f"gamma_{column} in ({_numbers(model.linkage, column, rule['levels'])}){document}"]
+
+
+def _contradictions(linkage: Linkage, columns: tuple[str, ...]) -> list[str]:
+    """SQL: whether name and birth date both differ; a document is then no evidence."""
+    different = [
+        f"gamma_{column} in ({_numbers(linkage, column, levels)})"
+        for column, levels in linkage.raw["documents"]["against"].items()
+    ]
+    return [f"({' and '.join(different)})"] if set(linkage.raw["documents"]["against"]) <= set(columns) else []
 
 
 def _one_of(linkage: Linkage, columns: tuple[str, ...], levels: dict[str, list[str]] | None) -> str:

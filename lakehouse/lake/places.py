@@ -66,3 +66,8 @@ def xref_file(lake: Path, pin: Pin) -> Path:
 def review_file(xref: Path) -> Path:
     """The list of pairs for a clerk that belongs to an identity file."""
     return xref.parent / "review" / xref.name
+
+
+def unbelieved_file(xref: Path) -> Path:
+    """The document numbers that are no evidence, which belong to an identity file."""
+    return xref.parent / "unbelieved" / xref.name

@@ -3,6 +3,8 @@
 import random
 from datetime import date
 
+import pytest
+
 from lakehouse.identity.clusters import memberships
 from lakehouse.identity.evidence import FOREVER, Edge, Fact, Party
 
@@ -136,3 +138,50 @@ def test_customers_do_not_depend_on_the_order_of_the_evidence() -> None:
         for items in (parties, edges, facts):
             chance.shuffle(items)
         assert spans(parties, edges, facts) == expected
+
+
+def dated(dates: list[str], tolerant: list[tuple[int, int]]) -> dict[str, tuple[str, str]]:
+    """Customers of records with these dates, of which pairs are similar and explain the difference of their dates."""
+    parties = [Party(f"cif:{at}", day(1), FOREVER) for at in range(len(dates))]
+    edges = [similar(f"cif:{one}", f"cif:{other}", 9.0, tolerates=("birth_date",)) for one, other in tolerant]
+    return customers(parties, edges, [fact(f"cif:{at}", "birth_date", born) for at, born in enumerate(dates)])
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["1980-11-02", "1983-11-02", "1980-11-07", "1980-10-02", "1900-11-02"],  # the true one is the first
+        ["1983-11-02", "1980-11-07", "1980-10-02", "1900-11-02"],  # nobody has the true one: digit by digit they do
+        ["1980-11-02", "1980-02-11", "1980-11-20", "1980-11-03"],  # days and months swapped, digits swapped
+        ["1980-11-02", "1980-11-02", "1983-11-02", "1980-10-02"],
+    ],
+)
+def test_dates_with_one_slip_each_are_one_date(dates: list[str]) -> None:
+    chain = [(at, at + 1) for at in range(len(dates) - 1)]
+    assert {customer for customer, _ in dated(dates, chain).values()} == {"cif:0"}
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["1980-11-02", "1981-11-02", "1981-12-02", "1981-12-03"],  # each a slip from the one before, none in the middle
+        ["1980-11-02", "1980-11-03", "1985-06-27"],
+    ],
+)
+def test_slips_do_not_lead_from_one_date_to_quite_another(dates: list[str]) -> None:
+    chain = [(at, at + 1) for at in range(len(dates) - 2)]
+    last = similar(f"cif:{len(dates) - 2}", f"cif:{len(dates) - 1}", 5.0)
+    parties = [Party(f"cif:{at}", day(1), FOREVER) for at in range(len(dates))]
+    edges = [similar(f"cif:{one}", f"cif:{other}", 9.0, tolerates=("birth_date",)) for one, other in chain] + [last]
+    births = [fact(f"cif:{at}", "birth_date", born) for at, born in enumerate(dates)]
+    assert len({customer for customer, _ in customers(parties, edges, births).values()}) == 2
+
+
+def test_a_pair_that_explains_no_difference_has_none_explained_by_others() -> None:
+    """Father and son, and a record without a date: the slips of one do not make the other's date possible."""
+    parties = [Party(f"cif:{at}", day(1), FOREVER) for at in range(4)]
+    births = [fact("cif:0", "birth_date", "1960-03-11"), fact("cif:1", "birth_date", "1960-03-12")]
+    births.append(fact("cif:3", "birth_date", "1988-07-01"))
+    edges = [similar("cif:0", "cif:1", 9.0, tolerates=("birth_date",)), similar("cif:1", "cif:2", 8.0)]
+    found = customers(parties, [*edges, similar("cif:2", "cif:3", 7.0)], births)
+    assert [found[f"cif:{at}"][0] for at in range(4)] == ["cif:0", "cif:0", "cif:0", "cif:3"]
