@@ -59,7 +59,7 @@ class Loans:
         instalment = np.round(people.income * burden) * 100
         principal = np.round(instalment * (1 - (1 + rate / 12) ** -term) / (rate / 12) / 100_000) * 100_000
         factor = (rate / 12) / (1 - (1 + rate / 12) ** -term)
-        has = (draws.uniform("has loan", index) < np.where(people.is_enterprise, 0.45, 0.26)) & (
+        has = (draws.uniform("has loan", index) < np.where(people.is_enterprise, 0.45, 0.36)) & (
             people.opened_month < 0
         )
         has &= ~people.is_duplicate & ~people.is_sleeper & ~(people.is_child & (people.earns == 0)) & (principal > 0)

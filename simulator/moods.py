@@ -48,7 +48,7 @@ _LOGIT = {
     "churn": (-5.25, 2.05),
     "windfall": (-4.8, 1.22),
     "outflow": (-2.85, 1.35),
-    "delinquency": (-4.35, 1.7),
+    "delinquency": (-4.2, 1.7),
     "stop": (-5.2, 1.3),  # a person's pay
     "trouble": (-4.7, 1.3),  # an enterprise's
 }

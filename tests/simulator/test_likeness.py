@@ -31,7 +31,8 @@ def test_nobody_owns_the_bank_and_the_richest_hundredth_holds_its_share(figures:
 def test_concentration_holds_for_other_sizes_and_seeds(tmp_path: Path, customers: int, months: int, seed: int) -> None:
     generate(customers, months, seed, tmp_path)
     values = {figure: value for _, figure, value in measure(tmp_path)}
-    assert values["largest customer, share of assets"] <= 0.02 * 2_000 / min(customers, 2_000)
+    of_small = 1.1 if customers < 2_000 else 1.0  # one rich customer more or less changes what all others hold
+    assert values["largest customer, share of assets"] <= of_small * 0.02 * 2_000 / min(customers, 2_000)
     assert 0.35 <= values["top 1 %, share of assets"] <= 0.55
 
 
