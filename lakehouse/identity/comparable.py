@@ -47,10 +47,10 @@ select record_id, party_key, records.known_from,
        names.starts_of_names, names.initials_of_names,
        case when not names.is_han then names.family end as latin_family,
        gender,
-       dates.birth_date, left(dates.birth_date, 4) as birth_year, left(dates.birth_date, 6) as birth_month,
+       born as birth_date, left(born, 4) as birth_year, left(born, 6) as birth_month,
        document(id_no) as id_no,
-       numbers.phone, left(numbers.phone, 7) as phone_start, right(numbers.phone, 4) as phone_end,
-       mails.email, nullif(split_part(mails.email, '@', 1), '') as email_name,
+       number as phone, left(number, 7) as phone_start, right(number, 4) as phone_end,
+       mail as email, nullif(split_part(mail, '@', 1), '') as email_name,
        list_aggregate(places.words, 'string_agg', ' ') as address,
        places.words as address_words,
        list_aggregate(list_slice(places.words, 1, -2), 'string_agg', ' ') as address_start,
@@ -59,20 +59,18 @@ select record_id, party_key, records.known_from,
        list_aggregate(list_slice(places.words, 1, 3), 'string_agg', ' ') as address_head,
        nullif(lower(trim(city)), '') as city,
        nullif(lower(trim(occupation)), '') as occupation
-from party_records as records
+from (
+    select *, case when not regexp_full_match(written_born, $no_birth_date) then written_born end as born,
+           case when not regexp_full_match(digits, $no_phone) then digits end as number,
+           case when not regexp_full_match(written_mail, $no_email) then written_mail end as mail
+    from (
+        select *, strftime(birth_date, '%Y%m%d') as written_born,
+               nullif(right(regexp_replace(phone, '[^0-9]', '', 'g'), 11), '') as digits,
+               nullif(lower(trim(email)), '') as written_mail
+        from party_records
+    ) as written_records
+) as records
 left join names on names.written = records.name
-cross join lateral (
-    select case when not regexp_full_match(strftime(records.birth_date, '%Y%m%d'), $no_birth_date)
-                then strftime(records.birth_date, '%Y%m%d') end as birth_date
-) as dates
-cross join lateral (
-    select nullif(right(regexp_replace(records.phone, '[^0-9]', '', 'g'), 11), '') as digits,
-           case when not regexp_full_match(digits, $no_phone) then digits end as phone
-) as numbers
-cross join lateral (
-    select nullif(lower(trim(records.email)), '') as written_email,
-           case when not regexp_full_match(written_email, $no_email) then written_email end as email
-) as mails
 left join (
     select address as written_address, city as written_city,
            nullif(regexp_extract_all(

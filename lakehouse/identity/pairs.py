@@ -128,9 +128,9 @@ def _result(model: Model) -> str:
             f"and gamma_name in ({_numbers(linkage, 'name', rule['names'])}) "
             f"and {_one_of(linkage, columns, rule.get('with'))}"
             for rule in rules
+            if column in columns
         )
-        if column in columns
-        else "false"
+        or "false"
         for column, rules in linkage.raw["apart"].items()
     }
     if not model.relatives("household"):

@@ -56,6 +56,8 @@ def learned_forms(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> pa.Table:
 
 def add_forms(con: duckdb.DuckDBPyConnection, table: str, forms: pa.Table) -> None:
     """Add the learned forms to the ``given_forms`` of a table of comparable records."""
+    if not forms.num_rows:
+        return
     con.register("learned_forms", forms)
     con.execute(
         "create or replace temp table forms_of_given as select given, list(form order by form) as forms from ("
@@ -79,6 +81,8 @@ def name_counts(con: duckdb.DuckDBPyConnection) -> pa.Table:
 
 def add_counts(con: duckdb.DuckDBPyConnection, table: str, counts: pa.Table) -> None:
     """Set ``family_times`` and ``given_times`` of a table of comparable records, as the model has seen them."""
+    if not counts.num_rows:
+        return
     con.register("learned_counts", counts)
     for part in ("family", "given"):
         con.execute(
