@@ -36,7 +36,7 @@ def test_one_number_in_many_writings(con: duckdb.DuckDBPyConnection, written: st
     assert con.execute("select document($1) = document($2)", [written, NEW]).fetchall() == [(True,)]
 
 
-@pytest.mark.parametrize("one", [f"AB{1234567}", f"{OLD[:8]}13{OLD[10:]}", "9131" + "0" * 12 + "12", f"E{12345678}"])
+@pytest.mark.parametrize("one", ["PK1234567", f"{OLD[:8]}13{OLD[10:]}", "9131" + "0" * 12 + "12", "P12345678"])
 def test_other_documents_stay_as_they_are_written(con: duckdb.DuckDBPyConnection, one: str) -> None:
     assert con.execute("select document($1)", [f" {one.lower()} "]).fetchall() == [(one,)]
 
@@ -50,7 +50,7 @@ def test_a_filler_is_no_document(con: duckdb.DuckDBPyConnection, filler: str) ->
 
 
 def test_the_check_digit_is_checked(con: duckdb.DuckDBPyConnection) -> None:
-    numbers = ["11010519491231002X", "110105194912310021", OLD, f"AB{1234567}"]
+    numbers = ["11010519491231002X", "110105194912310021", OLD, "PK1234567"]
     checked = "select list_transform($1, lambda number: has_wrong_check_digit(plain_document(number)))"
     assert con.execute(checked, [numbers]).fetchall() == [([False, True, False, False],)]
 
