@@ -122,7 +122,7 @@ def promise_table(quality: dict[str, TaskQuality]) -> Table:
 def _promise(line: Promise) -> tuple[str, str, str]:
     """The promise, the observed share with its interval, and whether the promise is off."""
     observed = f"{line['observed']:.1%} ({line['low']:.1%}-{line['high']:.1%})"
-    return f"{line['promised']:.1%}", observed, "[red]off[/]" if is_off(line) else "holds"
+    return f"{line['promised']:.1%}", observed, "off" if is_off(line) else "holds"
 
 
 def _truth(oracle: OracleFigures) -> tuple[str, str, str]:
