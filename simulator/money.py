@@ -242,8 +242,13 @@ class Money:
         share = least + (most - least) * turn.uniform("outflow share", who)
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
-        moment = (8 + 7 * turn.uniform("outflow day", who)) / turn.month.length
-        day = np.maximum(turn.season.day("branch", moment), turn.month.first + 8)
+        moment = turn.uniform("outflow day", who)
+        if turn.month.index < turn.timeline.history_months:
+            day = np.maximum(turn.season.day("branch", (8 + 7 * moment) / turn.month.length), turn.month.first + 8)
+        else:  # the few days after the history show what a whole month does
+            day = turn.month.first + (moment * (turn.timeline.last - turn.month.first + 1)).astype(np.int64)
+            # before this month's pay, and before what is parked comes back
+            at_hand, freed = np.minimum(at_hand, 0.7 * self.main[who]), np.zeros_like(freed)
         main_no, second_no = (account_no(self.people.index[who], suffix) for suffix in (MAIN, SECOND))
         kind = self._own_transfer(who)
         turn.ledger.post(who, SECOND, day, 36_000, -second, kind, main_no, OURS)
