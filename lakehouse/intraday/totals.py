@@ -254,7 +254,7 @@ ALERTS = """
         left join new_payees using (customer_key, business_date, flow_kind)
     )
     select customer_key, business_date, flow_kind, season, cast(amount as decimal(38,2)) as amount,
-        cast(lent_amount as decimal(38,2)) as lent_amount, asset_amount,
+        cast(lent_amount as decimal(38,2)) as lent_amount, asset_amount as assets_before_amount,
         cast(amount as double) / nullif(cast(case when asset_amount > 0 then asset_amount end as double), 0)
             as asset_share,
         cast(payee_amount as decimal(38,2)) as payee_amount, usual_amount, robust_z, is_unusual, is_large_share,

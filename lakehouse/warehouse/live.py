@@ -55,7 +55,7 @@ ALERT = (
     ("season", "varchar"),
     ("amount", "decimal(38,2)"),
     ("lent_amount", "decimal(38,2)"),
-    ("asset_amount", "decimal(38,2)"),
+    ("assets_before_amount", "decimal(38,2)"),
     ("asset_share", "double precision"),
     ("payee_amount", "decimal(38,2)"),
     ("usual_amount", "double precision"),

@@ -73,7 +73,7 @@ SEEDS = {
     "money": "build_seeds.money_thresholds",
 }
 COLUMNS = (
-    "customer_key, flow_kind, season, amount, lent_amount, asset_amount, round(asset_share, 9), payee_amount, "
+    "customer_key, flow_kind, season, amount, lent_amount, assets_before_amount, round(asset_share, 9), payee_amount, "
     "round(usual_amount, 4), round(robust_z, 6), is_unusual, is_large_share, is_large_sum, is_new_payee, is_serious, "
     "star_tier, branch_code"
 )

@@ -14,9 +14,9 @@ from lakehouse.warehouse.dbt import target_path
 from tests.conftest import temporary_settings
 
 READER_SCHEMAS = ("marts", "features", "scores", "actions")
-ABSTAINS = tuple(  # hardly a lead who opens an account, few who leave or take their wealth away
+ABSTAINS = tuple(  # few enterprises, hardly a lead who opens an account, few who leave or take their wealth away
     f"scores.{task}{latest}"
-    for task in ("lead_conversion", "uplift_retention", "wealth_churn")
+    for task in ("enterprise_liquidity", "lead_conversion", "uplift_retention", "wealth_churn")
     for latest in ("", "_latest")
 )
 RUN_COLUMNS = ("run_id", "scored_at", "published_at")  # the only columns that differ between equal runs

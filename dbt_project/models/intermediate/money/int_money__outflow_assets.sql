@@ -53,7 +53,8 @@ moves as (
 select
     days.customer_key,
     days.business_date,
-    cast(coalesce(positions.aum_amount, 0) + coalesce(moves.change_amount, 0) as decimal(38, 2)) as asset_amount,
+    cast(coalesce(positions.aum_amount, 0) + coalesce(moves.change_amount, 0) as decimal(38, 2))
+        as assets_before_amount,
     coalesce(positions.star_tier, 1) as star_tier
 from days
 left join positions

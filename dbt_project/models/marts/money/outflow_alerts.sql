@@ -24,7 +24,7 @@ judged as (
         days.season,
         days.amount,
         days.lent_amount,
-        assets.asset_amount,
+        assets.assets_before_amount,
         payees.amount as payee_amount,
         baselines.usual_amount,
         (ln(cast(days.amount as double precision)) - baselines.center) / baselines.spread as robust_z,
@@ -32,16 +32,18 @@ judged as (
         profiles.home_branch_code as branch_code,
         coalesce(cast(days.amount as double precision) >= baselines.alert_amount, false) as is_unusual,
         coalesce(
-            days.amount >= limits.share_minimum_amount and days.amount >= limits.share_rate * assets.asset_amount, false
+            days.amount >= limits.share_minimum_amount
+            and days.amount >= limits.share_rate * assets.assets_before_amount, false
         ) as is_large_share,
         coalesce(days.amount >= limits.sum_amount, false) as is_large_sum,
         coalesce(
-            payees.amount >= limits.payee_amount and payees.amount >= limits.payee_rate * assets.asset_amount, false
+            payees.amount >= limits.payee_amount
+            and payees.amount >= limits.payee_rate * assets.assets_before_amount, false
         ) as is_new_payee,
         coalesce(days.amount - days.lent_amount >= limits.sum_amount, false)
         or coalesce(
             days.amount - days.lent_amount >= limits.share_minimum_amount
-            and days.amount - days.lent_amount >= limits.share_rate * assets.asset_amount, false
+            and days.amount - days.lent_amount >= limits.share_rate * assets.assets_before_amount, false
         ) as is_serious
     from days
     inner join {{ ref('int_money__outflow_assets') }} as assets
@@ -68,8 +70,8 @@ select
     cast(season as varchar) as season,
     amount,
     lent_amount,
-    asset_amount,
-    {{ share_of('amount', 'case when asset_amount > 0 then asset_amount end') }} as asset_share,
+    assets_before_amount,
+    {{ share_of('amount', 'case when assets_before_amount > 0 then assets_before_amount end') }} as asset_share,
     payee_amount,
     usual_amount,
     robust_z,
