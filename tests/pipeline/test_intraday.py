@@ -182,7 +182,10 @@ def test_the_batch_reconciles_with_the_micro_batches(
         first, second, *rest = events(path.read_bytes())
         rest += [rest[0], {**second, "txn_id": "ELSE"}]
         send_events(
-            settings.landing, path.name.removesuffix(".jsonl.gz"), {**second, "amount": round(second["amount"] + 0.01, 2)}, *rest
+            settings.landing,
+            path.name.removesuffix(".jsonl.gz"),
+            {**second, "amount": round(second["amount"] + 0.01, 2)},
+            *rest,
         )
         break
     # as the loop would, before the batch came
