@@ -13,6 +13,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
 
+UTC = "+00:00"
 LEAST_SHARE_OF_LAST = 0.7  # of a snapshot, unless its contract says otherwise
 CHANNELS = ("branch", "online", "reference", "feedback")
 
@@ -106,7 +107,7 @@ class Deployment:
 
     name: str
     currency: str
-    utc_offset: str  # of the bank's clock, as +08:00
+    utc_offset: str  # of the bank's clock, as +08:00: `land` writes it into manifests
     required: tuple[str, ...]
     optional: tuple[str, ...]
     unsupported_scores: dict[str, str]  # task -> why the bank's data cannot support it
@@ -155,9 +156,9 @@ def load_deployment(path: Path) -> Deployment:
         ) from error
     if not isinstance(raw, dict):
         raise Stop(f"{path} declares nothing", "see deployments/simulated.yml")
-    if missing := [key for key in ("name", "currency", "utc_offset", "required") if key not in raw]:
+    if missing := [key for key in ("name", "currency", "required") if key not in raw]:
         raise Stop(f"{path}: {', '.join(missing)} is missing: see deployments/simulated.yml")
-    if not re.fullmatch(r"[+-]\d\d:\d\d", str(raw["utc_offset"])):
+    if not re.fullmatch(r"[+-]\d\d:\d\d", str(raw.get("utc_offset", UTC))):
         raise Stop(f"{path}: utc_offset is none", 'write the offset of the bank\'s clock in quotes: "+08:00"')
     optional = raw.get("optional", [])
     declared = [*raw["required"], *optional]
@@ -166,7 +167,7 @@ def load_deployment(path: Path) -> Deployment:
     return Deployment(
         name=raw["name"],
         currency=raw["currency"],
-        utc_offset=raw["utc_offset"],
+        utc_offset=raw.get("utc_offset", UTC),
         required=tuple(raw["required"]),
         optional=tuple(optional),
         unsupported_scores=raw.get("unsupported_scores", {}),
