@@ -15,9 +15,10 @@ from lakehouse.lake.model_files import Known, model_folder
 from ml_jobs.registry.model import UntrustedModel, load, save, signature
 from ml_jobs.scores.training import train
 from ml_jobs.task_file import load_tasks
+from tests import conftest
 from tests.ml_jobs.made_up import BUSINESS_DATE
 
-SECRET = SecretStr("made up")
+SECRET = SecretStr(conftest.SECRET)
 NO_ROWS = pa.table({"label": pa.array([], pa.int8())})
 
 
