@@ -27,6 +27,7 @@ def test_any_date_twice_changes_nothing(day_by_day: Undisturbed) -> None:
         assert content(day_by_day.settings.warehouse) == day_by_day.content
 
 
+@pytest.mark.full  # any date twice goes back as well
 def test_dates_out_of_order_change_nothing(history: Settings, day_by_day: Undisturbed, tmp_path: Path) -> None:
     settings = copy_of(history, tmp_path)
     for day in (D2, D1, D3):
@@ -52,6 +53,7 @@ def test_one_run_from_nothing_equals_the_days(landing: Path, day_by_day: Undistu
     assert content(settings.warehouse) == day_by_day.content
 
 
+@pytest.mark.full
 def test_one_changed_cent_changes_the_content(
     landing: Path, history: Settings, day_by_day: Undisturbed, tmp_path: Path
 ) -> None:
