@@ -44,8 +44,8 @@ def follow(airflow: LocalAirflow, dag_ids: set[str], dates: list[date], say: Say
                 raise AirflowError(_why(airflow, run))
             if run["state"] == "success" and run["dag_run_id"] not in reported:
                 reported.add(run["dag_run_id"])
-                done = (run["dag_id"], "green"), f" in {run['duration']:.0f} s"
-                say(Text.assemble(f"{run['partition_key']} ", *done))
+                duration = f" in {run['duration']:.0f} s"
+                say(Text.assemble(f"{run['partition_key']} ", (run["dag_id"], "green"), duration))
                 last_news = time.monotonic()
         if expected <= {(run["dag_id"], run["partition_key"]) for run in runs if run["state"] == "success"}:
             return

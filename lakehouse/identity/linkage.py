@@ -1,6 +1,7 @@
 """How records are compared, joined and reviewed: ``linkage.yml`` as a frozen object."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -90,6 +91,10 @@ class Linkage:
         """The number that Splink gives a level: -1 "not filled", 0 "different", the highest one for the strongest."""
         names = [DIFFERENT, *(item["is"] for item in reversed(self.raw["comparisons"][column]))]
         return -1 if level == NOT_FILLED else names.index(level)
+
+    def gammas(self, column: str, levels: Iterable[str]) -> str:
+        """The numbers of levels, as an SQL list."""
+        return ", ".join(str(self.gamma(column, level)) for level in levels)
 
     @property
     def alone(self) -> list[tuple[str, int]]:

@@ -124,8 +124,8 @@ def _result(model: Model) -> str:
     )
     tolerates = {
         column: " or ".join(
-            f"gamma_{column} in ({_numbers(linkage, column, rule['levels'])}) "
-            f"and gamma_name in ({_numbers(linkage, 'name', rule['names'])}) "
+            f"gamma_{column} in ({linkage.gammas(column, rule['levels'])}) "
+            f"and gamma_name in ({linkage.gammas('name', rule['names'])}) "
             f"and {_one_of(linkage, columns, rule.get('with'))}"
             for rule in rules
             if column in columns
@@ -153,13 +153,13 @@ def _relatives(model: Model, kind: str) -> list[str]:
     if not model.relatives(kind) or column not in model.columns:
         return []
     document = f" and gamma_id_no <> {model.linkage.gamma('id_no', 'same')}" if "id_no" in model.columns else ""
-    return [f"gamma_{column} in ({_numbers(model.linkage, column, rule['levels'])}){document}"]
+    return [f"gamma_{column} in ({model.linkage.gammas(column, rule['levels'])}){document}"]
 
 
 def _contradictions(linkage: Linkage, columns: tuple[str, ...]) -> list[str]:
     """SQL: whether name and birth date both differ; a document is then no evidence."""
     different = [
-        f"gamma_{column} in ({_numbers(linkage, column, levels)})"
+        f"gamma_{column} in ({linkage.gammas(column, levels)})"
         for column, levels in linkage.raw["documents"]["against"].items()
     ]
     return [f"({' and '.join(different)})"] if set(linkage.raw["documents"]["against"]) <= set(columns) else []
@@ -169,10 +169,5 @@ def _one_of(linkage: Linkage, columns: tuple[str, ...], levels: dict[str, list[s
     """SQL: whether one of the compared columns is at one of its levels; true without ``levels``."""
     if levels is None:
         return "true"
-    conditions = [f"gamma_{name} in ({_numbers(linkage, name, at)})" for name, at in levels.items() if name in columns]
+    conditions = [f"gamma_{name} in ({linkage.gammas(name, at)})" for name, at in levels.items() if name in columns]
     return f"({' or '.join(conditions) or 'false'})"
-
-
-def _numbers(linkage: Linkage, column: str, levels: list[str]) -> str:
-    """The numbers of levels, as an SQL list."""
-    return ", ".join(str(linkage.gamma(column, level)) for level in levels)

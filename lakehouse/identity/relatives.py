@@ -113,8 +113,8 @@ def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink
         alike, errors = only_row(
             con.execute(
                 f"{_pairs(con, linkage, [rule['column']], same, home)} select "
-                f"count(*) filter ({rule['column']} in ({_numbers(linkage, rule['column'], rule['levels'])})), "
-                f"count(*) filter ({rule['column']} in ({_numbers(linkage, rule['column'], rule['error'])})) from pairs"
+                f"count(*) filter ({rule['column']} in ({linkage.gammas(rule['column'], rule['levels'])})), "
+                f"count(*) filter ({rule['column']} in ({linkage.gammas(rule['column'], rule['error'])})) from pairs"
             )
         )
         ratio = 1.0
@@ -137,7 +137,7 @@ def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink
 def _home(linkage: Linkage, compared: Iterable[str], levels: dict[str, list[str]]) -> str:
     """SQL: whether a pair lives at one home; empty if no column tells."""
     return " or ".join(
-        f"{_gamma(linkage, column)} in ({_numbers(linkage, column, at)})"
+        f"{_gamma(linkage, column)} in ({linkage.gammas(column, at)})"
         for column, at in levels.items()
         if column in compared
     )
@@ -147,7 +147,7 @@ def _explained_household(con: duckdb.DuckDBPyConnection, linkage: Linkage, compa
     """Of the pairs of one home that agree on neither name nor date, the share that independent errors explain."""
     rule = linkage.raw["relatives"]["household"]
     home = _home(linkage, compared, rule["home"])
-    other = {column: f"{column} in ({_numbers(linkage, column, rule[column])})" for column in ("name", "birth_date")}
+    other = {column: f"{column} in ({linkage.gammas(column, rule[column])})" for column in ("name", "birth_date")}
     neither, name_only, date_only, both = 0, 0, 0, 0
     same = {"phone": "l.phone = r.phone", "email": "l.email = r.email", "address": "l.address_head = r.address_head"}
     for column in (column for column in rule["home"] if column in compared):
@@ -188,7 +188,3 @@ def _gamma(linkage: Linkage, column: str) -> str:
     levels = linkage.raw["comparisons"][column]
     whens = " ".join(f"when {level['sql']} then {len(levels) - at}" for at, level in enumerate(levels))
     return f"case when {column}_l is null or {column}_r is null then -1 {whens} else 0 end"
-
-
-def _numbers(linkage: Linkage, column: str, levels: list[str]) -> str:
-    return ", ".join(str(linkage.gamma(column, level)) for level in levels)

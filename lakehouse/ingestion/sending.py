@@ -19,7 +19,7 @@ from lakehouse.ingestion.landing import (
     measure_file,
 )
 from lakehouse.ingestion.loading import Rehearsal, connection, rehearse
-from lakehouse.lake import appearing, read_outcomes, write_json
+from lakehouse.lake import Outcome, appearing, read_outcomes, write_json
 from lakehouse.settings import Settings
 
 _GZIP = b"\x1f\x8b"
@@ -27,10 +27,8 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class Draft:
-    """A file, and the delivery that it would be."""
+    """The delivery that a file would be, and what would become of it."""
 
-    source: Path
-    feed: Feed
     delivery: Delivery
     findings: Rehearsal
 
@@ -58,13 +56,12 @@ def check(settings: Settings, source: Path, feed: str, period: str) -> Draft:
     contract = _contract(feed)
     if not is_period(period):
         raise Stop(f"{period} is no period", "give a day such as 2026-01-05, or the month of an initial load, 2026-01")
-    version = _next_version(settings, feed, period)
-    draft = _delivery(settings, contract, Period(period), version)
-    loaded = [outcome for outcome in read_outcomes(settings.lake, feed) if outcome.is_loaded]
+    outcomes = read_outcomes(settings.lake, feed)
+    draft = _delivery(settings, contract, Period(period), _next_version(settings, feed, period, outcomes))
     try:
-        check_place(draft, "", loaded)
+        check_place(draft, "", [outcome for outcome in outcomes if outcome.is_loaded])
         with connection(settings) as con:
-            return Draft(source, contract, draft, rehearse(con, contract, draft, [_landed(source, contract)]))
+            return Draft(draft, rehearse(con, contract, draft, [_landed(source, contract)]))
     except Rejected as rejected:
         raise Stop(str(rejected)) from rejected
 
@@ -112,10 +109,10 @@ def _landed(source: Path, feed: Feed) -> Landed:
     return measure_file(source)
 
 
-def _next_version(settings: Settings, feed: str, period: str) -> int:
+def _next_version(settings: Settings, feed: str, period: str, outcomes: list[Outcome]) -> int:
     """One more than the highest that has landed or was taken in."""
     landed = [delivery.version for delivery in deliveries(settings.landing, feed) if delivery.period.text == period]
-    taken = [outcome.version for outcome in read_outcomes(settings.lake, feed) if outcome.period == period]
+    taken = [outcome.version for outcome in outcomes if outcome.period == period]
     return 1 + max([0, *landed, *taken])
 
 

@@ -62,9 +62,7 @@ def waiting(landing: Path, feed: str) -> list[Path]:
     return sorted(path for path in folder.glob("[!.]*.jsonl.gz") if path.is_file()) if folder.exists() else []
 
 
-def take(
-    settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: int, moment: datetime | None = None
-) -> Taken:
+def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: int, moment: datetime) -> Taken:
     """Write what is waiting to the lake, as take ``number`` of the feed, and remove it from the landing folder.
 
     Events that break the contract, and files that cannot be read, go to ``quarantine/intraday``. A take that was killed
@@ -72,11 +70,10 @@ def take(
 
     Parameters
     ----------
-    moment : datetime, optional
+    moment : datetime
         Now, UTC: an event of more than a day later is none, and no event is of a date after the one on which it
-        happened, wherever the bank is. By default the clock's: events are of the present.
+        happened, wherever the bank is.
     """
-    moment = moment or datetime.now(UTC).replace(tzinfo=None)
     batches = waiting(settings.landing, feed)[:MOST_BATCHES]
     quarantine = settings.lake / "quarantine" / "intraday" / feed
     whole = [path for path in batches if _is_whole(path, quarantine)]

@@ -82,7 +82,7 @@ class Loop:
         for feed in FEEDS:
             if self.client:
                 broker.land(self.settings, self.client, feed)
-            took = take(self.settings, self.con, feed, self.numbers[feed])
+            took = take(self.settings, self.con, feed, self.numbers[feed], started)
             taken.append(took)
             if took.path:
                 self.numbers[feed] += 1

@@ -110,8 +110,11 @@ def write_outcome(lake: Path, outcome: Outcome) -> None:
 
 def read_outcomes(lake: Path, feed: str = "*") -> list[Outcome]:
     """All outcome records of one feed, or of all, ordered by feed, period, version and hash."""
-    paths = list((lake / "deliveries").glob(f"{feed}/[!.]*.json"))
-    records = [_taken_back(lake, _outcome(path, path.stat().st_mtime_ns)) for path in paths]
+    paths = (lake / "deliveries").glob(f"{feed}/[!.]*.json")
+    records = [_outcome(path, path.stat().st_mtime_ns) for path in paths]
+    # One listing of what was retracted, mostly nothing: not a look for each record.
+    retracted = set((lake / "retractions").rglob("[!.]*.json"))
+    records = [_taken_back(lake, record, retracted) for record in records]
     return sorted(records, key=lambda o: (o.feed, o.period, o.version, o.source_hash))
 
 
@@ -138,12 +141,11 @@ def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
     return Pin(business_date, tuple(deliveries), tuple(outcome for outcome in known if not outcome.is_loaded))
 
 
-def _taken_back(lake: Path, outcome: Outcome) -> Outcome:
+def _taken_back(lake: Path, outcome: Outcome, retracted: set[Path]) -> Outcome:
     """The outcome as a retraction leaves it, if there is one: as if the delivery had not come."""
-    try:
-        decision = Decision(**json.loads(_decision_file(lake, "retractions", outcome).read_text()))
-    except FileNotFoundError:
+    if not retracted or (path := _decision_file(lake, "retractions", outcome)) not in retracted:
         return outcome
+    decision = Decision(**json.loads(path.read_text()))
     reason = f"retracted by {decision.by}: {decision.why}"
     return replace(outcome, outcome="retracted", reason=reason, rows_loaded=0, lake_file=None)
 

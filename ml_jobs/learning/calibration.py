@@ -129,9 +129,15 @@ def share_interval(label: np.ndarray, customer: np.ndarray) -> tuple[float, floa
         residual = np.bincount(codes, weights=label - share)
         variance = (residual**2).sum() / rows**2
         count = min(float(rows), share * (1 - share) / variance) if variance > 0 else float(rows)
+    low, high = wilson(share, count)
+    return float(share), min(float(share), low), max(float(share), high)
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of so many independent rows."""
     centre = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half_width = Z / (1 + Z**2 / count) * np.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
-    return float(share), float(min(share, centre - half_width)), float(max(share, centre + half_width))
+    return float(centre - half_width), float(centre + half_width)
 
 
 def _places(ranking: np.ndarray, day: np.ndarray | None) -> np.ndarray:

@@ -16,11 +16,11 @@ from rich.table import Table
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
+from ml_jobs.learning.calibration import wilson
 
 DAYS = 28  # that marts.outflow_alerts covers
 PLANTED = "planted_outflows.parquet"
 RULES = ("is_unusual", "is_large_share", "is_large_sum", "is_new_payee", "is_serious")
-_Z = 1.959964
 
 
 class Share(TypedDict):
@@ -119,10 +119,8 @@ def _quality(con: duckdb.DuckDBPyConnection, condition: str) -> RuleQuality:
 def _share(part: int, whole: int) -> Share:
     if not whole:
         return {"part": part, "whole": whole, "value": None, "low": None, "high": None}
-    rate, weight = part / whole, _Z**2 / whole
-    middle, reach = rate + weight / 2, _Z * (rate * (1 - rate) / whole + weight / (4 * whole)) ** 0.5
-    low, high = (max(0.0, middle - reach) / (1 + weight), min(1 + weight, middle + reach) / (1 + weight))
-    return {"part": part, "whole": whole, "value": rate, "low": low, "high": high}
+    low, high = wilson(part / whole, whole)
+    return {"part": part, "whole": whole, "value": part / whole, "low": max(0.0, low), "high": min(1.0, high)}
 
 
 def _shown(share: Share) -> str:
