@@ -117,14 +117,16 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, check it, and publish it; if the gate fails, readers keep yesterday's tables."""
     with recorded(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
         # A date may have been built since `score` and `network`: it is served, so it needs their files, too.
-        _score(settings, business_date)
+        _score(settings)
         _derive(settings)
         state = warehouse.built_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
         write_network(settings, pin)
         warehouse.attach(settings, pin, settings.lake / state.identity)
         warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin))
-        detail.update(_summary(gates.check_marts(settings, state.business_date, expected_scores(settings, pin))))
+        with warehouse.reading(settings):
+            scores = expected_scores(settings, pin)
+            detail.update(_summary(gates.check_marts(settings, state.business_date, scores)))
         warehouse.publish(settings, state.business_date, run_id)
 
 
@@ -233,13 +235,13 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
             )
 
 
-def _score(settings: Settings, business_date: date) -> dict[str, str]:
-    """Score the dates from the business date on, and those without scores; the outcome by task and date."""
+def _score(settings: Settings, first: date = date.max) -> dict[str, str]:
+    """Score the dates from the first on, and those without scores; the outcome by task and date."""
     outcomes = lake.read_outcomes(settings.lake)
     due: list[Known] = []
     for day in reversed(built_dates(lake.pin_of(outcomes, warehouse.built_state(settings).business_date))):
         known = Known.of(lake.pin_of(outcomes, day))
-        if day < business_date and ml_jobs.scores.scoring.is_scored(settings, known):
+        if day < first and ml_jobs.scores.scoring.is_scored(settings, known):
             break  # dates are scored in order: those before it have scores, too
         due.append(known)
     return {

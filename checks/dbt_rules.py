@@ -1,4 +1,4 @@
-"""Rules of the dbt project, read off its manifest: layers, keys, fan-in, names, descriptions, contracts.
+"""Rules of the dbt project, read off its manifest: layers, keys, fan-in, names, descriptions, contracts, tests.
 
 They are those of dbt's project evaluator, which comes from dbt's package hub and runs in the warehouse. dbt-bouncer
 has most of them, too, but no exceptions with a reason that fail once they are not needed any more.
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 PROJECT = Path(__file__).resolve().parents[1]
 # Models ask for these while dbt parses; no date changes what the rules read.
 VARIABLES = {"business_date": "2026-01-01", "from_date": "2026-01-01", "as_of_dates": []}
-Rule = Literal["layers", "keys", "fan_in", "names", "descriptions", "contracts"]
+Rule = Literal["layers", "keys", "fan_in", "names", "descriptions", "contracts", "tests"]
 
 
 class Layer(BaseModel):
@@ -143,9 +143,17 @@ def judge(model: Model, rules: Rules) -> Iterator[Breach]:
         yield Breach("contracts", model.name, f"models in {model.layer} have an enforced contract")
 
 
+def judge_tests(manifest: dict[str, Any]) -> Iterator[Breach]:
+    """Tests that no business date would run: dbt selects a test of several models only if it selects all of them."""
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test" and len(node["depends_on"]["nodes"]) > 1 and not node["tags"]:
+            yield Breach("tests", node["name"], "reads several models, so it names its business date's tag itself")
+
+
 def uncovered(manifest: dict[str, Any], rules: Rules) -> list[Breach]:
     """Breaches that no exception covers, and exceptions that cover none."""
     every = [breach for model in read_models(manifest, rules.key_tests) for breach in judge(model, rules)]
+    every += judge_tests(manifest)
     covering = {
         (rule, pattern): {breach for breach in every if breach.rule == rule and fnmatchcase(breach.subject, pattern)}
         for rule, patterns in rules.exceptions.items()

@@ -1,6 +1,7 @@
 -- A failure means that postings were lost, or counted twice, between the lake and fct_transactions in the dates of this
 -- run. Expected: every current row, less the repeats that int_ops__repeated_events lists. Counted apart from how the
 -- fact is built.
+{{ config(tags=['marts']) }}
 with loaded as (
 
     select

@@ -45,6 +45,7 @@ __all__ = [
     "query",
     "query_serving",
     "read_state",
+    "reading",
     "run_dbt",
     "show_live",
     "write_state",
@@ -124,6 +125,14 @@ def write_state(settings: Settings, state: BuildState) -> None:
 def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     """Rows of the build engine; parameters are written ``$1``, ``$2``, …"""
     return engine_of(settings).query(settings, statement, parameters)
+
+
+def reading(settings: Settings) -> AbstractContextManager[None]:
+    """The queries of the block share one opened engine, which others cannot write to meanwhile: keep the block short.
+
+    To open DuckDB's file takes longer than most queries.
+    """
+    return engine_of(settings).reading(settings)
 
 
 def query_serving(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:

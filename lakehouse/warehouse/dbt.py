@@ -87,8 +87,9 @@ def run_dbt(
         if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             progress(event.info.msg)
 
-    arguments = ["build", "--select", selection, "--indirect-selection", "buildable"]
+    arguments = ["build", "--select", selection, "--indirect-selection", "cautious"]
     arguments += ["--exclude-resource-type", "unit_test", "--exclude", f"tag:whole_history {without}".strip()]
+    arguments += ["--no-write-json"]  # the manifest was written when the project was parsed
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)
@@ -100,7 +101,7 @@ def run_dbt(
     if failed := [node for node in nodes if node.status in FAILED]:
         raise DbtFailed("\n".join(f"{node.name}: {node.status}: {node.message}" for node in failed))
     if not outcome.success:
-        raise DbtFailed(str(outcome.exception or f"see {target_path(settings) / 'logs'}")) from outcome.exception
+        raise DbtFailed(str(outcome.exception or "dbt stopped, and names no node that failed")) from outcome.exception
     if not nodes:
         raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
     return nodes
@@ -146,7 +147,7 @@ def _invoke(
     arguments = [*arguments, "--vars", json.dumps(dict(variables), default=str), "--target", settings.target]
     arguments += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)]
     arguments += ["--target-path", str(target), "--log-path", str(target / "logs")]
-    arguments += ["--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    arguments += ["--log-level", "none", "--log-level-file", "none"]
     try:
         return dbtRunner(manifest, callbacks).invoke(arguments)
     finally:

@@ -146,17 +146,22 @@ def _chosen(model: Model, values: np.ndarray, reference: np.ndarray, columns: tu
     margin = model.margin(values)
     is_flag = _is_flag(columns)
     chosen, count = np.full((len(values), REASONS), -1), np.zeros(len(values), int)
-    for feature in np.argsort(-push, axis=1, kind="stable").T[:TRIED]:
-        # the model is asked again only for those who still lack a reason
-        row = np.flatnonzero((push[np.arange(len(values)), feature] > 0) & (count < REASONS))
+    ranked = np.argsort(-push, axis=1, kind="stable")[:, :TRIED]
+    for start in range(0, TRIED, REASONS):
+        # as many at once as are wanted, and again only for those who lack one: a call costs more than its rows
+        tried = ranked[:, start : start + REASONS]
+        row, place = np.nonzero((np.take_along_axis(push, tried, axis=1) > 0) & (count < REASONS)[:, None])
         if not len(row):
             break
-        tried, changed = feature[row], values[row]
-        instead = np.where(is_flag[tried], 1 - values[row, tried], reference[row, tried])
-        changed[np.arange(len(row)), tried] = instead
+        feature, changed = tried[row, place], values[row]
+        instead = np.where(is_flag[feature], 1 - values[row, feature], reference[row, feature])
+        changed[np.arange(len(row)), feature] = instead
         is_lower = model.margin(changed) < margin[row]
-        chosen[row[is_lower], count[row[is_lower]]] = tried[is_lower]
-        count[row[is_lower]] += 1
+        for number in range(tried.shape[1]):
+            named = row[is_lower & (place == number)]
+            named = named[count[named] < REASONS]
+            chosen[named, count[named]] = tried[named, number]
+            count[named] += 1
     return chosen
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from lakehouse import lake
+from lakehouse import lake, warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.model_files import Known, abstention_path, in_force, score_path
 from lakehouse.settings import Settings
@@ -78,8 +78,9 @@ def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> N
     from ml_jobs.scores.prediction import score_table
     from ml_jobs.scores.promotion import champion
 
-    columns = feature_columns(settings, task)
-    rows = read_features(settings, task, columns, known.business_date)
+    with warehouse.reading(settings):
+        columns = feature_columns(settings, task)
+        rows = read_features(settings, task, columns, known.business_date)
     if task.activity is not None:
         _check_activity(task.activity, rows, known.business_date)
     model = champion(settings, task, known)

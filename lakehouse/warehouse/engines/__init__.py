@@ -43,5 +43,8 @@ class Engine(Protocol):
     def query(self, settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
         """Rows of the engine; parameters are written ``$1``, ``$2``, …"""
 
+    def reading(self, settings: Settings) -> AbstractContextManager[None]:
+        """Let the queries of the block share what a query opens; nothing is written to the engine meanwhile."""
+
     def drop_build(self, settings: Settings) -> None:
         """Forget all that was built."""

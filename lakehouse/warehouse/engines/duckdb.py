@@ -4,10 +4,12 @@ import logging
 import os
 import re
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +26,7 @@ from lakehouse.warehouse.relations import LakeTable, SmallTable, attached_files,
 MAGIC, MAGIC_AT = b"DUCK", 8  # of a database file
 NOT_BROKEN = ("Permission denied", "No space left", "Cannot open file")
 LOG = logging.getLogger(__name__)
+_READING: ContextVar[Mapping[Path, duckdb.DuckDBPyConnection]] = ContextVar("reading", default=MappingProxyType({}))
 
 
 def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[SmallTable]) -> None:
@@ -73,8 +76,22 @@ def mark_unpublished(settings: Settings, since: date) -> None:
 def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
     if not settings.build.exists():
         raise Stop(f"{settings.build}: nothing is built yet; run a business date first")
+    with reading(settings):
+        return _READING.get()[settings.build].sql(statement, params=list(parameters)).to_arrow_table()
+
+
+@contextmanager
+def reading(settings: Settings) -> Generator[None]:
+    shared = _READING.get()
+    if settings.build in shared:
+        yield
+        return
     with opened(settings, read_only=True) as connection:
-        return connection.sql(statement, params=list(parameters)).to_arrow_table()
+        token = _READING.set({**shared, settings.build: connection})
+        try:
+            yield
+        finally:
+            _READING.reset(token)
 
 
 def drop_build(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date
 from typing import LiteralString, cast
@@ -92,6 +92,10 @@ def query(settings: Settings, statement: str, parameters: Sequence[object] = ())
             column = _decimals(table.column(position), int(field.metadata[b"POSTGRESQL:typmod"]))
             table = table.set_column(position, field.name, column)
     return table.replace_schema_metadata(None)
+
+
+def reading(settings: Settings) -> AbstractContextManager[None]:
+    return nullcontext()  # a connection costs little here, and one that stays open would hold back vacuuming
 
 
 def drop_build(settings: Settings) -> None:
