@@ -235,6 +235,7 @@ def _preprocessing() -> Pipeline:
             # Amounts span six orders of magnitude, too many for a linear model: it gets their ranks, as normal scores.
             # QuantileTransformer's own normal scores, one column at a time, take longer than the rest of a fit.
             ("rank", QuantileTransformer(n_quantiles=200, random_state=SEED)),
+            # pyrefly: ignore[bad-argument-type]  # its stubs take whole numbers only
             ("inside", MinMaxScaler(feature_range=(LEAST_RANK, 1 - LEAST_RANK))),
             ("normal", FunctionTransformer(ndtri)),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True, add_indicator=True)),

@@ -1,5 +1,6 @@
 """The same deliveries give the same tables on Postgres as on DuckDB, with days on top and after a full load."""
 
+import shutil
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,10 +22,12 @@ pytestmark = pytest.mark.timeout(1800)  # the first test makes the bank on both 
 
 
 @pytest.fixture(scope="module")
-def postgres(landing: Path, postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The history on Postgres, then the three days on top of it."""
+def postgres(history: Settings, postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The history on Postgres, from the same lake and by its models, then the three days on top of it."""
     with create_database(postgres_server) as dsn:
-        settings = deployment_at(tmp_path_factory.mktemp("postgres"), landing, target="postgres", postgres_dsn=dsn)
+        folder = tmp_path_factory.mktemp("postgres")
+        shutil.copytree(history.lake, folder / "lake")
+        settings = deployment_at(folder, history.landing, target="postgres", postgres_dsn=dsn)
         for day in (LAST_OF_HISTORY, D3):
             pipeline.run(settings, day, day)
         yield settings
@@ -35,10 +38,13 @@ def test_days_on_top_are_equal(postgres: Settings, day_by_day: Undisturbed) -> N
 
 
 @pytest.mark.full  # on DuckDB, every run compares a full build with the days (test_replay)
-def test_a_full_load_is_equal(postgres: Settings, day_by_day: Undisturbed) -> None:
-    warehouse.drop_build(postgres)
-    pipeline.run(postgres, D3, D3)
-    assert_equal(day_by_day.settings, postgres)
+def test_a_full_load_is_equal_with_models_of_its_own(
+    landing: Path, day_by_day: Undisturbed, postgres_server: str, tmp_path: Path
+) -> None:
+    with create_database(postgres_server) as dsn:
+        settings = deployment_at(tmp_path, landing, target="postgres", postgres_dsn=dsn)
+        pipeline.run(settings, D3, D3)
+        assert_equal(day_by_day.settings, settings)
 
 
 def test_the_day_so_far_is_shown_once_and_follows_the_owners(postgres: Settings, tmp_path: Path) -> None:
