@@ -177,6 +177,7 @@ select
     cast(coalesce(chain.payer_count_90d, 0) as double precision) as payer_count_90d,
     cast(coalesce(chain.payee_count_90d, 0) as double precision) as payee_count_90d,
     {{ features_ratio('chain.main_payer_amount_90d', 'chain.payers_amount_90d') }} as main_payer_rate_90d,
+    {{ features_ratio('chain.strained_payers_amount_90d', 'chain.payers_amount_90d') }} as strained_payer_share_90d,
     {{ features_ratio('chain.main_payee_amount_90d', 'chain.payees_amount_90d') }} as main_payee_rate_90d,
     {{ features_ratio('chain.own_counterparty_count_90d', 'chain.payer_count_90d + chain.payee_count_90d') }}
         as own_counterparty_share_90d,
