@@ -245,9 +245,9 @@ def _score(settings: Settings, first: date = date.max) -> dict[str, str]:
             break  # dates are scored in order: those before it have scores, too
         due.append(known)
     return {
-        f"{task} {known.business_date}": str(ml_jobs.scores.scoring.score(settings, task, known))
+        f"{task} {known.business_date}": str(outcome)
         for known in reversed(due)
-        for task in load_tasks()
+        for task, outcome in ml_jobs.scores.scoring.score_all(settings, known).items()
     }
 
 

@@ -1,14 +1,16 @@
 """Scoring one task at one business date: a Parquet file in the lake, or an abstention that says why."""
 
+import os
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from joblib import Parallel, delayed
 
 from lakehouse import lake, warehouse
 from lakehouse.contracts import load_deployment
-from lakehouse.lake.model_files import Known, abstention_path, in_force, score_path
+from lakehouse.lake.model_files import Known, abstention_path, in_force, promotion_path, score_path
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.rows import Rows
@@ -61,6 +63,16 @@ def score(settings: Settings, task: str, known: Known) -> Scored | Abstained:
     except CannotScore as abstention:
         _keep_abstention(settings, task, known, str(abstention))
         return Abstained(str(abstention))
+
+
+def score_all(settings: Settings, known: Known) -> dict[str, Scored | Abstained]:
+    """Score the date with every task, by name; where most need a model first, one process per core trains them."""
+    tasks = load_tasks()
+    waiting = sum(not promotion_path(settings, task, in_force(settings, task, known)).exists() for task in tasks)
+    # processes take seconds to start: too long for the scores alone, and for the few tasks that abstain on every date
+    jobs = min(waiting, os.cpu_count() or 1) if 2 * waiting > len(tasks) else 1
+    outcomes = Parallel(n_jobs=jobs)(delayed(score)(settings, task, known) for task in tasks)
+    return dict(zip(tasks, outcomes, strict=True))
 
 
 def is_scored(settings: Settings, known: Known) -> bool:
