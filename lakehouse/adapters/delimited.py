@@ -11,7 +11,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,6 +33,7 @@ NO_TEXT = {
     b"PAR1": "a Parquet file: name it .parquet",
     b"%PDF": "a PDF document: export the table as CSV",
 }
+SPOKEN = {name: mark for mark, name in NAMES.items()} | {"\\t": "\t", "pipe": "|"}  # as a person may give one
 SAMPLE = 200  # records by which the delimiter is found
 BLOCK = 20_000  # records
 SHOWN = 5  # lines that a message names
@@ -66,15 +67,14 @@ def counted(count: int, noun: str, nouns: str = "") -> str:
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
-def named_lines(lines: list[int] | np.ndarray, count: int | None = None) -> str:
+def named_lines(lines: Sequence[int] | np.ndarray, noun: str = "line") -> str:
     """Some lines by number, and how many more there are.
 
-    >>> named_lines([7]), named_lines([1, 2, 3, 4, 5, 9, 12])
-    ('line 7', 'lines 1, 2, 3, 4, 5 and 2 more')
+    >>> named_lines([7]), named_lines([1, 2, 3, 4, 5, 9, 12], "row")
+    ('line 7', 'rows 1, 2, 3, 4, 5 and 2 more')
     """
-    count = len(lines) if count is None else count
-    more = f" and {count - SHOWN:,} more" if count > SHOWN else ""
-    return f"line{'' if count == 1 else 's'} {', '.join(str(line) for line in lines[:SHOWN])}{more}"
+    more = f" and {len(lines) - SHOWN:,} more" if len(lines) > SHOWN else ""
+    return f"{noun}{'' if len(lines) == 1 else 's'} {', '.join(str(line) for line in lines[:SHOWN])}{more}"
 
 
 def read_delimited(path: Path, delimiter: str | None = None, encoding: str | None = None) -> Delimited:
@@ -99,6 +99,7 @@ def read_delimited(path: Path, delimiter: str | None = None, encoding: str | Non
     comments, mark = _above_the_header(path, encoding)
     if delimiter is None:
         delimiter = mark or _delimiter(path, encoding, len(comments))
+    delimiter = SPOKEN.get(delimiter, delimiter)
     records = _records(path, encoding, delimiter, len(comments))
     header = next(records, None)
     if header is None:

@@ -206,7 +206,7 @@ def fit_regression(
     margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
     for development, validated in folds:
         fit = _thin(development)
-        preprocess = _preprocessing().fit(_fill_empty_features(values[fit]).astype(float))
+        preprocess = _preprocessing(len(fit)).fit(_fill_empty_features(values[fit]).astype(float))
         known, held_out = (preprocess.transform(values[rows].astype(float)) for rows in (fit, validated))
         for strength in STRENGTHS:
             margins[strength].append(_regression(strength).fit(known, label[fit]).decision_function(held_out))
@@ -215,7 +215,7 @@ def fit_regression(
 
     def fitted(rows: np.ndarray) -> Pipeline:
         fit = _thin(rows)
-        pipeline = Pipeline([*_preprocessing().steps, ("regress", _regression(strength))])
+        pipeline = Pipeline([*_preprocessing(len(fit)).steps, ("regress", _regression(strength))])
         return pipeline.fit(_fill_empty_features(values[fit]).astype(float), label[fit])
 
     margin = np.concatenate(margins[strength])
@@ -228,11 +228,12 @@ def _thin(rows: np.ndarray) -> np.ndarray:
     return rows[:: -(-len(rows) // REGRESSION_ROWS)]
 
 
-def _preprocessing() -> Pipeline:
+def _preprocessing(rows: int) -> Pipeline:
+    quantiles = min(200, rows)
     return Pipeline(
         [
             # Amounts span six orders of magnitude, too many for a linear model: it gets their ranks, as normal scores.
-            ("rank", QuantileTransformer(n_quantiles=200, output_distribution="normal", random_state=SEED)),
+            ("rank", QuantileTransformer(n_quantiles=quantiles, output_distribution="normal", random_state=SEED)),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True, add_indicator=True)),
             ("scale", StandardScaler()),
         ]
