@@ -177,7 +177,7 @@ class Columns:
             return self.reading.date_order, ""
         shown = [order for order, rows in dates.clear.items() if rows > SLIPS * sum(dates.clear.values())]
         trained = self.trained[name].writing if name in self.trained else ""
-        if len(shown) == 1 or not dates.ambiguous or (trained and not shown):
+        if len(shown) == 1 or not (shown or dates.ambiguous) or (trained and not shown):
             return (shown or [trained or "dmy"])[0], ""
         why = "the day comes first in some, the month in others" if shown else "day or month may come first"
         return "dmy", f"{why}: say `reading: {{date_order: dmy}}` or mdy"
@@ -191,6 +191,8 @@ class Columns:
         texts, present = numbers.texts, int(numbers.texts.present.sum())
         decimal, question = self._decimal(name, numbers)
         known = np.isfinite(numbers.values[decimal])
+        if question:
+            known |= np.isfinite(numbers.values[COMMA])
         if texts.counts[known].sum() < MOSTLY * present or self._has_levels(texts, known):
             return None
         unit, misfits, about_units = _unit(numbers, known, decimal)
