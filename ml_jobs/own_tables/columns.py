@@ -176,7 +176,7 @@ class Columns:
         if self.reading.date_order:
             return self.reading.date_order, ""
         shown = [order for order, rows in dates.clear.items() if rows > SLIPS * sum(dates.clear.values())]
-        trained = self.trained[name].writing if name in self.trained else ""
+        trained = self._trained_writing(name, "days")
         if len(shown) == 1 or not (shown or dates.ambiguous) or (trained and not shown):
             return (shown or [trained or "dmy"])[0], ""
         why = "the day comes first in some, the month in others" if shown else "day or month may come first"
@@ -212,10 +212,14 @@ class Columns:
         if shown:
             rows = f"{counted(numbers.clear[COMMA], 'value')} with a decimal comma, {numbers.clear[POINT]:,} with a point"
             return POINT, f"{rows}: write all alike, or say `reading: {{decimal: ...}}`"
-        known = self.decimal or (self.trained[name].writing if name in self.trained else "")
+        known = self.decimal or self._trained_writing(name, "number")
         if not numbers.ambiguous or known:
             return known or POINT, ""
         return POINT, "1.234 may be thousands or decimals: say `reading: {decimal: \".\"}` or \",\""
+
+    def _trained_writing(self, name: str, kind: Kind) -> str:
+        trained = self.trained.get(name)
+        return trained.writing if trained and trained.kind == kind else ""
 
     def _has_levels(self, texts: Texts, known: np.ndarray) -> bool:
         """Whether what is no number is frequent, as in 0, 1, 2, 3+: levels of a category."""

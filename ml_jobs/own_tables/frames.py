@@ -106,7 +106,7 @@ def entities(task: Task, delivered: Delivered) -> np.ndarray:
     keys = delivered.frame[task.entity]
     if pd.api.types.is_float_dtype(keys):
         return np.array([None if value != value else text_of(value) for value in keys], dtype=object)
-    return keys.astype(object).where(keys.notna(), None).map(lambda key: None if key is None else str(key)).to_numpy()
+    return np.array([None if pd.isna(key) else str(key) for key in keys], dtype=object)
 
 
 def as_of_dates(task: Task, delivered: Delivered) -> np.ndarray:

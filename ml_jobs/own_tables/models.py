@@ -95,7 +95,8 @@ def encode(task: Task, model: Model, delivered: Delivered) -> tuple[np.ndarray, 
         If a column is missing, cannot be read, or is of another kind than in training; its name is given.
     """
     encoding, columns = _columns(task, model, delivered)
-    return encoding.encode(columns, as_of_dates(task, delivered)), encoding.check(columns)
+    remarks = encoding.check(columns)
+    return encoding.encode(columns, as_of_dates(task, delivered)), remarks
 
 
 def encode_unchecked(task: Task, model: Model, delivered: Delivered) -> np.ndarray:

@@ -291,7 +291,7 @@ def test_no_figure_is_cut_and_every_interval_holds_its_figure():
         ("client_id,churn\n", "no rows"),
         ("client_id,churn\nC1,1\n", "which column is the label"),
         ("client_id,age,churn\nC1,3,1\nC2,4,0,x\n", "line 3 has 4 fields, the header has 3 fields"),
-        ("client_id,age,churn\nC1,3,maybe\nC2,4,yes\nC3,4,no\n", "which column is the label? None has two values"),
+        ("client_id,age,churn\nC1,3,maybe\nC2,4,yes\nC3,5,no\n", "which column is the label? None has two values"),
     ],
 )
 def test_a_table_that_cannot_be_drafted_says_why(text, message):
