@@ -1,7 +1,7 @@
 """How the rows of a user's table are divided: by time, or by repeated, stratified, grouped folds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,14 +37,16 @@ def scheme(task: Task, table: Table) -> str:
 
 def describe(task: Task, table: Table) -> str:
     """The division in words."""
+    most = f"; at most {task.training_rows:,} rows train" if len(table.groups) > task.training_rows else ""
     if scheme(task, table) == "time":
-        return f"by time: rows from {_test_from(task, table)} on judge, rows whose outcome was known by then train"
+        judge = f"rows from {_test_from(task, table)} on judge"
+        return f"by time: {judge}, rows whose outcome was known by then train{most}"
     why = _why_not_by_time(task, table)
     why = f"{why}, so not by time: " if why else ""
     repeats = _repeats(task, len(table.groups))
     return (
         f"{why}{task.split.folds} stratified folds that keep groups together, repeated {repeats} "
-        f"{'time' if repeats == 1 else 'times'}; figures are means over repeats"
+        f"{'time' if repeats == 1 else 'times'}; figures are means over repeats{most}"
     )
 
 
@@ -58,12 +60,26 @@ def divisions(task: Task, table: Table) -> Iterator[Division]:
     """
     label, groups = table.rows.label, table.groups
     if scheme(task, table) == "time":
-        yield _by_time(task, table)
+        yield thinned(task, table, _by_time(task, table))
         return
     _require(task, label, "the table")
     for repeat in range(_repeats(task, len(label))):
         for development, test in stratified_folds(label, groups, task.split.folds, SEED + repeat):
-            yield Division(repeat, development, validation_folds(label[development], groups[development]), test)
+            folds = validation_folds(label[development], groups[development])
+            yield thinned(task, table, Division(repeat, development, folds, test))
+
+
+def thinned(task: Task, table: Table, division: Division) -> Division:
+    """The division with at most `training_rows` development rows, of groups drawn by lot; all test rows judge."""
+    development = division.development
+    if len(development) <= task.training_rows:
+        return division
+    groups = table.groups[development]
+    lot = np.random.default_rng(SEED).random(groups.max() + 1)[groups]
+    keep = lot < np.quantile(lot, task.training_rows / len(development))
+    place = np.cumsum(keep) - 1
+    folds = tuple((place[fit[keep[fit]]], place[held_out[keep[held_out]]]) for fit, held_out in division.folds)
+    return replace(division, development=development[keep], folds=folds)
 
 
 def _why_not_by_time(task: Task, table: Table) -> str:
