@@ -145,8 +145,8 @@ def _rounded(con: duckdb.DuckDBPyConnection, column: Column, sql: str) -> list[s
     if not lines:
         return []
     has = "has" if len(lines) == 1 else "have"
-    return [f"{column.name}: {counted(len(lines), 'value')} {has} more than {places} decimals and are rounded: "
-            f"{named_lines(lines)}"]
+    how_many = f"{counted(len(lines), 'value')} {has} more than {places} decimals"
+    return [f"{column.name}: {how_many} and {'is' if len(lines) == 1 else 'are'} rounded: {named_lines(lines)}"]
 
 
 def _of_other_months(
@@ -162,13 +162,12 @@ def _of_other_months(
     ).fetchall()
     if undated := next((part for part in found if part[0] is None), None):
         _, count, line = undated
-        raise Stop(f"{source}: {counted(count, 'row')} without {column}, the first in line {line}", "give every row one")
+        lacking = f"{counted(count, 'row')} without {column}, the first in line {line}"
+        raise Stop(f"{source}: {lacking}", "give every row one")
     others = [part for part in found if part[0] != f"{month:%Y-%m}"]
     if not others:
         return []
     shown = ", ".join(f"{name} {count:,} (from line {line})" for name, count, line in others[:MOST_MONTHS])
     more = f" and {counted(len(others) - MOST_MONTHS, 'month')} more" if len(others) > MOST_MONTHS else ""
-    return [
-        f"{counted(sum(count for _, count, _ in others), 'row')} of other months, not in this delivery: "
-        f"{shown}{more}; adapt each month with --month"
-    ]
+    rows = counted(sum(count for _, count, _ in others), "row")
+    return [f"{rows} of other months, not in this delivery: {shown}{more}; adapt each month with --month"]

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -123,7 +123,7 @@ def describe(read: Delimited) -> str:
     return f"{counted(len(read.lines), 'row')}, divided by {name}, in {encoding}"
 
 
-def _bytes(path: Path) -> BinaryIO:
+def _bytes(path: Path) -> io.BufferedReader | gzip.GzipFile:
     with path.open("rb") as file:
         is_packed = file.read(2) == GZIP
     return gzip.open(path) if is_packed else path.open("rb")
@@ -230,12 +230,13 @@ class _Text:
         self.file.close()
 
     def _lines(self) -> Iterator[str]:
-        number = 0
+        read = 0
         try:
-            for number, line in enumerate(self.file, 1):
+            for line in self.file:
                 yield line.replace("\0", "\ufffd")
+                read += 1
         except UnicodeError as error:
-            where = f"after line {number}"
+            where = f"after line {read}"
             raise Stop(f"{self.path}: not in {self.file.encoding}: {where}", "name the file's encoding") from error
         except (OSError, EOFError, zlib.error) as error:
             raise Stop(f"{self.path}: cannot be read: {_why(error)}", "send the file again whole") from error
@@ -322,7 +323,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _rows(path: Path, names: list[str], records: Iterator[_Record]) -> tuple[pa.Table, np.ndarray, list[int], list[int]]:
+def _rows(
+    path: Path, names: list[str], records: Iterator[_Record]
+) -> tuple[pa.Table, np.ndarray, list[int], list[int]]:
     """The rows and the lines on which they begin; blank lines; comments. Every record has the header's fields."""
     schema = pa.schema([(name, pa.string()) for name in names])
     width, blocks, begins, block = len(names), [], [], []

@@ -113,7 +113,7 @@ class Columns:
         if self.reading.decimal:
             return self.reading.decimal
         shown = set()
-        for name in self.delivered.frame:
+        for name in self.delivered.names:
             numbers = self._read_numbers(name) if _is_text(self.delivered.frame[name]) else None
             if numbers and max(map(numbers.readable, numbers.values)) >= MOSTLY * numbers.texts.present.sum():
                 shown |= {mark for mark, rows in numbers.clear.items() if rows > SLIPS * sum(numbers.clear.values())}
@@ -210,12 +210,13 @@ class Columns:
         if len(shown) == 1:
             return shown[0], ""
         if shown:
-            rows = f"{counted(numbers.clear[COMMA], 'value')} with a decimal comma, {numbers.clear[POINT]:,} with a point"
+            commas = counted(numbers.clear[COMMA], "value")
+            rows = f"{commas} with a decimal comma, {numbers.clear[POINT]:,} with a point"
             return POINT, f"{rows}: write all alike, or say `reading: {{decimal: ...}}`"
         known = self.decimal or self._trained_writing(name, "number")
         if not numbers.ambiguous or known:
             return known or POINT, ""
-        return POINT, "1.234 may be thousands or decimals: say `reading: {decimal: \".\"}` or \",\""
+        return POINT, '1.234 may be thousands or decimals: say `reading: {decimal: "."}` or ","'
 
     def _trained_writing(self, name: str, kind: Kind) -> str:
         trained = self.trained.get(name)

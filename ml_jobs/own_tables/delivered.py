@@ -1,5 +1,6 @@
 """The rows of a user's table as they came: a file or a table of the store, each row with its place there."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.extensions import ExtensionDtype
 
 from lakehouse import warehouse
 from lakehouse.adapters.delimited import Delimited, counted, describe, named_lines, read_delimited
@@ -35,6 +37,11 @@ class Delivered:
     def __post_init__(self) -> None:
         if not len(self.places):
             object.__setattr__(self, "places", np.arange(1, len(self.frame) + 1))
+
+    @property
+    def names(self) -> list[str]:
+        """The columns."""
+        return [str(name) for name in self.frame.columns]
 
     def take(self, positions: np.ndarray) -> "Delivered":
         """Some of the rows, in this order."""
@@ -89,7 +96,8 @@ def _typed(content: pa.Table, name: str, offset: str) -> Delivered:
     if twice := sorted({column for column in names if names.count(column) > 1}):
         raise Stop(f"{name}: several columns are named {', '.join(twice)}", "give every column a name of its own")
     columns, unusable = {}, {}
-    for column, values in zip(names, content.columns, strict=True):
+    for column, sent in zip(names, content.columns, strict=True):
+        values = sent
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
         if why := _why_unusable(values.type):
@@ -104,12 +112,16 @@ def _typed(content: pa.Table, name: str, offset: str) -> Delivered:
     return Delivered(frame, name, utc_offset=offset, notes=(counted(len(frame), "row"),), unusable=unusable)
 
 
-def _exact(columns: dict[str, pa.ChunkedArray]) -> "type[dict]":
+def _exact(columns: dict[str, pa.ChunkedArray]) -> Callable[[pa.DataType], ExtensionDtype | None]:
     """Whole numbers with gaps stay whole: as floats, keys would end with .0."""
     with_gaps = {values.type for values in columns.values() if pa.types.is_integer(values.type) and values.null_count}
-    whole = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.int16(): pd.Int16Dtype()}
+    whole: dict[pa.DataType, ExtensionDtype] = {
+        pa.int64(): pd.Int64Dtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.int16(): pd.Int16Dtype(),
+    }
     whole |= {pa.int8(): pd.Int8Dtype(), pa.uint64(): pd.UInt64Dtype(), pa.uint32(): pd.UInt32Dtype()}
-    return {kind: dtype for kind, dtype in whole.items() if kind in with_gaps}.get
+    return lambda kind: whole.get(kind) if kind in with_gaps else None
 
 
 def _why_unusable(kind: pa.DataType) -> str:

@@ -31,9 +31,7 @@ PEOPLE = {"gender", "sex", "age", "性别", "年龄"}
 Described = dict[str, object]
 
 
-def draft(
-    settings: Settings, name: str, path: Path, label: str | None = None, reading: Reading | None = None
-) -> str:
+def draft(settings: Settings, name: str, path: Path, label: str | None = None, reading: Reading | None = None) -> str:
     """The text of a task file.
 
     Raises
@@ -44,32 +42,31 @@ def draft(
     reading = reading or Reading()
     delivered = read_rows(settings, str(path), path, reading)
     columns = Columns(delivered, reading)
-    chosen, lines = _label(delivered, columns, label)
+    chosen, about_label = _label(delivered, columns, label)
     described: Described = {"task": name, "table": str(path.resolve())}
     if pinned := reading.model_dump(exclude_none=True):
         described["reading"] = pinned
     roles, about_roles = _roles(columns, chosen)
     described |= roles | {"label": chosen, "positive": _positive(columns, chosen)}
-    questions = {column: columns[column].question for column in delivered.frame if column not in described.values()}
+    questions = {column: columns[column].question for column in delivered.names if column not in described.values()}
     questions = {column: question for column, question in questions.items() if question}
     asked = {"exclude": {column: f"open: {question}" for column, question in questions.items()}}
     table = labelled(Task.model_validate(described | (asked if questions else {})), delivered)
     aucs = single_feature_aucs(table.rows.values, table.rows.label, table.encoding.source)
     leaks, suspects = find_leakage(aucs, label=table.rows.label)
     exclude = {leak.feature: f"{leak.why} (ROC AUC alone {leak.roc_auc:.3f})" for leak in (*leaks, *suspects)}
-    return "\n".join(
-        [
-            f"# Drafted from {path.name}: {_shape(delivered)}. Look it over, then: c360 ml evaluate {name}.yml",
-            "# Every key is explained in docs/MODELS.md.",
-            *(f"# Note: {note}" for note in table.notes[len(delivered.notes) :]),
-            *lines,
-            *about_roles,
-            _yaml(described),
-            *_about_dates(described),
-            *_excluded(exclude, questions),
-            *_remarks(table, aucs, exclude, columns),
-        ]
-    ) + "\n"
+    lines = [
+        f"# Drafted from {path.name}: {_shape(delivered)}. Look it over, then: c360 ml evaluate {name}.yml",
+        "# Every key is explained in docs/MODELS.md.",
+        *(f"# Note: {note}" for note in table.notes[len(delivered.notes) :]),
+        *about_label,
+        *about_roles,
+        _yaml(described),
+        *_about_dates(described),
+        *_excluded(exclude, questions),
+        *_remarks(table, aucs, exclude, columns),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _shape(delivered: Delivered) -> str:
@@ -81,7 +78,7 @@ def _label(delivered: Delivered, columns: Columns, label: str | None) -> tuple[s
     """The label, and the comments that say why this one."""
     if label is not None:
         if label not in delivered.frame:
-            raise Stop(f"--label: {delivered.name} has no column {label}", f"it has {', '.join(delivered.frame)}")
+            raise Stop(f"--label: {delivered.name} has no column {label}", f"it has {', '.join(delivered.names)}")
         _require_two(columns, label)
         return label, []
     candidates = label_candidates(columns)
@@ -158,7 +155,7 @@ def _excluded(exclude: dict[str, str], questions: dict[str, str]) -> list[str]:
     if questions:
         lines.append("# Open questions: answer them under `reading`, and take the column out of `exclude`.")
     if exclude:
-        lines.append("# Left out because they give the outcome away; vouch for one under known_in_time if it was known:")
+        lines.append("# Left out because they give the outcome away; vouch for one under known_in_time:")
     excluded = exclude | {column: f"open question: {question}" for column, question in questions.items()}
     return [*lines, _yaml({"exclude": excluded})] if excluded else []
 
@@ -169,7 +166,7 @@ def _remarks(table: Table, aucs: dict[str, float], exclude: dict[str, str], colu
     lines += [f"# Not used: {column} ({why})" for column, why in table.dropped.items() if not why.startswith("open: ")]
     strongest = sorted(((auc, feature) for feature, auc in aucs.items() if feature not in exclude), reverse=True)[:5]
     lines.append("# Strongest alone: " + ", ".join(f"{feature} {auc:.2f}" for auc, feature in strongest))
-    people = [str(name) for name in columns.delivered.frame if not PEOPLE.isdisjoint(words(str(name)))]
+    people = [name for name in columns.delivered.names if not PEOPLE.isdisjoint(words(name))]
     lines += [f"# fairness: {_flow(name, columns)}" for name in people[:1]]
     return lines
 
@@ -191,6 +188,4 @@ def _positive(columns: Columns, label: str) -> object:
     named = {text_of(text).lower() for text in distinct}
     positives = [text for text in distinct if text_of(text).lower() in POSITIVES and named != {"1", "2"}]
     value = text_of(positives[0] if len(positives) == 1 else distinct[int(np.argmin(texts.counts))])
-    return int(value) if value.isascii() and value.isdigit() and not value.startswith("0") or value == "0" else value
-
-
+    return int(value) if value == "0" or (value.isascii() and value.isdigit() and value[0] != "0") else value

@@ -75,7 +75,7 @@ class Encoding:
                     values[:, position] = level == number
                     position += 1
                 continue
-            numbers = _numbers(read, column, as_of_date)
+            numbers = _numbers(read, as_of_date)
             with np.errstate(over="ignore"):
                 values[:, position] = np.where(np.isfinite(numbers), numbers, np.nan)
             position += 1
@@ -112,7 +112,16 @@ class Encoding:
         """The encoding that a card holds."""
         return cls(
             tuple(
-                Column(**{**item, "levels": tuple(item["levels"]), "seen": tuple(item.get("seen", ()))})
+                Column(
+                    item["name"],
+                    item["kind"],
+                    tuple(item["levels"]),
+                    item.get("writing", ""),
+                    item.get("unit", ""),
+                    item.get("unreadable", 0.0),
+                    item.get("missing", 1.0),
+                    tuple(item.get("seen", ())),
+                )
                 for item in columns
             )
         )
@@ -147,7 +156,7 @@ def _levels(read: Read, columns: Columns, column: Column) -> np.ndarray:
     return np.append(at_level, place.get("(missing)", -1))[read.values]
 
 
-def _numbers(read: Read, column: Column, as_of_date: np.ndarray) -> np.ndarray:
+def _numbers(read: Read, as_of_date: np.ndarray) -> np.ndarray:
     if read.kind == "days":
         days = (as_of_date - read.values).astype("timedelta64[D]")
         return np.where(np.isnat(days), np.nan, days.astype(np.int64).astype(float))

@@ -1,4 +1,4 @@
-"""A user's table as a model's rows: Parquet, a delimited file or a table of the store, text and missing values included.
+"""A user's table as a model's rows: Parquet, a delimited file or a table of the store, text and gaps included.
 
 Columns that cannot be features are left out, and the reason is reported: identifiers, constants, free text, names of
 persons. What the task file names under `features` or `categorical` is used. Categories become one column of 0 and 1 per
@@ -169,7 +169,7 @@ def check_columns(task: Task, delivered: Delivered) -> None:
     named = {"label": task.label, "entity": task.entity, "as_of_date": task.as_of_date, "groups": task.groups}
     for key in ("features", "categorical", "segments", "fairness"):
         named |= {f"{key} ({name})": name for name in getattr(task, key) or ()}
-    there = list(delivered.frame.columns)
+    there = delivered.names
     for key, name in named.items():
         if name is not None and name not in there:
             alike = [column for column in there if column.strip().lower() == name.strip().lower()]
@@ -181,7 +181,7 @@ def _screened(task: Task, columns: Columns) -> tuple[list[str], dict[str, str]]:
     """Columns that can be features, and why the others cannot."""
     dropped, names = dict(task.exclude), []
     roles = {task.label, task.entity, task.as_of_date, task.groups}
-    for name in columns.delivered.frame.columns if task.features is None else task.features:
+    for name in columns.delivered.names if task.features is None else task.features:
         if name in roles or name in dropped:
             continue
         is_named = name in task.categorical or task.features is not None
@@ -228,9 +228,8 @@ def why_unusable(name: str, columns: Columns, is_named: bool, has_dates: bool) -
     if read.useless:
         return read.useless
     if read.kind == "category" and read.distinct > max(FREE_TEXT, FREE_TEXT_SHARE * count):
-        return f"{'codes of digits' if read.is_code else 'free text'}: {read.distinct:,} values in " + (
-            f"{counted(count, 'row')}{_almost_numbers(name, columns)}"
-        )
+        what = "codes of digits" if read.is_code else f"free text{_almost_numbers(name, columns)}"
+        return f"{what}: {read.distinct:,} values in {counted(count, 'row')}"
     return ""
 
 
@@ -286,7 +285,7 @@ def _groups(task: Task, columns: Columns, entity: np.ndarray, encoding: Encoding
 def _keys_not_named(task: Task, columns: Columns) -> list[tuple[str, str]]:
     """Keys that repeat, though the task file names neither entity nor groups, and what shows it."""
     roles = {task.label, task.as_of_date}
-    named = [name for name in columns.delivered.frame if name not in roles and names_repeating_key(name, columns)]
+    named = [name for name in columns.delivered.names if name not in roles and names_repeating_key(name, columns)]
     if named:
         return [(name, f"{name} repeats") for name in named]
     found = panel_key(columns, roles)
@@ -317,4 +316,3 @@ def _together(codes: list[np.ndarray]) -> np.ndarray:
 def _answer(text: str) -> str:
     """One spelling of yes and no: YAML reads an unquoted yes as true."""
     return {"true": "1", "yes": "1", "false": "0", "no": "0"}.get(text.lower(), text)
-

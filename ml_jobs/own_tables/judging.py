@@ -23,8 +23,8 @@ from ml_jobs.learning.evaluation import (
 from ml_jobs.learning.leaks import Suspicion, find_leakage, is_named_afterwards, single_feature_aucs
 from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.rows import Rows
-from ml_jobs.own_tables.divisions import Division, describe, divisions
 from ml_jobs.own_tables.delivered import read_rows
+from ml_jobs.own_tables.divisions import Division, describe, divisions
 from ml_jobs.own_tables.frames import Table, labelled, with_excluded
 from ml_jobs.registry.card import Card, Leak
 from ml_jobs.task_file import Task
@@ -246,7 +246,8 @@ def _columns(named: Mapping[str, tuple[float, ...]], table: Table, positions: np
     for name, edges in named.items():
         values = table.columns.read(name, as_number=bool(edges)).values if edges else None
         if values is None:
-            values = table.columns.delivered.frame[name].to_numpy(dtype=object, na_value=None)
+            column = table.columns.delivered.frame[name]
+            values = column.astype(object).to_numpy()
         elif not np.issubdtype(values.dtype, np.floating):
             raise Stop(f"segments or fairness: {name} holds no numbers to cut at {edges}", f"write {name}: []")
         columns[name] = values[positions]

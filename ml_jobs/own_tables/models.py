@@ -23,9 +23,9 @@ from ml_jobs.learning.drift import reference_distributions
 from ml_jobs.learning.folds import validation_folds
 from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.shapley import REASONS, importance, shapley_values, sum_by_feature, top_reasons
-from ml_jobs.own_tables.divisions import Division, divisions, scheme, thinned
 from ml_jobs.own_tables.columns import Columns
 from ml_jobs.own_tables.delivered import Delivered
+from ml_jobs.own_tables.divisions import Division, divisions, scheme, thinned
 from ml_jobs.own_tables.encoding import Encoding
 from ml_jobs.own_tables.frames import Table, as_of_dates, entities
 from ml_jobs.own_tables.judging import evaluate
@@ -185,9 +185,7 @@ def _fit(task: Task, table: Table, report: Card, model_version: str) -> Model:
         (division,) = divisions(task, table)
     else:
         everything = np.arange(len(rows.label))
-        division = thinned(
-            task, table, Division(0, everything, validation_folds(rows.label, table.groups), everything)
-        )
+        division = thinned(task, table, Division(0, everything, validation_folds(rows.label, table.groups), everything))
     fit = division.development
     selection = select_model(task, rows.values[fit], rows.label[fit], table.groups[fit], division.folds)
     test = rows.values[division.test]

@@ -10,31 +10,43 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.adapters.delimited import counted
-from ml_jobs.own_tables.columns import LEVELS, Columns, text_of
+from ml_jobs.own_tables.columns import Columns, text_of
 
 PERSONS = {
-    *("customer", "cust", "client", "member", "user", "person", "party", "borrower", "applicant", "household", "holder"),
+    *("customer", "cust", "client", "member", "user"),
+    *("person", "party", "borrower", "applicant", "household", "holder"),
     *("account", "acct", "loan", "contract", "card", "policy", "subscriber", "payer", "company", "firm", "kunde"),
     *("kunden", "konto", "msisdn", "cif"),
 }
 NUMBERS = {"id", "ids", "no", "nr", "num", "number", "key", "code", "uuid", "guid", "nummer", "ref", "reference"}
 BARE = {"id", "uuid", "guid", "key", "cif", "kundennummer", "kundennr", "cifno", "iban", "msisdn"}
-ROWS = {"row", "index", "rownumber", "rownum", "rowid", "seq", "sequence", "unnamed", "column", "lfdnr", "idx", "record"}
+ROWS = {
+    *("row", "index", "rownumber", "rownum", "rowid", "seq"),
+    *("sequence", "unnamed", "column", "lfdnr", "idx", "record"),
+}
 HAN_KEY = re.compile(r"(客户|用户|会员|账户|账|卡|合同|借据)(编)?号$|编号$|客户ID$", re.IGNORECASE)
 STRONG_LABELS = {
-    *("label", "target", "y", "outcome", "churn", "churned", "exited", "attrition", "attrited", "defaulted", "bankrupt"),
+    *("label", "target", "y", "outcome", "churn"),
+    *("churned", "exited", "attrition", "attrited", "defaulted", "bankrupt"),
     *("seriousdlqin2yrs", "subscribed", "fraud", "isfraud", "delinquent", "bankruptcy", "流失", "违约", "标签"),
 }
-WEAK_LABELS = {"class", "default", "status", "deposit", "risk", "response", "bad", "good", "left", "converted", "closed"}
+WEAK_LABELS = {
+    *("class", "default", "status", "deposit", "risk"),
+    *("response", "bad", "good", "left", "converted", "closed"),
+}
 ABOUT_LABELS = {"is", "has", "will", "flag", "loan", "credit", "next", "month", "payment", "in", "days", "the", "ind"}
 AS_OF = {
     *("asofdate", "asof", "snapshot", "snapshotdate", "obsdate", "observationdate", "reportdate", "reportingdate"),
-    *("referencedate", "refdate", "businessdate", "cutoffdate", "statementdate", "month", "period", "yearmonth", "date"),
+    *("referencedate", "refdate", "businessdate", "cutoffdate"),
+    *("statementdate", "month", "period", "yearmonth", "date"),
     *("day", "scoredate", "scoringdate", "datadate", "monthend", "reportingperiod", "dataasof", "valuationdate"),
     *("统计日期", "数据日期", "观察日", "观察日期", "日期"),
 }
 PERSONAL = {"surname", "email", "mail", "phone", "mobile", "telephone", "tel", "address", "ssn", "passport", "iban"}
-NAMES_OF = {"sur", "last", "first", "full", "given", "family", "middle", "customer", "client", "person", "holder", "cust"}
+NAMES_OF = {
+    *("sur", "last", "first", "full", "given", "family"),
+    *("middle", "customer", "client", "person", "holder", "cust"),
+}
 HAN_PERSONAL = re.compile(r"姓名|手机|电话|邮箱|地址|身份证|证件号")
 PERSONAL_VALUES = re.compile(
     r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|1[3-9][0-9]{9}|[1-9][0-9]{5}(19|20)[0-9]{9}[0-9Xx]|[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}"
@@ -168,8 +180,8 @@ def panel_key(columns: Columns, leave_out: set[str | None]) -> Candidate | None:
 
     Such rows tell of the same somebody several times.
     """
-    frame = columns.delivered.frame
-    codes = {name: columns.codes(name) for name in frame if name not in leave_out and columns[name].kind != "empty"}
+    names = columns.delivered.names
+    codes = {name: columns.codes(name) for name in names if name not in leave_out and columns[name].kind != "empty"}
     best = None
     for name, of_rows in codes.items():
         read = columns[name]
@@ -202,7 +214,7 @@ def _may_be_a_key(name: str, columns: Columns) -> bool:
 
 def label_candidates(columns: Columns) -> list[Candidate]:
     """Columns of two values that may be the outcome, the likeliest first."""
-    names = list(columns.delivered.frame.columns)
+    names = columns.delivered.names
     found = []
     for name in names:
         texts = columns.texts(name)
@@ -233,7 +245,7 @@ def _label_strength(name: str) -> int:
 def entity_candidates(columns: Columns, label: str) -> list[Candidate]:
     """Columns that may say whom a row is about, the likeliest first."""
     found = []
-    for name in columns.delivered.frame:
+    for name in columns.delivered.names:
         read = columns[name]
         count = int(read.present.sum())
         if name == label or read.kind in ("days", "empty") or not count or is_row_number(name):
@@ -252,7 +264,7 @@ def entity_candidates(columns: Columns, label: str) -> list[Candidate]:
 def date_candidates(columns: Columns, label: str) -> list[Candidate]:
     """Columns with a date in every row that may be the as-of date; those of strength 1 have its name."""
     found = []
-    for name in columns.delivered.frame:
+    for name in columns.delivered.names:
         read = columns[name]
         if name == label or read.kind != "days" or read.useless or not read.present.all() or read.unreadable.any():
             continue

@@ -1,7 +1,7 @@
 """How people write numbers and dates: 1.234,56, $5, 12%, (1.00), 3-, full-width digits; 31/12/2024, 20241231, +08:00.
 
 A text is read by the evidence of its whole column. What fits two readings (1.234, 03/04/2024) is settled by other
-values, by other columns of the file, or by the task file; nothing is guessed. What fits none is unreadable, and counted.
+values, by other columns of the file, or by the task file; nothing is guessed. What fits none is unreadable and counted.
 """
 
 import re
@@ -25,10 +25,8 @@ TENS = {"万": 1e4, "亿": 1e8}
 _PLAIN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _THOUSANDS_OR_DECIMALS = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
 _GROUPS_OF_POINTS = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+$"
-_CURRENCY = re.compile(
-    r"^(?:[$€£¥₹₩]|(?:US|HK|NT|R|A|C)\$|元|CNY|RMB|USD|EUR|GBP|HKD|JPY|CHF|SGD|AUD|CAD|CZK|PLN|SEK|NOK|DKK|INR|Kč)"
-    r"|(?:[$€£¥₹₩]|元|CNY|RMB|USD|EUR|GBP|HKD|JPY|CHF|SGD|AUD|CAD|CZK|PLN|SEK|NOK|DKK|INR|Kč)$"
-)
+_SIGNS = "[$€£¥₹₩]|元|CNY|RMB|USD|EUR|GBP|HKD|JPY|CHF|SGD|AUD|CAD|CZK|PLN|SEK|NOK|DKK|INR|Kč"
+_CURRENCY = re.compile(rf"^(?:{_SIGNS}|(?:US|HK|NT|R|A|C)\$)|(?:{_SIGNS})$")
 _BODY = {
     decimal: re.compile(
         rf"(?=.*[0-9])(?:[0-9]+|[1-9][0-9]{{0,2}}(?P<mark>[{other}' ’])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
@@ -36,7 +34,7 @@ _BODY = {
     )
     for decimal, other in ((POINT, COMMA), (COMMA, r"\."))
 }
-_MINUS = str.maketrans({"−": "-", "‐": "-", "‑": "-", "–": "-", "—": "-", "﹣": "-", "\u202f": " ", "\u2009": " "})
+_MINUS = str.maketrans({**dict.fromkeys("−‐‑–—﹣", "-"), "\u202f": " ", "\u2009": " "})
 _ISO = re.compile(
     r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})"
     r"(?:[T ]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]+)?)? ?(Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
@@ -48,7 +46,7 @@ _COMPACT_MONTH = re.compile(r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])")
 _TIME = r"(?:[T ,]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?: ?[AaPp][Mm])?)?"
 _SLASHED = re.compile(rf"([0-9]{{1,2}})([-/.])([0-9]{{1,2}})\2([0-9]{{4}}|[0-9]{{2}}){_TIME}")
 _NAMED = re.compile(rf"([0-9]{{1,2}})[- ./]*([A-Za-z]{{3,9}})\.?[- ,./]*([0-9]{{4}}){_TIME}")
-_NAMED_FIRST = re.compile(rf"([A-Za-z]{{3,9}})\.?[- ]*(?:([0-9]{{1,2}})(?:st|nd|rd|th)?)?[-, ]+([0-9]{{4}}){_TIME}")
+_NAMED_FIRST = re.compile(rf"([A-Za-z]{{3,9}})\.?[- ]*(?:([0-9]{{1,2}})(?:[a-z]{{2}})?)?[-, ]+([0-9]{{4}}){_TIME}")
 _TWO_DIGITS = re.compile(r"(?:[0-9]{1,2}[- ])?[A-Za-z]{3}[- ]'?[0-9]{2}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NO_DATE = np.datetime64("NaT", "D")
@@ -275,10 +273,10 @@ def _date(text: str, bank: int) -> _Date | None:
             minutes = int(hour) * 60 + int(minute) + bank - _minutes(offset)
             with suppress(OverflowError):  # of the year 9999, which stands for never
                 found += timedelta(days=minutes // 1440)
-        return found and _Date(found, found)
+        return _of_any_order(found)
     if match := _COMPACT.fullmatch(text):
         found = _day(*match.groups())
-        return found and _Date(found, found, is_compact=True)
+        return _of_any_order(found, is_compact=True)
     if match := _SLASHED.fullmatch(text):
         first, _, second, year = match.groups()
         if len(year) == 2:
@@ -287,14 +285,18 @@ def _date(text: str, bank: int) -> _Date | None:
         return _Date(dmy, mdy) if dmy or mdy else None
     if match := _HAN.fullmatch(text):
         found = _day(match[1], match[2], match[3] or "1")
-        return found and _Date(found, found)
+        return _of_any_order(found)
     if match := _MONTH.fullmatch(text):
         found = _day(match[1], match[2], "1")
-        return found and _Date(found, found)
+        return _of_any_order(found)
     if match := _COMPACT_MONTH.fullmatch(text):
         found = _day(match[1], match[2], "1")
-        return found and _Date(found, found, is_compact=True)
+        return _of_any_order(found, is_compact=True)
     return _with_name_of_month(text)
+
+
+def _of_any_order(found: date | None, is_compact: bool = False) -> _Date | None:
+    return _Date(found, found, is_compact=is_compact) if found else None
 
 
 def _with_name_of_month(text: str) -> _Date | None:
@@ -309,7 +311,7 @@ def _with_name_of_month(text: str) -> _Date | None:
     if name[:3].lower() not in _MONTHS:
         return None
     found = _day(year, str(_MONTHS.index(name[:3].lower()) + 1), day or "1")
-    return found and _Date(found, found)
+    return _of_any_order(found)
 
 
 def _day(year: str, month: str, day: str) -> date | None:

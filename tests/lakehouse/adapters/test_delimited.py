@@ -27,7 +27,7 @@ def written(folder, text: str, encoding: str = "utf-8", name: str = "table.csv")
         (PLAIN + "C7,1,a,x\nC8,1,b,x\nC9,1,c,x\n", "from line 8 on, lines have 4 fields, .*: 6 rows before, 3 rows"),
         (PLAIN + PLAIN, "line 8 is the header once more: two exports in one file"),
         (PLAIN.replace("C1,1.5,town", "#1"), "line 3 has 1 field"),  # a key cut off, not a comment
-        (PLAIN.replace("C1,1.5", "C1").replace("C4,4.5", "C4"), r"2 lines have another number .*: line 3 \(2\), line 6"),
+        (PLAIN.replace("C1,1.5", "C1").replace("C4,4.5", "C4"), r"2 lines have another .*: line 3 \(2\), line 6"),
         (PLAIN.replace("C1,1.5", 'C1,"1.5'), "a quote that line 3 opens is never closed"),
         (PLAIN.replace("C1,1.5,town", 'C1,1.5,"town').replace("C4,4.5,town", 'C4,4.5,town"'), "closed in line 6 only"),
         (PLAIN.replace("C1,1.5", 'C1,"1"5'), "line 3: a closing quote within a field"),
@@ -78,7 +78,7 @@ def test_keys_that_begin_with_a_hash_are_keys(tmp_path):
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
-@pytest.mark.parametrize(("name", "is_packed"), [("t.tsv", False), ("t.txt", False), ("t.dat", True), ("t.csv.gz", True)])
+@pytest.mark.parametrize(("name", "is_packed"), [("t.tsv", False), ("t.txt", False), ("t.dat", True), ("t.gz", True)])
 def test_delimiter_and_packing_show_in_the_file_whatever_its_name(tmp_path, mark, name, is_packed):
     text = PLAIN.replace(",", mark).replace(".5", ",5" if mark != "," else ".5").encode()
     (tmp_path / name).write_bytes(gzip.compress(text) if is_packed else text)

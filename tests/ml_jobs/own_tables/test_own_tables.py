@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from c360.cli.main import app
 from lakehouse.errors import Stop
 from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
-from ml_jobs.own_tables.drafting import draft
 from ml_jobs.own_tables.columns import Columns
 from ml_jobs.own_tables.delivered import Delivered, read_rows
+from ml_jobs.own_tables.drafting import draft
 from ml_jobs.own_tables.frames import is_positive, labelled
 from ml_jobs.own_tables.judging import evaluate
 from ml_jobs.task_file import Reading, Task

@@ -109,7 +109,9 @@ def test_dates_in_other_writings_are_days_of_the_bank(texts, days):
     assert read.values.astype(str).tolist() == days
 
 
-@pytest.mark.parametrize("texts", [["03/04/2024", "05/06/2024"], ["01.02.2024", "02.03.2024"], ["1-2-2024", "3-4-2024"]])
+@pytest.mark.parametrize(
+    "texts", [["03/04/2024", "05/06/2024"], ["01.02.2024", "02.03.2024"], ["01-02-2024", "03-04-2024"]]
+)
 def test_day_or_month_first_is_asked_and_answered_by_the_task_file(texts):
     assert columns(x=texts)["x"].question.startswith("day or month may come first: say `reading: {date_order: dmy}`")
     first = [columns(Reading(date_order=order), x=texts)["x"].values[0].astype(str) for order in ("dmy", "mdy")]
