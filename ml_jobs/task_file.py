@@ -62,6 +62,15 @@ class Split(_Strict):
     repeats: Count | None = None  # by the number of rows: 10 below 1,000, 4 below 5,000, 2 below 30,000, then 1
 
 
+class Reading(_Strict):
+    """How a delimited file is written, where it does not show; `c360 ml new` writes down what it found."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=4)] | None = None  # one character, or "tab"
+    encoding: str | None = None  # by default UTF-8, or what a byte order mark says
+    decimal: Literal[".", ","] | None = None  # the mark before decimals, where columns do not show it
+    date_order: Literal["dmy", "mdy"] | None = None  # of 03/04/2024
+
+
 class Baseline(_Strict):
     """The one-line rule: rank by ``sign`` times ``feature``."""
 
@@ -122,6 +131,7 @@ class Task(_Strict):
     population: Population | None = None  # of a bank's task: a feature above 0, or `feature > number`; default all
     hazard: Annotated[Name | None, Field(exclude=True)] = None  # in the simulator's truth, if not the task's name
     plain_task: Annotated[Name | None, Field(exclude=True)] = None  # predicts the outcome of a `treatment` without it
+    reading: Reading = Reading()
     entity: str | None = None  # whom a row is about; by default every row is about another one
     label: str
     positive: Value
@@ -195,6 +205,7 @@ class Task(_Strict):
         return self.hazard or self.task
 
 
+FILES = (".parquet", ".csv", ".tsv", ".txt", ".dat", ".psv", ".gz")  # names of files, which no table of the store has
 FOLDER = Path(__file__).with_name("tasks")
 
 
@@ -272,7 +283,7 @@ def data_path(task: Task, path: Path, data: Path | None) -> Path | None:
     if data is not None:
         return data
     named = (path.parent / task.table).resolve()
-    return named if named.suffix.lower() in (".parquet", ".csv") else None
+    return named if named.is_file() or named.name.lower().endswith(FILES) else None
 
 
 def phrases(task: Task) -> dict[str, Phrase]:

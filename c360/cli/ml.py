@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ml = typer.Typer(no_args_is_help=True, help="Scores by task file: train, evaluate, explain, promote and monitor.")
 
 Name = Annotated[str, typer.Argument(help="A task of the bank (churn, ...), or the path of a task file.")]
-Data = Annotated[Path | None, typer.Option(help="Parquet or CSV file; by default the table that the task file names.")]
+Data = Annotated[Path | None, typer.Option(help="Parquet or delimited file; by default the table that the task names.")]
 Day = Annotated[
     datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; the last built one.")
 ]
@@ -27,20 +27,23 @@ Day = Annotated[
 @ml.command()
 def new(
     name: Annotated[str, typer.Argument(help="Of the new task; the file is NAME.yml in this folder.")],
-    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Parquet or CSV file.")],
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Parquet or delimited file, also .gz.")],
     label: Annotated[str | None, typer.Option(help="The column to predict, if its name is not a usual one.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Between fields; by default what divides the header.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Such as gb18030; by default UTF-8.")] = None,
 ) -> None:
     """Draft a task file from data: entity, label, what to leave out and why. Review it before use."""
     from ml_jobs.own_tables.drafting import draft
+    from ml_jobs.task_file import Reading
 
     path = Path(f"{name}.yml")
     if path.exists():
         raise typer.BadParameter(f"{path} exists: remove it, or choose another name", param_hint="NAME")
-    text = draft(_settings(), name, data, label)
+    text = draft(_settings(), name, data, label, Reading(delimiter=delimiter, encoding=encoding))
     with writing(path):
         path.write_text(text, encoding="utf-8")
     typer.echo(text)
-    console.print(f"wrote {path}: review it, then `c360 ml evaluate {path}`")
+    console.print(f"wrote {path}: review it, then `c360 ml evaluate {path}`", soft_wrap=True)
 
 
 @ml.command()
@@ -149,15 +152,17 @@ def score(
         return
     import pyarrow.parquet as pq
 
-    from ml_jobs.own_tables.frames import read_frame
-    from ml_jobs.own_tables.models import champion, score_frame
+    from ml_jobs.own_tables.delivered import read_rows
+    from ml_jobs.own_tables.models import champion, score_rows
 
-    frame = read_frame(settings, task.table, data_path(task, path, data))
+    delivered = read_rows(settings, task.table, data_path(task, path, data), task.reading)
     out = out or Path(f"{task.task}_scores.parquet")
-    rows = score_frame(task, champion(settings, task), frame)
+    rows, remarks = score_rows(task, champion(settings, task), delivered)
     with writing(out):
         pq.write_table(rows, out, compression="zstd")
-    console.print(f"scored {len(frame):,} rows: {out}")
+    for note in (*delivered.notes, *remarks):
+        console.print(note, soft_wrap=True)
+    console.print(f"scored {len(rows):,} {'row' if len(rows) == 1 else 'rows'}: {out}", soft_wrap=True)
 
 
 @ml.command()
@@ -180,12 +185,12 @@ def explain(
         model, rows = _in_use(settings, task, _business_date(settings, day))
         values = rows.values[rows.customer == entity]
     else:
-        from ml_jobs.own_tables.frames import read_frame
+        from ml_jobs.own_tables.delivered import read_rows
+        from ml_jobs.own_tables.frames import entities
 
         model = champion(settings, task)
-        frame = read_frame(settings, task.table, data_path(task, path, data))
-        entities = frame.index.astype(str) if task.entity is None else frame[task.entity].astype(str)
-        values = encode(task, model, frame[entities == entity].reset_index(drop=True))
+        delivered = read_rows(settings, task.table, data_path(task, path, data), task.reading)
+        values = encode(task, model, delivered)[0][entities(task, delivered) == entity]
     if not len(values):
         raise Stop(f"--entity: there is no {entity}", "give a key that the model scores on that date")
     explanation = explain_row(model, values[:1])
@@ -215,11 +220,12 @@ def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False)
         values = rows.values
         ripe = ripe_calibration(settings, task, business_date, labelled_months(settings, task, business_date))
     else:
-        from ml_jobs.own_tables.frames import read_frame
-        from ml_jobs.own_tables.models import champion, encode
+        from ml_jobs.own_tables.delivered import read_rows
+        from ml_jobs.own_tables.models import champion, encode_unchecked
 
         model, ripe = champion(settings, task), []
-        values = encode(task, model, read_frame(settings, task.table, data_path(task, path, data)))
+        delivered = read_rows(settings, task.table, data_path(task, path, data), task.reading)
+        values = encode_unchecked(task, model, delivered)
     monitoring = {
         "model_version": model.card["model_version"],
         "rows": len(values),

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
@@ -18,6 +20,7 @@ from lakehouse.errors import Stop
 
 # Without markup: a name or a message in brackets is text, and not a style that may not exist.
 console, errors = Console(markup=False), Console(stderr=True, markup=False)
+WIDEST = 180  # columns of a table of figures
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Target = Annotated[
     str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
@@ -48,10 +51,21 @@ def show(content: object, as_json: bool, tables: Callable[[], Iterable[Renderabl
     if as_json:
         typer.echo(json_of(content))
     elif tables is not None:
-        console.print(*tables(), sep="\n")
+        for table in tables():
+            _print_whole(table)
     else:
         for name, value in (content if isinstance(content, Mapping) else vars(content)).items():
             console.print(Text.assemble((name, "bold"), f" {value}"), soft_wrap=True, highlight=False)
+
+
+def _print_whole(content: RenderableType) -> None:
+    """Print a table of figures as wide as it is: in a small window, or a pipe of 80 columns, figures lost digits."""
+    if not isinstance(content, Table):
+        console.print(content, soft_wrap=True, highlight=False)
+        return
+    needed = Measurement.get(console, console.options.update(max_width=2 * WIDEST), content).maximum
+    width = max(console.width, needed if needed <= WIDEST else 0)  # sentences in cells are folded
+    Console(file=console.file, markup=False, width=width).print(content, crop=False)
 
 
 def json_of(content: object) -> str:

@@ -170,6 +170,8 @@ def csv_(
     column: Annotated[
         list[str], typer.Option("--set", help="column=SQL over the CSV's columns, all text. Not set: empty.")
     ],
+    delimiter: Annotated[str | None, typer.Option(help="Between fields; by default what divides the header.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Such as gb18030; by default UTF-8.")] = None,
 ) -> None:
     """A CSV file as one delivery of a feed."""
     from lakehouse.adapters.csv import adapt as adapt_csv
@@ -178,5 +180,7 @@ def csv_(
         raise Stop(f"--set {unreadable[0]}: no column is named", "write column=SQL, for instance name=full_name")
     expressions = dict(item.split("=", 1) for item in column)
     with writing(out):
-        count = adapt_csv(source, feed, expressions, month.date(), out)
-    console.print(f"{count:,} rows")
+        adapted = adapt_csv(source, feed, expressions, month.date(), out, delimiter, encoding)
+    for note in adapted.notes:
+        console.print(note, soft_wrap=True)
+    console.print(f"{adapted.rows:,} rows delivered", highlight=False)

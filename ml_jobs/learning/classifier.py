@@ -207,7 +207,7 @@ def fit_regression(
     margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
     for development, validated in folds:
         fit = _thin(development)
-        preprocess = _preprocessing().fit(_fill_empty_features(values[fit]).astype(float))
+        preprocess = _preprocessing(len(fit)).fit(_fill_empty_features(values[fit]).astype(float))
         known, held_out = (preprocess.transform(values[rows].astype(float)) for rows in (fit, validated))
         for strength in STRENGTHS:
             margins[strength].append(_regression(strength).fit(known, label[fit]).decision_function(held_out))
@@ -216,7 +216,7 @@ def fit_regression(
 
     def fitted(rows: np.ndarray) -> Pipeline:
         fit = _thin(rows)
-        pipeline = Pipeline([*_preprocessing().steps, ("regress", _regression(strength))])
+        pipeline = Pipeline([*_preprocessing(len(fit)).steps, ("regress", _regression(strength))])
         return pipeline.fit(_fill_empty_features(values[fit]).astype(float), label[fit])
 
     margin = np.concatenate(margins[strength])
@@ -229,12 +229,13 @@ def _thin(rows: np.ndarray) -> np.ndarray:
     return rows[:: -(-len(rows) // REGRESSION_ROWS)]
 
 
-def _preprocessing() -> Pipeline:
+def _preprocessing(rows: int) -> Pipeline:
+    quantiles = min(200, rows)
     return Pipeline(
         [
             # Amounts span six orders of magnitude, too many for a linear model: it gets their ranks, as normal scores.
             # QuantileTransformer's own normal scores, one column at a time, take longer than the rest of a fit.
-            ("rank", QuantileTransformer(n_quantiles=200, random_state=SEED)),
+            ("rank", QuantileTransformer(n_quantiles=quantiles, random_state=SEED)),
             # pyrefly: ignore[bad-argument-type]  # its stubs take whole numbers only
             ("inside", MinMaxScaler(feature_range=(LEAST_RANK, 1 - LEAST_RANK))),
             ("normal", FunctionTransformer(ndtri)),

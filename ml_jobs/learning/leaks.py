@@ -14,6 +14,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 LEAK = 0.95  # ROC AUC of the feature alone
+ONE_SIDED = 1.645  # standard deviations
 SUSPECT = 0.75  # likewise, where the name says that it was recorded after the outcome
 AFTERWARDS = {
     *("duration", "recovery", "recoveries", "recovered", "collection", "collections", "chargeoff", "settlement"),
@@ -58,16 +59,35 @@ def single_feature_aucs(values: np.ndarray, label: np.ndarray, source: Sequence[
     return {name: _single_auc(values[:, feature == name], label, fold) for name in dict.fromkeys(source)}
 
 
-def find_leakage(aucs: dict[str, float], vouched: Sequence[str] = ()) -> tuple[list[Suspicion], list[Suspicion]]:
-    """Leaks and suspects among the features, the strongest first; a feature that the task vouches for is neither."""
+def find_leakage(
+    aucs: dict[str, float], vouched: Sequence[str] = (), label: np.ndarray | None = None
+) -> tuple[list[Suspicion], list[Suspicion]]:
+    """Leaks and suspects among the features, the strongest first; a feature that the task vouches for is neither.
+
+    Parameters
+    ----------
+    label : (n,) array of 0 and 1, optional
+        Of the rows: with few of them an honest feature reaches 0.95 by chance, so a leak lies above it beyond that.
+    """
     ordered = sorted(((auc, name) for name, auc in aucs.items() if name not in vouched), reverse=True)
-    leaks = [Suspicion(name, auc, "it gives the outcome away") for auc, name in ordered if auc > LEAK]
+    found = [name for auc, name in ordered if auc - (0 if label is None else _chance(auc, label)) > LEAK]
+    leaks = [Suspicion(name, aucs[name], "it gives the outcome away") for name in found]
     suspects = [
         Suspicion(name, auc, "strong, and named like something known only after the outcome")
         for auc, name in ordered
-        if SUSPECT <= auc <= LEAK and is_named_afterwards(name)
+        if auc >= SUSPECT and name not in found and is_named_afterwards(name)
     ]
     return leaks, suspects
+
+
+def _chance(auc: float, label: np.ndarray) -> float:
+    """How far below its ROC AUC a feature's true one may lie, at 95 % (Hanley and McNeil 1982)."""
+    rows = min(len(label), ROWS)
+    positives = label.mean() * rows
+    negatives = rows - positives
+    of_positives, of_negatives = auc / (2 - auc) - auc**2, 2 * auc**2 / (1 + auc) - auc**2
+    variance = auc * (1 - auc) + (positives - 1) * of_positives + (negatives - 1) * of_negatives
+    return ONE_SIDED * np.sqrt(variance / (positives * negatives))
 
 
 def is_named_afterwards(name: str) -> bool:

@@ -16,6 +16,7 @@ RANKING = ("roc_auc", "pr_auc", *(f"{kind}_{share:.0%}" for share in TOP_SHARES 
 PROBABILISTIC = ("brier", "log_loss", "calibration_slope", "calibration_error")
 REPLICATES = 200
 BINS = 10
+BLOCKS = 50_000  # groups of neighbouring scores, at most, by which replicates are counted; figures are exact
 SHARE = (0.0, 1.0)  # the range of a share
 RANGES = {"lift": (0.0, np.inf), "log": (0.0, np.inf), "calibration_slope": (-np.inf, np.inf)}  # the others are shares
 LEAST_PROBABILITY = 1e-6  # a probability nearer to 0 or 1 counts as this: no single row costs an infinite loss
@@ -88,15 +89,22 @@ def score_metrics(
 def _replicates(
     label: np.ndarray, ranking: np.ndarray, probability: np.ndarray | None, weights: np.ndarray, shares: Sequence[float]
 ) -> list[dict[str, float]]:
-    """Every metric, once per line of ``weights``."""
-    replicates = [
-        _ranking_metrics(weight, positive, shares) for _, weight, positive in _tie_groups(label, ranking, weights)
-    ]
-    if probability is not None:
-        clipped = np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-        bins = _bins_of_equal_size(clipped)
-        for replicate, (score, weight, positive) in zip(replicates, _tie_groups(label, clipped, weights), strict=True):
-            replicate.update(_probabilistic_metrics(score, weight, positive, bins))
+    """Every metric, once per line of ``weights``: of the rows as they are exactly, of replicates by `BLOCKS`."""
+    start = np.zeros(2)  # from the prediction itself (0, 1) an overconfident slope diverges
+    replicates: list[dict[str, float]] = []
+    clipped = None if probability is None else np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    for lines, most in ((weights[:1], len(label)), (weights[1:], BLOCKS)):
+        found = [
+            _ranking_metrics(weight, positive, shares)
+            for weight, positive in _TieGroups(label, ranking, most).of(lines)
+        ]
+        if clipped is not None:
+            groups = _TieGroups(label, clipped, most)
+            measure = _ProbabilisticMetrics(groups.scores, _bins_of_equal_size(clipped), start)
+            for replicate, (weight, positive) in zip(found, groups.of(lines), strict=True):
+                replicate.update(measure(weight, positive))
+            start = measure.coefficients
+        replicates += found
     return replicates
 
 
@@ -117,7 +125,14 @@ def log_losses_of_margin(label: np.ndarray, margin: np.ndarray) -> np.ndarray:
 
 def auc(label: np.ndarray, ranking: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The area under the ROC curve, once per line of ``weights``."""
-    return np.array([_auc(weight, positive) for _, weight, positive in _tie_groups(label, ranking, weights)])
+    exact, replicates = _TieGroups(label, ranking, len(label)), _TieGroups(label, ranking, BLOCKS)
+    return np.array(
+        [
+            _auc(weight, positive)
+            for groups, lines in ((exact, weights[:1]), (replicates, weights[1:]))
+            for weight, positive in groups.of(lines)
+        ]
+    )
 
 
 def interval(values: Sequence[float] | np.ndarray, least: float = -np.inf, most: float = np.inf) -> Interval:
@@ -162,7 +177,8 @@ def figure(values: Sequence[float] | np.ndarray, least: float = -np.inf, most: f
 
 def weighted_means(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The mean of ``values``, once per line of ``weights``."""
-    return weights @ values / weights.sum(axis=1)
+    # Line by line: a product of the whole matrix would copy it in double precision.
+    return np.array([line @ values / line.sum() for line in weights])
 
 
 def bootstrap_weights(customer: np.ndarray, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
@@ -180,50 +196,87 @@ def bootstrap_weights(customer: np.ndarray, replicates: int = REPLICATES, seed: 
     return np.stack([np.ones(len(codes), dtype=np.uint16), *(draw.astype(np.uint16)[codes] for draw in draws)])
 
 
-def _tie_groups(
-    label: np.ndarray, score: np.ndarray, weights: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Per line of weights: (score, weight, positive weight) of each tie group, from the highest score down."""
-    values, group = np.unique(-score, return_inverse=True)
-    for line in weights:
-        weight = np.bincount(group, weights=line, minlength=len(values))
-        yield -values, weight, np.bincount(group, weights=line * label, minlength=len(values))
+class _TieGroups:
+    """Rows of equal score, from the highest down, sorted once for all replicates; of very many, neighbours are one."""
+
+    def __init__(self, label: np.ndarray, score: np.ndarray, most: int) -> None:
+        self.order = np.argsort(-score, kind="stable")
+        ordered = score[self.order]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        self.starts = starts[:: -(-len(starts) // most)]
+        self.scores = np.add.reduceat(ordered, self.starts) / np.diff(np.r_[self.starts, len(ordered)])
+        if len(self.starts) == len(starts):
+            self.scores = ordered[starts]
+        self.label = label[self.order].astype(bool)
+
+    def of(self, weights: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Per line of weights: (weight, positive weight) of each group."""
+        for line in weights:
+            weight = line[self.order]
+            positive = weight * self.label
+            if len(self.starts) < len(self.order):
+                weight = np.add.reduceat(weight, self.starts, dtype=np.float64)
+                positive = np.add.reduceat(positive, self.starts, dtype=np.float64)
+            yield weight.astype(float, copy=False), positive.astype(float, copy=False)
 
 
 def _ranking_metrics(weight: np.ndarray, positive: np.ndarray, shares: Sequence[float]) -> dict[str, float]:
     above, hits = np.cumsum(weight), np.cumsum(positive)
-    precision = np.divide(hits, above, out=np.zeros_like(hits), where=above > 0)
+    # Before the first row is drawn there are no hits either, so that 1 stands for 0 rows.
+    precision = hits / np.maximum(above, 1)
     base_rate = hits[-1] / above[-1]
-    metrics = {"roc_auc": _auc(weight, positive), "pr_auc": float(np.sum(precision * positive) / hits[-1])}
+    metrics = {"roc_auc": _auc(weight, positive), "pr_auc": float(precision @ positive / hits[-1])}
     for share in shares:
         taken = share * above[-1]
-        top = float(np.interp(taken, np.r_[0, above], np.r_[0, hits]) / taken)
+        top = _hits_within(taken, above, hits) / taken
         metrics |= {f"precision_{share:.0%}": top, f"lift_{share:.0%}": top / base_rate}
     return metrics
+
+
+def _hits_within(taken: float, above: np.ndarray, hits: np.ndarray) -> float:
+    """Hits among the first ``taken`` rows; a group of ties counts by its share."""
+    at = int(np.searchsorted(above, taken))
+    rows, found = (above[at - 1], hits[at - 1]) if at else (0.0, 0.0)
+    return float(found + (hits[at] - found) * (taken - rows) / (above[at] - rows))
 
 
 def _auc(weight: np.ndarray, positive: np.ndarray) -> float:
     negative = weight - positive
     below = negative.sum() - np.cumsum(negative) + negative / 2
     pairs = positive.sum() * negative.sum()
-    return float(np.sum(positive * below) / pairs) if pairs else np.nan  # a replicate may draw one class only
+    return float(positive @ below / pairs) if pairs else np.nan  # a replicate may draw one class only
 
 
-def _probabilistic_metrics(
-    probability: np.ndarray, weight: np.ndarray, positive: np.ndarray, bins: np.ndarray
-) -> dict[str, float]:
-    total = weight.sum()
-    group = np.searchsorted(bins, probability)
-    expected = np.bincount(group, weights=weight * probability, minlength=BINS)
-    observed = np.bincount(group, weights=positive, minlength=BINS)
-    return {
-        "brier": float(np.sum(positive * (1 - 2 * probability) + weight * probability**2) / total),
-        "log_loss": float(
-            np.sum(positive * log_losses(1, probability) + (weight - positive) * log_losses(0, probability)) / total
-        ),
-        "calibration_slope": _calibration_slope(logit(probability), weight, positive),
-        "calibration_error": float(np.abs(expected - observed).sum() / total),
-    }
+class _ProbabilisticMetrics:
+    """Metrics of stated probabilities, (groups,) from the highest down; what all replicates share is worked out once.
+
+    ``bins`` are the inner edges of the bins of equal size, for the calibration error. ``start`` is where the
+    calibration slope is looked for first: that of the rows as they are, near which every replicate's lies.
+    """
+
+    def __init__(self, probability: np.ndarray, bins: np.ndarray, start: np.ndarray) -> None:
+        self.probability, self.log_odds = probability, logit(probability)
+        self.losses = log_losses(1, probability), log_losses(0, probability)
+        self.squares = 1 - 2 * probability, probability**2
+        of_bins = np.searchsorted(bins, probability)
+        self.bin_starts = np.flatnonzero(np.r_[True, of_bins[1:] != of_bins[:-1]])
+        self.coefficients = start
+
+    def __call__(self, weight: np.ndarray, positive: np.ndarray) -> dict[str, float]:
+        total, negative = weight.sum(), weight - positive
+        expected = np.add.reduceat(weight * self.probability, self.bin_starts)
+        observed = np.add.reduceat(positive, self.bin_starts)
+        fitted = np.full(2, np.nan)
+        if np.ptp(self.log_odds):
+            fitted = _calibration(self.log_odds, weight, positive, self.coefficients)
+            if not self.coefficients.any():
+                self.coefficients = fitted
+        return {
+            "brier": float((positive @ self.squares[0] + weight @ self.squares[1]) / total),
+            "log_loss": float((positive @ self.losses[0] + negative @ self.losses[1]) / total),
+            "calibration_slope": float(fitted[1]),
+            "calibration_error": float(np.abs(expected - observed).sum() / total),
+        }
 
 
 def _bins_of_equal_size(probability: np.ndarray) -> np.ndarray:
@@ -231,12 +284,12 @@ def _bins_of_equal_size(probability: np.ndarray) -> np.ndarray:
     return np.quantile(probability, np.linspace(0, 1, BINS + 1)[1:-1])
 
 
-def _calibration_slope(log_odds: np.ndarray, weight: np.ndarray, positive: np.ndarray, steps: int = 25) -> float:
-    """Slope of a logistic regression of the outcome on the predicted log odds, by Newton's method; 1 is calibrated."""
-    if np.ptp(log_odds) == 0:
-        return float("nan")
+def _calibration(
+    log_odds: np.ndarray, weight: np.ndarray, positive: np.ndarray, start: np.ndarray, steps: int = 25
+) -> np.ndarray:
+    """Logistic regression of the outcome on the predicted log odds, by Newton's method: (intercept, slope)."""
     design = np.stack([np.ones_like(log_odds), log_odds])
-    coefficients = np.zeros(2)  # from the prediction itself (0, 1) an overconfident one diverges
+    coefficients = start
     for _ in range(steps):
         fitted = expit(coefficients @ design)
         gradient = design @ (positive - weight * fitted)
@@ -245,4 +298,4 @@ def _calibration_slope(log_odds: np.ndarray, weight: np.ndarray, positive: np.nd
         coefficients = coefficients + step
         if np.abs(step).max() < 1e-8:
             break
-    return float(coefficients[1])
+    return coefficients

@@ -1,7 +1,7 @@
 """How the rows of a user's table are divided: by time, or by repeated, stratified, grouped folds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from ml_jobs.task_file import Task
 REPEATS = ((1_000, 10), (5_000, 4), (30_000, 2))  # with fewer rows than the first, the folds are repeated that often
 VALIDATION_SHARE = 4  # by time, the last quarter of the development rows validates
 LEAST_OUTCOMES = 30  # positives, and negatives, in that quarter; with fewer, folds of all development rows validate
+LEAST_TOLD = 5  # somebodies with a positive and several rows
+TOLD_AGAIN = 0.95  # of them have the same outcome in all rows
 
 
 @dataclass(frozen=True)
@@ -26,22 +28,25 @@ class Division:
     test: np.ndarray
 
 
-def scheme(task: Task) -> str:
+def scheme(task: Task, table: Table) -> str:
     """``time`` or ``folds``."""
     if task.split.scheme == "automatic":
-        return "time" if task.as_of_date else "folds"
+        return "folds" if _why_not_by_time(task, table) else "time"
     return task.split.scheme
 
 
 def describe(task: Task, table: Table) -> str:
     """The division in words."""
-    if scheme(task) == "time":
-        return f"by time: rows from {_test_from(task, table)} on judge, rows whose outcome was known by then train"
-    why = "" if task.as_of_date else "no as-of date, so not by time: "
+    most = f"; at most {task.training_rows:,} rows train" if len(table.groups) > task.training_rows else ""
+    if scheme(task, table) == "time":
+        judge = f"rows from {_test_from(task, table)} on judge"
+        return f"by time: {judge}, rows whose outcome was known by then train{most}"
+    why = _why_not_by_time(task, table)
+    why = f"{why}, so not by time: " if why else ""
     repeats = _repeats(task, len(table.groups))
     return (
         f"{why}{task.split.folds} stratified folds that keep groups together, repeated {repeats} "
-        f"{'time' if repeats == 1 else 'times'}; figures are means over repeats"
+        f"{'time' if repeats == 1 else 'times'}; figures are means over repeats{most}"
     )
 
 
@@ -54,13 +59,45 @@ def divisions(task: Task, table: Table) -> Iterator[Division]:
         If a part would have too few positives or negatives.
     """
     label, groups = table.rows.label, table.groups
-    if scheme(task) == "time":
-        yield _by_time(task, table)
+    if scheme(task, table) == "time":
+        yield thinned(task, table, _by_time(task, table))
         return
     _require(task, label, "the table")
     for repeat in range(_repeats(task, len(label))):
         for development, test in stratified_folds(label, groups, task.split.folds, SEED + repeat):
-            yield Division(repeat, development, validation_folds(label[development], groups[development]), test)
+            folds = validation_folds(label[development], groups[development])
+            yield thinned(task, table, Division(repeat, development, folds, test))
+
+
+def thinned(task: Task, table: Table, division: Division) -> Division:
+    """The division with at most `training_rows` development rows, of groups drawn by lot; all test rows judge."""
+    development = division.development
+    if len(development) <= task.training_rows:
+        return division
+    groups = table.groups[development]
+    lot = np.random.default_rng(SEED).random(groups.max() + 1)[groups]
+    keep = lot < np.quantile(lot, task.training_rows / len(development))
+    place = np.cumsum(keep) - 1
+    folds = tuple((place[fit[keep[fit]]], place[held_out[keep[held_out]]]) for fit, held_out in division.folds)
+    return replace(division, development=development[keep], folds=folds)
+
+
+def _why_not_by_time(task: Task, table: Table) -> str:
+    """Why later rows would not judge honestly; empty if they do.
+
+    Where the outcome of somebody is the same in all of their rows, a model that remembers them by their features knows
+    it in the later rows, too.
+    """
+    if not task.as_of_date:
+        return "no as-of date"
+    dates = table.rows.as_of_date
+    if dates[0] == dates[-1]:
+        return "all rows have one as-of date"
+    rows, positives = np.bincount(table.groups), np.bincount(table.groups, weights=table.rows.label)
+    often = (rows > 1) & (positives > 0)
+    if often.sum() >= LEAST_TOLD and (positives[often] == rows[often]).mean() > TOLD_AGAIN:
+        return f"each {task.entity or task.groups or 'group of rows'} has one outcome, told in several rows"
+    return ""
 
 
 def _by_time(task: Task, table: Table) -> Division:
@@ -86,7 +123,10 @@ def _test_from(task: Task, table: Table) -> np.datetime64:
     dates = table.rows.as_of_date
     if task.split.test_from:
         return np.datetime64(task.split.test_from)
-    return dates[int(len(dates) * (1 - task.split.test_share))]
+    first = dates[int(len(dates) * (1 - task.split.test_share))]
+    if first > dates[0]:
+        return first
+    return dates[min(np.searchsorted(dates, first, side="right"), len(dates) - 1)]  # most rows have the first date
 
 
 def _repeats(task: Task, rows: int) -> int:

@@ -1,99 +1,191 @@
-"""A task file drafted from a table: entity, label, excluded columns with the reason, for a person to review."""
+"""A task file drafted from a table: entity, label, what to leave out, each with its reason, for a person to review."""
 
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import yaml
 
+from lakehouse.adapters.delimited import counted
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from ml_jobs.learning.leaks import find_leakage, is_named_afterwards, single_feature_aucs
-from ml_jobs.own_tables.frames import labelled, looks_like_an_identifier, read_frame
-from ml_jobs.task_file import Task
-
-LABELS = (
-    *("label", "target", "y", "class", "outcome", "churn", "churned", "exited", "attrition_flag", "default", "status"),
-    *(
-        "seriousdlqin2yrs",
-        "default.payment.next.month",
-        "default payment next month",
-        "deposit",
-        "subscribed",
-        "bankrupt?",
-    ),
-    *("loan_status", "risk", "response", "is_churn", "is_default", "attrition", "bad", "good_bad"),
+from ml_jobs.own_tables.columns import Columns, text_of
+from ml_jobs.own_tables.delivered import Delivered, read_rows
+from ml_jobs.own_tables.frames import Table, labelled
+from ml_jobs.own_tables.roles import (
+    Candidate,
+    date_candidates,
+    entity_candidates,
+    label_candidates,
+    names_repeating_key,
+    panel_key,
+    words,
 )
-POSITIVES = ("1", "yes", "true", "y", "bad", "default", "churned", "attrited", "attrited customer", "charged off")
+from ml_jobs.task_file import Reading, Task
+
+POSITIVES = {
+    *("1", "yes", "true", "t", "y", "bad", "default", "defaulted", "churned", "attrited", "attrited customer", "left"),
+    *("charged off", "lost", "fraud", "closed", "exited", "positive", "是", "流失", "违约", "坏"),
+}
+PEOPLE = {"gender", "sex", "age", "性别", "年龄"}
+Described = dict[str, object]
 
 
-def draft(settings: Settings, name: str, path: Path, label: str | None = None) -> str:
+def draft(settings: Settings, name: str, path: Path, label: str | None = None, reading: Reading | None = None) -> str:
     """The text of a task file.
 
     Raises
     ------
-    ValueError
-        If the file cannot be read, or no column looks like a label.
+    Stop
+        If the file cannot be read, or the label has to be named.
     """
-    frame = read_frame(settings, str(path), path)
-    label = label or _label(frame)
-    if label not in frame:
-        raise Stop(f"--label: {path} has no column {label}; it has {', '.join(map(str, frame.columns))}")
-    values = frame[label].dropna()
-    if values.nunique() != 2:
-        shown = ", ".join(map(repr, values.value_counts().index[:8]))
-        raise Stop(f"{label} holds {values.nunique()} values ({shown}): name a column of two with --label")
-    identifiers = [name for name in frame if name != label and looks_like_an_identifier(str(name), frame[name])]
-    described = {
-        "task": name,
-        "table": str(path.resolve()),
-        "entity": identifiers[0] if identifiers else None,
-        "label": label,
-        "positive": _positive(values),
-    }
-    described = {key: value for key, value in described.items() if value is not None}
-    table = labelled(Task.model_validate(described), frame)
+    reading = reading or Reading()
+    delivered = read_rows(settings, str(path), path, reading)
+    columns = Columns(delivered, reading)
+    chosen, about_label = _label(delivered, columns, label)
+    described: Described = {"task": name, "table": str(path.resolve())}
+    if pinned := reading.model_dump(exclude_none=True):
+        described["reading"] = pinned
+    roles, about_roles = _roles(columns, chosen)
+    described |= roles | {"label": chosen, "positive": _positive(columns, chosen)}
+    questions = {column: columns[column].question for column in delivered.names if column not in described.values()}
+    questions = {column: question for column, question in questions.items() if question}
+    asked = {"exclude": {column: f"open: {question}" for column, question in questions.items()}}
+    table = labelled(Task.model_validate(described | (asked if questions else {})), delivered)
     aucs = single_feature_aucs(table.rows.values, table.rows.label, table.encoding.source)
-    leaks, suspects = find_leakage(aucs)
+    leaks, suspects = find_leakage(aucs, label=table.rows.label)
     exclude = {leak.feature: f"{leak.why} (ROC AUC alone {leak.roc_auc:.3f})" for leak in (*leaks, *suspects)}
-    named = [feature for feature in aucs if feature not in exclude and is_named_afterwards(feature)]
     lines = [
-        f"# Drafted from {path.name}: {len(frame):,} rows. Look it over, then: c360 ml evaluate {name}.yml",
+        f"# Drafted from {path.name}: {_shape(delivered)}. Look it over, then: c360 ml evaluate {name}.yml",
         "# Every key is explained in docs/MODELS.md.",
+        *(f"# Note: {note}" for note in table.notes[len(delivered.notes) :]),
+        *about_label,
+        *about_roles,
         _yaml(described),
+        *_about_dates(described),
+        *_excluded(exclude, questions),
+        *_remarks(table, aucs, exclude, columns),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _shape(delivered: Delivered) -> str:
+    """How the file was read."""
+    return "; ".join(delivered.notes)
+
+
+def _label(delivered: Delivered, columns: Columns, label: str | None) -> tuple[str, list[str]]:
+    """The label, and the comments that say why this one."""
+    if label is not None:
+        if label not in delivered.frame:
+            raise Stop(f"--label: {delivered.name} has no column {label}", f"it has {', '.join(delivered.names)}")
+        _require_two(columns, label)
+        return label, []
+    candidates = label_candidates(columns)
+    best = candidates[0].strength if candidates else 0
+    if not best:
+        raise Stop(
+            f"{delivered.name}: which column is the label? {_shown(candidates) or 'None has two values'}",
+            "name it with --label",
+        )
+    named = [candidate for candidate in candidates if candidate.strength >= 2]
+    strong = [candidate for candidate in named if candidate.strength >= 4]
+    if len(strong) != 1 and len(named) > 1:
+        raise Stop(f"{delivered.name}: several columns may be the label: {_shown(named)}", "name one with --label")
+    chosen, *others = strong + [candidate for candidate in candidates if candidate not in strong]
+    _require_two(columns, chosen.column)
+    lines = [f"# The label is {chosen.column}: {chosen.why}."]
+    if others:
+        lines.append(f"# It could be another column of two values: {_shown(others)}; then draft with --label.")
+    return chosen.column, lines
+
+
+def _require_two(columns: Columns, label: str) -> None:
+    texts = columns.texts(label)
+    spelt: dict[str, int] = {}
+    for text, rows in zip(texts.distinct.to_pylist(), texts.counts.tolist(), strict=True):
+        spelt[text_of(text)] = spelt.get(text_of(text), 0) + rows
+    if len(spelt) != 2:
+        shown = ", ".join(sorted(spelt, key=lambda text: -spelt[text])[:8])
+        raise Stop(f"{label} holds {counted(len(spelt), 'value')} ({shown})", "name a column of two with --label")
+
+
+def _shown(candidates: list[Candidate]) -> str:
+    return "; ".join(f"{candidate.column} ({candidate.why})" for candidate in candidates[:6])
+
+
+def _roles(columns: Columns, label: str) -> tuple[Described, list[str]]:
+    """Entity, groups and as-of date as keys, and comments that say why."""
+    described: Described = {}
+    lines = []
+    candidates = entity_candidates(columns, label)
+    if not candidates and (found := panel_key(columns, {label})):
+        candidates = [found]
+    if candidates:
+        entity, *others = candidates
+        described["entity"] = entity.column
+        lines.append(f"# The entity is {entity.column}: {entity.why}.")
+        repeating = [other for other in others if names_repeating_key(other.column, columns)]
+        if repeating and not names_repeating_key(entity.column, columns):
+            described["groups"] = repeating[0].column
+            lines.append(f"# {repeating[0].column} repeats ({repeating[0].why}): its rows stay together.")
+        if others:
+            lines.append(f"# Other keys: {_shown(others)}.")
+    dates = date_candidates(columns, label)
+    named = [candidate for candidate in dates if candidate.strength]
+    if len(named) == 1 and not columns[named[0].column].question:
+        described["as_of_date"] = named[0].column
+        lines.append(f"# The as-of date is {named[0].column}: {named[0].why}.")
+    elif dates:
+        lines.append(f"# Which of these is the as-of date, the day on which a row was true? {_shown(dates)}.")
+    return described, lines
+
+
+def _about_dates(described: Described) -> list[str]:
+    if "as_of_date" in described:
+        return ["# horizon_days: 90    # from the as-of date to the day on which the outcome was known: say how many"]
+    return [
         "# as_of_date: COLUMN  # the day on which a row was true; with it, later rows judge",
         "# horizon_days: 90    # from then to the day on which the outcome was known",
     ]
+
+
+def _excluded(exclude: dict[str, str], questions: dict[str, str]) -> list[str]:
+    lines = []
+    if questions:
+        lines.append("# Open questions: answer them under `reading`, and take the column out of `exclude`.")
     if exclude:
-        lines += ["# Left out because they give the outcome away; vouch for one under known_in_time if it was known:"]
-        lines += [_yaml({"exclude": exclude})]
-    lines += [f"# Was {feature} known on the day of the score? If not, add it to exclude." for feature in named]
-    lines += [f"# Not used: {column} ({why})" for column, why in table.dropped.items()]
+        lines.append("# Left out because they give the outcome away; vouch for one under known_in_time:")
+    excluded = exclude | {column: f"open question: {question}" for column, question in questions.items()}
+    return [*lines, _yaml({"exclude": excluded})] if excluded else []
+
+
+def _remarks(table: Table, aucs: dict[str, float], exclude: dict[str, str], columns: Columns) -> list[str]:
+    named = [feature for feature in aucs if feature not in exclude and is_named_afterwards(feature)]
+    lines = [f"# Was {feature} known on the day of the score? If not, add it to exclude." for feature in named]
+    lines += [f"# Not used: {column} ({why})" for column, why in table.dropped.items() if not why.startswith("open: ")]
     strongest = sorted(((auc, feature) for feature, auc in aucs.items() if feature not in exclude), reverse=True)[:5]
-    lines += ["# Strongest alone: " + ", ".join(f"{feature} {auc:.2f}" for auc, feature in strongest)]
-    groups = [column for column in ("gender", "sex", "age") for name in frame if str(name).lower() == column]
-    lines += [f"# fairness: {{{groups[0]}: []}}"] if groups else []
-    return "\n".join(line.rstrip("\n") for line in lines) + "\n"
+    lines.append("# Strongest alone: " + ", ".join(f"{feature} {auc:.2f}" for auc, feature in strongest))
+    people = [name for name in columns.delivered.names if not PEOPLE.isdisjoint(words(name))]
+    lines += [f"# fairness: {_flow(name, columns)}" for name in people[:1]]
+    return lines
 
 
-def _yaml(content: dict) -> str:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+def _flow(name: str, columns: Columns) -> str:
+    """``{Gender: []}``, or bands of a number."""
+    edges = [30, 45, 60] if columns[name].kind == "number" and columns[name].distinct > 10 else []
+    return yaml.safe_dump({name: edges}, default_flow_style=True, allow_unicode=True, width=110).strip()
 
 
-def _label(frame: pd.DataFrame) -> str:
-    named = {str(name).lower(): str(name) for name in frame}
-    labels = [named[name] for name in LABELS if name in named and frame[named[name]].nunique() == 2]
-    if not labels:
-        last = frame.columns[-1]
-        if frame[last].nunique() == 2:
-            return last
-        raise Stop(f"which column is the label? Name it with --label; there are {', '.join(map(str, frame))}")
-    return labels[0]
+def _yaml(content: Described) -> str:
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110).rstrip("\n")
 
 
-def _positive(values: pd.Series) -> object:
+def _positive(columns: Columns, label: str) -> object:
     """The value with the name of a positive, otherwise the rarer one; the numbers of classes 1 and 2 mean nothing."""
-    counts = values.value_counts()
-    names = {str(value).strip().lower().removesuffix(".0"): value for value in counts.index}
-    named = [value for name, value in names.items() if name in POSITIVES and names.keys() != {"1", "2"}]
-    value = named[0] if len(named) == 1 else counts.index[-1]
-    return value.item() if hasattr(value, "item") else value
+    texts = columns.texts(label)
+    distinct = texts.distinct.to_pylist()
+    named = {text_of(text).lower() for text in distinct}
+    positives = [text for text in distinct if text_of(text).lower() in POSITIVES and named != {"1", "2"}]
+    value = text_of(positives[0] if len(positives) == 1 else distinct[int(np.argmin(texts.counts))])
+    return int(value) if value == "0" or (value.isascii() and value.isdigit() and value[0] != "0") else value

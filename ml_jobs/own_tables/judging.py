@@ -1,8 +1,8 @@
 """Evaluating a task on a user's table: leakage is reported by name, every division is fitted and tested; one report."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,9 @@ from ml_jobs.learning.evaluation import (
 from ml_jobs.learning.leaks import Suspicion, find_leakage, is_named_afterwards, single_feature_aucs
 from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.rows import Rows
+from ml_jobs.own_tables.delivered import read_rows
 from ml_jobs.own_tables.divisions import Division, describe, divisions
-from ml_jobs.own_tables.frames import Table, labelled, read_frame
+from ml_jobs.own_tables.frames import Table, labelled, with_excluded
 from ml_jobs.registry.card import Card, Leak
 from ml_jobs.task_file import Task
 
@@ -68,13 +69,15 @@ def evaluate(settings: Settings, task: Task, path: Path | None) -> tuple[Card, T
     Predictions
         Of every score for the test rows.
     """
-    table = labelled(task, read_frame(settings, task.table, path))
+    table = labelled(task, read_rows(settings, task.table, path, task.reading))
     aucs = single_feature_aucs(table.rows.values, table.rows.label, table.encoding.source)
-    leaks, suspects = find_leakage(aucs, task.known_in_time)
+    # What `features` names is used: it is pointed to, and stays.
+    leaks, suspects = find_leakage(aucs, (*task.known_in_time, *(task.features or ())), table.rows.label)
     called_out = [suspicion.feature for suspicion in (*leaks, *suspects)]
     honest = without(table, called_out)
+    leaking, excluded = _with_excluded_leaks(task, table)
     tested = _test_divisions(task, honest)
-    columns = _columns((*task.segments, *task.fairness), honest, tested.positions)
+    columns = _columns({**task.fairness, **task.segments}, honest, tested.positions)
     evaluation = evaluate_predictions(task, tested.predictions, tested.margin, columns)
     label = table.rows.label
     report: Card = {
@@ -88,7 +91,7 @@ def evaluate(settings: Settings, task: Task, path: Path | None) -> tuple[Card, T
         "features": list(dict.fromkeys(honest.encoding.source)),
         "dropped": table.dropped,
         "notes": list(table.notes),
-        "leaks": [_leak(leak) for leak in leaks],
+        "leaks": [_leak(leak) for leak in (*leaks, *excluded)],
         "suspects": [_leak(suspect) for suspect in suspects],
         "warnings": [
             *broken(top_decile(evaluation["promises"])),
@@ -102,10 +105,26 @@ def evaluate(settings: Settings, task: Task, path: Path | None) -> tuple[Card, T
         "capacity": task.capacity,
         "limits": _limits(task),
     }
-    if called_out:
+    if called_out or excluded:
         once = task.model_copy(update={"split": task.split.model_copy(update={"repeats": 1})})
-        report["figures_with_leaks"] = score_figures(_test_divisions(once, table).predictions, task.capacity)["model"]
+        report["figures_with_leaks"] = score_figures(_test_divisions(once, leaking).predictions, task.capacity)["model"]
     return report, honest, tested.predictions
+
+
+def _with_excluded_leaks(task: Task, table: Table) -> tuple[Table, list[Suspicion]]:
+    """The table with the excluded columns that would leak, and these: the figure with them stays visible."""
+    everything = with_excluded(task, table)
+    names = set(everything.encoding.source) - set(table.encoding.source)
+    if not names:
+        return table, []
+    added = np.isin(everything.encoding.source, list(names))
+    source = [name for name in everything.encoding.source if name in names]
+    aucs = single_feature_aucs(everything.rows.values[:, added], everything.rows.label, source)
+    leaks, suspects = find_leakage(aucs, task.known_in_time, table.rows.label)
+    found = [
+        Suspicion(leak.feature, leak.roc_auc, f"{leak.why}; excluded by the task file") for leak in (*leaks, *suspects)
+    ]
+    return without(everything, sorted(names - {leak.feature for leak in found})), found
 
 
 def without(table: Table, features: list[str]) -> Table:
@@ -124,7 +143,7 @@ def without(table: Table, features: list[str]) -> Table:
     encoding = table.encoding.without(features)
     rows = table.rows
     rows = type(rows)(encoding.encoded, rows.customer, rows.as_of_date, rows.values[:, keep], rows.label)
-    return type(table)(rows, table.groups, encoding, table.dropped, table.notes, table.frame)
+    return replace(table, rows=rows, encoding=encoding)
 
 
 def _test_divisions(task: Task, table: Table) -> _AllTested:
@@ -221,8 +240,15 @@ def _limits(task: Task) -> list[str]:
     return limits
 
 
-def _columns(named: Iterable[str], table: Table, positions: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns of the test rows, as delivered."""
-    if lacking := [name for name in named if name not in table.frame]:
-        raise Stop(f"segments or fairness: the data have no column {', '.join(lacking)}")
-    return {name: table.frame[name].to_numpy()[positions] for name in named}
+def _columns(named: Mapping[str, tuple[float, ...]], table: Table, positions: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns of the test rows, as delivered; those that are cut into bands as numbers."""
+    columns = {}
+    for name, edges in named.items():
+        values = table.columns.read(name, as_number=bool(edges)).values if edges else None
+        if values is None:
+            column = table.columns.delivered.frame[name]
+            values = column.astype(object).to_numpy()
+        elif not np.issubdtype(values.dtype, np.floating):
+            raise Stop(f"segments or fairness: {name} holds no numbers to cut at {edges}", f"write {name}: []")
+        columns[name] = values[positions]
+    return columns

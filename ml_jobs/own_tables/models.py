@@ -6,6 +6,7 @@ the data and the task file: one model for each content of both.
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -22,8 +23,11 @@ from ml_jobs.learning.drift import reference_distributions
 from ml_jobs.learning.folds import validation_folds
 from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.shapley import REASONS, importance, shapley_values, sum_by_feature, top_reasons
-from ml_jobs.own_tables.divisions import Division, divisions, scheme
-from ml_jobs.own_tables.frames import Encoding, Table, as_of_dates
+from ml_jobs.own_tables.columns import Columns
+from ml_jobs.own_tables.delivered import Delivered
+from ml_jobs.own_tables.divisions import Division, divisions, scheme, thinned
+from ml_jobs.own_tables.encoding import Encoding
+from ml_jobs.own_tables.frames import Table, as_of_dates, entities
 from ml_jobs.own_tables.judging import evaluate
 from ml_jobs.registry.card import Card
 from ml_jobs.registry.decision import Decision, breaks_its_promise, decide_alone
@@ -82,31 +86,57 @@ def champion(settings: Settings, task: Task) -> Model:
     return load(settings.lake / "models" / task.task / used, settings.token_secret)
 
 
-def encode(task: Task, model: Model, frame: pd.DataFrame) -> np.ndarray:
-    """The rows of a frame as the model's (n, encoded) numbers."""
-    dates = pd.Series(as_of_dates(task, frame)) if task.as_of_date else None
-    return Encoding.from_json(model.card["encoding"]).encode(frame, dates)
+def encode(task: Task, model: Model, delivered: Delivered) -> tuple[np.ndarray, list[str]]:
+    """Rows as the model's (n, encoded) numbers, and what is odd about them.
+
+    Raises
+    ------
+    Stop
+        If a column is missing, cannot be read, or is of another kind than in training; its name is given.
+    """
+    encoding, columns = _columns(task, model, delivered)
+    remarks = encoding.check(columns)
+    return encoding.encode(columns, as_of_dates(task, delivered)), remarks
 
 
-def score_frame(task: Task, model: Model, frame: pd.DataFrame) -> pa.Table:
-    """Entity, probability, band, rank, and three reasons with their value and words, in order of rank."""
-    values = encode(task, model, frame)
+def encode_unchecked(task: Task, model: Model, delivered: Delivered) -> np.ndarray:
+    """Rows as the model's (n, encoded) numbers, whatever they hold: drift is to be seen, and does not stop."""
+    encoding, columns = _columns(task, model, delivered)
+    return encoding.encode(columns, as_of_dates(task, delivered))
+
+
+def _columns(task: Task, model: Model, delivered: Delivered) -> tuple[Encoding, Columns]:
+    """The model's encoding, and its columns of the rows, read as in training where they do not show how."""
+    encoding = Encoding.from_json(model.card["encoding"])
+    there = delivered.frame.columns
+    roles = [name for name in (task.entity, task.as_of_date) if name is not None]
+    if lacking := [name for name in (*roles, *(column.name for column in encoding.columns)) if name not in there]:
+        raise Stop(f"{delivered.name} has no column {', '.join(lacking)}", "deliver what the model was trained on")
+    of_model = replace(delivered, frame=delivered.frame[[column.name for column in encoding.columns]])
+    texts = [column.name for column in encoding.columns if column.kind == "category"]
+    trained = {column.name: column for column in encoding.columns if column.kind != "category"}
+    return encoding, Columns(of_model, task.reading, texts, trained)
+
+
+def score_rows(task: Task, model: Model, delivered: Delivered) -> tuple[pa.Table, list[str]]:
+    """Entity, probability, band, rank, and three reasons with their value and words, in order of rank; and remarks."""
+    values, remarks = encode(task, model, delivered)
     encoding = Encoding.from_json(model.card["encoding"])
     margin = model.margin(values)
-    entity = (frame[task.entity] if task.entity else pd.Series(frame.index)).astype(str).to_numpy(dtype=object)
-    order = np.lexsort((entity, -margin))
+    entity = entities(task, delivered)
+    order = np.lexsort((pd.Series(entity, dtype=object).fillna("").to_numpy(dtype=str), -margin))
     rank = np.arange(1, len(order) + 1)
     names, source = _sources(encoding)
     features, pushes_up = top_reasons(model.candidate.estimator, values, source)
     bands = [rank <= task.bands.high * len(rank), rank <= task.bands.medium * len(rank)]
     columns: dict[str, Any] = {
-        "entity": entity[order],
+        "entity": pa.array(entity[order], pa.string()),
         "probability": model.probability(margin[order]),
         "band": np.select(bands, ["high", "medium"], "low"),
         "rank": rank,
     }
     words = phrases(task)
-    texts = frame[names].astype(str).to_numpy(dtype=object)
+    texts = delivered.frame[names].astype(str).to_numpy(dtype=object)
     for reason in range(REASONS):
         at, is_reason = features[order, reason], pushes_up[order, reason]
         code = np.array(names, dtype=object)[at]
@@ -119,7 +149,7 @@ def score_frame(task: Task, model: Model, frame: pd.DataFrame) -> pa.Table:
         }.items():
             columns[f"reason_{reason + 1}_{part}"] = pa.array(value, pa.string(), mask=~is_reason, from_pandas=True)
     columns["model_version"] = [model.card["model_version"]] * len(order)
-    return pa.table(columns)
+    return pa.table(columns), remarks
 
 
 def explain(model: Model, values: np.ndarray) -> Explanation:
@@ -151,11 +181,11 @@ def explain(model: Model, values: np.ndarray) -> Explanation:
 def _fit(task: Task, table: Table, report: Card, model_version: str) -> Model:
     """The model that scores: fitted on the development rows if time divides them, otherwise on all rows."""
     rows = table.rows
-    if scheme(task) == "time":
+    if scheme(task, table) == "time":
         (division,) = divisions(task, table)
     else:
         everything = np.arange(len(rows.label))
-        division = Division(0, everything, validation_folds(rows.label, table.groups), everything)
+        division = thinned(task, table, Division(0, everything, validation_folds(rows.label, table.groups), everything))
     fit = division.development
     selection = select_model(task, rows.values[fit], rows.label[fit], table.groups[fit], division.folds)
     test = rows.values[division.test]

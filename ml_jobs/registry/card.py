@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from markupsafe import Markup
 
@@ -59,11 +59,16 @@ class Leak(TypedDict):
 
 
 class EncodedColumn(TypedDict):
-    """How a column of a user's table becomes numbers; see `frames.Column`."""
+    """How a column of a user's table becomes numbers; see `encoding.Column`."""
 
     name: str
     kind: str
     levels: Sequence[str]
+    writing: NotRequired[str]  # what later rows are held against; cards of older models lack these
+    unit: NotRequired[str]
+    unreadable: NotRequired[float]
+    missing: NotRequired[float]
+    seen: NotRequired[Sequence[str]]
 
 
 class Card(TypedDict, total=False):

@@ -147,7 +147,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ("ml evaluate {unfinished.yml}", {}, 1, "not a valid task"),
         ("ml evaluate {astray.yml}", {}, 1, "nothing is published yet"),
         (f"ml evaluate {EXAMPLE}", {}, 1, "no such file"),
-        (f"ml evaluate {EXAMPLE} --data {{data.csv}}", {}, 1, "the data have no column is_bad"),
+        (f"ml evaluate {EXAMPLE} --data {{data.csv}}", {}, 1, "has no column is_bad"),
         (f"ml evaluate {EXAMPLE} --data {{data.parquet}}", {}, 1, "not a Parquet file"),
         (f"ml evaluate {EXAMPLE} --data {{empty}}", {}, 1, "no such file"),
         (f"ml evaluate {EXAMPLE} --split halves", {}, 2, "--split"),

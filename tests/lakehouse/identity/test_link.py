@@ -229,8 +229,9 @@ def test_two_files_of_latin_names_and_a_truth_by_bare_numbers(tmp_path: Path) ->
     }
     user = {"user_id": "number", "registered_at": "timestamp '2024-01-01'", "platform": "'web'"}
     for feed, columns in (("customers", customer), ("registrations", user)):
-        rows = csv_adapter.adapt(tmp_path / f"{feed}.csv", feed, columns | shared, date(2024, 1, 1), settings.landing)
-        assert rows == len(people)
+        file = tmp_path / f"{feed}.csv"
+        adapted = csv_adapter.adapt(file, feed, columns | shared, date(2024, 1, 1), settings.landing)
+        assert adapted.rows == len(people)
     quality = evaluate(settings, tmp_path / "truth.csv")
     assert current_model(settings.lake).columns == ("name", "birth_date", "address")
     assert quality["records"] == 2 * len(people)

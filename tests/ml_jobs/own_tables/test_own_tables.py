@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from c360.cli.main import app
 from lakehouse.errors import Stop
 from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
+from ml_jobs.own_tables.columns import Columns
+from ml_jobs.own_tables.delivered import Delivered, read_rows
 from ml_jobs.own_tables.drafting import draft
-from ml_jobs.own_tables.frames import is_positive, labelled, read_frame
+from ml_jobs.own_tables.frames import is_positive, labelled
 from ml_jobs.own_tables.judging import evaluate
-from ml_jobs.task_file import Task
+from ml_jobs.task_file import Reading, Task
 from tests.conftest import SECRET
 
 ROWS = 900
@@ -98,7 +100,7 @@ def test_judging_again_gives_the_same_report(bank, csv, report):
 
 def test_a_column_that_is_vouched_for_counts(csv):
     frame = pd.read_csv(csv, sep=";", na_values="?")
-    table = labelled(Task.model_validate(BASE), frame)
+    table = labelled(Task.model_validate(BASE), Delivered(frame))
     aucs = single_feature_aucs(table.rows.values, table.rows.label, table.encoding.source)
     assert find_leakage(aucs, vouched=("duration", "closing_letter")) == ([], [])
 
@@ -127,7 +129,10 @@ def test_rows_that_repeat_stay_on_one_side_of_every_split(bank, tmp_path):
     again = pd.concat([frame] * 4, ignore_index=True).assign(client_id=lambda rows: np.arange(len(rows)) + 1)
     again.drop(columns="card").to_parquet(tmp_path / "cards.parquet")
     evaluated = evaluate(bank, Task.model_validate(BASE | QUICK), tmp_path / "cards.parquet")[0]
-    assert evaluated["notes"] == ["2,700 rows repeat another row's features: they stay on one side of every split"]
+    assert evaluated["notes"] == [
+        "3,600 rows",
+        "2,700 rows repeat another row's features: they stay on one side of every split",
+    ]
     assert evaluated["figures"]["model"]["roc_auc"]["low"] < 0.55
 
 
@@ -147,21 +152,22 @@ def test_with_dates_later_rows_judge(bank, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": "gone"}, "label: the data have no column gone; they have client_id"),
+        ({"label": "gone"}, "label: .* has no column gone: it has client_id"),
         ({"positive": "perhaps"}, "positive: 'perhaps' is the label of 0 of 900 rows; left holds 'no', 'yes'"),
-        ({"features": ["age"]}, r"features \(age\): the data have no column age"),
-        ({"as_of_date": "card"}, "as_of_date: card is no date in 900 rows, for instance"),
+        ({"features": ["age"]}, r"features \(age\): .* has no column age"),
+        ({"as_of_date": "card"}, r"as_of_date: card is no date in 900 rows \(lines 2, 3, 4, 5, 6 and 895 more\)"),
     ],
 )
 def test_a_task_that_does_not_fit_its_table_is_refused(csv, bank, change, message):
     with pytest.raises(Stop, match=message):
-        labelled(Task.model_validate(BASE | change), read_frame(bank, "cards.csv", csv))
+        labelled(Task.model_validate(BASE | change), read_rows(bank, "cards.csv", csv))
 
 
 @pytest.mark.parametrize("values", [[1, 0], [1.0, 0.0], [True, False], ["1", "0"], ["1 ", "0"], ["Yes", "no"]])
 def test_a_positive_is_known_in_every_spelling(values):
     task = Task.model_validate(BASE | {"positive": 1})
-    assert is_positive(task, pd.Series(values)).tolist() == [1, 0]
+    texts = Columns(Delivered(pd.DataFrame({"left": values})), Reading()).texts("left")
+    assert is_positive(task, texts).tolist() == [1, 0]
 
 
 @pytest.fixture
