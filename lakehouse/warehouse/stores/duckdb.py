@@ -13,6 +13,7 @@ from lakehouse.lake import appearing
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal, only_row
 from lakehouse.warehouse import publication
+from lakehouse.warehouse.canaries import BETWEEN, Texts
 from lakehouse.warehouse.engines import duckdb as engine
 from lakehouse.warehouse.engines.duckdb import opened
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
@@ -68,6 +69,17 @@ class DuckDBPublishing:
 
     def columns(self, name: str) -> Columns:
         return _columns(self._build, name)
+
+    def texts(self, model: Model) -> Texts:
+        since = publication.first_unpublished(model, self.unpublished_from)
+        where = f"where coalesce({identifier(str(model.partition_by))} >= {literal(since)}, true)" if since else ""
+
+        def read(names: Sequence[str]) -> pa.Table:
+            columns = ", ".join(map(identifier, names))
+            rows = f"select concat_ws({literal(BETWEEN)}, {columns}) as text from {model.built_name} {where}"
+            return self._build.sql(rows).to_arrow_table()
+
+        return read
 
     def hasher(self, model: Model, columns: Columns) -> Hasher:
         def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
@@ -202,14 +214,11 @@ def _views(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> Columns:
-    rows = connection.execute(
-        "select column_name, data_type from duckdb_columns() where schema_name = $1 and table_name = $2 "
-        "order by column_index",
-        name.split("."),
-    ).fetchall()
-    if not rows:
-        raise CannotPublish(f"{name} is not there: it was never built")
-    return tuple(rows)
+    try:
+        rows = connection.sql(f"from {name} limit 0")
+    except duckdb.CatalogException as error:
+        raise CannotPublish(f"{name} is not there: it was never built") from error
+    return tuple(zip(rows.columns, map(str, rows.types), strict=True))
 
 
 def _row_hash(columns: Columns) -> str:
