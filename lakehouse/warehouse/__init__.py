@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 from lakehouse.errors import Stop
 from lakehouse.lake import Pin
 from lakehouse.settings import Settings
-from lakehouse.warehouse import dbt, publication, publishing
+from lakehouse.warehouse import dbt, lineage, publication, publishing
 from lakehouse.warehouse.changes import BuildState
 from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
 from lakehouse.warehouse.engines import LOCK_SECONDS, Engine, EngineLocked
@@ -147,9 +147,10 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
     Raises
     ------
     CannotPublish
-        If a build was cut short, or a model was never built, shows a PII column, or is a view over what readers do not
-        have.
+        If a build was cut short, or a model was never built, shows personal data or derives from it, or is a view over
+        what readers do not have.
     """
+    lineage.check_lineage(settings, tuple(schemas or publication.SCHEMAS))
     models = publication.read_models(dbt.target_path(settings) / "manifest.json")
     chosen = tuple(schemas or publication.SCHEMAS)
     models = [model for model in models if model.schema in chosen]

@@ -34,7 +34,13 @@ class Built:
             f"drop {kind} if exists build_{name}",
             f"create {kind} build_{name} as {sql}",
         )
+        compiled = dbt.target_path(self.settings) / "compiled" / "small" / f"{table}.sql"
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        compiled.write_text(sql)
         self.nodes[f"model.small.{table}"] = {
+            "package_name": "small",
+            "original_file_path": f"{table}.sql",
+            "columns": {},
             "resource_type": "model",
             "schema": f"build_{schema}",
             "name": table,
@@ -44,4 +50,4 @@ class Built:
         }
         manifest = dbt.target_path(self.settings) / "manifest.json"
         manifest.parent.mkdir(parents=True, exist_ok=True)
-        manifest.write_text(json.dumps({"nodes": self.nodes}))
+        manifest.write_text(json.dumps({"nodes": self.nodes, "sources": {}}))
