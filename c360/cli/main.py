@@ -1,5 +1,6 @@
 """The console command ``c360``. Each command is one call into a module; imports wait until a command needs them."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,18 @@ def status(target: Target = None, json_: Json = False) -> None:
     from lakehouse.settings import Settings
 
     show(read_status(Settings.from_env(target=target)), json_)
+
+
+@app.command()
+def verify(json_: Json = False) -> None:
+    """Hold every file of the lake that a delivery left against its record; exit code 1 if one was changed or lost."""
+    from lakehouse.lake.integrity import verify as verified
+    from lakehouse.settings import Settings
+
+    found = verified(Settings.from_env())
+    show(asdict(found), json_)
+    if found.changed or found.lost:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from lakehouse.errors import Stop
 from lakehouse.lake import Pin
+from lakehouse.lake.integrity import require_intact
 from lakehouse.settings import Settings
 from lakehouse.warehouse import dbt, lineage, publication, publishing
 from lakehouse.warehouse.changes import BuildState
@@ -61,7 +62,13 @@ def attach(settings: Settings, pin: Pin, xref: Path | None) -> None:
     ----------
     xref : Path, optional
         The identity file; None: nobody is linked yet.
+
+    Raises
+    ------
+    lakehouse.lake.integrity.Tampered
+        If a file of the pin was changed or lost since ingestion wrote it.
     """
+    require_intact(settings, pin)
     engine_of(settings).attach(settings, lake_tables(settings.lake, pin, xref), small_tables(settings.lake, pin))
 
 
