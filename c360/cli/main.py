@@ -13,6 +13,7 @@ from c360.cli.identity import identity
 from c360.cli.intraday import intraday
 from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, console, day_of, progress, show
+from c360.cli.secret import secret
 
 app = typer.Typer(
     cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
@@ -32,6 +33,7 @@ app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(ml, name="ml")
+app.add_typer(secret, name="secret")
 
 
 @app.command()

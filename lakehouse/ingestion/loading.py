@@ -71,7 +71,6 @@ class _NotClean(Exception):
 @contextmanager
 def connection(settings: Settings) -> Generator[duckdb.DuckDBPyConnection]:
     """A database in memory, for the deliveries of one feed; what does not fit is spilled beside the lake."""
-    settings.lake.mkdir(parents=True, exist_ok=True)
     require_same_secret(settings)
     with (
         tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill,

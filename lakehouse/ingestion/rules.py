@@ -99,7 +99,7 @@ def _checks(feed: Feed, column: Column, value: str, period: Period) -> list[tupl
     if feed.format != "delimited" and column.type in _TEXT_TYPES:
         checks.append((f"{value} <> 'null' and not starts_with({value}, '\"')", "invalid_type"))
     if column.is_required:
-        text = _normalised(column) if column.is_tokenised else name  # blanks alone make no token
+        text = normalised(column) if column.is_tokenised else name  # blanks alone make no token
         checks.append((f"{text} is null", "missing_value"))
     if column.type != "varchar":
         checks.append((_is_malformed(column), "invalid_type"))
@@ -145,17 +145,17 @@ def _is_malformed(column: Column) -> str:
 
 def token(column: Column) -> str:
     """SQL of a column's token: two writings of one number make one token, an empty one none."""
-    return f"token({_normalised(column)})"
+    return f"token({normalised(column)})"
 
 
 def key(feed: Feed) -> str:
     """SQL of a record's key, from text columns: two writings of one number are one key, as they are one token."""
     columns = {column.name: column for column in feed.columns}
     parts = (columns[name] for name in feed.key)
-    return ", ".join(_normalised(part) if part.is_tokenised else identifier(part.name) for part in parts)
+    return ", ".join(normalised(part) if part.is_tokenised else identifier(part.name) for part in parts)
 
 
-def _normalised(column: Column) -> str:
+def normalised(column: Column) -> str:
     """SQL of the text that becomes a column's token, null for an empty one."""
     text = f"trim({identifier(column.name)})"
     normalised = {
