@@ -162,7 +162,8 @@ def _balance_breaks(settings: Settings) -> pa.Table:
         settings,
         """
         select
-            coalesce(min(account_no || ' on ' || business_date) filter (where explanation is null), 'none') as example,
+            coalesce(min(account_no_token || ' on ' || business_date) filter (where explanation is null), 'none')
+                as example,
             count(*) filter (where explanation is null) as unexplained_breaks,
             count(explanation) as explained_breaks
         from build_marts.balance_breaks

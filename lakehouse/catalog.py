@@ -357,13 +357,13 @@ REJECTS = Relation(
         Column("reason", "varchar", "Why the row was refused"),
         Column("raw_text", "varchar", "The row as it came"),
         Column("business_date", "date", "Business date, where it could be read"),
-        Column("account_no", "varchar", "Account, where it could be read"),
+        Column("account_no_token", "varchar", "Token of the account, where it could be read"),
     ),
     schema="quarantine",
     key=("feed", "period", "version", "file", "row", "column_name"),
 )
 INTRADAY_COLUMNS = {  # of an event, those that are reconciled with the daily delivery
-    "transactions": ("txn_id", "account_no", "business_date", "direction", "amount"),
+    "transactions": ("txn_id", "business_date", "direction", "amount"),
     "wallet_payments": ("payment_id", "binding_id", "business_date", "amount"),
 }
 

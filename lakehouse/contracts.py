@@ -76,6 +76,11 @@ class Feed:
         return tuple(column.name for column in self.columns if column.is_tokenised)
 
     @property
+    def lake_key(self) -> tuple[str, ...]:
+        """The columns of the feed's lake files that tell its records apart: the token in place of a number."""
+        return tuple(f"{name}_token" if name in self.tokenised else name for name in self.key)
+
+    @property
     def lake_columns(self) -> tuple[tuple[str, str], ...]:
         """(name, SQL type) of every column of the feed's lake files, in order."""
         return (

@@ -1,5 +1,6 @@
 """The console command ``c360``. Each command is one call into a module; imports wait until a command needs them."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from c360.cli.identity import identity
 from c360.cli.intraday import intraday
 from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, console, day_of, progress, show
+from c360.cli.secret import secret
 
 app = typer.Typer(
     cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
@@ -31,6 +33,7 @@ app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(ml, name="ml")
+app.add_typer(secret, name="secret")
 
 
 @app.command()
@@ -59,6 +62,18 @@ def status(target: Target = None, json_: Json = False) -> None:
     from lakehouse.settings import Settings
 
     show(read_status(Settings.from_env(target=target)), json_)
+
+
+@app.command()
+def verify(json_: Json = False) -> None:
+    """Hold every file of the lake that a delivery left against its record; exit code 1 if one was changed or lost."""
+    from lakehouse.lake.integrity import verify as verified
+    from lakehouse.settings import Settings
+
+    found = verified(Settings.from_env())
+    show(asdict(found), json_)
+    if found.changed or found.lost:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -23,16 +23,16 @@ INK, ACCENT, SOFT, WARN = "#1d2733", "#0b5cad", "#8fb8de", "#c2560a"
 MONTHS = 12
 
 _ACCOUNTS = """
-    select accounts.account_no as asset_id, accounts.product_code, products.product_name, accounts.product_family,
+    select accounts.account_no_token as asset_id, accounts.product_code, products.product_name, accounts.product_family,
         accounts.opened_date, accounts.maturity_date, balances.balance_amount as amount
     from marts.dim_account as accounts
     left join marts.dim_product as products on accounts.product_code = products.product_code
     left join (
-        select account_no, coalesce(bank_balance_amount, balance_amount) as balance_amount,
-            row_number() over (partition by account_no order by business_date desc) as recency
+        select account_no_token, coalesce(bank_balance_amount, balance_amount) as balance_amount,
+            row_number() over (partition by account_no_token order by business_date desc) as recency
         from marts.fct_balances_daily
-        where account_no in (select account_no from marts.dim_account where customer_key = $1)
-    ) as balances on accounts.account_no = balances.account_no and balances.recency = 1
+        where account_no_token in (select account_no_token from marts.dim_account where customer_key = $1)
+    ) as balances on accounts.account_no_token = balances.account_no_token and balances.recency = 1
     where accounts.customer_key = $1 and accounts.status <> 'closed'
 """
 

@@ -50,7 +50,7 @@ _MATURITIES = """
     from marts.dim_account
     where status <> 'closed' and maturity_date is not null
         and customer_key in (select customer_key from marts.rm_assignment where rm_id = $1 and is_current)
-    order by maturity_date, account_no
+    order by maturity_date, account_no_token
 """
 
 _OVERDUE = """

@@ -18,6 +18,7 @@ from lakehouse.identity.pairs import compare
 from lakehouse.ingestion.rules import create_token_macro
 from lakehouse.lake import Pin, appearing, pin_of
 from lakehouse.lake.dates import built_dates
+from lakehouse.lake.integrity import require_intact
 from lakehouse.lake.places import review_file, unbelieved_file, xref_file
 from lakehouse.lake.secret import require_same_secret
 from lakehouse.settings import Settings
@@ -109,6 +110,7 @@ def retrain(settings: Settings, pin: Pin) -> Model | None:
 def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection that holds the evidence and the party records of the pin."""
     require_same_secret(settings)
+    require_intact(settings, pin)
     with duckdb.connect() as con:
         create_token_macro(con, settings.token_secret)
         evidence.open_lake(con, settings.lake, pin, linkage)

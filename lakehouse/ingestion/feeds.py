@@ -3,6 +3,7 @@
 import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from lakehouse.ingestion.landing import (
 from lakehouse.ingestion.loading import Figures, connection, load
 from lakehouse.ingestion.plausibility import Implausible, check_cutoff, check_encoding, check_shrunk
 from lakehouse.lake import Outcome, is_accepted, read_outcomes, write_outcome
+from lakehouse.lake.integrity import digest
 from lakehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -121,7 +123,14 @@ def _ingest(
         figures, problem = None, f"{error}, or, if it is right: c360 accept {this} --by NAME --why REASON"
     except Rejected as error:
         figures, problem = None, str(error)
-    return _outcome(delivery, feed, source_hash, landed, loaded, figures, problem, name)
+    return _sealed(lake, _outcome(delivery, feed, source_hash, landed, loaded, figures, problem, name))
+
+
+def _sealed(lake: Path, outcome: Outcome) -> Outcome:
+    """The outcome with the digests of the files that it left."""
+    names = (outcome.lake_file, outcome.quarantine_file)
+    rows, refused = (digest(lake / name) if name else None for name in names)
+    return replace(outcome, lake_sha256=rows, quarantine_sha256=refused)
 
 
 def check_place(delivery: Delivery, source_hash: str, loaded: list[Outcome]) -> None:

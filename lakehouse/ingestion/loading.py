@@ -71,7 +71,6 @@ class _NotClean(Exception):
 @contextmanager
 def connection(settings: Settings) -> Generator[duckdb.DuckDBPyConnection]:
     """A database in memory, for the deliveries of one feed; what does not fit is spilled beside the lake."""
-    settings.lake.mkdir(parents=True, exist_ok=True)
     require_same_secret(settings)
     with (
         tempfile.TemporaryDirectory(prefix=".spill-", dir=settings.lake) as spill,
@@ -197,7 +196,7 @@ def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, lande
         f"""update judged set problem = 'duplicate_key {feed.key[0]}' where rowid in (
             select place from (
                 select rowid as place,
-                    row_number() over (partition by {", ".join(map(identifier, feed.key))} order by rowid) as occurrence
+                    row_number() over (partition by {rules.key(feed)} order by rowid) as occurrence
                 from judged where problem is null
             ) where occurrence > 1
         )"""
@@ -206,7 +205,7 @@ def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, lande
 
 def _key_count(con: duckdb.DuckDBPyConnection, feed: Feed, written: str) -> int:
     """Distinct keys in a lake file, by their hashes: hardly ever too few, never too many."""
-    key = f"hash({', '.join(map(identifier, feed.key))})"
+    key = f"hash({', '.join(map(identifier, feed.lake_key))})"
     counted = con.execute(f"select count(*) from (select {key} as key_hash from {written} group by key_hash)")
     return counted.fetchall()[0][0]
 
@@ -222,7 +221,8 @@ def _quarantine_select(feed: Feed, delivery: Delivery) -> str:
     """Business date and account as far as they can be read, so that a break in the balances finds its reason."""
     day = feed.business_date_column
     date_value = rules.typed(feed, day) if day else "cast(null as date)"
-    has_account = any(column.name == "account_no" for column in feed.columns)
+    nothing = "cast(null as varchar)"
+    account = next((column for column in feed.columns if column.name == "account_no"), None)
     return f"""
         select {literal(feed.name)} as feed, {literal(delivery.period.text)} as period,
             cast({delivery.version} as integer) as version,
@@ -231,8 +231,8 @@ def _quarantine_select(feed: Feed, delivery: Delivery) -> str:
             split_part(problem, ' ', 1) as reason,
             _text as raw_text,
             {date_value} as business_date,
-            {f"case when {date_value} is not null then account_no end" if has_account else "cast(null as varchar)"}
-                as account_no
+            {f"case when {date_value} is not null then {rules.token(account)} end" if account else nothing}
+                as account_no_token
         from judged where problem is not null order by rowid"""
 
 

@@ -80,7 +80,7 @@ def lake_select(feed: Feed, cutoff: date | None, row: str = "_row") -> str:
         The date by which all rows are known; None: in an initial load every row has its own.
     """
     typed = {column.name: "null" if column.name in feed.absent else _typed(column) for column in feed.columns}
-    tokens = {f"{column.name}_token": _token(column) for column in feed.columns if column.is_tokenised}
+    tokens = {f"{column.name}_token": token(column) for column in feed.columns if column.is_tokenised}
     ours = {"_file": "cast(_file as varchar)", "_row": row, "_known_date": _known_date(feed, cutoff)}
     expressions = {**typed, **tokens, **ours}
     return ", ".join(f"cast({expressions[name]} as {type_}) as {identifier(name)}" for name, type_ in feed.lake_columns)
@@ -99,7 +99,8 @@ def _checks(feed: Feed, column: Column, value: str, period: Period) -> list[tupl
     if feed.format != "delimited" and column.type in _TEXT_TYPES:
         checks.append((f"{value} <> 'null' and not starts_with({value}, '\"')", "invalid_type"))
     if column.is_required:
-        checks.append((f"{name} is null", "missing_value"))
+        text = normalised(column) if column.is_tokenised else name  # blanks alone make no token
+        checks.append((f"{text} is null", "missing_value"))
     if column.type != "varchar":
         checks.append((_is_malformed(column), "invalid_type"))
     if column.allowed:
@@ -142,8 +143,20 @@ def _is_malformed(column: Column) -> str:
     return f"not regexp_full_match({name}, '-?[0-9]+{fraction}') or ({name} is not null and {_typed(column)} is null)"
 
 
-def _token(column: Column) -> str:
-    """SQL of a column's token. Its text is normalised: two writings of one number make one token, an empty one none."""
+def token(column: Column) -> str:
+    """SQL of a column's token: two writings of one number make one token, an empty one none."""
+    return f"token({normalised(column)})"
+
+
+def key(feed: Feed) -> str:
+    """SQL of a record's key, from text columns: two writings of one number are one key, as they are one token."""
+    columns = {column.name: column for column in feed.columns}
+    parts = (columns[name] for name in feed.key)
+    return ", ".join(normalised(part) if part.is_tokenised else identifier(part.name) for part in parts)
+
+
+def normalised(column: Column) -> str:
+    """SQL of the text that becomes a column's token, null for an empty one."""
     text = f"trim({identifier(column.name)})"
     normalised = {
         None: text,
@@ -151,7 +164,7 @@ def _token(column: Column) -> str:
         "lower": f"lower({text})",
         "upper": f"upper({text})",
     }[column.normalise]
-    return f"token(nullif({normalised}, ''))"
+    return f"nullif({normalised}, '')"
 
 
 def _known_date(feed: Feed, cutoff: date | None) -> str:

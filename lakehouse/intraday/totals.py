@@ -15,8 +15,8 @@ from lakehouse.settings import Settings
 from lakehouse.warehouse.live import LIVE
 
 PUBLISHED = {
-    "accounts": "select account_no, party_key, customer_key from marts.dim_account",
-    "wallets": "select binding_id, account_no from marts.dim_wallet",
+    "accounts": "select account_no_token, party_key, customer_key from marts.dim_account",
+    "wallets": "select binding_id, account_no_token from marts.dim_wallet",
     "dates": "select date_day, is_holiday from marts.dim_date where date_day >= $1",
     # the rules of the daily run: who is on the other side, and which outflow is large or unusual
     "rules": "select * from marts.counterparty_rules",
@@ -37,13 +37,13 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Empty totals."""
     con.execute("create table seen (feed varchar, event_key varchar, business_date date)")
     con.execute(
-        "create table flows (account_no varchar, business_date date, counterparty_class varchar, direction varchar, "
-        "txn_count bigint, amount decimal(38,2), wallet_payment_count bigint, wallet_payment_amount decimal(38,2), "
-        "changed bigint)"
+        "create table flows (account_no_token varchar, business_date date, counterparty_class varchar, "
+        "direction varchar, txn_count bigint, amount decimal(38,2), wallet_payment_count bigint, "
+        "wallet_payment_amount decimal(38,2), changed bigint)"
     )
     con.execute(
-        "create table payments (account_no varchar, business_date date, counterparty_class varchar, direction varchar, "
-        "payee_key varchar, amount decimal(38,2), changed bigint)"
+        "create table payments (account_no_token varchar, business_date date, counterparty_class varchar, "
+        "direction varchar, payee_key varchar, amount decimal(38,2), changed bigint)"
     )
     for table in LIVE:
         columns = ", ".join(f"{name} {type_}" for name, type_ in table.columns)
@@ -57,8 +57,6 @@ def refresh(settings: Settings, con: duckdb.DuckDBPyConnection, watermark: date)
         con.register("rows", rows)
         con.execute(f"create or replace table {name} as select * from rows")
         con.unregister("rows")
-    con.execute("alter table accounts add column account_token varchar")
-    con.execute("update accounts set account_token = token(account_no)")
     for table in ("seen", "flows", "payments", *(table.name for table in LIVE if table.is_dated)):
         con.execute(f"delete from {table} where business_date <= $1", [watermark])
 
@@ -99,7 +97,7 @@ def add(
 def total(con: duckdb.DuckDBPyConnection) -> None:
     """Make the tables that readers see from the totals."""
     con.execute(
-        "create or replace table flows as select account_no, business_date, counterparty_class, direction, "
+        "create or replace table flows as select account_no_token, business_date, counterparty_class, direction, "
         "cast(sum(txn_count) as bigint) as txn_count, cast(sum(amount) as decimal(38,2)) as amount, "
         "cast(sum(wallet_payment_count) as bigint) as wallet_payment_count, "
         "cast(sum(wallet_payment_amount) as decimal(38,2)) as wallet_payment_amount, max(changed) as changed "
@@ -117,7 +115,7 @@ def total(con: duckdb.DuckDBPyConnection) -> None:
 CLASSIFIED = """
     with scoped as (
         select
-            fresh.account_no, fresh.business_date, fresh.direction, fresh.amount, fresh.txn_type, fresh.channel,
+            fresh.account_no_token, fresh.business_date, fresh.direction, fresh.amount, fresh.txn_type, fresh.channel,
             coalesce(fresh.counterparty_bank, '') as counterparty_bank,
             case when others.party_key is null then 'outside:' || fresh.counterparty_account_token end as payee_key,
             case
@@ -128,9 +126,9 @@ CLASSIFIED = """
                 else 'none'
             end as scope
         from fresh
-        left join accounts on fresh.account_no = accounts.account_no
+        left join accounts on fresh.account_no_token = accounts.account_no_token
         left join accounts as others
-            on fresh.counterparty_account_token = others.account_token
+            on fresh.counterparty_account_token = others.account_no_token
             and (fresh.counterparty_bank is null or fresh.counterparty_bank in (from own_banks))
     ),
     kinds as (
@@ -146,23 +144,23 @@ CLASSIFIED = """
             )
         group by all
     )
-    select account_no, business_date, coalesce(counterparty_class, 'other') as counterparty_class, direction, payee_key,
-        amount
+    select account_no_token, business_date, coalesce(counterparty_class, 'other') as counterparty_class, direction,
+        payee_key, amount
     from scoped join kinds using (txn_type, channel, scope, counterparty_bank)
 """
 POSTINGS = """
-    select account_no, business_date, counterparty_class, direction, count(*), sum(amount), 0, 0, $1
+    select account_no_token, business_date, counterparty_class, direction, count(*), sum(amount), 0, 0, $1
     from classified
     group by all
 """
 PAYEES = """
-    select account_no, business_date, counterparty_class, direction, payee_key, sum(amount), $1
+    select account_no_token, business_date, counterparty_class, direction, payee_key, sum(amount), $1
     from classified
     where direction = 'D' and payee_key is not null
     group by all
 """
 WALLET_PAYMENTS = """
-    select wallets.account_no, business_date,
+    select wallets.account_no_token, business_date,
         coalesce(wallet_classes.counterparty_class, 'wallet'), 'D', 0, 0, count(*), sum(amount), $1
     from fresh
     join wallets on fresh.binding_id = wallets.binding_id
@@ -174,7 +172,7 @@ FUND_FLOW = """
         cast(sum(txn_count) as bigint) as txn_count, cast(sum(amount) as decimal(38,2)) as amount,
         cast(sum(wallet_payment_count) as bigint) as wallet_payment_count,
         cast(sum(wallet_payment_amount) as decimal(38,2)) as wallet_payment_amount, max(changed) as changed
-    from flows join accounts on flows.account_no = accounts.account_no
+    from flows join accounts on flows.account_no_token = accounts.account_no_token
     where accounts.customer_key is not null
     group by all
 """
@@ -189,7 +187,7 @@ ALERTS = """
     ),
     paid_out as (
         select accounts.customer_key, payee_key, counterparty_class, business_date, sum(amount) as amount
-        from payments join accounts using (account_no)
+        from payments join accounts using (account_no_token)
         group by all
     ),
     firsts as (

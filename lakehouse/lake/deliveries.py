@@ -36,6 +36,8 @@ class Outcome:
     lake_file: str | None  # relative to the lake
     quarantine_file: str | None  # relative to the lake; None without rejects
     files: tuple[str, ...]
+    lake_sha256: str | None = None  # of the lake file as it was written; None: by a version that kept none
+    quarantine_sha256: str | None = None
 
     @property
     def delivery_id(self) -> str:

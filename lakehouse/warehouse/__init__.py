@@ -11,8 +11,9 @@ from duckdb import DuckDBPyConnection
 
 from lakehouse.errors import Stop
 from lakehouse.lake import Pin
+from lakehouse.lake.integrity import require_intact
 from lakehouse.settings import Settings
-from lakehouse.warehouse import dbt, publication, publishing
+from lakehouse.warehouse import dbt, lineage, publication, publishing
 from lakehouse.warehouse.changes import BuildState
 from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
 from lakehouse.warehouse.engines import LOCK_SECONDS, Engine, EngineLocked
@@ -62,7 +63,13 @@ def attach(settings: Settings, pin: Pin, xref: Path | None) -> None:
     ----------
     xref : Path, optional
         The identity file; None: nobody is linked yet.
+
+    Raises
+    ------
+    lakehouse.lake.integrity.Tampered
+        If a file of the pin was changed or lost since ingestion wrote it.
     """
+    require_intact(settings, pin)
     engine_of(settings).attach(settings, lake_tables(settings.lake, pin, xref), small_tables(settings.lake, pin))
 
 
@@ -156,9 +163,10 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
     Raises
     ------
     CannotPublish
-        If a build was cut short, or a model was never built, shows a PII column, or is a view over what readers do not
-        have.
+        If a build was cut short, or a model was never built, shows personal data or derives from it, or is a view over
+        what readers do not have.
     """
+    lineage.check_lineage(settings, tuple(schemas or publication.SCHEMAS))
     models = publication.read_models(dbt.target_path(settings) / "manifest.json")
     chosen = tuple(schemas or publication.SCHEMAS)
     models = [model for model in models if model.schema in chosen]

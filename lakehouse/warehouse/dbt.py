@@ -115,6 +115,18 @@ def project_version() -> str:
     return digest.hexdigest()
 
 
+def compiled_sql(settings: Settings) -> dict[str, str]:
+    """The SQL of every model that dbt has compiled here, as it last did, by its unique id."""
+    target = target_path(settings)
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    paths = {
+        key: target / "compiled" / node["package_name"] / node["original_file_path"]
+        for key, node in nodes.items()
+        if node["resource_type"] == "model"
+    }
+    return {key: path.read_text() for key, path in paths.items() if path.exists()}
+
+
 def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
     """The project, parsed once as it stands: dbt reads variables again whenever it compiles a model."""
     from dbt.contracts.graph.manifest import Manifest

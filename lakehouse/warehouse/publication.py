@@ -238,17 +238,20 @@ def current_partitions(
         Given the first date to read (None: all rows), yields month (None: no date), number and hash of its rows.
     """
     kept = {}
-    if since and model.is_incremental and model.partition_by:
+    if since := first_unpublished(model, since):
         kept = {key: part for key, part in last.items() if key < month_of(since)}
         if any(part != partition_of(columns, part.row_count, part.row_hash) for part in kept.values()):
             kept, since = {}, None  # the table has other columns now
-    else:
-        since = None
     fresh = {
         month_of(month) if month else (NO_DATE if model.partition_by else WHOLE): partition_of(columns, count, total)
         for month, count, total in hash_rows(since and since.replace(day=1))
     }
     return kept | fresh or {WHOLE: partition_of(columns, 0, 0)}
+
+
+def first_unpublished(model: Model, since: date | None) -> date | None:
+    """The first date of a table that has not been published as it stands; None: any row may have changed."""
+    return since if model.is_incremental and model.partition_by else None
 
 
 def view_hash(definition: str, inputs: Iterable[str]) -> str:

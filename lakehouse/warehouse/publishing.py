@@ -1,9 +1,11 @@
 """The one loop by which every store publishes: compare with what readers see, replace what differs, show it at once."""
 
 from dataclasses import replace
+from datetime import UTC, date
 
 from lakehouse.settings import Settings
 from lakehouse.warehouse import live, publication
+from lakehouse.warehouse.canaries import Canaries
 from lakehouse.warehouse.publication import Columns, Model, Partition, Publication, Snapshot
 from lakehouse.warehouse.stores import Publishing, Store
 
@@ -26,7 +28,7 @@ def publish(store: Store, settings: Settings, models: list[Model], schemas: tupl
     Raises
     ------
     CannotPublish
-        If a build was cut short, or a model was never built or shows a PII column; readers see nothing of it then.
+        If a build was cut short, or a model was never built, or it shows personal data; readers see nothing of it then.
     """
     with store.publishing(settings) as work:
         publication.check_finished(schemas, work.is_building)
@@ -34,9 +36,10 @@ def publish(store: Store, settings: Settings, models: list[Model], schemas: tupl
         now = replace(kept, publish_id=work.last.publish_id + 1)
         for name in work.last.publications.keys() - kept.publications.keys() - {model.full_name for model in models}:
             work.drop(name)
+        built = {model.full_name: work.columns(model.built_name) for model in models}
+        _check_privacy(work, settings, models, built, new.business_date)
         for model in models:
-            columns = work.columns(model.built_name)
-            publication.check_columns(model, columns)
+            columns = built[model.full_name]
             if model.is_view:
                 row_count, content = None, _replace_view(work, model, columns, now)
             else:
@@ -48,6 +51,25 @@ def publish(store: Store, settings: Settings, models: list[Model], schemas: tupl
         work.show(now, has_live=live.DAILY_FLOW in now.publications)
         work.note_published(now.publish_id, is_whole=set(schemas) == set(publication.SCHEMAS))
     return now.publish_id
+
+
+def _check_privacy(
+    work: Publishing, settings: Settings, models: list[Model], built: dict[str, Columns], business_date: date
+) -> None:
+    """Refuse tables, pages and logs that show a person, before any of it is written for readers."""
+    canaries = Canaries(settings, business_date)
+    for model in models:
+        columns = built[model.full_name]
+        publication.check_columns(model, columns)
+        if not model.is_view:  # it shows what published tables show
+            canaries.check_table(model, columns, work.texts(model))
+    canaries.check_files(_last_published(work.last))
+
+
+def _last_published(last: Snapshot) -> float:
+    """When readers got what they see, as Unix time."""
+    moments = [publication.published_at for publication in last.publications.values()]
+    return max(moments).replace(tzinfo=UTC).timestamp() if moments else 0
 
 
 def _replace_view(work: Publishing, model: Model, columns: Columns, now: Snapshot) -> str:

@@ -13,7 +13,7 @@ BUSINESS_DATE = date(2025, 4, 3)
 def current_postings(bank: Bank) -> list[tuple[str, str, date, Decimal]]:
     """(txn_id, account, day, signed amount): current rows, each number once, as it was told first."""
     told = bank.rows(
-        """select txn_id, account_no, business_date, case direction when 'C' then amount else -amount end
+        """select txn_id, account_no_token, business_date, case direction when 'C' then amount else -amount end
            from raw.transactions where _superseded_date is null order by _known_date, _delivery, _row"""
     )
     first: dict[str, tuple] = {}
@@ -38,7 +38,9 @@ def test_balances_are_the_running_sum_of_the_postings(full_bank: Bank) -> None:
     for _, account, day, amount in current_postings(full_bank):
         changes[account].append((day, amount))
     expected = {account: values_by_day(moves) for account, moves in changes.items()}
-    found = full_bank.rows("select account_no, business_date, balance_amount from build_marts.balances_daily_dense")
+    found = full_bank.rows(
+        "select account_no_token, business_date, balance_amount from build_marts.balances_daily_dense"
+    )
     assert len({(account, day) for account, day, _ in found}) == len(found)
     assert {(account, day): value for account, day, value in found} == {
         (account, day): value
@@ -49,7 +51,7 @@ def test_balances_are_the_running_sum_of_the_postings(full_bank: Bank) -> None:
 
 
 def test_aum_of_the_month_ends_and_of_today(full_bank: Bank) -> None:
-    owners = {"A1": "cif:1", "A1b": "cif:1", "A2": "cif:2", "A3": "cif:3"}
+    owners = {f"token of {account}": f"cif:{account[1]}" for account in ("A1", "A1b", "A2", "A3")}
     changes = defaultdict(list)
     for _, account, day, amount in current_postings(full_bank):
         changes[owners[account]].append((day, amount))

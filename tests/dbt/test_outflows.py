@@ -142,12 +142,11 @@ def in_the_loop(bank: Bank, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tu
     monkeypatch.setattr(totals.warehouse, "query_serving", query)
     path = folder / "000000000001-000000000001.parquet"
     with duckdb.connect() as con:
-        con.execute("create macro token(value) as 'token of ' || value")
         totals.create_tables(con)
         totals.refresh(temporary_settings(folder), con, date.fromisoformat(YESTERDAY))
         reader.close()
         con.execute(
-            "create table events (txn_id varchar, account_no varchar, business_date date, direction varchar, "
+            "create table events (txn_id varchar, account_no_token varchar, business_date date, direction varchar, "
             "amount decimal(18,2), txn_type varchar, channel varchar, counterparty_bank varchar, "
             "counterparty_account_token varchar)"
         )
@@ -156,7 +155,8 @@ def in_the_loop(bank: Bank, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tu
             con.execute(
                 "insert into events values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                 [
-                    *(row[name] for name in ("txn_id", "account_no", "business_date", "direction", "amount")),
+                    *(row["txn_id"], f"token of {row['account_no']}"),
+                    *(row[name] for name in ("business_date", "direction", "amount")),
                     *(row["txn_type"], row["channel"], row.get("counterparty_bank"), other and f"token of {other}"),
                 ],
             )

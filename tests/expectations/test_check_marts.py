@@ -38,7 +38,7 @@ ENGINE = """
         select i as txn_id, date '2026-01-09' as business_date from range(1000) as numbers(i);
     create table build_marts.fct_balances_daily as select date '2026-01-09' as business_date;
     create table build_intermediate.int_ops__repeated_events (feed varchar, valid_to date);
-    create table build_marts.balance_breaks (account_no varchar, business_date date, explanation varchar);
+    create table build_marts.balance_breaks (account_no_token varchar, business_date date, explanation varchar);
 """
 
 

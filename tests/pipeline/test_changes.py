@@ -28,13 +28,14 @@ SAID = """
         select accounts.customer_key, rows.business_date, rows.counterparty_class || ':' || rows.direction as kind,
             rows.amount
         from marts.fct_transactions as rows
-        inner join marts.dim_account as accounts on rows.account_no = accounts.account_no
+        inner join marts.dim_account as accounts on rows.account_no_token = accounts.account_no_token
     ),
     assets as (
-        select accounts.customer_key, balances.account_no as asset, balances.business_date, accounts.maturity_date,
+        select
+            accounts.customer_key, balances.account_no_token as asset, balances.business_date, accounts.maturity_date,
             balances.balance_amount as amount
         from marts.fct_balances_daily as balances
-        inner join marts.dim_account as accounts on balances.account_no = accounts.account_no
+        inner join marts.dim_account as accounts on balances.account_no_token = accounts.account_no_token
         union all
         select links.customer_key, holdings.holding_id, holdings.business_date, holdings.maturity_date,
             holdings.market_value_amount

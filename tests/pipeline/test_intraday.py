@@ -77,9 +77,9 @@ def test_the_day_so_far_equals_the_day_s_batch_to_the_cent(told: Settings, day_b
 
 def known_account(settings: Settings) -> dict[str, str]:
     """An account of a customer who is published."""
-    (account,) = warehouse.query_serving(
+    (account,) = warehouse.query(
         settings,
-        "select account_no, customer_key from marts.dim_account "
+        "select account_no, customer_key from build_marts.dim_account join raw.accounts using (account_no_token) "
         "where customer_key is not null order by account_no limit 1",
     ).to_pylist()
     return account
@@ -102,7 +102,7 @@ def test_no_personal_data_in_the_intraday_lake(told: Settings) -> None:
     for feed in ("transactions", "wallet_payments"):
         for file in intraday_files(told.lake, feed, D3):
             columns = duckdb.read_parquet(str(file.path)).columns
-            assert "counterparty_account" not in columns
+            assert not {"account_no", "counterparty_account", "remark"} & set(columns)
 
 
 def test_readers_who_stay_connected_see_the_day_go_on_and_published_days_stay(told: Settings) -> None:
@@ -134,11 +134,12 @@ def test_readers_who_stay_connected_see_the_day_go_on_and_published_days_stay(to
 
 
 def test_an_unusual_outflow_raises_an_alert_and_an_action_within_the_day(told: Settings) -> None:
-    (usual,) = warehouse.query_serving(
+    (usual,) = warehouse.query(
         told,
         "select customer_key, min(account_no) as account_no, max(alert_amount) as alert_amount "
-        "from marts.outflow_baselines join marts.dim_account using (customer_key) "
-        "join actions.contact_policy using (customer_key) where flow_kind = 'leak' and is_allowed and not is_control "
+        "from build_marts.outflow_baselines join build_marts.dim_account using (customer_key) "
+        "join raw.accounts using (account_no_token) join build_actions.contact_policy using (customer_key) "
+        "where flow_kind = 'leak' and is_allowed and not is_control "
         "group by customer_key order by customer_key limit 1",
     ).to_pylist()
     event = {"txn_id": "LEAK", "account_no": usual["account_no"], "business_date": str(D3), "direction": "D"}

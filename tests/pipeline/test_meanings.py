@@ -14,7 +14,16 @@ from tests.golden import landed
 from tests.pipeline.conftest import D3, Undisturbed
 
 # A table counts by the first of these columns that names its rows on the business date.
-GRAINS = ("customer_key", "account_no", "holding_id", "product_code", "branch_code", "party_key", "rm_id", "segment_id")
+GRAINS = (
+    "customer_key",
+    "account_no_token",
+    "holding_id",
+    "product_code",
+    "branch_code",
+    "party_key",
+    "rm_id",
+    "segment_id",
+)
 SCHEMAS = ("marts", "features", "scores", "actions")
 # column -> why it says something else in each table that has it
 OF_ITS_TABLE = {
@@ -265,7 +274,7 @@ def test_fund_flow_is_of_customers_and_adds_up(bank: duckdb.DuckDBPyConnection) 
     )
     assert bank.execute("""
         select count(*) from readers.marts.account_flow_daily
-        where account_no not in (select account_no from accounts_now)
+        where account_no_token not in (select account_no_token from accounts_now)
     """).fetchone() == (0,)
 
 

@@ -49,8 +49,10 @@ def test_a_full_load_is_equal_with_models_of_its_own(
 
 def test_the_day_so_far_is_shown_once_and_follows_the_owners(postgres: Settings, tmp_path: Path) -> None:
     settings = postgres.model_copy(update={"landing": tmp_path})
-    (account,) = warehouse.query_serving(
-        settings, "select account_no, customer_key from marts.dim_account where status = 'open' limit 1"
+    (account,) = warehouse.query(
+        settings,
+        "select raw.account_no, customer_key from build_marts.dim_account as accounts "
+        "join raw.accounts as raw using (account_no_token) where accounts.status = 'open' limit 1",
     ).to_pylist()
     day = D3 + timedelta(days=1)
     event = {"account_no": account["account_no"], "business_date": str(day), "direction": "D", "channel": "atm"}

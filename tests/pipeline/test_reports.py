@@ -242,7 +242,7 @@ def test_forecasts_add_up_and_start_from_the_balances_of_the_bank(day_by_day: Un
     balances = warehouse.query_serving(
         settings,
         "select sum(balance_amount) as amount from marts.balances_daily_dense inner join marts.dim_account "
-        "using (account_no) where business_date = $1 and product_family not in ('loan', 'card')",
+        "using (account_no_token) where business_date = $1 and product_family not in ('loan', 'card')",
         [week],
     ).to_pylist()
     (shown,) = (row for row in report.history if row["measure"] == "deposit" and row["week_end_date"] == week)

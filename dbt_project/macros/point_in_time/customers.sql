@@ -10,15 +10,15 @@ inner join {{ ref('customer_xref') }} as xref
     and (xref.valid_to is null or xref.valid_to > dates.{{ day }})
 {% endmacro %}
 
-{# Accounts as known on each `day` of `dates`, with the customer who owned them then. Grain: `day` x account_no. #}
+{# Accounts as known on each `day` of `dates`, with the customer who owned them then. Grain: `day` x account. #}
 {% macro accounts_known_on(dates, identity, day) %}
 with accounts as (
-{{ states_known_on(ref('stg_branch__accounts_versions'), 'account_no', dates, day) }}
+{{ states_known_on(ref('stg_branch__accounts_versions'), 'account_no_token', dates, day) }}
 )
 
 select
     accounts.state_date as {{ day }},
-    accounts.account_no,
+    accounts.account_no_token,
     identity.customer_key,
     accounts.product_code,
     accounts.opened_date,
@@ -39,7 +39,7 @@ with amounts as (
     select accounts.{{ day }}, accounts.customer_key, 'deposit' as kind, {{ columns | join(', ') }}
     from {{ balances }} as balances
     inner join {{ accounts }} as accounts
-        on balances.{{ day }} = accounts.{{ day }} and balances.position_key = accounts.account_no
+        on balances.{{ day }} = accounts.{{ day }} and balances.position_key = accounts.account_no_token
     union all
     select identity.{{ day }}, identity.customer_key, 'investment' as kind, {{ columns | join(', ') }}
     from {{ holdings }} as holdings

@@ -64,7 +64,8 @@ flows as (
             and days.business_date <= ripe_dates.ripe_date
             and days.known_date <= ripe_dates.ripe_date
             and (days.superseded_date is null or days.superseded_date > ripe_dates.ripe_date)
-    inner join accounts on ripe_dates.ripe_date = accounts.ripe_date and days.account_no = accounts.account_no
+    inner join accounts
+        on ripe_dates.ripe_date = accounts.ripe_date and days.account_no_token = accounts.account_no_token
     group by accounts.ripe_date, accounts.customer_key
 ),
 
@@ -90,9 +91,10 @@ counterparties as (
             and days.business_date <= ripe_dates.ripe_date
             and days.known_date <= ripe_dates.ripe_date
             and (days.superseded_date is null or days.superseded_date > ripe_dates.ripe_date)
-    inner join accounts on ripe_dates.ripe_date = accounts.ripe_date and days.account_no = accounts.account_no
+    inner join accounts
+        on ripe_dates.ripe_date = accounts.ripe_date and days.account_no_token = accounts.account_no_token
     left join accounts as others
-        on ripe_dates.ripe_date = others.ripe_date and days.counterparty_account_no = others.account_no
+        on ripe_dates.ripe_date = others.ripe_date and days.counterparty_in_bank_token = others.account_no_token
     where others.customer_key is null or others.customer_key <> accounts.customer_key
     group by accounts.ripe_date, accounts.customer_key, days.counterparty_account_token
 ),

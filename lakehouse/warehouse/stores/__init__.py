@@ -9,6 +9,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from lakehouse.settings import Settings
+from lakehouse.warehouse.canaries import Texts
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import Columns, Hasher, Model, Partition, Snapshot
 
@@ -25,6 +26,9 @@ class Publishing(Protocol):
 
     def columns(self, name: str) -> Columns:
         """The columns of a table or view; raises `CannotPublish` if there is none of the name."""
+
+    def texts(self, model: Model) -> Texts:
+        """Reads texts of a built table; of an incremental one, those of the dates that have not been published yet."""
 
     def hasher(self, model: Model, columns: Columns) -> Hasher:
         """Counts and hashes the rows of a built table by month."""

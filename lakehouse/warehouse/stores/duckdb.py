@@ -3,8 +3,6 @@
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import date
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
 import duckdb
@@ -15,6 +13,7 @@ from lakehouse.lake import appearing
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal, only_row
 from lakehouse.warehouse import publication
+from lakehouse.warehouse.canaries import BETWEEN, Texts
 from lakehouse.warehouse.engines import duckdb as engine
 from lakehouse.warehouse.engines.duckdb import opened
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
@@ -30,7 +29,7 @@ def query_serving(settings: Settings, statement: str, parameters: Sequence[objec
 
 def content_hash(settings: Settings, table: str) -> str:
     with _reading(settings) as connection:
-        columns = _columns(connection)[table]
+        columns = _columns(connection, table)
         count, total = only_row(connection.execute(f"select count(*), {_row_hash(columns)} from {table}"))
     return publication.partition_of(columns, count, int(total)).content_hash
 
@@ -66,13 +65,21 @@ class DuckDBPublishing:
         self.unpublished_from = engine.unpublished_from(build, last.publish_id)
         self.used: set[Path] = set()  # files that present and earlier readers need
         self._settings, self._build = settings, build
-        self._columns = _columns(build)
         self._definitions = {name: sql for name, sql in views.items() if name in last.publications}
 
     def columns(self, name: str) -> Columns:
-        if name not in self._columns:
-            raise CannotPublish(f"{name} is not there: it was never built")
-        return self._columns[name]
+        return _columns(self._build, name)
+
+    def texts(self, model: Model) -> Texts:
+        since = publication.first_unpublished(model, self.unpublished_from)
+        where = f"where coalesce({identifier(str(model.partition_by))} >= {literal(since)}, true)" if since else ""
+
+        def read(names: Sequence[str]) -> pa.Table:
+            columns = ", ".join(map(identifier, names))
+            rows = f"select concat_ws({literal(BETWEEN)}, {columns}) as text from {model.built_name} {where}"
+            return self._build.sql(rows).to_arrow_table()
+
+        return read
 
     def hasher(self, model: Model, columns: Columns) -> Hasher:
         def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:
@@ -206,12 +213,12 @@ def _views(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(rows.fetchall())
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, Columns]:
-    """The columns of every table and view, by its name with the schema in front."""
-    rows = connection.execute(
-        "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() order by 1, column_index"
-    ).fetchall()
-    return {name: tuple(row[1:] for row in columns) for name, columns in groupby(rows, itemgetter(0))}
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> Columns:
+    try:
+        rows = connection.sql(f"from {name} limit 0")
+    except duckdb.CatalogException as error:
+        raise CannotPublish(f"{name} is not there: it was never built") from error
+    return tuple(zip(rows.columns, map(str, rows.types), strict=True))
 
 
 def _row_hash(columns: Columns) -> str:

@@ -12,6 +12,7 @@ from psycopg import sql
 from lakehouse.settings import Settings
 from lakehouse.sql import only_row
 from lakehouse.warehouse import publication
+from lakehouse.warehouse.canaries import BETWEEN, Texts
 from lakehouse.warehouse.engines import postgres as engine
 from lakehouse.warehouse.engines.postgres import as_sql, connect, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
@@ -58,6 +59,20 @@ class PostgresPublishing:
 
     def columns(self, name: str) -> Columns:
         return _columns(self._connection, name)
+
+    def texts(self, model: Model) -> Texts:
+        since = publication.first_unpublished(model, self.unpublished_from)
+        where: sql.Composable = sql.SQL("true")
+        if since and model.partition_by:
+            where = sql.SQL("coalesce({} >= {}, true)").format(sql.Identifier(model.partition_by), since)
+
+        def read(names: Sequence[str]) -> pa.Table:
+            statement = sql.SQL("select concat_ws({}, {}) from {} where {}").format(
+                BETWEEN, sql.SQL(", ").join(map(sql.Identifier, names)), _identifier(model.built_name), where
+            )
+            return pa.table({"text": [text for (text,) in self._connection.execute(statement)]})
+
+        return read
 
     def hasher(self, model: Model, columns: Columns) -> Hasher:
         def hash_rows(since: date | None) -> Iterable[tuple[date | None, int, int]]:

@@ -5,7 +5,7 @@ with postings as (
 ),
 months as (
     select
-        account_no,
+        account_no_token,
         month,
         count(*) as txn_count,
         sum(if(direction = 'C', amount, -amount)) as net_amount,
@@ -17,7 +17,7 @@ months as (
     group by all
 )
 select
-    this.account_no,
+    this.account_no_token,
     cast(this.month as date) as month_date,
     any_value(this.txn_count) as txn_count,
     any_value(this.net_amount) as net_amount,
@@ -30,5 +30,5 @@ select
     coalesce(sum(recent.txn_count) filter (recent.month = this.month - interval 1 month), 0) as previous_txn_count
 from months as this
 join months as recent
-    on recent.account_no = this.account_no and recent.month between this.month - interval 2 months and this.month
-group by this.account_no, this.month
+    on recent.account_no_token = this.account_no_token and recent.month between this.month - interval 2 months and this.month
+group by this.account_no_token, this.month

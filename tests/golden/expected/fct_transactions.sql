@@ -25,7 +25,7 @@ sided as (
 )
 select
     txn_id,
-    account_no,
+    account_no_token,
     party_key,
     business_date,
     txn_at,

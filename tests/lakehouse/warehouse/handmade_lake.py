@@ -77,9 +77,11 @@ def deliver(
 
 def posting(number: int, day: date, amount: str = "10.00", account: int | None = None) -> dict:
     """A row of ``transactions``."""
+    account_no = f"A{number % 7 if account is None else account}"
     return {
         "txn_id": f"T{number:06d}",
-        "account_no": f"A{number % 7 if account is None else account}",
+        "account_no": account_no,
+        "account_no_token": hashlib.sha256(account_no.encode()).hexdigest(),
         "business_date": day,
         "txn_at": datetime(day.year, day.month, day.day, 3, 4, 5, 123456),
         "amount": Decimal(amount),

@@ -1,6 +1,5 @@
 """Readers see what was built: changed partitions only, all at one moment, nothing private."""
 
-import json
 import os
 import random
 import subprocess
@@ -17,10 +16,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lakehouse import lake, warehouse
 from lakehouse.settings import PROJECT, Settings
-from lakehouse.warehouse import dbt
 from lakehouse.warehouse.live import FLOW, LIVE
 from lakehouse.warehouse.publication import CannotPublish
 from tests.lakehouse.warehouse import handmade_lake as bank
+from tests.lakehouse.warehouse.built import Built
 
 DAY = date(2026, 3, 1)
 FACTS = """
@@ -28,44 +27,6 @@ FACTS = """
         cast(number * 1.25 as decimal(18,2)) as amount, cast('run 1' as varchar) as run_id
     from (values (0), (1), (2), (3), (4), (30), (31)) as numbers (number)
 """  # three months
-
-
-class Built:
-    """Stands in for dbt, in a millisecond: relations in the build engine, and the manifest that names them."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings, self.nodes = settings, {}
-
-    def execute(self, *statements: str) -> None:
-        if self.settings.target == "duckdb":
-            connection = duckdb.connect(self.settings.build)
-        else:
-            connection = psycopg.connect(self.settings.postgres_dsn.get_secret_value())
-        with connection:
-            for statement in statements:
-                connection.execute(statement)
-
-    def model(
-        self, name: str, sql: str, materialized: str = "table", partition_by: str | None = None, reads: tuple = ()
-    ) -> None:
-        schema, table = name.split(".")
-        kind = "view" if materialized == "view" else "table"
-        self.execute(
-            f"create schema if not exists build_{schema}",
-            f"drop {kind} if exists build_{name}",
-            f"create {kind} build_{name} as {sql}",
-        )
-        self.nodes[f"model.small.{table}"] = {
-            "resource_type": "model",
-            "schema": f"build_{schema}",
-            "name": table,
-            "alias": table,
-            "config": {"materialized": materialized, "meta": {"partition_by": partition_by} if partition_by else {}},
-            "depends_on": {"nodes": [f"model.small.{read.split('.')[1]}" for read in reads]},
-        }
-        manifest = dbt.target_path(self.settings) / "manifest.json"
-        manifest.parent.mkdir(parents=True, exist_ok=True)
-        manifest.write_text(json.dumps({"nodes": self.nodes}))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ with states as (
 
     select
         *,
-        row_number() over (partition by account_no order by business_date desc) as recency
+        row_number() over (partition by account_no_token order by business_date desc) as recency
     from {{ ref('int_account__states') }}
 
 ),
@@ -20,7 +20,7 @@ products as (
 )
 
 select
-    states.account_no,
+    states.account_no_token,
     states.party_key,
     links.customer_key,
     authorised.customer_key as authorised_customer_key,

@@ -11,7 +11,7 @@ with balances as (
 told_again as (
 
     select distinct
-        account_no,
+        account_no_token,
         business_date
     from balances
     where split_part(_delivery, '/', 2) <> left(cast(business_date as varchar), length(split_part(_delivery, '/', 2)))
@@ -23,20 +23,21 @@ contested as (
     select balances.*
     from balances
     inner join told_again
-        on balances.account_no = told_again.account_no and balances.business_date = told_again.business_date
+        on balances.account_no_token = told_again.account_no_token and balances.business_date = told_again.business_date
 
 ),
 
 settled as (
 
-    {{ last_known('contested', ['account_no', 'business_date']) }}
+    {{ last_known('contested', ['account_no_token', 'business_date']) }}
 
 )
 
-select account_no, business_date, balance from settled
+select account_no_token, business_date, balance from settled
 union all
-select account_no, business_date, balance from balances
+select account_no_token, business_date, balance from balances
 where not exists (
         select 1 from told_again
-        where told_again.account_no = balances.account_no and told_again.business_date = balances.business_date
+        where told_again.account_no_token = balances.account_no_token
+            and told_again.business_date = balances.business_date
     )

@@ -3,7 +3,7 @@ with accounts as (
 
     select
         *,
-        row_number() over (partition by account_no order by business_date) as place
+        row_number() over (partition by account_no_token order by business_date) as place
     from {{ ref('int_account__states') }}
 
 ),
@@ -41,7 +41,7 @@ holdings as (
 openings as (
 
     select
-        cast('account:' || account_no as varchar) as opening_id,
+        cast('account:' || account_no_token as varchar) as opening_id,
         party_key,
         product_code,
         opened_date,

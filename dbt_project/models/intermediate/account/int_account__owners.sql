@@ -9,10 +9,10 @@ with states as (
 neighbours as (
 
     select
-        account_no,
+        account_no_token,
         party_key,
         business_date,
-        lag(party_key) over (partition by account_no order by business_date) as previous_party_key
+        lag(party_key) over (partition by account_no_token order by business_date) as previous_party_key
     from states
 
 ),
@@ -25,8 +25,8 @@ starts as (
 )
 
 select
-    account_no,
+    account_no_token,
     party_key,
     business_date as valid_from,
-    lead(business_date) over (partition by account_no order by business_date) as valid_to
+    lead(business_date) over (partition by account_no_token order by business_date) as valid_to
 from starts

@@ -7,7 +7,7 @@ with bindings as (
 
 select
     binding_id,
-    account_no,
+    account_no_token,
     provider,
     bound_at,
     unbound_at,

@@ -3,12 +3,12 @@
 -- and the bank's balance is explained, the bank's balance holds: the break is a change, too.
 select
     'deposit' as asset_class,
-    balances.account_no as asset_id,
+    balances.account_no_token as asset_id,
     balances.business_date,
     balances.credit_amount - balances.debit_amount + coalesce(breaks.break_amount, 0) as change_amount
 from {{ ref('fct_balances_daily') }} as balances
 left join {{ ref('int_money__balance_breaks') }} as breaks
-    on balances.account_no = breaks.account_no
+    on balances.account_no_token = breaks.account_no_token
         and balances.business_date = breaks.business_date
         and breaks.explanation is not null
 

@@ -28,7 +28,7 @@ products as (
 
 select
     'deposit' as asset_class,
-    account_no as asset_id,
+    account_no_token as asset_id,
     customer_key,
     product_family,
     opened_date,

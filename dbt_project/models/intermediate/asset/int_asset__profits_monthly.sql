@@ -21,12 +21,12 @@ asset_values as (
 account_spells as (
 
     select
-        account_no,
+        account_no_token,
         party_key,
         product_code,
         interest_rate,
         business_date as valid_from,
-        lead(business_date) over (partition by account_no order by business_date) as valid_to
+        lead(business_date) over (partition by account_no_token order by business_date) as valid_to
     from {{ ref('int_account__states') }}
 
 ),
@@ -45,7 +45,7 @@ first_days as (
 posted as (
 
     select
-        postings.account_no,
+        postings.account_no_token,
         as_of_dates.as_of_date,
         sum(case when postings.txn_type = 'fee' then -postings.signed_amount else 0 end) as fee_amount,
         sum(case when postings.txn_type = 'interest' then postings.signed_amount else 0 end) as interest_amount
@@ -54,7 +54,7 @@ posted as (
         on postings.business_date >= as_of_dates.month_date and postings.business_date <= as_of_dates.as_of_date
     where postings.txn_type in ('fee', 'interest')
         and {{ months_of_run('postings.business_date') }}
-    group by postings.account_no, as_of_dates.as_of_date
+    group by postings.account_no_token, as_of_dates.as_of_date
 
 ),
 
@@ -62,7 +62,7 @@ held as (
 
     select
         'deposit' as asset_class,
-        spells.account_no as asset_id,
+        spells.account_no_token as asset_id,
         as_of_dates.as_of_date,
         spells.party_key,
         spells.product_code,
@@ -75,10 +75,10 @@ held as (
     inner join account_spells as spells on {{ is_valid_on('spells', 'as_of_dates.as_of_date') }}
     left join asset_values
         on asset_values.asset_class = 'deposit'
-            and spells.account_no = asset_values.asset_id
+            and spells.account_no_token = asset_values.asset_id
             and as_of_dates.as_of_date = asset_values.as_of_date
-    left join posted on spells.account_no = posted.account_no and as_of_dates.as_of_date = posted.as_of_date
-    where asset_values.asset_id is not null or posted.account_no is not null
+    left join posted on spells.account_no_token = posted.account_no_token and as_of_dates.as_of_date = posted.as_of_date
+    where asset_values.asset_id is not null or posted.account_no_token is not null
 
     union all
 

@@ -17,12 +17,12 @@ assets as (
 
     select
         accounts.customer_key,
-        balances.account_no as asset_id,
+        balances.account_no_token as asset_id,
         accounts.maturity_date,
         balances.business_date,
         balances.balance_amount as amount
     from {{ ref('fct_balances_daily') }} as balances
-    inner join {{ ref('int_account__accounts') }} as accounts on balances.account_no = accounts.account_no
+    inner join {{ ref('int_account__accounts') }} as accounts on balances.account_no_token = accounts.account_no_token
 
     union all
 

@@ -22,7 +22,7 @@ postings as (
         transactions.direction,
         transactions.amount
     from {{ ref('fct_transactions') }} as transactions
-    inner join accounts on transactions.account_no = accounts.account_no
+    inner join accounts on transactions.account_no_token = accounts.account_no_token
     where transactions.business_date > {{ change_lookback(366) }}
 
 ),

@@ -50,7 +50,7 @@ bindings as (
         bindings.provider,
         min(bindings.business_date) as bound_date
     from {{ ref('stg_online__wallet_bindings') }} as bindings
-    inner join {{ ref('int_account__accounts') }} as accounts on bindings.account_no = accounts.account_no
+    inner join {{ ref('int_account__accounts') }} as accounts on bindings.account_no_token = accounts.account_no_token
     group by accounts.customer_key, bindings.binding_id, bindings.provider
 
 ),

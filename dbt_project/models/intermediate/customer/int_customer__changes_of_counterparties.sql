@@ -24,7 +24,7 @@ days as (
         flows.business_date,
         sum(flows.amount) as amount
     from {{ ref('account_flow_daily') }} as flows
-    inner join accounts on flows.account_no = accounts.account_no
+    inner join accounts on flows.account_no_token = accounts.account_no_token
     where flows.business_date > {{ change_lookback(366) }}
         and flows.business_date <= {{ date_literal(var('business_date')) }}
         and flows.txn_count > 0

@@ -25,7 +25,7 @@ incomes as (
         flows.business_date,
         sum(flows.amount) as amount
     from {{ ref('account_flow_daily') }} as flows
-    inner join accounts on flows.account_no = accounts.account_no
+    inner join accounts on flows.account_no_token = accounts.account_no_token
     where flows.business_date > {{ change_lookback(200) }}
         and flows.business_date <= {{ last }}
         and flows.direction = 'C'

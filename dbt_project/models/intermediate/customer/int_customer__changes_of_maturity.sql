@@ -19,7 +19,7 @@ states as (
 
     select
         *,
-        lead(business_date) over (partition by account_no order by business_date) as valid_to
+        lead(business_date) over (partition by account_no_token order by business_date) as valid_to
     from {{ ref('int_account__states') }}
 
 ),
@@ -28,7 +28,7 @@ accounts as (
 
     select
         links.customer_key,
-        states.account_no,
+        states.account_no_token,
         states.maturity_date,
         cast({{ notice_date }} as date) as change_date
     from states
@@ -49,11 +49,11 @@ account_balances as (
         accounts.change_date,
         balances.balance_amount as amount,
         row_number() over (
-            partition by accounts.account_no, accounts.maturity_date order by balances.business_date desc
+            partition by accounts.account_no_token, accounts.maturity_date order by balances.business_date desc
         ) as recency
     from accounts
     inner join {{ ref('fct_balances_daily') }} as balances
-        on accounts.account_no = balances.account_no and balances.business_date <= accounts.change_date
+        on accounts.account_no_token = balances.account_no_token and balances.business_date <= accounts.change_date
 
 ),
 

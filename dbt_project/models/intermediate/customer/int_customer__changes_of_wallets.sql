@@ -4,11 +4,11 @@ with wallets as (
 
     select
         binding_id,
-        account_no,
+        account_no_token,
         provider,
         min(valid_from) as bound_date
     from {{ ref('int_account__wallets') }}
-    group by binding_id, account_no, provider
+    group by binding_id, account_no_token, provider
 
 ),
 
@@ -31,7 +31,7 @@ select
     cast(null as integer) as previous_count,
     wallets.bound_date as event_date
 from wallets
-inner join {{ ref('int_account__accounts') }} as accounts on wallets.account_no = accounts.account_no
+inner join {{ ref('int_account__accounts') }} as accounts on wallets.account_no_token = accounts.account_no_token
 inner join limits on accounts.customer_key = limits.customer_key
 where {{ days_between('limits.first_opened_date', 'wallets.bound_date') }} >= limits.days
 group by accounts.customer_key, wallets.provider, wallets.bound_date, limits.segment

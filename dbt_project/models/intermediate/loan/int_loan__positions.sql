@@ -50,7 +50,7 @@ paid as (
 select
     loans.loan_no,
     loans.party_key,
-    loans.account_no,
+    loans.account_no_token,
     loans.product_code,
     loans.granted_date,
     loans.status,

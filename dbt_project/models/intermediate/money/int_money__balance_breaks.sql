@@ -4,16 +4,20 @@ with compared as (
 
     select
         balances.*,
-        sum(txn_count) over (partition by account_no order by business_date rows unbounded preceding) as txns_so_far
+        sum(txn_count) over (
+            partition by account_no_token order by business_date rows unbounded preceding
+        ) as txns_so_far
     from {{ ref('fct_balances_daily') }} as balances
-    where account_no in (select account_no from {{ ref('fct_balances_daily') }} where difference_amount <> 0)
+    where account_no_token in (
+            select account_no_token from {{ ref('fct_balances_daily') }} where difference_amount <> 0
+        )
 
 ),
 
 neighbours as (
 
     select
-        account_no,
+        account_no_token,
         party_key,
         business_date,
         balance_amount,
@@ -24,7 +28,7 @@ neighbours as (
         txns_so_far - coalesce(lag(txns_so_far) over by_day, 0) as txn_count
     from compared
     where difference_amount is not null
-    window by_day as (partition by account_no order by business_date)
+    window by_day as (partition by account_no_token order by business_date)
 
 ),
 
@@ -55,13 +59,13 @@ known_holes as (
 by_hole as (
 
     select
-        breaks.account_no,
+        breaks.account_no_token,
         breaks.business_date,
         min(known_holes.reason) as reason
     from breaks
     inner join known_holes
         on known_holes.hole_date > breaks.previous_date and known_holes.hole_date <= breaks.business_date
-    group by breaks.account_no, breaks.business_date
+    group by breaks.account_no_token, breaks.business_date
 
 ),
 
@@ -80,11 +84,11 @@ rejects as (
 by_reject as (
 
     select distinct
-        breaks.account_no,
+        breaks.account_no_token,
         breaks.business_date
     from breaks
     inner join rejects
-        on rejects.account_no = breaks.account_no
+        on rejects.account_no_token = breaks.account_no_token
             and (
                 (rejects.business_date > breaks.previous_date and rejects.business_date <= breaks.business_date)
                 or (
@@ -101,11 +105,11 @@ by_reject as (
 by_unreadable_reject as (
 
     select distinct
-        breaks.account_no,
+        breaks.account_no_token,
         breaks.business_date
     from breaks
     inner join rejects
-        on rejects.account_no is null
+        on rejects.account_no_token is null
             and rejects.day_or_period <= left(cast(breaks.business_date as varchar), length(rejects.day_or_period))
             and rejects.day_or_period >= left(
                 cast(
@@ -143,7 +147,7 @@ refused as (
 by_refused_delivery as (
 
     select distinct
-        breaks.account_no,
+        breaks.account_no_token,
         breaks.business_date
     from breaks
     inner join refused
@@ -185,7 +189,7 @@ missing_days as (
 by_missing_delivery as (
 
     select distinct
-        breaks.account_no,
+        breaks.account_no_token,
         breaks.business_date
     from breaks
     inner join missing_days
@@ -198,13 +202,13 @@ by_missing_delivery as (
 suspects as (
 
     select
-        account_no,
+        account_no_token,
         business_date,
         _known_date,
         _superseded_date,
         split_part(_delivery, '/', 2) as period
     from {{ ref('stg_branch__transactions_versions') }}
-    where account_no in (select account_no from breaks)
+    where account_no_token in (select account_no_token from breaks)
 
 ),
 
@@ -213,10 +217,10 @@ suspects as (
 by_late_or_superseded as (
 
     select distinct
-        breaks.account_no,
+        breaks.account_no_token,
         breaks.business_date
     from breaks
-    inner join suspects on breaks.account_no = suspects.account_no
+    inner join suspects on breaks.account_no_token = suspects.account_no_token
     where (
             suspects._superseded_date is not null
             or suspects.period <> left(cast(suspects.business_date as varchar), length(suspects.period))
@@ -229,7 +233,7 @@ by_late_or_superseded as (
 )
 
 select
-    breaks.account_no,
+    breaks.account_no_token,
     breaks.party_key,
     breaks.business_date,
     breaks.previous_date,
@@ -242,22 +246,26 @@ select
         when abs(breaks.break_amount)
             <= {{ (var('reconciliation') or {}).get('tolerance_amount', 0) }} * breaks.txn_count
             then 'rounding'
-        when by_reject.account_no is not null then 'quarantined row'
-        when by_late_or_superseded.account_no is not null then 'late or superseded row'
-        when by_unreadable_reject.account_no is not null then 'quarantined row'
-        when by_refused_delivery.account_no is not null then 'rejected delivery'
-        when by_missing_delivery.account_no is not null then 'missing delivery'
-        when by_hole.account_no is not null then by_hole.reason
+        when by_reject.account_no_token is not null then 'quarantined row'
+        when by_late_or_superseded.account_no_token is not null then 'late or superseded row'
+        when by_unreadable_reject.account_no_token is not null then 'quarantined row'
+        when by_refused_delivery.account_no_token is not null then 'rejected delivery'
+        when by_missing_delivery.account_no_token is not null then 'missing delivery'
+        when by_hole.account_no_token is not null then by_hole.reason
     end as explanation
 from breaks
-left join by_hole on breaks.account_no = by_hole.account_no and breaks.business_date = by_hole.business_date
-left join by_reject on breaks.account_no = by_reject.account_no and breaks.business_date = by_reject.business_date
+left join by_hole on breaks.account_no_token = by_hole.account_no_token and breaks.business_date = by_hole.business_date
+left join by_reject
+    on breaks.account_no_token = by_reject.account_no_token and breaks.business_date = by_reject.business_date
 left join by_unreadable_reject
-    on breaks.account_no = by_unreadable_reject.account_no and breaks.business_date = by_unreadable_reject.business_date
+    on breaks.account_no_token = by_unreadable_reject.account_no_token
+        and breaks.business_date = by_unreadable_reject.business_date
 left join by_refused_delivery
-    on breaks.account_no = by_refused_delivery.account_no and breaks.business_date = by_refused_delivery.business_date
+    on breaks.account_no_token = by_refused_delivery.account_no_token
+        and breaks.business_date = by_refused_delivery.business_date
 left join by_missing_delivery
-    on breaks.account_no = by_missing_delivery.account_no and breaks.business_date = by_missing_delivery.business_date
+    on breaks.account_no_token = by_missing_delivery.account_no_token
+        and breaks.business_date = by_missing_delivery.business_date
 left join by_late_or_superseded
-    on breaks.account_no = by_late_or_superseded.account_no
+    on breaks.account_no_token = by_late_or_superseded.account_no_token
         and breaks.business_date = by_late_or_superseded.business_date

@@ -35,7 +35,7 @@ outflows as (
             as previous_30d_amount,
         sum(case when {{ is_last_30d }} then flows.amount else 0 end) as outflow_30d_amount
     from {{ ref('account_flow_daily') }} as flows
-    inner join accounts on flows.account_no = accounts.account_no
+    inner join accounts on flows.account_no_token = accounts.account_no_token
     where flows.business_date > {{ days_before(business_date, 60) }}
         and flows.business_date <= {{ business_date }}
         and flows.direction = 'D'

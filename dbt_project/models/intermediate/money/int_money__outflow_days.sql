@@ -17,7 +17,7 @@ flows as (
         kinds.flow_kind,
         sum(flows.amount) as amount
     from {{ ref('account_flow_daily') }} as flows
-    inner join accounts on flows.account_no = accounts.account_no
+    inner join accounts on flows.account_no_token = accounts.account_no_token
     inner join {{ ref('int_money__flow_kinds') }} as kinds
         on flows.counterparty_class = kinds.counterparty_class and flows.direction = kinds.direction
     where flows.business_date >= {{ first_date }} and flows.txn_count > 0

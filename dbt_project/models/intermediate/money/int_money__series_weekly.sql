@@ -12,14 +12,14 @@
 with accounts as (
 
     select
-        account_no,
+        account_no_token,
         coalesce(branch_code, 'none') as branch_code,
         coalesce(products.product_family, 'none') as product_family,
         states.business_date as valid_from
     from (
         select
             *,
-            row_number() over (partition by account_no order by business_date) as place
+            row_number() over (partition by account_no_token order by business_date) as place
         from {{ ref('int_account__states') }}
     ) as states
     left join {{ ref('stg_reference__products') }} as products on states.product_code = products.product_code
@@ -77,7 +77,7 @@ moves as (
         balances.credit_amount - balances.debit_amount as amount
     from {{ ref('fct_balances_daily') }} as balances
     left join accounts
-        on balances.account_no = accounts.account_no and balances.business_date >= accounts.valid_from
+        on balances.account_no_token = accounts.account_no_token and balances.business_date >= accounts.valid_from
     where {{ weeks_of_run('balances.business_date') }}
         and coalesce(accounts.product_family, 'none') not in ('loan', 'card')
 
@@ -103,7 +103,7 @@ moves as (
         flows.amount
     from {{ ref('account_flow_daily') }} as flows
     left join accounts
-        on flows.account_no = accounts.account_no and flows.business_date >= accounts.valid_from
+        on flows.account_no_token = accounts.account_no_token and flows.business_date >= accounts.valid_from
     where {{ weeks_of_run('flows.business_date') }}
         and flows.direction = 'D'
         and flows.txn_count > 0

@@ -8,27 +8,25 @@ with spans as (
 {{ event_spans(
     'transactions', ref('stg_branch__transactions_versions'), 'txn_id',
     [
-        'account_no', 'amount', 'direction', 'txn_type', 'counterparty_account', 'counterparty_account_token',
-        'counterparty_bank',
+        'account_no_token', 'amount', 'direction', 'txn_type', 'counterparty_account_token', 'counterparty_bank',
     ],
     dates_of_run('business_date'),
 ) }}
 ),
 
--- an account that is not ours stays a token
 own_accounts as (
-    select distinct account_no from {{ ref('int_account__owners') }}
+    select distinct account_no_token from {{ ref('int_account__owners') }}
 ),
 
 days as (
     select
-        spans.account_no,
+        spans.account_no_token,
         spans.business_date,
         spans.known_date,
         spans.superseded_date,
         spans.direction,
         spans.counterparty_account_token,
-        max(own_accounts.account_no) as counterparty_account_no,
+        max(own_accounts.account_no_token) as counterparty_in_bank_token,
         cast(sum(spans.amount) as decimal(18, 2)) as amount,
         -- what int_account__flow_days_bitemporal leaves out, for it does not know whose account is on the other side
         cast(
@@ -43,11 +41,11 @@ days as (
         ) as within_amount
     from spans
     left join own_accounts
-        on spans.counterparty_account = own_accounts.account_no
+        on spans.counterparty_account_token = own_accounts.account_no_token
             and (spans.counterparty_bank is null or spans.counterparty_bank in ({{ own_banks }}))
     where spans.counterparty_account_token is not null
     group by
-        spans.account_no, spans.business_date, spans.known_date, spans.superseded_date, spans.direction,
+        spans.account_no_token, spans.business_date, spans.known_date, spans.superseded_date, spans.direction,
         spans.counterparty_account_token
 )
 

@@ -9,7 +9,10 @@
 with spans as (
 {{ event_spans(
     'transactions', ref('stg_branch__transactions_versions'), 'txn_id',
-    ['account_no', 'amount', 'direction', 'channel', 'txn_type', 'counterparty_account_token', 'counterparty_bank'],
+    [
+        'account_no_token', 'amount', 'direction', 'channel', 'txn_type', 'counterparty_account_token',
+        'counterparty_bank',
+    ],
     dates_of_run('business_date'),
 ) }}
 ),
@@ -33,7 +36,7 @@ postings as (
 
 days as (
     select
-        account_no,
+        account_no_token,
         business_date,
         known_date,
         superseded_date,
@@ -85,7 +88,7 @@ days as (
         cast(count(*) filter (where txn_type = 'fee') as integer) as fee_count,
         cast(count(*) filter (where channel <> 'batch') as integer) as own_txn_count
     from postings
-    group by account_no, business_date, known_date, superseded_date
+    group by account_no_token, business_date, known_date, superseded_date
 )
 
 select * from days

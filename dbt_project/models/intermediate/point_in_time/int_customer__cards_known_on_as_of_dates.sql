@@ -18,15 +18,15 @@ card_accounts as (
     select
         identity.as_of_date,
         identity.customer_key,
-        cards.account_no,
+        cards.account_no_token,
         count(*) as credit_card_count,
         sum(cards.credit_limit) as limit_amount,
         max(greatest(-balances.amount_0d_ago, 0)) as drawn_amount
     from cards
     inner join identity on cards.state_date = identity.as_of_date and cards.party_key = identity.party_key
-    left join balances on cards.state_date = balances.as_of_date and cards.account_no = balances.position_key
+    left join balances on cards.state_date = balances.as_of_date and cards.account_no_token = balances.position_key
     where cards.status = 'active' and cards.card_type = 'credit'
-    group by identity.as_of_date, identity.customer_key, cards.account_no
+    group by identity.as_of_date, identity.customer_key, cards.account_no_token
 )
 
 select

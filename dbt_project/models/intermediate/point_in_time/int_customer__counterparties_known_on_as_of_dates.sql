@@ -32,18 +32,19 @@ counterparties as (
         chain_days.counterparty_account_token,
         sum(chain_days.amount) as amount,
         sum(chain_days.within_amount) as within_amount,
-        max(case when others.account_no is not null then 1 else 0 end) as is_ours,
+        max(case when others.account_no_token is not null then 1 else 0 end) as is_ours,
         max(case when strained.customer_key is not null then 1 else 0 end) as is_strained,
-        max(case when others.is_open then 0 when others.account_no is not null then 1 else 0 end) as has_left
+        max(case when others.is_open then 0 when others.account_no_token is not null then 1 else 0 end) as has_left
     from chain_days
     inner join as_of_days
         on chain_days.business_date = as_of_days.business_date
             and chain_days.known_date <= as_of_days.as_of_date
             and (chain_days.superseded_date is null or chain_days.superseded_date > as_of_days.as_of_date)
     inner join accounts
-        on as_of_days.as_of_date = accounts.as_of_date and chain_days.account_no = accounts.account_no
+        on as_of_days.as_of_date = accounts.as_of_date and chain_days.account_no_token = accounts.account_no_token
     left join accounts as others
-        on as_of_days.as_of_date = others.as_of_date and chain_days.counterparty_account_no = others.account_no
+        on as_of_days.as_of_date = others.as_of_date
+            and chain_days.counterparty_in_bank_token = others.account_no_token
     left join strained
         on others.as_of_date = strained.as_of_date and others.customer_key = strained.customer_key
     where others.customer_key is null or others.customer_key <> accounts.customer_key

@@ -9,7 +9,7 @@ with accounts as (
         cast(margins.margin_rate as double precision) as margin_rate
     from {{ ref('int_account__known_on_as_of_dates') }} as accounts
     inner join {{ ref('int_account__balances_known_on_as_of_dates') }} as balances
-        on accounts.as_of_date = balances.as_of_date and accounts.account_no = balances.position_key
+        on accounts.as_of_date = balances.as_of_date and accounts.account_no_token = balances.position_key
     inner join {{ ref('int_product__margins') }} as margins on accounts.product_code = margins.product_code
     left join {{ ref('product_lines') }} as lines on margins.product_family = lines.product_family
     where balances.amount_0d_ago > 0

@@ -32,7 +32,7 @@ summed_by_stretch as (
     select
         as_of_days.as_of_date,
         as_of_days.stretch,
-        account_days.account_no
+        account_days.account_no_token
         {%- for name in amounts %},
         sum(account_days.{{ name }}_amount) as {{ name }}_amount
         {%- endfor %}{% for name in counts + half_year_counts %},
@@ -49,7 +49,7 @@ summed_by_stretch as (
         on account_days.business_date = as_of_days.business_date
             and account_days.known_date <= as_of_days.as_of_date
             and (account_days.superseded_date is null or account_days.superseded_date > as_of_days.as_of_date)
-    group by as_of_days.as_of_date, as_of_days.stretch, account_days.account_no
+    group by as_of_days.as_of_date, as_of_days.stretch, account_days.account_no_token
 )
 
 select
@@ -71,5 +71,5 @@ select
 from summed_by_stretch
 inner join accounts
     on summed_by_stretch.as_of_date = accounts.as_of_date
-        and summed_by_stretch.account_no = accounts.account_no
+        and summed_by_stretch.account_no_token = accounts.account_no_token
 group by summed_by_stretch.as_of_date, accounts.customer_key

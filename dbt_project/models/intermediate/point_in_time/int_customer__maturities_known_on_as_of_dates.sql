@@ -28,7 +28,7 @@ maturing_positions as (
         cast(null as varchar) as product_code
     from accounts
     inner join balances
-        on accounts.as_of_date = balances.as_of_date and accounts.account_no = balances.position_key
+        on accounts.as_of_date = balances.as_of_date and accounts.account_no_token = balances.position_key
     where accounts.is_open
     union all
     select as_of_date, customer_key, maturity_date, amount, product_code

@@ -37,7 +37,8 @@ wallets_bound as (
         accounts.customer_key,
         count(*) as wallet_count
     from bindings
-    inner join accounts on bindings.state_date = accounts.as_of_date and bindings.account_no = accounts.account_no
+    inner join accounts
+        on bindings.state_date = accounts.as_of_date and bindings.account_no_token = accounts.account_no_token
     where bindings.unbound_at is null and accounts.is_open
     group by accounts.as_of_date, accounts.customer_key
 )

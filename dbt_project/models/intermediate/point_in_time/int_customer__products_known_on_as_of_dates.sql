@@ -22,7 +22,7 @@ positions as (
         coalesce(balances.amount_0d_ago, 0) as amount
     from {{ ref('int_account__known_on_as_of_dates') }} as accounts
     left join {{ ref('int_account__balances_known_on_as_of_dates') }} as balances
-        on accounts.as_of_date = balances.as_of_date and accounts.account_no = balances.position_key
+        on accounts.as_of_date = balances.as_of_date and accounts.account_no_token = balances.position_key
     union all
     select
         holdings.as_of_date,

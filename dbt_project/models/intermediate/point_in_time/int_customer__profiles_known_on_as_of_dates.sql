@@ -66,7 +66,8 @@ select
     persons.as_of_date,
     persons.customer_key,
     {{ days_between('persons.opened_date', 'persons.as_of_date') }} as tenure_days,
-    {{ days_between('persons.birth_date', 'persons.as_of_date') }} / 365.25 as age_years,
+    -- by the years alone: an age in days would publish the birth date
+    extract(year from persons.as_of_date) - extract(year from persons.birth_date) as age_years,
     persons.monthly_income_amount,
     persons.risk_rating_level,
     persons.lowest_risk_rating_level,

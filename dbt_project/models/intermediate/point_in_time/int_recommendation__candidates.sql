@@ -41,7 +41,7 @@ with offers as (
             shelf.term_days <= {{ long_term_days }}
             or customers.age_years + shelf.term_days / 365.25 <= {{ maximum_age }}
         )
-        and (shelf.product_risk_level = 1 or customers.age_years >= {{ limit('recommendation_limits', 'adult_age') }})
+        and (shelf.product_risk_level = 1 or customers.age_years > {{ limit('recommendation_limits', 'adult_age') }})
 )
 
 select

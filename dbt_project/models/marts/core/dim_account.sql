@@ -1,5 +1,5 @@
 select
-    account_no,
+    account_no_token,
     party_key,
     customer_key,
     authorised_customer_key,

@@ -15,11 +15,11 @@ accounts as (
 
 select
     states.binding_id,
-    states.account_no,
+    states.account_no_token,
     accounts.customer_key,
     states.provider,
     states.bound_at,
     states.unbound_at
 from states
-left join accounts on states.account_no = accounts.account_no
+left join accounts on states.account_no_token = accounts.account_no_token
 where states.recency = 1

@@ -89,4 +89,5 @@ left join bindings
     on wallet_payments.binding_id = bindings.binding_id
         and {{ is_valid_on('bindings', 'wallet_payments.business_date') }}
 left join owners
-    on bindings.account_no = owners.account_no and {{ is_valid_on('owners', 'wallet_payments.business_date') }}
+    on bindings.account_no_token = owners.account_no_token
+        and {{ is_valid_on('owners', 'wallet_payments.business_date') }}

@@ -3,7 +3,7 @@
     meta={'partition_by': 'business_date'},
     indexes=[
         {'columns': ['business_date']},
-        {'columns': ['account_no', 'business_date']},
+        {'columns': ['account_no_token', 'business_date']},
     ] if target.type == 'postgres' else [],
 ) }}
 {%- set own_banks = "'" ~ var('own_banks') | join("', '") ~ "'" %}
@@ -32,14 +32,15 @@ scoped as (
             when counterparties.party_key = owners.party_key then 'own'
             when counterparties.party_key is not null then 'in_bank'
             when postings.counterparty_bank in ({{ own_banks }}) then 'in_bank'
-            when postings.counterparty_account is not null or postings.counterparty_bank is not null then 'outside'
+            when postings.counterparty_account_token is not null or postings.counterparty_bank is not null
+                then 'outside'
             else 'none'
         end as counterparty_scope
     from postings
     left join owners
-        on postings.account_no = owners.account_no and {{ is_valid_on('owners', 'postings.business_date') }}
+        on postings.account_no_token = owners.account_no_token and {{ is_valid_on('owners', 'postings.business_date') }}
     left join owners as counterparties
-        on postings.counterparty_account = counterparties.account_no
+        on postings.counterparty_account_token = counterparties.account_no_token
             and {{ is_valid_on('counterparties', 'postings.business_date') }}
             and (postings.counterparty_bank is null or postings.counterparty_bank in ({{ own_banks }}))
 
@@ -53,7 +54,7 @@ classes as (
 
 select
     scoped.txn_id,
-    scoped.account_no,
+    scoped.account_no_token,
     scoped.party_key,
     scoped.business_date,
     scoped.txn_at,

@@ -85,7 +85,7 @@ accounts as (
         versions.closed_date,
         versions.status,
         row_number() over (
-            partition by assigned.assignment_id, versions.account_no
+            partition by assigned.assignment_id, versions.account_no_token
             order by versions.business_date desc, versions._known_date desc, versions._delivery desc, versions._row desc
         ) as recency
     from assigned

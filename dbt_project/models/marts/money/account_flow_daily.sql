@@ -3,7 +3,7 @@
     meta={'partition_by': 'business_date'},
     indexes=[
         {'columns': ['business_date']},
-        {'columns': ['account_no', 'business_date']},
+        {'columns': ['account_no_token', 'business_date']},
     ] if target.type == 'postgres' else [],
 ) }}
 
@@ -22,7 +22,7 @@ purposes as (
 moves as (
 
     select
-        account_no,
+        account_no_token,
         business_date,
         counterparty_class,
         direction,
@@ -36,7 +36,7 @@ moves as (
     union all
 
     select
-        wallets.account_no,
+        wallets.account_no_token,
         payments.business_date,
         coalesce(purposes.counterparty_class, 'wallet') as counterparty_class,
         'D' as direction,
@@ -54,7 +54,7 @@ moves as (
 )
 
 select
-    cast(account_no as varchar) as account_no,
+    cast(account_no_token as varchar) as account_no_token,
     business_date,
     cast(counterparty_class as varchar) as counterparty_class,
     cast(direction as varchar) as direction,
@@ -63,4 +63,4 @@ select
     cast(sum(payment_count) as bigint) as wallet_payment_count,
     cast(sum(payment_amount) as decimal(38, 2)) as wallet_payment_amount
 from moves
-group by account_no, business_date, counterparty_class, direction
+group by account_no_token, business_date, counterparty_class, direction

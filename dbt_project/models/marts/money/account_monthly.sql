@@ -17,22 +17,22 @@ with postings as (
 counterparties as (
 
     select
-        account_no,
+        account_no_token,
         month_date,
         count(*) as counterparty_count
     from (
-        select distinct account_no, month_date, counterparty_account_token
+        select distinct account_no_token, month_date, counterparty_account_token
         from postings
         where counterparty_account_token is not null
     ) as distinct_counterparties
-    group by account_no, month_date
+    group by account_no_token, month_date
 
 ),
 
 sums as (
 
     select
-        account_no,
+        account_no_token,
         month_date,
         count(*) as txn_count,
         sum(signed_amount) as net_amount,
@@ -40,14 +40,14 @@ sums as (
         sum(case when channel in ('app', 'web') then 1 else 0 end) as online_count,
         max(txn_at) as last_txn_at
     from postings
-    group by account_no, month_date
+    group by account_no_token, month_date
 
 ),
 
 months as (
 
     select
-        sums.account_no,
+        sums.account_no_token,
         sums.month_date,
         sums.txn_count,
         sums.net_amount,
@@ -57,14 +57,14 @@ months as (
         sums.last_txn_at
     from sums
     left join counterparties
-        on sums.account_no = counterparties.account_no and sums.month_date = counterparties.month_date
+        on sums.account_no_token = counterparties.account_no_token and sums.month_date = counterparties.month_date
 
     {% if is_incremental() -%}
     union all
 
     -- the two months before, for the windows
     select
-        account_no,
+        account_no_token,
         month_date,
         txn_count,
         net_amount,
@@ -99,13 +99,13 @@ windowed as (
         lag(txn_count) over by_month as last_txn_count
     from numbered
     window
-        by_month as (partition by account_no order by month_number),
-        last_three as (partition by account_no order by month_number range between 2 preceding and current row)
+        by_month as (partition by account_no_token order by month_number),
+        last_three as (partition by account_no_token order by month_number range between 2 preceding and current row)
 
 )
 
 select
-    account_no,
+    account_no_token,
     month_date,
     cast(txn_count as bigint) as txn_count,
     cast(net_amount as decimal(38, 2)) as net_amount,

@@ -5,7 +5,7 @@ with breaks as (
 )
 
 select
-    account_no,
+    account_no_token,
     party_key,
     business_date,
     cast(balance_amount as decimal(38, 2)) as balance_amount,

@@ -3,11 +3,11 @@
 with changes as (
 
     select
-        account_no,
+        account_no_token,
         party_key,
         business_date,
         balance_amount,
-        lead(business_date) over (partition by account_no order by business_date) as next_date
+        lead(business_date) over (partition by account_no_token order by business_date) as next_date
     from {{ ref('fct_balances_daily') }}
 
 ),
@@ -19,7 +19,7 @@ dates as (
 )
 
 select
-    changes.account_no,
+    changes.account_no_token,
     changes.party_key,
     dates.date_day as business_date,
     changes.balance_amount,

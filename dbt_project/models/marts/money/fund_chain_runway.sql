@@ -40,7 +40,7 @@ flows as (
             as inflow_amount,
         sum(case when flows.direction = 'D' then flows.amount else 0 end) as outflow_amount
     from {{ ref('account_flow_daily') }} as flows
-    inner join accounts on flows.account_no = accounts.account_no
+    inner join accounts on flows.account_no_token = accounts.account_no_token
     where flows.business_date > {{ days_before(business_date, 90) }}
         and flows.counterparty_class not in ('opening', 'own_transfer', 'own_product', 'broker', 'outside_fund')
     group by accounts.customer_key

@@ -23,5 +23,5 @@ select
     cast(sum(flows.wallet_payment_count) as bigint) as wallet_payment_count,
     cast(sum(flows.wallet_payment_amount) as decimal(38, 2)) as wallet_payment_amount
 from flows
-inner join accounts on flows.account_no = accounts.account_no
+inner join accounts on flows.account_no_token = accounts.account_no_token
 group by accounts.customer_key, flows.business_date, flows.counterparty_class, flows.direction

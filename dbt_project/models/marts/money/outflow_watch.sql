@@ -42,7 +42,7 @@ flows as (
         )
             as lent_amount
     from {{ ref('account_flow_daily') }} as flows
-    inner join {{ ref('dim_account') }} as accounts on flows.account_no = accounts.account_no
+    inner join {{ ref('dim_account') }} as accounts on flows.account_no_token = accounts.account_no_token
     inner join {{ ref('int_money__flow_kinds') }} as kinds
         on flows.counterparty_class = kinds.counterparty_class and flows.direction = kinds.direction
     where flows.business_date > {{ days_before(business_date, 31) }} and flows.txn_count > 0

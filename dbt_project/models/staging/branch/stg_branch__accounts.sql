@@ -13,7 +13,6 @@ renamed as (
     select
         ---------- ids
         cast('cif:' || customer_no as varchar) as party_key,
-        account_no,
         customer_no,
         authorised_customer_no,
         product_code,
@@ -28,6 +27,10 @@ renamed as (
         opened_date,
         closed_date,
         maturity_date,
+        ---------- personal data
+        account_no,
+        ---------- tokens
+        account_no_token,
         ---------- lake
         _file,
         _row,

@@ -10,14 +10,16 @@ with source as (
 renamed as (
 
     select
-        ---------- ids
-        account_no,
         ---------- texts
         currency,
         ---------- numbers
         balance,
         ---------- dates and times
         business_date,
+        ---------- personal data
+        account_no,
+        ---------- tokens
+        account_no_token,
         ---------- lake
         _file,
         _row,

@@ -14,7 +14,6 @@ renamed as (
         cast('cif:' || customer_no as varchar) as party_key,
         card_id,
         customer_no,
-        account_no,
         ---------- texts
         card_type,
         card_level,
@@ -26,8 +25,10 @@ renamed as (
         issued_date,
         ---------- personal data
         card_no,
+        account_no,
         ---------- tokens
         card_no_token,
+        account_no_token,
         ---------- lake
         _file,
         _row,

@@ -14,7 +14,6 @@ renamed as (
         cast('cif:' || customer_no as varchar) as party_key,
         loan_no,
         customer_no,
-        account_no,
         product_code,
         guarantor_customer_no,
         ---------- texts
@@ -28,6 +27,10 @@ renamed as (
         ---------- dates and times
         business_date,
         granted_date,
+        ---------- personal data
+        account_no,
+        ---------- tokens
+        account_no_token,
         ---------- lake
         _file,
         _row,

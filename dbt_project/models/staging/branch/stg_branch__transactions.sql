@@ -12,21 +12,22 @@ renamed as (
     select
         ---------- ids
         txn_id,
-        account_no,
         ---------- texts
         direction,
         channel,
         txn_type,
         counterparty_bank,
-        remark,
         ---------- numbers
         amount,
         ---------- dates and times
         business_date,
         txn_at,
         ---------- personal data
+        account_no,
         counterparty_account,
+        remark,
         ---------- tokens
+        account_no_token,
         counterparty_account_token,
         ---------- lake
         _file,

@@ -10,7 +10,6 @@ renamed as (
 
     select
         txn_id,
-        account_no,
         business_date,
         direction,
         amount

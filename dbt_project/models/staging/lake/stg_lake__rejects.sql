@@ -18,7 +18,7 @@ renamed as (
         reason,
         raw_text,
         business_date,
-        account_no
+        account_no_token
     from source
 
 )

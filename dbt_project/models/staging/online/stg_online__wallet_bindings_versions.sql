@@ -11,13 +11,16 @@ renamed as (
     select
         ---------- ids
         binding_id,
-        account_no,
         ---------- texts
         provider,
         ---------- dates and times
         business_date,
         bound_at,
         unbound_at,
+        ---------- personal data
+        account_no,
+        ---------- tokens
+        account_no_token,
         ---------- lake
         _file,
         _row,

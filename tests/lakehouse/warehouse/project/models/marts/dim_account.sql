@@ -1,3 +1,3 @@
-select account_no, cast(min(business_date) as date) as opened_date, cast(sum(amount) as decimal(38,2)) as turnover_amount
+select account_no_token, cast(min(business_date) as date) as opened_date, cast(sum(amount) as decimal(38,2)) as turnover_amount
 from {{ ref('stg_branch__transactions') }}
-group by account_no
+group by account_no_token

@@ -1,0 +1,228 @@
+"""The day's own personal data as canaries: no table that is about to be published holds one, and no page or log.
+
+Names, documents, phones, e-mails, addresses and numbers are taken as they came, a sample of every personal column of
+the newest deliveries and their refused rows, and looked for in every text, whatever its column is called. What has too
+little form to be told from any other text is no canary: numbers of fewer than seven digits, single Latin words.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from lakehouse.contracts import load_feeds
+from lakehouse.lake import Outcome, Pin, pin
+from lakehouse.settings import PROJECT, Settings
+from lakehouse.sql import identifier, literal
+from lakehouse.warehouse.dbt import target_path
+from lakehouse.warehouse.publication import CannotPublish, Columns, Model
+
+SAMPLE = 10  # values of each personal column
+BETWEEN = "\x1f"  # the columns of a row, in one text
+_WRITINGS = ("０１２３４５６７８９－　 -().", "0123456789")  # as one number is written: the rest is left out
+_DIGITS = str.maketrans(_WRITINGS[0][:10], _WRITINGS[1])
+_SQUEEZED = _DIGITS | dict.fromkeys(map(ord, _WRITINGS[0][10:]))
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_LEAST_DIGITS, _LONG_NUMBER, _LEAST_TEXT = 7, 10, 8
+_SIEVED = 20  # characters: many long ones would not fit into the automaton of a pattern
+_MOST_FOUND = 1000  # texts that are looked at one by one
+_END_BYTES = 2_000_000  # of a log that are read
+
+Texts = Callable[[Sequence[str]], pa.Table]  # of columns: the texts of each row in one, column `text`
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A personal value, and the column of a feed in which it came."""
+
+    source: str
+    value: str
+
+    @cached_property
+    def needle(self) -> str:
+        """The end of how it looks in a squeezed text: a first, cheap sieve."""
+        return _squeezed(_compact(self.value) if _is_number(self.value) else self.value)[-_SIEVED:]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        """What it looks like in any text; None: nothing that could be told from another text."""
+        return _pattern(self.value.strip())
+
+    def is_in(self, text: str) -> bool:
+        return self.pattern is not None and self.pattern.search(text.translate(_DIGITS)) is not None
+
+
+class Canaries:
+    """The canaries of one publication."""
+
+    def __init__(self, settings: Settings, business_date: date) -> None:
+        self._settings, self._pin = settings, pin(settings.lake, business_date)
+        self._con = duckdb.connect()
+        self._canaries = _sampled(self._con, settings.lake, self._pin)
+        self._real: set[Canary] = set()  # found, and not by chance
+
+    def check_table(self, model: Model, columns: Columns, texts: Texts) -> None:
+        """Refuse a table that shows one.
+
+        Raises
+        ------
+        CannotPublish
+            The message names table, column and the source of the value, not the value.
+        """
+        names = [name for name, type_ in columns if type_.lower().startswith(("varchar", "text", "char", "json"))]
+        if not names or (canary := self._found(texts(names))) is None:
+            return
+        shown = next((name for name in names if self._found(texts([name]))), names[0])
+        raise CannotPublish(
+            f"{model.full_name}, column {shown}, shows personal data: a value that came in {canary.source}",
+            "publish a token or nothing; where it came by chance, the text is in no source that is not personal",
+        )
+
+    def check_files(self, since: float) -> None:
+        """Refuse to publish while a page or a log that was written since then (seconds, Unix time) shows one.
+
+        Raises
+        ------
+        CannotPublish
+            The message names the file and the source of the value, not the value.
+        """
+        pages = (self._settings.lake.parent / "data_docs").rglob("*.html")
+        logs = (target_path(self._settings) / "logs").glob("*.log")
+        lines = {
+            path: path.read_bytes()[-_END_BYTES:].decode(errors="replace").splitlines()
+            for path in sorted((*pages, *logs))
+            if path.stat().st_mtime >= since
+        }
+        if not self._found(pa.table({"text": pa.array(chain.from_iterable(lines.values()), pa.string())})):
+            return
+        for path, texts in lines.items():
+            if canary := self._found(pa.table({"text": pa.array(texts, pa.string())})):
+                raise CannotPublish(
+                    f"{path} shows personal data: a value that came in {canary.source}",
+                    "remove the file, and mend what wrote it",
+                )
+
+    def _found(self, rows: pa.Table) -> Canary | None:
+        """The first canary that stands in one of the texts, and not by chance."""
+        while self._canaries and rows.num_rows:
+            needles = "|".join(sorted({re.escape(canary.needle) for canary in self._canaries}))
+            self._con.register("rows", rows)
+            squeezed = f"translate(lower(text), {literal(_WRITINGS[0])}, {literal(_WRITINGS[1])})"
+            texts = self._con.execute(
+                f"select distinct text from rows where regexp_matches({squeezed}, $1) limit {_MOST_FOUND}", [needles]
+            ).fetchall()
+            self._con.unregister("rows")
+            squeezed_texts = ((text, _squeezed(text)) for (text,) in texts)
+            sieved = ((text, c) for text, squeezed in squeezed_texts for c in self._canaries if c.needle in squeezed)
+            found = {canary for text, canary in sieved if canary.is_in(text)}
+            by_chance = set()
+            for canary in sorted(found, key=lambda canary: (canary.source, canary.value)):
+                if canary not in self._real and self._is_known_otherwise(canary):
+                    by_chance.add(canary)
+                    continue
+                self._real.add(canary)
+                return canary
+            if not by_chance:
+                return None
+            self._canaries -= by_chance
+        return None
+
+    def _is_known_otherwise(self, canary: Canary) -> bool:
+        """Whether the same text also comes in a column that is not personal, or stands in the project's own texts."""
+        texts = (path.read_text() for path in (PROJECT / "dbt_project").rglob("*") if path.suffix in (".csv", ".sql"))
+        if any(canary.is_in(text) for text in texts):
+            return True
+        for feed in load_feeds().values():
+            plain = [column.name for column in feed.columns if not column.is_pii and column.type == "varchar"]
+            files = [str(item.outcome.rows_path(self._settings.lake)) for item in self._pin.of(feed.name)]
+            if not plain or not files:
+                continue
+            columns = ", ".join(map(identifier, plain))
+            rows = self._con.execute(
+                f"select distinct concat_ws({literal(BETWEEN)}, {columns}) from "
+                f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true) "
+                f"where contains(concat_ws({literal(BETWEEN)}, {columns}), $1) limit {_MOST_FOUND}",
+                [canary.value.strip()],
+            ).fetchall()
+            if any(canary.is_in(text) for (text,) in rows):
+                return True
+        return False
+
+
+def _sampled(con: duckdb.DuckDBPyConnection, lake: Path, known: Pin) -> set[Canary]:
+    """Some values of every personal column of the newest deliveries, and some refused rows; the same for the same."""
+    selects = []
+    for feed in load_feeds().values():
+        newest = _newest(item.outcome for item in known.of(feed.name))
+        refused = _newest(
+            outcome
+            for outcome in (*known.rejected, *(item.outcome for item in known.of(feed.name)))
+            if outcome.feed == feed.name and outcome.quarantine_file
+        )
+        private = [column.name for column in feed.columns if column.is_pii and column.type == "varchar"]
+        for outcome in newest:
+            selects += [_sample(f"{feed.name}.{name}", name, outcome.rows_path(lake)) for name in private]
+        for outcome in refused:
+            selects.append(_sample(f"refused rows of {feed.name}", "raw_text", lake / str(outcome.quarantine_file)))
+    if not selects:
+        return set()
+    rows = con.execute(" union all ".join(selects)).fetchall()
+    canaries = (Canary(source, value) for source, value in rows)
+    return {canary for canary in canaries if canary.pattern is not None}
+
+
+def _newest(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Those with the latest cut-off."""
+    outcomes = list(outcomes)
+    last = max((outcome.cutoff_date for outcome in outcomes), default=None)
+    return [outcome for outcome in outcomes if outcome.cutoff_date == last]
+
+
+def _sample(source: str, column: str, path: Path) -> str:
+    name = identifier(column)
+    return (
+        f"(select {literal(source)}, value from (select distinct {name} as value from read_parquet("
+        f"{literal(str(path))}) where {name} is not null) order by md5(value) limit {SAMPLE})"
+    )
+
+
+def _squeezed(text: str) -> str:
+    """As the SQL of `Canaries._found` squeezes it."""
+    return text.lower().translate(_SQUEEZED)
+
+
+def _compact(value: str) -> str:
+    """A number without what separates its digits, nor the country's prefix of a Chinese phone."""
+    return re.sub(r"^(?:00)?86(?=1[0-9]{10}$)", "", re.sub(r"[\s().+-]", "", value.translate(_DIGITS)))
+
+
+def _is_number(value: str) -> bool:
+    text = _compact(value)
+    digits = sum(letter.isdigit() for letter in text)
+    return text.isascii() and text.isalnum() and len(text) >= _LEAST_DIGITS and 2 * digits >= len(text)
+
+
+def _pattern(value: str) -> re.Pattern[str] | None:
+    if "@" in value:
+        return re.compile(rf"(?<![\w.+-]){re.escape(value)}(?![\w-])", re.IGNORECASE)
+    if _is_number(value):
+        number = _compact(value)
+        written = "[ ().-]?".join(map(re.escape, number))
+        if number.isdigit() and len(number) >= _LONG_NUMBER:  # letters may touch it: hardly any other text has it
+            return re.compile(rf"(?<![0-9])(?:(?:00)?86[ -]?)?{written}(?![0-9])")
+        return re.compile(rf"(?<![0-9A-Za-z]){written}(?![0-9A-Za-z])", re.IGNORECASE)
+    if re.fullmatch(rf"[{_HAN}]{{2}}", value):  # two characters are part of many words
+        return re.compile(rf"(?<![{_HAN}]){value}(?![{_HAN}])")
+    written = r"\s*".join(map(re.escape, value.translate(_DIGITS).split()))
+    if re.search(f"[{_HAN}]", value):
+        is_name = re.fullmatch(rf"[{_HAN}·]{{3,}}", value) is not None
+        return re.compile(written, re.IGNORECASE) if is_name or len(value) >= _LEAST_TEXT else None
+    if len(value.split()) > 1 and len(value) >= _LEAST_DIGITS:
+        return re.compile(rf"(?<!\w){written}(?!\w)", re.IGNORECASE)
+    return None

@@ -1,0 +1,196 @@
+"""Whatever a column is called, and wherever a text is written: today's personal values are not published."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from lakehouse import warehouse
+from lakehouse.settings import Settings
+from lakehouse.warehouse.canaries import Canaries
+from lakehouse.warehouse.dbt import target_path
+from lakehouse.warehouse.publication import CannotPublish, Columns, Model
+from tests.lakehouse.warehouse import handmade_lake as bank
+from tests.lakehouse.warehouse.built import Built
+
+DAY = date(2026, 3, 1)
+CUSTOMERS = [
+    {
+        "name": "欧阳小明",
+        "id_no": "31010119570813001X",
+        "phone": "138 0013 8001",
+        "email": "Xiaoming.O@example.cn",
+        "address": "上海市鼓楼区新华路91号8栋1202室",
+    },
+    {
+        "name": "何帆",
+        "id_no": "G12345678",
+        "phone": "+86-13900139002",
+        "email": "hf@example.com",
+        "address": "12 Long Lane, Prague 4",
+    },
+    {"name": "Jan Novák", "id_no": "91310000MA1GL2345X", "phone": "0086 13700137003"},
+    {"name": "单", "id_no": "1", "phone": "110"},  # no canaries: any text may have them
+]
+NOTE = "母亲生病，急需用钱 希望展期"
+RAW = "C9|李四|M|no date|13600136009"
+PLANTED = {
+    "phone": [
+        "13800138001",
+        "call 138-0013-8001 today",
+        '{"p": "+8613800138001"}',
+        "１３８００１３８００１",
+        "C13800138001",
+    ],
+    "phone with a prefix": ["13900139002", "tel:139 0013 9002", "86 13900139002", "0086-13900139002"],
+    "document": ["31010119570813001X", "id 31010119570813001x.", '["31010119570813001X"]', "310101 19570813 001X"],
+    "other document": [
+        "G12345678",
+        "passport g12345678",
+        "G-12345678",
+        "91310000MA1GL2345X",
+        "uscc:91310000ma1gl2345x",
+    ],
+    "name": ["欧阳小明", "客户欧阳小明来电", '{"who": "欧阳小明"}', "cif:1 欧阳小明"],
+    "short name": ["何帆", "何帆: reached", '{"who":"何帆"}', "ask 何帆, then call"],
+    "foreign name": ["Jan Novák", "JAN NOVÁK called", "cif:3|Jan  Novák|", '"jan novák"'],
+    "e-mail": [
+        "Xiaoming.O@example.cn",
+        "<xiaoming.o@example.cn>",
+        "mailto:XIAOMING.O@EXAMPLE.CN",
+        "to hf@example.com;",
+    ],
+    "address": [
+        "上海市鼓楼区新华路91号8栋1202室",
+        "住址：上海市鼓楼区新华路91号8栋1202室。",
+        "12 Long Lane, Prague 4",
+        "at 12 long lane,  prague 4",
+    ],
+    "account": ["6228000000001001", "account 6228 0000 0000 1001", "6228-0000-0000-1001", "account:6228000000001001"],
+    "counterparty": [
+        "9558980151557400",
+        "outside:9558980151557400",
+        "to 9558 9801 5155 7400",
+        "９５５８９８０１５１５５７４００",
+    ],
+    "note": [NOTE, f"said: {NOTE}", NOTE.replace(" ", ""), f"cif:1 | {NOTE} | R1"],
+    "refused row": [RAW, f"row 7: {RAW}", RAW.replace("|", "|").lower(), f"ValueError: '{RAW}'"],
+}
+HARMLESS = [
+    "cif:C1",
+    2 * "fdf1" + 3 * "c48a" + "138001" + 9 * "d2",
+    "113800138001",
+    "138001380019",
+    "62280000000010011",
+    "何帆船",
+    "何帆达公司",
+    "G123456789",
+    "xhf@example.com",
+    "Jan Nováková",
+    "CNY 13,800 on 2025-02-18",
+    "单",
+    "110",
+    "",
+]
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Settings:
+    """A day with customers, a posting, a contact and a refused row; the day before had others."""
+    bank.deliver(settings.lake, "customers", date(2026, 2, 28), [_customer(9, {"phone": "13300133000"})])
+    refused = {"feed": "customers", "period": str(DAY), "version": 1, "raw_text": RAW, "reason": "invalid_type"}
+    customers = [_customer(number, given) for number, given in enumerate(CUSTOMERS)]
+    bank.deliver(settings.lake, "customers", DAY, customers, rejects=[refused])
+    posting = bank.posting(1, DAY) | {"account_no": "6228000000001001", "counterparty_account": "9558980151557400"}
+    bank.deliver(settings.lake, "transactions", DAY, [posting | {"remark": None}])
+    contact = {"contact_id": "R1", "business_date": DAY, "customer_no": "C1", "note": NOTE, "rm_id": "13500135000"}
+    bank.deliver(settings.lake, "rm_contacts", DAY, [contact])
+    visit = {"ticket_id": "V1", "business_date": DAY, "customer_no": "13500135000"}
+    bank.deliver(settings.lake, "branch_visits", DAY, [visit])
+    return settings
+
+
+def _customer(number: int, given: dict[str, str]) -> dict[str, object]:
+    return {"customer_no": f"C{number}", "business_date": DAY, "opened_date": DAY, **given}
+
+
+MODEL = Model("marts", "people", None, is_view=False, is_incremental=False, reads=())
+COLUMNS: Columns = (("customer_key", "VARCHAR"), ("contact", "VARCHAR"), ("amount", "DECIMAL(18,2)"))
+
+
+def showing(*contacts: str) -> Callable[..., pa.Table]:
+    """A table of customers, each with a contact."""
+    return lambda names: pa.table(
+        {"text": ["\x1f".join([*(["cif:C1"] if "customer_key" in names else []), text]) for text in contacts]}
+        if "contact" in names
+        else {"text": ["cif:C1"] * len(contacts)}
+    )
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_planted_value_stops_publication(lake: Settings, kind: str) -> None:
+    canaries = Canaries(lake, DAY)
+    for text in PLANTED[kind]:
+        with pytest.raises(
+            CannotPublish, match=r"marts\.people, column contact, shows personal data: .* came in"
+        ) as why:
+            canaries.check_table(MODEL, COLUMNS, showing("nothing", text))
+        assert text not in str(why.value) and not re.search(r"\d{7}|欧阳|何帆", str(why.value))
+
+
+def test_what_only_looks_like_a_canary_is_published(lake: Settings) -> None:
+    Canaries(lake, DAY).check_table(MODEL, COLUMNS, showing(*HARMLESS))
+
+
+def test_another_day_has_other_canaries(lake: Settings) -> None:
+    Canaries(lake, DAY).check_table(MODEL, COLUMNS, showing("13300133000"))
+    with pytest.raises(CannotPublish, match=r"customers\.phone"):
+        Canaries(lake, date(2026, 2, 28)).check_table(MODEL, COLUMNS, showing("13300133000"))
+
+
+def test_a_value_that_also_comes_in_a_column_that_is_not_personal_is_none(lake: Settings) -> None:
+    """A bank whose customer numbers are phones publishes them; a text of the project's own is nobody's."""
+    given = [{"phone": "13500135000"}, {"name": "客户经理"}, {"phone": "13600136000"}]
+    customers = [_customer(number, one) for number, one in enumerate(given)]
+    bank.deliver(lake.lake, "customers", date(2026, 3, 2), customers)
+    canaries = Canaries(lake, date(2026, 3, 2))
+    canaries.check_table(MODEL, COLUMNS, showing("cif:13500135000", "客户经理致电"))
+    with pytest.raises(CannotPublish):
+        canaries.check_table(MODEL, COLUMNS, showing("cif:13500135000", "客户经理致电", "13600136000"))
+
+
+@pytest.mark.parametrize("place", ["data_docs/marts/page.html", "logs/dbt.log"])
+def test_a_page_or_a_log_with_a_canary_stops_publication(lake: Settings, place: str) -> None:
+    path = (target_path(lake) if place.startswith("logs") else lake.lake.parent) / place
+    path.parent.mkdir(parents=True)
+    path.write_text("a line\nunexpected: 13800138001\n")
+    canaries = Canaries(lake, DAY)
+    with pytest.raises(CannotPublish, match=re.escape(str(path))) as why:
+        canaries.check_files(since=0)
+    assert "138" not in str(why.value).replace(str(path), "")
+    canaries.check_files(since=path.stat().st_mtime + 1)
+
+
+def test_readers_keep_what_they_have(lake: Settings) -> None:
+    """The name of the column does not matter, nor that the other tables are good."""
+    built = Built(lake)
+    built.model("marts.calendar", "select 1 as day_number")
+    built.model("marts.people", "select cast('cif:C1' as varchar) as customer_key, cast('-' as varchar) as contact")
+    warehouse.publish(lake, DAY, "run 1")
+    built.execute("update build_marts.people set contact = '13800138001'")
+    with pytest.raises(CannotPublish, match=r"people, column contact"):
+        warehouse.publish(lake, DAY, "run 2")
+    assert warehouse.query_serving(lake, "select contact from marts.people").to_pylist() == [{"contact": "-"}]
+    assert not [path for path in lake.published.rglob("*.parquet") if b"13800138001" in path.read_bytes()]
+
+
+def test_postgres_refuses_it_too(postgres_settings: Settings) -> None:
+    bank.deliver(postgres_settings.lake, "customers", DAY, [_customer(0, CUSTOMERS[0])])
+    built = Built(postgres_settings)
+    built.model(
+        "marts.people", "select cast('欧阳小明' as varchar) as called, date '2026-03-01' as day", partition_by="day"
+    )
+    with pytest.raises(CannotPublish, match=r"people, column called"):
+        warehouse.publish(postgres_settings, DAY, "run 1")
