@@ -22,6 +22,13 @@ from ml_jobs.derived.network import write_network
 from ml_jobs.scores.data import count_customers
 from ml_jobs.task_file import load_tasks
 
+# Rows that tell an event again; the first one counts.
+REPEATS = """
+    select kept_delivery, kept_row, dropped_delivery, dropped_row
+    from build_intermediate.int_ops__repeated_events
+    where valid_to is null
+"""
+
 
 class NotReady(Stop):
     """A required feed is missing: the day stops, and nothing is published."""
@@ -67,8 +74,11 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         target = max(business_date, state.business_date) if state else business_date
         _require_feeds(settings, target, CHANNELS)
         pin = lake.pin(settings.lake, target)
+        built = state.deliveries if state else {}
+        warnings = ingestion.check_agreement(settings, pin, built)
+        detail["warnings"] = warnings
         xref = link(settings, pin)
-        detail["warnings"] = unbelieved(xref)
+        warnings += unbelieved(xref)
         project = warehouse.project_version()
         if state and state.project != project:  # a new model, column or threshold holds for all of history
             warehouse.drop_build(settings)
@@ -85,6 +95,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         # views and seeds stand until the project changes
         selection = "tag:marts" if state else "tag:staging tag:marts"
         warehouse.run_dbt(settings, selection, variables, without="tag:serving")
+        warnings += ingestion.check_agreement(settings, pin, built, warehouse.query(settings, REPEATS))
         warehouse.write_state(settings, warehouse.BuildState.of(pin, xref, project))
         return target
 
@@ -195,6 +206,10 @@ def dates_to_run(settings: Settings, first: date | None, last: date | None) -> l
             f"no delivery in {settings.landing} falls between {first or 'the first'} and {last or 'the last'} "
             "business date: check the folder and the manifests' cutoff_at"
         )
+    if last and last > landed[-1]:
+        raise NotReady(
+            f"no feed has delivered for {last}: the last deliveries in {settings.landing} are of {landed[-1]}"
+        )
     return dates
 
 
@@ -225,6 +240,13 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
     dates = built_dates(lake.pin_of(outcomes, business_date))
     unbuilt = [day for day in dates if state is None or day > state.business_date]
     deployment = load_deployment(settings.deployment)
+    if silent := ingestion.silent_days(deployment, settings.lake, dates, min(unbuilt, default=business_date)):
+        days = ", ".join(map(str, silent))
+        raise NotReady(
+            f"business date {business_date}: no feed has delivered for {days}; nothing is published. Deliver to "
+            f"{settings.landing}, or, if there was nothing to deliver: c360 accept DAY --by NAME --why REASON; name "
+            f"days on which the bank never delivers by leaving them out of delivery_days in {settings.deployment.name}"
+        )
     for day in sorted({*unbuilt, business_date}):
         if missing := ingestion.missing_feeds(deployment, lake.pin_of(outcomes, day), channels):
             raise NotReady(

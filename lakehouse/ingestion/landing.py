@@ -146,6 +146,10 @@ class Delivery:
         """64 hex digits over the manifest and the data as they landed; ``landed`` holds the files that are there."""
         return self._hash([(name, file.bytes, file.sha256) for name, file in landed.items()])
 
+    def id_of(self, source_hash: str) -> str:
+        """What records and messages call the delivery with this source."""
+        return f"{self.feed}/{self.period.text}/v{self.version}-{source_hash[:12]}"
+
     def _hash(self, files: list[tuple[str, int, str]]) -> str:
         digest = hashlib.sha256(_bytes_of(self.path) or b"")
         for file in files:

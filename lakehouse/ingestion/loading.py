@@ -21,6 +21,7 @@ from lakehouse.sql import identifier, literal, only_row
 
 _THREADS = 2  # of one feed; feeds run beside each other, each in another process
 _MEMORY = "2GB"
+GOOD_ROWS = "(select * from judged where problem is null)"  # of the delivery that was judged last
 
 log = logging.getLogger(__name__)
 
@@ -194,13 +195,16 @@ def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, lande
     if damages:
         raise Rejected(damages[0])
     con.execute(
-        f"""update judged set problem = 'duplicate_key {feed.key[0]}' where rowid in (
-            select place from (
-                select rowid as place,
-                    row_number() over (partition by {", ".join(map(identifier, feed.key))} order by rowid) as occurrence
-                from judged where problem is null
-            ) where occurrence > 1
-        )"""
+        f"""update judged set problem = case when is_same then 'duplicate_key' else 'conflicting_key' end
+            || ' {feed.key[0]}'
+        from (
+            select rowid as place,
+                row_number() over same_key as occurrence,
+                _values is not distinct from first_value(_values) over same_key as is_same
+            from judged where problem is null
+            window same_key as (partition by {", ".join(map(identifier, feed.key))} order by rowid)
+        ) as told
+        where told.place = judged.rowid and told.occurrence > 1"""
     )
 
 

@@ -111,12 +111,12 @@ def test_quarantine_says_where_the_row_was_and_what_it_said(bank: Bank) -> None:
     ]
 
 
-def test_the_first_of_equal_keys_stays(bank: Bank) -> None:
+def test_the_first_of_equal_keys_stays_and_one_that_says_otherwise_is_told_from_a_repeat(bank: Bank) -> None:
     rows = postings({}, {"txn_id": "T1", "amount": "1.00"}, {}, {"txn_id": "T1", "direction": "X"}, {"txn_id": "T1"})
     bank.deliver("transactions", rows)
     (outcome,) = bank.ingest("transactions")
     assert bank.quarantine(outcome) == [
-        (3, "txn_id", "duplicate_key"),
+        (3, "txn_id", "conflicting_key"),
         (5, "direction", "not_allowed"),
         (6, "txn_id", "duplicate_key"),
     ]
@@ -314,6 +314,7 @@ def test_carriage_returns_blank_lines_and_a_byte_order_mark_are_tolerated(bank: 
         ({**ORDER, "order_id": "O2", "mood of day": "fine"}, None, "unknown_key"),
         ('{"order_id": "O2", "order_id": "O3"}', None, "invalid_json"),
         (ORDER, "order_id", "duplicate_key"),
+        ({**ORDER, "amount": 13.5}, "order_id", "conflicting_key"),
     ],
 )
 def test_a_bad_json_line(bank: Bank, line: object, column: str | None, reason: str) -> None:
