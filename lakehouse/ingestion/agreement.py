@@ -149,8 +149,8 @@ def _unknown_references(look: _Look, new: Iterable[Outcome]) -> list[Doubt]:
             for file, rows, values, first in found:
                 outcome = files[file]
                 sentence = (
-                    f"{outcome.delivery_id}: {rows} of {outcome.rows_loaded} rows have a {column.name} that no delivery "
-                    f"of {column.references} has told, the first in row {first}: send the missing rows of "
+                    f"{outcome.delivery_id}: {rows} of {outcome.rows_loaded} rows have a {column.name} that no "
+                    f"delivery of {column.references} has told, the first in row {first}: send the missing rows of "
                     f"{column.references}, or correct the file"
                 )
                 must_wait = values > _excused(look.pin, column.references) and look.is_beyond(outcome, rows)

@@ -15,6 +15,7 @@ from lakehouse.ingestion import Disagreement, accept, accept_silence, check, che
 from tests.lakehouse.ingestion.bank import CUSTOMER, DAY, POSTING, Bank, delimited, postings
 
 Row = dict[str, str]
+Quiet = Callable[..., Bank]
 NEXT = "2026-01-06"
 ACCOUNT = {
     "account_no": "6222000001",
@@ -138,7 +139,7 @@ def test_what_was_built_is_not_asked_about_again(bank: Bank) -> None:
 
 
 @pytest.fixture
-def quiet(bank: Bank, tmp_path: Path) -> Callable[..., Bank]:
+def quiet(bank: Bank, tmp_path: Path) -> Quiet:
     """A bank that needs postings alone, and delivers on some days."""
 
     def make(*numbers: int, delivery_days: str = "") -> Bank:
@@ -159,9 +160,7 @@ def require(bank: Bank, number: int) -> None:
 
 
 @pytest.mark.parametrize(("days", "missing"), [((0, 2), "2026-01-06"), ((0, 1, 4), "2026-01-07, 2026-01-08")])
-def test_a_day_on_which_no_feed_delivered_waits(
-    quiet: Callable[..., Bank], days: tuple[int, ...], missing: str
-) -> None:
+def test_a_day_on_which_no_feed_delivered_waits(quiet: Quiet, days: tuple[int, ...], missing: str) -> None:
     bank = quiet(*days)
     with pytest.raises(pipeline.NotReady, match=f"no feed has delivered for {missing};.*c360 accept DAY"):
         require(bank, days[-1])
@@ -170,12 +169,12 @@ def test_a_day_on_which_no_feed_delivered_waits(
     require(bank, days[-1])
 
 
-def test_days_on_which_the_bank_never_delivers_are_not_missed(quiet: Callable[..., Bank]) -> None:
+def test_days_on_which_the_bank_never_delivers_are_not_missed(quiet: Quiet) -> None:
     days = "delivery_days: [monday, tuesday, wednesday, thursday, friday]"
     require(quiet(3, 4, 7, delivery_days=days), 7)
 
 
-def test_a_day_with_deliveries_is_not_accepted_as_silent(quiet: Callable[..., Bank]) -> None:
+def test_a_day_with_deliveries_is_not_accepted_as_silent(quiet: Quiet) -> None:
     with pytest.raises(Stop, match="has deliveries"):
         accept_silence(quiet(0).settings, date(2026, 1, 5), "S0042", "so")
 
