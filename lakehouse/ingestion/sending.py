@@ -90,7 +90,7 @@ def land(settings: Settings, source: Path, feed: str, period: str, by: str = "",
     Stop
         If the file would be rejected, or looks wrong and nobody accepts it; nothing is written then.
     """
-    draft = check(settings, source, feed, period)
+    contract, draft = _contract(feed), check(settings, source, feed, period)
     if draft.findings.problem:
         raise Stop(draft.findings.problem)
     if draft.implausible and not (by or why):
@@ -98,7 +98,7 @@ def land(settings: Settings, source: Path, feed: str, period: str, by: str = "",
     decision = decision_of(by, why) if draft.implausible else None
     with appearing(draft.delivery.path.with_name(draft.name)) as temporary:
         shutil.copyfile(source, temporary)
-        copied = measure_file(temporary)
+        copied = measure_file(temporary, contract.delimiter)
     manifest = draft.delivery.readable_manifest.model_copy(
         update={
             "row_count": draft.findings.rows,
@@ -141,7 +141,7 @@ def _landed(source: Path, feed: Feed) -> Landed:
         raise Stop(f"{source} cannot be read: {error.strerror}") from error
     if feed.format != "delimited" and not is_gzip:
         raise Stop(f"{source}: {feed.name} comes as compressed JSON Lines", "compress the file by gzip")
-    return measure_file(source)
+    return measure_file(source, feed.delimiter)
 
 
 def _next_version(settings: Settings, feed: str, period: str, outcomes: list[Outcome]) -> int:

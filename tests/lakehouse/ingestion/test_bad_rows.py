@@ -123,6 +123,28 @@ def test_the_first_of_equal_keys_stays_and_one_that_says_otherwise_is_told_from_
     assert bank.read(outcome.lake_file, "txn_id, amount") == [("T1", Decimal("12.50")), ("T3", Decimal("12.50"))]
 
 
+NEIGHBOURS = {
+    "good": {},
+    "bad": {"direction": "X"},
+    "quoted": {"remark": 'paid "in full"'},
+    "with a delimiter in quotes": {"remark": "one|two"},
+    "over two lines": {"remark": "one\ntwo"},
+}
+
+
+@pytest.mark.parametrize("end", ["|", "||", '|""', "| "])
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_a_row_that_ends_with_a_delimiter_is_judged_alike_whatever_its_neighbours(
+    bank: Bank, neighbour: str, end: str
+) -> None:
+    header, first, *rest = delimited("transactions", postings({}, NEIGHBOURS[neighbour], {})).decode().splitlines()
+    content = "\n".join([header, first + end, *rest, ""]).encode()
+    bank.deliver("transactions", content, rows=3, sums={"amount": "37.50"})
+    (outcome,) = bank.ingest("transactions")
+    assert bank.quarantine(outcome)[0] == (2, None, "wrong_column_count")
+    assert outcome.rows_loaded == (1 if neighbour == "bad" else 2)
+
+
 def test_a_bad_row_does_not_hold_its_key(bank: Bank) -> None:
     bank.deliver("transactions", postings({"direction": "X"}, {"txn_id": "T1"}))
     (outcome,) = bank.ingest("transactions")
