@@ -15,7 +15,7 @@ from lakehouse.identity import link, unbelieved
 from lakehouse.lake import Outcome, Pin
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.model_files import Known, abstention_path
-from lakehouse.lake.runs import new_run_id, recorded
+from lakehouse.lake.runs import new_run_id, read_records, recorded, warnings_of
 from lakehouse.settings import Settings
 from lakehouse.warehouse.changes import as_of_dates_to_build, dirty_from
 from ml_jobs.derived.network import write_network
@@ -222,16 +222,30 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
             jobs = [pool.submit(ingest, settings, feed, business_date, run_id) for feed in deployment.feeds]
         for outcome in (outcome for job in jobs for outcome in job.result() if not outcome.is_loaded):
             progress(f"{business_date} rejected {outcome.delivery_id}: {outcome.reason}")
+        said: set[str] = set()
         check_delivered(settings, business_date, CHANNELS, run_id)
         for step in (build, score, network, serve):
+            _say_warnings(settings, business_date, run_id, said, progress)
             progress(f"{business_date} {step.__name__}")
             step(settings, business_date, run_id)
+        _say_warnings(settings, business_date, run_id, said, progress)
     except Exception as failure:
         try:
             publish_ops(settings, business_date, run_id)
         except Exception as second:  # noqa: BLE001 (the first failure is what is raised)
             failure.add_note(f"nor could ops be published: {second}")
         raise
+
+
+def _say_warnings(
+    settings: Settings, business_date: date, run_id: str, said: set[str], progress: Callable[[str], None]
+) -> None:
+    """What the steps of a run noted beside their work, each once: a warning that nobody reads is silence."""
+    for record in read_records(settings.lake, run_id):
+        for warning in warnings_of(record):
+            if warning not in said:
+                said.add(warning)
+                progress(f"{business_date} warning: {warning}")
 
 
 def _require_feeds(settings: Settings, business_date: date, channels: tuple[str, ...]) -> None:
@@ -243,15 +257,16 @@ def _require_feeds(settings: Settings, business_date: date, channels: tuple[str,
     if silent := ingestion.silent_days(deployment, settings.lake, dates, min(unbuilt, default=business_date)):
         days = ", ".join(map(str, silent))
         raise NotReady(
-            f"business date {business_date}: no feed has delivered for {days}; nothing is published. Deliver to "
-            f"{settings.landing}, or, if there was nothing to deliver: c360 accept DAY --by NAME --why REASON; name "
-            f"days on which the bank never delivers by leaving them out of delivery_days in {settings.deployment.name}"
+            f"business date {business_date}: no feed has delivered for {days}; nothing is published",
+            f"deliver to {settings.landing}, or, if there was nothing to deliver, c360 accept DAY --by NAME --why "
+            f"REASON for each; leave weekdays without deliveries out of delivery_days in {settings.deployment.name}",
         )
     for day in sorted({*unbuilt, business_date}):
         if missing := ingestion.missing_feeds(deployment, lake.pin_of(outcomes, day), channels):
             raise NotReady(
-                f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; "
-                f"nothing is published. Deliver it to {settings.landing} and run {business_date} again"
+                f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; nothing is "
+                "published",
+                f"deliver it to {settings.landing} and run {business_date} again",
             )
 
 

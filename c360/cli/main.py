@@ -11,7 +11,7 @@ from c360.cli.evaluate import evaluate
 from c360.cli.identity import identity
 from c360.cli.intraday import intraday
 from c360.cli.ml import ml
-from c360.cli.output import Json, StoppingGroup, Target, console, day_of, progress, show
+from c360.cli.output import Json, StoppingGroup, Target, console, day_of, labelled, progress, show
 
 app = typer.Typer(
     cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
@@ -55,10 +55,11 @@ def run(
 @app.command()
 def status(target: Target = None, json_: Json = False) -> None:
     """What was built, what was published, and how the deliveries and the last runs went."""
-    from c360.status import read_status
+    from c360.status import lines_of, read_status
     from lakehouse.settings import Settings
 
-    show(read_status(Settings.from_env(target=target)), json_)
+    current = read_status(Settings.from_env(target=target))
+    show(current, json_, lambda: [labelled(name, text) for name, text in lines_of(current)])
 
 
 @app.command()

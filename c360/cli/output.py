@@ -48,10 +48,16 @@ def show(content: object, as_json: bool, tables: Callable[[], Iterable[Renderabl
     if as_json:
         typer.echo(json_of(content))
     elif tables is not None:
-        console.print(*tables(), sep="\n")
+        for table in tables():
+            console.print(table, soft_wrap=isinstance(table, Text), highlight=not isinstance(table, Text))
     else:
         for name, value in (content if isinstance(content, Mapping) else vars(content)).items():
-            console.print(Text.assemble((name, "bold"), f" {value}"), soft_wrap=True, highlight=False)
+            console.print(labelled(name, value), soft_wrap=True, highlight=False)
+
+
+def labelled(name: str, value: object) -> Text:
+    """A line: a name in bold, and what it is."""
+    return Text.assemble((name, "bold"), f" {value}")
 
 
 def json_of(content: object) -> str:

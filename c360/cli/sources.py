@@ -94,7 +94,8 @@ def _show_draft(draft: "Draft", what: str, as_json: bool) -> None:
     for column, count in draft.unknown.items():
         content[f"column {column}: unknown"] = f"{count:,} rows: no delivery that was taken in has told the value"
     content |= {f"sum of {name}": f"{total:,}" for name, total in findings.control_sums.items()}
-    show(findings if as_json else content, as_json)
+    found = vars(findings) | {"implausible": draft.implausible, "unknown": draft.unknown}
+    show(found if as_json else content, as_json)
 
 
 def simulate(

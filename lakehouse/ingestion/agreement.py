@@ -37,10 +37,6 @@ class Doubt:
     sentence: str
     must_wait: bool
 
-    def __str__(self) -> str:
-        how = f", or, if it is right: c360 accept {self.outcome.delivery_id} --by NAME --why REASON"
-        return f"{self.sentence}{how if self.must_wait else ''}"
-
 
 def check_agreement(settings: Settings, pin: Pin, built: Collection[str], repeats: pa.Table | None = None) -> list[str]:
     """Hold the deliveries that were not built yet against all others of the pin.
@@ -82,8 +78,9 @@ def check_agreement(settings: Settings, pin: Pin, built: Collection[str], repeat
     for doubt in waiting:
         ask(settings.lake, doubt.outcome.delivery_id, doubt.sentence)
     if waiting:
-        raise Disagreement(" | ".join(map(str, waiting)))
-    return [str(doubt) for doubt in doubts]
+        remedy = "put each right by a new version, or accept it by c360 accept ID --by NAME --why REASON"
+        raise Disagreement(" | ".join(doubt.sentence for doubt in waiting), remedy)
+    return [doubt.sentence for doubt in doubts]
 
 
 def unknown_values(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, feed: Feed, rows: str) -> dict[str, int]:
@@ -150,8 +147,8 @@ def _unknown_references(look: _Look, new: Iterable[Outcome]) -> list[Doubt]:
                 outcome = files[file]
                 sentence = (
                     f"{outcome.delivery_id}: {rows} of {outcome.rows_loaded} rows have a {column.name} that no "
-                    f"delivery of {column.references} has told, the first in row {first}: send the missing rows of "
-                    f"{column.references}, or correct the file"
+                    f"delivery of {column.references} has told, the first in row {first}: send the missing "
+                    f"rows of {column.references}, or correct the file"
                 )
                 must_wait = values > _excused(look.pin, column.references) and look.is_beyond(outcome, rows)
                 doubts.append(Doubt(outcome, sentence, must_wait))

@@ -341,7 +341,8 @@ def _limit_problem(con: duckdb.DuckDBPyConnection, feed: Feed, delivered: int, b
         "where problem is not null group by reason order by row_count desc, reason"
     ).fetchall()
     file, row, problem, text = con.execute(
-        "select cast(_file as varchar), _row, problem, _text from judged where problem is not null order by rowid limit 1"
+        "select cast(_file as varchar), _row, problem, _text from judged "
+        "where problem is not null order by rowid limit 1"
     ).fetchall()[0]
     reason, _, column = problem.partition(" ")
     other = framing.other_delimiter(feed, text) if reason == "wrong_column_count" else None

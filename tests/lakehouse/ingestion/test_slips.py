@@ -190,7 +190,9 @@ def test_another_row_count_names_its_likely_cause(bank: Bank, what: str) -> None
 def test_another_delimiter_is_named_wherever_it_stands(bank: Bank, other: str, where: str) -> None:
     header, *rows = delimited("transactions", postings(*[{}] * 9)).decode().splitlines()
     content = "\n".join([header.replace("|", other) if where == "everywhere" else header, *rows])
-    content = content if where == "everywhere" else content.replace("|", other).replace(header.replace("|", other), header)
+    content = (
+        content if where == "everywhere" else content.replace("|", other).replace(header.replace("|", other), header)
+    )
     bank.deliver("transactions", content.encode(), rows=9, sums={"amount": "112.50"})
     assert f"divided by {other!r}" in rejected(bank)
 
