@@ -17,6 +17,7 @@ from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.model_files import Known, abstention_path
 from lakehouse.lake.runs import new_run_id, read_records, recorded, warnings_of
 from lakehouse.settings import Settings
+from lakehouse.warehouse import seeds
 from lakehouse.warehouse.changes import as_of_dates_to_build, dirty_from
 from ml_jobs.derived.network import write_network
 from ml_jobs.scores.data import count_customers
@@ -67,6 +68,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         The business date as of which the build engine stands.
     """
     with recorded(settings, run_id, "build", business_date) as detail, warehouse.exclusive(settings):
+        seeds.require_currency(load_deployment(settings.deployment).currency)
         state = warehouse.read_state(settings)
         if state and state.business_date not in built_dates(lake.pin(settings.lake, state.business_date)):
             warehouse.drop_build(settings)  # its last delivery was retracted: there is no such business date any more

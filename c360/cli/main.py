@@ -64,11 +64,12 @@ def status(target: Target = None, json_: Json = False) -> None:
 
 @app.command()
 def doctor(target: Target = None, json_: Json = False) -> None:
-    """Check this installation; exit code 1 if something would stop a run."""
-    from c360.doctor import examine
-    from lakehouse.settings import Settings
+    """Try every setting, seed and limit of this installation; exit code 1 if something would stop a run."""
+    from c360.doctor import examine_environment
 
-    findings = examine(Settings.from_env(target=target))
-    show({finding.subject: finding.verdict for finding in findings}, json_)
+    findings = examine_environment(target)
+    content = {finding.subject: finding.verdict for finding in findings}
+    marks = {True: "OK  ", False: "FAIL"}
+    show(content, json_, lambda: [labelled(marks[f.is_fine], f"{f.subject}: {f.verdict}") for f in findings])
     if not all(finding.is_fine for finding in findings):
         raise typer.Exit(1)
