@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import shlex
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -100,6 +102,17 @@ class Settings(BaseSettings):
             f"C360_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             for name, value in values.items()
         }
+
+    def shell(self, without: Collection[str] = ()) -> str:
+        """The same for a shell to read, whatever is in a path: ``set -a; . FILE``.
+
+        Parameters
+        ----------
+        without : collection of str
+            Variables to leave out.
+        """
+        values = self.environment().items()
+        return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values if name not in without)
 
     @field_validator("broker_url")
     @classmethod
