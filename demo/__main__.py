@@ -17,6 +17,7 @@ from rich.console import Console
 
 from demo.airflow import LocalAirflow, local_airflow
 from demo.docs import write_dbt_docs
+from demo.pages import write_index
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
 from lakehouse.contracts import load_deployment
@@ -69,6 +70,8 @@ def main(
             bank = _simulated(folder, say) if source is Source.simulated else _berka(folder, Path(berka_dir), say)
             _run(bank, say)
             print_summary(console, bank.settings, bank.truth)
+            index = write_index(bank.settings)
+            console.print(f"  everything      {index}     (open it in a browser)", soft_wrap=True, highlight=False)
     except Stop as failure:
         console.print(str(failure), style="red", highlight=False)
         raise typer.Exit(1) from failure

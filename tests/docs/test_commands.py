@@ -64,7 +64,7 @@ def test_slow_commands_run_among_the_others(page: str, reader: Path, environment
 
 
 def test_the_first_hour_of_the_readme_is_in_order() -> None:
-    """The demo comes first; then its settings are read; only then is anything asked of it, and its files are its own."""
+    """The demo comes first; then its settings are read; only then is anything asked of it; its files are its own."""
     readme = PAGES[0]
     titles = [line.removeprefix("## ") for line in readme.lines if line.startswith("## ")]
     hour = ["Two commands", "What the demonstration shows", "Read the results", "Your feeds", "Where to read on"]

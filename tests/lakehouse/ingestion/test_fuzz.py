@@ -1,8 +1,8 @@
 """Whatever is sent: no crash, no hang, no row lost, and nothing of it in what is said about it.
 
 Every feed's reader, the manifests of every feed, and the events within the day get files that begin well and are
-spoilt at random. What is found gets a test of its own beside the reader. ``C360_FUZZ_SECONDS`` says how long all of this
-file takes; ``make fuzz`` gives it minutes.
+spoilt at random. What is found gets a test of its own beside the reader. ``C360_FUZZ_SECONDS`` says how long all of
+this file takes; ``make fuzz`` gives it minutes.
 """
 
 import gzip
@@ -258,8 +258,7 @@ def test_every_feed_s_reader(name: str, new_bank: Callable[[], Bank], said: Said
         try:
             draft = land(bank.settings, source, name, DAY)
         except Stop as refused:
-            said.texts.append(str(refused))
-            assert CANARY not in str(refused)
+            said.texts.append(str(refused))  # looked at when the test ends
             bank.deliver(name, content, rows=content.count(b"\n"), sums=dict.fromkeys(feed.control_sums, "0"))
             (outcome,) = bank.ingest(name)
         else:
@@ -316,9 +315,7 @@ def test_every_manifest(where: str, new_bank: Callable[[], Bank], said: Said) ->
         if where == "top":
             stated |= fields
         else:
-            stated["files"][0] |= {
-                name: field for name, field in zip(("name", "bytes", "sha256"), fields.values(), strict=False)
-            }
+            stated["files"][0] |= dict(zip(("name", "bytes", "sha256"), fields.values(), strict=False))
         path.write_bytes(spoil(json.dumps(stated, ensure_ascii=False).encode("utf-8", "replace"), spoils))
         taken = bank.ingest(feed.name, day="9999-12-31")
         for outcome in taken:
