@@ -46,6 +46,9 @@ test-full: setup | .git ## Every test, the slow ones too: before a release
 	$(VENV)/bin/pre-commit run --all-files
 	$(PY) -m pytest $(TWO_WORKERS)
 
+fuzz: setup ## Files, manifests, events and tables spoilt at random, for ten minutes: no crash, hang, loss or leak
+	C360_FUZZ_SECONDS=300 $(PY) -m pytest $(wildcard tests/*/*/test_fuzz.py)
+
 figures: setup ## Lines by folder, long functions, loose types, copied lines
 	$(PY) -m checks.figures
 
@@ -63,4 +66,4 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full figures bench linkage lock clean
+.PHONY: help setup demo check test test-full fuzz figures bench linkage lock clean

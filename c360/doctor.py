@@ -1,20 +1,33 @@
-"""Check an installation: one finding for each thing that a run needs."""
+"""Check an installation: every setting, every seed, every limit; one finding for each thing that a run needs."""
 
+import codecs
+import os
+import re
+import secrets
 import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+import duckdb
+import psutil
 import psycopg
 import redis
 
-from lakehouse.contracts import load_deployment, load_feeds
+from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
+from lakehouse.errors import Stop
 from lakehouse.intraday import broker
+from lakehouse.lake.secret import fingerprint_file, require_same_secret
 from lakehouse.settings import Settings
+from lakehouse.warehouse.seeds import load_seeds
 
 ENOUGH_DISK = 5 * 2**30
+# Variables that are no settings: of Airflow, of docker-compose and its database, of dbt's profile, of the tests.
+OTHER_VARIABLES = {"C360_LAST_DATE", "C360_LANDING_FOLDER", "C360_WAREHOUSE_PASSWORD", "C360_FUZZ_SECONDS"}
+OF_DBT = "C360_PG_"
 
 
 @dataclass(frozen=True)
@@ -27,39 +40,163 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Check everything that a run needs. Folders that are missing are made; nothing else changes."""
-    return list(_findings(settings))
+    """Check everything that a run needs, what failed first. Folders that are missing are made; nothing else changes."""
+    checks = (_machine, _settings, _variables, _contracts, _seeds, _limits)
+    findings = [finding for check in checks for finding in check(settings)]
+    return sorted(findings, key=lambda finding: finding.is_fine)
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def examine_environment(target: str | None = None) -> list[Finding]:
+    """The same for the settings of the environment, each of which may be one that is refused.
+
+    Parameters
+    ----------
+    target : str, optional
+        Engine and store, in place of the environment's.
+    """
+    refused = Settings.refused(target=target)
+    usable = {name: Settings.model_fields[name].default for name in refused if name in Settings.model_fields}
+    if "token_secret" in usable:  # so that none is made in place of the one that is refused
+        usable["token_secret"] = secrets.token_hex(32)
+    findings = [Finding(subject_of(name), False, str(why)) for name, why in refused.items()]
+    known = {finding.subject for finding in findings}
+    settings = Settings.from_env(**{"target": target} | usable)
+    return findings + [finding for finding in examine(settings) if finding.subject not in known]
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield _finding("python", version.startswith("3.11."), version, "Python 3.11 is what the lock was made for")
-    yield _attempt("contracts", lambda: f"{len(load_feeds())} feeds")
-    yield _attempt("deployment", lambda: f"{load_deployment(settings.deployment).name} ({settings.deployment})")
-    yield _finding("landing", settings.landing.is_dir(), str(settings.landing), "make it, or set C360_LANDING")
-    yield _attempt("lake", lambda: _writable(settings.lake))
-    yield _attempt("warehouse", lambda: _writable(settings.warehouse.parent))
-    free = shutil.disk_usage(settings.lake.parent).free
+    place = next(path for path in (settings.lake, *settings.lake.parents) if path.exists())
+    free = shutil.disk_usage(place).free
     yield _finding("disk", free > ENOUGH_DISK, f"{free / 2**30:.0f} GiB free", "free some space: a run needs 5 GiB")
-    secret = settings.lake.parent / "token.secret"
-    if secret.exists():
-        mode = stat.S_IMODE(secret.stat().st_mode)
-        yield _finding("token secret", not mode & 0o077, f"{secret} mode {mode:o}", f"chmod 600 {secret}")
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    yield _finding("landing", settings.landing.is_dir(), str(settings.landing), "make it, or set C360_LANDING")
+    yield _attempt("lake", lambda: _writable(settings.lake), "set C360_LAKE to a folder that may be written")
+    yield _attempt("published", lambda: _writable(settings.published), "set C360_PUBLISHED to one that may be written")
+    for name in ("build", "warehouse"):
+        remedy = f"set C360_{name.upper()} to a file of DuckDB, or to none, in a folder that may be written"
+        yield _attempt(name, lambda name=name: _database(getattr(settings, name)), remedy)
+    yield Finding("target", True, settings.target)
+    yield _attempt("memory limit", lambda: _memory(settings), "set C360_MEMORY_LIMIT to less than the machine has")
+    yield _attempt("token secret", lambda: _secret(settings), "")
+    dsn = settings.postgres_dsn.get_secret_value()
     if settings.target == "postgres":
-        yield _attempt("postgres", lambda: _server_version(settings.postgres_dsn.get_secret_value()))
+        yield _attempt("postgres", lambda: _server_version(dsn), "start it, or correct C360_POSTGRES_DSN")
+    else:
+        yield Finding("postgres", True, "set, and not used by the target duckdb" if dsn else "not needed")
     if settings.broker_url:
-        yield _attempt("broker", lambda: _broker_version(broker.connect(settings.broker_url)))
+        client = broker.connect(settings.broker_url)
+        yield _attempt("broker", lambda: _broker_version(client), "start it, or correct C360_BROKER_URL")
+    else:
+        yield Finding("broker", True, "none: events within the day come as files")
+
+
+def _variables(settings: Settings) -> Iterator[Finding]:
+    """Names that are nearly those of settings, which would be silently without effect."""
+    known = {*settings.environment(), *OTHER_VARIABLES}
+    unknown = sorted(
+        name for name in os.environ if name.startswith("C360_") and name not in known and not name.startswith(OF_DBT)
+    )
+    known_ones = ", ".join(sorted(settings.environment()))
+    seen = f"no setting is called {', '.join(unknown)}" if unknown else "every C360_ variable is a setting"
+    yield _finding("variables", not unknown, seen, f"use one of {known_ones}")
+    last = os.environ.get("C360_LAST_DATE")
+    yield _attempt("last date", lambda: str(date.fromisoformat(last) if last else "none"), "write it as YYYY-MM-DD")
+
+
+def _contracts(settings: Settings) -> Iterator[Finding]:
+    yield _attempt("contracts", _all_feeds, "correct the contract")
+    yield _attempt(
+        "deployment",
+        lambda: f"{load_deployment(settings.deployment).name} ({settings.deployment})",
+        "correct it, or set C360_DEPLOYMENT",
+    )
+
+
+def _seeds(settings: Settings) -> Iterator[Finding]:
+    """A finding for each seed; without a readable deployment, as a bank of the project's first currency has them."""
+    deployment = _deployment(settings)
+    currency = deployment.currency if deployment else "CNY"
+    for seed in load_seeds().values():
+        try:
+            faults = seed.faults(currency)
+        except (OSError, UnicodeDecodeError) as error:
+            faults = [str(error)]
+        good = f"{len(seed.needed_by(currency))} rows that must be there are" if seed.key else "every value can be read"
+        shown = "; ".join(faults) or good + (f", for {currency}" if seed.is_by_currency else "")
+        yield _finding(f"seed {seed.name}", not faults, shown, f"correct dbt_project/seeds/{seed.path.name}")
+
+
+def _limits(_settings: Settings) -> Iterator[Finding]:
+    """What the gates and the scores go by."""
+    from expectations.checkpoint import SUITES, load_suite  # Great Expectations takes seconds to import
+    from ml_jobs.task_file import load_tasks
+
+    for path in sorted(SUITES.glob("*.yml")):
+        yield _attempt(f"suite {path.stem}", lambda path=path: _suite(path, load_suite), f"correct {path.name}")
+    yield _attempt("tasks", lambda: f"{len(load_tasks())} scores", "correct the file under ml_jobs/tasks/")
+
+
+def _suite(path: Path, load_suite: Callable) -> str:
+    return f"{len(load_suite(path.stem).expectations)} expectations"
+
+
+def _all_feeds() -> str:
+    feeds = load_feeds()
+    if faults := [f"{feed.name}: {fault}" for feed in feeds.values() for fault in _limit_faults(feed)]:
+        raise Stop("; ".join(faults))
+    return f"{len(feeds)} feeds"
+
+
+def _limit_faults(feed: Feed) -> Iterator[str]:
+    """Limits of a contract that are none: they would let everything pass, or nothing."""
+    for name in ("reject_limit", "least_share", "doubt_limit"):
+        if not 0 <= getattr(feed, name) <= 1:
+            yield f"{name} is {getattr(feed, name)}, and no share"
+    for name in ("reject_floor", "doubt_floor", "latency_days", "initial_lag_days"):
+        if getattr(feed, name) < 0:
+            yield f"{name} is negative"
+    if feed.format == "delimited" and len(feed.delimiter) != 1:
+        yield "a delimited feed needs a delimiter of one character"
+    names = {column.name for column in feed.columns}
+    for column in (*feed.key, *feed.control_sums, *filter(None, [feed.business_date_column])):
+        if column not in names:
+            yield f"there is no column {column}"
+    for column in feed.columns:
+        if column.references and column.references not in load_feeds():
+            yield f"{column.name} refers to {column.references}, which is no feed"
+    try:
+        codecs.lookup(feed.encoding)
+    except LookupError:
+        yield f"there is no encoding {feed.encoding}"
+
+
+def _deployment(settings: Settings) -> Deployment | None:
+    try:
+        return load_deployment(settings.deployment)
+    except Stop:
+        return None
+
+
+def subject_of(name: str) -> str:
+    """A setting as the findings call it."""
+    return {"postgres_dsn": "postgres", "broker_url": "broker"}.get(name, name.replace("_", " "))
 
 
 def _finding(subject: str, is_fine: bool, seen: str, remedy: str) -> Finding:
     return Finding(subject, is_fine, seen if is_fine else f"{seen}: {remedy}")
 
 
-def _attempt(subject: str, look: Callable[[], str]) -> Finding:
+def _attempt(subject: str, look: Callable[[], str], remedy: str) -> Finding:
     try:
         return Finding(subject, True, look())
-    except Exception as failure:  # noqa: BLE001 (whatever it is, it is the finding)
+    except Stop as failure:
         return Finding(subject, False, str(failure))
+    except Exception as failure:  # noqa: BLE001 (whatever it is, it is the finding)
+        return _finding(subject, False, str(failure).strip(), remedy)
 
 
 def _writable(folder: Path) -> str:
@@ -68,6 +205,47 @@ def _writable(folder: Path) -> str:
     probe.touch()
     probe.unlink()
     return str(folder)
+
+
+def _database(path: Path) -> str:
+    """A file of DuckDB, if there is one; one that a run holds open is fine."""
+    if not path.exists():
+        return f"{_writable(path.parent)}/{path.name}, not made yet"
+    try:
+        duckdb.connect(path, read_only=True).close()
+    except duckdb.IOException as error:
+        if "lock" not in str(error).lower():
+            raise
+        return f"{path}, in use"
+    _writable(path.parent)
+    return str(path)
+
+
+def _memory(settings: Settings) -> str:
+    total = psutil.virtual_memory().total
+    with duckdb.connect(config={"memory_limit": settings.memory_limit}) as con:
+        row = con.execute("select value from duckdb_settings() where name = 'memory_limit'").fetchall()[0]
+    given = _bytes(str(row[0]))
+    if given is not None and given > total:
+        raise ValueError(f"{settings.memory_limit}, and the machine has {total / 2**30:.1f} GiB")
+    return f"{settings.memory_limit} of {total / 2**30:.1f} GiB"
+
+
+def _bytes(text: str) -> float | None:
+    """What DuckDB shows of a limit, in bytes; None: no limit."""
+    match = re.fullmatch(r"([\d.]+) ?([KMGTPE]?)iB|([\d.]+) bytes", text)
+    if not match:
+        return None
+    return float(match[3] or match[1]) * 1024 ** " KMGTPE".index(match[2] or " ")
+
+
+def _secret(settings: Settings) -> str:
+    path = settings.lake.parent / "token.secret"
+    if fingerprint_file(settings).exists():
+        require_same_secret(settings)
+    if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Stop(f"{path} mode {stat.S_IMODE(path.stat().st_mode):o}", f"chmod 600 {path}")
+    return f"{path} mode 600" if path.exists() else "given by C360_TOKEN_SECRET"
 
 
 def _server_version(dsn: str) -> str:

@@ -15,12 +15,20 @@ from lakehouse.identity import link, unbelieved
 from lakehouse.lake import Outcome, Pin
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.model_files import Known, abstention_path
-from lakehouse.lake.runs import new_run_id, recorded
+from lakehouse.lake.runs import new_run_id, read_records, recorded, warnings_of
 from lakehouse.settings import Settings
+from lakehouse.warehouse import seeds
 from lakehouse.warehouse.changes import as_of_dates_to_build, dirty_from
 from ml_jobs.derived.network import write_network
 from ml_jobs.scores.data import count_customers
 from ml_jobs.task_file import load_tasks
+
+# Rows that tell an event again; the first one counts.
+REPEATS = """
+    select kept_delivery, kept_row, dropped_delivery, dropped_row
+    from build_intermediate.int_ops__repeated_events
+    where valid_to is null
+"""
 
 
 class NotReady(Stop):
@@ -60,6 +68,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         The business date as of which the build engine stands.
     """
     with recorded(settings, run_id, "build", business_date) as detail, warehouse.exclusive(settings):
+        seeds.require_currency(load_deployment(settings.deployment).currency)
         state = warehouse.read_state(settings)
         if state and state.business_date not in built_dates(lake.pin(settings.lake, state.business_date)):
             warehouse.drop_build(settings)  # its last delivery was retracted: there is no such business date any more
@@ -67,8 +76,11 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         target = max(business_date, state.business_date) if state else business_date
         _require_feeds(settings, target, CHANNELS)
         pin = lake.pin(settings.lake, target)
+        built = state.deliveries if state else {}
+        warnings = ingestion.check_agreement(settings, pin, built)
+        detail["warnings"] = warnings
         xref = link(settings, pin)
-        detail["warnings"] = unbelieved(xref)
+        warnings += unbelieved(xref)
         project = warehouse.project_version()
         if state and state.project != project:  # a new model, column or threshold holds for all of history
             warehouse.drop_build(settings)
@@ -85,6 +97,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         # views and seeds stand until the project changes
         selection = "tag:marts" if state else "tag:staging tag:marts"
         warehouse.run_dbt(settings, selection, variables, without="tag:serving")
+        warnings += ingestion.check_agreement(settings, pin, built, warehouse.query(settings, REPEATS))
         warehouse.write_state(settings, warehouse.BuildState.of(pin, xref, project))
         return target
 
@@ -197,6 +210,10 @@ def dates_to_run(settings: Settings, first: date | None, last: date | None) -> l
             f"no delivery in {settings.landing} falls between {first or 'the first'} and {last or 'the last'} "
             "business date: check the folder and the manifests' cutoff_at"
         )
+    if last and last > landed[-1]:
+        raise NotReady(
+            f"no feed has delivered for {last}: the last deliveries in {settings.landing} are of {landed[-1]}"
+        )
     return dates
 
 
@@ -209,10 +226,13 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
             jobs = [pool.submit(ingest, settings, feed, business_date, run_id) for feed in deployment.feeds]
         for outcome in (outcome for job in jobs for outcome in job.result() if not outcome.is_loaded):
             progress(f"{business_date} rejected {outcome.delivery_id}: {outcome.reason}")
+        said: set[str] = set()
         check_delivered(settings, business_date, CHANNELS, run_id)
         for step in (build, score, network, serve):
+            _say_warnings(settings, business_date, run_id, said, progress)
             progress(f"{business_date} {step.__name__}")
             step(settings, business_date, run_id)
+        _say_warnings(settings, business_date, run_id, said, progress)
     except Exception as failure:
         try:
             publish_ops(settings, business_date, run_id)
@@ -221,17 +241,36 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
         raise
 
 
+def _say_warnings(
+    settings: Settings, business_date: date, run_id: str, said: set[str], progress: Callable[[str], None]
+) -> None:
+    """What the steps of a run noted beside their work, each once: a warning that nobody reads is silence."""
+    for record in read_records(settings.lake, run_id):
+        for warning in warnings_of(record):
+            if warning not in said:
+                said.add(warning)
+                progress(f"{business_date} warning: {warning}")
+
+
 def _require_feeds(settings: Settings, business_date: date, channels: tuple[str, ...]) -> None:
     state = warehouse.read_state(settings)
     outcomes = lake.read_outcomes(settings.lake)
     dates = built_dates(lake.pin_of(outcomes, business_date))
     unbuilt = [day for day in dates if state is None or day > state.business_date]
     deployment = load_deployment(settings.deployment)
+    if silent := ingestion.silent_days(deployment, settings.lake, dates, min(unbuilt, default=business_date)):
+        days = ", ".join(map(str, silent))
+        raise NotReady(
+            f"business date {business_date}: no feed has delivered for {days}; nothing is published",
+            f"deliver to {settings.landing}, or, if there was nothing to deliver, c360 accept DAY --by NAME --why "
+            f"REASON for each; leave weekdays without deliveries out of delivery_days in {settings.deployment.name}",
+        )
     for day in sorted({*unbuilt, business_date}):
         if missing := ingestion.missing_feeds(deployment, lake.pin_of(outcomes, day), channels):
             raise NotReady(
-                f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; "
-                f"nothing is published. Deliver it to {settings.landing} and run {business_date} again"
+                f"business date {day}: required feed {', '.join(missing)} has no accepted delivery; nothing is "
+                "published",
+                f"deliver it to {settings.landing} and run {business_date} again",
             )
 
 

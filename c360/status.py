@@ -1,16 +1,30 @@
 """The state of an installation, read from the lake and the stores; nothing is written."""
 
-import json
+import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from lakehouse import warehouse
 from lakehouse.lake import read_outcomes
+from lakehouse.lake.runs import Record, read_records, warnings_of
 from lakehouse.settings import Settings
 
 LAST_STEPS = 12
+_GATE = re.compile(r"\bgate (?P<gate>\w+) for ")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that failed and has not succeeded since; the error says what to do."""
+
+    business_date: str
+    step: str
+    gate: str | None  # of expectations, where one was not met
+    error: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -22,6 +36,8 @@ class Status:
     published: date | None
     deliveries: dict[str, int]  # outcome -> count
     rejected: dict[str, str | None]  # delivery -> reason
+    failed: list[Failure]  # the newest last
+    warnings: dict[str, list[str]]  # step of the newest run -> what it said beside its work
     steps: list[dict[str, Any]]  # fields of run records, the newest last
 
 
@@ -34,16 +50,67 @@ def read_status(settings: Settings) -> Status:
     except warehouse.EngineLocked as busy:
         built = str(busy)
     outcomes = read_outcomes(settings.lake)
-    records = [json.loads(path.read_text()) for path in (settings.lake / "runs").glob("*/[!.]*.json")]
-    newest = sorted(records, key=lambda record: record["ended_at"])[-LAST_STEPS:]
+    records = read_records(settings.lake)
+    newest_run = [record for record in records if record["run_id"] == records[-1]["run_id"]]
     return Status(
         target=settings.target,
         built=built,
         published=warehouse.published_date(settings),
         deliveries=dict(Counter(outcome.outcome for outcome in outcomes)),
         rejected={outcome.delivery_id: outcome.reason for outcome in outcomes if not outcome.is_loaded},
+        failed=_failures(records),
+        warnings={record["step"]: said for record in newest_run if (said := warnings_of(record))},
         steps=[
-            {name: record[name] for name in ("business_date", "step", "status", "ended_at", "error")}
-            for record in newest
+            {"business_date": r["business_date"], "step": r["step"], "status": r["status"]}
+            | {"ended_at": r["ended_at"], "error": r["error"]}
+            for r in records[-LAST_STEPS:]
         ],
+    )
+
+
+def lines_of(status: Status) -> Iterator[tuple[str, str]]:
+    """The status for people: a name and a text, line by line, what failed first."""
+    for failure in status.failed:
+        gate = f" (gate {failure.gate})" if failure.gate else ""
+        yield "failed", f"{failure.business_date} {failure.step}{gate}: {failure.error}"
+        yield "  what to do", failure.remedy
+    yield "target", status.target
+    yield "built", str(status.built or "nothing")
+    yield "published", str(status.published or "nothing")
+    yield "deliveries", ", ".join(f"{count:,} {outcome}" for outcome, count in status.deliveries.items()) or "none"
+    for delivery, reason in status.rejected.items():
+        yield "not taken in", f"{delivery}: {reason}"
+    for step, said in status.warnings.items():
+        for warning in said:
+            yield f"warning of {step}", warning
+    for step in status.steps:
+        yield "step", f"{step['ended_at'][:19]} {step['business_date']} {step['step']}: {step['status']}"
+
+
+def _failures(records: Sequence[Record]) -> list[Failure]:
+    """Steps whose newest record of a business date failed, unless a later run of that date or after it was served."""
+    newest = {(record["business_date"], record["step"]): record for record in records}
+    served = [record for record in records if record["step"] == "serve" and record["status"] == "success"]
+    return [
+        _failure(record)
+        for record in newest.values()
+        if record["status"] == "failed"
+        and not any(
+            later["business_date"] >= record["business_date"] and later["ended_at"] > record["ended_at"]
+            for later in served
+        )
+    ]
+
+
+def _failure(record: Record) -> Failure:
+    error = record["error"] or ""
+    gate = _GATE.search(error)
+    again = f"c360 run --from {record['business_date']}"
+    remedy = record.get("remedy", "")
+    return Failure(
+        business_date=record["business_date"],
+        step=record["step"],
+        gate=gate["gate"] if gate else None,
+        error=error.removesuffix(f": {remedy}") if remedy else error,
+        remedy=f"{remedy.rstrip('.')}; then {again}" if remedy else again,
     )

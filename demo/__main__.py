@@ -17,6 +17,7 @@ from rich.console import Console
 
 from demo.airflow import LocalAirflow, local_airflow
 from demo.docs import write_dbt_docs
+from demo.pages import write_index
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
 from lakehouse.contracts import load_deployment
@@ -59,15 +60,18 @@ def main(
     folder = folder.resolve()
     if source is Source.berka and not look and not Path(berka_dir or "-").is_dir():
         raise typer.BadParameter("give the folder with the .asc files: make demo SOURCE=berka BERKA_DIR=…")
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    _stop_cleanly()
     say = stop_watch(console)
     try:
         if look:
-            _look(_bank(folder, source, None), say)
-        with _own_folder(folder):
+            with own_folder(folder, is_new=False):
+                _look(_bank(folder, source, None), say)
+        with own_folder(folder, is_new=True):
             bank = _simulated(folder, say) if source is Source.simulated else _berka(folder, Path(berka_dir), say)
             _run(bank, say)
             print_summary(console, bank.settings, bank.truth)
+            index = write_index(bank.settings)
+            console.print(f"  everything      {index}     (open it in a browser)", soft_wrap=True, highlight=False)
     except Stop as failure:
         console.print(str(failure), style="red", highlight=False)
         raise typer.Exit(1) from failure
@@ -76,19 +80,43 @@ def main(
         raise typer.Exit(130) from None
 
 
+def _stop_cleanly() -> None:
+    """Let every signal that asks the demo to end do so with its clean-up, once: Airflow runs in sessions of its own.
+
+    A shell starts background jobs with SIGINT ignored, and ``nohup`` ignores SIGHUP: what is ignored stays so.
+    """
+    asking = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if _is_heard(number)]
+
+    def stop(*_: object) -> None:
+        for number in asking:
+            signal.signal(number, signal.SIG_IGN)  # a second one would cut the clean-up short
+        raise KeyboardInterrupt
+
+    for number in asking:
+        signal.signal(number, stop)
+
+
+def _is_heard(number: signal.Signals) -> bool:
+    return signal.getsignal(number) is not signal.SIG_IGN
+
+
 @contextmanager
-def _own_folder(folder: Path) -> Generator[None]:
-    """The folder, empty, for one demo at a time."""
-    folder.mkdir(parents=True, exist_ok=True)
+def own_folder(folder: Path, is_new: bool) -> Generator[None]:
+    """The folder for one demo, or one look at the last one, at a time; emptied for a new one."""
     mark = folder / MARK
+    if not (is_new or mark.exists()):
+        raise typer.BadParameter(f"{folder} holds no demo to look at: run one first, make demo")
+    folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()) and not mark.exists():
         raise typer.BadParameter(f"{folder} holds something else than a demo: give an empty folder")
     try:
         lock = FileLock(mark, fallback_to_soft=False).acquire(blocking=False)
     except Timeout:
-        raise typer.BadParameter(f"another demo is running in {folder}: wait until it ends") from None
+        raise typer.BadParameter(
+            f"another demo is at work in {folder}, or somebody looks at it (--look): end it first"
+        ) from None
     with lock:
-        for path in folder.iterdir():
+        for path in folder.iterdir() if is_new else ():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path != mark:
@@ -127,8 +155,7 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )
-    lines = [f"{name}={value}\n" for name, value in settings.environment().items() if name not in SECRETS]
-    (folder / "env").write_text("".join(lines))
+    (folder / "env").write_text(settings.shell(without=SECRETS))
     return Bank(settings, landed_dates(settings.landing), truth)
 
 

@@ -1,6 +1,7 @@
 """The result of the demo on one screen, read from the serving store as any reader would."""
 
 import os
+import shlex
 from pathlib import Path
 
 from rich.console import Console
@@ -132,13 +133,14 @@ def _calls(settings: Settings) -> Table | str:
 
 def _next_steps(settings: Settings) -> str:
     folder = os.path.relpath(settings.lake.parent)
+    env = shlex.quote(f"./{folder}/env")
     source = "" if settings.deployment.stem == "simulated" else f" --source {settings.deployment.stem}"
     return f"""Where to look next
   runs and logs   .venv/bin/python -m demo --look{source}     (Airflow's user interface on what just ran)
   gates           {folder}/data_docs/index.html
   models          {folder}/build.dbt/duckdb/static_index.html
-  state           (set -a; . {folder}/env; .venv/bin/c360 status)
-  to do           (set -a; . {folder}/env; .venv/bin/c360 worklist)
+  state           (set -a; . {env}; .venv/bin/c360 status)
+  to do           (set -a; . {env}; .venv/bin/c360 worklist)
   query           .venv/bin/python -c "import duckdb; duckdb.connect('{folder}/warehouse.duckdb', read_only=True)
                     .sql('from marts.customer_360 order by aum_amount desc limit 10').show()\""""
 

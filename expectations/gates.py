@@ -69,6 +69,7 @@ class GateFailed(Stop):
             "failed, nothing passed on. " + " | ".join(map(str, result.failures)) + f" | Data Docs: {result.docs}"
         )
         self.result = result
+        self.remedy = " ".join(dict.fromkeys(finding.what_to_do for finding in result.failures))
 
     def __reduce__(self):  # pickled between processes by its result: the message alone does not rebuild it
         return type(self), (self.result,)

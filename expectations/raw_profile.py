@@ -55,9 +55,32 @@ def _feed_row(pin: Pin, feed: Feed, is_required: bool) -> dict:
         "is_expected": is_required or bool(known),  # an optional feed that was never delivered is not missed
         "days_since_delivery": days,
         "days_over_latency": None if days is None else days - feed.latency_days,
+        "missing_periods": len(missing := _missing_periods(pin, feed)),
+        "missing": ", ".join(missing),
         "rejected_deliveries": len(rejected),
         "rejected_why": "; ".join(f"{o.delivery_id}: {o.reason}" for o in rejected),
     }
+
+
+def _missing_periods(pin: Pin, feed: Feed) -> list[str]:
+    """Periods between those of the feed for which other feeds did deliver and it did not, as far as they are due.
+
+    Of the last seven days, and of an initial load that ended in them. A snapshot is whole without the ones before it.
+    """
+    told = {item.outcome.period for item in pin.of(feed.name) if item.superseded_date is None}
+    if feed.is_snapshot or not told:
+        return []
+    outcomes = [item.outcome for item in pin.deliveries]
+    due = pin.business_date - timedelta(days=feed.latency_days)
+    initial_end = max((outcome.cutoff_date for outcome in outcomes if outcome.load == "initial"), default=date.min)
+    expected = {
+        outcome.period
+        for outcome in outcomes
+        if (outcome.load == "daily" and due - RECENT < outcome.cutoff_date <= due)
+        or (outcome.load == "initial" and initial_end > pin.business_date - RECENT)
+    }
+    # A day lies in its month, and the text of a month sorts before its days.
+    return sorted(period for period in expected - told if min(told) < period < max(told) and period[:7] not in told)
 
 
 def _delivery_rows(pin: Pin, feed: Feed, is_required: bool) -> list[dict]:

@@ -15,6 +15,8 @@ from lakehouse.settings import PROJECT
 
 UTC = "+00:00"
 LEAST_SHARE_OF_LAST = 0.7  # of a snapshot, unless its contract says otherwise
+DOUBT_LIMIT, DOUBT_FLOOR = 0.01, 5  # unless the contract says otherwise
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CHANNELS = ("branch", "online", "reference", "feedback")
 
 
@@ -33,6 +35,7 @@ class Column:
     minimum: Decimal | None
     maximum: Decimal | None
     may_be_absent: bool = False  # a delimited file may lack it, header and all: it is null then
+    references: str | None = None  # feed whose first key column tells its values
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Feed:
     control_sums: tuple[str, ...]
     latency_days: int
     least_share: float  # of the last snapshot's rows that the next one has at least
+    doubt_limit: float = DOUBT_LIMIT  # rate of rows that may disagree with other deliveries before a person is asked
+    doubt_floor: int = DOUBT_FLOOR  # rows that may, however small the delivery is
     absent: frozenset[str] = frozenset()  # columns that the files at hand lack, though the contract has them
 
     @property
@@ -117,6 +122,7 @@ class Deployment:
     optional: tuple[str, ...]
     unsupported_scores: dict[str, str]  # task -> why the bank's data cannot support it
     reconciliation: Reconciliation
+    delivery_days: tuple[int, ...] = tuple(range(7))  # weekdays on which it sends files, Monday being 0
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -169,6 +175,9 @@ def load_deployment(path: Path) -> Deployment:
     declared = [*raw["required"], *optional]
     if unknown := sorted(set(declared) - set(load_feeds())):
         raise Stop(f"{path}: no contract under feeds/ for {', '.join(unknown)}")
+    delivery_days = [str(day).lower() for day in raw.get("delivery_days", WEEKDAYS)]
+    if not delivery_days or set(delivery_days) - set(WEEKDAYS):
+        raise Stop(f"{path}: delivery_days has what is no weekday", f"list some of {', '.join(WEEKDAYS)}")
     return Deployment(
         name=raw["name"],
         currency=raw["currency"],
@@ -177,6 +186,7 @@ def load_deployment(path: Path) -> Deployment:
         optional=tuple(optional),
         unsupported_scores=raw.get("unsupported_scores", {}),
         reconciliation=raw.get("reconciliation", {}),
+        delivery_days=tuple(sorted(map(WEEKDAYS.index, delivery_days))),
     )
 
 
@@ -202,6 +212,8 @@ def _feed(contract: Any) -> Feed:
         reject_floor=int(custom.get("rejectFloor", 0)),
         control_sums=tuple(custom.get("controlSums", ())),
         least_share=float(custom.get("leastShareOfLast", LEAST_SHARE_OF_LAST)),
+        doubt_limit=float(custom.get("doubtLimit", DOUBT_LIMIT)),
+        doubt_floor=int(custom.get("doubtFloor", DOUBT_FLOOR)),
         latency_days=next(int(item.value) for item in contract.slaProperties if item.property == "latency"),
     )
 
@@ -221,6 +233,7 @@ def _column(item: Any) -> Column:
         minimum=None if options.get("minimum") is None else Decimal(str(options["minimum"])),
         maximum=None if options.get("maximum") is None else Decimal(str(options["maximum"])),
         may_be_absent=bool(custom.get("mayBeAbsent")),
+        references=custom.get("references"),
     )
 
 

@@ -21,6 +21,7 @@ class Stop(Exception):
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(f"{message}: {remedy}" if remedy else message)
+        self.remedy = remedy
 
 
 def without_values(failure: BaseException) -> str:

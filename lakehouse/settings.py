@@ -2,12 +2,15 @@
 
 import os
 import secrets
+import shlex
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lakehouse.errors import Stop
@@ -80,7 +83,17 @@ class Settings(BaseSettings):
         try:
             return cls(**given)
         except ValidationError as error:
-            raise _refused(error) from None
+            raise _refused(error.errors(include_url=False)[0]) from None
+
+    @classmethod
+    def refused(cls, **overrides: Any) -> dict[str, Stop]:
+        """Every setting with a value that it may not have, and why; none of them is used."""
+        given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            cls(**given)
+        except ValidationError as error:
+            return {str(fault["loc"][0]): _refused(fault) for fault in error.errors(include_url=False)}
+        return {}
 
     def environment(self) -> dict[str, str]:
         """The variables by which another process reads the same settings, secrets in clear text."""
@@ -89,6 +102,17 @@ class Settings(BaseSettings):
             f"C360_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             for name, value in values.items()
         }
+
+    def shell(self, without: Collection[str] = ()) -> str:
+        """The same for a shell to read, whatever is in a path: ``set -a; . FILE``.
+
+        Parameters
+        ----------
+        without : collection of str
+            Variables to leave out.
+        """
+        values = self.environment().items()
+        return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values if name not in without)
 
     @field_validator("broker_url")
     @classmethod
@@ -109,9 +133,8 @@ class Settings(BaseSettings):
         return secret
 
 
-def _refused(error: ValidationError) -> Stop:
-    """The first setting that is refused, and what it may be."""
-    first = error.errors(include_url=False)[0]
+def _refused(first: ErrorDetails) -> Stop:
+    """A setting that is refused, and what it may be."""
     name = str(first["loc"][0])
     field = Settings.model_fields.get(name)
     if field is None:

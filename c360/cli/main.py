@@ -12,7 +12,7 @@ from c360.cli.evaluate import evaluate
 from c360.cli.identity import identity
 from c360.cli.intraday import intraday
 from c360.cli.ml import ml
-from c360.cli.output import Json, StoppingGroup, Target, console, day_of, progress, show
+from c360.cli.output import Json, StoppingGroup, Target, console, day_of, labelled, progress, show
 from c360.cli.secret import secret
 
 app = typer.Typer(
@@ -58,10 +58,11 @@ def run(
 @app.command()
 def status(target: Target = None, json_: Json = False) -> None:
     """What was built, what was published, and how the deliveries and the last runs went."""
-    from c360.status import read_status
+    from c360.status import lines_of, read_status
     from lakehouse.settings import Settings
 
-    show(read_status(Settings.from_env(target=target)), json_)
+    current = read_status(Settings.from_env(target=target))
+    show(current, json_, lambda: [labelled(name, text) for name, text in lines_of(current)])
 
 
 @app.command()
@@ -78,11 +79,12 @@ def verify(json_: Json = False) -> None:
 
 @app.command()
 def doctor(target: Target = None, json_: Json = False) -> None:
-    """Check this installation; exit code 1 if something would stop a run."""
-    from c360.doctor import examine
-    from lakehouse.settings import Settings
+    """Try every setting, seed and limit of this installation; exit code 1 if something would stop a run."""
+    from c360.doctor import examine_environment
 
-    findings = examine(Settings.from_env(target=target))
-    show({finding.subject: finding.verdict for finding in findings}, json_)
+    findings = examine_environment(target)
+    content = {finding.subject: finding.verdict for finding in findings}
+    marks = {True: "OK  ", False: "FAIL"}
+    show(content, json_, lambda: [labelled(marks[f.is_fine], f"{f.subject}: {f.verdict}") for f in findings])
     if not all(finding.is_fine for finding in findings):
         raise typer.Exit(1)

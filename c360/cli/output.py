@@ -55,7 +55,12 @@ def show(content: object, as_json: bool, tables: Callable[[], Iterable[Renderabl
             _print_whole(table)
     else:
         for name, value in (content if isinstance(content, Mapping) else vars(content)).items():
-            console.print(Text.assemble((name, "bold"), f" {value}"), soft_wrap=True, highlight=False)
+            console.print(labelled(name, value), soft_wrap=True, highlight=False)
+
+
+def labelled(name: str, value: object) -> Text:
+    """A line: a name in bold, and what it is."""
+    return Text.assemble((name, "bold"), f" {value}")
 
 
 def _print_whole(content: RenderableType) -> None:

@@ -1,6 +1,7 @@
 """Commands about deliveries: checked, landed, accepted, retracted, simulated, or made of foreign data (``adapt``)."""
 
-from datetime import datetime
+import re
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +18,7 @@ Damage = Literal["none", "hard"]
 Sent = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="File as the feed's contract has it.")]
 OfFeed = Annotated[str, typer.Option("--feed", help="Feed that it is of, such as transactions.")]
 OfDelivery = Annotated[str, typer.Argument(help="Its id, such as transactions/2026-01-05/v1-0123456789ab.")]
+OfDeliveryOrDay = Annotated[str, typer.Argument(help="Id of a delivery, or a day such as 2026-01-05 without any.")]
 By = Annotated[str, typer.Option(help="Who decides: a name or a staff number.")]
 Why = Annotated[str, typer.Option(help="The reason; it is kept with the name.")]
 OfPeriod = Annotated[str, typer.Option("--date", help="Business date, or YYYY-MM: a month of an initial load.")]
@@ -31,24 +33,38 @@ def check(file: Sent, feed: OfFeed, period: OfPeriod, json_: Json = False) -> No
     _show_draft(draft, "would be taken in", json_)
     if draft.findings.problem:
         raise Stop(draft.findings.problem)
+    if draft.implausible:
+        raise Stop(draft.implausible, "or, if it is right, land it with --by and --why")
 
 
-def land(file: Sent, feed: OfFeed, period: OfPeriod, json_: Json = False) -> None:
+def land(
+    file: Sent,
+    feed: OfFeed,
+    period: OfPeriod,
+    by: Annotated[str, typer.Option(help="Who accepts a file that looks wrong as it is.")] = "",
+    why: Annotated[str, typer.Option(help="The reason; it is kept with the name.")] = "",
+    json_: Json = False,
+) -> None:
     """Put a file into the landing folder with the manifest that completes it; the next run takes it in."""
     from lakehouse.ingestion import land as put
     from lakehouse.settings import Settings
 
     settings = Settings.from_env()
     with writing(settings.landing):
-        draft = put(settings, file, feed, period)
+        draft = put(settings, file, feed, period, by, why)
     _show_draft(draft, "has landed", json_)
 
 
-def accept(delivery: OfDelivery, by: By, why: Why) -> None:
-    """Accept a delivery that was rejected because it looks wrong; the next run takes it in as it is."""
+def accept(delivery: OfDeliveryOrDay, by: By, why: Why) -> None:
+    """Accept a delivery that looks wrong, or a day without any: the next run takes it as it is."""
     from lakehouse.ingestion import accept as decide
+    from lakehouse.ingestion import accept_silence
     from lakehouse.settings import Settings
 
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", delivery):
+        accept_silence(Settings.from_env(), date.fromisoformat(delivery), by, why)
+        console.print(f"{delivery} is accepted as a day without deliveries: run the next date again", soft_wrap=True)
+        return
     outcome = decide(Settings.from_env(), delivery, by, why)
     console.print(f"{outcome.delivery_id} is accepted: run {outcome.cutoff_date} again", soft_wrap=True)
 
@@ -65,8 +81,9 @@ def retract(delivery: OfDelivery, by: By, why: Why) -> None:
 def _show_draft(draft: "Draft", what: str, as_json: bool) -> None:
     """A line for the delivery, one per kind of bad row, and one per control sum."""
     findings = draft.findings
+    is_refused = findings.problem or (draft.implausible and what.startswith("would"))
     content = {
-        "delivery": f"{draft.name} {'would be rejected' if findings.problem else what}",
+        "delivery": f"{draft.name} {'would be rejected' if is_refused else what}",
         "rows": f"{findings.rows:,}, of them {findings.bad_rows:,} for the quarantine",
     }
     if findings.min_business_date:
@@ -74,8 +91,11 @@ def _show_draft(draft: "Draft", what: str, as_json: bool) -> None:
     for kind in findings.kinds:
         about = f"column {kind.column}: " if kind.column else ""
         content[f"{about}{kind.reason.replace('_', ' ')}"] = f"{kind.rows:,} rows, the first in row {kind.first_row}"
+    for column, count in draft.unknown.items():
+        content[f"column {column}: unknown"] = f"{count:,} rows: no delivery that was taken in has told the value"
     content |= {f"sum of {name}": f"{total:,}" for name, total in findings.control_sums.items()}
-    show(findings if as_json else content, as_json)
+    found = vars(findings) | {"implausible": draft.implausible, "unknown": draft.unknown}
+    show(found if as_json else content, as_json)
 
 
 def simulate(

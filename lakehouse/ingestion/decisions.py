@@ -1,14 +1,15 @@
 """What a person decides of a delivery: to accept one that looks wrong, or to take one back. A name stands on it."""
 
 from collections.abc import Callable
+from datetime import date
 
 from lakehouse.errors import Stop
-from lakehouse.lake import Decision, Outcome, decide, read_outcomes
+from lakehouse.lake import Decision, Outcome, accept_day, decide, is_asked, read_outcomes
 from lakehouse.settings import Settings
 
 
 def accept(settings: Settings, delivery: str, by: str, why: str) -> Outcome:
-    """Accept a delivery that was rejected as implausible: the next run takes it in as it is.
+    """Accept a delivery that was rejected as implausible, or waits because it disagrees with others, as it is.
 
     Parameters
     ----------
@@ -20,10 +21,14 @@ def accept(settings: Settings, delivery: str, by: str, why: str) -> Outcome:
     Raises
     ------
     Stop
-        If there is no such delivery, it was not rejected, or no name is given.
+        If there is no such delivery, it was not rejected and does not wait, or no name is given.
     """
-    outcome = _decided(settings, delivery, by, why, lambda outcome: outcome.outcome == "rejected", "was not rejected")
-    decide(settings.lake, "acceptances", outcome, Decision(by.strip(), why.strip()))
+
+    def may_be(outcome: Outcome) -> bool:
+        return outcome.outcome == "rejected" or is_asked(settings.lake, outcome.delivery_id)
+
+    outcome = _decided(settings, delivery, by, why, may_be, "was not rejected, and does not wait")
+    decide(settings.lake, "acceptances", outcome.delivery_id, decision_of(by, why))
     return outcome
 
 
@@ -36,15 +41,35 @@ def retract(settings: Settings, delivery: str, by: str, why: str) -> Outcome:
         If there is no such delivery, it does not count, or no name is given.
     """
     outcome = _decided(settings, delivery, by, why, lambda outcome: outcome.is_loaded, "does not count as it is")
-    decide(settings.lake, "retractions", outcome, Decision(by.strip(), why.strip()))
+    decide(settings.lake, "retractions", outcome.delivery_id, decision_of(by, why))
     return outcome
+
+
+def accept_silence(settings: Settings, day: date, by: str, why: str) -> None:
+    """Accept that no feed delivered on a day: the runs after it go on.
+
+    Raises
+    ------
+    Stop
+        If a feed did deliver, or no name is given.
+    """
+    decision = decision_of(by, why)
+    if any(outcome.is_loaded and outcome.cutoff_date == day for outcome in read_outcomes(settings.lake)):
+        raise Stop(f"{day} has deliveries", "accept a delivery by its id")
+    accept_day(settings.lake, day, decision)
+
+
+def decision_of(by: str, why: str) -> Decision:
+    """A decision with its name and reason, and a `Stop` without."""
+    if not (by.strip() and why.strip()):
+        raise Stop("a decision needs a name and a reason", "give --by and --why")
+    return Decision(by.strip(), why.strip())
 
 
 def _decided(
     settings: Settings, delivery: str, by: str, why: str, may_be: Callable[[Outcome], bool], what_if_not: str
 ) -> Outcome:
-    if not (by.strip() and why.strip()):
-        raise Stop("a decision needs a name and a reason", "give --by and --why")
+    decision_of(by, why)
     outcomes = {outcome.delivery_id: outcome for outcome in read_outcomes(settings.lake)}
     if delivery not in outcomes:
         raise Stop(f"there is no delivery {delivery}", "ops.deliveries and c360 status have the ids")

@@ -53,9 +53,7 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
     for path in misnamed(settings.landing, feed):
         log.warning("%s: ignored: a manifest is named %s_<period>_v<version>.manifest.json", path, feed)
     outcomes = read_outcomes(settings.lake, feed)
-    again = {outcome for outcome in outcomes if _is_to_be_taken_again(settings.lake, outcome)}
-    outcomes = [outcome for outcome in outcomes if outcome not in again]
-    accepted = {outcome.source_hash for outcome in again if not outcome.is_loaded}
+    outcomes = [outcome for outcome in outcomes if not _is_to_be_taken_again(settings.lake, outcome)]
     waiting = [
         delivery
         for delivery in deliveries(settings.landing, feed)
@@ -69,8 +67,7 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
             source_hash = delivery.source_hash(landed)
             if source_hash in _hashes(outcomes, delivery):
                 continue
-            is_accepted = source_hash in accepted
-            outcome = _ingest(con, settings.lake, delivery, landed, source_hash, outcomes, is_accepted)
+            outcome = _ingest(con, settings.lake, delivery, landed, source_hash, outcomes)
             write_outcome(settings.lake, outcome)
             outcomes.append(outcome)
             taken.append(outcome)
@@ -81,7 +78,7 @@ def _is_to_be_taken_again(lake: Path, outcome: Outcome) -> bool:
     """Whether a person accepts what was rejected, or the lake has lost what was loaded."""
     if outcome.is_loaded:
         return not outcome.rows_path(lake).exists()
-    return outcome.outcome == "rejected" and is_accepted(lake, outcome)
+    return outcome.outcome == "rejected" and is_accepted(lake, outcome.delivery_id)
 
 
 def _hashes(outcomes: list[Outcome], delivery: Delivery) -> set[str]:
@@ -97,11 +94,12 @@ def _ingest(
     landed: dict[str, Landed],
     source_hash: str,
     earlier: list[Outcome],
-    is_accepted: bool,
 ) -> Outcome:
     feed = load_feeds().get(delivery.feed)
     loaded = [outcome for outcome in earlier if outcome.is_loaded]
     name = f"{delivery.feed}/period={delivery.period.text}/v{delivery.version}-{source_hash[:12]}.parquet"
+    delivery_id = delivery.id_of(source_hash)
+    is_as_meant = is_accepted(lake, delivery_id)
     figures, problem = None, None
     try:
         if feed is None:
@@ -110,17 +108,16 @@ def _ingest(
             )
         check_arrived(delivery, landed)
         check_place(delivery, source_hash, loaded)
-        if not is_accepted:
+        if not is_as_meant:
             check_cutoff(delivery, loaded)
             check_encoding(feed, landed.values())
         figures = load(con, lake, feed, delivery, list(landed.values()), name)
         problem = figures.problem
         check_unchanged(landed.values())
-        if not (problem or is_accepted):
+        if not (problem or is_as_meant):
             check_shrunk(feed, delivery, figures.rows_loaded, loaded)
     except Implausible as error:
-        this = f"{delivery.feed}/{delivery.period.text}/v{delivery.version}-{source_hash[:12]}"
-        figures, problem = None, f"{error}, or, if it is right: c360 accept {this} --by NAME --why REASON"
+        figures, problem = None, f"{error}, or, if it is right: c360 accept {delivery_id} --by NAME --why REASON"
     except Rejected as error:
         figures, problem = None, str(error)
     return _sealed(lake, _outcome(delivery, feed, source_hash, landed, loaded, figures, problem, name))

@@ -97,6 +97,17 @@ def _header_faults(header: list[str], expected: list[str], delimiter: str) -> st
     return "; ".join(faults) or f"the columns stand in another order than {', '.join(expected)}"
 
 
+def other_delimiter(feed: Feed, text: str) -> str | None:
+    """The delimiter by which a record has the fields of the contract, if it is not the contract's."""
+    if feed.format != "delimited":
+        return None
+    for other in sorted(_DELIMITERS - {feed.delimiter}):
+        fields, _ = split_quoted(text, other)
+        if fields and len(fields) == len(feed.sent_columns):
+            return other
+    return None
+
+
 def numbered(files: list[Landed], feed: Feed, threads: int) -> pa.RecordBatchReader:
     """Every column as text, empty as null, split by DuckDB; ``_row`` counts as if each row were one line.
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
+from lakehouse.contracts import load_feeds
 from lakehouse.lake.dates import month_end
 
 _BLOCK = 1 << 20
@@ -107,6 +108,7 @@ class Landed:
     sha256: str
     stamp: tuple[int, int]  # inode and time of change when it was read
     lines: int  # physical lines
+    delimiters: int  # bytes that are the feed's delimiter, within quotes, too
     needs_care: bool  # has something that DuckDB's CSV reader reads in another way than ours
 
 
@@ -146,6 +148,10 @@ class Delivery:
         """64 hex digits over the manifest and the data as they landed; ``landed`` holds the files that are there."""
         return self._hash([(name, file.bytes, file.sha256) for name, file in landed.items()])
 
+    def id_of(self, source_hash: str) -> str:
+        """What records and messages call the delivery with this source."""
+        return f"{self.feed}/{self.period.text}/v{self.version}-{source_hash[:12]}"
+
     def _hash(self, files: list[tuple[str, int, str]]) -> str:
         digest = hashlib.sha256(_bytes_of(self.path) or b"")
         for file in files:
@@ -168,7 +174,8 @@ def misnamed(landing: Path, feed: str) -> list[Path]:
 def measure(delivery: Delivery) -> dict[str, Landed]:
     """Read every data file once: bytes, digest and physical lines of those that are there, by name."""
     paths = [delivery.path.parent / file.name for file in delivery.manifest.files] if delivery.manifest else []
-    return {path.name: measure_file(path) for path in paths if path.is_file()}
+    feed = load_feeds().get(delivery.feed)
+    return {path.name: measure_file(path, feed.delimiter if feed else "") for path in paths if path.is_file()}
 
 
 def check_arrived(delivery: Delivery, landed: dict[str, Landed]) -> None:
@@ -255,18 +262,20 @@ def is_period(text: str) -> bool:
         return False
 
 
-def measure_file(path: Path) -> Landed:
-    """Read one file for its bytes, digest and lines, and for what DuckDB's CSV reader would lose.
+def measure_file(path: Path, delimiter: str) -> Landed:
+    """Read one file for its bytes, digest, lines and delimiters, and for what DuckDB's CSV reader would lose.
 
     That reader drops spaces around quotes, and returns that no newline follows.
     """
-    digest, size, newlines, lone_returns, is_loose, last = hashlib.sha256(), 0, 0, 0, False, b"\n"
+    digest, size, newlines, delimiters, lone_returns, is_loose, last = hashlib.sha256(), 0, 0, 0, 0, False, b"\n"
+    mark = delimiter.encode()
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         while block := file.read(_BLOCK):
             digest.update(block)
             size += len(block)
             newlines += block.count(b"\n")
+            delimiters += block.count(mark) if mark else 0
             with_last = last + block
             if b"\r" in with_last:
                 lone_returns += block.count(b"\r") - with_last.count(b"\r\n")
@@ -276,7 +285,8 @@ def measure_file(path: Path) -> Landed:
             last = block[-1:]
     lines = newlines + (last != b"\n")
     stamp = (status.st_ino, status.st_mtime_ns)
-    return Landed(path, size, digest.hexdigest(), stamp, lines, needs_care=is_loose or lone_returns > 0)
+    needs_care = is_loose or lone_returns > 0
+    return Landed(path, size, digest.hexdigest(), stamp, lines, delimiters, needs_care)
 
 
 def check_unchanged(landed: Iterable[Landed]) -> None:

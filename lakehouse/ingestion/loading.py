@@ -21,6 +21,7 @@ from lakehouse.sql import identifier, literal, only_row
 
 _THREADS = 2  # of one feed; feeds run beside each other, each in another process
 _MEMORY = "2GB"
+GOOD_ROWS = "(select * from judged where problem is null)"  # of the delivery that was judged last
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,10 @@ def _load_clean(
     con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], raw: Path
 ) -> Figures | None:
     """Read, judge and write in one pass that ends at the first fault; None, and nothing written, if there is one."""
-    is_framed = feed.format != "delimited" or feed.encoding != "UTF-8" or any(file.needs_care for file in landed)
+    # DuckDB drops empty fields after the last column; then every value may stand in the wrong one
+    is_uneven = any(file.delimiters != file.lines * (len(feed.sent_columns) - 1) for file in landed)
+    is_care_needed = is_uneven or any(file.needs_care for file in landed)
+    is_framed = feed.format != "delimited" or feed.encoding != "UTF-8" or is_care_needed
     damages: list[str] = []
     incoming = framing.framed(landed, feed, damages) if is_framed else framing.numbered(landed, feed, _THREADS)
     source = f"({rules.fields(feed, 'incoming')})" if is_framed else "incoming"
@@ -168,7 +172,7 @@ def _load_sifted(
         with appearing(quarantine) as path:
             _write(con, _quarantine_select(feed, delivery), path)
     problem = (
-        _row_count_problem(delivery, delivered)
+        _row_count_problem(con, feed, delivery, landed, delivered)
         or _control_sum_problem(con, delivery, _control_values(feed, delivery))
         or _limit_problem(con, feed, delivered, bad)
     )
@@ -193,13 +197,16 @@ def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, lande
     if damages:
         raise Rejected(damages[0])
     con.execute(
-        f"""update judged set problem = 'duplicate_key {feed.key[0]}' where rowid in (
-            select place from (
-                select rowid as place,
-                    row_number() over (partition by {rules.key(feed)} order by rowid) as occurrence
-                from judged where problem is null
-            ) where occurrence > 1
-        )"""
+        f"""update judged set problem = case when is_same then 'duplicate_key' else 'conflicting_key' end
+            || ' {feed.key[0]}'
+        from (
+            select rowid as place,
+                row_number() over same_key as occurrence,
+                _values is not distinct from first_value(_values) over same_key as is_same
+            from judged where problem is null
+            window same_key as (partition by {rules.key(feed)} order by rowid)
+        ) as told
+        where told.place = judged.rowid and told.occurrence > 1"""
     )
 
 
@@ -260,12 +267,44 @@ def _check_control_columns(feed: Feed, delivery: Delivery) -> None:
         )
 
 
-def _row_count_problem(delivery: Delivery, delivered: int) -> str | None:
+def _row_count_problem(
+    con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], delivered: int
+) -> str | None:
     expected = delivery.readable_manifest.row_count
     if delivered == expected:
         return None
     names = ", ".join(file.name for file in delivery.readable_manifest.files)
-    return f"{names}: {expected} rows expected by the manifest, {delivered} found: send the delivery again whole"
+    cause = _likely_cause(con, feed, landed, delivered, expected)
+    return f"{names}: {expected} rows expected by the manifest, {delivered} found: {cause}"
+
+
+def _likely_cause(
+    con: duckdb.DuckDBPyConnection, feed: Feed, landed: list[Landed], delivered: int, expected: int
+) -> str:
+    """Why the manifest and the rows disagree, as far as the file shows it, and what to do."""
+    odd = con.execute(
+        "select cast(_file as varchar), _row, _text, _row = max(_row) over (partition by _file) from judged "
+        "where problem = 'wrong_column_count' order by rowid"
+    ).fetchall()
+    opened = [
+        f"{file}: a quote in line {row} is not closed"
+        for file, row, text, _ in odd
+        if feed.format == "delimited" and framing.split_quoted(text, feed.delimiter)[1]
+    ]
+    last = [f"{file}: row {row}" for file, row, _, is_last in odd if is_last]
+    headers = len(landed) if feed.format == "delimited" else 0
+    if opened:
+        return f"{opened[0]}: close it, or double it where it is text, and send the delivery again"
+    if last and delivered - expected == len(last):
+        return (
+            f"{last[0]}, the last, has not the {len(feed.sent_columns)} fields of the contract: if it is a trailer "
+            "record, send the file without it"
+        )
+    if headers and expected - delivered == headers:
+        return "the manifest counts the header row: it is to count the rows below it"
+    if expected in (lines := sum(file.lines for file in landed), lines - headers) and headers:
+        return "the manifest counts lines, and some are blank, or a record has several: it is to count records"
+    return "send the delivery again whole"
 
 
 def _control_values(feed: Feed, delivery: Delivery) -> str:
@@ -301,13 +340,16 @@ def _limit_problem(con: duckdb.DuckDBPyConnection, feed: Feed, delivered: int, b
         "select split_part(problem, ' ', 1) as reason, count(*) as row_count from judged "
         "where problem is not null group by reason order by row_count desc, reason"
     ).fetchall()
-    file, row, problem = con.execute(
-        "select cast(_file as varchar), _row, problem from judged where problem is not null order by rowid limit 1"
+    file, row, problem, text = con.execute(
+        "select cast(_file as varchar), _row, problem, _text from judged "
+        "where problem is not null order by rowid limit 1"
     ).fetchall()[0]
     reason, _, column = problem.partition(" ")
+    other = framing.other_delimiter(feed, text) if reason == "wrong_column_count" else None
+    hint = f" (its fields are divided by {other!r}, the contract divides them by {feed.delimiter!r})" if other else ""
     return (
         f"{bad} of {delivered} rows are bad, more than the {limit:g} allowed "
         f"({', '.join(f'{count} {kind}' for kind, count in kinds)}); "
-        f"first: {file}: row {row}: {f'column {column}: ' if column else ''}{reason}: "
+        f"first: {file}: row {row}: {f'column {column}: ' if column else ''}{reason}{hint}: "
         "correct the file and send it again"
     )

@@ -1,11 +1,14 @@
 """For whoever sends a file: what would become of it, and how it is put into the landing folder with its manifest."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse.contracts import Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
+from lakehouse.ingestion.agreement import unknown_values
+from lakehouse.ingestion.decisions import decision_of
 from lakehouse.ingestion.feeds import check_place
 from lakehouse.ingestion.landing import (
     Delivery,
@@ -18,8 +21,9 @@ from lakehouse.ingestion.landing import (
     is_period,
     measure_file,
 )
-from lakehouse.ingestion.loading import Rehearsal, connection, rehearse
-from lakehouse.lake import Outcome, appearing, read_outcomes, write_json
+from lakehouse.ingestion.loading import GOOD_ROWS, Rehearsal, connection, rehearse
+from lakehouse.ingestion.plausibility import Implausible, check_cutoff, check_encoding, check_shrunk
+from lakehouse.lake import Outcome, appearing, decide, pin_of, read_outcomes, write_json
 from lakehouse.settings import Settings
 
 _GZIP = b"\x1f\x8b"
@@ -31,6 +35,8 @@ class Draft:
 
     delivery: Delivery
     findings: Rehearsal
+    implausible: str | None  # why it would wait for a person, though it is well formed
+    unknown: dict[str, int]  # rows, by column, that refer to what no delivery that was taken in has told
 
     @property
     def name(self) -> str:
@@ -58,28 +64,41 @@ def check(settings: Settings, source: Path, feed: str, period: str) -> Draft:
         raise Stop(f"{period} is no period", "give a day such as 2026-01-05, or the month of an initial load, 2026-01")
     outcomes = read_outcomes(settings.lake, feed)
     draft = _delivery(settings, contract, Period(period), _next_version(settings, feed, period, outcomes))
+    loaded = [outcome for outcome in outcomes if outcome.is_loaded]
     try:
-        check_place(draft, "", [outcome for outcome in outcomes if outcome.is_loaded])
+        check_place(draft, "", loaded)
         with connection(settings) as con:
-            return Draft(draft, rehearse(con, contract, draft, [_landed(source, contract)]))
+            landed = _landed(source, contract)
+            findings = rehearse(con, contract, draft, [landed])
+            known = pin_of(read_outcomes(settings.lake), draft.cutoff_date)
+            unknown = unknown_values(con, settings.lake, known, contract, GOOD_ROWS)
     except Rejected as rejected:
         raise Stop(str(rejected)) from rejected
+    return Draft(draft, findings, _implausible(contract, draft, landed, findings, loaded), unknown)
 
 
-def land(settings: Settings, source: Path, feed: str, period: str) -> Draft:
+def land(settings: Settings, source: Path, feed: str, period: str, by: str = "", why: str = "") -> Draft:
     """Put a file into the landing folder, then its manifest: the row count and the sums are those of the file.
+
+    Parameters
+    ----------
+    by, why : str, optional
+        Who accepts the file as it is, and the reason, where it is well formed and looks wrong.
 
     Raises
     ------
     Stop
-        If the file would be rejected; nothing is written then.
+        If the file would be rejected, or looks wrong and nobody accepts it; nothing is written then.
     """
-    draft = check(settings, source, feed, period)
+    contract, draft = _contract(feed), check(settings, source, feed, period)
     if draft.findings.problem:
         raise Stop(draft.findings.problem)
+    if draft.implausible and not (by or why):
+        raise Stop(draft.implausible, "or, if it is right, give --by and --why")
+    decision = decision_of(by, why) if draft.implausible else None
     with appearing(draft.delivery.path.with_name(draft.name)) as temporary:
         shutil.copyfile(source, temporary)
-        copied = measure_file(temporary)
+        copied = measure_file(temporary, contract.delimiter)
     manifest = draft.delivery.readable_manifest.model_copy(
         update={
             "row_count": draft.findings.rows,
@@ -88,7 +107,23 @@ def land(settings: Settings, source: Path, feed: str, period: str) -> Draft:
         }
     )
     write_json(draft.delivery.path, manifest.model_dump(mode="json"))
+    if decision:
+        (sent,) = (delivery for delivery in deliveries(settings.landing, feed) if delivery.path == draft.delivery.path)
+        decide(settings.lake, "acceptances", sent.id_of(sent.declared_hash or ""), decision)
     return draft
+
+
+def _implausible(
+    feed: Feed, delivery: Delivery, landed: Landed, findings: Rehearsal, loaded: Sequence[Outcome]
+) -> str | None:
+    """Why the delivery would be rejected until a person accepts it."""
+    try:
+        check_cutoff(delivery, loaded)
+        check_encoding(feed, [landed])
+        check_shrunk(feed, delivery, findings.rows - findings.bad_rows, loaded)
+    except Implausible as implausible:
+        return str(implausible)
+    return None
 
 
 def _contract(feed: str) -> Feed:
@@ -106,7 +141,7 @@ def _landed(source: Path, feed: Feed) -> Landed:
         raise Stop(f"{source} cannot be read: {error.strerror}") from error
     if feed.format != "delimited" and not is_gzip:
         raise Stop(f"{source}: {feed.name} comes as compressed JSON Lines", "compress the file by gzip")
-    return measure_file(source)
+    return measure_file(source, feed.delimiter)
 
 
 def _next_version(settings: Settings, feed: str, period: str, outcomes: list[Outcome]) -> int:

@@ -82,7 +82,7 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
     contract = event_feed(feed)
     damages: list[str] = []
     con.register(
-        "incoming", framing.framed([Landed(path, 0, "", (0, 0), 0, True) for path in whole], contract, damages)
+        "incoming", framing.framed([Landed(path, 0, "", (0, 0), 0, 0, True) for path in whole], contract, damages)
     )
     problem = f"coalesce({rules.problem(contract, _ANY_DAY, is_framed=True)}, {_problem_of_time(moment)})"
     rows = f"select *, {problem} as problem from ({rules.fields(contract, 'incoming')})"

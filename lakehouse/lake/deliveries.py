@@ -90,18 +90,42 @@ class Decision:
     why: str
 
 
-def decide(lake: Path, kind: Literal["acceptances", "retractions"], outcome: Outcome, decision: Decision) -> None:
+def decide(lake: Path, kind: Literal["acceptances", "retractions"], delivery_id: str, decision: Decision) -> None:
     """Keep a person's decision: to accept what was rejected as implausible, or to take back what was loaded."""
-    write_json(_decision_file(lake, kind, outcome), asdict(decision))
+    write_json(_decision_file(lake, kind, delivery_id), asdict(decision))
 
 
-def is_accepted(lake: Path, outcome: Outcome) -> bool:
+def is_accepted(lake: Path, delivery_id: str) -> bool:
     """Whether a person has accepted the delivery as it is."""
-    return _decision_file(lake, "acceptances", outcome).exists()
+    return _decision_file(lake, "acceptances", delivery_id).exists()
 
 
-def _decision_file(lake: Path, kind: str, outcome: Outcome) -> Path:
-    return lake / kind / f"{outcome.delivery_id}.json"
+def ask(lake: Path, delivery_id: str, sentence: str) -> None:
+    """Note that a delivery which was loaded waits for a person to accept it, and why."""
+    write_json(_decision_file(lake, "questions", delivery_id), {"why": sentence})
+
+
+def is_asked(lake: Path, delivery_id: str) -> bool:
+    """Whether a person was asked to accept the delivery, though it was loaded."""
+    return _decision_file(lake, "questions", delivery_id).exists()
+
+
+def accept_day(lake: Path, day: date, decision: Decision) -> None:
+    """Keep that a person accepts a day on which no feed delivered."""
+    write_json(_day_file(lake, day), asdict(decision))
+
+
+def is_day_accepted(lake: Path, day: date) -> bool:
+    """Whether a person has accepted that no feed delivered on the day."""
+    return _day_file(lake, day).exists()
+
+
+def _day_file(lake: Path, day: date) -> Path:
+    return lake / "acceptances" / "days" / f"{day}.json"
+
+
+def _decision_file(lake: Path, kind: str, delivery_id: str) -> Path:
+    return lake / kind / f"{delivery_id}.json"
 
 
 def write_outcome(lake: Path, outcome: Outcome) -> None:
@@ -145,7 +169,7 @@ def pin_of(outcomes: Iterable[Outcome], business_date: date) -> Pin:
 
 def _taken_back(lake: Path, outcome: Outcome, retracted: set[Path]) -> Outcome:
     """The outcome as a retraction leaves it, if there is one: as if the delivery had not come."""
-    if not retracted or (path := _decision_file(lake, "retractions", outcome)) not in retracted:
+    if not retracted or (path := _decision_file(lake, "retractions", outcome.delivery_id)) not in retracted:
         return outcome
     decision = Decision(**json.loads(path.read_text()))
     reason = f"retracted by {decision.by}: {decision.why}"

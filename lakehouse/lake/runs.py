@@ -1,15 +1,38 @@
 """A record in the lake of every step of every run, failed ones included."""
 
+import json
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import NotRequired, TypedDict
 
-from lakehouse.errors import without_values
+from lakehouse.errors import Stop, without_values
 from lakehouse.lake.files import write_json
 from lakehouse.settings import Settings
 
 Detail = dict[str, object]  # what a step says of its work, by name
+
+
+class Record(TypedDict):
+    """How a step of a run ended, as its file has it; dates and times are text."""
+
+    run_id: str
+    business_date: str
+    step: str
+    status: str  # "success", "failed"
+    started_at: str
+    ended_at: str
+    error: str | None
+    remedy: NotRequired[str]  # of an error that says what to do
+    detail: Detail
+
+
+def warnings_of(record: Record) -> list[str]:
+    """What a step says that did not stop it: expectations that were not met, rows that do not fit."""
+    said = record["detail"].get("warnings", [])
+    return [str(warning) for warning in said] if isinstance(said, list) else []
 
 
 @contextmanager
@@ -18,12 +41,13 @@ def recorded(settings: Settings, run_id: str, step: str, business_date: date) ->
 
     The clock is read for these records only: nothing in the data depends on it.
     """
-    started, error = datetime.now(UTC), None
+    started, error, remedy = datetime.now(UTC), None, ""
     detail: Detail = {}
     try:
         yield detail
     except BaseException as failure:
         error = without_values(failure)
+        remedy = failure.remedy if isinstance(failure, Stop) else ""
         raise
     finally:
         record = {
@@ -34,9 +58,17 @@ def recorded(settings: Settings, run_id: str, step: str, business_date: date) ->
             "started_at": started.strftime("%Y-%m-%d %H:%M:%S.%f"),
             "ended_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
             "error": error,
+            "remedy": remedy,
             "detail": detail,
         }
         write_json(settings.lake / "runs" / safe_run_id(run_id) / f"{step}.json", record)
+
+
+def read_records(lake: Path, run_id: str = "*") -> list[Record]:
+    """The records of one run, or of all, the newest last."""
+    folder = run_id if run_id == "*" else safe_run_id(run_id)
+    records: list[Record] = [json.loads(path.read_text()) for path in (lake / "runs").glob(f"{folder}/[!.]*.json")]
+    return sorted(records, key=lambda record: record["ended_at"])
 
 
 def new_run_id(business_date: date) -> str:

@@ -16,7 +16,7 @@ SCHEMAS = ("marts", "features", "scores", "actions", "ops")
 BUILT_SCHEMAS = tuple(f"build_{schema}" for schema in SCHEMAS)
 NOT_CONTENT = ("run_id", "scored_at", "published_at")
 WHOLE, NO_DATE = "all", "none"  # partitions of a table without date column, and of rows without a date
-KEPT_PUBLISHES = 3  # readers of the last three publishes find their files
+KEPT_PUBLISHES = 3  # readers of the last three whole publishes find their files
 PUBLICATIONS = (
     ("publish_id", "bigint"),
     ("schema_name", "varchar"),

@@ -48,8 +48,9 @@ def publish(store: Store, settings: Settings, models: list[Model], schemas: tupl
                 whole = publication.whole_of(columns, now.partitions[model.full_name])
                 row_count, content = whole.row_count, whole.content_hash
             now.publications[model.full_name] = replace(new, row_count=row_count, content_hash=content)
-        work.show(now, has_live=live.DAILY_FLOW in now.publications)
-        work.note_published(now.publish_id, is_whole=set(schemas) == set(publication.SCHEMAS))
+        is_whole = set(schemas) == set(publication.SCHEMAS)
+        work.show(now, live.DAILY_FLOW in now.publications, is_whole)
+        work.note_published(now.publish_id, is_whole)
     return now.publish_id
 
 

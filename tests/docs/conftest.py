@@ -23,8 +23,7 @@ def reader(history: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     demo = folder / "var" / "demo"
     demo.mkdir(parents=True)
     bank = copy_of(history, demo)
-    lines = [f"{name}={value}\n" for name, value in bank.environment().items() if name not in SECRETS]
-    (demo / "env").write_text("".join(lines))
+    (demo / "env").write_text(bank.shell(without=SECRETS))
     secret = demo / "token.secret"
     secret.touch(mode=0o600)
     secret.write_text(bank.token_secret.get_secret_value())

@@ -63,6 +63,22 @@ def test_slow_commands_run_among_the_others(page: str, reader: Path, environment
     run(page, {"", "slow"}, LIMIT_OF_SLOW, reader, environment)
 
 
+def test_the_first_hour_of_the_readme_is_in_order() -> None:
+    """The demo comes first; then its settings are read; only then is anything asked of it; its files are its own."""
+    readme = PAGES[0]
+    titles = [line.removeprefix("## ") for line in readme.lines if line.startswith("## ")]
+    hour = ["Two commands", "What the demonstration shows", "Read the results", "Your feeds", "Where to read on"]
+    assert [title for title in titles if title in hour] == hour
+    lines = [line.strip() for block in readme.blocks if block.language in RUNS for line in block.text.splitlines()]
+    assert lines[0].startswith("make demo")
+    first_read = next(number for number, line in enumerate(lines) if "var/demo/env" in line)
+    asking = [number for number, line in enumerate(lines) if "c360 " in line or "duckdb.connect" in line]
+    assert asking and min(asking) > first_read > 0
+    written = {"env", "index.html", "warehouse.duckdb", "data_docs/index.html", "build.dbt/duckdb/static_index.html"}
+    named = {name.rstrip(".,`;") for line in readme.lines for name in re.findall(r"var/demo/([\w./-]+)", line)}
+    assert named <= written
+
+
 @pytest.mark.parametrize("block", QUERIES, ids=str)
 def test_queries_run_and_have_the_columns_that_are_printed(block: Block, reader: Path) -> None:
     with duckdb.connect(str(reader / "var/demo/warehouse.duckdb"), read_only=True) as connection:

@@ -119,6 +119,30 @@ def test_an_optional_feed_only_warns(settings):
     assert "complaints" in warnings["rejected_deliveries"].observed
 
 
+@pytest.mark.parametrize(("feed", "is_required"), [("accounts", True), ("complaints", False)])
+def test_a_day_that_is_missing_between_others_is_named(settings, feed, is_required):
+    other = {"accounts": "complaints", "complaints": "accounts"}[feed]
+    for back in range(4, -1, -1):
+        deliver(settings, other, DAY - timedelta(days=back))
+        if back != 2:
+            deliver(settings, feed, DAY - timedelta(days=back))
+    if is_required:
+        with pytest.raises(GateFailed, match=r"missing_periods was not met.*accounts.*missing_periods = 1"):
+            gate(settings)
+    else:
+        (warning,) = gate(settings).warnings
+        assert warning.subject == "missing_periods" and "complaints" in warning.observed
+
+
+def test_a_month_of_the_initial_load_that_is_missing_is_named(settings):
+    for feed, months in (("complaints", "456789"), ("accounts", "45789")):
+        for month in months:
+            end = date(2025, int(month) + 1, 1) - timedelta(days=1)
+            deliver(settings, feed, end, period=f"2025-0{month}", load="initial")
+    with pytest.raises(GateFailed, match=r"missing_periods was not met.*accounts.*missing_periods = 1"):
+        check_raw(settings, lake.pin(settings.lake, date(2025, 9, 30)), CHANNELS)
+
+
 def test_an_unusual_volume_only_warns(settings):
     history(settings)
     deliver(settings, "accounts", DAY, rows=20)

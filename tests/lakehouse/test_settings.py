@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -135,3 +136,18 @@ def test_a_wrong_value_names_the_setting_and_the_remedy(tmp_path: Path, name: st
 @pytest.mark.parametrize("limit", ["6GB", "6 gb", "1.5GiB", "512M", "80%", "6 Gigabytes", "100 bytes", "none", "-1"])
 def test_every_limit_that_duckdb_knows_is_taken(tmp_path: Path, limit: str) -> None:
     assert temporary_settings(tmp_path, memory_limit=limit).memory_limit == limit
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("name", ["two words", "it's", 'a "name"', "$HOME", "a;b", "#1 `x` *", "中文 目录"])
+def test_a_shell_reads_back_every_setting(tmp_path: Path, shell: str, name: str) -> None:
+    """Unquoted, a path with a blank set nothing, and the commands read the default store without a word."""
+    settings = temporary_settings(tmp_path / name)
+    file = tmp_path / "env"
+    file.write_text(settings.shell(without=["C360_TARGET"]))
+    read = f"set -eua; . {file}; exec env -0"
+    done = subprocess.run([shell, "-c", read], capture_output=True, env={"PATH": os.environ["PATH"]}, check=True)
+    lines = (line.decode().partition("=") for line in done.stdout.split(b"\0") if line.startswith(b"C360_"))
+    assert {key: value for key, _, value in lines} == {
+        key: value for key, value in settings.environment().items() if key != "C360_TARGET"
+    }

@@ -52,8 +52,11 @@ class Publishing(Protocol):
     def replace_view(self, model: Model, columns: Columns, definition: str) -> None:
         """Give readers a view with the given SQL over published tables."""
 
-    def show(self, now: Snapshot, has_live: bool) -> None:
-        """Write what is published to ``ops``, and make the views of the intraday loop if it has what they need."""
+    def show(self, now: Snapshot, has_live: bool, is_whole: bool) -> None:
+        """Write what is published to ``ops``, and make the views of the intraday loop if it has what they need.
+
+        Files are kept for the readers of the last whole publishes; one of ``ops`` alone, after a failure, is none.
+        """
 
     def note_published(self, publish_id: int, is_whole: bool) -> None:
         """Note the publish in the build engine; after a whole one, nothing in it is unpublished."""

@@ -122,9 +122,9 @@ class DuckDBPublishing:
     def replace_view(self, model: Model, columns: Columns, definition: str) -> None:
         self._define(model.full_name, definition)
 
-    def show(self, now: Snapshot, has_live: bool) -> None:
+    def show(self, now: Snapshot, has_live: bool, is_whole: bool) -> None:
         """Make the new file of views beside the old one and rename it."""
-        retired = _retired(self._settings, self.last, now)
+        retired = _retired(self._settings, self.last, now, is_whole)
         with appearing(self._settings.warehouse) as temporary, duckdb.connect(temporary) as connection:
             for schema in publication.SCHEMAS:
                 connection.execute(f"create schema {schema}")
@@ -246,13 +246,17 @@ def _in_partition(model: Model, key: str) -> str:
     return f"{column} >= {literal(first)} and {column} < {literal(following)}"
 
 
-def _retired(settings: Settings, last: Snapshot, now: Snapshot) -> dict[Path, int]:
-    """Files that this publish or one of the last ones replaced, by the publish that did."""
+def _retired(settings: Settings, last: Snapshot, now: Snapshot, is_whole: bool) -> dict[Path, int]:
+    """Files that this publish or one of the last ones replaced, by the publish from which their time runs.
+
+    A publish of ``ops`` after a failure does not count, it moves that number on: readers keep their files through any
+    number of failed runs.
+    """
     earlier = {}
     if settings.warehouse.exists():
         with _reading(settings) as connection:
             rows = connection.execute("select file, publish_id from ops.retired_files").fetchall()
-            earlier = {Path(file): publish_id for file, publish_id in rows}
+            earlier = {Path(file): publish_id + (0 if is_whole else 1) for file, publish_id in rows}
     current = _files(settings, now)
     replaced = dict.fromkeys(_files(settings, last), now.publish_id)
     return {

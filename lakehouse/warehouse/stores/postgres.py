@@ -124,7 +124,7 @@ class PostgresPublishing:
         statement = sql.SQL("create or replace view {} as {}")
         self._connection.execute(statement.format(_identifier(name), as_sql(definition)))
 
-    def show(self, now: Snapshot, has_live: bool) -> None:
+    def show(self, now: Snapshot, has_live: bool, is_whole: bool) -> None:
         if has_live:
             _ensure_live(self._connection)
         _refill(self._connection, "ops.publications", now.publication_rows())

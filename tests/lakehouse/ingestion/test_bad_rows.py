@@ -114,16 +114,38 @@ def test_quarantine_says_where_the_row_was_and_what_it_said(bank: Bank) -> None:
     ]
 
 
-def test_the_first_of_equal_keys_stays(bank: Bank) -> None:
+def test_the_first_of_equal_keys_stays_and_one_that_says_otherwise_is_told_from_a_repeat(bank: Bank) -> None:
     rows = postings({}, {"txn_id": "T1", "amount": "1.00"}, {}, {"txn_id": "T1", "direction": "X"}, {"txn_id": "T1"})
     bank.deliver("transactions", rows)
     (outcome,) = bank.ingest("transactions")
     assert bank.quarantine(outcome) == [
-        (3, "txn_id", "duplicate_key"),
+        (3, "txn_id", "conflicting_key"),
         (5, "direction", "not_allowed"),
         (6, "txn_id", "duplicate_key"),
     ]
     assert bank.read(outcome.lake_file, "txn_id, amount") == [("T1", Decimal("12.50")), ("T3", Decimal("12.50"))]
+
+
+NEIGHBOURS = {
+    "good": {},
+    "bad": {"direction": "X"},
+    "quoted": {"remark": 'paid "in full"'},
+    "with a delimiter in quotes": {"remark": "one|two"},
+    "over two lines": {"remark": "one\ntwo"},
+}
+
+
+@pytest.mark.parametrize("end", ["|", '||""'])
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_a_row_that_ends_with_a_delimiter_is_judged_alike_whatever_its_neighbours(
+    bank: Bank, neighbour: str, end: str
+) -> None:
+    header, first, *rest = delimited("transactions", postings({}, NEIGHBOURS[neighbour], {})).decode().splitlines()
+    content = "\n".join([header, first + end, *rest, ""]).encode()
+    bank.deliver("transactions", content, rows=3, sums={"amount": "37.50"})
+    (outcome,) = bank.ingest("transactions")
+    assert bank.quarantine(outcome)[0] == (2, None, "wrong_column_count")
+    assert outcome.rows_loaded == (1 if neighbour == "bad" else 2)
 
 
 def test_a_bad_row_does_not_hold_its_key(bank: Bank) -> None:
@@ -317,6 +339,7 @@ def test_carriage_returns_blank_lines_and_a_byte_order_mark_are_tolerated(bank: 
         ({**ORDER, "order_id": "O2", "mood of day": "fine"}, None, "unknown_key"),
         ('{"order_id": "O2", "order_id": "O3"}', None, "invalid_json"),
         (ORDER, "order_id", "duplicate_key"),
+        ({**ORDER, "amount": 13.5}, "order_id", "conflicting_key"),
     ],
 )
 def test_a_bad_json_line(bank: Bank, line: object, column: str | None, reason: str) -> None:

@@ -297,7 +297,7 @@ def test_several_files_make_one_delivery(bank: Bank) -> None:
     (outcome,) = bank.ingest("transactions")
     assert (outcome.rows_loaded, outcome.files) == (4, (first.name, second.name))
     assert bank.read(outcome.lake_file, "txn_id, _file, _row")[2:] == [("T3", first.name, 4), ("T9", second.name, 2)]
-    assert bank.read(outcome.quarantine_file, "file, row, reason") == [(second.name, 3, "duplicate_key")]
+    assert bank.read(outcome.quarantine_file, "file, row, reason") == [(second.name, 3, "conflicting_key")]
 
 
 def test_the_same_files_give_the_same_outcomes(bank: Bank, next_bank: Callable[[], Bank]) -> None:

@@ -108,7 +108,7 @@ def test_what_the_fast_way_accepts_the_careful_way_reads_alike(tmp_path: Path, r
     feed = replace(load_feeds()["transactions"], columns=(column, replace(column, name="b")))
     path = tmp_path / "words.dat"
     path.write_bytes("\n".join(["a|b", *("|".join(row) for row in rows)]).encode())
-    landed = [measure_file(path)]
+    landed = [measure_file(path, "|")]
     if landed[0].needs_care:
         return
     try:

@@ -8,7 +8,7 @@ import pytest
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
 from lakehouse.ingestion import check, land
-from tests.lakehouse.ingestion.bank import DAY, ORDER, Bank, delimited, json_lines, postings
+from tests.lakehouse.ingestion.bank import CUSTOMER, DAY, ORDER, Bank, delimited, json_lines, postings
 
 ROWS = postings({"amount": "1.10"}, {"amount": "7.00"}, {"direction": "C", "amount": "0.01"})
 BAD = postings({"amount": "1.10"}, {"direction": "X"}, {"amount": "many"}, {"amount": "more"})
@@ -78,3 +78,28 @@ def test_every_feed_can_be_sent(bank: Bank) -> None:
     for name, feed in load_feeds().items():
         content = delimited(name, []) if feed.format == "delimited" else json_lines()
         assert check(bank.settings, written(bank, content), name, DAY).findings.rows == 0
+
+
+PRODUCTS = [{"product_code": f"P{number}", "product_name": "x", "product_family": "current"} for number in range(20)]
+NAMES = ("欧阳晓雯", "王小明", "司马相如", "联通", "李")
+CUSTOMERS = [CUSTOMER | {"customer_no": f"C{number}", "name": name} for number, name in enumerate(NAMES)]
+IMPLAUSIBLE = {
+    "an empty snapshot": ("products", delimited("products", []), "2026-01-06", "a snapshot of 0 rows after one of 20"),
+    "half a snapshot": ("products", delimited("products", PRODUCTS[:9]), "2026-01-06", "of 9 rows after one of 20"),
+    "another encoding": ("customers", delimited("customers", CUSTOMERS).decode("GB18030").encode(), DAY, "UTF-8"),
+    "a day far ahead": ("products", delimited("products", PRODUCTS), "2034-01-06", "days after the last one"),
+}
+
+
+@pytest.mark.parametrize("what", IMPLAUSIBLE)
+def test_what_looks_wrong_is_said_beforehand_and_lands_under_a_name(bank: Bank, what: str) -> None:
+    feed, content, period, sentence = IMPLAUSIBLE[what]
+    bank.deliver("products", PRODUCTS)
+    bank.ingest("products")
+    source = written(bank, content)
+    assert sentence in str(check(bank.settings, source, feed, period).implausible)
+    with pytest.raises(Stop, match="give --by and --why"):
+        land(bank.settings, source, feed, period)
+    assert bank.ingest(feed, day="2034-12-31") == []
+    land(bank.settings, source, feed, period, "S0042", "the shelf was cleared")
+    assert [outcome.outcome for outcome in bank.ingest(feed, day="2034-12-31")] == ["loaded"]

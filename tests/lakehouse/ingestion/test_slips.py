@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,6 +161,40 @@ def test_a_file_of_another_shape_is_rejected(bank: Bank, what: str) -> None:
     spoil, word = CONTENT[what]
     bank.deliver("transactions", spoil(delimited("transactions", ROWS)), rows=2, sums={"amount": "19.50"})
     assert word in rejected(bank)
+
+
+LINES = delimited("transactions", postings({}, {}, {})).decode().splitlines()
+MISCOUNTED: dict[str, tuple[list[str], int, str]] = {
+    "the header counted": (LINES, 4, "counts the header row"),
+    "a trailer record": ([*LINES, "TRAILER|3"], 3, "row 5, the last, has not the 11 fields .* trailer"),
+    "a trailer of one field": ([*LINES, "3 rows"], 3, "row 5, the last, .* trailer"),
+    "blank lines counted": ([*LINES[:2], "", *LINES[2:], ""], 5, "counts lines"),
+    "header and blank lines counted": ([*LINES[:2], "", *LINES[2:]], 5, "counts lines"),
+    "an open quote": ([*LINES[:2], LINES[2][:-1] + '|"open', LINES[3]], 2, "quote in line 3 is not closed"),
+    "an open quote at the end": ([*LINES[:3], LINES[3][:-1] + '|"open'], 2, "quote in line 4 is not closed"),
+    "rows that are missing": (LINES, 90, "send the delivery again whole"),
+}
+
+
+@pytest.mark.parametrize("what", MISCOUNTED)
+def test_another_row_count_names_its_likely_cause(bank: Bank, what: str) -> None:
+    lines, rows, cause = MISCOUNTED[what]
+    bank.deliver("transactions", ("\n".join(lines) + "\n").encode(), rows=rows, sums={"amount": "37.50"})
+    reason = rejected(bank)
+    assert f"{rows} rows expected" in reason
+    assert re.search(cause, reason), reason
+
+
+@pytest.mark.parametrize("other", [",", ";", "\t"])
+@pytest.mark.parametrize("where", ["everywhere", "below the header"])
+def test_another_delimiter_is_named_wherever_it_stands(bank: Bank, other: str, where: str) -> None:
+    header, *rows = delimited("transactions", postings(*[{}] * 9)).decode().splitlines()
+    content = "\n".join([header.replace("|", other) if where == "everywhere" else header, *rows])
+    content = (
+        content if where == "everywhere" else content.replace("|", other).replace(header.replace("|", other), header)
+    )
+    bank.deliver("transactions", content.encode(), rows=9, sums={"amount": "112.50"})
+    assert f"divided by {other!r}" in rejected(bank)
 
 
 def test_a_long_line_is_read_or_costs_itself(bank: Bank) -> None:

@@ -258,11 +258,18 @@ def test_live_tables_come_with_the_daily_flow_and_stay_when_only_ops_is_replaced
         assert warehouse.query_serving(settings, "select * from marts.fund_flow").num_rows == 1
 
 
+def reading(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """A reader like one of another process: DuckDB gives one process one database per path, whatever lies there."""
+    path = settings.warehouse.with_name("as the reader opened it.duckdb")
+    path.hardlink_to(settings.warehouse)
+    return duckdb.connect(path, read_only=True)
+
+
 def test_duckdb_readers_of_earlier_publishes_keep_their_files(settings):
     built = Built(settings)
     built.model("marts.facts", FACTS, partition_by="business_date")
     warehouse.publish(settings, DAY, "run 0")
-    with duckdb.connect(settings.warehouse, read_only=True) as reader:
+    with reading(settings) as reader:
         for run in (1, 2):
             built.execute("update build_marts.facts set amount = amount + 1")
             warehouse.publish(settings, DAY, f"run {run}")
@@ -273,6 +280,28 @@ def test_duckdb_readers_of_earlier_publishes_keep_their_files(settings):
     assert len(list(settings.published.rglob("*.parquet"))) == 4 * 3  # the present one and three earlier
     names = {path.name for path in settings.warehouse.parent.iterdir()}
     assert not [name for name in names if name.startswith(".warehouse") or name.endswith(".wal")]
+
+
+@pytest.mark.parametrize("whole", [0, 2])
+def test_duckdb_readers_keep_their_files_through_any_number_of_failed_runs(settings, whole):
+    """Whatever a reader has open: a mart, ``ops``, or a mart that was replaced before the failures began."""
+    built = Built(settings)
+    built.model("marts.facts", FACTS, partition_by="business_date")
+    built.model("ops.runs", "select 0 as failures")
+    warehouse.publish(settings, DAY, "run 0")
+    with reading(settings) as reader:
+        for run in range(whole):
+            built.execute("update build_marts.facts set amount = amount + 1")
+            warehouse.publish(settings, DAY, f"run {run + 1}")
+        for failures in range(1, 5):
+            built.execute(f"update build_ops.runs set failures = {failures}")
+            warehouse.publish(settings, DAY, f"failure {failures}", schemas=("ops",))
+            assert str(reader.execute("select sum(amount) from marts.facts").fetchone()[0]) == "88.75"
+            assert reader.execute("select failures from ops.runs").fetchone() == (0,)
+    for run in range(4):
+        built.execute("update build_marts.facts set amount = amount + 1")
+        warehouse.publish(settings, DAY, f"run {run}")
+    assert len(list(settings.published.rglob("*.parquet"))) == 4 * 3 + 1  # facts as above, and ops as it stands
 
 
 def test_duckdb_what_a_killed_publish_left_is_removed(settings):
