@@ -49,7 +49,7 @@ def test_whole_numbers_that_all_differ_are_amounts(values):
         ("loan no", RANDOM.permutation(10**6)[:ROWS]),
         ("客户编号", RANDOM.permutation(10**6)[:ROWS]),
         ("x", np.arange(ROWS) + 70_000),  # without gaps
-        ("x", 13_000_000_000 + RANDOM.permutation(10**9)[:ROWS]),  # as many digits in every row
+        ("x", 13_000_000_000 + RANDOM.permutation(10**6)[:ROWS] * 997),  # as many digits in every row
     ],
 )
 def test_keys_row_numbers_and_long_numbers_identify(name, values):
@@ -75,7 +75,7 @@ def test_what_only_sounds_personal_is_a_feature(name, values):
     ("name", "values"),
     [
         ("Surname", [f"name {number}" for number in range(ROWS)]),
-        ("home_phone", 13_000_000_000 + RANDOM.permutation(10**9)[:ROWS]),
+        ("home_phone", 13_000_000_000 + RANDOM.permutation(10**6)[:ROWS] * 997),
         ("contact", [f"p{number}@example.com" for number in range(ROWS)]),
         ("联系方式", [f"138{number:08}" for number in range(0, ROWS * 7, 7)]),
         ("客户姓名", [f"王{number}" for number in range(ROWS)]),
