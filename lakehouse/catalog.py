@@ -113,6 +113,8 @@ DELIVERY_OUTCOMES = Relation(
         Column("lake_file", "varchar", "Lake file, relative to the lake; null if rejected"),
         Column("quarantine_file", "varchar", "Quarantine file, relative to the lake; null without rejects"),
         Column("files", "varchar", "Landing files, comma separated"),
+        Column("lake_sha256", "varchar", "Digest of the lake file as it was written"),
+        Column("quarantine_sha256", "varchar", "Digest of the quarantine file as it was written"),
         Column("superseded_date", "date", SUPERSEDED),
     ),
     key=("delivery_id",),

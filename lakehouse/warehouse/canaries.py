@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -135,8 +135,7 @@ class Canaries:
 
     def _is_known_otherwise(self, canary: Canary) -> bool:
         """Whether the same text also comes in a column that is not personal, or stands in the project's own texts."""
-        texts = (path.read_text() for path in (PROJECT / "dbt_project").rglob("*") if path.suffix in (".csv", ".sql"))
-        if any(canary.is_in(text) for text in texts):
+        if any(canary.is_in(text) for text in _own_texts()):
             return True
         for feed in load_feeds().values():
             plain = [column.name for column in feed.columns if not column.is_pii and column.type == "varchar"]
@@ -153,6 +152,14 @@ class Canaries:
             if any(canary.is_in(text) for (text,) in rows):
                 return True
         return False
+
+
+@cache
+def _own_texts() -> tuple[str, ...]:
+    """What the code itself may write: seeds, models, phrases."""
+    folders = (PROJECT / name for name in ("dbt_project", "expectations", "lakehouse", "ml_jobs"))
+    files = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".csv", ".sql", ".yml", ".py"))
+    return tuple(path.read_text() for path in files)
 
 
 def _sampled(con: duckdb.DuckDBPyConnection, lake: Path, known: Pin) -> set[Canary]:

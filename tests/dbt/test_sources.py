@@ -11,7 +11,8 @@ from tests.dbt.bank import Bank
 
 def test_generated_files_are_current() -> None:
     written = dbt_sources.written()
-    assert {path for path in dbt_sources.STAGING.rglob("*") if path.is_file()} == written.keys()
+    ours = set((dbt_sources.STAGING / "pii").iterdir())  # written by hand
+    assert {path for path in dbt_sources.STAGING.rglob("*") if path.is_file()} - ours == written.keys()
     for path, text in written.items():
         assert path.read_text() == text, f"{path}: run python -m lakehouse.warehouse.dbt_sources"
 

@@ -28,6 +28,8 @@ renamed as (
         lake_file,
         quarantine_file,
         files,
+        lake_sha256,
+        quarantine_sha256,
         superseded_date
     from source
 
