@@ -303,7 +303,7 @@ def _likely_cause(
     if headers and expected - delivered == headers:
         return "the manifest counts the header row: send it again with the count of the rows below it"
     if expected in (lines := sum(file.lines for file in landed), lines - headers) and headers:
-        return "the manifest counts lines, of which some are blank or continue a record: send it again with the count of records"
+        return "the manifest counts lines, some blank or within a record: send it again with the count of records"
     return "send the delivery again whole"
 
 
