@@ -301,9 +301,9 @@ def _likely_cause(
             "record, send the file without it"
         )
     if headers and expected - delivered == headers:
-        return "the manifest counts the header row: it is to count the rows below it"
+        return "the manifest counts the header row: send it again with the count of the rows below it"
     if expected in (lines := sum(file.lines for file in landed), lines - headers) and headers:
-        return "the manifest counts lines, and some are blank, or a record has several: it is to count records"
+        return "the manifest counts lines, some blank or within a record: send it again with the count of records"
     return "send the delivery again whole"
 
 
