@@ -60,9 +60,10 @@ def delimited(feed: str, rows: Iterable[dict[str, str]]) -> bytes:
     contract = load_feeds()[feed]
     names = [column.name for column in contract.columns]
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=contract.delimiter, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([row.get(name, "") for name in names] for row in rows)
+    for fields in (names, *([row.get(name, "") for name in names] for row in rows)):
+        # a bare CR at the end of a line would be the line's end; `csv` quotes it from Python 3.13 on
+        quoting = csv.QUOTE_ALL if any("\r" in field for field in fields) else csv.QUOTE_MINIMAL
+        csv.writer(text, delimiter=contract.delimiter, lineterminator="\n", quoting=quoting).writerow(fields)
     return text.getvalue().encode(contract.encoding)
 
 

@@ -79,7 +79,7 @@ def test_a_required_number_of_blanks_is_missing_and_two_writings_are_one_key(ban
     account |= {"opened_date": DAY, "status": "open"}
     bank.deliver("accounts", [{**account, "account_no": number} for number in ("A1", "   ", " A1", "A 1", "A2 ")])
     (outcome,) = bank.ingest("accounts")
-    assert bank.quarantine(outcome) == [(3, "account_no", "missing_value"), (4, "account_no", "duplicate_key")]
+    assert bank.quarantine(outcome) == [(3, "account_no", "missing_value"), (4, "account_no", "conflicting_key")]
     secret = bank.settings.token_secret.get_secret_value()
     tokens = [(expected(secret, text),) for text in ("A1", "A 1", "A2")]
     assert bank.read(outcome.lake_file, "account_no_token") == tokens
