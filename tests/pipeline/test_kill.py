@@ -18,7 +18,6 @@ from tests.pipeline.conftest import D1
 
 STAGES = ("ingest", "build", "score", "serve")
 POINTS = 10
-QUICK = ("build", "serve")  # stages of which `make test` kills one run; test_ingest_killed kills ingestion
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,13 @@ def undisturbed(history: Settings, tmp_path_factory: pytest.TempPathFactory) -> 
 def points() -> list:
     chance = random.Random(20260101)
     return [
-        pytest.param(
-            stage,
-            chance.random(),
-            id=f"{stage}-{number}",
-            marks=[pytest.mark.full] * (number > 0 or stage not in QUICK),
-        )
+        pytest.param(stage, chance.random(), id=f"{stage}-{number}")
         for stage in STAGES
         for number in range(POINTS)
     ]
 
 
+@pytest.mark.full  # in every run, publication, engine and ingestion are killed each by their own tests
 @pytest.mark.parametrize(("stage", "share"), points())
 def test_a_killed_run_is_made_good_by_the_next(
     stage: str, share: float, history: Settings, undisturbed: Timed, tmp_path: Path
