@@ -45,9 +45,7 @@ def undisturbed(history: Settings, tmp_path_factory: pytest.TempPathFactory) -> 
 def points() -> list:
     chance = random.Random(20260101)
     return [
-        pytest.param(stage, chance.random(), id=f"{stage}-{number}")
-        for stage in STAGES
-        for number in range(POINTS)
+        pytest.param(stage, chance.random(), id=f"{stage}-{number}") for stage in STAGES for number in range(POINTS)
     ]
 
 
