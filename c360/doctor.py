@@ -21,7 +21,7 @@ from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.intraday import broker
 from lakehouse.lake.secret import fingerprint_file, require_same_secret
-from lakehouse.settings import Settings
+from lakehouse.settings import Settings, secret_file
 from lakehouse.warehouse.seeds import load_seeds
 
 ENOUGH_DISK = 5 * 2**30
@@ -240,7 +240,7 @@ def _bytes(text: str) -> float | None:
 
 
 def _secret(settings: Settings) -> str:
-    path = settings.lake.parent / "token.secret"
+    path = secret_file(settings.lake)
     if fingerprint_file(settings).exists():
         require_same_secret(settings)
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:

@@ -1,8 +1,8 @@
 """Another token secret for a lake: what holds tokens is written anew beside it, then lake and secret change at once.
 
 The folder ``.<lake>.rotation`` holds the new lake; files without tokens are the same files under a second name. Until
-its file ``ready`` appears nothing has changed, and what was begun is thrown away. From then on the change is finished
-by whoever calls next, and no run touches the lake before. So a kill leaves the old lake and secret, or the new ones.
+its file ``ready`` appears nothing has changed, and what was begun is thrown away. From then on the next call finishes
+the change, and no run touches the lake before. So a kill leaves the old lake and secret, or the new ones.
 """
 
 import hmac
@@ -30,7 +30,7 @@ from lakehouse.identity.linkage import Linkage
 from lakehouse.ingestion import rules
 from lakehouse.lake.integrity import digest, require_intact
 from lakehouse.lake.secret import fingerprint, fingerprint_file, require_same_secret, rotation_folder
-from lakehouse.settings import SHORTEST_SECRET, Settings
+from lakehouse.settings import SHORTEST_SECRET, Settings, secret_file, write_secret
 from lakehouse.sql import identifier, literal
 from ml_jobs.registry.model import signature
 
@@ -77,12 +77,8 @@ def _new_secret(settings: Settings, new: SecretStr | None) -> SecretStr:
     return new
 
 
-def _secret_file(settings: Settings) -> Path:
-    return settings.lake.parent / "token.secret"
-
-
 def _is_in_file(settings: Settings) -> bool:
-    file = _secret_file(settings)
+    file = secret_file(settings.lake)
     return file.exists() and hmac.compare_digest(file.read_text(), settings.token_secret.get_secret_value())
 
 
@@ -111,8 +107,7 @@ def _prepare(settings: Settings, folder: Path, new: SecretStr) -> None:
         raise Stop(f"{settings.lake} has changed meanwhile", "stop what writes to it, and rotate again")
     is_in_file = _is_in_file(settings)
     if is_in_file:
-        with os.fdopen(os.open(folder / "token.secret", os.O_WRONLY | os.O_CREAT, 0o600), "w") as secret:
-            secret.write(new.get_secret_value())
+        write_secret(secret_file(folder / "lake"), new.get_secret_value())
     facts = {"written_anew": written, "as_they_were": len(before) - written, "keeps_secret_file": is_in_file}
     lake.write_json(folder / "ready", facts)
 
@@ -126,8 +121,8 @@ def _change(settings: Settings, folder: Path) -> Rotated:
                 raise Stop(f"{settings.lake} was made anew while its secret changed", "move it away, and rotate again")
             settings.lake.rename(folder / "old")
         (folder / "lake").rename(settings.lake)
-    if (folder / "token.secret").exists():
-        (folder / "token.secret").replace(_secret_file(settings))
+    if (made := secret_file(folder / "lake")).exists():
+        made.replace(secret_file(settings.lake))
     warehouse.drop_build(settings)
     shutil.rmtree(folder / "old", ignore_errors=True)
     shutil.rmtree(folder)
@@ -240,7 +235,7 @@ def _remapped(table: pa.Table, mapping: Mapping[str, str]) -> pa.Table | None:
 
 
 def _replaced(text: str, mapping: Mapping[str, str]) -> str:
-    return _TOKEN.sub(lambda found: mapping.get(found[0], found[0]), text)
+    return _TOKEN.sub(lambda token: mapping.get(token[0], token[0]), text)
 
 
 def _record(old: Path, made: Path, file: Path) -> bool:

@@ -63,12 +63,10 @@ def write_index(settings: Settings) -> Path:
         ],
         "Models": [_card(settings, folder, name) for name in load_tasks()],
     }
-    env = shlex.quote(f"./{os.path.relpath(folder)}/env")
-    source = "" if settings.deployment.stem == "simulated" else f" --source {settings.deployment.stem}"
     commands = {
-        "state, and what failed": f"(set -a; . {env}; .venv/bin/c360 status)",
-        "every setting, seed and limit": f"(set -a; . {env}; .venv/bin/c360 doctor)",
-        "runs and logs in Airflow": f".venv/bin/python -m demo --look{source}",
+        "state, and what failed": in_shell(settings, "status"),
+        "every setting, seed and limit": in_shell(settings, "doctor"),
+        "runs and logs in Airflow": look_again(settings),
     }
     index = folder / INDEX
     content = {"sections": sections, "commands": commands, "date": warehouse.last_published(settings)}
@@ -76,6 +74,18 @@ def write_index(settings: Settings) -> Path:
         text = pages.environment(TEMPLATES).get_template("index.html.j2").render(content)
         temporary.write_text(text, encoding="utf-8")
     return index
+
+
+def in_shell(settings: Settings, command: str) -> str:
+    """A command of ``c360`` on the demo, as it is typed."""
+    env = shlex.quote(f"./{os.path.relpath(settings.lake.parent)}/env")
+    return f"(set -a; . {env}; .venv/bin/c360 {command})"
+
+
+def look_again(settings: Settings) -> str:
+    """The command that opens Airflow on the demo."""
+    source = "" if settings.deployment.stem == "simulated" else f" --source {settings.deployment.stem}"
+    return f".venv/bin/python -m demo --look{source}"
 
 
 def _reports(settings: Settings, folder: Path) -> list[Link]:

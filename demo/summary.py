@@ -1,7 +1,6 @@
 """The result of the demo on one screen, read from the serving store as any reader would."""
 
 import os
-import shlex
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from c360.reports import Row, worklist
+from demo.pages import in_shell, look_again
 from expectations.overview import suite_runs
 from lakehouse import warehouse
 from lakehouse.settings import Settings
@@ -133,14 +133,12 @@ def _calls(settings: Settings) -> Table | str:
 
 def _next_steps(settings: Settings) -> str:
     folder = os.path.relpath(settings.lake.parent)
-    env = shlex.quote(f"./{folder}/env")
-    source = "" if settings.deployment.stem == "simulated" else f" --source {settings.deployment.stem}"
     return f"""Where to look next
-  runs and logs   .venv/bin/python -m demo --look{source}     (Airflow's user interface on what just ran)
+  runs and logs   {look_again(settings)}     (Airflow's user interface on what just ran)
   gates           {folder}/data_docs/index.html
   models          {folder}/build.dbt/duckdb/static_index.html
-  state           (set -a; . {env}; .venv/bin/c360 status)
-  to do           (set -a; . {env}; .venv/bin/c360 worklist)
+  state           {in_shell(settings, "status")}
+  to do           {in_shell(settings, "worklist")}
   query           .venv/bin/python -c "import duckdb; duckdb.connect('{folder}/warehouse.duckdb', read_only=True)
                     .sql('from marts.customer_360 order by aum_amount desc limit 10').show()\""""
 

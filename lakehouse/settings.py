@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         if not secret:
             if "lake" not in info.data:
                 return secret
-            secret = SecretStr(_generated_secret(info.data["lake"].parent / "token.secret"))
+            secret = SecretStr(_generated_secret(secret_file(info.data["lake"])))
         if len(secret.get_secret_value().strip()) < SHORTEST_SECRET:
             raise ValueError("too short")
         return secret
@@ -143,6 +143,11 @@ def _refused(first: ErrorDetails) -> Stop:
     return Stop(f"setting {name} (C360_{name.upper()}) is {value}", f"give {field.description}")
 
 
+def secret_file(lake: Path) -> Path:
+    """Where an installation whose environment gives no token secret keeps its own: beside the lake."""
+    return lake.parent / "token.secret"
+
+
 def _generated_secret(path: Path) -> str:
     """The token secret of an unconfigured installation: made once, readable by its owner only.
 
@@ -151,18 +156,19 @@ def _generated_secret(path: Path) -> str:
     """
     try:
         if not path.exists():
-            _write_secret(path)
+            write_secret(path, secrets.token_hex(32))
         return path.read_text()
     except OSError as error:
         raise Stop(f"{path} cannot be made: {error.strerror}", "free some space, or set C360_TOKEN_SECRET") from error
 
 
-def _write_secret(path: Path) -> None:
+def write_secret(path: Path, secret: str) -> None:
+    """Put a secret into a file that its owner alone may read; one that is there stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=".token.secret.", dir=path.parent)  # its mode is 0600
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
+            file.write(secret)
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):  # another start was first

@@ -71,9 +71,9 @@ def verify(json_: Json = False) -> None:
     from lakehouse.lake.integrity import verify as verified
     from lakehouse.settings import Settings
 
-    found = verified(Settings.from_env())
-    show(asdict(found), json_)
-    if found.changed or found.lost:
+    result = verified(Settings.from_env())
+    show(asdict(result), json_)
+    if result.changed or result.lost:
         raise typer.Exit(1)
 
 

@@ -92,10 +92,10 @@ def _show_draft(draft: "Draft", what: str, as_json: bool) -> None:
         about = f"column {kind.column}: " if kind.column else ""
         content[f"{about}{kind.reason.replace('_', ' ')}"] = f"{kind.rows:,} rows, the first in row {kind.first_row}"
     for column, count in draft.unknown.items():
-        content[f"column {column}: unknown"] = f"{count:,} rows: no delivery that was taken in has told the value"
+        content[f"column {column}: unknown"] = f"{count:,} rows: no delivery that was taken in has the value"
     content |= {f"sum of {name}": f"{total:,}" for name, total in findings.control_sums.items()}
-    found = vars(findings) | {"implausible": draft.implausible, "unknown": draft.unknown}
-    show(found if as_json else content, as_json)
+    document = vars(findings) | {"implausible": draft.implausible, "unknown": draft.unknown}
+    show(document if as_json else content, as_json)
 
 
 def simulate(

@@ -27,8 +27,9 @@ def accept(settings: Settings, delivery: str, by: str, why: str) -> Outcome:
     def may_be(outcome: Outcome) -> bool:
         return outcome.outcome == "rejected" or is_asked(settings.lake, outcome.delivery_id)
 
-    outcome = _decided(settings, delivery, by, why, may_be, "was not rejected, and does not wait")
-    decide(settings.lake, "acceptances", outcome.delivery_id, decision_of(by, why))
+    decision = decision_of(by, why)
+    outcome = _find(settings, delivery, may_be, "was not rejected, and does not wait")
+    decide(settings.lake, "acceptances", outcome.delivery_id, decision)
     return outcome
 
 
@@ -40,8 +41,9 @@ def retract(settings: Settings, delivery: str, by: str, why: str) -> Outcome:
     Stop
         If there is no such delivery, it does not count, or no name is given.
     """
-    outcome = _decided(settings, delivery, by, why, lambda outcome: outcome.is_loaded, "does not count as it is")
-    decide(settings.lake, "retractions", outcome.delivery_id, decision_of(by, why))
+    decision = decision_of(by, why)
+    outcome = _find(settings, delivery, lambda outcome: outcome.is_loaded, "does not count as it is")
+    decide(settings.lake, "retractions", outcome.delivery_id, decision)
     return outcome
 
 
@@ -66,10 +68,7 @@ def decision_of(by: str, why: str) -> Decision:
     return Decision(by.strip(), why.strip())
 
 
-def _decided(
-    settings: Settings, delivery: str, by: str, why: str, may_be: Callable[[Outcome], bool], what_if_not: str
-) -> Outcome:
-    decision_of(by, why)
+def _find(settings: Settings, delivery: str, may_be: Callable[[Outcome], bool], what_if_not: str) -> Outcome:
     outcomes = {outcome.delivery_id: outcome for outcome in read_outcomes(settings.lake)}
     if delivery not in outcomes:
         raise Stop(f"there is no delivery {delivery}", "ops.deliveries and c360 status have the ids")

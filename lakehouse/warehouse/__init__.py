@@ -166,9 +166,9 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
         If a build was cut short, or a model was never built, shows personal data or derives from it, or is a view over
         what readers do not have.
     """
-    lineage.check_lineage(settings, tuple(schemas or publication.SCHEMAS))
-    models = publication.read_models(dbt.target_path(settings) / "manifest.json")
     chosen = tuple(schemas or publication.SCHEMAS)
+    lineage.check_lineage(settings, chosen)
+    models = publication.read_models(dbt.target_path(settings) / "manifest.json")
     models = [model for model in models if model.schema in chosen]
     new = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
     return publishing.publish(store_of(settings), settings, models, chosen, new)

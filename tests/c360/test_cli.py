@@ -14,7 +14,6 @@ from c360.cli.main import app
 from c360.cli.output import writing
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
-from tests.conftest import temporary_settings
 
 NOWHERE = "/nowhere/there"
 EXAMPLE = str(PROJECT / "ml_jobs" / "examples" / "loan_default.yml")
@@ -27,16 +26,6 @@ def commands(command: TyperGroup, path: str = "") -> Iterator[str]:
     for name, part in getattr(command, "commands", {}).items():
         yield f"{path} {name}".strip()
         yield from commands(part, f"{path} {name}".strip())
-
-
-@pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An empty installation, as the environment describes it."""
-    settings = temporary_settings(tmp_path)
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    settings.landing.mkdir()
-    return settings
 
 
 @pytest.mark.parametrize("command", list(commands(get_command(app))))

@@ -11,16 +11,6 @@ from c360.cli.main import app
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import seeds
-from tests.conftest import temporary_settings
-
-
-@pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    settings = temporary_settings(tmp_path)
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    settings.landing.mkdir()
-    return settings
 
 
 @pytest.fixture
