@@ -97,7 +97,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         # views and seeds stand until the project changes
         selection = "tag:marts" if state else "tag:staging tag:marts"
         warehouse.run_dbt(settings, selection, variables, without="tag:serving")
-        warnings += ingestion.check_agreement(settings, pin, built, warehouse.query(settings, REPEATS))
+        warnings += ingestion.check_repeats(settings, pin, built, warehouse.query(settings, REPEATS))
         warehouse.write_state(settings, warehouse.BuildState.of(pin, xref, project))
         return target
 

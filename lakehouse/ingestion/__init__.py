@@ -1,6 +1,6 @@
 """Landing to lake: every delivery is checked against its contract and loaded wholly or not at all."""
 
-from lakehouse.ingestion.agreement import Disagreement, check_agreement
+from lakehouse.ingestion.agreement import Disagreement, check_agreement, check_repeats
 from lakehouse.ingestion.decisions import accept, accept_silence, retract
 from lakehouse.ingestion.feeds import ingest_feed
 from lakehouse.ingestion.plausibility import dateless
@@ -13,6 +13,7 @@ __all__ = [
     "accept_silence",
     "check",
     "check_agreement",
+    "check_repeats",
     "dateless",
     "ingest_feed",
     "land",

@@ -6,7 +6,8 @@ feeds, the rows are counted and said.
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -38,16 +39,13 @@ class Doubt:
     must_wait: bool
 
 
-def check_agreement(settings: Settings, pin: Pin, built: Collection[str], repeats: pa.Table | None = None) -> list[str]:
-    """Hold the deliveries that were not built yet against all others of the pin.
+def check_agreement(settings: Settings, pin: Pin, built: Collection[str]) -> list[str]:
+    """Hold the deliveries that were not built yet against all others of the pin, but for events told again.
 
     Parameters
     ----------
     built : collection of str
         Ids of the deliveries that were looked at before.
-    repeats : pyarrow.Table, optional
-        Pairs of rows that tell the same event (``int_ops__repeated_events``): ``kept_delivery, kept_row,
-        dropped_delivery, dropped_row``. With them the events that are told again are looked at, without them all else.
 
     Returns
     -------
@@ -59,6 +57,25 @@ def check_agreement(settings: Settings, pin: Pin, built: Collection[str], repeat
     Disagreement
         If a delivery of a required feed has to wait for a person.
     """
+    with _looking(settings, pin, built) as look:
+        return _settled(look, [*_unknown_references(look), *_corrected_states(look)])
+
+
+def check_repeats(settings: Settings, pin: Pin, built: Collection[str], repeats: pa.Table) -> list[str]:
+    """The same for events that deliveries tell again.
+
+    Parameters
+    ----------
+    repeats : pyarrow.Table
+        Pairs of rows that tell the same event (``int_ops__repeated_events``): ``kept_delivery, kept_row,
+        dropped_delivery, dropped_row``.
+    """
+    with _looking(settings, pin, built) as look:
+        return _settled(look, _conflicting_events(look, repeats))
+
+
+@contextmanager
+def _looking(settings: Settings, pin: Pin, built: Collection[str]) -> Generator["_Look"]:
     current = [item.outcome for item in pin.deliveries if item.superseded_date is None]
     new = [
         outcome
@@ -68,15 +85,15 @@ def check_agreement(settings: Settings, pin: Pin, built: Collection[str], repeat
         and not is_accepted(settings.lake, outcome.delivery_id)
     ]
     with duckdb.connect(config={"memory_limit": _MEMORY}) as con:
-        look = _Look(con, settings.lake, pin, load_deployment(settings.deployment).required)
-        doubts = (
-            [*_unknown_references(look, new), *_corrected_states(look, new, current)]
-            if repeats is None
-            else _conflicting_events(look, new, current, repeats)
-        )
+        yield _Look(con, settings.lake, pin, load_deployment(settings.deployment).required, current, new)
+
+
+def _settled(look: "_Look", doubts: Iterable[Doubt]) -> list[str]:
+    """The sentences, if nothing has to wait."""
+    doubts = list(doubts)
     waiting = [doubt for doubt in doubts if doubt.must_wait]
     for doubt in waiting:
-        ask(settings.lake, doubt.outcome.delivery_id, doubt.sentence)
+        ask(look.lake, doubt.outcome.delivery_id, doubt.sentence)
     if waiting:
         remedy = "put each right by a new version, or accept it by c360 accept ID --by NAME --why REASON"
         raise Disagreement(" | ".join(doubt.sentence for doubt in waiting), remedy)
@@ -102,6 +119,8 @@ class _Look:
     lake: Path
     pin: Pin
     required: Collection[str]  # feeds
+    current: Sequence[Outcome]
+    new: Sequence[Outcome]  # those of them that were not looked at yet
 
     def is_beyond(self, outcome: Outcome, rows: int) -> bool:
         """Whether so many rows of a delivery are a reason to wait."""
@@ -127,14 +146,14 @@ class _Look:
         return count, ", ".join(name for name, is_one in zip(names, is_different, strict=True) if is_one)
 
 
-def _unknown_references(look: _Look, new: Iterable[Outcome]) -> list[Doubt]:
+def _unknown_references(look: _Look) -> list[Doubt]:
     """Rows that refer to what no delivery of another feed has told.
 
     A value may be one of those whose row is in quarantine, or in a delivery that was rejected: that is no reason to
     wait, for a person has been told of it.
     """
     doubts = []
-    for feed, outcomes in _by_feed(new):
+    for feed, outcomes in _by_feed(look.new):
         files = {str(outcome.rows_path(look.lake)): outcome for outcome in outcomes}
         for column in feed.columns:
             if not (column.references and (known := _known(look.lake, look.pin, column.references))):
@@ -155,16 +174,16 @@ def _unknown_references(look: _Look, new: Iterable[Outcome]) -> list[Doubt]:
     return doubts
 
 
-def _corrected_states(look: _Look, new: Iterable[Outcome], current: Sequence[Outcome]) -> list[Doubt]:
+def _corrected_states(look: _Look) -> list[Doubt]:
     """Late rows that tell a state again for a day of which another delivery tells otherwise: the later one counts.
 
     Corrections come in this way, so none has to wait.
     """
     doubts = []
-    for feed, outcomes in _by_feed(outcome for outcome in new if outcome.late_rows):
+    for feed, outcomes in _by_feed(outcome for outcome in look.new if outcome.late_rows):
         day = feed.business_date_column
         for outcome in outcomes if day in feed.key else ():
-            others = [other for other in current if _may_tell_the_same(other, outcome)]
+            others = [other for other in look.current if _may_tell_the_same(other, outcome)]
             if day is None or not others:
                 continue
             late = f"(select * from {look.rows(outcome)} where {identifier(day)} < {literal(_start(outcome))})"
@@ -178,11 +197,10 @@ def _corrected_states(look: _Look, new: Iterable[Outcome], current: Sequence[Out
     return doubts
 
 
-def _conflicting_events(
-    look: _Look, new: Iterable[Outcome], current: Iterable[Outcome], repeats: pa.Table
-) -> list[Doubt]:
+def _conflicting_events(look: _Look, repeats: pa.Table) -> list[Doubt]:
     """Events that are told again with other content, but for the booking day: the one known first counts."""
-    by_id, ids = {outcome.delivery_id: outcome for outcome in current}, {outcome.delivery_id for outcome in new}
+    by_id = {outcome.delivery_id: outcome for outcome in look.current}
+    ids = {outcome.delivery_id for outcome in look.new}
     pairs: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for pair in repeats.to_pylist():
         kept, dropped = pair["kept_delivery"], pair["dropped_delivery"]

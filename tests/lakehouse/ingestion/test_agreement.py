@@ -11,7 +11,7 @@ from c360 import pipeline
 from lakehouse import lake
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
-from lakehouse.ingestion import Disagreement, accept, accept_silence, check, check_agreement
+from lakehouse.ingestion import Disagreement, accept, accept_silence, check, check_agreement, check_repeats
 from tests.lakehouse.ingestion.bank import CUSTOMER, DAY, POSTING, Bank, delimited, postings
 
 Row = dict[str, str]
@@ -46,7 +46,10 @@ def known(bank: Bank) -> lake.Pin:
 
 def doubts(bank: Bank, repeats: pa.Table | None = None) -> list[str]:
     """What is said of everything that has landed; the test fails if something has to wait."""
-    return check_agreement(bank.settings, known(bank), (), repeats)
+    pin = known(bank)
+    if repeats is None:
+        return check_agreement(bank.settings, pin, ())
+    return check_repeats(bank.settings, pin, (), repeats)
 
 
 REFERENCES: dict[str, tuple[str, Row, str, str, Row]] = {
