@@ -15,10 +15,10 @@
 {% endmaterialization %}
 
 
-{# The columns of a contract are compared with the query's once, when the table is made: a table that stands was made by
+{# The columns of a contract are compared with the query's once, when the table is made. A table that stands was made by
    this very project (`build` drops what another made), and the comparison costs two queries and the rendering of every
-   column twice. Whoever edits a model and runs dbt by hand adds `--full-refresh`; without it a missing column or a value
-   that does not fit its type still fails, since the table is created from the contract. #}
+   column twice. Whoever edits a model and runs dbt by hand adds `--full-refresh`; without it a missing column, or a
+   value that does not fit its type, still fails: the table is created from the contract. #}
 {% macro default__get_assert_columns_equivalent(sql) -%}
     {%- if should_full_refresh() or load_cached_relation(this) is none -%}
         {{ return(assert_columns_equivalent(sql)) }}
