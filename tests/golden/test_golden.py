@@ -16,7 +16,7 @@ import simulator
 from c360 import pipeline
 from lakehouse import warehouse
 from lakehouse.settings import Settings
-from tests.conftest import temporary_settings
+from tests.conftest import parsed, temporary_settings
 from tests.golden import landed
 from tests.golden.amend import amend
 
@@ -42,7 +42,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=[pytest.param("one full run", marks=pytest.mark.full), "daily runs"])
 def settings(request: pytest.FixtureRequest, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The system after its runs: everything at once, or the history and then day by day."""
-    settings = temporary_settings(tmp_path_factory.mktemp("run"), landing=landing)
+    settings = parsed(temporary_settings(tmp_path_factory.mktemp("run"), landing=landing))
     if request.param == "one full run":
         assert pipeline.run(settings, LAST, LAST) == [LAST]
     else:

@@ -16,6 +16,7 @@ from filelock import FileLock
 import simulator
 from c360 import pipeline
 from lakehouse.settings import PROJECT, Settings
+from tests.conftest import parsed
 from tests.pipeline.bank import content, copy_of, deployment_at, lines_of, redeliver
 
 CUSTOMERS, MONTHS, DAYS = 800, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
@@ -87,7 +88,7 @@ def history(landing: Path, shared: Path, tmp_path_factory: pytest.TempPathFactor
     """The history is built and published; the three days are still to run. To be copied, not run."""
 
     def build(folder: Path) -> None:
-        pipeline.run(deployment_at(folder, landing), LAST_OF_HISTORY, LAST_OF_HISTORY)
+        pipeline.run(parsed(deployment_at(folder, landing)), LAST_OF_HISTORY, LAST_OF_HISTORY)
 
     made = deployment_at(made_once(shared / "history", build), landing)
     return copy_of(made, tmp_path_factory.mktemp("history"))

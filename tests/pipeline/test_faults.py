@@ -9,6 +9,7 @@ import pytest
 import simulator
 from c360 import pipeline
 from lakehouse.settings import Settings
+from tests.conftest import parsed
 from tests.pipeline.bank import content, copy_of, deliver, deployment_at
 from tests.pipeline.conftest import D1
 
@@ -21,7 +22,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
     """A bank whose last day has bad rows in a required feed and a truncated file in an optional one, run to the end."""
     folder = tmp_path_factory.mktemp("faulty")
     simulator.generate(1500, MONTHS, 5, folder, days=1, start=START, faults=True)
-    settings = deployment_at(folder, folder / "landing")
+    settings = parsed(deployment_at(folder, folder / "landing"))
     pipeline.run(settings)
     return settings, folder / "truth" / "faults.parquet"
 
