@@ -2,7 +2,6 @@
 
 import csv
 import re
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -10,7 +9,9 @@ import pytest
 import yaml
 
 from lakehouse.settings import PROJECT
-from tests.dbt.bank import Bank, run_dbt
+from lakehouse.warehouse import DbtFailed, dbt
+from tests.conftest import temporary_settings
+from tests.dbt.bank import Bank
 
 DBT = PROJECT / "dbt_project"
 DAY = {"business_date": "2025-01-01", "from_date": "2025-01-01"}
@@ -48,9 +49,10 @@ def test_the_guards_know_every_row_of_their_seed() -> None:
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bank, dict[str, str]]:
     """A bank with seeds alone, and the SQL of the guards, by seed."""
     bank = Bank(tmp_path_factory.mktemp("limits"))
-    run_dbt(bank.connection, bank.folder, DAY, "build", "--select", "test_name:has_rows", "resource_type:seed")
+    settings = temporary_settings(bank.folder)
+    dbt.run_dbt(settings, "test_name:has_rows resource_type:seed", DAY)
     statements = {}
-    for path in (bank.folder / "target" / "compiled").rglob("has_rows_*.sql"):
+    for path in (dbt.target_path(settings) / "compiled").rglob("has_rows_*.sql"):
         text = path.read_text()
         (seed,) = set(re.findall(r"the seed (\w+) needs", text))
         statements[seed] = text
@@ -94,11 +96,9 @@ def test_a_row_that_is_deleted_misspelled_doubled_or_empty_is_named(compiled: tu
     assert count > 400
 
 
-def test_a_build_stops_with_the_name_of_the_seed_and_of_the_row(
-    compiled: tuple[Bank, dict[str, str]], tmp_path: Path
-) -> None:
+def test_a_build_stops_with_the_name_of_the_seed_and_of_the_row(compiled: tuple[Bank, dict[str, str]]) -> None:
     bank, _ = compiled
     with bank.connect() as connection:
         connection.execute("delete from build_seeds.contact_limits where threshold = 'contacts_30d'")
-    with pytest.raises(AssertionError, match=r"the seed contact_limits needs one row.*contacts_30d"):
-        run_dbt(bank.connection, tmp_path, DAY, "test", "--select", "contact_limits,test_name:has_rows")
+    with pytest.raises(DbtFailed, match=r"the seed contact_limits needs one row.*contacts_30d"):
+        dbt.run_dbt(temporary_settings(bank.folder), "contact_limits,test_name:has_rows", DAY)

@@ -14,8 +14,9 @@ import pytest
 
 from lakehouse.intraday import totals
 from lakehouse.lake import IntradayFile
+from lakehouse.warehouse import run_dbt
 from tests.conftest import temporary_settings
-from tests.dbt.bank import Bank, run_dbt
+from tests.dbt.bank import Bank
 from tests.dbt.rows import posting
 
 FIRST, YESTERDAY, TODAY = "2025-01-01", "2025-04-02", "2025-04-03"
@@ -127,8 +128,10 @@ def todays() -> list[dict[str, Any]]:
 
 
 def build(bank: Bank, day: str, variables: dict[str, Any]) -> None:
+    """Everything from the first day on, from the seeds as they stand in the engine."""
     given = {"business_date": day, "from_date": FIRST, **variables}
-    run_dbt(bank.connection, bank.folder, given, "run", "--full-refresh", "--select", *(f"+{name}" for name in MODELS))
+    selection = " ".join(f"+{name}" for name in MODELS)
+    run_dbt(temporary_settings(bank.folder), selection, given, without="resource_type:seed")
 
 
 def in_the_loop(bank: Bank, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple], list[tuple]]:
@@ -175,7 +178,7 @@ def roads(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Roads]:
     folder = tmp_path_factory.mktemp("outflows")
     bank = Bank(folder)
     deliver_history(bank)
-    run_dbt(bank.connection, folder, {"business_date": YESTERDAY, "from_date": FIRST}, "seed")
+    run_dbt(temporary_settings(folder), "resource_type:seed", {"business_date": YESTERDAY, "from_date": FIRST})
     found: dict[bool, Roads] = {}
     for is_changed in (False, True):
         variables = CHANGED_VARIABLES if is_changed else {}

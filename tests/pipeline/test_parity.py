@@ -1,4 +1,4 @@
-"""The same deliveries give the same tables on Postgres as on DuckDB, with days on top and after a full load."""
+"""The same deliveries give the same tables on Postgres, built at once or with days on top, as on DuckDB day by day."""
 
 import shutil
 from datetime import timedelta
@@ -23,19 +23,27 @@ pytestmark = pytest.mark.timeout(1800)  # the first test makes the bank on both 
 PART = {"marts.balances_daily_dense": f"where business_date > '{LAST_OF_HISTORY - timedelta(days=31)}'"}
 
 
-@pytest.fixture(scope="module")
-def postgres(history: Settings, postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The history on Postgres, from the same lake and by its models, then the three days on top of it."""
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((D3,), id="at once"),
+        pytest.param((LAST_OF_HISTORY, D3), id="days on top", marks=pytest.mark.full),
+    ],
+)
+def postgres(
+    request: pytest.FixtureRequest, history: Settings, postgres_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """The bank on Postgres, from the lake of the history and by its models, and the three days."""
     with create_database(postgres_server) as dsn:
         folder = tmp_path_factory.mktemp("postgres")
         shutil.copytree(history.lake, folder / "lake")
         settings = deployment_at(folder, history.landing, target="postgres", postgres_dsn=dsn)
-        for day in (LAST_OF_HISTORY, D3):
+        for day in request.param:
             pipeline.run(settings, day, day)
         yield settings
 
 
-def test_days_on_top_are_equal(postgres: Settings, day_by_day: Undisturbed) -> None:
+def test_both_engines_publish_the_same(postgres: Settings, day_by_day: Undisturbed) -> None:
     assert_equal(day_by_day.settings, postgres)
 
 
