@@ -1,6 +1,7 @@
 {{ config(materialized='ephemeral') }}
--- Grain: customer, kind of outflow and day: money of the customer's own that left in one day, large by the rule of the
--- alerts (outflow_limits). What comes straight back is none.
+-- Grain: customer and day: money of the customer's own that left in one day, large by the rule of the alerts
+-- (outflow_limits). A leak is an outflow, too: the larger of the two is said, of equal ones the leak. What comes straight
+-- back is none.
 with thresholds as (
 
     select * from {{ ref('int_customer__change_limits') }}
@@ -16,7 +17,10 @@ outflows as (
         days.business_date,
         days.amount - days.lent_amount as amount,
         days.lent_amount,
-        assets.assets_before_amount
+        assets.assets_before_amount,
+        row_number() over (
+            partition by days.customer_key, days.business_date order by days.amount desc, days.flow_kind
+        ) as place
     from {{ ref('int_money__outflow_days') }} as days
     inner join {{ ref('int_money__outflow_assets') }} as assets
         on days.customer_key = assets.customer_key and days.business_date = assets.business_date
@@ -67,4 +71,5 @@ left join returned
     on outflows.customer_key = returned.customer_key
         and outflows.flow_kind = returned.flow_kind
         and outflows.business_date = returned.business_date
-where coalesce(returned.amount, 0) < thresholds.minimum_rate * outflows.amount
+where outflows.place = 1
+    and coalesce(returned.amount, 0) < thresholds.minimum_rate * outflows.amount
