@@ -1,6 +1,6 @@
 {{ config(materialized='ephemeral') }}
 -- Grain: customer and day: money of the customer's own that left in one day, large by the rule of the alerts
--- (outflow_limits). A leak is an outflow, too: the larger of the two is said, of equal ones the leak. What comes straight
+-- (outflow_limits_by_tier). A leak is an outflow, too: the larger of the two is said, of equal ones the leak. What comes straight
 -- back is none.
 with thresholds as (
 
@@ -24,7 +24,7 @@ outflows as (
     from {{ ref('int_money__outflow_days') }} as days
     inner join {{ ref('int_money__outflow_assets') }} as assets
         on days.customer_key = assets.customer_key and days.business_date = assets.business_date
-    inner join {{ ref('outflow_limits') }} as limits
+    inner join {{ ref('outflow_limits_by_tier') }} as limits
         on days.flow_kind = limits.flow_kind and assets.star_tier = limits.star_tier
     where days.business_date > {{ change_lookback() }}
         and ({{ is_large_outflow('(days.amount - days.lent_amount)') }})

@@ -8,7 +8,7 @@ with smallest as (
     select
         flow_kind,
         min(least(share_minimum_amount, sum_amount)) as amount
-    from {{ ref('outflow_limits') }}
+    from {{ ref('outflow_limits_by_tier') }}
     group by flow_kind
 
 ),
