@@ -204,7 +204,11 @@ lasting as (
         *,
         {{ share_of('inflow_90d_amount', 'outflow_90d_amount') }} as inflow_cover_rate,
         {{ days_lasting('deposit_amount', 'outflow_90d_amount') }} as reserve_days,
-        {{ days_lasting('deposit_amount', 'outflow_90d_amount - inflow_90d_amount') }} as runway_days
+        {{ days_lasting('deposit_amount', 'outflow_90d_amount - inflow_90d_amount') }} as runway_days,
+        -- by payers with a rhythm or others, who would make up for them
+        cast(
+            greatest(expected_inflow_amount, round(cast(inflow_90d_amount as decimal(20, 2)) / 3, 2)) as decimal(38, 2)
+        ) as usual_inflow_amount
     from measured
 
 )
@@ -225,6 +229,7 @@ select
     cast(payer_concentration as double precision) as payer_concentration,
     cast(coalesce(expected_payer_count, 0) as bigint) as expected_payer_count,
     expected_inflow_amount,
+    usual_inflow_amount,
     cast(coalesce(broken_payer_count, 0) as bigint) as broken_payer_count,
     broken_inflow_amount,
     broken_payer_key,
@@ -233,10 +238,8 @@ select
     cast(
         case
             when life_cycle_stage = 'lost' then 'left'
-            -- of what comes in a month, whether by payers with a rhythm or others, who would make up for it
             when broken_inflow_amount > 0
-                and broken_inflow_amount >= {{ limit('money_thresholds', 'broken_share') }}
-                * greatest(expected_inflow_amount, cast(inflow_90d_amount as decimal(20, 2)) / 3)
+                and broken_inflow_amount >= {{ limit('money_thresholds', 'broken_share') }} * usual_inflow_amount
                 then 'inflow broken'
             when runway_days < {{ limit('money_thresholds', 'low_runway_days') }} then 'runs dry'
             when outflow_90d_amount = 0 and inflow_90d_amount = 0 then 'idle'
