@@ -16,7 +16,7 @@ from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import REASONS, shapley_values
 from ml_jobs.registry.model import Model
 
-KIND, TIER = "is_enterprise", "star_tier"  # customers who share these, as far as the feature table has them, are similar
+KIND, TIER = "is_enterprise", "star_tier"  # similar is who shares these, as far as the feature table has them
 LEAST_SIMILAR = 30  # a smaller group is joined by the next tiers of its kind
 LEAST_DIFFERENCE_RATE = 0.1  # of the larger of value and comparison: what differs by less is no reason
 TRIED = 6  # of each row's strongest features; those after them are weak
@@ -74,8 +74,10 @@ class Similar:
 
     @classmethod
     def of(cls, rows: Rows) -> "Similar":
-        """The groups of a scored population: by kind and tier. Where few of a group have a value, those of the next tiers
-        of the same kind are compared with, too, tier by tier; where few of a kind have one, everybody.
+        """The groups of a scored population, by kind and tier.
+
+        Where few of a group have a value, those of the next tiers of the kind join them, tier by tier; where few of a
+        kind have one, everybody.
         """
         nothing = np.zeros(len(rows.values))
         kind, tier = (rows.column(name) if name in rows.columns else nothing for name in (KIND, TIER))

@@ -1,6 +1,6 @@
 {{ config(materialized='ephemeral') }}
--- Grain: regular payers who no longer pay, and whether the postings say the same of the one who paid most: the last came
--- on that day, and in three months at least before it.
+-- Grain: regular payers who no longer pay, and whether the postings say the same of the one who paid most: the last
+-- came on that day, and they came in three months at least.
 with changes as (
 
     select * from {{ ref('int_customer__changes_in_words') }}
