@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 -- Grain: customer and day: money of the customer's own that left in one day, large by the rule of the alerts
--- (outflow_limits_by_tier). A leak is an outflow, too: the larger of the two is said, of equal ones the leak. What comes
--- straight back is none.
+-- (outflow_limits_by_tier). A leak is an outflow, too: the larger of the two is said, of equal ones the leak. What
+-- comes straight back is none.
 with thresholds as (
 
     select * from {{ ref('int_customer__change_limits') }}
