@@ -323,7 +323,7 @@ def test_cover_and_reserve_are_those_of_the_landed_postings(bank: duckdb.DuckDBP
             from transactions_once
             join owner using (account_no)
             left join owner as other on counterparty_account = other.account_no
-            where business_date > getvariable('today') - 90
+            where business_date between getvariable('today') - 89 and getvariable('today')
                 and txn_type not in ('brought_forward', 'investment')
                 and not (txn_type = 'transfer' and other.customer_key is not distinct from owner.customer_key)
                 and not (
