@@ -270,7 +270,9 @@ def stage(report: CustomerReport) -> str:
 
 
 def runway_line(runway: Row) -> str:
-    """Whether the money lasts, in a line."""
+    """Whether the money lasts, in a line; empty for who has left."""
+    if runway["chain_state"] == "left":
+        return ""
     parts = []
     if runway["inflow_cover_rate"] is not None:
         parts.append(f"inflow covers {runway['inflow_cover_rate']:,.0%} of outflow")
@@ -280,7 +282,8 @@ def runway_line(runway: Row) -> str:
     if runway["main_payer_share"] is not None:
         parts.append(f"main payer {runway['main_payer_share']:.0%} of {runway['payer_count']} payers' money")
     if runway["broken_payer_count"]:
-        parts.append(f"payers overdue: {runway['broken_payer_count']}")
+        last = f"the largest of them last paid on {runway['broken_last_date']}"
+        parts.append(f"payers overdue: {runway['broken_payer_count']}, {last}")
     return ", ".join(parts)
 
 
@@ -416,7 +419,7 @@ def _holdings_table(report: CustomerReport) -> RenderableType:
 def _chain_table(report: CustomerReport) -> RenderableType:
     runway = report.runway
     return _table(
-        "Fund chain" + (f" {runway['chain_state']}: {runway_line(runway)}" if runway else ""),
+        " ".join(["Fund chain", *([runway["chain_state"] + ":", runway_line(runway)] if runway else [])]).rstrip(": "),
         ("", "who", "relation", "share", "amount", "last"),
         (
             (

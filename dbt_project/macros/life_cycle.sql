@@ -7,8 +7,25 @@
     ('lost', 'empty_and_silent', 'aum_amount < minimum_aum_amount and days_silent >= lost_days'),
     ('onboarding', 'opened_recently', 'days_since_opening < onboarding_days'),
     ('dormant', 'silent', 'days_silent >= dormant_days'),
-    ('declining', 'assets_fell', 'average_aum_3m_amount < earlier_average_aum_amount * (1 + declining_rate)'),
-    ('growing', 'assets_rose', 'average_aum_3m_amount > earlier_average_aum_amount * (1 + growing_rate)'),
+    ('mature', 'not_compared', 'earlier_average_aum_amount is null'),
+    (
+        'declining',
+        'assets_fell',
+        'average_aum_3m_amount < earlier_average_aum_amount * (1 + declining_rate)'
+        ~ ' and aum_amount < earlier_average_aum_amount',
+    ),
+    (
+        'growing',
+        'assets_rose',
+        'average_aum_3m_amount > earlier_average_aum_amount * (1 + growing_rate)'
+        ~ ' and aum_amount > earlier_average_aum_amount',
+    ),
+    (
+        'mature',
+        'assets_turned',
+        'average_aum_3m_amount < earlier_average_aum_amount * (1 + declining_rate)'
+        ~ ' or average_aum_3m_amount > earlier_average_aum_amount * (1 + growing_rate)',
+    ),
     ('mature', 'assets_steady', 'true'),
 ]) }}
 {% endmacro %}

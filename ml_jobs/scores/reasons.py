@@ -16,8 +16,8 @@ from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import REASONS, shapley_values
 from ml_jobs.registry.model import Model
 
-SIMILAR = ("is_enterprise", "star_tier")  # customers who share these, as far as the feature table has them, are similar
-LEAST_SIMILAR = 30  # in a smaller group the whole scored population is the comparison
+KIND, TIER = "is_enterprise", "star_tier"  # similar is who shares these, as far as the feature table has them
+LEAST_SIMILAR = 30  # a smaller group is joined by the next tiers of its kind
 LEAST_DIFFERENCE_RATE = 0.1  # of the larger of value and comparison: what differs by less is no reason
 TRIED = 6  # of each row's strongest features; those after them are weak
 CHUNK = 5_000  # rows; bounds the memory
@@ -74,18 +74,29 @@ class Similar:
 
     @classmethod
     def of(cls, rows: Rows) -> "Similar":
-        """The groups of a scored population; where a group is small, all of it is the comparison."""
-        shared = [rows.column(name) for name in SIMILAR if name in rows.columns]
-        groups = np.column_stack(shared) if shared else np.zeros((len(rows.values), 1))
-        _, group = np.unique(groups, axis=0, return_inverse=True)
-        group = group.ravel()
+        """The groups of a scored population, by kind and tier.
+
+        Where few of a group have a value, those of the next tiers of the kind join them, tier by tier; where few of a
+        kind have one, everybody.
+        """
+        nothing = np.zeros(len(rows.values))
+        kind, tier = (rows.column(name) if name in rows.columns else nothing for name in (KIND, TIER))
+        groups, group = np.unique(np.column_stack([kind, tier]), axis=0, return_inverse=True)
         is_flag = _is_flag(rows.columns)
         of_all, _ = _typical(rows.values, is_flag)
-        typical = np.empty((group.max(initial=-1) + 1, len(rows.columns)))
-        for number in range(len(typical)):
-            of_group, known = _typical(rows.values[group == number], is_flag)
-            typical[number] = np.where(known >= LEAST_SIMILAR, of_group, of_all)
-        return cls(typical, group)
+        typical = np.empty((len(groups), len(rows.columns)))
+        for number, (of_kind, of_tier) in enumerate(groups):
+            distance = np.where(kind == of_kind, np.abs(tier - of_tier), np.nan)
+            is_open = np.ones(len(rows.columns), bool)
+            typical[number] = of_all
+            for reach in np.unique(distance[~np.isnan(distance)]):
+                of_group, known = _typical(rows.values[distance <= reach], is_flag)
+                is_enough = is_open & (known >= LEAST_SIMILAR)
+                typical[number, is_enough] = of_group[is_enough]
+                is_open &= ~is_enough
+                if not is_open.any():
+                    break
+        return cls(typical, group.ravel())
 
     def reference(self, part: slice) -> np.ndarray:
         """(rows of the part, columns): what is typical of those who are similar."""

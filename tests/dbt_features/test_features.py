@@ -136,7 +136,8 @@ def test_purchases_worked_out_by_hand(initial_bank: Bank) -> None:
 def test_only_customers_with_an_open_deposit_account(initial_bank: Bank) -> None:
     assert {"cif:3", "cif:7"} <= features(initial_bank, "2024-09-30").keys()
     assert not {"cif:3", "cif:7"} & features(initial_bank, "2024-10-31").keys()
-    assert features(initial_bank, "2024-11-30")["cif:7"]["closed_account_count"] == 1
+    assert features(initial_bank, "2024-11-30")["cif:7"]["closed_account_count_180d"] == 1  # in October, not in January
+    assert features(initial_bank, "2024-09-30")["cif:7"]["closed_account_count_180d"] == 0
     assert features(initial_bank, "2024-11-30")["cif:9"]["is_enterprise"] == 1
 
 

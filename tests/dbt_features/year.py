@@ -172,6 +172,7 @@ def _accounts() -> list[dict[str, Any]]:
         _account("A3", "3", "2024-10-15", status="closed", closed_date="2024-10-15"),
         _account("A5", "5", "2024-10-01", status="closed", closed_date="2024-10-01"),
         _account("A7", "7", "2024-10-01", status="closed", closed_date="2024-10-01"),
+        _account("A7a", "7", "2024-01-20", status="closed", closed_date="2024-01-20"),
         _account("A7b", "7", "2024-11-10", opened_date="2024-11-10"),
     ]
 

@@ -315,6 +315,87 @@ def test_cover_means_the_same_in_features_and_in_the_chain(bank: duckdb.DuckDBPy
     assert compared > 100 and wrong == 0
 
 
+def test_cover_and_reserve_are_those_of_the_landed_postings(bank: duckdb.DuckDBPyConnection) -> None:
+    """Money from and to others in 90 days: not between own accounts, invested, lent, or paid by the bank."""
+    expected = """
+        with moves as (
+            select owner.customer_key, transactions_once.*
+            from transactions_once
+            join owner using (account_no)
+            left join owner as other on counterparty_account = other.account_no
+            where business_date between getvariable('today') - 89 and getvariable('today')
+                and txn_type not in ('brought_forward', 'investment')
+                and not (txn_type = 'transfer' and other.customer_key is not distinct from owner.customer_key)
+                and not (
+                    txn_type in ('transfer', 'purchase') and other.account_no is null
+                    and regexp_matches(replace(coalesce(counterparty_bank, ''), '货币基金', ''), '证券|期货|基金')
+                )
+        )
+        select
+            customer_key,
+            coalesce(sum(amount) filter (
+                where direction = 'C' and txn_type not in ('interest', 'fee', 'loan_payment', 'loan_grant')
+            ), 0) as inflow,
+            coalesce(sum(amount) filter (where direction = 'D'), 0) as outflow
+        from moves group by all
+    """
+    compared, covered, wrong = bank.execute(f"""
+        select count(*), count(*) filter (where outflow > 0), count(*) filter (
+            where coalesce(inflow, 0) != inflow_90d_amount or coalesce(outflow, 0) != outflow_90d_amount
+            or outflow > 0 and (
+                abs(inflow_cover_rate - inflow / outflow) > 1e-6
+                or abs(reserve_days - least(greatest(deposit_amount, 0) / (outflow / 90), 36500)) > 1
+            )
+        )
+        from readers.marts.fund_chain_runway left join ({expected}) using (customer_key)
+    """).fetchone()
+    assert covered > 100 and compared >= covered and wrong == 0
+
+
+def test_a_large_outflow_is_what_the_landed_files_say(bank: duckdb.DuckDBPyConnection) -> None:
+    """Of each sentence: what was posted on the day, and what the bank's own balances and values were the day before."""
+    held = """
+        select customer_key, account_no as asset, balances.business_date as day, balance as amount
+        from balances join owner using (account_no) where product_family not in ('loan', 'card')
+        union all
+        select customer_key, holding_id, business_date, market_value
+        from holdings join party on party_key = 'cif:' || customer_no
+    """
+    compared, wrong = bank.execute(f"""
+        with said as (
+            select
+                customer_key, change_date as day, change_detail, amount, previous_amount,
+                cast(replace(regexp_extract(sentence_en, 'CNY (-?[0-9,]+)', 1), ',', '') as bigint) as said_amount,
+                cast(replace(regexp_extract(sentence_en, 'were CNY (-?[0-9,]+)', 1), ',', '') as bigint) as said_assets
+            from readers.marts.customer_changes where change_kind = 'large_outflow'
+        ),
+        before as (
+            select customer_key, day, sum(amount) as amount from (
+                select said.customer_key, said.day, asset, max_by(held.amount, held.day) as amount
+                from said join ({held}) as held on said.customer_key = held.customer_key and held.day < said.day
+                group by all
+            ) group by all
+        ),
+        posted as (
+            select said.customer_key, said.day, sum(transactions_once.amount) as amount
+            from said
+            join owner using (customer_key)
+            join transactions_once on owner.account_no = transactions_once.account_no and business_date = said.day
+            where direction = 'D' and txn_type in ('transfer', 'wallet', 'mmf', 'investment')
+                and coalesce(counterparty_account, '') not in (select account_no from owner)
+            group by all
+        )
+        select count(*), count(*) filter (
+            where abs(said.amount - said_amount) > 0.5 or abs(said.previous_amount - said_assets) > 0.5
+            or coalesce(before.amount, 0) != said.previous_amount or coalesce(posted.amount, 0) < said.amount
+            or said.amount < 20000
+            or said.amount < 100000 and said.amount < 0.3 * said.previous_amount
+        )
+        from said left join before using (customer_key, day) left join posted using (customer_key, day)
+    """).fetchone()
+    assert compared > 5 and wrong == 0
+
+
 def test_whoever_is_lost_has_no_manager_and_no_household(bank: duckdb.DuckDBPyConnection) -> None:
     lost = "(select customer_key from readers.marts.customer_360 where life_cycle_stage = 'lost')"
     assert bank.execute(f"select count(*) > 10 from {lost}").fetchone() == (True,)

@@ -325,6 +325,64 @@ def test_offers_add_to_the_margin_or_say_what_they_keep(landed: Landed) -> None:
         assert offer["gains_at_once"] != offer["says_so"]
 
 
+def test_an_expected_loss_is_what_is_lost_of_the_debt(landed: Landed) -> None:
+    landed.debts("now", landed.today)
+    rows = landed.rows(
+        """
+        with lost as (
+            select parties.customer_key, sum(debt * (
+                select min_by(loss_given_default_rate, rule_order) from risks
+                where product_code like product_code_pattern and months >= minimum_term_months
+            )) as amount
+            from debts_now join parties on debts_now.customer_key = parties.party_key group by all
+        )
+        select customer_key, {{
+            'told': cast(expected_loss_amount as double), 'lost': probability * lost.amount,
+            'debt': cast(outstanding_amount as double)
+        }}
+        from {marts}credit_watch join lost using (customer_key) where probability is not null
+        """
+    )
+    assert len(rows) > 20
+    for row in rows.values():
+        assert row["told"] == pytest.approx(row["lost"], rel=1e-4, abs=0.03)
+        assert row["told"] <= 0.6 * row["debt"] + 0.03
+
+
+def test_assets_at_risk_are_those_that_are_likely_to_leave(landed: Landed) -> None:
+    rows = landed.rows(
+        """
+        with deposits as (
+            select accounts.customer_key, max_by(balance, day) as amount
+            from balances join accounts using (account_no) join products using (product_code)
+            where day <= $today and product_family not in ('loan', 'card') group by account_no, accounts.customer_key
+        ),
+        investments as (
+            select customer_key, max_by(amount, day) as amount from holdings group by holding_id, customer_key
+        ),
+        held as (
+            select parties.customer_key, sum(amount) filter (where kind = 1) as deposits,
+                sum(amount) filter (where kind = 2) as investments
+            from (select 1 as kind, * from deposits union all select 2, * from investments) as assets
+            join parties on assets.customer_key = parties.party_key group by all
+        )
+        select action_id, {{
+            'told': cast(assets_at_risk_amount as double),
+            'exposed': cast(exposed_amount as double),
+            'held': case task
+                when 'deposit_churn' then deposits when 'wealth_churn' then investments
+                else coalesce(deposits, 0) + coalesce(investments, 0) end,
+            'probability': retention.probability
+        }}
+        from {actions}retention as retention join held using (customer_key)
+        """
+    )
+    assert len(rows) > 10
+    for row in rows.values():
+        assert row["exposed"] == pytest.approx(row["held"], abs=0.01)
+        assert row["told"] == pytest.approx(row["held"] * row["probability"], rel=1e-4, abs=0.02)
+
+
 def test_lifetime_value_is_contribution_for_as_long_as_the_customer_may_stay(landed: Landed) -> None:
     rows = landed.rows(
         """

@@ -23,6 +23,7 @@ select
     accounts.product_code,
     accounts.opened_date,
     accounts.status <> 'closed' as is_open,
+    case when accounts.status = 'closed' then coalesce(accounts.closed_date, accounts.business_date) end as closed_date,
     accounts.maturity_date
 from accounts
 inner join {{ identity }} as identity

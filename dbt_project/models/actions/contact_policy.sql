@@ -100,7 +100,10 @@ contacts as (
         links.customer_key,
         contacts.contact_kind,
         contacts.business_date,
-        contacts.contact_kind in ('rm_contact', 'action') and contacts.purpose <> 'sales' as is_service,
+        -- a talk, not a try
+        contacts.contact_kind in ('rm_contact', 'action')
+        and contacts.purpose <> 'sales'
+        and coalesce(contacts.outcome, '') <> 'not_reached' as is_service,
         case
             when contacts.contact_kind = 'rm_contact' then contacts.rm_id
             when contacts.contact_kind = 'campaign_touch' and contacts.channel = 'phone' then 'call_centre'

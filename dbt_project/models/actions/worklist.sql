@@ -101,4 +101,6 @@ left join priorities on listed.source = priorities.source and listed.urgency = p
 left join reports
     on listed.customer_key = reports.customer_key
         and listed.source = reports.action_kind
+        -- what was said to a customer does not tell what was done inside the bank
+        and coalesce(listed.channel, '') <> 'internal'
         and (listed.source <> 'outflow_actions' or reports.action_date >= listed.business_date)

@@ -128,7 +128,7 @@ select
     {{ features_ratio('measured.average_aum_amount_90d - measured.lower_amount', 'measured.average_aum_amount_90d') }}
         as lower_tier_margin_rate,
     cast(coalesce(profiles.deposit_account_count, 0) as double precision) as deposit_account_count,
-    cast(coalesce(profiles.closed_account_count, 0) as double precision) as closed_account_count,
+    cast(coalesce(profiles.closed_account_count_180d, 0) as double precision) as closed_account_count_180d,
     cast(coalesce(profiles.product_family_count, 0) as double precision) as product_family_count,
     cast(coalesce(obligations.investment_product_count, 0) as double precision) as investment_product_count,
     {{ features_ratio('obligations.maturing_amount_30d', 'measured.aum_amount_0d_ago') }} as maturing_rate_30d,

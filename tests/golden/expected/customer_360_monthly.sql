@@ -348,9 +348,12 @@ staged as (
             when aum_amount < minimum_aum_amount and days_silent >= lost_days then 'empty_and_silent'
             when as_of_date - first_opened_date < onboarding_days then 'opened_recently'
             when days_silent >= dormant_days then 'silent'
-            when average_aum_3m_amount < earlier * (1 + declining_rate) then 'assets_fell'
-            when average_aum_3m_amount > earlier * (1 + growing_rate) then 'assets_rose'
-            else 'assets_steady'
+            when earlier is null then 'not_compared'
+            when average_aum_3m_amount between earlier * (1 + declining_rate) and earlier * (1 + growing_rate)
+                then 'assets_steady'
+            when average_aum_3m_amount < earlier and aum_amount < earlier then 'assets_fell'
+            when average_aum_3m_amount > earlier and aum_amount > earlier then 'assets_rose'
+            else 'assets_turned'
         end as reason
     from remembered
     cross join limits

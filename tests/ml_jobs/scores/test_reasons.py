@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 from statistics import median_low
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,15 +94,32 @@ def test_a_missing_value_is_no_reason(model, today):
     assert not np.isnan(why.value[why.feature >= 0]).any() and not np.isnan(why.reference[why.feature >= 0]).any()
 
 
-def test_a_small_group_is_compared_with_everybody(model, today):
+def test_a_small_group_is_compared_with_the_next_tiers_not_with_everybody(model, today):
     values = today.values.copy()
-    values[:5, today.columns.index("star_tier")] = 7
-    at = today.columns.index("trend_rate")
+    tier, at = today.columns.index("star_tier"), today.columns.index("trend_rate")
+    values[:5, tier] = 7
+    values[5:105, tier] = 5
     values[:5, at] = 50.0
     why = reasons(model, replace(today, values=values))
     place = np.argwhere(why.feature[:5] == at)
     assert len(place)
-    assert all(why.reference[row, column] == np.float32(median_low(values[:, at].tolist())) for row, column in place)
+    similar = np.float32(median_low(values[:105, at].tolist()))
+    assert similar != np.float32(median_low(values[:, at].tolist()))
+    assert all(why.reference[row, column] == similar for row, column in place)
+
+
+def test_enterprises_are_not_compared_with_persons_while_there_are_enough():
+    """Of 40 enterprises five have seven stars: they are compared with all enterprises; three alone, with everybody."""
+    is_enterprise = np.repeat([1.0, 0.0], [40, 200])
+    tier = np.concatenate([np.full(5, 7.0), np.full(35, 2.0), np.full(200, 7.0)])
+    amount = np.where(is_enterprise == 1, 100.0, 5.0)
+    rows = SimpleNamespace(
+        values=np.column_stack([is_enterprise, tier, amount]), columns=("is_enterprise", "star_tier", "amount")
+    )
+    rows.column = lambda name: rows.values[:, rows.columns.index(name)]
+    assert (module.Similar.of(rows).reference(slice(0, 5))[:, 2] == 100).all()
+    rows.values = rows.values[37:]
+    assert (module.Similar.of(rows).reference(slice(0, 3))[:, 2] == 5).all()
 
 
 def test_long_lists_are_read_in_chunks(model, today, monkeypatch):

@@ -2,7 +2,8 @@
 -- Changes of assets are not among them: those are change-points (customer_changes).
 with changes as (
 
-    {% for kind in ['income', 'counterparties', 'habits', 'maturity', 'wallets', 'complaints', 'records'] -%}
+    {% for kind in ['income', 'counterparties', 'habits', 'maturity', 'wallets', 'complaints', 'records', 'outflows',
+        'payers'] -%}
     select * from {{ ref('int_customer__changes_of_' ~ kind) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -3,7 +3,7 @@
 -- not against what the rules of change read.
 with checked as (
 
-    {% for place in ['payments', 'visits', 'records', 'assets'] -%}
+    {% for place in ['payments', 'visits', 'records', 'assets', 'outflows', 'payers'] -%}
     select * from {{ ref('int_customer__changes_checked_in_' ~ place) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}

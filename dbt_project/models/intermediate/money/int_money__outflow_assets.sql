@@ -1,16 +1,31 @@
--- Grain: customer and day of an outflow, over the last 28 days. What the customer had with us at the end of the day
--- before (the last month-end before it, and what changed since), and the star tier of that month-end: neither moves
--- when the money has left.
+-- Grain: customer and day of an outflow: each of the last 28 days, and before them, as far back as the rules of change
+-- read, those that may be large. What the customer had with us at the end of the day before (the last month-end before
+-- it, and what changed since), and the star tier of that month-end: neither moves when the money has left.
 {%- set business_date = date_literal(var('business_date')) %}
-{%- set first_month = "cast(date_trunc('month', " ~ days_before(business_date, 27) ~ ") as date)" %}
-with days as (
+{%- set first_month = "cast(date_trunc('month', " ~ change_lookback(-1) ~ ") as date)" %}
+with smallest as (
+
+    select
+        flow_kind,
+        min(least(share_minimum_amount, sum_amount)) as amount
+    from {{ ref('outflow_limits_by_tier') }}
+    group by flow_kind
+
+),
+
+days as (
 
     select distinct
-        customer_key,
-        business_date,
-        cast(date_trunc('month', business_date) as date) as month_date
-    from {{ ref('int_money__outflow_days') }}
-    where business_date > {{ days_before(business_date, 28) }}
+        outflows.customer_key,
+        outflows.business_date,
+        cast(date_trunc('month', outflows.business_date) as date) as month_date
+    from {{ ref('int_money__outflow_days') }} as outflows
+    inner join smallest on outflows.flow_kind = smallest.flow_kind
+    where outflows.business_date > {{ days_before(business_date, 28) }}
+        or (
+            outflows.business_date > {{ change_lookback() }}
+            and outflows.amount - outflows.lent_amount >= smallest.amount
+        )
 
 ),
 

@@ -1,5 +1,5 @@
--- Grain: customer, day and kind of outflow, from six months before the month before the business date on.
-{%- set first_date = days_before(date_literal(month_start(var('business_date'))), 215) %}
+-- Grain: customer, day and kind of outflow, as far back as the rules of change read; baselines read six months before
+-- the month before the business date. Loans and pay reach into the first days from before them.
 {%- set pay_lag = days_between('pay_days.business_date', 'outflows.business_date') %}
 {%- set lent_lag = days_between('lent_days.business_date', 'outflows.business_date') %}
 with accounts as (
@@ -20,7 +20,7 @@ flows as (
     inner join accounts on flows.account_no_token = accounts.account_no_token
     inner join {{ ref('int_money__flow_kinds') }} as kinds
         on flows.counterparty_class = kinds.counterparty_class and flows.direction = kinds.direction
-    where flows.business_date >= {{ first_date }} and flows.txn_count > 0
+    where flows.business_date > {{ change_lookback(31) }} and flows.txn_count > 0
     group by accounts.customer_key, flows.business_date, kinds.flow_kind
     having sum(flows.amount) > 0
 

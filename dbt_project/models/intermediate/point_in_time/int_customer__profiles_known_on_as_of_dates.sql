@@ -54,7 +54,10 @@ account_counts as (
         accounts.as_of_date,
         accounts.customer_key,
         count(*) filter (where accounts.is_open and not {{ is_debt }}) as deposit_account_count,
-        count(*) filter (where not accounts.is_open and not {{ is_debt }}) as closed_account_count,
+        -- not since the records began: that count grows with their age, and a model learns from younger ones
+        count(*) filter (
+            where {{ days_between('accounts.closed_date', 'accounts.as_of_date') }} < 180 and not {{ is_debt }}
+        ) as closed_account_count_180d,
         count(distinct case when accounts.is_open then products.product_family end) as product_family_count
     from accounts
     left join products
@@ -76,7 +79,7 @@ select
     persons.has_rm,
     account_counts.deposit_account_count,
     account_counts.product_family_count,
-    account_counts.closed_account_count
+    account_counts.closed_account_count_180d
 from persons
 inner join account_counts
     on persons.as_of_date = account_counts.as_of_date

@@ -121,9 +121,12 @@ expected as (
         payer_key,
         {{ average_amount('payment_amount', 'span_months') }} as monthly_amount,
         last_date,
-        {{ days_between('last_date', business_date) }}
-        > {{ limit('money_thresholds', 'late_factor') }} * span_days / (payment_count - 1)
-        + {{ limit('money_thresholds', 'late_days') }} as is_broken
+        cast(
+            floor(
+                {{ limit('money_thresholds', 'late_factor') }} * span_days / (payment_count - 1)
+                + {{ limit('money_thresholds', 'late_days') }}
+            ) as integer
+        ) as patient_days
     from rhythms
     where month_count >= {{ limit('money_thresholds', 'expected_months') }}
         and month_count >= {{ limit('money_thresholds', 'expected_share') }} * span_months
@@ -138,7 +141,12 @@ breaks as (
     select
         *,
         row_number() over (partition by customer_key order by is_broken desc, monthly_amount desc, payer_key) as place
-    from expected
+    from (
+        select
+            *,
+            {{ days_between('last_date', business_date) }} > patient_days as is_broken
+        from expected
+    ) as judged
 
 ),
 
@@ -151,7 +159,8 @@ inflows as (
         sum(case when is_broken then 1 else 0 end) as broken_payer_count,
         sum(case when is_broken then monthly_amount else 0 end) as broken_amount,
         max(case when is_broken and place = 1 then payer_key end) as broken_payer_key,
-        max(case when is_broken and place = 1 then last_date end) as broken_last_date
+        max(case when is_broken and place = 1 then last_date end) as broken_last_date,
+        max(case when is_broken and place = 1 then patient_days end) as broken_patient_days
     from breaks
     group by customer_key
 
@@ -164,6 +173,7 @@ measured as (
         positions.as_of_date,
         profiles.party_type,
         positions.deposit_amount,
+        positions.life_cycle_stage,
         cast(coalesce(flows.inflow_amount, 0) - coalesce(own_moves.inflow_amount, 0) as decimal(38, 2))
             as inflow_90d_amount,
         cast(coalesce(flows.outflow_amount, 0) - coalesce(own_moves.outflow_amount, 0) as decimal(38, 2))
@@ -177,7 +187,8 @@ measured as (
         inflows.broken_payer_count,
         cast(round(coalesce(inflows.broken_amount, 0), 2) as decimal(38, 2)) as broken_inflow_amount,
         inflows.broken_payer_key,
-        inflows.broken_last_date
+        inflows.broken_last_date,
+        inflows.broken_patient_days
     from positions
     inner join profiles on positions.customer_key = profiles.customer_key
     left join flows on positions.customer_key = flows.customer_key
@@ -193,7 +204,11 @@ lasting as (
         *,
         {{ share_of('inflow_90d_amount', 'outflow_90d_amount') }} as inflow_cover_rate,
         {{ days_lasting('deposit_amount', 'outflow_90d_amount') }} as reserve_days,
-        {{ days_lasting('deposit_amount', 'outflow_90d_amount - inflow_90d_amount') }} as runway_days
+        {{ days_lasting('deposit_amount', 'outflow_90d_amount - inflow_90d_amount') }} as runway_days,
+        -- by payers with a rhythm or others, who would make up for them
+        cast(
+            greatest(expected_inflow_amount, round(cast(inflow_90d_amount as decimal(20, 2)) / 3, 2)) as decimal(38, 2)
+        ) as usual_inflow_amount
     from measured
 
 )
@@ -214,14 +229,17 @@ select
     cast(payer_concentration as double precision) as payer_concentration,
     cast(coalesce(expected_payer_count, 0) as bigint) as expected_payer_count,
     expected_inflow_amount,
+    usual_inflow_amount,
     cast(coalesce(broken_payer_count, 0) as bigint) as broken_payer_count,
     broken_inflow_amount,
     broken_payer_key,
     broken_last_date,
+    cast({{ dbt.dateadd('day', 'broken_patient_days + 1', 'broken_last_date') }} as date) as broken_since_date,
     cast(
         case
+            when life_cycle_stage = 'lost' then 'left'
             when broken_inflow_amount > 0
-                and broken_inflow_amount >= {{ limit('money_thresholds', 'broken_share') }} * expected_inflow_amount
+                and broken_inflow_amount >= {{ limit('money_thresholds', 'broken_share') }} * usual_inflow_amount
                 then 'inflow broken'
             when runway_days < {{ limit('money_thresholds', 'low_runway_days') }} then 'runs dry'
             when outflow_90d_amount = 0 and inflow_90d_amount = 0 then 'idle'

@@ -40,11 +40,7 @@ judged as (
             payees.amount >= limits.payee_amount
             and payees.amount >= limits.payee_rate * assets.assets_before_amount, false
         ) as is_new_payee,
-        coalesce(days.amount - days.lent_amount >= limits.sum_amount, false)
-        or coalesce(
-            days.amount - days.lent_amount >= limits.share_minimum_amount
-            and days.amount - days.lent_amount >= limits.share_rate * assets.assets_before_amount, false
-        ) as is_serious
+        {{ is_large_outflow('(days.amount - days.lent_amount)') }} as is_serious
     from days
     inner join {{ ref('int_money__outflow_assets') }} as assets
         on days.customer_key = assets.customer_key and days.business_date = assets.business_date

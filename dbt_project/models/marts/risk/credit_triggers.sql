@@ -57,7 +57,7 @@ distressed as (
         customer_key,
         'inflow_broken' as trigger_detail,
         broken_last_date as trigger_date,
-        100 * {{ share_of('broken_inflow_amount', 'expected_inflow_amount') }} as figure,
+        100 * {{ share_of('broken_inflow_amount', 'usual_inflow_amount') }} as figure,
         broken_inflow_amount as amount,
         broken_payer_key as related_key
     from runways
