@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from lakehouse.settings import Settings
 from lakehouse.warehouse.canaries import Texts
+from lakehouse.warehouse.comments import Comments
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import Columns, Hasher, Model, Partition, Snapshot
 
@@ -52,8 +53,10 @@ class Publishing(Protocol):
     def replace_view(self, model: Model, columns: Columns, definition: str) -> None:
         """Give readers a view with the given SQL over published tables."""
 
-    def show(self, now: Snapshot, has_live: bool, is_whole: bool) -> None:
+    def show(self, now: Snapshot, comments: Comments, has_live: bool, is_whole: bool) -> None:
         """Write what is published to ``ops``, and make the views of the intraday loop if it has what they need.
+
+        Every table and column has its comment then.
 
         Files are kept for the readers of the last whole publishes; one of ``ops`` alone, after a failure, is none.
         """

@@ -13,10 +13,20 @@ from lakehouse.settings import Settings
 from lakehouse.sql import only_row
 from lakehouse.warehouse import publication
 from lakehouse.warehouse.canaries import BETWEEN, Texts
+from lakehouse.warehouse.comments import Comments, missing_statements
 from lakehouse.warehouse.engines import postgres as engine
 from lakehouse.warehouse.engines.postgres import as_sql, connect, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
-from lakehouse.warehouse.publication import CannotPublish, Columns, Hasher, Model, Partition, Snapshot
+from lakehouse.warehouse.publication import (
+    PARTITIONS,
+    PUBLICATIONS,
+    CannotPublish,
+    Columns,
+    Hasher,
+    Model,
+    Partition,
+    Snapshot,
+)
 
 PUBLISH_LOCK = 361
 READER, PII_READER = "c360_reader", "c360_pii_reader"
@@ -124,11 +134,12 @@ class PostgresPublishing:
         statement = sql.SQL("create or replace view {} as {}")
         self._connection.execute(statement.format(_identifier(name), as_sql(definition)))
 
-    def show(self, now: Snapshot, has_live: bool, is_whole: bool) -> None:
+    def show(self, now: Snapshot, comments: Comments, has_live: bool, is_whole: bool) -> None:
         if has_live:
             _ensure_live(self._connection)
-        _refill(self._connection, "ops.publications", now.publication_rows())
-        _refill(self._connection, "ops.published_partitions", now.partition_rows())
+        _refill(self._connection, PUBLICATIONS.full_name, now.publication_rows())
+        _refill(self._connection, PARTITIONS.full_name, now.partition_rows())
+        _comment(self._connection, comments)
 
     def note_published(self, publish_id: int, is_whole: bool) -> None:
         engine.note_published(self._connection, self.last.publish_id, publish_id, is_whole)
@@ -235,13 +246,11 @@ def _ensure_schemas(connection: psycopg.Connection) -> None:
     for schema in publication.SCHEMAS:
         connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
         _open_schema(connection, schema, READER)
-    for name, columns in (
-        ("ops.publications", publication.PUBLICATIONS),
-        ("ops.published_partitions", publication.PARTITIONS),
-    ):
+    for own in (PUBLICATIONS, PARTITIONS):
+        columns = own.typed_columns
         definitions = [sql.SQL("{} {}").format(sql.Identifier(column), as_sql(type_)) for column, type_ in columns]
         statement = "create table if not exists {} ({})"
-        connection.execute(as_sql(statement).format(_identifier(name), sql.SQL(", ").join(definitions)))
+        connection.execute(as_sql(statement).format(_identifier(own.full_name), sql.SQL(", ").join(definitions)))
     if only_row(connection.execute("select to_regnamespace('pii') is not null"))[0]:
         _open_schema(connection, "pii", PII_READER)
 
@@ -335,6 +344,31 @@ def _refill(connection: psycopg.Connection, name: str, rows: list[tuple]) -> Non
     with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin").format(_identifier(name))) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def _comment(connection: psycopg.Connection, comments: Comments) -> None:
+    """Give every table and column its comment, where it has none or another."""
+    present = connection.execute(
+        "select namespaces.nspname || '.' || relations.relname, attributes.attname, descriptions.description "
+        "from pg_class as relations inner join pg_namespace as namespaces on namespaces.oid = relations.relnamespace "
+        "cross join lateral (select cast(null as name) as attname, 0 as attnum union all "
+        "select attname, attnum from pg_attribute "
+        "where attrelid = relations.oid and attnum > 0 and not attisdropped) as attributes "
+        "left join pg_description as descriptions on descriptions.objoid = relations.oid "
+        "and descriptions.classoid = cast('pg_class' as regclass) and descriptions.objsubid = attributes.attnum "
+        "where namespaces.nspname = any(%s) and relations.relkind in ('r', 'v')",
+        [list(publication.SCHEMAS)],
+    ).fetchall()
+    statements = [
+        sql.SQL("comment on column {} is {}").format(sql.Identifier(*name.split("."), column), sql.Literal(text))
+        if column
+        else as_sql(f"comment on {'table' if _kind(connection, name) == 'r' else 'view'} {{}} is {{}}").format(
+            _identifier(name), sql.Literal(text)
+        )
+        for name, column, text in missing_statements(comments, present)
+    ]
+    if statements:
+        connection.execute(sql.SQL(";").join(statements))
 
 
 def _identifier(name: str) -> sql.Identifier:
