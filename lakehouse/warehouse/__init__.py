@@ -14,13 +14,14 @@ from lakehouse.errors import Stop
 from lakehouse.lake import Pin
 from lakehouse.lake.integrity import require_intact
 from lakehouse.settings import Settings
-from lakehouse.warehouse import dbt, lineage, publication, publishing
+from lakehouse.warehouse import dbt, exporting, lineage, publication, publishing
 from lakehouse.warehouse.changes import BuildState
 from lakehouse.warehouse.comments import comments_of
 from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
 from lakehouse.warehouse.engines import LOCK_SECONDS, Engine, EngineLocked
 from lakehouse.warehouse.engines import duckdb as duckdb_engine
 from lakehouse.warehouse.engines import postgres as postgres_engine
+from lakehouse.warehouse.exporting import Exported
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import CannotPublish
 from lakehouse.warehouse.relations import lake_tables, small_tables
@@ -42,6 +43,8 @@ __all__ = [
     "drop_build",
     "engine_of",
     "exclusive",
+    "export_parquet",
+    "export_snapshot",
     "last_published",
     "open_store",
     "project_version",
@@ -215,6 +218,16 @@ def last_published(settings: Settings) -> date:
     if day is None:
         raise Stop("nothing is published yet: run the pipeline first (`c360 run`)")
     return day
+
+
+def export_snapshot(settings: Settings, path: Path, force: bool, progress: Callable[[str], None]) -> Exported:
+    """The store as one DuckDB file that stands alone; see `lakehouse.warehouse.exporting`."""
+    return exporting.export_snapshot(store_of(settings), settings, path, force, progress)
+
+
+def export_parquet(settings: Settings, folder: Path, force: bool, progress: Callable[[str], None]) -> Exported:
+    """The store as Parquet files with a manifest; see `lakehouse.warehouse.exporting`."""
+    return exporting.export_parquet(store_of(settings), settings, folder, force, progress)
 
 
 def relocate(settings: Settings) -> int:

@@ -65,6 +65,17 @@ class Publishing(Protocol):
         """Note the publish in the build engine; after a whole one, nothing in it is unpublished."""
 
 
+class Shown(Protocol):
+    """What readers see at one moment, for as long as the block of `Store.shown` lasts."""
+
+    publish_id: int
+    business_date: date
+    comments: Sequence[tuple[str, str | None, str | None]]  # (published name, column or None for itself, comment)
+
+    def rows(self, name: str) -> pa.RecordBatchReader | pa.Table:
+        """All rows of a table or view."""
+
+
 class Store(Protocol):
     """What `lakehouse.warehouse` asks of a serving store."""
 
@@ -76,6 +87,9 @@ class Store(Protocol):
 
     def published(self, settings: Settings) -> Snapshot:
         """What readers see now."""
+
+    def shown(self, settings: Settings) -> AbstractContextManager[Shown]:
+        """All that one publish shows; raises `Stop` if nothing is published."""
 
     def publishing(self, settings: Settings) -> AbstractContextManager[Publishing]:
         """Begin a publish; if the block ends without an error, readers see all of it, otherwise nothing of it."""

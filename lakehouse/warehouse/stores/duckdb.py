@@ -10,7 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from lakehouse.warehouse.publication import (
     Snapshot,
 )
 
+BATCH_ROWS = 100_000
 KEPT_SNAPSHOTS = 6  # of each live table
 LIVE_FLOW = "marts.fund_flow"
 RETIRED = Relation(
@@ -136,6 +137,27 @@ def published(settings: Settings) -> Snapshot:
             connection.execute("select * from ops.publications").fetchall(),
             connection.execute("select * from ops.published_partitions").fetchall(),
         )
+
+
+@dataclass(frozen=True)
+class DuckDBShown:
+    """What an opened store shows."""
+
+    publish_id: int
+    business_date: date
+    comments: Sequence[tuple[str, str | None, str | None]]
+    connection: duckdb.DuckDBPyConnection
+
+    def rows(self, name: str) -> pa.RecordBatchReader:
+        return self.connection.sql(f"from {name}").to_arrow_reader(BATCH_ROWS)
+
+
+@contextmanager
+def shown(settings: Settings) -> Generator[DuckDBShown]:
+    with _reading(settings) as connection:
+        _require_place(settings, connection)
+        about = only_row(connection.execute("select max(publish_id), max(business_date) from ops.publications"))
+        yield DuckDBShown(*about, _present_comments(connection), connection)
 
 
 @contextmanager
@@ -390,18 +412,22 @@ def _layout(settings: Settings) -> str | None:
         return only_row(connection.execute(f"select layout from {STORE.full_name}"))[0]
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, comments: Comments) -> None:
-    present = connection.execute(
+def _present_comments(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str | None, str | None]]:
+    """The comment of every table, view and column, None where there is none."""
+    return connection.execute(
         "select schema_name || '.' || table_name, column_name, comment from duckdb_columns() where not internal "
         "union all select schema_name || '.' || view_name, null, comment from duckdb_views() where not internal "
         "union all select schema_name || '.' || table_name, null, comment from duckdb_tables() where not internal"
     ).fetchall()
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, comments: Comments) -> None:
     views = _views(connection).keys()
     statements = [
         f"comment on column {name}.{identifier(column)} is {literal(text)}"
         if column
         else f"comment on {'view' if name in views else 'table'} {name} is {literal(text)}"
-        for name, column, text in missing_statements(comments, present)
+        for name, column, text in missing_statements(comments, _present_comments(connection))
     ]
     if statements:
         connection.execute(";\n".join(statements))

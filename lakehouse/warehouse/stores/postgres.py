@@ -2,13 +2,16 @@
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 
+import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.sql import only_row
 from lakehouse.warehouse import publication
@@ -47,6 +50,31 @@ def content_hash(settings: Settings, table: str) -> str:
 def published(settings: Settings) -> Snapshot:
     with connect(settings) as connection:
         return _published(connection)
+
+
+@dataclass(frozen=True)
+class PostgresShown:
+    """What a transaction that sees one publish shows."""
+
+    publish_id: int
+    business_date: date
+    comments: Sequence[tuple[str, str | None, str | None]]
+    cursor: adbc.Cursor
+
+    def rows(self, name: str) -> pa.Table:
+        return engine.answer(self.cursor, f"select * from {name}")
+
+
+@contextmanager
+def shown(settings: Settings) -> Generator[PostgresShown]:
+    """Comments are of a connection that comes a moment later: they change only with the code."""
+    with engine.connect_arrow(settings) as arrow, arrow.cursor() as cursor, connect(settings) as connection:
+        cursor.execute("set transaction isolation level repeatable read")
+        last = "select max(publish_id) as publish_id, max(business_date) as business_date from ops.publications"
+        if not has_table(connection, "ops.publications"):
+            raise Stop("nothing is published yet: run the pipeline first (`c360 run`)")
+        (about,) = engine.answer(cursor, last).to_pylist()
+        yield PostgresShown(about["publish_id"], about["business_date"], _present_comments(connection), cursor)
 
 
 @contextmanager
@@ -346,9 +374,9 @@ def _refill(connection: psycopg.Connection, name: str, rows: list[tuple]) -> Non
             copy.write_row(row)
 
 
-def _comment(connection: psycopg.Connection, comments: Comments) -> None:
-    """Give every table and column its comment, where it has none or another."""
-    present = connection.execute(
+def _present_comments(connection: psycopg.Connection) -> list[tuple[str, str | None, str | None]]:
+    """The comment of every table, view and column, None where there is none."""
+    return connection.execute(
         "select namespaces.nspname || '.' || relations.relname, attributes.attname, descriptions.description "
         "from pg_class as relations inner join pg_namespace as namespaces on namespaces.oid = relations.relnamespace "
         "cross join lateral (select cast(null as name) as attname, 0 as attnum union all "
@@ -359,13 +387,17 @@ def _comment(connection: psycopg.Connection, comments: Comments) -> None:
         "where namespaces.nspname = any(%s) and relations.relkind in ('r', 'v')",
         [list(publication.SCHEMAS)],
     ).fetchall()
+
+
+def _comment(connection: psycopg.Connection, comments: Comments) -> None:
+    """Give every table and column its comment, where it has none or another."""
     statements = [
         sql.SQL("comment on column {} is {}").format(sql.Identifier(*name.split("."), column), sql.Literal(text))
         if column
         else as_sql(f"comment on {'table' if _kind(connection, name) == 'r' else 'view'} {{}} is {{}}").format(
             _identifier(name), sql.Literal(text)
         )
-        for name, column, text in missing_statements(comments, present)
+        for name, column, text in missing_statements(comments, _present_comments(connection))
     ]
     if statements:
         connection.execute(sql.SQL(";").join(statements))
