@@ -59,6 +59,7 @@ def test_comments_follow_what_changes_and_outlive_what_does_not(built: Built) ->
     built.model("ops.runs", "select 1 as run", described={"run": "Number"})
     warehouse.publish(settings, DAY, "run 2", schemas=("ops",))
     assert comments(settings) == before | {("ops.runs", None): "Grain: row of runs", ("ops.runs", "run"): "Number"}
+    built.execute("drop view build_marts.sums")
     built.model("marts.sums", "select 1 as rows", described={"rows": "How many"})
     warehouse.publish(settings, DAY, "run 3")
     after = comments(settings)
