@@ -12,6 +12,7 @@ from c360.cli.evaluate import evaluate
 from c360.cli.export import export, relocate
 from c360.cli.identity import identity
 from c360.cli.intraday import intraday
+from c360.cli.metrics import metrics
 from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, console, day_of, labelled, progress, show
 from c360.cli.secret import secret
@@ -35,6 +36,7 @@ app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(export, name="export")
+app.add_typer(metrics, name="metrics")
 app.add_typer(ml, name="ml")
 app.add_typer(secret, name="secret")
 
