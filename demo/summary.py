@@ -83,10 +83,8 @@ def customers_line(settings: Settings) -> str:
     ((customers, aum),) = query_metrics(settings, ["customers", "aum"]).rows
     ((risen, fallen),) = query_metrics(settings, ["tier_rises", "tier_falls"], first=day - timedelta(days=91)).rows
     by_tier = ", ".join(f"tier {tier}: {count:,}" for tier, count, _ in tiers.rows)
-    return (
-        f"{customers:,} with an account on {day} have {aum / 1_000_000:,.1f} million {tiers.metrics[1].unit} in deposits "
-        f"and investments\n  {by_tier}; in the last three months {risen} rose and {fallen} fell"
-    )
+    assets = f"{aum / 1_000_000:,.1f} million {tiers.metrics[1].unit}"
+    return f"{customers:,} with an account on {day} have {assets} in deposits and investments\n  {by_tier}; in the last three months {risen} rose and {fallen} fell"
 
 
 def _live(settings: Settings) -> str:
