@@ -53,7 +53,7 @@ class Figures:
 
     metrics: tuple[Metric, ...]
     columns: tuple[str, ...]
-    rows: tuple[tuple[object, ...], ...]
+    rows: tuple[tuple[Any, ...], ...]  # a date, text or number per column
 
 
 def list_metrics(settings: Settings) -> list[Metric]:
@@ -119,7 +119,7 @@ def metric_sql(
     return _engine(settings).sql(names, by, first, last)
 
 
-def _rows(table: pa.Table, keys: int) -> list[tuple[object, ...]]:
+def _rows(table: pa.Table, keys: int) -> list[tuple[Any, ...]]:
     rows = [tuple(row.values()) for row in table.to_pylist()]
     plain = [tuple(cell.date() if isinstance(cell, dt.datetime) else cell for cell in row) for row in rows]
     return sorted(plain, key=lambda row: [(cell is None, cell if cell is not None else 0) for cell in row[:keys]])
@@ -182,8 +182,8 @@ class _Engine:
         request = MetricFlowQueryRequest.create(
             metric_names=list(names),
             group_by_names=[self.qualified(names, one) for one in by] or None,
-            time_constraint_start=first and dt.datetime.combine(first, dt.time()),
-            time_constraint_end=last and dt.datetime.combine(last, dt.time()),
+            time_constraint_start=dt.datetime.combine(first, dt.time()) if first else None,
+            time_constraint_end=dt.datetime.combine(last, dt.time()) if last else None,
         )
         with _quiet():
             return self._engine.explain(request).sql_statement.sql

@@ -84,7 +84,8 @@ def customers_line(settings: Settings) -> str:
     ((risen, fallen),) = query_metrics(settings, ["tier_rises", "tier_falls"], first=day - timedelta(days=91)).rows
     by_tier = ", ".join(f"tier {tier}: {count:,}" for tier, count, _ in tiers.rows)
     assets = f"{aum / 1_000_000:,.1f} million {tiers.metrics[1].unit}"
-    return f"{customers:,} with an account on {day} have {assets} in deposits and investments\n  {by_tier}; in the last three months {risen} rose and {fallen} fell"
+    moves = f"in the last three months {risen} rose and {fallen} fell"
+    return f"{customers:,} with an account on {day} have {assets} in deposits and investments\n  {by_tier}; {moves}"
 
 
 def _live(settings: Settings) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +22,18 @@ OF_ITS_FILES = ("ops.store", "ops.retired_files")  # say where files of the stor
 OWNER_READS, OWNER_ENTERS = 0o600, 0o700
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's entry in the manifest."""
+
+    table: str
+    file: str
+    rows: int
+    sha256: str
+    comment: str | None
+    columns: list[dict[str, str | None]]  # name, type, comment
 
 
 @dataclass(frozen=True)
@@ -76,15 +88,19 @@ def export_parquet(store: Store, settings: Settings, folder: Path, force: bool, 
     _refuse_to_replace(folder, force)
     with store.shown(settings) as shown:
         with _appearing_in_place_of(folder) as temporary, duckdb.connect() as connection:
-            tables = []
+            tables: list[Table] = []
             for name in _names(shown):
                 tables.append(_write(connection, shown, name, temporary / f"{name}.parquet"))
-                progress(f"{name}: {tables[-1]['rows']:,} rows")
-            manifest = {"publish_id": shown.publish_id, "business_date": shown.business_date, "tables": tables}
+                progress(f"{name}: {tables[-1].rows:,} rows")
+            manifest = {
+                "publish_id": shown.publish_id,
+                "business_date": shown.business_date,
+                "tables": list(map(asdict, tables)),
+            }
             write_json(temporary / "manifest.json", manifest)
             for file in temporary.iterdir():
                 file.chmod(OWNER_READS)
-        rows = sum(int(table["rows"]) for table in tables)
+        rows = sum(table.rows for table in tables)
         return Exported(folder, shown.publish_id, shown.business_date, len(tables), rows)
 
 
@@ -112,7 +128,7 @@ def _comment(connection: duckdb.DuckDBPyConnection, shown: Shown) -> None:
     connection.execute(";".join(statements))
 
 
-def _write(connection: duckdb.DuckDBPyConnection, shown: Shown, name: str, path: Path) -> dict[str, object]:
+def _write(connection: duckdb.DuckDBPyConnection, shown: Shown, name: str, path: Path) -> Table:
     """Write the rows of a table; returns its entry in the manifest."""
     connection.register("shown", shown.rows(name))
     connection.execute(f"copy (select * from shown) to {literal(str(path))} (format parquet, compression zstd)")
@@ -121,17 +137,17 @@ def _write(connection: duckdb.DuckDBPyConnection, shown: Shown, name: str, path:
     comments = {column: text for table, column, text in shown.comments if table == name}
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {
-        "table": name,
-        "file": path.name,
-        "rows": _count(connection, f"read_parquet({literal(str(path))})"),
-        "sha256": digest,
-        "comment": comments.get(None),
-        "columns": [
+    return Table(
+        table=name,
+        file=path.name,
+        rows=_count(connection, f"read_parquet({literal(str(path))})"),
+        sha256=digest,
+        comment=comments.get(None),
+        columns=[
             {"name": column, "type": str(type_), "comment": comments.get(column)}
             for column, type_ in zip(columns.columns, columns.types, strict=True)
         ],
-    }
+    )
 
 
 @contextmanager

@@ -68,9 +68,15 @@ class Publishing(Protocol):
 class Shown(Protocol):
     """What readers see at one moment, for as long as the block of `Store.shown` lasts."""
 
-    publish_id: int
-    business_date: date
-    comments: Sequence[tuple[str, str | None, str | None]]  # (published name, column or None for itself, comment)
+    @property
+    def publish_id(self) -> int: ...
+
+    @property
+    def business_date(self) -> date: ...
+
+    @property
+    def comments(self) -> Sequence[tuple[str, str | None, str | None]]:
+        """(published name, column or None for the table itself, comment) of all that there is."""
 
     def rows(self, name: str) -> pa.RecordBatchReader | pa.Table:
         """All rows of a table or view."""

@@ -156,8 +156,10 @@ class DuckDBShown:
 def shown(settings: Settings) -> Generator[DuckDBShown]:
     with _reading(settings) as connection:
         _require_place(settings, connection)
-        about = only_row(connection.execute("select max(publish_id), max(business_date) from ops.publications"))
-        yield DuckDBShown(*about, _present_comments(connection), connection)
+        publish_id, day = only_row(
+            connection.execute("select max(publish_id), max(business_date) from ops.publications")
+        )
+        yield DuckDBShown(publish_id, day, _present_comments(connection), connection)
 
 
 @contextmanager
