@@ -518,7 +518,9 @@ def _retired(settings: Settings, last: Snapshot, now: Snapshot, is_whole: bool) 
     return {
         path: publish_id
         for path, publish_id in (replaced | earlier).items()
-        if path not in current and publish_id > now.publish_id - publication.KEPT_PUBLISHES
+        if path not in current
+        and publish_id > now.publish_id - publication.KEPT_PUBLISHES
+        and path.is_relative_to(settings.published)  # one of an earlier version of the code may have been moved
     }
 
 
