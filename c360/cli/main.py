@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from c360.cli import reports, sources
+from c360.cli.api import api
 from c360.cli.evaluate import evaluate
 from c360.cli.export import export, relocate
 from c360.cli.identity import identity
@@ -34,6 +35,7 @@ app.add_typer(sources.adapt, name="adapt")
 app.add_typer(identity, name="identity")
 app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
+app.add_typer(api, name="api")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(export, name="export")
 app.add_typer(metrics, name="metrics")

@@ -25,7 +25,7 @@ from lakehouse.warehouse.exporting import Exported
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import CannotPublish
 from lakehouse.warehouse.relations import lake_tables, small_tables
-from lakehouse.warehouse.stores import Store
+from lakehouse.warehouse.stores import Shown, Store
 from lakehouse.warehouse.stores import duckdb as duckdb_store
 from lakehouse.warehouse.stores import postgres as postgres_store
 from lakehouse.warehouse.stores.duckdb import open_store
@@ -57,6 +57,7 @@ __all__ = [
     "relocate",
     "run_dbt",
     "show_live",
+    "shown",
     "write_state",
 ]
 
@@ -218,6 +219,11 @@ def last_published(settings: Settings) -> date:
     if day is None:
         raise Stop("nothing is published yet: run the pipeline first (`c360 run`)")
     return day
+
+
+def shown(settings: Settings) -> AbstractContextManager[Shown]:
+    """All that one publish shows, for as long as the block lasts; raises `Stop` if nothing is published."""
+    return store_of(settings).shown(settings)
 
 
 def export_snapshot(settings: Settings, path: Path, force: bool, progress: Callable[[str], None]) -> Exported:
