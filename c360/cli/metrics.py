@@ -1,11 +1,12 @@
 """The group ``metrics``: figures by name, from their one definition."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from c360.cli.output import Day, Json, Target, day_of, show
+from c360.cli.output import Json, Target, day_of, show
 
 metrics = typer.Typer(no_args_is_help=True, help="Figures by name, each from its one definition.")
 
@@ -34,8 +35,8 @@ def query(
     by: Annotated[
         list[str] | None, typer.Option(help="Divide by a dimension, or day, week, month, quarter or year; repeatable.")
     ] = None,
-    first: Annotated[Day, typer.Option("--from", help="First day.")] = None,
-    last: Annotated[Day, typer.Option("--to", help="Last day.")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
     target: Target = None,
     json_: Json = False,
 ) -> None:
