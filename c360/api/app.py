@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import ceil
 from typing import Annotated, Any, cast
 
 import pyarrow as pa
@@ -74,7 +75,9 @@ class Doorkeeper:
         if grant is None or datetime.now(UTC).date() > grant.last_day:
             raise HTTPException(401, "this token is not known, or not any more", {"WWW-Authenticate": "Bearer"})
         if not self._limiter.hit(self._rate, grant.name):
-            raise HTTPException(429, f"more than {self._rate}", {"Retry-After": "1"})
+            free_at = self._limiter.get_window_stats(self._rate, grant.name).reset_time
+            wait = max(1, ceil(free_at - datetime.now(UTC).timestamp()))
+            raise HTTPException(429, f"more than {self._rate}: wait {wait} s", {"Retry-After": str(wait)})
         if scope not in grant.scopes:
             raise HTTPException(403, f"this token lacks the scope {scope}")
 
@@ -140,11 +143,14 @@ def _add_resource(router: APIRouter, resource: Resource, current: Current, depen
         for name in resource.filters
     }
     query = create_model(f"{row.__name__}Query", __base__=Page, **cast("Any", filters))
-    described = {200: {"model": page}, 304: {"description": "As it was: nothing has been published since"}}
+    described: dict[int | str, dict[str, Any]] = {
+        200: {"model": page},
+        304: {"description": "As it was: nothing has been published since"},
+    }
 
     async def listed(request: Request, asked: Annotated[query, Query()]) -> Response:  # type: ignore[valid-type]
         fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)  # type: ignore[attr-defined]
-        return _page(request, current.snapshot, resource, cast("Page", asked), fixed)
+        return _page(request, current.snapshot, resource, asked, fixed)
 
     router.get(f"/{resource.name}", summary=f"All of {resource.table}", responses=described, dependencies=[dependency])(
         listed
@@ -156,7 +162,7 @@ def _add_resource(router: APIRouter, resource: Resource, current: Current, depen
             _one(current.snapshot, customer_key, ["customer_key"])
             fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)  # type: ignore[attr-defined]
             fixed["customer_key"] = customer_key
-            return _page(request, current.snapshot, resource, cast("Page", asked), fixed)
+            return _page(request, current.snapshot, resource, asked, fixed)
 
         router.get(
             f"/customers/{{customer_key}}/{resource.name}",

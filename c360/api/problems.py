@@ -39,7 +39,7 @@ def install(app: FastAPI) -> None:
 
     async def of_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+        return problem(error.status_code, error.detail, dict(error.headers or {}))
 
     async def of_request(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

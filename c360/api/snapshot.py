@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import duckdb
@@ -85,7 +84,7 @@ class Snapshot:
             values += after
         statement = f"select {', '.join(map(identifier, fields))} from {identifier(resource.name)}"
         statement += f" where {' and '.join(conditions)}" if conditions else ""
-        statement += f" order by {order}" + (f" limit {int(limit)}" if limit else "")
+        statement += f" order by {order}" + (f" limit {limit}" if limit else "")
         with self._connection.cursor() as cursor:
             found = cursor.execute(statement, values).fetchall()
         return [dict(zip(fields, row, strict=True)) for row in found]
@@ -120,4 +119,3 @@ def published_id(settings: Settings) -> int:
     """The last publish."""
     (row,) = warehouse.query_serving(settings, "select max(publish_id) as id from ops.publications").to_pylist()
     return row["id"]
-

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -93,5 +92,5 @@ def _locked(path: Path) -> FileLock:
 def _write(path: Path, grants: dict[str, Grant]) -> None:
     with appearing(path) as temporary:
         temporary.touch(mode=0o600)
-        os.chmod(temporary, 0o600)
+        Path(temporary).chmod(0o600)
         temporary.write_text(json.dumps({digest: asdict(grant) for digest, grant in grants.items()}, default=str))
