@@ -180,7 +180,7 @@ def _add_resource(router: APIRouter, resource: Resource, current: Current, depen
     router.get(
         "/customers/{customer_key}",
         summary="One customer",
-        responses={200: {"model": row}, 304: described[304]} | problems.described(404),
+        responses={200: {"model": row}, 304: as_it_was} | problems.described(404),
         dependencies=[dependency],
     )(one)
 

@@ -41,7 +41,9 @@ def read_grants(path: Path) -> dict[str, Grant]:
             for digest, raw in json.loads(path.read_text()).items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Stop(f"{path} is no list of API tokens", "restore it, or remove it and make new tokens") from error
+        raise Stop(
+            f"{path} (C360_API_TOKENS) is no list of API tokens", "restore it, or remove it and make new tokens"
+        ) from error
 
 
 def hash_of(token: str) -> str:
