@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from math import ceil
 from typing import Annotated, Any, cast
 
@@ -27,6 +28,8 @@ from c360.api.tokens import Grant, hash_of, read_grants
 from lakehouse.settings import Settings
 
 PAGE, LARGEST_PAGE = 100, 1000
+AS_IT_WAS: dict[int | str, dict[str, Any]] = {304: {"description": "As it was: nothing has been published since"}}
+CustomerKey = Annotated[str, Path(description="Customer, as `cif:…`")]
 (CUSTOMER,) = (resource for resource in RESOURCES if not resource.is_of_customer)
 
 
@@ -118,7 +121,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     router = APIRouter(prefix="/api/v1")
     for resource in RESOURCES:
-        _add_resource(router, resource, current, needs(resource.scope))
+        _add_lists(router, resource, current, needs(resource.scope))
+    _add_customer(router, current, needs(CUSTOMER.scope))
     _add_metrics(router, settings, current, needs(METRICS))
 
     @router.get("/publication", summary="What is published", dependencies=[needs(CUSTOMERS)])
@@ -134,7 +138,8 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _add_resource(router: APIRouter, resource: Resource, current: Current, dependency: Any) -> None:
+def _add_lists(router: APIRouter, resource: Resource, current: Current, dependency: Any) -> None:
+    """All rows of the resource, and those of one customer where it has some per customer."""
     columns = current.snapshot.columns[resource.name]
     row = _row_model(resource, columns)
     page = create_model(f"{row.__name__}Page", rows=(list[row], ...), next=(str | None, ...))
@@ -143,46 +148,45 @@ def _add_resource(router: APIRouter, resource: Resource, current: Current, depen
         for name in resource.filters
     }
     query = create_model(f"{row.__name__}Query", __base__=Page, **cast("Any", filters))
-    described: dict[int | str, dict[str, Any]] = {
-        200: {"model": page},
-        304: {"description": "As it was: nothing has been published since"},
-    }
+    described = {200: {"model": page}} | AS_IT_WAS
+
+    def answer(request: Request, asked: Page, customer_key: str | None = None) -> Response:
+        shown = current.snapshot  # one publish for all of an answer
+        fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)
+        if customer_key is not None:
+            _one(shown, customer_key, ["customer_key"])
+            fixed["customer_key"] = customer_key
+        return _page(request, shown, resource, asked, fixed)
 
     async def listed(request: Request, asked: Annotated[query, Query()]) -> Response:  # type: ignore[valid-type]
-        fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)  # type: ignore[attr-defined]
-        return _page(request, current.snapshot, resource, asked, fixed)
+        return answer(request, asked)
 
-    router.get(f"/{resource.name}", summary=f"All of {resource.table}", responses=described, dependencies=[dependency])(
-        listed
-    )
-    key = Annotated[str, Path(description="Customer, as `cif:…`")]
+    async def of_customer(
+        request: Request,
+        customer_key: CustomerKey,
+        asked: Annotated[query, Query()],  # type: ignore[valid-type]
+    ) -> Response:
+        return answer(request, asked, customer_key)
+
+    add = partial(router.add_api_route, methods=["GET"], dependencies=[dependency])
+    add(f"/{resource.name}", listed, summary=f"All of {resource.table}", responses=described)
     if resource.is_of_customer:
-
-        async def of_customer(request: Request, customer_key: key, asked: Annotated[query, Query()]) -> Response:  # type: ignore[valid-type]
-            _one(current.snapshot, customer_key, ["customer_key"])
-            fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)  # type: ignore[attr-defined]
-            fixed["customer_key"] = customer_key
-            return _page(request, current.snapshot, resource, asked, fixed)
-
-        router.get(
+        add(
             f"/customers/{{customer_key}}/{resource.name}",
+            of_customer,
             summary=f"One customer's {resource.name}",
             responses=described | problems.described(404),
-            dependencies=[dependency],
-        )(of_customer)
-        return
+        )
 
-    async def one(request: Request, customer_key: key, asked: Annotated[Fields, Query()]) -> Response:
+
+def _add_customer(router: APIRouter, current: Current, dependency: Any) -> None:
+    row = _row_model(CUSTOMER, current.snapshot.columns[CUSTOMER.name])
+    described = {200: {"model": row}} | AS_IT_WAS | problems.described(404)
+
+    @router.get("/customers/{customer_key}", summary="One customer", responses=described, dependencies=[dependency])
+    async def customer(request: Request, customer_key: CustomerKey, asked: Annotated[Fields, Query()]) -> Response:
         shown = current.snapshot
-        found = _one(shown, customer_key, _fields(shown, resource, asked.fields))
-        return _answer(request, shown, found)
-
-    router.get(
-        "/customers/{customer_key}",
-        summary="One customer",
-        responses={200: {"model": row}, 304: as_it_was} | problems.described(404),
-        dependencies=[dependency],
-    )(one)
+        return _answer(request, shown, _one(shown, customer_key, _fields(shown, CUSTOMER, asked.fields)))
 
 
 def _add_metrics(router: APIRouter, settings: Settings, current: Current, dependency: Any) -> None:
