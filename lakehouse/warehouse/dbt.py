@@ -115,10 +115,24 @@ def project_version() -> str:
     return digest.hexdigest()
 
 
+def read_manifest(settings: Settings) -> dict[str, Any]:
+    """What dbt made of the project's files when it last parsed them here.
+
+    Raises
+    ------
+    Stop
+        If nothing has been built here yet.
+    """
+    path = target_path(settings) / "manifest.json"
+    if not path.exists():
+        raise Stop(f"nothing is built yet beside {settings.build}", "run a business date first (`c360 run`)")
+    return json.loads(path.read_text())
+
+
 def compiled_sql(settings: Settings) -> dict[str, str]:
     """The SQL of every model that dbt has compiled here, as it last did, by its unique id."""
     target = target_path(settings)
-    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    nodes = read_manifest(settings)["nodes"]
     paths = {
         key: target / "compiled" / node["package_name"] / node["original_file_path"]
         for key, node in nodes.items()
