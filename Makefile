@@ -55,6 +55,9 @@ figures: setup ## Lines by folder, long functions, loose types, copied lines
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench
 
+bench-api: setup ## A minute of requests to the read API of the store that C360_WAREHOUSE names, while it is published
+	$(PY) -m benchmarks.api
+
 linkage: setup ## Record linkage on the public sets that wheels bring (ABLATION=--ablation: without one rule at a time)
 	$(PY) -m benchmarks.linkage $(ABLATION)
 
@@ -66,4 +69,4 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures bench linkage lock clean
+.PHONY: help setup demo check test test-full fuzz figures bench bench-api linkage lock clean

@@ -17,6 +17,7 @@ import psutil
 import psycopg
 import redis
 
+from c360.api.tokens import read_grants
 from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.intraday import broker
@@ -82,6 +83,8 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     yield Finding("target", True, settings.target)
     yield _attempt("memory limit", lambda: _memory(settings), "set C360_MEMORY_LIMIT to less than the machine has")
     yield _attempt("token secret", lambda: _secret(settings), "")
+    yield _attempt("api tokens", lambda: f"{len(read_grants(settings.api_tokens))} tokens", "correct C360_API_TOKENS")
+    yield Finding("api rate", True, settings.api_rate)
     dsn = settings.postgres_dsn.get_secret_value()
     if settings.target == "postgres":
         yield _attempt("postgres", lambda: _server_version(dsn), "start it, or correct C360_POSTGRES_DSN")

@@ -152,6 +152,7 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
         build=folder / "build.duckdb",
         warehouse=folder / "warehouse.duckdb",
         published=folder / "published",
+        api_tokens=folder / "api_tokens.json",
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )

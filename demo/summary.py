@@ -1,12 +1,14 @@
 """The result of the demo on one screen, read from the serving store as any reader would."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from c360.metrics import query_metrics
 from c360.reports import Row, worklist
 from demo.pages import in_shell, look_again
 from expectations.overview import suite_runs
@@ -22,7 +24,7 @@ def print_summary(console: Console, settings: Settings, truth: Path | None) -> N
     for title, part in (
         ("Deliveries", _deliveries),
         ("Gates", _gates),
-        ("Customers", _customers),
+        ("Customers", customers_line),
         ("Within the day", _live),
     ):
         console.print(Text.assemble((title, "bold"), f"  {part(settings)}"), highlight=False, soft_wrap=True)
@@ -74,33 +76,16 @@ def _gates(settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def _customers(settings: Settings) -> str:
-    tiers = _rows(
-        settings,
-        """
-        select star_tier, currency, as_of_date, count(*) as customers, sum(aum_amount) as aum_amount
-        from marts.customer_360
-        group by all
-        order by star_tier
-        """,
-    )
-    (moved,) = _rows(
-        settings,
-        """
-        select
-            count(*) filter (where star_tier > previous_star_tier) as risen,
-            count(*) filter (where star_tier < previous_star_tier) as fallen
-        from marts.customer_tier_history
-        where valid_from > (select max(as_of_date) from marts.customer_360) - interval 92 day
-        """,
-    )
-    customers, aum = sum(row["customers"] for row in tiers), sum(row["aum_amount"] for row in tiers)
-    by_tier = ", ".join(f"tier {row['star_tier']}: {row['customers']:,}" for row in tiers)
-    return (
-        f"{customers:,} on {tiers[0]['as_of_date']} with {aum / 1_000_000:,.1f} million "
-        f"{tiers[0]['currency']} in deposits and investments\n"
-        f"  {by_tier}; in the last three months {moved['risen']} rose and {moved['fallen']} fell"
-    )
+def customers_line(settings: Settings) -> str:
+    """Customers, their assets, their tiers, and who moved between these."""
+    day = warehouse.last_published(settings)
+    tiers = query_metrics(settings, ["customers", "aum"], ["star_tier"])
+    ((customers, aum),) = query_metrics(settings, ["customers", "aum"]).rows
+    ((risen, fallen),) = query_metrics(settings, ["tier_rises", "tier_falls"], first=day - timedelta(days=91)).rows
+    by_tier = ", ".join(f"tier {tier}: {count:,}" for tier, count, _ in tiers.rows)
+    assets = f"{aum / 1_000_000:,.1f} million {tiers.metrics[1].unit}"
+    moves = f"in the last three months {risen} rose and {fallen} fell"
+    return f"{customers:,} with an account on {day} have {assets} in deposits and investments\n  {by_tier}; {moves}"
 
 
 def _live(settings: Settings) -> str:

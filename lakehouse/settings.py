@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     broker_url: SecretStr = Field(
         SecretStr(""), description="redis://host:port/0, rediss:// (TLS) or unix://, or nothing for files alone"
     )
+    api_tokens: File = Field(VAR / "api_tokens.json", description="the file of the API's tokens")
+    api_rate: str = Field(
+        "300/second",
+        pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour)$",
+        description='how often one token may ask the API, for instance "300/second"',
+    )
     memory_limit: str = Field(
         "6GB",
         pattern=r"(?i)^(-1|none|[0-9]*\.?[0-9]+ ?(%|b|[kmgt]i?b?|(kilo|mega|giga|tera)?bytes?))$",

@@ -29,6 +29,7 @@ def temporary_settings(folder: Path, **overrides: object) -> Settings:
         "build": folder / "build.duckdb",
         "warehouse": folder / "warehouse.duckdb",
         "published": folder / "published",
+        "api_tokens": folder / "api_tokens.json",
     }
     defaults = {"target": "duckdb", "memory_limit": "2GB", "token_secret": SECRET}
     return Settings.from_env(**{**paths, **defaults, **overrides})

@@ -8,9 +8,13 @@ from typing import Annotated
 import typer
 
 from c360.cli import reports, sources
+from c360.cli.api import api
 from c360.cli.evaluate import evaluate
+from c360.cli.export import export, relocate
 from c360.cli.identity import identity
 from c360.cli.intraday import intraday
+from c360.cli.lineage import lineage
+from c360.cli.metrics import metrics
 from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, console, day_of, labelled, progress, show
 from c360.cli.secret import secret
@@ -27,11 +31,16 @@ app.command()(sources.simulate_intraday)
 app.command()(reports.customer)
 app.command()(reports.handover)
 app.command()(reports.worklist)
+app.command()(relocate)
+app.command()(lineage)
 app.add_typer(sources.adapt, name="adapt")
 app.add_typer(identity, name="identity")
 app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
+app.add_typer(api, name="api")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(export, name="export")
+app.add_typer(metrics, name="metrics")
 app.add_typer(ml, name="ml")
 app.add_typer(secret, name="secret")
 

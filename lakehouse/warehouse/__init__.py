@@ -9,22 +9,26 @@ from typing import Any
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.lake import Pin
 from lakehouse.lake.integrity import require_intact
 from lakehouse.settings import Settings
-from lakehouse.warehouse import dbt, lineage, publication, publishing
+from lakehouse.warehouse import dbt, exporting, lineage, publication, publishing
 from lakehouse.warehouse.changes import BuildState
+from lakehouse.warehouse.comments import comments_of
 from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
 from lakehouse.warehouse.engines import LOCK_SECONDS, Engine, EngineLocked
 from lakehouse.warehouse.engines import duckdb as duckdb_engine
 from lakehouse.warehouse.engines import postgres as postgres_engine
+from lakehouse.warehouse.exporting import Exported
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import CannotPublish
 from lakehouse.warehouse.relations import lake_tables, small_tables
-from lakehouse.warehouse.stores import Store
+from lakehouse.warehouse.stores import Shown, Store
 from lakehouse.warehouse.stores import duckdb as duckdb_store
 from lakehouse.warehouse.stores import postgres as postgres_store
+from lakehouse.warehouse.stores.duckdb import open_store
 
 __all__ = [
     "BuildState",
@@ -39,7 +43,10 @@ __all__ = [
     "drop_build",
     "engine_of",
     "exclusive",
+    "export_parquet",
+    "export_snapshot",
     "last_published",
+    "open_store",
     "project_version",
     "publish",
     "published_date",
@@ -47,8 +54,10 @@ __all__ = [
     "query_serving",
     "read_state",
     "reading",
+    "relocate",
     "run_dbt",
     "show_live",
+    "shown",
     "write_state",
 ]
 
@@ -168,10 +177,11 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
     """
     chosen = tuple(schemas or publication.SCHEMAS)
     lineage.check_lineage(settings, chosen)
-    models = publication.read_models(dbt.target_path(settings) / "manifest.json")
-    models = [model for model in models if model.schema in chosen]
+    described = publication.read_models(dbt.target_path(settings) / "manifest.json")
+    comments = comments_of(described, load_deployment(settings.deployment).currency)
+    models = [model for model in described if model.schema in chosen]
     new = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
-    return publishing.publish(store_of(settings), settings, models, chosen, new)
+    return publishing.publish(store_of(settings), settings, models, chosen, new, comments)
 
 
 def show_live(
@@ -209,6 +219,34 @@ def last_published(settings: Settings) -> date:
     if day is None:
         raise Stop("nothing is published yet: run the pipeline first (`c360 run`)")
     return day
+
+
+def shown(settings: Settings) -> AbstractContextManager[Shown]:
+    """All that one publish shows, for as long as the block lasts; raises `Stop` if nothing is published."""
+    return store_of(settings).shown(settings)
+
+
+def export_snapshot(settings: Settings, path: Path, force: bool, progress: Callable[[str], None]) -> Exported:
+    """The store as one DuckDB file that stands alone; see `lakehouse.warehouse.exporting`."""
+    return exporting.export_snapshot(store_of(settings), settings, path, force, progress)
+
+
+def export_parquet(settings: Settings, folder: Path, force: bool, progress: Callable[[str], None]) -> Exported:
+    """The store as Parquet files with a manifest; see `lakehouse.warehouse.exporting`."""
+    return exporting.export_parquet(store_of(settings), settings, folder, force, progress)
+
+
+def relocate(settings: Settings) -> int:
+    """Let a store in one file that was moved or copied read the files beside it; returns how many it shows.
+
+    Raises
+    ------
+    Stop
+        If a file that it shows is missing, or the store is a server, which has no place of its own.
+    """
+    if settings.target != "duckdb":
+        raise Stop(f"the store of target {settings.target} is a server: it has no file that could move")
+    return duckdb_store.relocate(settings)
 
 
 def content_hash(settings: Settings, table: str) -> str:

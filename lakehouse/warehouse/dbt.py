@@ -129,10 +129,24 @@ def project_version() -> str:
     return digest.hexdigest()
 
 
+def read_manifest(settings: Settings) -> dict[str, Any]:
+    """What dbt made of the project's files when it last parsed them here.
+
+    Raises
+    ------
+    Stop
+        If nothing has been built here yet.
+    """
+    path = target_path(settings) / "manifest.json"
+    if not path.exists():
+        raise Stop(f"nothing is built yet beside {settings.build}", "run a business date first (`c360 run`)")
+    return json.loads(path.read_text())
+
+
 def compiled_sql(settings: Settings) -> dict[str, str]:
     """The SQL of every model that dbt has compiled here, as it last did, by its unique id."""
     target = target_path(settings)
-    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    nodes = read_manifest(settings)["nodes"]
     paths = {
         key: target / "compiled" / node["package_name"] / node["original_file_path"]
         for key, node in nodes.items()
@@ -141,11 +155,23 @@ def compiled_sql(settings: Settings) -> dict[str, str]:
     return {key: path.read_text() for key, path in paths.items() if path.exists()}
 
 
+def semantic_manifest(settings: Settings, variables: Mapping[str, Any]) -> str:
+    """The semantic models and metrics of the project as it stands, as dbt's JSON."""
+    with _connection(settings):
+        _ensure_parsed(settings, variables)
+    return (target_path(settings) / "semantic_manifest.json").read_text()
+
+
 def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
     """The project, parsed once as it stands: dbt reads variables again whenever it compiles a model."""
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
+    return Manifest.from_msgpack(_ensure_parsed(settings, variables).read_bytes(), decoder=extended_mashumuro_decoder)
+
+
+def _ensure_parsed(settings: Settings, variables: Mapping[str, Any]) -> Path:
+    """The file of the parsed project; nothing of dbt is loaded if it is there already."""
     parsed = target_path(settings) / "partial_parse.msgpack"
     parsed_from = parsed.with_name("parsed_from")
     project = f"{DBT_PROJECT} {project_version()}"
@@ -155,7 +181,7 @@ def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
         if not outcome.success:
             raise DbtFailed(str(outcome.exception)) from outcome.exception
         parsed_from.write_text(project)
-    return Manifest.from_msgpack(parsed.read_bytes(), decoder=extended_mashumuro_decoder)
+    return parsed
 
 
 def _invoke(

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+from lakehouse.catalog import Column, Relation
 from lakehouse.warehouse.publication import Columns
 
 
@@ -14,6 +15,8 @@ class LiveTable:
     name: str
     columns: Columns
     key: tuple[str, ...]
+    description: str
+    mirrors: str | None = None  # the published table of the daily batch, in whose words its columns are described
     is_large: bool = False  # on Postgres only its changed rows are written
     is_dated: bool = True  # has a business_date; readers see only dates after the watermark, the last published one
 
@@ -88,27 +91,55 @@ ACTION = (
     ("is_control", "boolean"),
     ("is_handed_out", "boolean"),
 )
-CYCLE = (
-    ("cycle", "bigint"),
-    ("started_at", "timestamp"),
-    ("readable_at", "timestamp"),
-    ("batch_count", "bigint"),
-    ("event_count", "bigint"),
-    ("new_count", "bigint"),
-    ("repeated_count", "bigint"),
-    ("late_count", "bigint"),
-    ("refused_count", "bigint"),
-    ("waiting_count", "bigint"),
-    ("delay_p50_seconds", "double precision"),
-    ("delay_p99_seconds", "double precision"),
-    ("delay_max_seconds", "double precision"),
+CYCLE = Relation(
+    "intraday_cycles",
+    "Grain: cycle of the intraday loop. What came in each, and how long events waited until readers saw them.",
+    (
+        Column("cycle", "bigint", "Number of the cycle"),
+        Column("started_at", "timestamp", "Start"),
+        Column("readable_at", "timestamp", "When readers saw its events"),
+        Column("batch_count", "bigint", "Micro-batches"),
+        Column("event_count", "bigint", "Events in them"),
+        Column("new_count", "bigint", "Events that were new"),
+        Column("repeated_count", "bigint", "Events that had come before"),
+        Column("late_count", "bigint", "Events of a date that the daily batch had closed"),
+        Column("refused_count", "bigint", "Events against the contract"),
+        Column("waiting_count", "bigint", "Micro-batches that still waited at its end"),
+        Column("delay_p50_seconds", "double precision", "Time from an event to its readers, median"),
+        Column("delay_p99_seconds", "double precision", "The same, 99th percentile"),
+        Column("delay_max_seconds", "double precision", "The same, longest"),
+    ),
+    schema="ops",
+    key=("cycle",),
 )
 FLOWS = (
-    LiveTable("marts", "fund_flow_intraday", FLOW, tuple(name for name, _ in FLOW[:4]), is_large=True),
-    LiveTable("marts", "outflow_alerts_intraday", ALERT, tuple(name for name, _ in ALERT[:3])),
-    LiveTable("actions", "outflow_actions_intraday", ACTION, tuple(name for name, _ in ACTION[:2])),
+    LiveTable(
+        "marts",
+        "fund_flow_intraday",
+        FLOW,
+        tuple(name for name, _ in FLOW[:4]),
+        "Grain: as fund_flow_daily, of days after the last published date, from the day's events.",
+        mirrors="marts.fund_flow_daily",
+        is_large=True,
+    ),
+    LiveTable(
+        "marts",
+        "outflow_alerts_intraday",
+        ALERT,
+        tuple(name for name, _ in ALERT[:3]),
+        "Grain: as outflow_alerts, of days after the last published date, from the day's events.",
+        mirrors="marts.outflow_alerts",
+    ),
+    LiveTable(
+        "actions",
+        "outflow_actions_intraday",
+        ACTION,
+        tuple(name for name, _ in ACTION[:2]),
+        "Grain: as outflow_actions, of days after the last published date, from the day's events.",
+        mirrors="actions.outflow_actions",
+    ),
 )
-CYCLES = LiveTable("ops", "intraday_cycles", CYCLE, ("cycle",), is_large=True, is_dated=False)
+CYCLES = LiveTable("ops", CYCLE.name, CYCLE.typed_columns, CYCLE.key, CYCLE.description, is_large=True, is_dated=False)
 LIVE = (*FLOWS, CYCLES)
 
 

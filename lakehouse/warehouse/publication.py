@@ -3,12 +3,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import astuple, dataclass, field, replace
 from datetime import date, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from lakehouse.catalog import Column, Relation
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
 
@@ -17,25 +18,38 @@ BUILT_SCHEMAS = tuple(f"build_{schema}" for schema in SCHEMAS)
 NOT_CONTENT = ("run_id", "scored_at", "published_at")
 WHOLE, NO_DATE = "all", "none"  # partitions of a table without date column, and of rows without a date
 KEPT_PUBLISHES = 3  # readers of the last three whole publishes find their files
-PUBLICATIONS = (
-    ("publish_id", "bigint"),
-    ("schema_name", "varchar"),
-    ("table_name", "varchar"),
-    ("business_date", "date"),
-    ("row_count", "bigint"),
-    ("content_hash", "varchar"),
-    ("run_id", "varchar"),
-    ("published_at", "timestamp"),
+SCHEMA = Column("schema_name", "varchar", "Schema of the table")
+TABLE = Column("table_name", "varchar", "Table or view")
+PUBLICATIONS = Relation(
+    "publications",
+    "Grain: published table or view. What readers see: of which business date, published when and by which run.",
+    (
+        Column("publish_id", "bigint", "Number of the publish, one for all tables; it grows"),
+        SCHEMA,
+        TABLE,
+        Column("business_date", "date", "Business date that the table is the state of"),
+        Column("row_count", "bigint", "Rows; null for a view"),
+        Column("content_hash", "varchar", "Hash of the content, equal for equal content"),
+        Column("run_id", "varchar", "Run that published it"),
+        Column("published_at", "timestamp", "When it was published"),
+    ),
+    schema="ops",
+    key=("schema_name", "table_name"),
 )
-PARTITIONS = (
-    ("schema_name", "varchar"),
-    ("table_name", "varchar"),
-    ("partition_key", "varchar"),
-    ("row_count", "bigint"),
-    ("row_hash", "varchar"),
-    ("content_hash", "varchar"),
+PARTITIONS = Relation(
+    "published_partitions",
+    "Grain: published table and month. The parts in which tables are compared and replaced.",
+    (
+        SCHEMA,
+        TABLE,
+        Column("partition_key", "varchar", "Month as 2026-01; all: the table has no months; none: rows without a date"),
+        Column("row_count", "bigint", "Rows"),
+        Column("row_hash", "varchar", "Sum of the hashes of the rows"),
+        Column("content_hash", "varchar", "Hash of the content, equal for equal content"),
+    ),
+    schema="ops",
+    key=("schema_name", "table_name", "partition_key"),
 )
-
 
 Columns = tuple[tuple[str, str], ...]  # (name, SQL type)
 Hasher = Callable[[date | None], Iterable[tuple[date | None, int, int]]]
@@ -43,6 +57,15 @@ Hasher = Callable[[date | None], Iterable[tuple[date | None, int, int]]]
 
 class CannotPublish(Stop):
     """What dbt built may not, or cannot, be shown to readers."""
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What a table or view is, and what each of its columns is."""
+
+    text: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)  # of columns whose name does not say it
 
 
 @dataclass(frozen=True)
@@ -55,6 +78,7 @@ class Model:
     is_view: bool
     is_incremental: bool
     reads: tuple[str, ...]  # published names of the models it selects from
+    comment: Comment = Comment()
 
     @property
     def full_name(self) -> str:
@@ -167,6 +191,7 @@ def read_models(manifest: Path) -> list[Model]:
                 is_incremental=config["materialized"] == "incremental"
                 and config.get("incremental_strategy") != "replace_histories",  # which changes months of any age
                 reads=tuple(_published_name(nodes[read]) for read in node["depends_on"]["nodes"] if read in nodes),
+                comment=_comment(node),
             )
         )
     return sorted(models, key=lambda model: model.is_view)
@@ -275,6 +300,15 @@ def published_definition(definition: str) -> str:
     """A view's SQL as the engine keeps it, reading published tables instead of built ones."""
     schemas = "|".join(SCHEMAS)
     return re.sub(rf'"?\bbuild_({schemas})\b"?\.', r"\1.", definition)
+
+
+def _comment(node: dict) -> Comment:
+    columns = node["columns"].values()
+    return Comment(
+        node.get("description", ""),
+        {column["name"]: column.get("description", "") for column in columns},
+        {column["name"]: unit for column in columns if (unit := column.get("meta", {}).get("unit")) is not None},
+    )
 
 
 def _published_name(node: dict) -> str:

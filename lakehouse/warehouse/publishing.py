@@ -6,11 +6,19 @@ from datetime import UTC, date
 from lakehouse.settings import Settings
 from lakehouse.warehouse import live, publication
 from lakehouse.warehouse.canaries import Canaries
+from lakehouse.warehouse.comments import Comments
 from lakehouse.warehouse.publication import Columns, Model, Partition, Publication, Snapshot
 from lakehouse.warehouse.stores import Publishing, Store
 
 
-def publish(store: Store, settings: Settings, models: list[Model], schemas: tuple[str, ...], new: Publication) -> int:
+def publish(
+    store: Store,
+    settings: Settings,
+    models: list[Model],
+    schemas: tuple[str, ...],
+    new: Publication,
+    comments: Comments,
+) -> int:
     """Replace the published schemas by what dbt built of them.
 
     Parameters
@@ -19,6 +27,8 @@ def publish(store: Store, settings: Settings, models: list[Model], schemas: tupl
         All models of ``schemas``, views last.
     new : Publication
         Business date, run and time, which all published tables share.
+    comments : mapping
+        Of all that readers see, whether or not it is published now.
 
     Returns
     -------
@@ -49,7 +59,7 @@ def publish(store: Store, settings: Settings, models: list[Model], schemas: tupl
                 row_count, content = whole.row_count, whole.content_hash
             now.publications[model.full_name] = replace(new, row_count=row_count, content_hash=content)
         is_whole = set(schemas) == set(publication.SCHEMAS)
-        work.show(now, live.DAILY_FLOW in now.publications, is_whole)
+        work.show(now, comments, live.DAILY_FLOW in now.publications, is_whole)
         work.note_published(now.publish_id, is_whole)
     return now.publish_id
 

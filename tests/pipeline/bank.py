@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from lakehouse import warehouse
 from lakehouse.settings import Settings
 from lakehouse.warehouse.dbt import target_path
 from tests.conftest import temporary_settings
@@ -34,13 +35,14 @@ def copy_of(source: Settings, folder: Path, landing: Path | None = None) -> Sett
     for name in ("build.duckdb", "warehouse.duckdb"):
         shutil.copyfile(source.lake.parent / name, folder / name)
     copied = deployment_at(folder, landing or source.landing)
+    warehouse.relocate(copied)
     shutil.copytree(target_path(source), target_path(copied))  # the parsed project: parsing takes longer than a day
     return copied
 
 
-def content(warehouse: Path) -> dict[str, tuple[int, int]]:
+def content(store: Path) -> dict[str, tuple[int, int]]:
     """(rows, order-independent hash of every column but the run's) of every published table."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with duckdb.connect(str(store), read_only=True) as connection:
         tables = connection.execute(
             "select table_schema, table_name from information_schema.tables "
             f"where table_schema in {READER_SCHEMAS} order by all"

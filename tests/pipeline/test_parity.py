@@ -12,12 +12,14 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from c360 import pipeline
+from c360.metrics import list_metrics, query_metrics
 from lakehouse import intraday, warehouse
 from lakehouse.settings import Settings
 from tests.conftest import create_database
 from tests.pipeline.bank import ABSTAINS, READER_SCHEMAS, RUN_COLUMNS, deployment_at, send_events
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
+OF_A_FILE = ("ops.store", "ops.retired_files")  # what the store in one file has besides
 pytestmark = pytest.mark.timeout(1800)  # the first test makes the bank on both engines
 # A view of a row for every account and day, dear to read as a whole: the last days of the bank have what it can hold.
 PART = {"marts.balances_daily_dense": f"where business_date > '{LAST_OF_HISTORY - timedelta(days=31)}'"}
@@ -45,6 +47,25 @@ def postgres(
 
 def test_both_engines_publish_the_same(postgres: Settings, day_by_day: Undisturbed) -> None:
     assert_equal(day_by_day.settings, postgres)
+
+
+def test_figures_by_name_and_comments_are_equal(postgres: Settings, day_by_day: Undisturbed) -> None:
+    def asked(settings: Settings, name: str) -> list[tuple]:
+        return [
+            tuple(map(float, row[1:])) for row in query_metrics(settings, [name], ["month"]).rows if None not in row
+        ]
+
+    names = [metric.name for metric in list_metrics(postgres)]
+    assert len(names) > 30
+    for name in names:
+        assert dict(asked(postgres, name)) == pytest.approx(dict(asked(day_by_day.settings, name))), name
+    seen = []
+    for settings in (postgres, day_by_day.settings):
+        with warehouse.store_of(settings).shown(settings) as shown:
+            seen.append({(name, column): text for name, column, text in shown.comments if name not in OF_A_FILE})
+    assert seen[0] == seen[1]
+    assert [place for place, text in seen[0].items() if not text] == []
+    assert [place for place, text in seen[0].items() if "amount" in str(place[1]) and "[CNY]" not in text] == []
 
 
 @pytest.mark.full  # on DuckDB, every run compares a full build with the days (test_replay)

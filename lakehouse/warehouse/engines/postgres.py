@@ -34,7 +34,7 @@ OPTIONS = "-c client_connection_check_interval=1000 -c timezone=UTC"
 
 def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[SmallTable]) -> None:
     """Copy new files in, delete what is no longer pinned, and follow what was superseded: all or nothing."""
-    with _connect_arrow(settings) as connection, connection.cursor() as cursor:
+    with connect_arrow(settings) as connection, connection.cursor() as cursor:
         for schema in ("raw", "quarantine"):
             _execute(cursor, sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
         _ensure_table(cursor, ATTACHED)
@@ -84,9 +84,14 @@ def mark_unpublished(settings: Settings, since: date) -> None:
 
 
 def query(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
-    with _connect_arrow(settings) as connection, connection.cursor() as cursor:
-        cursor.execute(statement, list(parameters) or None)
-        table = cursor.fetch_arrow_table()
+    with connect_arrow(settings) as connection, connection.cursor() as cursor:
+        return answer(cursor, statement, parameters)
+
+
+def answer(cursor: adbc.Cursor, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
+    """Rows of a query, amounts as exact decimals."""
+    cursor.execute(statement, list(parameters) or None)
+    table = cursor.fetch_arrow_table()
     for position, field in enumerate(table.schema):
         if field.metadata.get(b"POSTGRESQL:type") == b"numeric":
             column = _decimals(table.column(position), int(field.metadata[b"POSTGRESQL:typmod"]))
@@ -183,7 +188,8 @@ def note_published(connection: psycopg.Connection, last_publish: int, publish_id
         )
 
 
-def _connect_arrow(settings: Settings) -> adbc.Connection:
+def connect_arrow(settings: Settings) -> adbc.Connection:
+    """A connection that answers in Arrow; raises `Stop` if the server cannot be reached."""
     try:
         return adbc.connect(dsn(settings))
     except adbc.OperationalError as error:

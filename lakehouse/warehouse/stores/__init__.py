@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from lakehouse.settings import Settings
 from lakehouse.warehouse.canaries import Texts
+from lakehouse.warehouse.comments import Comments
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import Columns, Hasher, Model, Partition, Snapshot
 
@@ -52,14 +53,33 @@ class Publishing(Protocol):
     def replace_view(self, model: Model, columns: Columns, definition: str) -> None:
         """Give readers a view with the given SQL over published tables."""
 
-    def show(self, now: Snapshot, has_live: bool, is_whole: bool) -> None:
+    def show(self, now: Snapshot, comments: Comments, has_live: bool, is_whole: bool) -> None:
         """Write what is published to ``ops``, and make the views of the intraday loop if it has what they need.
+
+        Every table and column has its comment then.
 
         Files are kept for the readers of the last whole publishes; one of ``ops`` alone, after a failure, is none.
         """
 
     def note_published(self, publish_id: int, is_whole: bool) -> None:
         """Note the publish in the build engine; after a whole one, nothing in it is unpublished."""
+
+
+class Shown(Protocol):
+    """What readers see at one moment, for as long as the block of `Store.shown` lasts."""
+
+    @property
+    def publish_id(self) -> int: ...
+
+    @property
+    def business_date(self) -> date: ...
+
+    @property
+    def comments(self) -> Sequence[tuple[str, str | None, str | None]]:
+        """(published name, column or None for the table itself, comment) of all that there is."""
+
+    def rows(self, name: str) -> pa.RecordBatchReader | pa.Table:
+        """All rows of a table or view."""
 
 
 class Store(Protocol):
@@ -73,6 +93,9 @@ class Store(Protocol):
 
     def published(self, settings: Settings) -> Snapshot:
         """What readers see now."""
+
+    def shown(self, settings: Settings) -> AbstractContextManager[Shown]:
+        """All that one publish shows; raises `Stop` if nothing is published."""
 
     def publishing(self, settings: Settings) -> AbstractContextManager[Publishing]:
         """Begin a publish; if the block ends without an error, readers see all of it, otherwise nothing of it."""

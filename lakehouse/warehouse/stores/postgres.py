@@ -2,21 +2,34 @@
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 
+import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.sql import only_row
 from lakehouse.warehouse import publication
 from lakehouse.warehouse.canaries import BETWEEN, Texts
+from lakehouse.warehouse.comments import Comments, missing_statements
 from lakehouse.warehouse.engines import postgres as engine
 from lakehouse.warehouse.engines.postgres import as_sql, connect, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
-from lakehouse.warehouse.publication import CannotPublish, Columns, Hasher, Model, Partition, Snapshot
+from lakehouse.warehouse.publication import (
+    PARTITIONS,
+    PUBLICATIONS,
+    CannotPublish,
+    Columns,
+    Hasher,
+    Model,
+    Partition,
+    Snapshot,
+)
 
 PUBLISH_LOCK = 361
 READER, PII_READER = "c360_reader", "c360_pii_reader"
@@ -37,6 +50,31 @@ def content_hash(settings: Settings, table: str) -> str:
 def published(settings: Settings) -> Snapshot:
     with connect(settings) as connection:
         return _published(connection)
+
+
+@dataclass(frozen=True)
+class PostgresShown:
+    """What a transaction that sees one publish shows."""
+
+    publish_id: int
+    business_date: date
+    comments: Sequence[tuple[str, str | None, str | None]]
+    cursor: adbc.Cursor
+
+    def rows(self, name: str) -> pa.Table:
+        return engine.answer(self.cursor, f"select * from {name}")
+
+
+@contextmanager
+def shown(settings: Settings) -> Generator[PostgresShown]:
+    """Comments are of a connection that comes a moment later: they change only with the code."""
+    with engine.connect_arrow(settings) as arrow, arrow.cursor() as cursor, connect(settings) as connection:
+        cursor.execute("set transaction isolation level repeatable read")
+        last = "select max(publish_id) as publish_id, max(business_date) as business_date from ops.publications"
+        if not has_table(connection, "ops.publications"):
+            raise Stop("nothing is published yet: run the pipeline first (`c360 run`)")
+        (about,) = engine.answer(cursor, last).to_pylist()
+        yield PostgresShown(about["publish_id"], about["business_date"], _present_comments(connection), cursor)
 
 
 @contextmanager
@@ -124,11 +162,12 @@ class PostgresPublishing:
         statement = sql.SQL("create or replace view {} as {}")
         self._connection.execute(statement.format(_identifier(name), as_sql(definition)))
 
-    def show(self, now: Snapshot, has_live: bool, is_whole: bool) -> None:
+    def show(self, now: Snapshot, comments: Comments, has_live: bool, is_whole: bool) -> None:
         if has_live:
             _ensure_live(self._connection)
-        _refill(self._connection, "ops.publications", now.publication_rows())
-        _refill(self._connection, "ops.published_partitions", now.partition_rows())
+        _refill(self._connection, PUBLICATIONS.full_name, now.publication_rows())
+        _refill(self._connection, PARTITIONS.full_name, now.partition_rows())
+        _comment(self._connection, comments)
 
     def note_published(self, publish_id: int, is_whole: bool) -> None:
         engine.note_published(self._connection, self.last.publish_id, publish_id, is_whole)
@@ -235,13 +274,11 @@ def _ensure_schemas(connection: psycopg.Connection) -> None:
     for schema in publication.SCHEMAS:
         connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
         _open_schema(connection, schema, READER)
-    for name, columns in (
-        ("ops.publications", publication.PUBLICATIONS),
-        ("ops.published_partitions", publication.PARTITIONS),
-    ):
+    for own in (PUBLICATIONS, PARTITIONS):
+        columns = own.typed_columns
         definitions = [sql.SQL("{} {}").format(sql.Identifier(column), as_sql(type_)) for column, type_ in columns]
         statement = "create table if not exists {} ({})"
-        connection.execute(as_sql(statement).format(_identifier(name), sql.SQL(", ").join(definitions)))
+        connection.execute(as_sql(statement).format(_identifier(own.full_name), sql.SQL(", ").join(definitions)))
     if only_row(connection.execute("select to_regnamespace('pii') is not null"))[0]:
         _open_schema(connection, "pii", PII_READER)
 
@@ -335,6 +372,35 @@ def _refill(connection: psycopg.Connection, name: str, rows: list[tuple]) -> Non
     with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin").format(_identifier(name))) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def _present_comments(connection: psycopg.Connection) -> list[tuple[str, str | None, str | None]]:
+    """The comment of every table, view and column, None where there is none."""
+    return connection.execute(
+        "select namespaces.nspname || '.' || relations.relname, attributes.attname, descriptions.description "
+        "from pg_class as relations inner join pg_namespace as namespaces on namespaces.oid = relations.relnamespace "
+        "cross join lateral (select cast(null as name) as attname, 0 as attnum union all "
+        "select attname, attnum from pg_attribute "
+        "where attrelid = relations.oid and attnum > 0 and not attisdropped) as attributes "
+        "left join pg_description as descriptions on descriptions.objoid = relations.oid "
+        "and descriptions.classoid = cast('pg_class' as regclass) and descriptions.objsubid = attributes.attnum "
+        "where namespaces.nspname = any(%s) and relations.relkind in ('r', 'v')",
+        [list(publication.SCHEMAS)],
+    ).fetchall()
+
+
+def _comment(connection: psycopg.Connection, comments: Comments) -> None:
+    """Give every table and column its comment, where it has none or another."""
+    statements = [
+        sql.SQL("comment on column {} is {}").format(sql.Identifier(*name.split("."), column), sql.Literal(text))
+        if column
+        else as_sql(f"comment on {'table' if _kind(connection, name) == 'r' else 'view'} {{}} is {{}}").format(
+            _identifier(name), sql.Literal(text)
+        )
+        for name, column, text in missing_statements(comments, _present_comments(connection))
+    ]
+    if statements:
+        connection.execute(sql.SQL(";").join(statements))
 
 
 def _identifier(name: str) -> sql.Identifier:

@@ -25,8 +25,15 @@ class Built:
                 connection.execute(statement)
 
     def model(
-        self, name: str, sql: str, materialized: str = "table", partition_by: str | None = None, reads: tuple = ()
+        self,
+        name: str,
+        sql: str,
+        materialized: str = "table",
+        partition_by: str | None = None,
+        reads: tuple = (),
+        described: dict[str, str] | None = None,
     ) -> None:
+        """``described``: the description of each column."""
         schema, table = name.split(".")
         kind = "view" if materialized == "view" else "table"
         self.execute(
@@ -40,7 +47,10 @@ class Built:
         self.nodes[f"model.small.{table}"] = {
             "package_name": "small",
             "original_file_path": f"{table}.sql",
-            "columns": {},
+            "description": f"Grain: row of {table}" if described else "",
+            "columns": {
+                column: {"name": column, "description": text, "meta": {}} for column, text in (described or {}).items()
+            },
             "resource_type": "model",
             "schema": f"build_{schema}",
             "name": table,

@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -258,18 +257,11 @@ def test_live_tables_come_with_the_daily_flow_and_stay_when_only_ops_is_replaced
         assert warehouse.query_serving(settings, "select * from marts.fund_flow").num_rows == 1
 
 
-def reading(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """A reader like one of another process: DuckDB gives one process one database per path, whatever lies there."""
-    path = settings.warehouse.with_name("as the reader opened it.duckdb")
-    path.hardlink_to(settings.warehouse)
-    return duckdb.connect(path, read_only=True)
-
-
 def test_duckdb_readers_of_earlier_publishes_keep_their_files(settings):
     built = Built(settings)
     built.model("marts.facts", FACTS, partition_by="business_date")
     warehouse.publish(settings, DAY, "run 0")
-    with reading(settings) as reader:
+    with warehouse.open_store(settings.warehouse) as reader:
         for run in (1, 2):
             built.execute("update build_marts.facts set amount = amount + 1")
             warehouse.publish(settings, DAY, f"run {run}")
@@ -289,7 +281,7 @@ def test_duckdb_readers_keep_their_files_through_any_number_of_failed_runs(setti
     built.model("marts.facts", FACTS, partition_by="business_date")
     built.model("ops.runs", "select 0 as failures")
     warehouse.publish(settings, DAY, "run 0")
-    with reading(settings) as reader:
+    with warehouse.open_store(settings.warehouse) as reader:
         for run in range(whole):
             built.execute("update build_marts.facts set amount = amount + 1")
             warehouse.publish(settings, DAY, f"run {run + 1}")

@@ -1,0 +1,71 @@
+"""The group ``metrics``: figures by name, from their one definition."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from c360.cli.output import Json, Target, day_of, show
+
+metrics = typer.Typer(no_args_is_help=True, help="Figures by name, each from its one definition.")
+
+
+@metrics.command("list")
+def list_(target: Target = None, json_: Json = False) -> None:
+    """Every metric: what it is, its unit, and by what it can be divided."""
+    from c360 import metrics as module
+    from lakehouse.settings import Settings
+
+    found = module.list_metrics(Settings.from_env(target=target))
+
+    def tables() -> list[Table]:
+        table = Table("metric", "label", "unit", "what it is", "by day, week, month, quarter, year, or")
+        for metric in found:
+            labels = f"{metric.label_en}\n{metric.label_zh}"
+            table.add_row(metric.name, labels, metric.unit, metric.description, ", ".join(metric.dimensions))
+        return [table]
+
+    show({"metrics": found}, json_, tables)
+
+
+@metrics.command()
+def query(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Metrics, as `c360 metrics list` names them.")],
+    by: Annotated[
+        list[str] | None, typer.Option(help="Divide by a dimension, or day, week, month, quarter or year; repeatable.")
+    ] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """Figures of the published store: `c360 metrics query aum --by month --by home_branch_code --from 2025-01-01`.
+
+    What customers have is a figure of a date: over a period it is that of its last date. All others are sums.
+    """
+    from c360 import metrics as module
+    from lakehouse.settings import Settings
+
+    settings = Settings.from_env(target=target)
+    figures = module.query_metrics(settings, names, by or (), day_of(first), day_of(last))
+
+    def tables() -> list[Table]:
+        units = {metric.name: metric.unit for metric in figures.metrics}
+        table = Table()
+        for column in figures.columns:
+            name = f"{column}\n({units[column]})" if column in units else column
+            table.add_column(name, justify="right" if column in units else "left")
+        for row in figures.rows:
+            table.add_row(*map(_shown, row))
+        return [table]
+
+    show({"columns": figures.columns, "rows": figures.rows}, json_, tables)
+
+
+def _shown(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:,.4f}"
+    return str(cell) if isinstance(cell, str) or not hasattr(cell, "__int__") else f"{cell:,}"
