@@ -200,3 +200,18 @@ def test_a_definition_changed_in_one_place_changes_all_that_show_it(
     monkeypatch.setattr(dbt, "semantic_manifest", lambda *_: doubled)
     assert figure(history, "customers") == 2 * count
     assert f"{2 * count:,} with an account" in summary.customers_line(history)
+
+
+QUESTIONS = (  # of an analyst that are no metric: docs/ANALYST.md; each has an answer without a join
+    "select branch_code, mean_amount from scores.forecast_balances where series_level = 'branch' and horizon_weeks = 13",
+    "select rm_id, action_en from actions.worklist where rm_id is not null",
+    "select campaign_id, answer_rate, effect_rate from marts.campaigns",
+    "select feed, days_since_delivery from ops.freshness",
+    "select task, feature, value from ops.model_monitoring where measure = 'stability_index'",
+    "select churn_rate, usual_churn_rate from marts.change_kind_quality where change_kind = 'first_complaint'",
+)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_that_is_no_metric_has_a_table(day_by_day: Undisturbed, question: str) -> None:
+    assert warehouse.query_serving(day_by_day.settings, question).num_rows > 0
