@@ -203,7 +203,7 @@ def test_a_definition_changed_in_one_place_changes_all_that_show_it(
 
 
 QUESTIONS = (  # of an analyst that are no metric: docs/ANALYST.md; each has an answer without a join
-    "select branch_code, mean_amount from scores.forecast_balances where series_level = 'branch' and horizon_weeks = 13",
+    "select branch_code, mean_amount from scores.forecast_balances where series_level = 'branch' and horizon_weeks=13",
     "select rm_id, action_en from actions.worklist where rm_id is not null",
     "select campaign_id, answer_rate, effect_rate from marts.campaigns",
     "select feed, days_since_delivery from ops.freshness",
