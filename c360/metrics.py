@@ -58,7 +58,10 @@ class Figures:
 
 def list_metrics(settings: Settings) -> list[Metric]:
     """Every metric that is defined, by name."""
-    engine = _engine(settings)
+    return _described(settings, _engine(settings))
+
+
+def _described(settings: Settings, engine: _Engine) -> list[Metric]:
     currency = load_deployment(settings.deployment).currency
     found = []
     for metric in engine.manifest.metrics:
@@ -98,13 +101,13 @@ def query_metrics(
     Stop
         If there is no such metric or dimension; the message names those that there are.
     """
-    known = {metric.name: metric for metric in list_metrics(settings)}
+    engine = _engine(settings)
+    known = {metric.name: metric for metric in _described(settings, engine)}
     if unknown := [name for name in names if name not in known]:
         raise Stop(f"there is no metric {unknown[0]}", f"ask for one of {', '.join(known)}")
     metrics = tuple(known[name] for name in names)
-    sql = metric_sql(settings, names, by, first, last)
-    columns = [_engine(settings).qualified(names, one) for one in by]
-    table = warehouse.query_serving(settings, sql).select([*columns, *names])
+    columns = [engine.qualified(names, one) for one in by]
+    table = warehouse.query_serving(settings, engine.sql(names, by, first, last)).select([*columns, *names])
     return Figures(metrics, (*by, *names), tuple(_rows(table, len(by))))
 
 
@@ -182,8 +185,13 @@ class _Engine:
         request = MetricFlowQueryRequest.create(
             metric_names=list(names),
             group_by_names=[self.qualified(names, one) for one in by] or None,
-            time_constraint_start=dt.datetime.combine(first, dt.time()) if first else None,
-            time_constraint_end=dt.datetime.combine(last, dt.time()) if last else None,
+            # MetricFlow's own time constraint grows to whole months where a question is by month.
+            where_constraints=[
+                f"{{{{ TimeDimension('metric_time', 'day') }}}} {sign} '{day}'"
+                for sign, day in ((">=", first), ("<=", last))
+                if day
+            ]
+            or None,
         )
         with _quiet():
             return self._engine.explain(request).sql_statement.sql

@@ -1,12 +1,14 @@
 """The group ``metrics``: figures by name, from their one definition."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from c360.cli.output import Json, Target, day_of, show
+from c360.cli.output import Json, Target, day_of, labelled, show
 
 metrics = typer.Typer(no_args_is_help=True, help="Figures by name, each from its one definition.")
 
@@ -19,14 +21,13 @@ def list_(target: Target = None, json_: Json = False) -> None:
 
     found = module.list_metrics(Settings.from_env(target=target))
 
-    def tables() -> list[Table]:
-        table = Table("metric", "label", "unit", "what it is", "by day, week, month, quarter, year, or")
+    def lines() -> Iterator[Text]:
         for metric in found:
-            labels = f"{metric.label_en}\n{metric.label_zh}"
-            table.add_row(metric.name, labels, metric.unit, metric.description, ", ".join(metric.dimensions))
-        return [table]
+            yield labelled(metric.name, f"{metric.label_en} {metric.label_zh} [{metric.unit}]")
+            yield Text(f"  {metric.description}")
+            yield Text(f"  by {', '.join([*module.TIMES, *metric.dimensions])}", style="dim")
 
-    show({"metrics": found}, json_, tables)
+    show({"metrics": found}, json_, lines)
 
 
 @metrics.command()

@@ -150,15 +150,17 @@ def test_a_figure_of_a_date_is_that_of_the_last_date_of_each_period(day_by_day: 
         settings,
         "select as_of_date, home_branch_code, sum(aum_amount) as aum, "
         "sum(case when asset_count > 0 then 1 else 0 end) as customers from marts.customer_360_monthly "
-        f"where as_of_date >= date '{first}' group by all union all "
+        f"where as_of_date between date '{first}' and date '{LAST_OF_HISTORY}' "
+        "and as_of_date < (select max(as_of_date) from marts.customer_360) group by all union all "
         "select as_of_date, home_branch_code, sum(aum_amount), sum(case when asset_count > 0 then 1 else 0 end) "
         "from marts.customer_360 group by all",
     ).to_pylist()
     assert {(row[0], row[1]): row[2:] for row in shown.rows} == {
         (row["as_of_date"].replace(day=1), row["home_branch_code"]): (row["aum"], row["customers"]) for row in expected
     }
-    (before,) = metrics.query_metrics(settings, ["aum"], last=LAST_OF_HISTORY).rows
-    assert before[0] == sum(row["aum"] for row in expected if row["as_of_date"] == LAST_OF_HISTORY)
+    for by in ((), ("month",)):  # the 15th of a month is no date of a figure
+        rows = metrics.query_metrics(settings, ["aum"], by, last=date(2025, 2, 15)).rows
+        assert rows[-1][-1] == sum(row["aum"] for row in expected if row["as_of_date"] == date(2025, 1, 31))
 
 
 def test_sums_hold_over_any_division(day_by_day: Undisturbed) -> None:
@@ -198,3 +200,18 @@ def test_a_definition_changed_in_one_place_changes_all_that_show_it(
     monkeypatch.setattr(dbt, "semantic_manifest", lambda *_: doubled)
     assert figure(history, "customers") == 2 * count
     assert f"{2 * count:,} with an account" in summary.customers_line(history)
+
+
+QUESTIONS = (  # of an analyst that are no metric: docs/ANALYST.md; each has an answer without a join
+    "select branch_code, mean_amount from scores.forecast_balances where series_level = 'branch' and horizon_weeks=13",
+    "select rm_id, action_en from actions.worklist where rm_id is not null",
+    "select campaign_id, answer_rate, effect_rate from marts.campaigns",
+    "select feed, days_since_delivery from ops.freshness",
+    "select task, feature, value from ops.model_monitoring where measure = 'stability_index'",
+    "select churn_rate, usual_churn_rate from marts.change_kind_quality where change_kind = 'first_complaint'",
+)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_that_is_no_metric_has_a_table(day_by_day: Undisturbed, question: str) -> None:
+    assert warehouse.query_serving(day_by_day.settings, question).num_rows > 0

@@ -184,7 +184,7 @@ class DuckDBPublishing:
         self.unpublished_from = engine.unpublished_from(build, last.publish_id)
         self.used: set[Path] = set()  # files that present and earlier readers need
         self._settings, self._build = settings, build
-        self._definitions = views
+        self._last_views, self._definitions = dict(views), views
 
     def columns(self, name: str) -> Columns:
         return _columns(self._build, name)
@@ -238,36 +238,39 @@ class DuckDBPublishing:
         self._define(model.full_name, _table_view(model.full_name, [name for name, _ in columns]))
 
     def replace_view(self, model: Model, columns: Columns, definition: str) -> None:
-        self._define(model.full_name, definition)
+        self._define(model.full_name, definition.rstrip(";"))
 
     def show(self, now: Snapshot, comments: Comments, has_live: bool, is_whole: bool) -> None:
         """Make the new file of views beside the old one and rename it.
 
-        Views and comments seldom change: the new file begins as a copy of the last one, if that has them.
+        Tables and comments seldom change: the new file begins as a copy of the last one, if that has the same.
         """
         retired = _retired(self._settings, self.last, now, is_whole)
         comments = comments | OWN_COMMENTS
-        # views after tables
-        views = [
-            self._definitions[name] for name in sorted(self._definitions, key=lambda name: name not in now.partitions)
-        ]
-        views += _live_views() if has_live else []
-        layout = hashlib.sha256(repr((views, sorted(comments.items()), OWN)).encode()).hexdigest()
+        tables = {name: sql for name, sql in sorted(self._definitions.items()) if name in now.partitions}
+        views = {name: sql for name, sql in self._definitions.items() if name not in now.partitions}
+        live = _live_views() if has_live else []
+        parts = (tables, sorted(views), live, sorted(comments.items()), OWN)
+        layout = hashlib.sha256(repr(parts).encode()).hexdigest()
         is_known = _layout(self._settings) == layout
         with appearing(self._settings.warehouse) as temporary:
             if is_known:
                 shutil.copyfile(self._settings.warehouse, temporary)
             with _written(temporary) as connection:
-                if not is_known:
+                if is_known:  # a view may name the business date
+                    statements = [
+                        f"drop view {name};\n{sql}" for name, sql in views.items() if sql != self._last_views.get(name)
+                    ]
+                else:
                     _create_schemas(connection)
+                    statements = [*tables.values(), *views.values(), *live]
                 _point(self._settings, connection, now, has_live, layout)
                 _refill(connection, PUBLICATIONS, now.publication_rows())
                 _refill(connection, PARTITIONS, now.partition_rows())
-                _refill(
-                    connection, RETIRED, [(_below(self._settings, path), id_) for path, id_ in sorted(retired.items())]
-                )
-                if not is_known:
-                    connection.execute(";\n".join(views))
+                rows = [(_below(self._settings, path), id_) for path, id_ in sorted(retired.items())]
+                _refill(connection, RETIRED, rows)
+                if statements:
+                    connection.execute(";\n".join(statements))
                     _comment(connection, comments)
         self.used = _files(self._settings, now) | retired.keys()
 

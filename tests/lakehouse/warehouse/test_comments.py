@@ -82,3 +82,19 @@ def test_the_models_of_the_bank_describe_every_column_that_live_tables_show() ->
     for table in LIVE:
         if table.mirrors:
             assert {name for name, _ in table.columns} <= described[table.mirrors.split(".")[1]], table.full_name
+
+
+def test_views_that_name_the_day_change_without_everything_else(settings: Settings) -> None:
+    """As those do that end at the business date: a day writes them and their comments, not a thousand others."""
+    built, layouts = Built(settings), set()
+    built.model("marts.facts", "select 1 as amount", described={"amount": "Sum"})
+    for run in (1, 2, 3):
+        built.execute("drop view if exists build_marts.days")
+        view = f"select amount, {run} as run from build_marts.facts"
+        built.model("marts.days", view, "view", reads=("marts.facts",), described={"amount": "Sum", "run": "Number"})
+        warehouse.publish(settings, DAY, f"run {run}", schemas=("ops",) if run == 2 else None)
+        shown = comments(settings)
+        assert (shown["marts.days", "amount"], shown["marts.days", None]) == ("Sum [CNY]", "Grain: row of days")
+        layouts |= {row["layout"] for row in warehouse.query_serving(settings, "from ops.store").to_pylist()}
+    assert warehouse.query_serving(settings, "select run from marts.days").to_pylist() == [{"run": 3}]
+    assert len(layouts) == 1

@@ -136,3 +136,25 @@ def test_a_server_over_sqlalchemy_sees_the_new_day_without_a_pool(bank: Bank) ->
         with engine.connect() as later:
             assert later.execute(text(RUN)).scalar() == 2
         assert earlier.execute(text(RUN)).scalar() == 1
+
+
+def test_a_store_of_an_earlier_version_is_taken_over_even_by_a_failed_run(bank: Bank) -> None:
+    """Its views named their files themselves, and nothing in it said where it stands."""
+    settings = bank.settings
+    bank.built.model("marts.seen", "select run from build_marts.facts", "view", reads=("marts.facts",))
+    bank.built.model("ops.runs", "select 0 as failures")
+    bank.publish(2)
+    file = max((settings.published / "marts" / "facts").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    flow = next((settings.published / "marts" / "fund_flow_daily").iterdir())
+    with duckdb.connect(settings.warehouse) as store:
+        for view in ("seen", "fund_flow", "facts", "fund_flow_daily"):
+            store.execute(f"drop view marts.{view}")
+        for name, path in (("facts", file), ("fund_flow_daily", flow)):
+            store.execute(f"create view marts.{name} as select * from read_parquet(['{path}'])")
+        store.execute("create view marts.seen as select run from marts.facts")
+        store.execute("drop table ops.store; update ops.retired_files set file = '/elsewhere/' || file")
+    bank.built.execute("update build_ops.runs set failures = 1")
+    warehouse.publish(settings, DAY, "failure", schemas=("ops",))
+    for query, expected in ((RUN, 2), ("select run from marts.seen", 2), ("select failures from ops.runs", 1)):
+        assert [tuple(row.values()) for row in warehouse.query_serving(settings, query).to_pylist()] == [(expected,)]
+    assert warehouse.relocate(settings) == 3
