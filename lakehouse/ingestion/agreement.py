@@ -104,10 +104,9 @@ def unknown_values(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, feed: F
     """Rows in the SQL ``rows``, by column, with a value that no delivery has told of the feed that it refers to."""
     counts = {}
     for column in feed.columns:
-        if column.references and (known := _known(lake, pin, column.references)):
-            condition = _is_unknown(column.name, known)
-            if count := con.execute(f"select count(*) from {rows} where {condition}").fetchall()[0][0]:
-                counts[column.name] = count
+        if column.references and _find_unknown(con, lake, pin, column.references, _values(column.name, rows)):
+            condition = _is_unknown(column.name, column.references)
+            counts[column.name] = con.execute(f"select count(*) from {rows} where {condition}").fetchall()[0][0]
     return counts
 
 
@@ -152,24 +151,35 @@ def _unknown_references(look: _Look) -> list[Doubt]:
     A value may be one of those whose row is in quarantine, or in a delivery that was rejected: that is no reason to
     wait, for a person has been told of it.
     """
+    new = _by_feed(look.new)
+    values: dict[str, list[str]] = {}  # by the feed that is referred to: each of its deliveries is read once
+    for feed, outcomes in new:
+        for column in feed.columns:
+            if column.references:
+                values.setdefault(column.references, []).append(_values(column.name, look.rows(*outcomes)))
+    has_unknown = {
+        name: _find_unknown(look.con, look.lake, look.pin, name, " union all ".join(selects))
+        for name, selects in values.items()
+    }
     doubts = []
-    for feed, outcomes in _by_feed(look.new):
+    for feed, outcomes in new:
         files = {str(outcome.rows_path(look.lake)): outcome for outcome in outcomes}
         for column in feed.columns:
-            if not (column.references and (known := _known(look.lake, look.pin, column.references))):
+            if not (column.references and has_unknown[column.references]):
                 continue
             found = look.con.execute(
                 f"select filename, count(*), count(distinct {identifier(column.name)}), min(_row) "
-                f"from {look.rows(*outcomes)} where {_is_unknown(column.name, known)} group by filename order by 1"
+                f"from {look.rows(*outcomes)} where {_is_unknown(column.name, column.references)} "
+                "group by filename order by 1"
             ).fetchall()
-            for file, rows, values, first in found:
+            for file, rows, values_, first in found:
                 outcome = files[file]
                 sentence = (
                     f"{outcome.delivery_id}: {rows} of {outcome.rows_loaded} rows have a {column.name} that no "
                     f"delivery of {column.references} has told, the first in row {first}: send the missing "
                     f"rows of {column.references}, or correct the file"
                 )
-                must_wait = values > _excused(look.pin, column.references) and look.is_beyond(outcome, rows)
+                must_wait = values_ > _excused(look.pin, column.references) and look.is_beyond(outcome, rows)
                 doubts.append(Doubt(outcome, sentence, must_wait))
     return doubts
 
@@ -230,18 +240,41 @@ def _by_feed(outcomes: Iterable[Outcome]) -> list[tuple[Feed, list[Outcome]]]:
     return [(load_feeds()[name], list(group)) for name, group in groupby(ordered, lambda outcome: outcome.feed)]
 
 
-def _known(lake: Path, pin: Pin, name: str) -> str | None:
-    """SQL of the first key column of all that the feed has told, of snapshots the earlier ones, too; None: nothing."""
+def _find_unknown(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, name: str, values: str) -> bool:
+    """Keep, in a temporary table, the values that no delivery of the feed has told; whether there are any.
+
+    Key columns alone are read, once for all columns that refer to the feed. Its earlier snapshots count, too; they are
+    read for what the newest does not tell. Where the feed has told nothing at all, nothing is unknown.
+    """
     feed = load_feeds()[name]
-    items = [item for item in pin.of(name) if feed.is_snapshot or item.superseded_date is None]
-    paths = ", ".join(literal(str(item.outcome.rows_path(lake))) for item in items)
-    return (
-        f"select {identifier(feed.key[0])} from read_parquet([{paths}], hive_partitioning = false)" if paths else None
+    told = [item.outcome for item in pin.of(name) if feed.is_snapshot or item.superseded_date is None]
+    told.sort(key=lambda outcome: (outcome.cutoff_date, outcome.period, outcome.version))
+    table, key, left = _unknown(name), identifier(feed.key[0]), 0
+    con.execute(
+        f"create or replace temp table {table} as select distinct value from ({values}) where value is not null"
     )
+    for outcomes in (told[-1:], told[:-1]) if feed.is_snapshot else (told,):
+        if outcomes:
+            paths = ", ".join(literal(str(outcome.rows_path(lake))) for outcome in outcomes)
+            keys = f"select {key} as value from read_parquet([{paths}], hive_partitioning = false)"
+            con.execute(f"delete from {table} where value in (select value from {table} join ({keys}) using (value))")
+            left = con.execute(f"select count(*) from {table}").fetchall()[0][0]
+        if not left:
+            break
+    return left > 0
 
 
-def _is_unknown(column: str, known: str) -> str:
-    return f"{identifier(column)} is not null and {identifier(column)} not in ({known})"
+def _values(column: str, rows: str) -> str:
+    return f"select {identifier(column)} as value from {rows}"
+
+
+def _unknown(name: str) -> str:
+    """The table of `_find_unknown`."""
+    return identifier(f"unknown_{name}")
+
+
+def _is_unknown(column: str, name: str) -> str:
+    return f"{identifier(column)} in (select value from {_unknown(name)})"
 
 
 def _excused(pin: Pin, name: str) -> float:
