@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from lakehouse.contracts import Feed, load_deployment, load_feeds
+from lakehouse.contracts import CHANNELS, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.ingestion.landing import Period
 from lakehouse.lake import Outcome, Pin, ask, is_accepted
@@ -39,13 +39,15 @@ class Doubt:
     must_wait: bool
 
 
-def check_agreement(settings: Settings, pin: Pin, built: Collection[str]) -> list[str]:
+def check_agreement(settings: Settings, pin: Pin, built: Collection[str], channels: Collection[str]) -> list[str]:
     """Hold the deliveries that were not built yet against all others of the pin, but for events told again.
 
     Parameters
     ----------
     built : collection of str
         Ids of the deliveries that were looked at before.
+    channels : collection of str
+        Those whose deliveries are looked at, as far as they refer to each other: others may not have come yet.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def check_agreement(settings: Settings, pin: Pin, built: Collection[str]) -> lis
     Disagreement
         If a delivery of a required feed has to wait for a person.
     """
-    with _looking(settings, pin, built) as look:
+    with _looking(settings, pin, built, channels) as look:
         return _settled(look, [*_unknown_references(look), *_corrected_states(look)])
 
 
@@ -70,22 +72,24 @@ def check_repeats(settings: Settings, pin: Pin, built: Collection[str], repeats:
         Pairs of rows that tell the same event (``int_ops__repeated_events``): ``kept_delivery, kept_row,
         dropped_delivery, dropped_row``.
     """
-    with _looking(settings, pin, built) as look:
+    with _looking(settings, pin, built, CHANNELS) as look:
         return _settled(look, _conflicting_events(look, repeats))
 
 
 @contextmanager
-def _looking(settings: Settings, pin: Pin, built: Collection[str]) -> Generator["_Look"]:
+def _looking(settings: Settings, pin: Pin, built: Collection[str], channels: Collection[str]) -> Generator["_Look"]:
+    feeds = {name: feed for name, feed in load_feeds().items() if feed.channel in channels}
     current = [item.outcome for item in pin.deliveries if item.superseded_date is None]
     new = [
         outcome
         for outcome in current
         if outcome.rows_loaded
+        and outcome.feed in feeds
         and outcome.delivery_id not in built
         and not is_accepted(settings.lake, outcome.delivery_id)
     ]
     with duckdb.connect(config={"memory_limit": _MEMORY}) as con:
-        yield _Look(con, settings.lake, pin, load_deployment(settings.deployment).required, current, new)
+        yield _Look(con, settings.lake, pin, load_deployment(settings.deployment).required, feeds, current, new)
 
 
 def _settled(look: "_Look", doubts: Iterable[Doubt]) -> list[str]:
@@ -118,6 +122,7 @@ class _Look:
     lake: Path
     pin: Pin
     required: Collection[str]  # feeds
+    feeds: Collection[str]  # that may refer to each other
     current: Sequence[Outcome]
     new: Sequence[Outcome]  # those of them that were not looked at yet
 
@@ -155,7 +160,7 @@ def _unknown_references(look: _Look) -> list[Doubt]:
     values: dict[str, list[str]] = {}  # by the feed that is referred to: each of its deliveries is read once
     for feed, outcomes in new:
         for column in feed.columns:
-            if column.references:
+            if column.references and column.references in look.feeds:
                 values.setdefault(column.references, []).append(_values(column.name, look.rows(*outcomes)))
     has_unknown = {
         name: _find_unknown(look.con, look.lake, look.pin, name, " union all ".join(selects))
@@ -165,7 +170,7 @@ def _unknown_references(look: _Look) -> list[Doubt]:
     for feed, outcomes in new:
         files = {str(outcome.rows_path(look.lake)): outcome for outcome in outcomes}
         for column in feed.columns:
-            if not (column.references and has_unknown[column.references]):
+            if not (column.references and has_unknown.get(column.references)):
                 continue
             found = look.con.execute(
                 f"select filename, count(*), count(distinct {identifier(column.name)}), min(_row) "

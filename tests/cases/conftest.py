@@ -1,4 +1,4 @@
-"""An installation without a bank, in the folder of the test; deliveries are of parties alone."""
+"""An installation without a bank, in the folder of the test."""
 
 from pathlib import Path
 
@@ -6,13 +6,9 @@ import pytest
 
 from tests.conftest import SECRET
 
-DEPLOYMENT = "{name: parties, currency: CNY, required: [customers], optional: [registrations]}"
-
 
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("parties.yml").write_text(DEPLOYMENT)
-    settings = {"DEPLOYMENT": "parties.yml", "LANDING": "landing", "LAKE": "lake", "TOKEN_SECRET": SECRET}
-    for name, value in settings.items():
+    for name, value in {"LANDING": "landing", "LAKE": "lake", "TOKEN_SECRET": SECRET}.items():
         monkeypatch.setenv(f"C360_{name}", value)

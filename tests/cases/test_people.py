@@ -3,6 +3,7 @@
 import csv
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,13 @@ RIGHT = {  # columns, least precision and F1 by pairs
     "chain": (LATIN, 0.97, 0.97),
     "nick": (LATIN, 0.97, 0.95),
 }
+
+
+@pytest.fixture(autouse=True)
+def parties(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bank that sends party records only."""
+    Path("parties.yml").write_text("{name: parties, currency: CNY, required: [customers]}")
+    monkeypatch.setenv("C360_DEPLOYMENT", "parties.yml")
 
 
 @pytest.mark.parametrize("case", RIGHT)

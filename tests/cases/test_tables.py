@@ -71,7 +71,7 @@ def test_a_new_column_midway_is_refused_with_its_line(read: Callable[..., str]) 
     first = next(number for number, line in enumerate(lines, 1) if line.count(",") != lines[0].count(","))
     refused = f"from line {first} on, lines have 5 fields, the header has 4 fields: {first - 2} rows before, "
     assert f"{refused}{len(lines) - first + 1} rows" in read("new_column_midway", code=1)
-    assert [path.name for path in Path().iterdir()] == ["parties.yml"]
+    assert list(Path().iterdir()) == []
 
 
 def test_keys_that_begin_with_a_hash_are_customers() -> None:
@@ -130,7 +130,7 @@ def test_a_decimal_comma_is_read_as_the_same_number() -> None:
 def test_one_text_among_3000_numbers_is_counted_and_named() -> None:
     drafted(case("one_text_in_number"))
     report = evaluated()
-    assert "income: 1 value of 3000 is no number, so missing: line 7" in report["notes"]
+    assert "income: 1 value of 3,000 is no number, so missing: line 7" in report["notes"]
     assert "income" in report["features"] and auc(report) > 0.7
 
 

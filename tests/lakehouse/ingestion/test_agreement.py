@@ -9,7 +9,7 @@ import pytest
 
 from c360 import pipeline
 from lakehouse import lake
-from lakehouse.contracts import load_feeds
+from lakehouse.contracts import CHANNELS, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.ingestion import Disagreement, accept, accept_silence, check, check_agreement, check_repeats
 from tests.lakehouse.ingestion.bank import CUSTOMER, DAY, POSTING, Bank, delimited, postings
@@ -34,6 +34,11 @@ COMPLAINT = {"complaint_id": "X1", "business_date": DAY, "customer_no": "C1", "r
 COMPLAINT |= {"channel": "phone", "category": "fees", "severity": "1"}
 
 
+PRODUCT = {"product_code": "P1", "product_name": "Savings", "product_family": "deposit"}
+TOUCH = {"touch_id": "T", "business_date": DAY, "campaign_id": "K1", "customer_no": "C9"}
+TOUCH |= {"touched_at": f"{DAY} 03:00:00", "channel": "sms", "arm": "treatment", "cost": 0.1}
+
+
 def many(row: Row, key: str, count: int, **change: str) -> list[Row]:
     return [row | {key: f"{row[key]}-{number}"} | change for number in range(count)]
 
@@ -48,7 +53,7 @@ def doubts(bank: Bank, repeats: pa.Table | None = None) -> list[str]:
     """What is said of everything that has landed; the test fails if something has to wait."""
     pin = known(bank)
     if repeats is None:
-        return check_agreement(bank.settings, pin, ())
+        return check_agreement(bank.settings, pin, (), CHANNELS)
     return check_repeats(bank.settings, pin, (), repeats)
 
 
@@ -76,6 +81,32 @@ def test_rows_about_what_nobody_delivered_wait(bank: Bank, what: str) -> None:
     assert outcome.delivery_id in str(stop.value) and "c360 accept ID --by" in str(stop.value)
     accept(bank.settings, outcome.delivery_id, "S0042", "a branch that joins tomorrow")
     assert doubts(bank) == []
+
+
+def test_earlier_snapshots_count_and_are_read_only_for_what_the_newest_does_not_tell(bank: Bank) -> None:
+    bank.deliver("products", [PRODUCT, PRODUCT | {"product_code": "P2"}])
+    bank.deliver("products", [PRODUCT, PRODUCT | {"product_code": "P3"}], period=NEXT)
+    bank.deliver("accounts", [ACCOUNT, *many(ACCOUNT | {"product_code": "P2"}, "account_no", 9)], period=NEXT)
+    assert doubts(bank) == []
+    bank.deliver("accounts", [ACCOUNT, *many(ACCOUNT | {"product_code": "P3"}, "account_no", 9)], period="2026-01-07")
+    first = known(bank).of("products")[0].outcome
+    first.rows_path(bank.settings.lake).unlink()
+    new = [item.outcome.delivery_id for item in known(bank).deliveries if item.outcome.period != "2026-01-07"]
+    assert check_agreement(bank.settings, known(bank), new, CHANNELS) == []
+
+
+def test_a_channel_is_asked_before_the_others_have_come(bank: Bank) -> None:
+    """The gate of a channel stops its own disagreement; what refers to another channel is asked about in `build`."""
+    bank.deliver("customers", [CUSTOMER])
+    bank.deliver("accounts", [ACCOUNT])
+    bank.deliver("campaign_touches", many(TOUCH, "touch_id", 9))
+    assert check_agreement(bank.settings, known(bank), (), ["online"]) == []
+    assert [line.partition(": ")[2][:11] for line in doubts(bank)] == ["9 of 9 rows"]
+    bank.deliver("accounts", many(ACCOUNT, "account_no", 9, customer_no="nobody"), period=NEXT)
+    pin = known(bank)
+    assert check_agreement(bank.settings, pin, (), ["online", "reference", "feedback"]) == []
+    with pytest.raises(Disagreement, match="9 of 9 rows have a customer_no"):
+        check_agreement(bank.settings, pin, (), ["branch"])
 
 
 def test_a_few_rows_of_many_and_rows_of_optional_feeds_are_said_and_do_not_wait(bank: Bank) -> None:
@@ -138,7 +169,7 @@ def test_what_was_built_is_not_asked_about_again(bank: Bank) -> None:
     bank.deliver("transactions", many(POSTING, "txn_id", 5, account_no="unknown"))
     pin = known(bank)
     built = {item.outcome.delivery_id for item in pin.deliveries}
-    assert check_agreement(bank.settings, pin, built) == []
+    assert check_agreement(bank.settings, pin, built, CHANNELS) == []
 
 
 @pytest.fixture
