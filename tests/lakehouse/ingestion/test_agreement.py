@@ -34,7 +34,7 @@ COMPLAINT = {"complaint_id": "X1", "business_date": DAY, "customer_no": "C1", "r
 COMPLAINT |= {"channel": "phone", "category": "fees", "severity": "1"}
 
 
-PRODUCT = {"product_code": "P1", "product_name": "Savings", "product_family": "deposit"}
+PRODUCT = {"product_code": "P1", "product_name": "Savings", "product_family": "savings"}
 TOUCH = {"touch_id": "T", "business_date": DAY, "campaign_id": "K1", "customer_no": "C9"}
 TOUCH |= {"touched_at": f"{DAY} 03:00:00", "channel": "sms", "arm": "treatment", "cost": 0.1}
 
@@ -86,13 +86,14 @@ def test_rows_about_what_nobody_delivered_wait(bank: Bank, what: str) -> None:
 def test_earlier_snapshots_count_and_are_read_only_for_what_the_newest_does_not_tell(bank: Bank) -> None:
     bank.deliver("products", [PRODUCT, PRODUCT | {"product_code": "P2"}])
     bank.deliver("products", [PRODUCT, PRODUCT | {"product_code": "P3"}], period=NEXT)
-    bank.deliver("accounts", [ACCOUNT, *many(ACCOUNT | {"product_code": "P2"}, "account_no", 9)], period=NEXT)
+    earlier, later = (ACCOUNT | {"business_date": day} for day in (NEXT, "2026-01-07"))
+    bank.deliver("accounts", [earlier, *many(earlier | {"product_code": "P2"}, "account_no", 9)], period=NEXT)
     assert doubts(bank) == []
-    bank.deliver("accounts", [ACCOUNT, *many(ACCOUNT | {"product_code": "P3"}, "account_no", 9)], period="2026-01-07")
-    first = known(bank).of("products")[0].outcome
-    first.rows_path(bank.settings.lake).unlink()
-    new = [item.outcome.delivery_id for item in known(bank).deliveries if item.outcome.period != "2026-01-07"]
-    assert check_agreement(bank.settings, known(bank), new, CHANNELS) == []
+    bank.deliver("accounts", [later, *many(later | {"product_code": "P3"}, "account_no", 9)], period="2026-01-07")
+    pin = known(bank)
+    pin.of("products")[0].outcome.rows_path(bank.settings.lake).unlink()
+    built = [item.outcome.delivery_id for item in pin.deliveries if item.outcome.period != "2026-01-07"]
+    assert check_agreement(bank.settings, pin, built, CHANNELS) == []
 
 
 def test_a_channel_is_asked_before_the_others_have_come(bank: Bank) -> None:
