@@ -214,6 +214,15 @@ def test_a_day_with_deliveries_is_not_accepted_as_silent(quiet: Quiet) -> None:
         accept_silence(quiet(0).settings, date(2026, 1, 5), "S0042", "so")
 
 
+def test_the_gate_before_the_build_asks(quiet: Quiet) -> None:
+    bank = quiet(0)
+    bank.deliver("accounts", [ACCOUNT | {"account_no": "another"}])
+    bank.deliver("transactions", many(POSTING | {"business_date": NEXT}, "txn_id", 9), period=NEXT)
+    known(bank)
+    with pytest.raises(Disagreement, match="9 of 9 rows have a account_no"):
+        require(bank, 1)
+
+
 def test_check_says_what_a_file_would_refer_to(bank: Bank) -> None:
     bank.deliver("accounts", [ACCOUNT])
     known(bank)
