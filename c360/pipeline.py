@@ -18,7 +18,7 @@ from lakehouse.lake.model_files import Known, abstention_path
 from lakehouse.lake.runs import new_run_id, read_records, recorded, warnings_of
 from lakehouse.settings import Settings
 from lakehouse.warehouse import seeds
-from lakehouse.warehouse.changes import as_of_dates_to_build, dirty_from
+from lakehouse.warehouse.changes import BuildState, as_of_dates_to_build, dirty_from
 from ml_jobs.derived.network import write_network
 from ml_jobs.scores.data import count_customers
 from ml_jobs.task_file import load_tasks
@@ -52,11 +52,17 @@ def check_delivered(settings: Settings, business_date: date, channels: Iterable[
         If a required feed of the channels has no loaded delivery for a business date that is still to be built.
     expectations.gates.GateFailed
         If a critical expectation is not met.
+    lakehouse.ingestion.Disagreement
+        If deliveries of the channels do not fit each other; `build` asks once more, across channels.
     """
     channels = tuple(channels)
     with recorded(settings, run_id, "check_" + "_".join(channels), business_date) as detail:
-        _require_feeds(settings, business_date, channels)
-        detail.update(_summary(gates.check_raw(settings, lake.pin(settings.lake, business_date), channels)))
+        state = warehouse.read_state(settings)
+        _require_feeds(settings, business_date, channels, state)
+        pin = lake.pin(settings.lake, business_date)
+        checked = gates.check_raw(settings, pin, channels)
+        doubts = ingestion.check_agreement(settings, pin, state.deliveries if state else {}, channels)
+        detail.update(_summary(checked, doubts))
 
 
 def build(settings: Settings, business_date: date, run_id: str) -> date:
@@ -74,10 +80,10 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
             warehouse.drop_build(settings)  # its last delivery was retracted: there is no such business date any more
             state = None
         target = max(business_date, state.business_date) if state else business_date
-        _require_feeds(settings, target, CHANNELS)
+        _require_feeds(settings, target, CHANNELS, state)
         pin = lake.pin(settings.lake, target)
         built = state.deliveries if state else {}
-        warnings = ingestion.check_agreement(settings, pin, built)
+        warnings = ingestion.check_agreement(settings, pin, built, CHANNELS)
         detail["warnings"] = warnings
         xref = link(settings, pin)
         warnings += unbelieved(xref)
@@ -252,8 +258,9 @@ def _say_warnings(
                 progress(f"{business_date} warning: {warning}")
 
 
-def _require_feeds(settings: Settings, business_date: date, channels: tuple[str, ...]) -> None:
-    state = warehouse.read_state(settings)
+def _require_feeds(
+    settings: Settings, business_date: date, channels: tuple[str, ...], state: BuildState | None
+) -> None:
     outcomes = lake.read_outcomes(settings.lake)
     dates = built_dates(lake.pin_of(outcomes, business_date))
     unbuilt = [day for day in dates if state is None or day > state.business_date]
@@ -304,8 +311,8 @@ def _derive(settings: Settings) -> dict[str, str]:
     }
 
 
-def _summary(result: gates.GateResult) -> dict:
-    return {"checks": result.checks, "warnings": [str(finding) for finding in result.warnings]}
+def _summary(result: gates.GateResult, doubts: Iterable[str] = ()) -> dict:
+    return {"checks": result.checks, "warnings": [*(str(finding) for finding in result.warnings), *doubts]}
 
 
 def _variables(

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 
 import duckdb
@@ -146,7 +146,7 @@ class NameParts:
 def create_comparable(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     """Make ``comparable`` from ``party_records``: one row per record, every column in the form that is compared."""
     written = con.execute("select distinct name from party_records where name is not null order by name").fetchall()
-    rows = [{"written": text, **asdict(name_parts(text, linkage))} for (text,) in written]
+    rows = [{"written": text, **vars(name_parts(text, linkage))} for (text,) in written]
     texts = ("written", "name", "family", "given", "sound", "sound_sorted", "starts_of_names", "initials_of_names")
     schema = pa.schema(
         [(name, pa.string()) for name in texts]

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from lakehouse.contracts import Feed, load_deployment, load_feeds
+from lakehouse.contracts import CHANNELS, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.ingestion.landing import Period
 from lakehouse.lake import Outcome, Pin, ask, is_accepted
@@ -39,13 +39,15 @@ class Doubt:
     must_wait: bool
 
 
-def check_agreement(settings: Settings, pin: Pin, built: Collection[str]) -> list[str]:
+def check_agreement(settings: Settings, pin: Pin, built: Collection[str], channels: Collection[str]) -> list[str]:
     """Hold the deliveries that were not built yet against all others of the pin, but for events told again.
 
     Parameters
     ----------
     built : collection of str
         Ids of the deliveries that were looked at before.
+    channels : collection of str
+        Those whose deliveries are looked at, as far as they refer to each other: others may not have come yet.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def check_agreement(settings: Settings, pin: Pin, built: Collection[str]) -> lis
     Disagreement
         If a delivery of a required feed has to wait for a person.
     """
-    with _looking(settings, pin, built) as look:
+    with _looking(settings, pin, built, channels) as look:
         return _settled(look, [*_unknown_references(look), *_corrected_states(look)])
 
 
@@ -70,22 +72,24 @@ def check_repeats(settings: Settings, pin: Pin, built: Collection[str], repeats:
         Pairs of rows that tell the same event (``int_ops__repeated_events``): ``kept_delivery, kept_row,
         dropped_delivery, dropped_row``.
     """
-    with _looking(settings, pin, built) as look:
+    with _looking(settings, pin, built, CHANNELS) as look:
         return _settled(look, _conflicting_events(look, repeats))
 
 
 @contextmanager
-def _looking(settings: Settings, pin: Pin, built: Collection[str]) -> Generator["_Look"]:
+def _looking(settings: Settings, pin: Pin, built: Collection[str], channels: Collection[str]) -> Generator["_Look"]:
+    feeds = {name: feed for name, feed in load_feeds().items() if feed.channel in channels}
     current = [item.outcome for item in pin.deliveries if item.superseded_date is None]
     new = [
         outcome
         for outcome in current
         if outcome.rows_loaded
+        and outcome.feed in feeds
         and outcome.delivery_id not in built
         and not is_accepted(settings.lake, outcome.delivery_id)
     ]
     with duckdb.connect(config={"memory_limit": _MEMORY}) as con:
-        yield _Look(con, settings.lake, pin, load_deployment(settings.deployment).required, current, new)
+        yield _Look(con, settings.lake, pin, load_deployment(settings.deployment).required, feeds, current, new)
 
 
 def _settled(look: "_Look", doubts: Iterable[Doubt]) -> list[str]:
@@ -104,10 +108,9 @@ def unknown_values(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, feed: F
     """Rows in the SQL ``rows``, by column, with a value that no delivery has told of the feed that it refers to."""
     counts = {}
     for column in feed.columns:
-        if column.references and (known := _known(lake, pin, column.references)):
-            condition = _is_unknown(column.name, known)
-            if count := con.execute(f"select count(*) from {rows} where {condition}").fetchall()[0][0]:
-                counts[column.name] = count
+        if column.references and _find_unknown(con, lake, pin, column.references, _values(column.name, rows)):
+            condition = _is_unknown(column.name, column.references)
+            counts[column.name] = con.execute(f"select count(*) from {rows} where {condition}").fetchall()[0][0]
     return counts
 
 
@@ -119,6 +122,7 @@ class _Look:
     lake: Path
     pin: Pin
     required: Collection[str]  # feeds
+    feeds: Collection[str]  # that may refer to each other
     current: Sequence[Outcome]
     new: Sequence[Outcome]  # those of them that were not looked at yet
 
@@ -152,24 +156,35 @@ def _unknown_references(look: _Look) -> list[Doubt]:
     A value may be one of those whose row is in quarantine, or in a delivery that was rejected: that is no reason to
     wait, for a person has been told of it.
     """
+    new = _by_feed(look.new)
+    values: dict[str, list[str]] = {}  # by the feed that is referred to: each of its deliveries is read once
+    for feed, outcomes in new:
+        for column in feed.columns:
+            if column.references and column.references in look.feeds:
+                values.setdefault(column.references, []).append(_values(column.name, look.rows(*outcomes)))
+    has_unknown = {
+        name: _find_unknown(look.con, look.lake, look.pin, name, " union all ".join(selects))
+        for name, selects in values.items()
+    }
     doubts = []
-    for feed, outcomes in _by_feed(look.new):
+    for feed, outcomes in new:
         files = {str(outcome.rows_path(look.lake)): outcome for outcome in outcomes}
         for column in feed.columns:
-            if not (column.references and (known := _known(look.lake, look.pin, column.references))):
+            if not (column.references and has_unknown.get(column.references)):
                 continue
             found = look.con.execute(
                 f"select filename, count(*), count(distinct {identifier(column.name)}), min(_row) "
-                f"from {look.rows(*outcomes)} where {_is_unknown(column.name, known)} group by filename order by 1"
+                f"from {look.rows(*outcomes)} where {_is_unknown(column.name, column.references)} "
+                "group by filename order by 1"
             ).fetchall()
-            for file, rows, values, first in found:
+            for file, rows, values_, first in found:
                 outcome = files[file]
                 sentence = (
                     f"{outcome.delivery_id}: {rows} of {outcome.rows_loaded} rows have a {column.name} that no "
                     f"delivery of {column.references} has told, the first in row {first}: send the missing "
                     f"rows of {column.references}, or correct the file"
                 )
-                must_wait = values > _excused(look.pin, column.references) and look.is_beyond(outcome, rows)
+                must_wait = values_ > _excused(look.pin, column.references) and look.is_beyond(outcome, rows)
                 doubts.append(Doubt(outcome, sentence, must_wait))
     return doubts
 
@@ -230,18 +245,41 @@ def _by_feed(outcomes: Iterable[Outcome]) -> list[tuple[Feed, list[Outcome]]]:
     return [(load_feeds()[name], list(group)) for name, group in groupby(ordered, lambda outcome: outcome.feed)]
 
 
-def _known(lake: Path, pin: Pin, name: str) -> str | None:
-    """SQL of the first key column of all that the feed has told, of snapshots the earlier ones, too; None: nothing."""
+def _find_unknown(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, name: str, values: str) -> bool:
+    """Keep, in a temporary table, the values that no delivery of the feed has told; whether there are any.
+
+    Key columns alone are read, once for all columns that refer to the feed. Its earlier snapshots count, too; they are
+    read for what the newest does not tell. Where the feed has told nothing at all, nothing is unknown.
+    """
     feed = load_feeds()[name]
-    items = [item for item in pin.of(name) if feed.is_snapshot or item.superseded_date is None]
-    paths = ", ".join(literal(str(item.outcome.rows_path(lake))) for item in items)
-    return (
-        f"select {identifier(feed.key[0])} from read_parquet([{paths}], hive_partitioning = false)" if paths else None
+    told = [item.outcome for item in pin.of(name) if feed.is_snapshot or item.superseded_date is None]
+    told.sort(key=lambda outcome: (outcome.cutoff_date, outcome.period, outcome.version))
+    table, key, left = _unknown(name), identifier(feed.key[0]), 0
+    con.execute(
+        f"create or replace temp table {table} as select distinct value from ({values}) where value is not null"
     )
+    for outcomes in (told[-1:], told[:-1]) if feed.is_snapshot else (told,):
+        if outcomes:
+            paths = ", ".join(literal(str(outcome.rows_path(lake))) for outcome in outcomes)
+            keys = f"select {key} as value from read_parquet([{paths}], hive_partitioning = false)"
+            con.execute(f"delete from {table} where value in (select value from {table} join ({keys}) using (value))")
+            left = con.execute(f"select count(*) from {table}").fetchall()[0][0]
+        if not left:
+            break
+    return left > 0
 
 
-def _is_unknown(column: str, known: str) -> str:
-    return f"{identifier(column)} is not null and {identifier(column)} not in ({known})"
+def _values(column: str, rows: str) -> str:
+    return f"select {identifier(column)} as value from {rows}"
+
+
+def _unknown(name: str) -> str:
+    """The table of `_find_unknown`."""
+    return identifier(f"unknown_{name}")
+
+
+def _is_unknown(column: str, name: str) -> str:
+    return f"{identifier(column)} in (select value from {_unknown(name)})"
 
 
 def _excused(pin: Pin, name: str) -> float:

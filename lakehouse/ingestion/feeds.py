@@ -2,7 +2,9 @@
 
 import logging
 import re
+from collections.abc import Collection, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -108,12 +110,12 @@ def _ingest(
             )
         check_arrived(delivery, landed)
         check_place(delivery, source_hash, loaded)
-        if not is_as_meant:
-            check_cutoff(delivery, loaded)
-            check_encoding(feed, landed.values())
-        figures = load(con, lake, feed, delivery, list(landed.values()), name)
+        with _unchanged(landed.values()):
+            if not is_as_meant:
+                check_cutoff(delivery, loaded)
+                check_encoding(feed, landed.values())
+            figures = load(con, lake, feed, delivery, list(landed.values()), name)
         problem = figures.problem
-        check_unchanged(landed.values())
         if not (problem or is_as_meant):
             check_shrunk(feed, delivery, figures.rows_loaded, loaded)
     except Implausible as error:
@@ -121,6 +123,17 @@ def _ingest(
     except Rejected as error:
         figures, problem = None, str(error)
     return _sealed(lake, _outcome(delivery, feed, source_hash, landed, loaded, figures, problem, name))
+
+
+@contextmanager
+def _unchanged(landed: Collection[Landed]) -> Generator[None]:
+    """Reject files that change while they are read, also where that is why they cannot be read to the end."""
+    try:
+        yield
+    except (OSError, duckdb.Error):
+        check_unchanged(landed)
+        raise
+    check_unchanged(landed)
 
 
 def _sealed(lake: Path, outcome: Outcome) -> Outcome:

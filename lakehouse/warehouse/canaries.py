@@ -1,12 +1,13 @@
-"""The day's own personal data as canaries: no table that is about to be published holds one, and no page or log.
+"""The day's own personal data as canaries: no table that is about to be published holds one, and no page.
 
-Names, documents, phones, e-mails, addresses and numbers are taken as they came, a sample of every personal column of
-the newest deliveries and their refused rows, and looked for in every text, whatever its column is called. What has too
-little form to be told from any other text is no canary: numbers of fewer than seven digits, single Latin words.
+Names, documents, phones, e-mails, addresses and numbers are taken as they came in the newest deliveries. All of them
+are held against whole cells; a sample of every personal column, and of refused rows, is looked for within every text.
+What its column is called does not matter. What has too little form to be told from any other text is no canary: numbers
+of fewer than seven digits, single Latin words.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
@@ -20,7 +21,6 @@ from lakehouse.contracts import load_feeds
 from lakehouse.lake import Outcome, Pin, pin
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.sql import identifier, literal
-from lakehouse.warehouse.dbt import target_path
 from lakehouse.warehouse.publication import CannotPublish, Columns, Model
 
 SAMPLE = 10  # values of each personal column
@@ -32,7 +32,7 @@ _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _LEAST_DIGITS, _LONG_NUMBER, _LEAST_TEXT = 7, 10, 8
 _SIEVED = 20  # characters: many long ones would not fit into the automaton of a pattern
 _MOST_FOUND = 1000  # texts that are looked at one by one
-_END_BYTES = 2_000_000  # of a log that are read
+_END_BYTES = 2_000_000  # of a page that are read
 
 Texts = Callable[[Sequence[str]], pa.Table]  # of columns: the texts of each row in one, column `text`
 
@@ -65,6 +65,7 @@ class Canaries:
         self._settings, self._pin = settings, pin(settings.lake, business_date)
         self._con = duckdb.connect()
         self._canaries = _sampled(self._con, settings.lake, self._pin)
+        _create_personal(self._con, settings.lake, self._pin)
         self._real: set[Canary] = set()  # found, and not by chance
 
     def check_table(self, model: Model, columns: Columns, texts: Texts) -> None:
@@ -76,16 +77,18 @@ class Canaries:
             The message names table, column and the source of the value, not the value.
         """
         names = [name for name, type_ in columns if type_.lower().startswith(("varchar", "text", "char", "json"))]
-        if not names or (canary := self._found(texts(names))) is None:
+        if not names or (canary := self._shown(texts(names))) is None:
             return
-        shown = next((name for name in names if self._found(texts([name]))), names[0])
+        shown = next((name for name in names if self._shown(texts([name]))), names[0])
         raise CannotPublish(
             f"{model.full_name}, column {shown}, shows personal data: a value that came in {canary.source}",
             "publish a token or nothing; where it came by chance, the text is in no source that is not personal",
         )
 
     def check_files(self, since: float) -> None:
-        """Refuse to publish while a page or a log that was written since then (seconds, Unix time) shows one.
+        """Refuse to publish while a page that was written since then (seconds, Unix time) shows one.
+
+        Runs write no other files that people read: messages are in ``ops``, which is published as tables.
 
         Raises
         ------
@@ -93,10 +96,9 @@ class Canaries:
             The message names the file and the source of the value, not the value.
         """
         pages = (self._settings.lake.parent / "data_docs").rglob("*.html")
-        logs = (target_path(self._settings) / "logs").glob("*.log")
         lines = {
             path: path.read_bytes()[-_END_BYTES:].decode(errors="replace").splitlines()
-            for path in sorted((*pages, *logs))
+            for path in sorted(pages)
             if path.stat().st_mtime >= since
         }
         if not self._found(pa.table({"text": pa.array(chain.from_iterable(lines.values()), pa.string())})):
@@ -108,14 +110,51 @@ class Canaries:
                     "remove the file, and mend what wrote it",
                 )
 
+    def _shown(self, rows: pa.Table) -> Canary | None:
+        return self._whole_cell(rows) or self._found(rows)
+
+    def _whole_cell(self, rows: pa.Table) -> Canary | None:
+        """A cell that is one of all the day's personal values, and not by chance."""
+        self._con.register("rows", rows)
+        equal = self._con.sql(
+            f"select distinct personal.* from ({_cells('rows')}) join personal on squeezed = {_squeezing('cell')} "
+            "order by all"
+        ).to_arrow_table()
+        self._con.unregister("rows")
+        if not equal.num_rows:
+            return None
+        if seen := next((canary for canary in _canaries(equal) if canary in self._real), None):
+            return seen
+        for canary in _canaries(self._not_plain(equal)):
+            if canary.pattern and not _is_own(canary):
+                self._real.add(canary)
+                return canary
+        self._con.register("equal", equal)  # all of it comes by chance, in other tables, too
+        self._con.execute("delete from personal where squeezed in (select squeezed from equal)")
+        self._con.unregister("equal")
+        return None
+
+    def _not_plain(self, equal: pa.Table) -> pa.Table:
+        """Those of the values that are no cell of a column that is not personal."""
+        for plain in self._plain_texts():
+            if not equal.num_rows:
+                break
+            self._con.register("equal", equal)
+            equal = self._con.sql(
+                f"select * from equal where squeezed not in (select {_squeezing('cell')} from ({_cells(plain)})) "
+                "order by all"
+            ).to_arrow_table()
+            self._con.unregister("equal")
+        return equal
+
     def _found(self, rows: pa.Table) -> Canary | None:
         """The first canary that stands in one of the texts, and not by chance."""
         while self._canaries and rows.num_rows:
             needles = "|".join(sorted({re.escape(canary.needle) for canary in self._canaries}))
             self._con.register("rows", rows)
-            squeezed = f"translate(lower(text), {literal(_WRITINGS[0])}, {literal(_WRITINGS[1])})"
             texts = self._con.execute(
-                f"select distinct text from rows where regexp_matches({squeezed}, $1) limit {_MOST_FOUND}", [needles]
+                f"select distinct text from rows where regexp_matches({_squeezing('text')}, $1) limit {_MOST_FOUND}",
+                [needles],
             ).fetchall()
             self._con.unregister("rows")
             squeezed_texts = ((text, _squeezed(text)) for (text,) in texts)
@@ -135,31 +174,67 @@ class Canaries:
 
     def _is_known_otherwise(self, canary: Canary) -> bool:
         """Whether the same text also comes in a column that is not personal, or stands in the project's own texts."""
-        if any(canary.is_in(text) for text in _own_texts()):
+        if _is_own(canary):
             return True
-        for feed in load_feeds().values():
-            plain = [column.name for column in feed.columns if not column.is_pii and column.type == "varchar"]
-            files = [str(item.outcome.rows_path(self._settings.lake)) for item in self._pin.of(feed.name)]
-            if not plain or not files:
-                continue
-            columns = ", ".join(map(identifier, plain))
+        for plain in self._plain_texts():
             rows = self._con.execute(
-                f"select distinct concat_ws({literal(BETWEEN)}, {columns}) from "
-                f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true) "
-                f"where contains(concat_ws({literal(BETWEEN)}, {columns}), $1) limit {_MOST_FOUND}",
+                f"select distinct text from {plain} where contains(text, $1) limit {_MOST_FOUND}",
                 [canary.value.strip()],
             ).fetchall()
             if any(canary.is_in(text) for (text,) in rows):
                 return True
         return False
 
+    def _plain_texts(self) -> Iterator[str]:
+        """SQL of what columns that are not personal hold, a row in one ``text``: first in the newest deliveries.
+
+        What is published of a day came with it, mostly: then the cost does not grow with history.
+        """
+        outcomes = {name: [item.outcome for item in self._pin.of(name)] for name in load_feeds()}
+        newest = {name: _newest(of_feed) for name, of_feed in outcomes.items()}
+        earlier = {name: [one for one in of_feed if one not in newest[name]] for name, of_feed in outcomes.items()}
+        for chosen in (newest, earlier):
+            for feed in load_feeds().values():
+                plain = [column.name for column in feed.columns if not column.is_pii and column.type == "varchar"]
+                files = [str(outcome.rows_path(self._settings.lake)) for outcome in chosen[feed.name]]
+                if plain and files:
+                    yield (
+                        f"(select concat_ws({literal(BETWEEN)}, {', '.join(map(identifier, plain))}) as text from "
+                        f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true))"
+                    )
+
 
 @cache
 def _own_texts() -> tuple[str, ...]:
-    """What the code itself may write: seeds, models, phrases."""
+    """What the code itself may write, with plain digits: seeds, models, phrases."""
     folders = (PROJECT / name for name in ("dbt_project", "expectations", "lakehouse", "ml_jobs"))
     files = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".csv", ".sql", ".yml", ".py"))
-    return tuple(path.read_text() for path in files)
+    return tuple(path.read_text().translate(_DIGITS) for path in files)
+
+
+def _canaries(values: pa.Table) -> Iterator[Canary]:
+    return (Canary(row["source"], row["value"]) for row in values.to_pylist())
+
+
+def _is_own(canary: Canary) -> bool:
+    return canary.pattern is not None and any(canary.pattern.search(text) for text in _own_texts())
+
+
+def _create_personal(con: duckdb.DuckDBPyConnection, lake: Path, known: Pin) -> None:
+    """Make the table ``personal``: every value of the personal columns of the newest deliveries, and its source."""
+    selects = [
+        f"select {literal(f'{feed.name}.{column.name}')} as source, {identifier(column.name)} as value "
+        f"from read_parquet({literal(str(outcome.rows_path(lake)))})"
+        for feed in load_feeds().values()
+        for outcome in _newest(item.outcome for item in known.of(feed.name))
+        for column in feed.columns
+        if column.is_pii and column.type == "varchar"
+    ]
+    values = " union all ".join(selects) or "select '' as source, '' as value"
+    con.execute(
+        f"create temp table personal as select distinct source, value, {_squeezing('value')} as squeezed "
+        f"from ({values}) where length(trim(value)) > 1"
+    )
 
 
 def _sampled(con: duckdb.DuckDBPyConnection, lake: Path, known: Pin) -> set[Canary]:
@@ -199,8 +274,18 @@ def _sample(source: str, column: str, path: Path) -> str:
     )
 
 
+def _cells(rows: str) -> str:
+    """SQL: the cells of the rows that have all of theirs in one ``text``, each once."""
+    return f"select distinct unnest(string_split(text, {literal(BETWEEN)})) as cell from {rows}"
+
+
+def _squeezing(column: str) -> str:
+    """SQL: the text in small letters, without what separates the digits of a number."""
+    return f"translate(lower({column}), {literal(_WRITINGS[0])}, {literal(_WRITINGS[1])})"
+
+
 def _squeezed(text: str) -> str:
-    """As the SQL of `Canaries._found` squeezes it."""
+    """As the SQL of `_squeezing` has it."""
     return text.lower().translate(_SQUEEZED)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from c360 import pipeline
 from lakehouse import lake
-from lakehouse.contracts import load_feeds
+from lakehouse.contracts import CHANNELS, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.ingestion import Disagreement, accept, accept_silence, check, check_agreement, check_repeats
 from tests.lakehouse.ingestion.bank import CUSTOMER, DAY, POSTING, Bank, delimited, postings
@@ -34,6 +34,11 @@ COMPLAINT = {"complaint_id": "X1", "business_date": DAY, "customer_no": "C1", "r
 COMPLAINT |= {"channel": "phone", "category": "fees", "severity": "1"}
 
 
+PRODUCT = {"product_code": "P1", "product_name": "Savings", "product_family": "savings"}
+TOUCH = {"touch_id": "T", "business_date": DAY, "campaign_id": "K1", "customer_no": "C9"}
+TOUCH |= {"touched_at": f"{DAY} 03:00:00", "channel": "sms", "arm": "treatment", "cost": 0.1}
+
+
 def many(row: Row, key: str, count: int, **change: str) -> list[Row]:
     return [row | {key: f"{row[key]}-{number}"} | change for number in range(count)]
 
@@ -48,7 +53,7 @@ def doubts(bank: Bank, repeats: pa.Table | None = None) -> list[str]:
     """What is said of everything that has landed; the test fails if something has to wait."""
     pin = known(bank)
     if repeats is None:
-        return check_agreement(bank.settings, pin, ())
+        return check_agreement(bank.settings, pin, (), CHANNELS)
     return check_repeats(bank.settings, pin, (), repeats)
 
 
@@ -76,6 +81,33 @@ def test_rows_about_what_nobody_delivered_wait(bank: Bank, what: str) -> None:
     assert outcome.delivery_id in str(stop.value) and "c360 accept ID --by" in str(stop.value)
     accept(bank.settings, outcome.delivery_id, "S0042", "a branch that joins tomorrow")
     assert doubts(bank) == []
+
+
+def test_earlier_snapshots_count_and_are_read_only_for_what_the_newest_does_not_tell(bank: Bank) -> None:
+    bank.deliver("products", [PRODUCT, PRODUCT | {"product_code": "P2"}])
+    bank.deliver("products", [PRODUCT, PRODUCT | {"product_code": "P3"}], period=NEXT)
+    earlier, later = (ACCOUNT | {"business_date": day} for day in (NEXT, "2026-01-07"))
+    bank.deliver("accounts", [earlier, *many(earlier | {"product_code": "P2"}, "account_no", 9)], period=NEXT)
+    assert doubts(bank) == []
+    bank.deliver("accounts", [later, *many(later | {"product_code": "P3"}, "account_no", 9)], period="2026-01-07")
+    pin = known(bank)
+    pin.of("products")[0].outcome.rows_path(bank.settings.lake).unlink()
+    built = [item.outcome.delivery_id for item in pin.deliveries if item.outcome.period != "2026-01-07"]
+    assert check_agreement(bank.settings, pin, built, CHANNELS) == []
+
+
+def test_a_channel_is_asked_before_the_others_have_come(bank: Bank) -> None:
+    """The gate of a channel stops its own disagreement; what refers to another channel is asked about in `build`."""
+    bank.deliver("customers", [CUSTOMER])
+    bank.deliver("accounts", [ACCOUNT])
+    bank.deliver("campaign_touches", many(TOUCH, "touch_id", 9))
+    assert check_agreement(bank.settings, known(bank), (), ["online"]) == []
+    assert [line.partition(": ")[2][:11] for line in doubts(bank)] == ["9 of 9 rows"]
+    bank.deliver("accounts", many(ACCOUNT, "account_no", 9, customer_no="nobody"), period=NEXT)
+    pin = known(bank)
+    assert check_agreement(bank.settings, pin, (), ["online", "reference", "feedback"]) == []
+    with pytest.raises(Disagreement, match="9 of 9 rows have a customer_no"):
+        check_agreement(bank.settings, pin, (), ["branch"])
 
 
 def test_a_few_rows_of_many_and_rows_of_optional_feeds_are_said_and_do_not_wait(bank: Bank) -> None:
@@ -138,7 +170,7 @@ def test_what_was_built_is_not_asked_about_again(bank: Bank) -> None:
     bank.deliver("transactions", many(POSTING, "txn_id", 5, account_no="unknown"))
     pin = known(bank)
     built = {item.outcome.delivery_id for item in pin.deliveries}
-    assert check_agreement(bank.settings, pin, built) == []
+    assert check_agreement(bank.settings, pin, built, CHANNELS) == []
 
 
 @pytest.fixture
@@ -180,6 +212,15 @@ def test_days_on_which_the_bank_never_delivers_are_not_missed(quiet: Quiet) -> N
 def test_a_day_with_deliveries_is_not_accepted_as_silent(quiet: Quiet) -> None:
     with pytest.raises(Stop, match="has deliveries"):
         accept_silence(quiet(0).settings, date(2026, 1, 5), "S0042", "so")
+
+
+def test_the_gate_before_the_build_asks(quiet: Quiet) -> None:
+    bank = quiet(0)
+    bank.deliver("accounts", [ACCOUNT | {"account_no": "another"}])
+    bank.deliver("transactions", many(POSTING | {"business_date": NEXT}, "txn_id", 9), period=NEXT)
+    known(bank)
+    with pytest.raises(Disagreement, match="9 of 9 rows have a account_no"):
+        require(bank, 1)
 
 
 def test_check_says_what_a_file_would_refer_to(bank: Bank) -> None:

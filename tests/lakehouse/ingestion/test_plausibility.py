@@ -54,14 +54,14 @@ def test_a_cutoff_far_ahead_makes_no_business_date(bank: Bank, cutoff: str) -> N
     assert landed_dates(bank.settings.landing, refused) == [date.fromisoformat(DAY)]
 
 
-@pytest.mark.parametrize("encoding", ["GB18030", "UTF-8"])
+@pytest.mark.parametrize("encoding", ["GB18030", "GBK", "UTF-8", "UTF-8-SIG", "UTF-16"])
 def test_another_encoding_than_the_contract_s_is_noticed(bank: Bank, encoding: str) -> None:
     names = ("欧阳晓雯", "王小明", "司马相如", "联通", "李")
     rows = [CUSTOMER | {"customer_no": f"C{number}", "name": name} for number, name in enumerate(names)]
     content = delimited("customers", rows).decode("GB18030").encode(encoding)
     bank.deliver("customers", content, rows=len(rows))
     (outcome,) = bank.ingest("customers")
-    assert outcome.outcome == ("loaded" if encoding == "GB18030" else "rejected"), outcome.reason
+    assert outcome.outcome == ("loaded" if encoding in ("GB18030", "GBK") else "rejected"), outcome.reason
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "1900-01-01", "1970-01-01"])
@@ -86,6 +86,23 @@ def test_a_retracted_delivery_has_not_come(bank: Bank) -> None:
     bank.deliver("transactions", postings({"amount": "2.00"}), version=2)
     assert [outcome.outcome for outcome in bank.ingest("transactions")] == ["replaced"]
     assert first.outcome == "loaded"
+
+
+@pytest.mark.parametrize(("days", "left"), [((1, 2), [1]), ((2, 1), [2]), ((1,), []), ((1, 2, 3), [1, 2])])
+def test_what_came_before_a_retracted_delivery_counts_again(bank: Bank, days: tuple[int, ...], left: list[int]) -> None:
+    """Of snapshots the one before, of a feed its only one none; whichever is taken back, the others stay."""
+    for number in sorted(days):
+        bank.deliver("products", products(20 + number), period=f"2026-01-0{number}")
+    bank.ingest("products")
+    taken_back = next(item.outcome for item in pinned(bank) if item.outcome.period == f"2026-01-0{days[-1]}")
+    retract(bank.settings, taken_back.delivery_id, "S0042", "sent for another bank")
+    assert [item.outcome.rows_loaded - 20 for item in pinned(bank)] == left
+    assert [item.superseded_date for item in pinned(bank)][-1:] == ([None] if left else [])
+    assert bank.ingest("products") == []
+
+
+def pinned(bank: Bank) -> tuple[lake.PinnedDelivery, ...]:
+    return lake.pin(bank.settings.lake, date(2026, 2, 1)).of("products")
 
 
 def test_a_lost_file_is_taken_in_again(bank: Bank) -> None:

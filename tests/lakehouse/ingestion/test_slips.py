@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.ingestion import feeds
+from lakehouse.ingestion import feeds, framing
 from lakehouse.lake import read_outcomes
 from tests.lakehouse.ingestion.bank import CUSTOMER, ORDER, Bank, delimited, postings
 
@@ -67,10 +67,9 @@ def test_another_delimiter_is_named(bank: Bank) -> None:
     assert "divided by ';'" in rejected(bank)
 
 
-def test_an_unknown_key_is_not_repeated(bank: Bank) -> None:
-    bank.deliver(
-        "mall_orders", [*[ORDER | {"order_id": f"O{number}"} for number in range(99)], ORDER | {"欧阳晓雯": 1}]
-    )
+@pytest.mark.parametrize("key", ["欧阳晓雯", "13900001234", "Order_ID", "user_id ", "", "[/x]", "x" * 9_999])
+def test_an_unknown_key_is_not_repeated(bank: Bank, key: str) -> None:
+    bank.deliver("mall_orders", [*[ORDER | {"order_id": f"O{number}"} for number in range(99)], ORDER | {key: 1}])
     (outcome,) = bank.ingest("mall_orders")
     assert (outcome.rows_quarantined, bank.quarantine(outcome)) == (1, [(100, None, "unknown_key")])
 
@@ -225,22 +224,27 @@ def test_an_amount_that_no_sum_can_hold_costs_its_row(bank: Bank, amount: str) -
 
 
 @pytest.mark.timeout(60)
-def test_what_unpacks_without_end_is_rejected(bank: Bank) -> None:
-    bomb = gzip.compress(b"\n" * (3 << 26), mtime=0)
+@pytest.mark.parametrize("line", [b"\n", b" ", b"\0", b'{"order_id": "O1"}\n'])
+def test_what_unpacks_without_end_is_rejected(bank: Bank, line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "_UNPACKED_FREELY", 1 << 23)
+    bomb = gzip.compress(line * ((1 << 25) // len(line)), 9, mtime=0)
     bank.deliver("mall_orders", bomb, rows=0, sums={"amount": "0"})
-    assert "unpacks to more than" in rejected(bank, "mall_orders")
+    reason = rejected(bank, "mall_orders")
+    assert "unpacks to more than 8 MB" in reason or "row 1 on is over" in reason
 
 
-@pytest.mark.parametrize("how", ["replaced", "rewritten"])
+@pytest.mark.parametrize("how", ["replaced", "rewritten", "cut short", "removed", "linked"])
 def test_a_file_that_changes_meanwhile_is_not_loaded(bank: Bank, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = bank.deliver("transactions", ROWS)
     other = data.read_bytes().replace(b"7.00", b"9.00")
     load = feeds.load
 
     def swap_and_load(*arguments: object) -> object:
-        target = data.with_name("other") if how == "replaced" else data
-        target.write_bytes(other)
-        target.replace(data)
+        target = data if how in ("rewritten", "cut short") else data.with_name("other")
+        target.write_bytes(other[:-20] if how == "cut short" else other)
+        data.unlink() if how in ("removed", "linked") else target.replace(data)
+        if how == "linked":
+            data.symlink_to(target)
         return load(*arguments)
 
     with monkeypatch.context() as patched:
