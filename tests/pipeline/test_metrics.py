@@ -17,8 +17,8 @@ from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 BEFORE = "('new', 'prospect', 'lost')"
 OWN_CHANNELS = "('app', 'web', 'mall', 'branch', 'atm', 'phone')"
 BALANCES = """
-    select sum(balance_amount) from (
-        select facts.balance_amount, facts.business_date,
+    select sum(coalesce(bank_balance_amount, balance_amount)) from (
+        select facts.balance_amount, facts.bank_balance_amount, facts.business_date,
             max(facts.business_date) over (partition by facts.account_no_token) as newest
         from marts.fct_balances_daily as facts inner join marts.dim_account as accounts using (account_no_token)
         where accounts.customer_key is not null
