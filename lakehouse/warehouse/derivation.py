@@ -47,7 +47,8 @@ class Lineage:
     Attributes
     ----------
     direct : mapping
-        ``relation.column`` -> the columns from which its SQL makes it; of a column that no SQL makes, none.
+        ``relation.column`` -> the columns from which its SQL makes it, or from which ingestion makes a token; empty
+        if it is made of nothing: a literal, a number of rows, a day of the calendar. Other columns are not in it.
     """
 
     direct: Mapping[str, Sources]
@@ -72,8 +73,11 @@ class Lineage:
         return found
 
     def roots(self, column: str) -> list[str]:
-        """Of these the columns that no SQL makes: of feeds, of seeds, and of what Python writes to the lake."""
-        return sorted(source for source in self.sources(column) if not self.direct.get(source))
+        """Of these the columns that no SQL makes: of feeds, of seeds, and of what Python writes to the lake.
+
+        What SQL makes of nothing (`direct`) is on the way, but no root.
+        """
+        return sorted(source for source in self.sources(column) if source not in self.direct)
 
     def columns_from(self, root: str) -> list[str]:
         """The published columns that derive from a column."""
@@ -110,7 +114,7 @@ def read_lineage(settings: Settings) -> Lineage:
         if is_model(node) and node["schema"].removeprefix("build_") in SCHEMAS
     }
     columns = {name_of(node): list(node["columns"]) for node in relations.values() if is_relation(node)}
-    direct: dict[str, Sources] = {}
+    direct = tokens()
     for key in TopologicalSorter(ancestors(manifest["nodes"], models)).static_order():
         if key not in models:
             continue
@@ -121,6 +125,15 @@ def read_lineage(settings: Settings) -> Lineage:
         for column, sources in followed(name, compiled[key], columns, own, settings.target, Reading()).items():
             direct[f"{known_as(name)}.{column}"] = sources
     return Lineage(direct)
+
+
+def tokens() -> dict[str, Sources]:
+    """The tokens of the feeds, each with the column that it stands for."""
+    return {
+        f"{feed.name}.{column}_token": frozenset({f"{feed.name}.{column}"})
+        for feed in load_feeds().values()
+        for column in feed.tokenised
+    }
 
 
 def followed(
@@ -242,14 +255,15 @@ def _sources(
     if isinstance(node, (exp.Subquery, exp.Select, exp.SetOperation)):
         inner = next((part for part in scope.subquery_scopes if part.expression is node.unnest()), None)
         return frozenset().union(*found.get(id(inner), {}).values())
-    if isinstance(node, exp.Case):  # its conditions choose; if they choose between constants, they are what it shows
-        branches = [*(branch.args.get("true") for branch in node.args["ifs"]), node.args.get("default")]
+    if isinstance(node, (exp.Case, exp.If)):  # conditions choose; if between constants, they are what it shows
+        ifs, otherwise = (node.args["ifs"], "default") if isinstance(node, exp.Case) else ([node], "false")
+        branches = [*(branch.args.get("true") for branch in ifs), node.args.get(otherwise)]
         chosen = frozenset().union(*(_sources(part, scope, found, shown, reading) for part in branches if part))
         if chosen or not reading.has_answers:
             return chosen
-        parts: Iterable[exp.Expr | None] = [node.this, *(branch.this for branch in node.args["ifs"])]
-    elif isinstance(node, (exp.Filter, exp.Window)):  # a condition, a partition and an order choose rows
-        parts = [node.this]
+        parts: Iterable[exp.Expr | None] = {node.this, *(branch.this for branch in ifs)}
+    elif isinstance(node, (exp.Filter, exp.Window)) or (isinstance(node, exp.Order) and node.this):
+        parts = [node.this]  # a condition, a partition and an order choose rows
     else:
         parts = node.iter_expressions()
     return frozenset().union(*(_sources(part, scope, found, shown, reading) for part in parts if part is not None))

@@ -17,6 +17,10 @@ CASES = {
     "select case when kind = 'k' then 'high' else 'low' end as x from raw.a": {"a.kind"},
     "select sum(amount) filter (where kind = 'k') as x from raw.a": {"a.amount"},
     "select lag(amount) over (partition by kind order by day) as x from raw.a": {"a.amount"},
+    "select case when kind = 'k' then case when amount > 0 then 1 end end as x from raw.a": {"a.amount"},
+    "select string_agg(kind, ',' order by day) as x from raw.a": {"a.kind"},
+    "select array_agg(kind order by day) as x from raw.a": {"a.kind"},
+    "select percentile_cont(0.5) within group (order by amount) as x from raw.a": {"a.amount"},
     "select count(*) as x from raw.a": set(),
     "select 1 as x from raw.a": set(),
     "with c as (select id, amount as y from raw.a), d as (select y + 1 as x from c) select x from d": {"a.amount"},
@@ -33,6 +37,28 @@ CASES = {
 @pytest.mark.parametrize("sql", CASES)
 def test_values_are_followed_and_conditions_are_not(sql: str, dialect: str) -> None:
     assert followed("marts.t", sql, dict(TABLES), SHOWN, dialect, Reading())["x"] == CASES[sql]
+
+
+def test_a_choice_by_a_function_is_one_like_any_other() -> None:
+    def shown(sql: str) -> set[str]:
+        return set(followed("marts.t", sql, dict(TABLES), SHOWN, "duckdb", Reading())["x"])
+
+    assert shown("select if(kind = 'k', amount, 0) as x from raw.a") == {"a.amount"}
+    assert shown("select if(kind = 'k', 1, 0) as x from raw.a") == {"a.kind"}
+
+
+def test_a_token_derives_from_the_number_that_it_stands_for() -> None:
+    known = derivation.tokens()
+    assert known["customers.phone_token"] == {"customers.phone"}
+    lineage = Lineage(known | {"marts.t.x": frozenset({"customers.phone_token"})})
+    assert lineage.roots("marts.t.x") == ["customers.phone"]
+    assert lineage.columns_from("customers.phone") == ["marts.t.x"]
+
+
+def test_what_sql_makes_of_nothing_is_on_the_way_but_no_root() -> None:
+    lineage = Lineage({"marts.t.x": frozenset({"build_intermediate.i.rank"}), "build_intermediate.i.rank": frozenset()})
+    assert list(lineage.sources("marts.t.x")) == ["build_intermediate.i.rank"]
+    assert lineage.roots("marts.t.x") == []
 
 
 def test_sql_that_cannot_be_followed_names_the_model() -> None:
