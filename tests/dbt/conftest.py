@@ -16,7 +16,7 @@ def daily_bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     bank.dbt(quarter.INITIAL_DATE, quarter.FIRST_DATE)
     for business_date, from_date in quarter.DAYS:
         quarter.deliver_day(bank, business_date)
-        bank.dbt(business_date, from_date)
+        bank.dbt_on_top(business_date, from_date)
     return bank
 
 

@@ -38,13 +38,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
     processes: list[subprocess.Popen] = []
 
     def begin(*arguments: str, ignored: tuple[signal.Signals, ...] = ()) -> subprocess.Popen:
+        # whatever the tests themselves were started with
+        handled = dict.fromkeys((signal.SIGINT, signal.SIGHUP, signal.SIGTERM), signal.SIG_DFL)
+        handled |= dict.fromkeys(ignored, signal.SIG_IGN)
         process = subprocess.Popen(
             [sys.executable, "-c", AT_WORK, "--folder", str(tmp_path / "demo"), *arguments],
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored],  # noqa: PLW1509
+            preexec_fn=lambda: [signal.signal(number, how) for number, how in handled.items()],  # noqa: PLW1509
         )
         processes.append(process)
         return process

@@ -25,7 +25,7 @@ BLOCKS = [block for page in PAGES for block in page.blocks]
 NOT_RUN = [block for block in BLOCKS if block.language == "sh" and block.mark == "not run"]
 QUERIES = [block for block in BLOCKS if block.language == "sql" and block.mark != "not run"]
 RUNS = {"sh": "{}", "python": ".venv/bin/python - <<'PROGRAM'\n{}\nPROGRAM"}
-ELSEWHERE = {"docker", "cd", "export", "set", "git", "echo", "redis-server"}  # not of this project
+ELSEWHERE = {"curl", "docker", "cd", "export", "set", "git", "echo", "redis-server"}  # not of this project
 TABLE = re.compile(rf"({'|'.join(SCHEMAS)})\.\w+")
 TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
 

@@ -1,7 +1,7 @@
 """The same deliveries give the same tables on Postgres, built at once or with days on top, as on DuckDB day by day."""
 
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -50,15 +50,14 @@ def test_both_engines_publish_the_same(postgres: Settings, day_by_day: Undisturb
 
 
 def test_figures_by_name_and_comments_are_equal(postgres: Settings, day_by_day: Undisturbed) -> None:
-    def asked(settings: Settings, name: str) -> list[tuple]:
-        return [
-            tuple(map(float, row[1:])) for row in query_metrics(settings, [name], ["month"]).rows if None not in row
-        ]
+    def asked(settings: Settings, name: str) -> dict[date, float]:
+        rows = query_metrics(settings, [name], ["month"]).rows
+        return {month: float(figure) for month, figure in rows if figure is not None}
 
     names = [metric.name for metric in list_metrics(postgres)]
     assert len(names) > 30
     for name in names:
-        assert dict(asked(postgres, name)) == pytest.approx(dict(asked(day_by_day.settings, name))), name
+        assert asked(postgres, name) == pytest.approx(asked(day_by_day.settings, name)), name
     seen = []
     for settings in (postgres, day_by_day.settings):
         with warehouse.store_of(settings).shown(settings) as shown:
