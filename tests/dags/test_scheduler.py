@@ -29,7 +29,7 @@ def bank(tmp_path_factory):
     simulator.generate(200, 7, 1, folder, days=2)
     # each feed is a task for every date: few of them wire the DAGs as many do
     few_feeds = yaml.safe_load((PROJECT / "deployments" / "simulated.yml").read_text())
-    few_feeds["optional"] = ["wallet_payments"]
+    few_feeds["optional"] = ["wallet_bindings", "wallet_payments"]
     (folder / "few_feeds.yml").write_text(yaml.safe_dump(few_feeds))
     settings = parsed(temporary_settings(folder, deployment=folder / "few_feeds.yml"))
     dates = landed_dates(settings.landing)

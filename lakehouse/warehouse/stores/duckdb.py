@@ -246,7 +246,7 @@ class DuckDBPublishing:
         Tables and comments seldom change: the new file begins as a copy of the last one, if that has the same.
         """
         retired = _retired(self._settings, self.last, now, is_whole)
-        comments = comments | OWN_COMMENTS
+        comments = OWN_COMMENTS | comments
         tables = {name: sql for name, sql in sorted(self._definitions.items()) if name in now.partitions}
         views = {name: sql for name, sql in self._definitions.items() if name not in now.partitions}
         live = _live_views() if has_live else []
