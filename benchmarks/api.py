@@ -105,7 +105,11 @@ async def _ask(base: str, token: str, keys: list[str], rate: float, seconds: int
 
     async def once(client: httpx.AsyncClient, due: float) -> None:
         nonlocal failed
-        answer = await client.get(base + draws.choice(PATHS).format(draws.choice(keys)))
+        try:
+            answer = await client.get(base + draws.choice(PATHS).format(draws.choice(keys)))
+        except httpx.TransportError:
+            failed += 1
+            return
         took.append(1000 * (time.perf_counter() - due))
         failed += answer.status_code != 200
         seen.add(answer.headers.get("etag", ""))

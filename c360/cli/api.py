@@ -30,7 +30,9 @@ def serve(
 
     app = create_app(Settings.from_env(target=target))
     console.print(f"http://{host}:{port}/api/v1/openapi.json")
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(
+        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=75
+    )
 
 
 @api.command()
