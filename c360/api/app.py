@@ -33,22 +33,19 @@ CustomerKey = Annotated[str, Path(description="Customer, as `cif:…`")]
 (CUSTOMER,) = (resource for resource in RESOURCES if not resource.is_of_customer)
 
 
-class Page(BaseModel):
-    """What every list may be asked for; unknown parameters are refused."""
+class Fields(BaseModel):
+    """What one row may be asked for; unknown parameters are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
     fields: str | None = Field(None, description="Columns to return, with commas between them; by default all")
+
+
+class Page(Fields):
+    """What every list may be asked for."""
+
     limit: int = Field(PAGE, ge=1, le=LARGEST_PAGE, description="Rows of a page")
     after: str | None = Field(None, description="`next` of the page before")
-
-
-class Fields(BaseModel):
-    """What one row may be asked for."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    fields: str | None = Field(None, description="Columns to return, with commas between them; by default all")
 
 
 class Period(BaseModel):

@@ -1,4 +1,4 @@
-"""The tables of one publish, in memory, with an index on every key: an answer takes a millisecond on either store."""
+"""The tables of one publish, in memory, with an index on every key: an answer takes milliseconds on either store."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def add_token(path: Path, name: str, scopes: tuple[str, ...], last_day: date) ->
 
 
 def revoke_token(path: Path, name: str) -> None:
-    """Take back a token; a server that runs refuses it within a second.
+    """Take back a token; a server that runs refuses it at once.
 
     Raises
     ------
@@ -93,6 +93,5 @@ def _locked(path: Path) -> FileLock:
 
 def _write(path: Path, grants: dict[str, Grant]) -> None:
     with appearing(path) as temporary:
-        temporary.touch(mode=0o600)
-        Path(temporary).chmod(0o600)
+        temporary.touch(mode=0o600)  # closed before anything is in it
         temporary.write_text(json.dumps({digest: asdict(grant) for digest, grant in grants.items()}, default=str))

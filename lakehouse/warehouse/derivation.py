@@ -114,16 +114,20 @@ def read_lineage(settings: Settings) -> Lineage:
         if is_model(node) and node["schema"].removeprefix("build_") in SCHEMAS
     }
     columns = {name_of(node): list(node["columns"]) for node in relations.values() if is_relation(node)}
+
+    def as_such(name: str) -> Shown:
+        """The columns of a relation, each as what it is itself."""
+        return {column: frozenset({f"{known_as(name)}.{column}"}) for column in columns[name]}
+
+    shown = {name: as_such(name) for name in columns}
     direct = tokens()
     for key in TopologicalSorter(ancestors(manifest["nodes"], models)).static_order():
         if key not in models:
             continue
         name = name_of(relations[key])
-        own = {
-            read: {column: frozenset({f"{known_as(read)}.{column}"}) for column in columns[read]} for read in columns
-        }
-        for column, sources in followed(name, compiled[key], columns, own, settings.target, Reading()).items():
+        for column, sources in followed(name, compiled[key], columns, shown, settings.target, Reading()).items():
             direct[f"{known_as(name)}.{column}"] = sources
+        shown[name] = as_such(name)
     return Lineage(direct)
 
 
