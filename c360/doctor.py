@@ -15,12 +15,11 @@ from pathlib import Path
 import duckdb
 import psutil
 import psycopg
-import redis
 
 from c360.api.tokens import read_grants
 from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
-from lakehouse.intraday import broker
+from lakehouse.intraday import brokers
 from lakehouse.lake.secret import fingerprint_file, require_same_secret
 from lakehouse.settings import Settings, secret_file
 from lakehouse.warehouse.seeds import load_seeds
@@ -91,8 +90,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("postgres", True, "set, and not used by the target duckdb" if dsn else "not needed")
     if settings.broker_url:
-        client = broker.connect(settings.broker_url)
-        yield _attempt("broker", lambda: _broker_version(client), "start it, or correct C360_BROKER_URL")
+        yield _attempt("broker", brokers.connect(settings).server, "start it, or correct C360_BROKER_URL")
     else:
         yield Finding("broker", True, "none: events within the day come as files")
 
@@ -254,7 +252,3 @@ def _secret(settings: Settings) -> str:
 def _server_version(dsn: str) -> str:
     with psycopg.connect(dsn, connect_timeout=5) as connection:
         return f"PostgreSQL {connection.info.server_version // 10000} at {connection.info.host}"
-
-
-def _broker_version(client: redis.Redis) -> str:
-    return f"Redis {client.info('server')['redis_version']}"

@@ -146,7 +146,8 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         with warehouse.reading(settings):
             scores = expected_scores(settings, pin)
             detail.update(_summary(gates.check_marts(settings, state.business_date, scores)))
-        warehouse.publish(settings, state.business_date, run_id)
+        publish_id = warehouse.publish(settings, state.business_date, run_id)
+        warehouse.record_publish(settings, publish_id, run_id, state)
 
 
 def expected_scores(settings: Settings, pin: Pin) -> list[ExpectedScore]:

@@ -17,7 +17,7 @@ from lakehouse.errors import Stop
 
 PROJECT = Path(__file__).resolve().parents[1]
 VAR = PROJECT / "var"
-BROKER_SCHEMES = ("redis://", "rediss://", "unix://")
+BROKER_SCHEMES = ("redis", "rediss", "unix", "kafka", "kafkas")
 
 SHORTEST_SECRET = 32  # characters: fewer can be guessed, and with them every token
 
@@ -56,7 +56,9 @@ class Settings(BaseSettings):
     target: Literal["duckdb", "postgres"] = Field("duckdb", description="duckdb or postgres")
     postgres_dsn: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:port/database")
     broker_url: SecretStr = Field(
-        SecretStr(""), description="redis://host:port/0, rediss:// (TLS) or unix://, or nothing for files alone"
+        SecretStr(""),
+        description="redis://host:port/0, rediss:// (TLS), unix://, kafka://host:port or kafkas:// (TLS), "
+        "or nothing for files alone",
     )
     api_tokens: File = Field(VAR / "api_tokens.json", description="the file of the API's tokens")
     api_rate: str = Field(
@@ -122,9 +124,10 @@ class Settings(BaseSettings):
 
     @field_validator("broker_url")
     @classmethod
-    def _is_redis(cls, url: SecretStr) -> SecretStr:
-        if url and not url.get_secret_value().startswith(BROKER_SCHEMES):
-            raise ValueError("no URL of Redis")
+    def _is_of_a_broker(cls, url: SecretStr) -> SecretStr:
+        scheme, slashes, place = url.get_secret_value().partition("://")
+        if url and not (scheme in BROKER_SCHEMES and slashes and place):
+            raise ValueError("no address of a broker")
         return url
 
     @field_validator("token_secret")

@@ -8,15 +8,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
-from pydantic import SecretStr
 
 from lakehouse.contracts import Feed, load_feeds
-from lakehouse.intraday import broker
+from lakehouse.intraday.brokers import Broker
 from lakehouse.lake import appearing
 
 KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 TIMES = {"transactions": "txn_at", "wallet_payments": "paid_at"}
-MOST_ENTRIES = 1_000_000  # of a stream
 
 Row = dict[str, object]
 Event = tuple[str, Row]  # feed, row
@@ -33,15 +31,11 @@ def to_landing(landing: Path) -> Send:
     return send
 
 
-def to_broker(url: SecretStr) -> Send:
-    """Events as entries of the broker's streams."""
-    client = broker.connect(url)
+def to_broker(broker: Broker) -> Send:
+    """Events as messages of the broker."""
 
     def send(feed: str, _: str, texts: list[str]) -> None:
-        with client.pipeline(transaction=False) as pipeline:
-            for text in texts:
-                pipeline.xadd(broker.stream(feed), {broker.FIELD: text}, maxlen=MOST_ENTRIES)
-            pipeline.execute()
+        broker.send(feed, texts)
 
     return send
 

@@ -13,7 +13,7 @@ from c360.cli.evaluate import evaluate
 from c360.cli.export import export, relocate
 from c360.cli.identity import identity
 from c360.cli.intraday import intraday
-from c360.cli.lineage import lineage
+from c360.cli.lineage import lineage, reproduce
 from c360.cli.metrics import metrics
 from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, console, day_of, labelled, progress, show
@@ -33,6 +33,7 @@ app.command()(reports.handover)
 app.command()(reports.worklist)
 app.command()(relocate)
 app.command()(lineage)
+app.command()(reproduce)
 app.add_typer(sources.adapt, name="adapt")
 app.add_typer(identity, name="identity")
 app.add_typer(reports.report, name="report")

@@ -137,21 +137,19 @@ def simulate_intraday(
     broker: Annotated[bool, typer.Option("--broker", help="Send to C360_BROKER_URL instead.")] = False,
 ) -> None:
     """Send a business date's postings and wallet payments as micro-batches, at the pace of a live source."""
-    from redis import RedisError
-
+    from lakehouse.intraday.brokers import connect
     from lakehouse.settings import Settings
     from simulator.intraday import replay, to_broker, to_landing
 
     settings = Settings.from_env(landing=landing)
     if broker and not settings.broker_url:
-        raise Stop("no broker", "set C360_BROKER_URL, for instance to redis://localhost:6379/0")
-    send = to_broker(settings.broker_url) if broker else to_landing(settings.landing)
-    try:
-        with writing(settings.landing):
-            hours = range(24) if hour is None else range(hour, hour + 1)
-            sent = replay(source, day.date(), send, rate, seconds, copies, hours)
-    except RedisError as error:
-        raise Stop(f"the broker cannot be reached: {error}", "start it, or correct C360_BROKER_URL") from error
+        raise Stop(
+            "no broker", "set C360_BROKER_URL, for instance to redis://localhost:6379/0 or kafka://localhost:9092"
+        )
+    send = to_broker(connect(settings)) if broker else to_landing(settings.landing)
+    with writing(settings.landing):
+        hours = range(24) if hour is None else range(hour, hour + 1)
+        sent = replay(source, day.date(), send, rate, seconds, copies, hours)
     console.print(sent)
 
 

