@@ -6,16 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import ml_jobs.scores.scoring
+from c360.intake import ingest
+from c360.steps import step
 from expectations import gates
 from expectations.marts_profile import ExpectedScore
 from lakehouse import ingestion, lake, warehouse
 from lakehouse.contracts import CHANNELS, load_deployment
 from lakehouse.errors import Stop
 from lakehouse.identity import link, unbelieved
-from lakehouse.lake import Outcome, Pin
+from lakehouse.lake import Pin
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.model_files import Known, abstention_path
-from lakehouse.lake.runs import new_run_id, read_records, recorded, warnings_of
+from lakehouse.lake.runs import new_run_id, read_records, warnings_of
 from lakehouse.settings import Settings
 from lakehouse.warehouse import seeds
 from lakehouse.warehouse.changes import BuildState, as_of_dates_to_build, dirty_from
@@ -35,14 +37,6 @@ class NotReady(Stop):
     """A required feed is missing: the day stops, and nothing is published."""
 
 
-def ingest(settings: Settings, feed: str, business_date: date, run_id: str) -> list[Outcome]:
-    """Ingest every delivery of one feed that is known by the business date into the lake."""
-    with recorded(settings, run_id, f"ingest_{feed}", business_date) as detail:
-        outcomes = ingestion.ingest_feed(settings, feed, business_date)
-        detail["deliveries"] = {outcome.delivery_id: outcome.reason or outcome.outcome for outcome in outcomes}
-        return outcomes
-
-
 def check_delivered(settings: Settings, business_date: date, channels: Iterable[str], run_id: str) -> None:
     """The gate landing -> raw: every required feed is there, and the deliveries meet their expectations.
 
@@ -56,7 +50,7 @@ def check_delivered(settings: Settings, business_date: date, channels: Iterable[
         If deliveries of the channels do not fit each other; `build` asks once more, across channels.
     """
     channels = tuple(channels)
-    with recorded(settings, run_id, "check_" + "_".join(channels), business_date) as detail:
+    with step(settings, run_id, "check_" + "_".join(channels), business_date) as detail:
         state = warehouse.read_state(settings)
         _require_feeds(settings, business_date, channels, state)
         pin = lake.pin(settings.lake, business_date)
@@ -73,7 +67,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
     date
         The business date as of which the build engine stands.
     """
-    with recorded(settings, run_id, "build", business_date) as detail, warehouse.exclusive(settings):
+    with step(settings, run_id, "build", business_date) as detail, warehouse.exclusive(settings):
         seeds.require_currency(load_deployment(settings.deployment).currency)
         state = warehouse.read_state(settings)
         if state and state.business_date not in built_dates(lake.pin(settings.lake, state.business_date)):
@@ -110,7 +104,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
 
 def score(settings: Settings, business_date: date, run_id: str) -> None:
     """Score every task for the business date, and for the built dates that have no scores yet."""
-    with recorded(settings, run_id, "score", business_date) as detail:
+    with step(settings, run_id, "score", business_date) as detail:
         detail.update(_score(settings, business_date) | _derive(settings))
 
 
@@ -121,20 +115,20 @@ def retrain(settings: Settings, business_date: date, run_id: str) -> None:
     """
     from ml_jobs.scores.promotion import retrain as retrained
 
-    with recorded(settings, run_id, "retrain", business_date) as detail:
+    with step(settings, run_id, "retrain", business_date) as detail:
         detail |= {task: why for task in load_tasks() if (why := retrained(settings, task, business_date))}
 
 
 def network(settings: Settings, business_date: date, run_id: str) -> None:
     """Compute every customer's place in the network of payments, as the build engine stands."""
-    with recorded(settings, run_id, "network", business_date) as detail:
+    with step(settings, run_id, "network", business_date) as detail:
         pin = lake.pin(settings.lake, warehouse.built_state(settings).business_date)
         detail["file"] = write_network(settings, pin).name
 
 
 def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, check it, and publish it; if the gate fails, readers keep yesterday's tables."""
-    with recorded(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
+    with step(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
         # A date may have been built since `score` and `network`: it is served, so it needs their files, too.
         _score(settings)
         _derive(settings)

@@ -57,9 +57,9 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
 
         @task(pool="lake", map_index_template="{{ feed }}", execution_timeout=timedelta(minutes=30))
         def ingest(feed: str, *, dag_run: Any = None) -> None:
-            from c360 import pipeline
+            from c360 import intake
 
-            pipeline.ingest(Settings.from_env(), feed, business_date(dag_run), dag_run.run_id)
+            intake.ingest(Settings.from_env(), feed, business_date(dag_run), dag_run.run_id)
 
         # It runs even if the ingest of a feed failed: the gate checks what is in the lake. It asks the build engine
         # which dates are still to be built.

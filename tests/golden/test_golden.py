@@ -5,6 +5,7 @@ of 150 customers gets a posting that comes late, a day that is delivered again w
 told twice, and customer records that change out of order (see ``amend.py``).
 """
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import pytest
 
 import simulator
 from c360 import pipeline
+from c360.metrics import query_metrics
 from lakehouse import warehouse
 from lakehouse.settings import Settings
 from tests.conftest import parsed, temporary_settings
 from tests.golden import landed
 from tests.golden.amend import amend
+from tests.golden.questions import QUESTIONS, TABLES
 
 pytestmark = pytest.mark.timeout(1200)  # the first test of a module waits for all runs
 EXPECTED = Path(__file__).with_name("expected")
@@ -54,6 +57,9 @@ def settings(request: pytest.FixtureRequest, landing: Path, tmp_path_factory: py
 def expected(landing: Path) -> duckdb.DuckDBPyConnection:
     """One table per mart, of what it should hold."""
     con = landed.load(landing, LAST, temporary_settings(landing).token_secret.get_secret_value())
+    con.execute("create table delivered (feed varchar, cutoff_date date)")
+    for manifest in (json.loads(path.read_text()) for path in landing.glob("*/*.manifest.json")):
+        con.execute("insert into delivered values ($1, $2)", [manifest["feed"], manifest["cutoff_at"][:10]])
     for mart in (*FIRST, *(mart for mart in MARTS if mart not in FIRST)):
         con.execute(f"create table {mart} as {(EXPECTED / f'{mart}.sql').read_text()}")
         if mart == "customer_360_monthly":
@@ -70,6 +76,32 @@ def test_published_equals_expected(settings: Settings, expected: duckdb.DuckDBPy
     lacking = expected.execute(f"select {columns} from {mart} except all select {columns} from published").df()
     assert surplus.empty and lacking.empty, f"only published:\n{_shown(surplus)}\nonly expected:\n{_shown(lacking)}"
     assert expected.execute("select count(*) > 100 from published").fetchone() == (True,)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_analysts_question_is_answered_as_the_landed_files_do(
+    settings: Settings, expected: duckdb.DuckDBPyConnection, question: str
+) -> None:
+    asked = QUESTIONS[question]
+    rows = query_metrics(settings, asked.metrics, asked.by).rows
+    answers = {row[: len(asked.by)]: row[len(asked.by) :] for row in rows}
+    wanted = {row[: len(asked.by)]: row[len(asked.by) :] for row in expected.execute(asked.expected).fetchall()}
+    assert answers and without_nothing(answers) == without_nothing(wanted)
+
+
+@pytest.mark.parametrize("question", TABLES)
+def test_a_documented_table_answers_as_the_landed_files_do(
+    settings: Settings, expected: duckdb.DuckDBPyConnection, question: str
+) -> None:
+    published, wanted = TABLES[question]
+    rows = warehouse.query_serving(settings, published).to_pylist()
+    assert rows and sorted(tuple(row.values()) for row in rows) == sorted(expected.execute(wanted).fetchall())
+
+
+def without_nothing(rows: dict[tuple, tuple]) -> dict[tuple, tuple]:
+    """What has figures: a month without a move is no row, or one of zeros."""
+    plain = {key: tuple(value or 0 for value in values) for key, values in rows.items()}
+    return {key: values for key, values in plain.items() if any(values)}
 
 
 def test_the_amendments_bite(landing: Path) -> None:

@@ -1,0 +1,154 @@
+"""Questions that an analyst asks of metrics, and SQL that answers them from the landed files alone.
+
+``positions`` (a customer on every month-end and on the business date), ``fct_transactions``, ``fct_balances_daily`` and
+``links`` are made of the files by ``expected/`` and ``landed.py``; no line of them reads what the pipeline publishes.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Question:
+    """Metrics, what divides them, and rows of the same columns from the landed files."""
+
+    metrics: tuple[str, ...]
+    by: tuple[str, ...]
+    expected: str
+
+
+_DATES = """
+    select *, cast(date_trunc('month', as_of_date) as date) as month from positions
+    where as_of_date = last_day(as_of_date) or as_of_date = getvariable('business_date')
+"""
+_MOVES = f"""
+    select *, lag(star_tier) over earlier as tier_before, lag(life_cycle_stage) over earlier as stage_before
+    from ({_DATES}) window earlier as (partition by customer_key order by as_of_date)
+"""
+_POSTINGS = """
+    select *, cast(date_trunc('month', business_date) as date) as month from fct_transactions
+    join (
+        select account_no_token, any_value(customer_no) as customer_no from accounts group by all
+    ) using (account_no_token)
+    join links on links.party_key = 'cif:' || customer_no
+"""
+_OPENED = """
+    select customer_key, min(opened) as first_opened_date from (
+        select 'cif:' || customer_no as party_key, opened_date as opened from accounts
+        union all select 'cif:' || customer_no, start_date from holdings
+    ) join links using (party_key) group by all
+"""
+_CONTACTS = f"""
+    select *, row_number() over (partition by customer_key order by contact_date, party_key) = 1 as is_first
+    from (
+        select 'lead:' || lead_id as party_key, source, cost, business_date as contact_date from social_leads
+        qualify row_number() over (partition by lead_id order by business_date, known_date, delivery, row) = 1
+        union all
+        select 'online:' || user_id, platform, 0, business_date from registrations
+        qualify row_number() over (partition by user_id order by business_date, known_date, delivery, row) = 1
+            and lead_id is null
+    ) join links using (party_key) left join ({_OPENED}) using (customer_key)
+"""
+QUESTIONS = {
+    "assets and customers by branch and tier, over the months": Question(
+        ("aum", "customers"),
+        ("month", "home_branch_code", "star_tier"),
+        f"""
+        select month, home_branch_code, star_tier, sum(aum_amount), count(*) filter (where asset_count > 0)
+        from ({_DATES}) group by all
+        """,
+    ),
+    "tier migration": Question(
+        ("tier_rises", "tier_falls"),
+        ("month",),
+        f"""
+        select month, count(*) filter (where star_tier > tier_before), count(*) filter (where star_tier < tier_before)
+        from ({_MOVES}) group by all
+        """,
+    ),
+    "who left, by month": Question(
+        ("customers_left",),
+        ("month",),
+        f"""
+        select month, count(*) filter (where life_cycle_stage = 'lost' and stage_before not in ('lost', 'prospect'))
+        from ({_MOVES}) group by all
+        """,
+    ),
+    "new money": Question(
+        ("net_new_money",),
+        ("month",),
+        f"""
+        select month, sum(signed_amount) from ({_POSTINGS})
+        where counterparty_class not in ('opening', 'own_transfer', 'own_product', 'bank', 'loan_grant') group by all
+        """,
+    ),
+    "a manager's portfolio": Question(
+        ("customers", "aum"),
+        ("rm_id",),
+        """
+        select rm_id, count(*) filter (where asset_count > 0), sum(aum_amount) from positions
+        where as_of_date = getvariable('business_date') group by all
+        """,
+    ),
+    "leaks": Question(
+        ("leak",),
+        (),
+        f"""
+        select sum(amount) from ({_POSTINGS}) join positions using (customer_key)
+        where as_of_date = getvariable('business_date') and life_cycle_stage not in ('prospect', 'lost')
+            and direction = 'D' and counterparty_class in ('money_market_fund', 'wallet')
+            and business_date > getvariable('business_date') - 30 and business_date <= getvariable('business_date')
+        """,
+    ),
+    "cost per acquired customer, by source": Question(
+        ("acquisition_cost", "acquired_customers", "leads"),
+        ("source",),
+        f"""
+        select source, sum(cost), count(*) filter (where is_first and first_opened_date >= contact_date), count(*)
+        from ({_CONTACTS}) group by all
+        """,
+    ),
+    "where books and balances part": Question(
+        ("balance_break_count",),
+        (),
+        """
+        select count(*) from (
+            select difference_amount - coalesce(lag(difference_amount) over earlier, 0) as step
+            from fct_balances_daily where difference_amount is not null
+            window earlier as (partition by account_no_token order by business_date)
+        ) where step <> 0
+        """,
+    ),
+    "what customers did online": Question(
+        ("online_touches",),
+        (),
+        """
+        select (select count(*) from fct_transactions where channel in ('app', 'web', 'mall'))
+            + (select count(distinct event_id) from app_events) + (select count(distinct order_id) from mall_orders)
+        """,
+    ),
+    "what arrived": Question(("deliveries",), (), "select count(*) from delivered"),
+}
+
+# Questions whose answer is a table that needs no join: what is read of it, and the same from the landed files.
+TABLES = {
+    "answers to campaigns": (
+        "select campaign_id, contact_count, answered_count, cost_amount from marts.campaigns",
+        """
+        select
+            campaign_id,
+            count(*),
+            count(*) filter (where touch_id in (
+                select touch_id from campaign_responses where response in ('clicked', 'applied', 'converted')
+            )),
+            sum(cost)
+        from (
+            from campaign_touches
+            qualify row_number() over (partition by touch_id order by known_date, delivery, row) = 1
+        ) where arm = 'treatment' group by all
+        """,
+    ),
+    "how fresh each feed is": (
+        "select feed, last_cutoff_date, delivery_count from ops.freshness",
+        "select feed, max(cutoff_date), count(*) from delivered group by all",
+    ),
+}
