@@ -48,6 +48,54 @@ _CONTACTS = f"""
             and lead_id is null
     ) join links using (party_key) left join ({_OPENED}) using (customer_key)
 """
+_APPLICATIONS = """
+    with events as (
+        select *, customer_key from app_events join links on party_key = 'online:' || user_id
+        where event_name in ('apply_start', 'apply_finish')
+        qualify row_number() over (partition by event_id order by known_date, delivery, row) = 1
+    ),
+    starts as (
+        select customer_key, product_code, product_family, business_date, min(event_at) as started_at
+        from events left join products using (product_code) where event_name = 'apply_start' group by all
+    ),
+    openings as (
+        select account_no as asset, customer_no, product_code, opened_date, business_date from accounts
+        union all select holding_id, customer_no, product_code, start_date, business_date from holdings
+        union all select loan_no, customer_no, product_code, granted_date, business_date from loans
+    ),
+    ends as (
+        select customer_key, 'online' as place, product_code, null as family, null as service, event_at as ended_at,
+            business_date, null as opened_date
+        from events where event_name = 'apply_finish'
+        union all
+        select customer_key, 'branch', null, null, service_type, served_at, business_date, null
+        from branch_visits join links on party_key = 'cif:' || customer_no where served_at is not null
+        union all
+        select customer_key, 'opening', null, product_family, null, min(business_date) + 1, min(business_date),
+            min(opened_date)
+        from openings join links on party_key = 'cif:' || customer_no left join products using (product_code)
+        group by customer_key, asset, product_family
+    )
+    select
+        starts.*,
+        (
+            select arg_min(place, row(ended_at, place)) from ends
+            where ends.customer_key = starts.customer_key and ended_at >= started_at
+                and ends.business_date <= starts.business_date + 14
+                and (
+                    (place = 'online' and ends.product_code is not distinct from starts.product_code)
+                    or (place = 'branch' and service = case
+                        when product_family in ('wealth', 'fund', 'precious_metal') then 'wealth'
+                        when product_family = 'loan' then 'loan'
+                        else 'account'
+                    end)
+                    or (place = 'opening' and opened_date >= starts.business_date
+                        and (starts.product_code is null or family = product_family))
+                )
+        ) as finished
+    from starts
+"""
+
 QUESTIONS = {
     "assets and customers by branch and tier, over the months": Question(
         ("aum", "customers"),
@@ -124,6 +172,15 @@ QUESTIONS = {
         """
         select (select count(*) from fct_transactions where channel in ('app', 'web', 'mall'))
             + (select count(distinct event_id) from app_events) + (select count(distinct order_id) from mall_orders)
+            + (select count(distinct complaint_id) from complaints where channel in ('mobile', 'web'))
+        """,
+    ),
+    "from online to a branch": Question(
+        ("applications", "handovers"),
+        ("month",),
+        f"""
+        select cast(date_trunc('month', business_date) as date), count(*), count(*) filter (where finished = 'branch')
+        from ({_APPLICATIONS}) group by all
         """,
     ),
     "what arrived": Question(("deliveries",), (), "select count(*) from delivered"),
