@@ -62,7 +62,7 @@ linkage: setup ## Record linkage on the public sets that wheels bring (ABLATION=
 	$(PY) -m benchmarks.linkage $(ABLATION)
 
 lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks, constrained by it) again
-	cd requirements && for name in bootstrap requirements dev; do \
+	cd requirements && for name in bootstrap requirements dev superset; do \
 		../$(VENV)/bin/uv pip compile $$name.in --override overrides.txt --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate --python-version 3.11 --quiet -o $$name.lock; done
 
