@@ -76,7 +76,7 @@ class _Drawing:
         return Drawn(self._title(), note, VISUALS[self.chart.kind], self.dataset, parameters)
 
     def _known(self, name: str) -> str:
-        name = name.replace("{language}", self.language)
+        name = name.replace("*", self.language)
         if not isinstance(self.dataset.by_name.get(name), Column):
             raise Stop(f"{self.dataset.name} has no column {name}", "take one that c360 metrics list or ANALYST.md has")
         return name

@@ -19,7 +19,7 @@ SECONDS = 120.0  # a store of many tables on a busy machine
 class Imported:
     """What became of the assets."""
 
-    dashboards: tuple[str, ...]  # paths below the server's address
+    paths: tuple[str, ...]  # of the dashboards, below the server's address
     replaced: int
     removed: int
 

@@ -39,7 +39,7 @@ class Words(_Strict):
 class Chart(_Strict):
     """A chart: metrics by dimensions or over time, or rows or sums of a table.
 
-    ``{language}`` in a name of a column stands for ``en`` or ``zh``.
+    ``*`` in the name of a column stands for ``en`` or ``zh``.
     """
 
     kind: Literal["number", "line", "bar", "table"]
