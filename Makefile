@@ -42,11 +42,11 @@ check: setup | .git ## Style, types, imports, dbt's rules, spelling, secrets: in
 
 test: setup | .git ## What every change must pass: the checks on all files, and the tests
 	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest -m "not full" $(TWO_WORKERS)
+	$(PY) -m pytest -m "not full and not bi" $(TWO_WORKERS)
 
 test-full: setup | .git ## Every test, the slow ones too: before a release
 	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest $(TWO_WORKERS)
+	$(PY) -m pytest -m "not bi" $(TWO_WORKERS)
 
 fuzz: setup ## Files, manifests, events and tables spoilt at random, for ten minutes: no crash, hang, loss or leak
 	C360_FUZZ_SECONDS=300 $(PY) -m pytest $(wildcard tests/*/*/test_fuzz.py)

@@ -27,6 +27,7 @@ DATABASE = "c360"
 ADDRESSES = {"duckdb": "duckdb:///:memory:", "postgres": "postgresql+psycopg2://c360_store/"}
 HEIGHTS = {"number": 20, "line": 50, "bar": 50, "table": 50}  # of a row, in units of 8 pixels
 HEADLINE = 8
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast where libyaml is
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 Asset = dict[str, object]
 
@@ -48,7 +49,7 @@ class Assets:
     def texts(self) -> dict[str, str]:
         """The files as YAML."""
         return {
-            str(path): yaml.safe_dump(asset, allow_unicode=True, sort_keys=True, width=120)
+            str(path): yaml.dump(asset, Dumper=DUMPER, allow_unicode=True, sort_keys=True, width=120)
             for path, asset in sorted(self.files.items())
         }
 

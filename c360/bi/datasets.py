@@ -84,7 +84,7 @@ class Datasets:
             self._comments = {(table, column): comment or "" for table, column, comment in shown.comments}
         models = (_Model(model, self._manifest) for model in self._manifest.semantic_models)
         self._models = {model.name: model for model in models}
-        self._made: dict[str, Dataset] = {}
+        self._tables: dict[str, Dataset] = {}
 
     def of_metrics(self, names: Sequence[str]) -> Dataset:
         """The dataset that has all of these metrics."""
@@ -94,20 +94,25 @@ class Datasets:
         models = {model for name in names for model in self._models_of(name)}
         if len(models) != 1:
             raise Stop(f"{', '.join(names)} are figures of {', '.join(sorted(models))}", UNSUPPORTED)
-        (model,) = models
-        return self._made.get(model) or self._made.setdefault(model, self._of_model(self._models[model]))
+        return next(dataset for dataset in self.of_models if dataset.name in models)
+
+    @cached_property
+    def of_models(self) -> tuple[Dataset, ...]:
+        """The datasets of all metrics."""
+        models = sorted({model for name in self._metrics for model in self._models_of(name)})
+        return tuple(self._of_model(self._models[name]) for name in models)
 
     def of_table(self, table: str) -> Dataset:
         """The dataset of a published table."""
         if (table, None) not in self._comments:
             raise Stop(f"there is no table {table}", "ANALYST.md names those that there are")
-        if table not in self._made:
+        if table not in self._tables:
             statement = f"select * from {table}"
             columns = self._columns(statement, {name: (table, name) for name in self._schema(statement).names})
             times = [column.name for column in columns if column.type == "DATE"]
             count = Figure("row_count", "count(*)", COUNT, "", "rows")
-            self._made[table] = Dataset(table, statement, columns, (count,), times[0] if times else None)
-        return self._made[table]
+            self._tables[table] = Dataset(table, statement, columns, (count,), times[0] if times else None)
+        return self._tables[table]
 
     def _models_of(self, name: str) -> set[str]:
         metric = _metric(self._manifest, name)

@@ -36,9 +36,9 @@ class Server:
     def __init__(self, address: str, password: str) -> None:
         self._client = httpx.Client(base_url=address, timeout=SECONDS, headers={"Referer": address})
         login = {"username": ADMIN, "password": password, "provider": "db", "refresh": False}
-        token = self._ask("POST", "security/login", json=login)["access_token"]
+        token = self.ask("POST", "security/login", json=login)["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
-        self._client.headers["X-CSRFToken"] = self._ask("GET", "security/csrf_token/")["result"]
+        self._client.headers["X-CSRFToken"] = self.ask("GET", "security/csrf_token/")["result"]
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +46,8 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def _ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+    def ask(self, method: str, path: str, **given: Any) -> Any:
+        """The answer of a path of the API; what is given is `httpx`'s."""
         try:
             answer = self._client.request(method, f"/api/v1/{path}", **given)
         except httpx.HTTPError as error:
@@ -57,24 +58,24 @@ class Server:
 
     def put(self, assets: Assets) -> Imported:
         """Import the assets; all that an earlier import made, and these do not hold, goes."""
-        before = {kind: self._numbers(kind) for kind in KINDS}
-        self._ask("POST", "assets/import/", files={"bundle": ("c360.zip", assets.bundle(), "application/zip")})
+        before = {kind: self.numbers(kind) for kind in KINDS}
+        self.ask("POST", "assets/import/", files={"bundle": ("c360.zip", assets.bundle(), "application/zip")})
         replaced, removed = 0, 0
         for kind in KINDS:
             kept = assets.identifiers(f"{kind}s")
             replaced += len(before[kind].keys() & kept)
             for number in (number for uuid, number in before[kind].items() if uuid not in kept):
-                if self._ask("GET", f"{kind}/{number}")["result"].get("is_managed_externally"):
-                    self._ask("DELETE", f"{kind}/{number}")
+                if self.ask("GET", f"{kind}/{number}")["result"].get("is_managed_externally"):
+                    self.ask("DELETE", f"{kind}/{number}")
                     removed += 1
         return Imported(tuple(f"/superset/dashboard/{slug}/" for slug in assets.slugs()), replaced, removed)
 
-    def _numbers(self, kind: str) -> dict[str, int]:
+    def numbers(self, kind: str) -> dict[str, int]:
         """All that there are, by identifier: ours, and what people made themselves."""
         found: dict[str, int] = {}
         for page in itertools.count():
             query = f"(columns:!(id,uuid),page:{page},page_size:{PAGE})"
-            rows = self._ask("GET", f"{kind}/", params={"q": query})["result"]
+            rows = self.ask("GET", f"{kind}/", params={"q": query})["result"]
             found |= {row["uuid"]: row["id"] for row in rows}
             if len(rows) < PAGE:
                 break
