@@ -25,7 +25,7 @@ VERSION = "1.0.0"  # of Superset's format of assets
 DATABASE = "c360"
 # The server knows where the store is, and who may open it: deploy/superset/superset_config.py.
 ADDRESSES = {"duckdb": "duckdb:///:memory:", "postgres": "postgresql+psycopg2://c360_store/"}
-HEIGHTS = {"number": 20, "line": 50, "bar": 50, "table": 50}  # of a row, in units of 8 pixels
+HEIGHTS = {"number": 24, "line": 50, "bar": 50, "table": 50}  # of a row, in units of 8 pixels
 HEADLINE = 8
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast where libyaml is
 NO_DATE = (1980, 1, 1, 0, 0, 0)

@@ -133,8 +133,17 @@ class Seen:
             self.errors.append(f"{response.status} {response.url}")
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A chart as it was imported, in one language."""
+
+    title: str
+    chart: Chart
+    keys: set[str]  # columns of its answer that are no figures
+
+
 @pytest.fixture(scope="module")
-def numbers(running: Running, bank: Settings) -> Mapping[int, tuple[str, Chart]]:
+def numbers(running: Running, bank: Settings) -> Mapping[int, Placed]:
     """The title and the definition of each chart, by Superset's number of it."""
     assets = make_assets(bank)
     with Server(running.address, running.password) as server:
@@ -145,7 +154,9 @@ def numbers(running: Running, bank: Settings) -> Mapping[int, tuple[str, Chart]]
             for place, chart in enumerate(charts):
                 for language in LANGUAGES:
                     asset = assets.files[PurePosixPath("charts", f"{name}_{row}_{place}_{language}.yaml")]
-                    found[known[asset["uuid"]]] = (asset["slice_name"], chart)
+                    parameters = asset["params"]
+                    keys = {parameters.get("x_axis"), *parameters.get("groupby", [])}
+                    found[known[asset["uuid"]]] = Placed(asset["slice_name"], chart, keys)
     return found
 
 
@@ -192,14 +203,12 @@ def test_nobody_reads_without_logging_in(running: Running, browser: Browser) -> 
 def opened(page: Page, slug: str) -> tuple[Seen, dict[int, Response]]:
     """Open a dashboard down to its last chart; returns the answer of each chart by its number."""
     name, _, language = slug.rpartition("-")
-    page.goto(f"/lang/{language}", wait_until="networkidle")
+    page.request.get(f"/lang/{language}", max_redirects=0)  # the session remembers it
     seen = Seen()
     seen.watch(page)
     page.goto(f"/superset/dashboard/{slug}/")
     grid = page.locator('[data-test="chart-grid-component"]')
-    page.wait_for_function(
-        f"document.querySelectorAll('[data-test=\"chart-grid-component\"]').length == {CHARTS[name]}"
-    )
+    grid.nth(CHARTS[name] - 1).wait_for()
     grid.last.scroll_into_view_if_needed()
     until = monotonic() + CHART_SECONDS
     charts: dict[int, Response] = {}
@@ -215,7 +224,7 @@ def opened(page: Page, slug: str) -> tuple[Seen, dict[int, Response]]:
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_dashboard_opens_without_an_error_and_shows_the_figures_of_the_store(
-    page: Page, bank: Settings, numbers: Mapping[int, tuple[str, Chart]], slug: str
+    page: Page, bank: Settings, numbers: Mapping[int, Placed], slug: str
 ) -> None:
     name, _, language = slug.rpartition("-")
     seen, charts = opened(page, slug)
@@ -228,20 +237,23 @@ def test_a_dashboard_opens_without_an_error_and_shows_the_figures_of_the_store(
         (query,) = answer.json()["result"]
         assert query["error"] is None
         empty += not query["rowcount"]
-        assert_equal(bank, numbers[number][1], query["data"])
+        assert_equal(bank, numbers[number].chart, numbers[number].keys, query["data"])
     assert page.locator('[data-test="chart-container"] .ant-empty, [data-test="chart-container"] img').count() >= empty
     for number, answer in charts.items():
         seconds = []
-        for _ in range(3):
+        for _ in range(2):
             began = monotonic()
             assert page.request.post(answer.url, data=answer.request.post_data_json).ok
             seconds.append(monotonic() - began)
-        TIMES[f"{slug}: {numbers[number][0]}"] = min(seconds)
+        TIMES[f"{slug}: {numbers[number].title}"] = min(seconds)
     if slug in SHOWN and bank.lake.parent.name == "demo":
+        page.locator('[data-test="chart-grid-component"]').first.scroll_into_view_if_needed()
+        page.mouse.wheel(0, -10_000)
+        page.wait_for_timeout(1000)
         page.screenshot(path=PICTURES / f"dashboard_{slug.replace('-', '_')}.png", full_page=True)
 
 
-def assert_equal(bank: Settings, chart: Chart, rows: list[dict[str, object]]) -> None:
+def assert_equal(bank: Settings, chart: Chart, keys: set[str], rows: list[dict[str, object]]) -> None:
     """What a chart shows is what SQL of its own says, or the command `c360 metrics query`."""
     if chart.kind == "number" and chart.metrics:
         (metric,) = chart.metrics
@@ -250,13 +262,12 @@ def assert_equal(bank: Settings, chart: Chart, rows: list[dict[str, object]]) ->
     elif chart.metrics and not (chart.days or chart.where):
         by = [*([chart.over] if chart.over else []), *chart.by]
         figures = metrics.query_metrics(bank, chart.metrics, by)
-        for place, metric in enumerate(chart.metrics, len(by)):
-            expected = sorted(number_of(row[place]) for row in figures.rows if row[place])
-            assert sorted(number_of(row[metric]) for row in rows if row[metric]) == pytest.approx(expected, rel=1e-9)
+        expected = sorted(number_of(value) for row in figures.rows for value in row[len(by) :] if value)
+        assert sorted(shown_values(rows, keys)) == pytest.approx(expected, rel=1e-9), chart
     elif chart.columns or chart.counted:
         where = f"where {chart.where}" if chart.where else ""
         ((count,),) = asked(bank, f"select count(*) as figure from {chart.table} {where}")
-        shown = len(rows) if chart.columns else sum(number_of(row["row_count"]) for row in rows)
+        shown = len(rows) if chart.columns else sum(shown_values(rows, keys))
         assert shown == (min(count, chart.limit) if chart.columns else count), chart.title
     elif chart.latest:
         ((last,),) = asked(bank, f"select max({chart.latest}) as figure from {chart.table}")
@@ -268,6 +279,11 @@ def assert_equal(bank: Settings, chart: Chart, rows: list[dict[str, object]]) ->
         assert sum(number_of(one) for one in shown if one) == pytest.approx(number_of(total), rel=1e-9)
 
 
+def shown_values(rows: list[dict[str, object]], keys: set[str]) -> list[float]:
+    """The figures of an answer, whether a series has a column of its own or not; nothing stands for nothing."""
+    return [number_of(value) for row in rows for name, value in row.items() if name not in keys and value]
+
+
 def asked(bank: Settings, statement: str) -> list[tuple[object, ...]]:
     return [tuple(row.values()) for row in warehouse.query_serving(bank, statement).to_pylist()]
 
@@ -277,12 +293,14 @@ def number_of(value: object) -> float:
 
 
 def test_times_of_charts() -> None:
-    """Printed, for the docs: each chart alone, the best of three; the goal is a second on the largest bank."""
+    """Printed, for the docs: each chart alone, the better of two; the goal is a second on the largest bank."""
     slowest = sorted(TIMES.items(), key=lambda one: -one[1])
+    if not TIMES:
+        pytest.skip("no dashboard was opened")
     print(f"\n{len(TIMES)} charts, median {sorted(TIMES.values())[len(TIMES) // 2]:.2f} s; the slowest:")
     for title, seconds in slowest[:12]:
         print(f"  {seconds:.2f} s  {title}")
-    assert slowest and slowest[0][1] < HANGS
+    assert slowest[0][1] < HANGS
 
 
 def counts(server: Server) -> dict[str, int]:
