@@ -2,6 +2,8 @@
 VENV := .venv
 LOCKS := requirements/bootstrap.lock requirements/requirements.lock requirements/dev.lock
 PY := $(VENV)/bin/python
+BI := .venv-bi
+SERVE ?=
 # Where it is set, every process would compile its libraries again: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 export PRE_COMMIT_HOME := $(CURDIR)/$(VENV)/pre-commit
@@ -40,11 +42,11 @@ check: setup | .git ## Style, types, imports, dbt's rules, spelling, secrets: in
 
 test: setup | .git ## What every change must pass: the checks on all files, and the tests
 	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest -m "not full" $(TWO_WORKERS)
+	$(PY) -m pytest -m "not full and not bi" $(TWO_WORKERS)
 
 test-full: setup | .git ## Every test, the slow ones too: before a release
 	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest $(TWO_WORKERS)
+	$(PY) -m pytest -m "not bi" $(TWO_WORKERS)
 
 fuzz: setup ## Files, manifests, events and tables spoilt at random, for ten minutes: no crash, hang, loss or leak
 	C360_FUZZ_SECONDS=300 $(PY) -m pytest $(wildcard tests/*/*/test_fuzz.py)
@@ -58,15 +60,27 @@ bench: setup ## 100,000 customers x 24 months against the straight-line script (
 bench-api: setup ## A minute of requests to the read API of the store that C360_WAREHOUSE names, while it is published
 	$(PY) -m benchmarks.api
 
+$(BI)/.installed: requirements/superset.lock
+	python3.11 -m venv --without-pip $(BI)
+	VIRTUAL_ENV=$(BI) $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes requirements/superset.lock
+	touch $@
+
+bi: setup $(BI)/.installed ## Dashboards in Superset, on the store that C360_WAREHOUSE names or the demonstration's
+	@if [ -z "$$C360_WAREHOUSE" ] && [ -f var/demo/env ]; then set -a; . var/demo/env; set +a; fi; \
+	exec $(PY) -m c360 bi serve --environment $(BI) $(SERVE)
+
+test-bi: setup $(BI)/.installed ## Every dashboard in a real Superset and browser, held against SQL; takes the pictures
+	$(PY) -m pytest tests/c360/bi -m bi --numprocesses 0
+
 linkage: setup ## Record linkage on the public sets that wheels bring (ABLATION=--ablation: without one rule at a time)
 	$(PY) -m benchmarks.linkage $(ABLATION)
 
 lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks, constrained by it) again
-	cd requirements && for name in bootstrap requirements dev; do \
+	cd requirements && for name in bootstrap requirements dev superset; do \
 		../$(VENV)/bin/uv pip compile $$name.in --override overrides.txt --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate --python-version 3.11 --quiet -o $$name.lock; done
 
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures bench bench-api linkage lock clean
+.PHONY: help setup demo check test test-full fuzz figures bench bench-api bi test-bi linkage lock clean

@@ -27,6 +27,8 @@ from lakehouse.warehouse.seeds import load_seeds
 ENOUGH_DISK = 5 * 2**30
 # Variables that are no settings: of Airflow, of docker-compose and its database, of dbt's profile, of the tests.
 OTHER_VARIABLES = {"C360_LAST_DATE", "C360_LANDING_FOLDER", "C360_WAREHOUSE_PASSWORD", "C360_FUZZ_SECONDS"}
+OTHER_VARIABLES |= {f"C360_BI_{name}_FILE" for name in ("METADATA", "PASSWORD", "SECRET_KEY", "STORE")}
+OTHER_VARIABLES |= {"C360_BI_BIND", "C360_BI_TLS", "C360_BI_METADATA_PASSWORD", "C360_READER_PASSWORD"}
 OF_DBT = "C360_PG_"
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
     from metricflow.protocols.sql_client import SqlEngine
     from metricflow.sql.render.sql_plan_renderer import SqlPlanRenderer
+    from metricflow_semantic_interfaces.implementations.semantic_manifest import PydanticSemanticManifest
 
 TIMES = ("day", "week", "month", "quarter", "year")
 CURRENCY, SHARE = "currency", "share"  # units of metrics that are shown in other words
@@ -120,6 +121,11 @@ def metric_sql(
 ) -> str:
     """The SQL by which `query_metrics` asks the store, for instance for a dashboard."""
     return _engine(settings).sql(names, by, first, last)
+
+
+def definitions(settings: Settings) -> PydanticSemanticManifest:
+    """The semantic models and metrics themselves, over the tables that readers see."""
+    return _engine(settings).manifest
 
 
 def _rows(table: pa.Table, keys: int) -> list[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ import typer
 
 from c360.cli import reports, sources
 from c360.cli.api import api
+from c360.cli.bi import bi
 from c360.cli.evaluate import evaluate
 from c360.cli.export import export, relocate
 from c360.cli.identity import identity
@@ -39,6 +40,7 @@ app.add_typer(identity, name="identity")
 app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
 app.add_typer(api, name="api")
+app.add_typer(bi, name="bi")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(export, name="export")
 app.add_typer(metrics, name="metrics")

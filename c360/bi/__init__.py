@@ -1,0 +1,1 @@
+"""Dashboards: made from dbt's metadata, the metrics and the files of ``dashboards/``, shown by Apache Superset."""

@@ -1,0 +1,238 @@
+"""How a chart of a dashboard becomes one of Superset."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from c360.bi.datasets import DAYS_BEFORE_LAST, LAST_OF_MONTH, Column, Dataset, Datasets
+from c360.bi.specs import Chart, Grain, Language, Words
+from lakehouse.errors import Stop
+from lakehouse.warehouse.comments import FRACTION
+
+GRAINS: dict[Grain, str] = {"day": "P1D", "week": "P1W", "month": "P1M", "quarter": "P3M", "year": "P1Y"}
+DATES: dict[Grain, str] = {
+    "day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m", "quarter": "%Y-%m", "year": "%Y",
+}  # fmt: skip
+VISUALS = {
+    "number": "big_number_total",
+    "line": "echarts_timeseries_line",
+    "bar": "echarts_timeseries_bar",
+    "table": "table",
+}
+BY = Words(en="by", zh="按")
+GRAIN_WORDS: dict[Grain, Words] = {
+    "day": Words(en="day", zh="日"),
+    "week": Words(en="week", zh="周"),
+    "month": Words(en="month", zh="月"),
+    "quarter": Words(en="quarter", zh="季"),
+    "year": Words(en="year", zh="年"),
+}
+Parameters = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart in one language."""
+
+    title: str
+    note: str
+    visual: str
+    dataset: Dataset
+    parameters: Parameters
+
+
+def draw(chart: Chart, datasets: Datasets, language: Language) -> Drawn:
+    """A chart as Superset draws it.
+
+    Raises
+    ------
+    Stop
+        If its metrics, table or columns are not those of the store.
+    """
+    dataset = datasets.of_table(chart.table) if chart.table else datasets.of_metrics(chart.metrics)
+    return _Drawing(chart, dataset, language).drawn()
+
+
+class _Drawing:
+    def __init__(self, chart: Chart, dataset: Dataset, language: Language) -> None:
+        self.chart, self.dataset, self.language = chart, dataset, language
+        self.time = chart.time or dataset.time
+        self.columns = [self._known(name) for name in chart.columns]
+        self.by = [self._known(name) for name in chart.by]
+        if chart.time:
+            self._known(chart.time)
+
+    def drawn(self) -> Drawn:
+        parameters = {
+            "viz_type": VISUALS[self.chart.kind],
+            "adhoc_filters": self._filters(),
+            "row_limit": self.chart.limit,
+            "extra_form_data": {},
+            **getattr(self, f"_{self.chart.kind}")(),
+        }
+        note = self.chart.note.of(self.language) if self.chart.note else ""
+        if not note and self.chart.metrics:
+            note = "\n".join(self._figure_note(name) for name in self.chart.metrics)
+        return Drawn(self._title(), note, VISUALS[self.chart.kind], self.dataset, parameters)
+
+    def _known(self, name: str) -> str:
+        name = name.replace("*", self.language)
+        if not isinstance(self.dataset.by_name.get(name), Column):
+            raise Stop(f"{self.dataset.name} has no column {name}", "take one that c360 metrics list or ANALYST.md has")
+        return name
+
+    def _figure_note(self, name: str) -> str:
+        figure = self.dataset.by_name[name]
+        return f"{figure.words.of(self.language)} ({name}): {figure.description}"
+
+    def _title(self) -> str:
+        if self.chart.title:
+            return self.chart.title.of(self.language)
+        labels = [self.dataset.by_name[name].words.of(self.language) for name in self.chart.metrics]
+        parts = [GRAIN_WORDS[self.chart.over]] if self.chart.over else []
+        parts += [self.dataset.by_name[name].words for name in self.by]
+        divided = [part.of(self.language) for part in parts]
+        if self.language == "zh":
+            return "、".join(labels) + (f"（{BY.zh}{'、'.join(divided)}）" if divided else "")
+        named = ", ".join([labels[0], *(label[:1].lower() + label[1:] for label in labels[1:])])
+        return named + (f", {BY.en} {' and '.join(word.lower() for word in divided)}" if divided else "")
+
+    def _filters(self) -> list[Parameters]:
+        """A figure of a date is shown for the last date of all, or of each month; sums over the last days."""
+        filters = []
+        if self.dataset.of_a_date & set(self.chart.metrics):
+            if self.chart.over not in {None, "month"}:
+                raise Stop(f"{self.chart.metrics[0]} is a figure of a date", "show it over months, or not over time")
+            filters.append(
+                _simple(LAST_OF_MONTH, "==", True) if self.chart.over else _simple(DAYS_BEFORE_LAST, "==", 0)
+            )
+        if self.chart.days:
+            filters.append(_simple(self._known(DAYS_BEFORE_LAST), "<", self.chart.days))
+        if self.chart.where:
+            filters.append({"expressionType": "SQL", "clause": "WHERE", "sqlExpression": self.chart.where})
+        return filters
+
+    def _figures(self) -> list[object]:
+        """Saved metrics by name, and sums of columns."""
+        return [
+            *self.chart.metrics,
+            *(self._sum(name) for name in self.chart.sums),
+            *(["row_count"] if self.chart.counted else []),
+        ]
+
+    def _sum(self, name: str) -> Parameters:
+        column = self._known(name)
+        return {
+            "expressionType": "SQL",
+            "sqlExpression": f"sum({column})",
+            "label": self.dataset.by_name[column].words.of(self.language),
+            "hasCustomLabel": True,
+            "optionName": f"metric_sum_{column}",
+        }
+
+    def _format(self) -> Parameters:
+        units = {figure.unit for figure in self.dataset.figures if figure.name in self.chart.metrics}
+        format_ = ".1%" if units == {FRACTION} else ",.0f"
+        return {"y_axis_format": format_}
+
+    def _number(self) -> Parameters:
+        if self.chart.latest:
+            column = self._known(self.chart.latest)
+            metric: object = {
+                "expressionType": "SQL", "sqlExpression": f"max({column})", "label": column, "hasCustomLabel": True,
+                "optionName": f"metric_max_{column}",
+            }  # fmt: skip
+            return {"metric": metric, "time_format": "%Y-%m-%d", "force_timestamp_formatting": True, **SMALL}
+        (metric,) = self._figures()
+        return {"metric": metric, **self._format(), **SMALL}
+
+    def _series(self) -> Parameters:
+        figures = self._figures()
+        return {
+            "metrics": figures,
+            "show_legend": len(figures) > 1 or bool(self.by),
+            "legendOrientation": "top",
+            "legendType": "scroll",
+            "rich_tooltip": True,
+            "truncate_metric": True,
+            "show_empty_columns": True,
+            "color_scheme": "supersetColors",
+            "truncateXAxis": False,
+            "y_axis_bounds": [None, None],
+            "stack": "Stack" if self.chart.stacked else None,
+            **self._format(),
+        }
+
+    def _over(self) -> Parameters:
+        grain = self.chart.over
+        if not grain:
+            return {}
+        return {
+            "x_axis": self.time,
+            "granularity_sqla": self.time,
+            "time_grain_sqla": GRAINS[grain],
+            "x_axis_time_format": DATES[grain],
+            "tooltipTimeFormat": DATES[grain],
+            "x_axis_sort_asc": True,
+        }
+
+    def _line(self) -> Parameters:
+        return {**self._series(), **self._over(), "groupby": self.by, "seriesType": "line", "markerEnabled": True}
+
+    def _bar(self) -> Parameters:
+        if self.chart.over:
+            return {**self._series(), **self._over(), "groupby": self.by}
+        first, *others = self.by
+        return {
+            **self._series(),
+            "x_axis": first,
+            "groupby": others,
+            "xAxisForceCategorical": True,
+            "x_axis_sort": first,
+            "x_axis_sort_asc": True,
+            "orientation": "vertical",
+        }
+
+    def _table(self) -> Parameters:
+        orders = [[name.lstrip("-"), not name.startswith("-")] for name in self.chart.order]
+        shared: Parameters = {
+            "table_timestamp_format": "%Y-%m-%d",
+            "server_pagination": False,
+            "show_cell_bars": False,
+            "allow_render_html": False,
+            "column_config": self._column_formats(),
+        }
+        if self.chart.columns:
+            ordered = [json.dumps(order) for order in orders]
+            return {"query_mode": "raw", "all_columns": self.columns, "order_by_cols": ordered, **shared}
+        return {
+            "query_mode": "aggregate",
+            "groupby": self.by,
+            "metrics": self._figures(),
+            "order_desc": True,
+            "all_columns": [],
+            **shared,
+        }
+
+    def _column_formats(self) -> Parameters:
+        formats: Parameters = {}
+        for name in self.columns:
+            column = self.dataset.by_name[name]
+            if "[1 = 100 %]" in column.description:
+                formats[name] = {"d3NumberFormat": ".1%"}
+            elif isinstance(column, Column) and column.type == "DECIMAL":
+                formats[name] = {"d3NumberFormat": ",.0f"}
+        return formats
+
+
+SMALL: Mapping[str, object] = {"header_font_size": 0.3, "subheader_font_size": 0.125}
+
+
+def _simple(column: str, operator: str, value: object) -> Parameters:
+    return {
+        "expressionType": "SIMPLE",
+        "clause": "WHERE",
+        "subject": column,
+        "operator": operator,
+        "comparator": value,
+    }

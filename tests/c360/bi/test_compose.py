@@ -1,0 +1,206 @@
+"""The processes that docker-compose starts for dashboards and the API: each with its command and environment.
+
+Containers cannot be started here; their commands can. Paths of the containers become folders of the test, and the two
+databases are on one local Postgres, made by the scripts that make them there.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.parse import parse_qs, urlsplit
+
+import adbc_driver_postgresql.dbapi
+import httpx
+import psycopg
+import pytest
+import yaml
+from psycopg import sql
+
+from lakehouse import warehouse
+from lakehouse.settings import PROJECT, Settings
+from tests.c360.bi.test_superset import bank, free_port  # noqa: F401  a fixture
+
+pytestmark = [pytest.mark.bi, pytest.mark.timeout(1800)]
+
+COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+STARTED = {"superset-init", "superset", "dashboards", "api"}
+PROGRAMS = {"c360": PROJECT / ".venv" / "bin", "superset": PROJECT / ".venv-bi" / "bin"}
+SECONDS = 300
+
+
+def values(path: Path) -> dict[str, str]:
+    """A file of variables, as docker-compose reads it."""
+    lines = (line for line in path.read_text().splitlines() if line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What stands for the containers."""
+
+    folder: Path  # with deploy/secrets, as deploy/new-secrets makes it
+    socket: str  # of the Postgres server
+    ports: dict[str, int]
+
+    def here(self, text: str) -> str:
+        """Paths, hosts and ports of the containers in words of this machine."""
+        text = re.sub(r"@(?:metadata|warehouse):5432/(\w+)", rf"@/\1?host={self.socket}", text)
+        text = text.replace("/run/secrets", str(self.folder / "deploy" / "secrets")).replace("/app/", f"{PROJECT}/")
+        text = text.replace("/data/store", str(self.folder / "store")).replace("0.0.0.0", "127.0.0.1")
+        text = re.sub(r"^/superset$", str(self.folder / "superset"), text)
+        for port in ("8361", "8360"):
+            text = re.sub(rf"(superset|localhost|127\.0\.0\.1):{port}", f"127.0.0.1:{self.ports[port]}", text)
+        return str(self.ports[text]) if text in self.ports else text
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The variables of a service, and no others of this process's."""
+        given: dict[str, str] = {}
+        for name in COMPOSE["services"][service]["env_file"]:
+            given |= values(self.folder / name if "secrets" in name else PROJECT / name)
+        kind = "superset" if "superset" in service else "c360"
+        path = {"PATH": f"{PROGRAMS[kind]}:{os.environ['PATH']}", "HOME": str(self.folder), "PYTHONPATH": str(PROJECT)}
+        return {name: self.here(value) for name, value in given.items()} | path
+
+    def command(self, service: str) -> list[str]:
+        return [self.here(word) for word in COMPOSE["services"][service]["command"]]
+
+    def run(self, service: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(service),
+            env=self.environment(service),
+            cwd=self.folder / "superset",
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def start(self, service: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{service}.log").open("wb")
+        return subprocess.Popen(
+            self.command(service), env=self.environment(service), cwd=self.folder / "superset", stdout=log, stderr=log
+        )
+
+    def is_healthy(self, service: str) -> bool:
+        """By the service's own check."""
+        words = COMPOSE["services"][service]["healthcheck"]["test"]
+        check = [self.here(word) for word in words[1:]]
+        return not subprocess.run(check, env=self.environment(service), capture_output=True, check=False).returncode
+
+
+def make_databases(server: str, deploy: Path) -> None:
+    """Run what the images run when their volumes are empty."""
+    secrets = values(deploy / "secrets" / "metadata.env") | values(deploy / "secrets" / "warehouse.env")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("create database warehouse")
+        for script in ("metadata-init.sh", "warehouse-init.sh"):
+            text = (PROJECT / "deploy" / script).read_text()
+            given = {name: secrets[variable] for name, variable in re.findall(r'--set (\w+)="\$(\w+)"', text)}
+            (statements,) = re.findall(r"<<'SQL'\n(.+?)\nSQL", text, re.DOTALL)
+            for name, secret in given.items():
+                statements = statements.replace(f":'{name}'", f"'{secret}'")
+            for statement in filter(str.strip, statements.split(";")):
+                connection.execute(sql.SQL(statement))
+
+
+def fill(bank: Settings, owner: str) -> None:  # noqa: F811
+    """Give the warehouse what the bank has published, with its comments and the grants that a publish makes."""
+    with (
+        warehouse.open_store(bank.warehouse) as store,
+        warehouse.shown(bank) as shown,
+        adbc_driver_postgresql.dbapi.connect(owner) as arrow,
+        arrow.cursor() as cursor,
+        psycopg.connect(owner, autocommit=True) as connection,
+    ):
+        tables = [name for name, column, _ in shown.comments if column is None]
+        for schema in sorted({name.partition(".")[0] for name in tables}):
+            connection.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
+        for name in tables:
+            schema, _, table = name.partition(".")
+            cursor.adbc_ingest(table, store.execute(f"from {name}").to_arrow_reader(), "create", db_schema_name=schema)
+        arrow.commit()
+        for name, column, comment in shown.comments:
+            kind, parts = ("column", [*name.split("."), column]) if column else ("table", name.split("."))
+            statement = f"comment on {kind} {{}} is {{}}"
+            connection.execute(sql.SQL(statement).format(sql.Identifier(*parts), sql.Literal(comment)))
+        for schema in sorted({name.partition(".")[0] for name in tables}):
+            for grant in (
+                "grant usage on schema {} to c360_reader",
+                "grant select on all tables in schema {} to c360_reader",
+            ):
+                connection.execute(sql.SQL(grant).format(sql.Identifier(schema)))
+
+
+@pytest.fixture(scope="module")
+def host(bank: Settings, postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Host:  # noqa: F811
+    folder = tmp_path_factory.mktemp("host")
+    for name in ("deploy", "store", "superset"):
+        (folder / name).mkdir()
+    shutil.copy(PROJECT / "deploy" / "new-secrets", folder / "deploy")
+    subprocess.run([folder / "deploy" / "new-secrets"], check=True, capture_output=True)
+    make_databases(postgres_server, folder / "deploy")
+    (socket,) = parse_qs(urlsplit(postgres_server).query)["host"]
+    made = Host(folder, socket, {"8361": free_port(), "8360": free_port()})
+    password = values(folder / "deploy" / "secrets" / "warehouse.env")["C360_WAREHOUSE_PASSWORD"]
+    fill(bank, made.here(f"postgresql://c360:{password}@warehouse:5432/warehouse"))
+    return made
+
+
+def wait(host: Host, service: str, process: subprocess.Popen[bytes]) -> None:
+    until = monotonic() + SECONDS
+    while monotonic() < until and process.poll() is None:
+        if host.is_healthy(service):
+            return
+        sleep(1)
+    pytest.fail(f"{service}: {(host.folder / f'{service}.log').read_text()[-3000:]}")
+
+
+def test_services_have_limits_health_and_secrets_by_file() -> None:
+    services = COMPOSE["services"]
+    for name in STARTED:
+        service = services[name]
+        assert {"mem_limit", "pids_limit", "command", "cap_drop"} <= service.keys()
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+        if service["restart"] != "no":
+            assert service["healthcheck"]["test"][0] == "CMD"
+    assert all(one["file"].startswith("deploy/secrets/") for one in COMPOSE["secrets"].values())
+    named = {secret for name in STARTED for secret in services[name].get("secrets", ())}
+    assert named == COMPOSE["secrets"].keys()
+
+
+def test_superset_and_the_api_start_as_docker_compose_starts_them(host: Host) -> None:
+    made = host.run("superset-init")
+    assert made.returncode == 0, made.stderr[-3000:]
+    with host.start("superset") as superset, host.start("api") as api:
+        try:
+            wait(host, "superset", superset)
+            done = host.run("dashboards")
+            assert done.returncode == 0, done.stderr[-3000:]
+            assert "14 dashboards imported" in done.stdout
+            assert_charts_answer(host)
+            wait(host, "api", api)
+            assert httpx.get(f"http://127.0.0.1:{host.ports['8360']}/api/v1/customers").status_code == 401
+        finally:
+            superset.terminate()
+            api.terminate()
+
+
+def assert_charts_answer(host: Host) -> None:
+    """Every dataset can be asked on Postgres, by the reader's account."""
+    from c360.bi.importing import Server
+
+    password = (host.folder / "deploy" / "secrets" / "bi_password").read_text()
+    with Server(f"http://127.0.0.1:{host.ports['8361']}", password) as server:
+        for number in server.numbers("dataset").values():
+            described = server.ask("GET", f"dataset/{number}")["result"]
+            names = [metric["metric_name"] for metric in described["metrics"]]
+            question = {
+                "datasource": {"id": number, "type": "table"},
+                "queries": [{"metrics": names, "columns": [], "row_limit": 10}],
+            }
+            (answer,) = server.ask("POST", "chart/data", json=question)["result"]
+            assert answer["error"] is None and answer["rowcount"] == 1, described["table_name"]

@@ -1,0 +1,225 @@
+"""Dashboards: the same definitions give the same assets, and their figures are those of the metrics."""
+
+import math
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from c360 import metrics
+from c360.bi.assets import Assets, make_assets
+from c360.bi.charts import Drawn, draw
+from c360.bi.datasets import DAYS_BEFORE_LAST, LAST_OF_MONTH, Datasets
+from c360.bi.specs import LANGUAGES, Chart, Words, read_dashboards, words
+from lakehouse import warehouse
+from lakehouse.errors import Stop
+from lakehouse.settings import Settings
+from lakehouse.warehouse import dbt
+from tests.pipeline.conftest import Undisturbed
+from tests.pipeline.test_metrics import EXPECTED
+
+DASHBOARDS = ["board", "branch", "channels", "fund_flow", "risk", "campaigns", "quality"]
+SPECS = read_dashboards()
+TITLE = Words(en="Rows", zh="行")
+
+
+@pytest.fixture(scope="module")
+def bank(day_by_day: Undisturbed) -> Settings:
+    return day_by_day.settings
+
+
+@pytest.fixture(scope="module")
+def assets(bank: Settings) -> Assets:
+    return make_assets(bank)
+
+
+@pytest.fixture(scope="module")
+def datasets(bank: Settings) -> Datasets:
+    return Datasets(bank)
+
+
+@pytest.fixture
+def store(bank: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    with warehouse.open_store(bank.warehouse) as connection:
+        yield connection
+
+
+def test_the_same_definitions_give_the_same_archive(bank: Settings, assets: Assets) -> None:
+    assert make_assets(bank).bundle() == assets.bundle()
+    with zipfile.ZipFile(BytesIO(assets.bundle())) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    read = {name: yaml.safe_load(text) for name, text in texts.items()}
+    assert read["c360/metadata.yaml"]["type"] == "assets"
+    identifiers = [asset["uuid"] for asset in read.values() if "uuid" in asset]
+    assert len(identifiers) == len(set(identifiers)) == len(read) - 1
+    assert list(SPECS) == DASHBOARDS
+    assert assets.slugs() == [f"{name}-{language}" for name in DASHBOARDS for language in LANGUAGES]
+    assert str(bank.warehouse.parent) not in "".join(texts.values())
+
+
+def test_what_assets_refer_to_is_there(assets: Assets) -> None:
+    read = {path: asset for path, asset in assets.files.items() if "uuid" in asset}
+    by_kind = {kind: assets.identifiers(kind) for kind in ("charts", "datasets", "databases")}
+    for path, asset in read.items():
+        match path.parts[0]:
+            case "datasets":
+                assert asset["database_uuid"] in by_kind["databases"]
+            case "charts":
+                assert asset["dataset_uuid"] in by_kind["datasets"]
+            case "dashboards":
+                places = [one["meta"] for one in asset["position"].values() if "CHART-" in str(one)]
+                assert {meta["uuid"] for meta in places if "uuid" in meta} <= by_kind["charts"]
+    shown = [
+        meta["uuid"]
+        for path, asset in read.items()
+        if path.parts[0] == "dashboards"
+        for one in asset["position"].values()
+        if isinstance(one, dict) and one["type"] == "CHART"
+        for meta in [one["meta"]]
+    ]
+    assert sorted(shown) == sorted(by_kind["charts"])
+
+
+def test_every_metric_is_in_one_dataset(datasets: Datasets) -> None:
+    assert {figure.name for dataset in datasets.of_models for figure in dataset.figures} == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("by", ["", "month", "dimension"])
+def test_metrics_of_datasets_are_those_of_the_semantic_layer(
+    bank: Settings, datasets: Datasets, store: duckdb.DuckDBPyConnection, by: str
+) -> None:
+    dimensions = {metric.name: metric.dimensions for metric in metrics.list_metrics(bank)}
+    for dataset in datasets.of_models:
+        names = [figure.name for figure in dataset.figures]
+        shared = sorted(set.intersection(*(set(dimensions[name]) for name in names)))
+        assert set(shared) <= {column.name for column in dataset.columns}
+        if by == "dimension" and not shared:
+            continue
+        # one of the customers' where there is one: a join
+        divided = {"": [], "month": ["month"], "dimension": shared[-1:]}[by]
+        asked = {
+            (row[0] if by else None): [number(value) for value in row[len(divided) :]]
+            for row in metrics.query_metrics(bank, names, divided).rows
+        }
+        key = {"": "null", "month": f"cast(date_trunc('month', {dataset.time}) as date)"}.get(by, "".join(shared[-1:]))
+        condition = LAST_OF_MONTH if by == "month" else f"{DAYS_BEFORE_LAST} = 0"
+        where = f"where {condition}" if dataset.of_a_date else ""
+        figures = ", ".join(figure.expression for figure in dataset.figures)
+        rows = store.execute(f"select {key}, {figures} from ({dataset.statement}) {where} group by 1").fetchall()
+        shown = {row[0]: [number(value) for value in row[1:]] for row in rows}
+        assert shown.keys() <= asked.keys()  # MetricFlow fills months without a row
+        for one, values in shown.items():
+            assert values == pytest.approx(asked[one], rel=1e-9, nan_ok=True), (dataset.name, one)
+
+
+def number(value: object) -> float:
+    return math.nan if value is None else float(value)
+
+
+def statement(drawn: Drawn) -> str:
+    """What Superset asks for a chart, without its limit."""
+    parameters, dataset = drawn.parameters, drawn.dataset
+    conditions = [
+        one["sqlExpression"]
+        if one["expressionType"] == "SQL"
+        else f"{one['subject']} {one['operator'].replace('==', '=')} {one['comparator']}"
+        for one in parameters["adhoc_filters"]
+    ]
+    figures = [parameters["metric"]] if "metric" in parameters else parameters.get("metrics", [])
+    keys = [name for name in (parameters.get("x_axis"), *parameters.get("groupby", [])) if name]
+    chosen = [
+        *keys,
+        *(dataset.by_name[one].expression if isinstance(one, str) else one["sqlExpression"] for one in figures),
+    ] or parameters["all_columns"]
+    where = f" where {' and '.join(f'({one})' for one in conditions)}" if conditions else ""
+    group = f" group by {', '.join(map(str, range(1, len(keys) + 1)))}" if keys else ""
+    return f"select {', '.join(chosen)} from ({dataset.statement}) as asked{where}{group}"
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_every_chart_can_be_asked(datasets: Datasets, store: duckdb.DuckDBPyConnection, name: str) -> None:
+    for chart in (chart for row in SPECS[name].rows for chart in row):
+        for language in LANGUAGES:
+            drawn = draw(chart, datasets, language)
+            store.execute(statement(drawn)).fetchall()
+            assert drawn.title
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_what_a_dashboard_shows_has_words_in_both_languages(datasets: Datasets, name: str) -> None:
+    for chart in (chart for row in SPECS[name].rows for chart in row):
+        drawn = draw(chart, datasets, "zh")
+        named = {*chart.by, *chart.sums, *(column.replace("*", "zh") for column in chart.columns)}
+        assert named <= words().keys()
+        figures = [drawn.dataset.by_name[metric].words for metric in chart.metrics]
+        assert all(figure.en and figure.zh != figure.en for figure in figures)
+
+
+def test_columns_have_the_descriptions_of_the_store(datasets: Datasets) -> None:
+    for dataset in (datasets.of_table("marts.leaking_customers"), datasets.of_metrics(["watch_list"])):
+        described = {column.name: column.description for column in dataset.columns}
+        own = {figure for figure in described if figure.endswith("_count")}  # measures that are no column
+        assert all(described[name] for name in described.keys() - own)
+    leak = datasets.of_table("marts.leaking_customers").by_name["leak_30d_amount"]
+    assert leak.description.endswith("[CNY]")
+
+
+def test_a_definition_changed_in_one_place_changes_the_assets(
+    bank: Settings, assets: Assets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = dbt.semantic_manifest(bank, {})
+    changed = text.replace("case when has_account then 1 else 0 end", "case when has_account then 2 else 0 end")
+    changed = changed.replace("Customers with an account", "Customers, twice")
+    monkeypatch.setattr(dbt, "semantic_manifest", lambda *_: changed)
+    before, after = assets.texts(), make_assets(bank).texts()
+    other = {path for path in before if before[path] != after[path]}
+    assert "datasets/c360/customer_positions_en.yaml" in other
+    assert "then 2 else 0 end as customer_count" in " ".join(after["datasets/c360/customer_positions_en.yaml"].split())
+    charts = {path for path in other if path.startswith("charts/")}
+    assert charts and all("Customers, twice" in after[path] for path in charts if path.endswith("_en.yaml"))
+    assert before.keys() == after.keys()
+
+
+@pytest.mark.parametrize(
+    ("chart", "said"),
+    [
+        (Chart(kind="number", metrics=("happiness",)), "there is no metric happiness"),
+        (Chart(kind="number", metrics=("aum", "leak")), "are figures of"),
+        (Chart(kind="bar", metrics=("aum",), by=("mood",)), "has no column mood"),
+        (Chart(kind="line", metrics=("aum",), over="quarter"), "is a figure of a date"),
+        (Chart(kind="table", table="marts.nothing", columns=("a",), title=TITLE), "there is no table marts.nothing"),
+    ],
+)
+def test_a_chart_that_cannot_be_is_refused(datasets: Datasets, chart: Chart, said: str) -> None:
+    with pytest.raises(Stop, match=said):
+        draw(chart, datasets, "en")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"kind": "number"}, "a chart shows metrics, or"),
+        ({"kind": "line", "metrics": ["aum"]}, "a line goes over"),
+        ({"kind": "table", "table": "ops.freshness", "counted": True}, "needs a title"),
+        ({"kind": "pie", "metrics": ["aum"]}, "kind"),
+    ],
+)
+def test_a_chart_of_nothing_is_refused(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Chart.model_validate(wrong)
+
+
+def test_a_file_that_is_no_dashboard_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "1_wrong.yml"
+    path.write_text("title: {en: A, zh: 甲}\nabout: {en: A, zh: 甲}\nrows: [[{kind: number, metric: [aum]}]]\n")
+    with pytest.raises(Stop, match=r"1_wrong.yml: rows.0.0.metric"):
+        read_dashboards(tmp_path)
+
+
+def test_a_dashboard_that_is_gone_is_not_among_the_assets(bank: Settings) -> None:
+    few = make_assets(bank, {"board": SPECS["board"]})
+    assert few.slugs() == ["board-en", "board-zh"]
