@@ -9,11 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from lakehouse.lake.activations import IN_DOUBT
+
 ADDED, UPDATED, DELETED = "added", "updated", "deleted"
-# why a change that was sent is not known to have arrived
-IN_DOUBT = "in doubt"  # it may have: nothing was acknowledged
-REFUSED = "refused"  # the target said no: a dead letter
-ABSENT = "absent"  # with update_only: the target has no such row
 Reason = Literal["in doubt", "refused", "absent"]
 
 
@@ -42,9 +40,13 @@ class Change:
     publish_id: int  # that first showed it; of two changes of a key the later one has the higher
     row: Row | None  # None: deleted
 
+    @property
+    def row_hash(self) -> str | None:
+        return None if self.row is None else self.row.hash
+
     def event_id(self, activation: str, table: str) -> str:
         """Names the change: by publish, table, key and the row's hash."""
-        named = [activation, table, self.key, self.change, self.publish_id, self.row and self.row.hash]
+        named = [activation, table, self.key, self.change, self.publish_id, self.row_hash]
         return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]
 
 
@@ -105,12 +107,12 @@ def difference(
             continue
         pending = held.pending
         is_in_doubt = pending is not None and pending.reason == IN_DOUBT
-        if not is_in_doubt and held.row_hash == (row and row.hash):
+        if not is_in_doubt and held.row_hash == (None if row is None else row.hash):
             if pending is not None:
                 settled.append(key)
             continue
         wanted = Change(key, _kind(row, held, is_update_only), publish_id, row)
-        if pending is not None and (pending.change, pending.row_hash) == (wanted.change, row and row.hash):
+        if pending is not None and (pending.change, pending.row_hash) == (wanted.change, wanted.row_hash):
             if not is_in_doubt and not again:
                 held_back.append(key)
                 continue
@@ -137,7 +139,7 @@ def after(
     for key in settled:
         now[key] = replace(now[key], pending=None)
     for change in taken:
-        now[change.key] = Held(change.row and change.row.hash, change.publish_id)
+        now[change.key] = Held(change.row_hash, change.publish_id)
     for change, why in pending:
         now[change.key] = replace(now.get(change.key, Held(None, 0)), pending=why)
     # of a row that is gone, and was refused by nobody, nothing need be known: should it come back, its publish is later

@@ -1,7 +1,7 @@
 """What is sent where: a contract per activation, below ``activations/``.
 
-A contract names a published table, the columns that tell its rows apart, the columns that are sent, the target, and what
-the target does with them. Whatever it does not name is not sent; secrets are not in it, but by the name of their file.
+A contract names a published table, the columns that tell its rows apart, the columns that are sent, the target, and
+what the target does with them. Whatever it does not name is not sent; of secrets, it names the file.
 """
 
 from functools import cache

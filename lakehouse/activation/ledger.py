@@ -7,13 +7,15 @@ arrived or refused.
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lakehouse.activation.changes import IN_DOUBT, Change, Held, Pending, Row, State, after
-from lakehouse.lake.activations import Header, PlanFiles, Receipt, Refusal, activation_folder, plans_of
+from lakehouse.activation.changes import Change, Held, Pending, Row, State, after
+from lakehouse.catalog import ACTIVATION_CHANGES
+from lakehouse.lake.activations import IN_DOUBT, Header, PlanFiles, Receipt, Refusal, activation_folder, plans_of
 from lakehouse.lake.files import appearing, write_json
 from lakehouse.settings import Settings
 
@@ -109,7 +111,7 @@ class Ledger:
                 "key": change.key,
                 "change": change.change,
                 "publish_id": change.publish_id,
-                "row_hash": change.row and change.row.hash,
+                "row_hash": change.row_hash,
                 "content": change.row and change.row.content,
             }
             for position, change in enumerate(changes)
@@ -131,6 +133,8 @@ class Ledger:
         state = self.state()
         with appearing(last.held) as temporary:
             pq.write_table(pa.Table.from_pylist([_held_row(key, held) for key, held in state.items()], HELD), temporary)
+        with appearing(last.sent) as temporary:
+            pq.write_table(_outcomes(_read(last)), temporary)
         write_json(last.receipts, last.read_receipts())
         shutil.rmtree(last.receipts.with_suffix(""), ignore_errors=True)
         for outdated in plans_of(self.folder)[:-KEPT_STATES]:
@@ -172,8 +176,35 @@ def _folded(before: State, plan: Opened) -> dict[str, Held]:
     return after(before, taken, pending, plan.header["settled"])
 
 
+def _outcomes(plan: Opened) -> pa.Table:
+    """What became of each change."""
+    header = plan.header
+    reasons = {refusal["position"]: refusal["reason"] for receipt in plan.receipts for refusal in receipt["refusals"]}
+    known = sum(receipt["count"] for receipt in plan.receipts)
+    in_doubt = known + len(plan.batch(plan.next_batch))
+    rows = [
+        {
+            "activation": header["activation"],
+            "plan_number": header["number"],
+            "place": place,
+            "event_id": change.event_id(header["activation"], header["table"]),
+            "table_name": header["table"],
+            "publish_id": change.publish_id,
+            "business_date": date.fromisoformat(header["business_date"]),
+            "change_kind": change.change,
+            "row_key": change.key,
+            "row_hash": change.row_hash,
+            "outcome": reasons.get(place, "delivered")
+            if place < known
+            else (IN_DOUBT if place < in_doubt else "not sent"),
+        }
+        for place, change in enumerate(plan.changes)
+    ]
+    return pa.Table.from_pylist(rows, ACTIVATION_CHANGES.arrow_schema)
+
+
 def _pending(change: Change, reason: str, error: str = "") -> Pending:
-    return Pending(reason, change.change, change.publish_id, change.row and change.row.hash, error)  # type: ignore[arg-type]
+    return Pending(reason, change.change, change.publish_id, change.row_hash, error)  # type: ignore[arg-type]
 
 
 def _held_row(key: str, held: Held) -> dict[str, object]:

@@ -126,9 +126,7 @@ def _check_columns(activation: Activation, columns: set[str]) -> None:
         raise Stop(f"{activation.name}: {', '.join(shown)} is personal data, which is not sent", "take it out")
 
 
-def _permission(
-    shown: Shown, connection: duckdb.DuckDBPyConnection, activation: Activation, columns: set[str]
-) -> str:
+def _permission(shown: Shown, connection: duckdb.DuckDBPyConnection, activation: Activation, columns: set[str]) -> str:
     """SQL of the rows that may be sent.
 
     A list says for each row whether it is handed out, which holds for calls and for service alike; of other tables, the

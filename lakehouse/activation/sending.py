@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 import tenacity
 from filelock import FileLock, Timeout
 
-from lakehouse.activation.changes import ABSENT, REFUSED
 from lakehouse.activation.contract import Activation, Retry
 from lakehouse.activation.ledger import Ledger, Opened
 from lakehouse.activation.planning import Plan, plan
 from lakehouse.activation.targets import Batch, Deliver, Refused, Unreachable, opening
 from lakehouse.errors import Stop
-from lakehouse.lake.activations import Receipt, Refusal, activation_folder
+from lakehouse.lake.activations import ABSENT, REFUSED, Receipt, Refusal, activation_folder
 from lakehouse.settings import Settings
 
 Sleep = Callable[[float], None]

@@ -2,7 +2,7 @@
 
 Below ``activations/<name>/``: ``plans/<number>.parquet`` and, after it, ``.json`` say what is to be sent, in batches;
 ``receipts/<number>/<batch>.json`` that a batch arrived, or ``receipts/<number>.json`` those of a plan that is done;
-``held/<number>.parquet`` what the target has since. A plan without that file is under way.
+``held/<number>.parquet`` what the target has since, and ``sent/<number>.parquet`` what became of each change.
 """
 
 import json
@@ -10,6 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+# why a change that was sent is not known to have arrived
+IN_DOUBT = "in doubt"  # it may have: nothing was acknowledged
+REFUSED = "refused"  # the target said no: a dead letter
+ABSENT = "absent"  # with update_only: the target has no such row
 
 
 class Header(TypedDict):
@@ -53,6 +61,28 @@ class Receipt(TypedDict):
     refusals: list[Refusal]
 
 
+class Delivery(TypedDict):
+    """A plan, and what arrived of it; dates and times are text."""
+
+    activation: str
+    plan_number: int
+    table_name: str
+    target: str
+    publish_id: int
+    business_date: str
+    added: int
+    updated: int
+    deleted: int
+    delivered: int
+    refused: int
+    absent: int
+    attempts: int
+    is_closed: bool
+    planned_at: str
+    last_answer_at: str | None
+    run_id: str
+
+
 @dataclass(frozen=True)
 class PlanFiles:
     """The files of one plan of an activation."""
@@ -71,6 +101,10 @@ class PlanFiles:
     @property
     def held(self) -> Path:
         return self.folder / "held" / f"{self.number:06d}.parquet"
+
+    @property
+    def sent(self) -> Path:
+        return self.folder / "sent" / f"{self.number:06d}.parquet"
 
     @property
     def receipts(self) -> Path:
@@ -94,6 +128,52 @@ class PlanFiles:
             return json.loads(self.receipts.read_text())
         folder = self.receipts.with_suffix("")
         return [json.loads(path.read_text()) for path in sorted(folder.glob("[!.]*.json"))]
+
+
+def delivery_of(files: PlanFiles) -> Delivery:
+    """What arrived of a plan."""
+    header, receipts = files.read_header(), files.read_receipts()
+    reasons = [refusal["reason"] for receipt in receipts for refusal in receipt["refusals"]]
+    return Delivery(
+        activation=header["activation"],
+        plan_number=header["number"],
+        table_name=header["table"],
+        target=header["target"],
+        publish_id=header["publish_id"],
+        business_date=header["business_date"],
+        added=header["added"],
+        updated=header["updated"],
+        deleted=header["deleted"],
+        delivered=sum(receipt["count"] for receipt in receipts) - len(reasons),
+        refused=reasons.count("refused"),
+        absent=reasons.count("absent"),
+        attempts=sum(receipt["attempts"] for receipt in receipts),
+        is_closed=files.is_closed,
+        planned_at=header["planned_at"],
+        last_answer_at=max((receipt["acknowledged_at"] for receipt in receipts), default=None),
+        run_id=header["run_id"],
+    )
+
+
+def read_dead_letters(lake: Path) -> list[dict[str, object]]:
+    """Of every activation, the changes that its target did not take, as of its last plan that is closed."""
+    letters: list[dict[str, object]] = []
+    for folder in sorted((lake / "activations").glob("[!.]*")):
+        held = next((plan.held for plan in reversed(plans_of(folder)) if plan.held.exists()), None)
+        refused = pc.field("pending_reason").isin([REFUSED, ABSENT])
+        rows = pq.read_table(held, filters=refused).to_pylist() if held else []
+        letters += [
+            {
+                "activation": folder.name,
+                "row_key": row["key"],
+                "reason": row["pending_reason"],
+                "change_kind": row["pending_change"],
+                "publish_id": row["pending_publish_id"],
+                "error": row["error"],
+            }
+            for row in sorted(rows, key=lambda row: row["key"])
+        ]
+    return letters
 
 
 def activation_folder(lake: Path, name: str) -> Path:

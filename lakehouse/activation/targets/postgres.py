@@ -7,6 +7,7 @@ With `update_only` it is somebody else's: rows with the key get the columns of t
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import LiteralString, cast
 
 import psycopg
 import pyarrow as pa
@@ -51,27 +52,27 @@ class _Statements:
         self._columns = [sql.Identifier(name) for name in activation.columns]
 
     @property
-    def _same_key(self) -> sql.Composable:
+    def _same_key(self) -> sql.Composed:
         return sql.SQL(" and ").join(sql.SQL("t.{0} = d.{0}").format(name) for name in self._key)
 
-    def _given(self) -> sql.Composable:
+    def _given(self) -> sql.Composed:
         """The rows of the one parameter, a JSON array, in the table's types."""
         return sql.SQL(
             "jsonb_array_elements(%s::jsonb) with ordinality as e (item, place), "
             "lateral jsonb_populate_record(null::{}, e.item) as d"
         ).format(self.table)
 
-    def create(self, types: dict[str, str]) -> sql.Composable:
+    def create(self, types: dict[str, str]) -> sql.Composed:
         key = sql.SQL(", ").join(self._key)
         columns = sql.SQL(", ").join(
-            sql.SQL("{} " + type_).format(sql.Identifier(name))  # type: ignore[arg-type]
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(cast("LiteralString", type_)))
             for name, type_ in types.items()
         )
         return sql.SQL("create table if not exists {} ({}, {} bigint, {} text, primary key ({}))").format(
             self.table, columns, sql.Identifier(PUBLISH), sql.Identifier(EVENT), key
         )
 
-    def upsert(self) -> sql.Composable:
+    def upsert(self) -> sql.Composed:
         """A row that a later publish wrote stays."""
         written = [*self._columns, sql.Identifier(PUBLISH), sql.Identifier(EVENT)]
         names = [*self._key, *written]
@@ -88,10 +89,10 @@ class _Statements:
             publish=sql.Identifier(PUBLISH),
         )
 
-    def delete(self) -> sql.Composable:
+    def delete(self) -> sql.Composed:
         return sql.SQL("delete from {} as t using {} where {}").format(self.table, self._given(), self._same_key)
 
-    def update(self) -> sql.Composable:
+    def update(self) -> sql.Composed:
         """Returns the places of the rows that were there."""
         sets = sql.SQL(", ").join(sql.SQL("{0} = d.{0}").format(name) for name in self._columns)
         return sql.SQL("update {} as t set {} from {} where {} returning e.place").format(
@@ -144,9 +145,7 @@ def _write(connection: psycopg.Connection, statements: _Statements, batch: Batch
         return [place for place in range(len(records)) if place + 1 not in found]
     marks = [{PUBLISH: event["publish_id"], EVENT: event["id"]} for event in events]
     kept = [
-        record | mark
-        for record, mark, event in zip(records, marks, events, strict=True)
-        if event["change"] != DELETED
+        record | mark for record, mark, event in zip(records, marks, events, strict=True) if event["change"] != DELETED
     ]
     gone = [record for record, event in zip(records, events, strict=True) if event["change"] == DELETED]
     if kept:

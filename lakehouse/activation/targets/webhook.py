@@ -1,7 +1,8 @@
 """Webhook: each batch is one POST, with an idempotency key that is the same whenever it is sent again.
 
-2xx: taken. 408, 425, 429, 5xx or no answer: asked again, after ``Retry-After`` if it is given. 404 with update_only, for
-a request of one change: the target has no such row. Any other status: the batch is refused as it is.
+2xx: taken. 408, 425, 429, 5xx or no answer: asked again, after ``Retry-After`` if it is given. 404 with update_only,
+for a request of one change: the target has no such row. 401, 403, 3xx, 405, and 404 otherwise: the contract or the
+target is wrong. Any other status: the batch is refused as it is.
 """
 
 from collections.abc import Generator

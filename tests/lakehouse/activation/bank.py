@@ -3,12 +3,14 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from lakehouse import warehouse
 from lakehouse.activation.contract import Activation
@@ -58,15 +60,16 @@ class Store:
         )
         self._built.model(
             "actions.list",
-            f"select cast('a-' || customer_key as varchar) as action_id, cast(customer_key as varchar) as customer_key, "
-            f"cast(score as double precision) as score, customer_key not in ({barred}) as is_handed_out "
+            f"select cast('a-' || customer_key as varchar) as action_id, "
+            f"cast(customer_key as varchar) as customer_key, cast(score as double precision) as score, "
+            f"customer_key not in ({barred}) as is_handed_out "
             f"from {given} where {known}",
         )
         return warehouse.publish(self.settings, DAY, "run")
 
 
 class Made:
-    """What such a publish shows, without one."""
+    """What one publish shows, without a store."""
 
     business_date = DAY
 
@@ -74,15 +77,33 @@ class Made:
         self.publish_id = publish_id
         keys = pa.array(scores, pa.string())
         made = {"score": list(scores.values()), "amount": len(scores) * [1], "as_of_date": len(scores) * [DAY]}
-        policy = {"is_allowed": [key not in forbidden for key in scores], "is_control": len(scores) * [False]}
+        policy = {"is_allowed": [key not in forbidden for key in scores]}
+        policy |= {"is_service_allowed": len(scores) * [True], "is_control": [key == "control" for key in scores]}
         self._tables = {
             "scores.made": pa.table({"customer_key": keys, **made}),
             "actions.contact_policy": pa.table({"customer_key": keys, **policy}),
         }
+        listed = {"action_id": pa.array([f"a-{key}" for key in scores], pa.string()), "score": made["score"]}
+        listed["is_handed_out"] = policy["is_allowed"]
+        self._tables["actions.list"] = pa.table({"customer_key": keys, **listed})
         self.comments = [(name, None, None) for name in self._tables]
 
     def rows(self, name: str) -> pa.Table:
         return self._tables[name]
+
+
+class Shop:
+    """Publishes at no cost: for tests of what comes after a publish."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch, self._publish_id = patch, 0
+
+    def publish(self, scores: Mapping[str, float], forbidden: set[str] = frozenset()) -> int:
+        """As `Store.publish`."""
+        self._publish_id += 1
+        shown = nullcontext(Made(self._publish_id, scores, forbidden))
+        self._patch.setattr(warehouse, "shown", lambda _: shown)
+        return self._publish_id
 
 
 @dataclass

@@ -22,13 +22,19 @@ from lakehouse.activation.ledger import Ledger
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from tests.conftest import create_database
-from tests.lakehouse.activation.bank import Store, contract, secret
+from tests.lakehouse.activation.bank import Shop, Store, contract, secret
 
 THREE = {"c1": 0.1, "c2": 0.2, "c3": 0.3}
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
+def store(monkeypatch: pytest.MonkeyPatch) -> Shop:
+    return Shop(monkeypatch)
+
+
+@pytest.fixture
+def published(settings: Settings) -> Store:
+    """A store that is published: a table of Postgres has its types."""
     return Store(settings)
 
 
@@ -46,7 +52,7 @@ def send_twice(settings: Settings, activation: Activation, monkeypatch: pytest.M
 
 
 def test_a_file_drop_is_a_file_and_its_manifest(
-    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, store: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = contract({"kind": "file", "folder": "calls"}, batch_size=1000)
     publish_id = store.publish(THREE)
@@ -61,10 +67,11 @@ def test_a_file_drop_is_a_file_and_its_manifest(
     send(settings, calls, "run")
     newest = max(settings.outbox.glob("calls/*.jsonl"))
     events = [json.loads(line) for line in newest.read_bytes().splitlines()]
-    assert [(event["key"]["customer_key"], event["change"]) for event in events] == [("c2", "updated"), ("c3", "deleted")]
+    changes = [(event["key"]["customer_key"], event["change"]) for event in events]
+    assert changes == [("c2", "updated"), ("c3", "deleted")]
 
 
-def test_a_folder_that_cannot_be_written_is_asked_again(settings: Settings, store: Store) -> None:
+def test_a_folder_that_cannot_be_written_is_asked_again(settings: Settings, store: Shop) -> None:
     settings.outbox.mkdir(parents=True)
     (settings.outbox / "calls").write_text("in the way")
     store.publish(THREE)
@@ -88,26 +95,26 @@ def crm_rows(dsn: str, columns: str = "customer_key, score, amount, as_of_date")
 
 
 def test_a_postgres_table_becomes_the_published_one(
-    settings: Settings, store: Store, dsn: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, published: Store, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"})
-    store.publish(THREE)
+    published.publish(THREE)
     send_twice(settings, calls, monkeypatch)
 
-    def published() -> list[tuple]:
+    def rows() -> list[tuple]:
         columns = "customer_key, score, amount, as_of_date"
-        rows = warehouse.query_serving(settings, f"select {columns} from scores.made order by 1").to_pylist()
-        return [tuple(row.values()) for row in rows]
+        found = warehouse.query_serving(settings, f"select {columns} from scores.made order by 1").to_pylist()
+        return [tuple(row.values()) for row in found]
 
-    assert crm_rows(dsn) == published()
-    assert len(published()) == 3
-    later = store.publish({"c1": 0.1, "c2": 0.9, "c4": 0.4})
+    assert crm_rows(dsn) == rows()
+    assert len(rows()) == 3
+    later = published.publish({"c1": 0.1, "c2": 0.9, "c4": 0.4})
     send_twice(settings, calls, monkeypatch)
-    assert crm_rows(dsn) == published()
+    assert crm_rows(dsn) == rows()
     assert crm_rows(dsn, "customer_key, c360_publish_id") == [("c1", 1), ("c2", later), ("c4", later)]
 
 
-def test_with_update_only_rows_of_others_get_columns_alone(settings: Settings, store: Store, dsn: str) -> None:
+def test_with_update_only_rows_of_others_get_columns_alone(settings: Settings, store: Shop, dsn: str) -> None:
     calls = contract(
         {"kind": "postgres", "secret": "crm", "table": "public.calls"}, mode="update_only", columns=["score"]
     )
@@ -121,10 +128,10 @@ def test_with_update_only_rows_of_others_get_columns_alone(settings: Settings, s
 
 
 def test_a_row_that_the_table_cannot_hold_is_a_dead_letter_and_a_wrong_table_is_not(
-    settings: Settings, store: Store, dsn: str
+    settings: Settings, published: Store, dsn: str
 ) -> None:
     calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"}, batch_size=10)
-    store.publish(THREE)
+    published.publish(THREE)
     with psycopg.connect(dsn) as connection:
         connection.execute("create table public.calls (customer_key text, score float8)")
     with pytest.raises(Stop, match="UndefinedColumn") as stop:
@@ -140,11 +147,12 @@ def test_a_row_that_the_table_cannot_hold_is_a_dead_letter_and_a_wrong_table_is_
     assert [key for key, *_ in crm_rows(dsn)] == ["c1", "c3"]
 
 
-def test_a_database_that_is_away_is_asked_again(settings: Settings, store: Store) -> None:
+def test_a_database_that_is_away_is_asked_again(settings: Settings, store: Shop) -> None:
     secret(settings, "crm", "postgresql://nobody:hidden@127.0.0.1:1/none")
     store.publish(THREE)
+    calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"})
     with pytest.raises(NotDelivered) as stop:
-        send(settings, contract({"kind": "postgres", "secret": "crm", "table": "public.calls"}), "run", sleep=lambda _: None)
+        send(settings, calls, "run", sleep=lambda _: None)
     assert "hidden" not in str(stop.value)
 
 
@@ -177,7 +185,7 @@ def folder() -> Iterator[Path]:
 
 
 def test_a_redis_stream_has_every_change_once(
-    settings: Settings, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, store: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = contract({"kind": "redis", "secret": "redis", "stream": "calls"})
     secret(settings, "redis", f"unix://{folder}/redis.sock")
