@@ -17,6 +17,7 @@ import psutil
 import psycopg
 
 from c360.api.tokens import read_grants
+from lakehouse.activation.contract import activation_of, secret_of
 from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.intraday import brokers
@@ -84,6 +85,8 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     yield Finding("target", True, settings.target)
     yield _attempt("memory limit", lambda: _memory(settings), "set C360_MEMORY_LIMIT to less than the machine has")
     yield _attempt("token secret", lambda: _secret(settings), "")
+    yield _attempt("outbox", lambda: _writable(settings.outbox), "correct C360_OUTBOX")
+    yield _attempt("activation secrets", lambda: _activation_secrets(settings), "correct C360_ACTIVATION_SECRETS")
     yield _attempt("api tokens", lambda: f"{len(read_grants(settings.api_tokens))} tokens", "correct C360_API_TOKENS")
     yield Finding("api rate", True, settings.api_rate)
     dsn = settings.postgres_dsn.get_secret_value()
@@ -117,6 +120,16 @@ def _contracts(settings: Settings) -> Iterator[Finding]:
         lambda: f"{load_deployment(settings.deployment).name} ({settings.deployment})",
         "correct it, or set C360_DEPLOYMENT",
     )
+
+
+def _activation_secrets(settings: Settings) -> str:
+    """The secrets of the activations that the deployment sends."""
+    deployment = _deployment(settings)
+    sent = [activation_of(name) for name in (deployment.activations if deployment else ())]
+    names = sorted({name for one in sent if (name := getattr(one.target, "secret", None))})
+    for name in names:
+        secret_of(settings, name)
+    return f"{len(names)} secrets for {len(sent)} activations"
 
 
 def _seeds(settings: Settings) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from c360.intake import ingest
 from c360.steps import step
 from expectations import gates
 from expectations.marts_profile import ExpectedScore
-from lakehouse import ingestion, lake, warehouse
+from lakehouse import activation, ingestion, lake, warehouse
 from lakehouse.contracts import CHANNELS, load_deployment
 from lakehouse.errors import Stop
 from lakehouse.identity import link, unbelieved
@@ -144,6 +144,34 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         warehouse.record_publish(settings, publish_id, run_id, state)
 
 
+def activate(
+    settings: Settings,
+    name: str,
+    business_date: date,
+    run_id: str,
+    plan_id: str | None = None,
+    again: bool = False,
+) -> activation.Sent:
+    """Send what is published to one target; what is not acknowledged is sent by the next call.
+
+    Parameters
+    ----------
+    plan_id : str, optional
+        Send this plan, or nothing.
+    again : bool
+        Send what the target refused once more.
+
+    Raises
+    ------
+    Stop
+        If the target does not answer, or something is wrong with it or the contract.
+    """
+    with recorded(settings, run_id, f"activate_{name}", business_date) as detail:
+        sent = activation.send(settings, activation.activation_of(name), run_id, plan_id, again)
+        detail.update(vars(sent))
+        return sent
+
+
 def expected_scores(settings: Settings, pin: Pin) -> list[ExpectedScore]:
     """What each task of the bank must have scored for the pin's business date."""
     known = Known.of(pin)
@@ -192,10 +220,15 @@ def run(
     ------
     NotReady, expectations.gates.GateFailed, lakehouse.warehouse.DbtFailed
         From the first date that fails; its failure is published in ``ops``.
+    Stop
+        If all dates are published and the changes did not reach a target.
     """
     dates = dates_to_run(settings, first, last)
+    run_id = ""
     for business_date in dates:
-        run_date(settings, business_date, new_run_id(business_date), progress)
+        run_id = new_run_id(business_date)
+        run_date(settings, business_date, run_id, progress)
+    _activate_all(settings, dates[-1], run_id, progress)
     return dates
 
 
@@ -240,6 +273,20 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
         except Exception as second:  # noqa: BLE001 (the first failure is what is raised)
             failure.add_note(f"nor could ops be published: {second}")
         raise
+
+
+def _activate_all(settings: Settings, business_date: date, run_id: str, progress: Callable[[str], None]) -> None:
+    """Send what is published to every target of the deployment; one that fails does not keep the others waiting."""
+    failures: list[Stop] = []
+    for name in load_deployment(settings.deployment).activations:
+        try:
+            sent = activate(settings, name, business_date, run_id)
+            progress(f"{business_date} {name}: {sent.delivered} changes delivered, {sent.refused} refused")
+        except Stop as failure:
+            progress(f"{business_date} {name}: {failure}")
+            failures.append(failure)
+    if failures:
+        raise failures[0]
 
 
 def _say_warnings(

@@ -1,21 +1,24 @@
 """
 ### Purpose
 Scores every customer for a business date (churn, tier upgrade, tier downgrade), finds change-points of assets, groups
-the long tail, forecasts balances, computes the network of payments, builds what readers see, checks it, and
-publishes it.
+the long tail, forecasts balances, computes the network of payments, builds what readers see, checks it,
+publishes it, and sends the changes to other systems.
 
 ### Notes
 - A score that the data cannot support abstains, and says why; that is a success.
 - `serve` publishes after the gate marts -> readers only. If the gate fails, readers keep yesterday's tables, and `ops`
   says what failed.
+- `activate` sends what was published to the targets that the deployment names, each in a task of its own. If a target
+  does not answer, readers have the day nevertheless; the next run sends what is left.
 - Models are trained when a month's first date is scored, and kept in the lake.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, task
 
-from c360.scheduling import MARTS, SCORES, URGENCY, business_date, dag, report_failure
+from c360.scheduling import DEPLOYMENT, MARTS, SCORES, URGENCY, business_date, dag, report_failure
 from lakehouse.settings import Settings
 
 with dag("score_customers", __doc__, ["scores", "readers"], schedule=PartitionedAssetTimetable(assets=MARTS)):
@@ -38,6 +41,18 @@ with dag("score_customers", __doc__, ["scores", "readers"], schedule=Partitioned
 
         pipeline.serve(Settings.from_env(), business_date(dag_run), dag_run.run_id)
 
+    # It reads what is published and waits for other systems: not in the pool of the build.
+    @task(pool="lake", map_index_template="{{ name }}", execution_timeout=timedelta(minutes=30))
+    def activate(name: str, *, dag_run: Any = None) -> None:
+        from c360 import pipeline
+
+        pipeline.activate(Settings.from_env(), name, business_date(dag_run), dag_run.run_id)
+
     scored, placed, served = score(), network(), serve()
     [scored, placed] >> served
-    [scored, placed, served] >> report_failure()
+    tasks = [scored, placed, served]
+    if DEPLOYMENT.activations:
+        sent = activate.expand(name=list(DEPLOYMENT.activations))
+        served >> sent
+        tasks.append(sent)
+    tasks >> report_failure()

@@ -153,6 +153,8 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
         warehouse=folder / "warehouse.duckdb",
         published=folder / "published",
         api_tokens=folder / "api_tokens.json",
+        outbox=folder / "outbox",
+        activation_secrets=folder / "activation_secrets",
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )

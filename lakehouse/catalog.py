@@ -134,6 +134,64 @@ RUN_STEPS = Relation(
     ),
     key=("run_id", "step"),
 )
+ACTIVATION, PLAN = "Contract below activations/", "Number of the plan, counted per activation"
+PUBLISH, KIND = "Publish that first showed it", "added, updated or deleted"
+ROW_KEY = "Key columns of the row, as JSON"
+ACTIVATION_PLANS = Relation(
+    "activation_plans",
+    "What was to be sent to each target, and what arrived of it.",
+    (
+        Column("activation", "varchar", ACTIVATION),
+        Column("plan_number", "integer", PLAN),
+        Column("table_name", "varchar", "Published table"),
+        Column("target", "varchar", "Kind of target, and where it is; no secret"),
+        Column("publish_id", "bigint", "Publish whose rows it sends"),
+        Column("business_date", "date", "Business date of that publish"),
+        Column("added", "bigint", "Rows that the target lacked"),
+        Column("updated", "bigint", "Rows that it had otherwise"),
+        Column("deleted", "bigint", "Rows that are gone, or may not be sent any more"),
+        Column("delivered", "bigint", "Changes that it has acknowledged"),
+        Column("refused", "bigint", "Changes that it did not take: dead letters"),
+        Column("absent", "bigint", "Updates of rows that it does not have"),
+        Column("attempts", "bigint", "Requests that were made"),
+        Column("is_closed", "boolean", "Done, or overtaken by a later publish; false: the next run goes on"),
+        Column("planned_at", "timestamp", "When it was made, UTC"),
+        Column("last_answer_at", "timestamp", "When the target last acknowledged something, UTC"),
+        Column("run_id", "varchar", "Run that made it"),
+    ),
+    key=("activation", "plan_number"),
+)
+ACTIVATION_DEAD_LETTERS = Relation(
+    "activation_dead_letters",
+    "Changes that a target did not take, and that are still wanted.",
+    (
+        Column("activation", "varchar", ACTIVATION),
+        Column("row_key", "varchar", ROW_KEY),
+        Column("reason", "varchar", "refused, or absent: with update_only, the target has no such row"),
+        Column("change_kind", "varchar", KIND),
+        Column("publish_id", "bigint", PUBLISH),
+        Column("error", "varchar", "What the target answered, without values"),
+    ),
+    key=("activation", "row_key"),
+)
+ACTIVATION_CHANGES = Relation(
+    "activation_changes",
+    "The changes of the last days, as they were sent, and what became of each.",
+    (
+        Column("activation", "varchar", ACTIVATION),
+        Column("plan_number", "integer", PLAN),
+        Column("place", "bigint", "Place in the plan, from 0"),
+        Column("event_id", "varchar", "Idempotency key: the same however often the change is sent"),
+        Column("table_name", "varchar", "Published table"),
+        Column("publish_id", "bigint", PUBLISH),
+        Column("business_date", "date", "Business date of the publish that was sent"),
+        Column("change_kind", "varchar", KIND),
+        Column("row_key", "varchar", ROW_KEY),
+        Column("row_hash", "varchar", "Hash of the row as sent; null: deleted"),
+        Column("outcome", "varchar", "delivered, refused, absent, in doubt or not sent: overtaken by a later publish"),
+    ),
+    key=("activation", "plan_number", "place"),
+)
 CUSTOMER_XREF = Relation(
     "customer_xref",
     "Party records and their customers, from the identity step.",
@@ -404,6 +462,9 @@ def step_relations() -> tuple[Relation, ...]:
     return (
         DELIVERY_OUTCOMES,
         RUN_STEPS,
+        ACTIVATION_PLANS,
+        ACTIVATION_DEAD_LETTERS,
+        ACTIVATION_CHANGES,
         CUSTOMER_XREF,
         IDENTITY_REVIEW,
         NETWORK,

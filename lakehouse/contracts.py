@@ -123,6 +123,7 @@ class Deployment:
     unsupported_scores: dict[str, str]  # task -> why the bank's data cannot support it
     reconciliation: Reconciliation
     delivery_days: tuple[int, ...] = tuple(range(7))  # weekdays on which it sends files, Monday being 0
+    activations: tuple[str, ...] = ()  # contracts below activations/ whose targets get what each date publishes
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -187,6 +188,7 @@ def load_deployment(path: Path) -> Deployment:
         unsupported_scores=raw.get("unsupported_scores", {}),
         reconciliation=raw.get("reconciliation", {}),
         delivery_days=tuple(sorted(map(WEEKDAYS.index, delivery_days))),
+        activations=tuple(raw.get("activations", ())),
     )
 
 

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour)$",
         description='how often one token may ask the API, for instance "300/second"',
     )
+    outbox: Folder = Field(VAR / "outbox", description="the folder of file drops, for other systems to take")
+    activation_secrets: Folder = Field(
+        VAR / "activation_secrets", description="the folder with a file for each secret of the activations"
+    )
     memory_limit: str = Field(
         "6GB",
         pattern=r"(?i)^(-1|none|[0-9]*\.?[0-9]+ ?(%|b|[kmgt]i?b?|(kilo|mega|giga|tera)?bytes?))$",

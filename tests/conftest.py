@@ -30,6 +30,8 @@ def temporary_settings(folder: Path, **overrides: object) -> Settings:
         "warehouse": folder / "warehouse.duckdb",
         "published": folder / "published",
         "api_tokens": folder / "api_tokens.json",
+        "outbox": folder / "outbox",
+        "activation_secrets": folder / "activation_secrets",
     }
     defaults = {"target": "duckdb", "memory_limit": "2GB", "token_secret": SECRET}
     return Settings.from_env(**{**paths, **defaults, **overrides})

@@ -22,11 +22,13 @@ from starlette.responses import Response
 
 from c360 import metrics
 from c360.api import problems
+from c360.api.following import Current
 from c360.api.resources import CUSTOMERS, METRICS, RESOURCES, Resource
-from c360.api.snapshot import Column, Current, Snapshot
+from c360.api.snapshot import Column, Snapshot
 from c360.api.tokens import Grant, hash_of, read_grants
 from lakehouse.settings import Settings
 
+NO_CURSOR = "query.after: this is no `next` of a page of this list"
 PAGE, LARGEST_PAGE = 100, 1000
 AS_IT_WAS: dict[int | str, dict[str, Any]] = {304: {"description": "As it was: nothing has been published since"}}
 CustomerKey = Annotated[str, Path(description="Customer, as `cif:…`")]
@@ -151,7 +153,7 @@ def _add_lists(router: APIRouter, resource: Resource, current: Current, dependen
         shown = current.snapshot  # one publish for all of an answer
         fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)
         if customer_key is not None:
-            _one(shown, customer_key, ["customer_key"])
+            _require(shown, customer_key)
             fixed["customer_key"] = customer_key
         return _page(request, shown, resource, asked, fixed)
 
@@ -231,16 +233,23 @@ def _fields(shown: Snapshot, resource: Resource, asked: str | None) -> list[str]
 
 
 def _one(shown: Snapshot, customer_key: str, fields: list[str]) -> dict[str, Any]:
-    found = shown.rows(CUSTOMER, {"customer_key": customer_key}, fields)
-    if not found:
+    _require(shown, customer_key)
+    (found,) = shown.rows(CUSTOMER, {"customer_key": customer_key}, fields)
+    return found
+
+
+def _require(shown: Snapshot, customer_key: str) -> None:
+    if not shown.has(CUSTOMER, customer_key):
         raise HTTPException(404, "no such customer on the published date")
-    return found[0]
 
 
 def _page(request: Request, shown: Snapshot, resource: Resource, asked: Page, fixed: dict[str, Any]) -> Response:
     fields = _fields(shown, resource, asked.fields)
     read = list(dict.fromkeys([*fields, *resource.key]))
-    rows = shown.rows(resource, fixed, read, _after(resource, asked.after), asked.limit + 1)
+    try:
+        rows = shown.rows(resource, fixed, read, _after(resource, asked.after), asked.limit + 1)
+    except TypeError:  # values of the cursor that are none of the key
+        raise HTTPException(422, NO_CURSOR) from None
     last = [rows[asked.limit - 1][name] for name in resource.key] if len(rows) > asked.limit else None
     kept = [{name: row[name] for name in fields} for row in rows[: asked.limit]]
     return _answer(request, shown, {"rows": kept, "next": last and _cursor(last)})
@@ -258,7 +267,7 @@ def _after(resource: Resource, cursor: str | None) -> list[Any] | None:
     except ValueError:
         key = None
     if not isinstance(key, list) or len(key) != len(resource.key):
-        raise HTTPException(422, "query.after: this is no `next` of a page of this list")
+        raise HTTPException(422, NO_CURSOR)
     return key
 
 

@@ -1,23 +1,29 @@
-"""The tables of one publish, in memory, with an index on every key: an answer takes milliseconds on either store."""
+"""The tables of one publish, in memory: Arrow columns in the order of the key, with an index of customers.
+
+An answer reads a few cells: no SQL runs for it. A new publish is read by a process of its own (`c360.api.following`),
+which hands the tables over as a file that is mapped into memory.
+"""
 
 from __future__ import annotations
 
-import threading
+import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
 from typing import Any
 
-import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from c360.api.resources import RESOURCES, Resource
 from lakehouse import warehouse
-from lakehouse.errors import Stop
 from lakehouse.settings import Settings
-from lakehouse.sql import identifier
 
-SECONDS = 1.0  # between two looks for a new publish
+FEW = 16  # rows up to which cells are read one by one
+ABOUT = b"c360"
 
 
 @dataclass(frozen=True)
@@ -29,33 +35,105 @@ class Column:
     comment: str
 
 
+class Rows:
+    """The rows of one resource, in the order of its key."""
+
+    def __init__(self, resource: Resource, table: pa.Table) -> None:
+        self._key = resource.key
+        self._table = table
+        self._columns = {name: table.column(name).combine_chunks() for name in table.column_names}
+        keys = self._columns["customer_key"].dictionary_encode()
+        codes = keys.indices.fill_null(len(keys.dictionary)).to_numpy()  # rows of no customer come last
+        self._by_customer = np.argsort(codes, kind="stable")
+        self._starts = np.searchsorted(codes, np.arange(len(keys.dictionary) + 1), sorter=self._by_customer)
+        self._customers = {key: place for place, key in enumerate(keys.dictionary.to_pylist())}
+
+    def __contains__(self, customer_key: str) -> bool:
+        return customer_key in self._customers
+
+    def find(self, fixed: Mapping[str, Any], after: Sequence[Any] | None, limit: int | None) -> Sequence[int]:
+        """Places of rows, in order.
+
+        Parameters
+        ----------
+        fixed : mapping
+            Column -> the value that it must have.
+        after : sequence, optional
+            Values of the key of the last row of the page before.
+
+        Raises
+        ------
+        TypeError
+            If these are no values of the key.
+        """
+        others = dict(fixed)
+        first = 0 if after is None else bisect_right(range(len(self._table)), tuple(after), key=self._key_at)
+        places: np.ndarray | range = range(first, len(self._table))
+        if "customer_key" in others:
+            number = self._customers.get(others.pop("customer_key"))
+            mine = self._by_customer[slice(*self._starts[number : number + 2])] if number is not None else []
+            places = np.asarray(mine, dtype=np.int64)
+            places = places[places >= first]
+        if others:
+            places = np.asarray(places, dtype=np.int64)
+            for name, value in others.items():
+                places = places[self._are(name, value, places)]
+        return places[:limit].tolist() if isinstance(places, np.ndarray) else places[:limit]
+
+    def read(self, places: Sequence[int], fields: Sequence[str]) -> list[dict[str, Any]]:
+        """The rows at the places."""
+        if len(places) > FEW:
+            return self._table.select(list(fields)).take(pa.array(places, pa.int64())).to_pylist()
+        columns = [(name, self._columns[name]) for name in fields]
+        return [{name: column[place].as_py() for name, column in columns} for place in places]
+
+    def _key_at(self, place: int) -> tuple[Any, ...]:
+        return tuple(self._columns[name][place].as_py() for name in self._key)
+
+    def _are(self, name: str, value: Any, places: np.ndarray) -> np.ndarray:
+        """Which of the rows have the value."""
+        column = self._columns[name]
+        try:
+            wanted = pa.scalar(value, column.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            return np.zeros(len(places), dtype=bool)  # a value that the column cannot hold
+        equal = pc.equal(column.take(pa.array(places)), wanted)
+        return equal.fill_null(False).to_numpy(zero_copy_only=False)
+
+
 class Snapshot:
     """What one publish holds of every resource."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._connection = duckdb.connect(config={"threads": 1})  # answers are short; a load must not hold them up
-        self.columns: dict[str, dict[str, Column]] = {}
-        with warehouse.shown(settings) as shown:
-            self.publish_id, self.business_date = shown.publish_id, shown.business_date
-            comments = {(table, column): comment or "" for table, column, comment in shown.comments}
-            for resource in RESOURCES:
-                rows = shown.rows(resource.table)
-                self.columns[resource.name] = {
-                    field.name: Column(field.name, field.type, comments.get((resource.table, field.name), ""))
-                    for field in rows.schema
-                }
-                self._load(resource, rows)
+    def __init__(self, publish_id: int, business_date: date, tables: Mapping[str, pa.Table]) -> None:
+        self.publish_id, self.business_date = publish_id, business_date
+        self.columns = {
+            name: {
+                field.name: Column(field.name, field.type, (field.metadata or {}).get(ABOUT, b"").decode())
+                for field in table.schema
+            }
+            for name, table in tables.items()
+        }
+        self._rows = {resource.name: Rows(resource, tables[resource.name]) for resource in RESOURCES}
 
-    def _load(self, resource: Resource, rows: pa.RecordBatchReader | pa.Table) -> None:
-        name = identifier(resource.name)
-        order = ", ".join(map(identifier, resource.key))
-        self._connection.register("given", rows)
-        self._connection.execute(f"create table {name} as select * from given order by {order}")
-        self._connection.unregister("given")
-        self._connection.execute(f"create unique index {identifier(resource.name + '_key')} on {name} ({order})")
-        if resource.is_of_customer:
-            index = identifier(resource.name + "_customer")
-            self._connection.execute(f"create index {index} on {name} (customer_key)")
+    @classmethod
+    def of_store(cls, settings: Settings) -> Snapshot:
+        """What is published now."""
+        publish_id, business_date, tables = read_store(settings)
+        return cls(publish_id, business_date, tables)
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> Snapshot:
+        """What `write_store` wrote; the files may be removed once they are mapped."""
+        about = json.loads((folder / "about.json").read_text())
+        tables = {}
+        for resource in RESOURCES:
+            with pa.memory_map(str(folder / resource.name)) as mapped, pa.ipc.open_file(mapped) as file:
+                tables[resource.name] = file.read_all()
+        return cls(about["publish_id"], date.fromisoformat(about["business_date"]), tables)
+
+    def has(self, resource: Resource, customer_key: str) -> bool:
+        """Whether the resource has a row of the customer."""
+        return customer_key in self._rows[resource.name]
 
     def rows(
         self,
@@ -65,57 +143,47 @@ class Snapshot:
         after: Sequence[Any] | None = None,
         limit: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Rows in the order of the key.
-
-        Parameters
-        ----------
-        fixed : mapping
-            Column -> the value that it must have.
-        fields : sequence of str
-            Columns to return.
-        after : sequence, optional
-            Values of the key of the last row of the page before.
-        """
-        order = ", ".join(map(identifier, resource.key))
-        conditions = [f"{identifier(name)} = ?" for name in fixed]
-        values = list(fixed.values())
-        if after is not None:
-            conditions.append(f"({order}) > ({', '.join('?' * len(resource.key))})")
-            values += after
-        statement = f"select {', '.join(map(identifier, fields))} from {identifier(resource.name)}"
-        statement += f" where {' and '.join(conditions)}" if conditions else ""
-        statement += f" order by {order}" + (f" limit {limit}" if limit else "")
-        with self._connection.cursor() as cursor:
-            found = cursor.execute(statement, values).fetchall()
-        return [dict(zip(fields, row, strict=True)) for row in found]
+        """Rows in the order of the key; see `Rows.find`."""
+        rows = self._rows[resource.name]
+        return rows.read(rows.find(fixed, after, limit), fields)
 
 
-class Current:
-    """The snapshot of the last publish, looked for once a second."""
+def read_store(settings: Settings) -> tuple[int, date, dict[str, pa.Table]]:
+    """Publish id, business date, and the table of every resource: in the order of its key, with comments."""
+    with warehouse.shown(settings) as shown:
+        comments = {(table, column): comment or "" for table, column, comment in shown.comments}
+        tables = {resource.name: _sorted(resource, shown.rows(resource.table)) for resource in RESOURCES}
+        for resource in RESOURCES:
+            table = tables[resource.name]
+            described = [
+                field.with_metadata({ABOUT: comments.get((resource.table, field.name), "").encode()})
+                for field in table.schema
+            ]
+            tables[resource.name] = table.cast(pa.schema(described))
+        return shown.publish_id, shown.business_date, tables
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._stopping = threading.Event()
-        self.snapshot = Snapshot(settings)
 
-    def __enter__(self) -> Current:
-        self._thread = threading.Thread(target=self._follow, name="publishes", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _follow(self) -> None:
-        while not self._stopping.wait(SECONDS):
-            # a store that is away for a moment: readers keep what they have
-            with suppress(Stop, duckdb.Error, OSError):
-                if published_id(self._settings) != self.snapshot.publish_id:
-                    self.snapshot = Snapshot(self._settings)
+def write_store(settings: Settings, folder: Path) -> int:
+    """Write the same for another process to map into memory; returns the publish id."""
+    publish_id, business_date, tables = read_store(settings)
+    for name, table in tables.items():
+        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    (folder / "about.json").write_text(json.dumps({"publish_id": publish_id, "business_date": str(business_date)}))
+    return publish_id
 
 
 def published_id(settings: Settings) -> int:
     """The last publish."""
     (row,) = warehouse.query_serving(settings, "select max(publish_id) as id from ops.publications").to_pylist()
     return row["id"]
+
+
+def _sorted(resource: Resource, rows: pa.RecordBatchReader | pa.Table) -> pa.Table:
+    table = rows.read_all() if isinstance(rows, pa.RecordBatchReader) else rows
+    return pa.Table.from_batches(_batches(table.sort_by([(name, "ascending") for name in resource.key])))
+
+
+def _batches(table: pa.Table) -> list[pa.RecordBatch]:
+    """The rows as one batch: a cell is found without a search."""
+    return table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]

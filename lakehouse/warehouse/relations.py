@@ -11,6 +11,7 @@ import pyarrow as pa
 from lakehouse import catalog, lake
 from lakehouse.catalog import Column, Relation
 from lakehouse.contracts import load_feeds
+from lakehouse.lake.activations import PlanFiles, all_plans, delivery_of, read_dead_letters
 from lakehouse.lake.model_files import current_monitoring, current_scores
 from lakehouse.lake.places import review_file
 from lakehouse.sql import identifier, literal
@@ -27,6 +28,7 @@ ATTACHED = Relation(
     ),
 )
 MONITORED_DAYS = 92  # up to the business date: older figures stay in the lake
+SENT_DAYS = 7  # up to the business date: older changes stay in the lake
 INTRADAY_DAYS = 7  # up to the business date: events that come later still are not reconciled
 
 
@@ -100,6 +102,7 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]
             for relation in (catalog.NETWORK, catalog.CHANGE_POINTS)
         ),
         LakeTable(catalog.SEGMENTS, _segments(root, pin)),
+        LakeTable(catalog.ACTIVATION_CHANGES, _present(*_sent(root, pin))),
         LakeTable(catalog.SCORES, _of_tasks(current_scores(root, pin))),
         LakeTable(catalog.MODEL_MONITORING, _of_tasks(current_monitoring(root, pin, first_monitored))),
     ]
@@ -186,6 +189,8 @@ def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
     return [
         SmallTable(catalog.DELIVERY_OUTCOMES, outcomes),
         SmallTable(catalog.RUN_STEPS, steps),
+        SmallTable(catalog.ACTIVATION_PLANS, [_delivery(files) for files in all_plans(root)]),
+        SmallTable(catalog.ACTIVATION_DEAD_LETTERS, read_dead_letters(root)),
         *_segment_tables(root, pin),
     ]
 
@@ -233,6 +238,21 @@ def attached_files(tables: list[LakeTable]) -> SmallTable:
         for file in table.files
     ]
     return SmallTable(ATTACHED, records)
+
+
+def _sent(root: Path, pin: lake.Pin) -> list[Path]:
+    """What became of the changes of the last days."""
+    first = str(pin.business_date - timedelta(days=SENT_DAYS - 1))
+    return [files.sent for files in all_plans(root) if files.read_header()["business_date"] >= first]
+
+
+def _delivery(files: PlanFiles) -> dict[str, object]:
+    delivery = delivery_of(files)
+    return dict(delivery) | {
+        "business_date": date.fromisoformat(delivery["business_date"]),
+        "planned_at": _utc(delivery["planned_at"]),
+        "last_answer_at": _utc(delivery["last_answer_at"]),
+    }
 
 
 def _step(path: Path) -> dict[str, object]:

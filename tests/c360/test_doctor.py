@@ -43,6 +43,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "memory limit": ("C360_MEMORY_LIMIT", "6000 TB"),
     "token secret": ("C360_TOKEN_SECRET", "short"),
     "api tokens": ("C360_API_TOKENS", "{file}"),
+    "outbox": ("C360_OUTBOX", "{file}"),
+    "activation secrets": ("C360_ACTIVATION_SECRETS", "{file}"),
     "api rate": ("C360_API_RATE", "often"),
     "broker": ("C360_BROKER_URL", "redis://127.0.0.1:1/0"),
     "variables": ("C360_LANDNIG", "elsewhere"),

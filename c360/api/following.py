@@ -1,0 +1,97 @@
+"""The snapshot of the last publish: a process of its own looks for it and reads it, and the server maps what it read.
+
+Reading a publish takes seconds of processor time, which the answers of the server would wait for. The other process
+has the lowest priority, so that answers go first even on one core.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import psycopg
+
+from c360.api.snapshot import Snapshot, published_id, write_store
+from lakehouse.errors import Stop
+from lakehouse.settings import PROJECT, Settings
+
+SECONDS = 1.0  # between two looks for a new publish, and before a process that ended is started again
+LOWEST = 19
+AWAY = (Stop, duckdb.Error, psycopg.Error, OSError)  # a store that is away for a moment: readers keep what they have
+
+
+class Current:
+    """The snapshot of the last publish, looked for once a second."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+        self.snapshot = Snapshot.of_store(settings)
+
+    def __enter__(self) -> Current:
+        self._folder = TemporaryDirectory(prefix="c360-api-")  # only its owner may enter
+        self._thread = threading.Thread(target=self._follow, name="publishes", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        if self._process is not None:
+            self._process.kill()
+        self._thread.join()
+        self._folder.cleanup()
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            command = [sys.executable, "-m", "c360.api.following", self._folder.name, str(self.snapshot.publish_id)]
+            environment = os.environ | self._settings.environment()
+            places = os.pathsep.join(filter(None, [str(PROJECT), environment.get("PYTHONPATH")]))
+            with subprocess.Popen(
+                command,
+                env=environment | {"PYTHONPATH": places},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as process:
+                self._process = process
+                if self._stopping.is_set():
+                    process.kill()
+                assert process.stdout is not None
+                for line in process.stdout:
+                    written = Path(line.rstrip("\n"))
+                    self.snapshot = Snapshot.of_folder(written)
+                    shutil.rmtree(written)  # what is mapped stays
+            self._stopping.wait(SECONDS)
+
+
+def follow(settings: Settings, folder: Path, known: int) -> None:
+    """Write every new publish to a folder of its own below ``folder``, and print its path, until standard input ends.
+
+    Parameters
+    ----------
+    known : int
+        The publish that is known already.
+    """
+    while not select.select([sys.stdin], [], [], SECONDS)[0]:
+        with suppress(*AWAY):
+            if published_id(settings) == known:
+                continue
+            written = Path(tempfile.mkdtemp(dir=folder))
+            known = write_store(settings, written)
+            sys.stdout.write(f"{written}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    os.nice(LOWEST - os.nice(0))
+    follow(Settings.from_env(), Path(sys.argv[1]), int(sys.argv[2]))

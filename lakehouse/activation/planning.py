@@ -1,0 +1,205 @@
+"""What would be sent now: the rows that one publish shows, by a contract, against what the target has."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import duckdb
+from pydantic_core import to_json
+
+from lakehouse import warehouse
+from lakehouse.activation.changes import ADDED, DELETED, UPDATED, Change, Difference, Row, difference
+from lakehouse.activation.contract import Activation
+from lakehouse.activation.ledger import Ledger, Opened
+from lakehouse.contracts import load_feeds
+from lakehouse.errors import Stop
+from lakehouse.lake.activations import Header
+from lakehouse.settings import Settings
+from lakehouse.sql import identifier
+from lakehouse.warehouse.stores import Shown
+
+POLICY = "actions.contact_policy"
+HANDED_OUT = "is_handed_out"
+# of the policy, by purpose: whom the bank may turn to
+MAY_BE_SENT = {"contact": "is_allowed and not is_control", "service": "is_service_allowed"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be sent: the changes of one publish, or, of a plan under way, those without a receipt."""
+
+    header: Header
+    changes: tuple[Change, ...]
+    held_back: int  # changes that the target refused: `retry` sends them again
+    opened: Opened | None  # the plan under way that goes on
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.changes and not self.header["settled"]
+
+
+def plan(settings: Settings, activation: Activation, again: bool = False, run_id: str = "") -> Plan:
+    """What `send` would do now; nothing is written and no target asked.
+
+    Parameters
+    ----------
+    again : bool
+        Send what the target refused once more.
+
+    Raises
+    ------
+    Stop
+        If nothing is published, the contract does not fit the table, or the target is another one than before.
+    """
+    ledger = Ledger(settings, activation.name)
+    _require_same_target(ledger, activation)
+    with warehouse.shown(settings) as shown:
+        publish_id, business_date = shown.publish_id, shown.business_date
+        opened = ledger.opened()
+        if opened and _goes_on(opened, activation, publish_id):
+            rest = opened.changes[sum(receipt["count"] for receipt in opened.receipts) :]
+            return Plan(opened.header, rest, 0, opened)
+        rows = read_rows(shown, activation)
+    found = difference(rows, ledger.state(), publish_id, activation.mode == "update_only", again)
+    header = _header(activation, found, ledger.next_number(), publish_id, business_date, run_id)
+    return Plan(header, found.changes, len(found.held_back), None)
+
+
+def read_rows(shown: Shown, activation: Activation) -> dict[str, Row]:
+    """Key -> row of all that may be sent, both as canonical JSON.
+
+    Raises
+    ------
+    Stop
+        If the table lacks a column, a column is personal, the key is no key, or nobody can say who may be turned to.
+    """
+    with duckdb.connect(config={"threads": 1}) as connection:
+        columns = _load(shown, connection, "given", activation.table)
+        _check_columns(activation, columns)
+        names = ", ".join(map(identifier, (*activation.key, *activation.columns)))
+        where = _permission(shown, connection, activation, columns)
+        result = connection.execute(f"select {names} from given where {where}")
+        rows: dict[str, Row] = {}
+        width = len(activation.key)
+        while batch := result.fetchmany(10_000):
+            for values in batch:
+                if None in values[:width]:
+                    raise Stop(f"{activation.name}: a row of {activation.table} has no value for its key")
+                key = canonical(activation.key, values[:width])
+                if key in rows:
+                    raise Stop(
+                        f"{activation.name}: several rows of {activation.table} have the same "
+                        f"{', '.join(activation.key)}",
+                        "name all columns of its key in the contract",
+                    )
+                rows[key] = Row.of(canonical(activation.columns, values[width:]))
+        return rows
+
+
+def canonical(names: Sequence[str], values: Sequence[object]) -> str:
+    """Values by name as JSON, always written alike: dates as ISO text, amounts as text with their decimals.
+
+    >>> canonical(["b", "a"], [1, None])
+    '{"b":1,"a":null}'
+    """
+    return to_json(dict(zip(names, values, strict=True)), inf_nan_mode="null").decode()
+
+
+def _load(shown: Shown, connection: duckdb.DuckDBPyConnection, name: str, table: str) -> set[str]:
+    """Copy a published table into memory; returns its columns."""
+    if table not in {published for published, _, _ in shown.comments}:
+        raise Stop(f"{table} is not published", "correct `table` in the contract")
+    connection.register("shown", shown.rows(table))
+    connection.execute(f"create table {name} as select * from shown")
+    connection.unregister("shown")
+    return {column for column, *_ in connection.execute(f"describe {name}").fetchall()}
+
+
+def _check_columns(activation: Activation, columns: set[str]) -> None:
+    asked = {*activation.key, *activation.columns}
+    if missing := sorted(asked - columns):
+        raise Stop(f"{activation.name}: {activation.table} has no column {', '.join(missing)}", "correct the contract")
+    personal = {column.name for feed in load_feeds().values() for column in feed.columns if column.is_pii}
+    if shown := sorted(asked & personal):
+        raise Stop(f"{activation.name}: {', '.join(shown)} is personal data, which is not sent", "take it out")
+
+
+def _permission(shown: Shown, connection: duckdb.DuckDBPyConnection, activation: Activation, columns: set[str]) -> str:
+    """SQL of the rows that may be sent.
+
+    A list says for each row whether it is handed out, which holds for calls and for service alike; of other tables, the
+    contact policy of the day decides about the customer.
+    """
+    if HANDED_OUT in columns:
+        return HANDED_OUT
+    if activation.purpose == "inform":
+        return "true"
+    if "customer_key" not in columns:
+        raise Stop(
+            f"{activation.name}: {activation.table} says of no customer, so nobody can say who may be turned to",
+            "set purpose: inform in the contract, and why",
+        )
+    _load(shown, connection, "policy", POLICY)
+    return f"customer_key in (select customer_key from policy where {MAY_BE_SENT[activation.purpose]})"
+
+
+def _goes_on(opened: Opened, activation: Activation, publish_id: int) -> bool:
+    """Whether a plan under way is still what is to be sent: readers see its publish, and the contract is the same."""
+    header = opened.header
+    return header["publish_id"] == publish_id and header["contract_hash"] == _contract_hash(activation)
+
+
+def _require_same_target(ledger: Ledger, activation: Activation) -> None:
+    last = ledger.last_target()
+    if last is not None and last[1] != _target_hash(activation):
+        raise Stop(
+            f"{activation.name} went to {last[0]}, and the contract now says {target_name(activation)}",
+            "give the contract a new name: what the new target has is not known",
+        )
+
+
+def target_name(activation: Activation) -> str:
+    """Where it goes, without a secret."""
+    target = activation.target
+    place = target.model_dump(exclude={"kind", "secret", "seconds"})
+    return f"{target.kind} {', '.join(map(str, place.values()))}"
+
+
+def _target_hash(activation: Activation) -> str:
+    return _hash(activation.target.model_dump(exclude={"seconds"}))
+
+
+def _contract_hash(activation: Activation) -> str:
+    return _hash(activation.model_dump(exclude={"description", "why", "retry"}))
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _header(
+    activation: Activation, found: Difference, number: int, publish_id: int, business_date: date, run_id: str
+) -> Header:
+    events = [change.event_id(activation.name, activation.table) for change in found.changes]
+    contract_hash = _contract_hash(activation)
+    counts = {kind: sum(change.change == kind for change in found.changes) for kind in (ADDED, UPDATED, DELETED)}
+    return {
+        "activation": activation.name,
+        "number": number,
+        "plan_id": _hash([activation.name, number, publish_id, contract_hash, events, found.settled]),
+        "table": activation.table,
+        "target": target_name(activation),
+        "target_hash": _target_hash(activation),
+        "contract_hash": contract_hash,
+        "publish_id": publish_id,
+        "business_date": str(business_date),
+        "batch_size": activation.batch_size,
+        "added": counts[ADDED],
+        "updated": counts[UPDATED],
+        "deleted": counts[DELETED],
+        "settled": list(found.settled),
+        "run_id": run_id,
+        "planned_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+    }
