@@ -33,7 +33,7 @@ class Edge:
 
     left: str
     right: str
-    rule: str  # "id_token", "bound_card", "lead", "similar", "clerk", "different"
+    rule: str  # "id_token", "bound_card", "lead", "similar", "left over", "clerk", "different"
     known_from: date
     known_to: date
     weight: float | None = None  # bits, of similar records
@@ -189,17 +189,22 @@ where known_from < known_to and a in (select party_key from parties) and b in (s
 group by a, b, rule, known_to
 """
 
-# From the day on which a number is shared by too many, a pair weighs as if it had none.
+# From the day on which a number is shared by too many, a pair weighs as if it had none. Two records that are left over
+# (see `leftovers`) are held against what a match is worth among such.
 SIMILAR = """
 create temp table similar_pairs as
 with placed as (
     select least(lefts.party_key, rights.party_key) as a, greatest(lefts.party_key, rights.party_key) as b,
-           compared.* exclude (left_record, right_record),
+           compared.* exclude (left_record, right_record, may_join),
+           coalesce(may_join and not is_alone and match_weight < getvariable('accept')
+                    and match_weight + bits >= getvariable('accept'), false) as is_left_over,
            greatest(lefts.known_from, rights.known_from) as known_from,
            least(lefts.known_to, rights.known_to) as known_to
     from compared_pairs as compared
     join party_records as lefts on lefts.record_id = compared.left_record
     join party_records as rights on rights.record_id = compared.right_record
+    left join leftover_bits on a_feed = least(split_part(lefts.party_key, ':', 1), split_part(rights.party_key, ':', 1))
+        and b_feed = greatest(split_part(lefts.party_key, ':', 1), split_part(rights.party_key, ':', 1))
 ),
 shared_pairs as (
     select a, b, min(lefts.shared_from) as shared_from
@@ -215,7 +220,8 @@ spans as (
     select * replace (greatest(known_from, shared_from) as known_from,
                       match_weight - document_weight as match_weight,
                       is_accepted and match_weight - document_weight >= getvariable('accept')
-                      and personal_weight - document_weight >= getvariable('personal') as is_accepted)
+                      and personal_weight - document_weight >= getvariable('personal') as is_accepted,
+                      false as is_left_over)
     from pairs where shared_from is not null
 )
 select * exclude (shared_from) from spans where known_from < known_to and match_weight >= getvariable('review')
@@ -223,9 +229,9 @@ select * exclude (shared_from) from spans where known_from < known_to and match_
 
 SIMILAR_EDGES = """
 insert into edges
-select a, b, 'similar', known_from, known_to, max(match_weight), bool_or(tolerates_id_no),
-       bool_or(tolerates_birth_date), false, bool_and(is_alone)
-from similar_pairs where is_accepted
+select a, b, case when bool_or(is_accepted) then 'similar' else 'left over' end, known_from, known_to, max(match_weight),
+       bool_or(tolerates_id_no), bool_or(tolerates_birth_date), false, bool_and(is_alone or is_left_over)
+from similar_pairs where is_accepted or is_left_over
 group by a, b, known_from, known_to
 """
 

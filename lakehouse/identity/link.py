@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from lakehouse.identity import evidence
 from lakehouse.identity.comparable import RECORDS, create_comparable
 from lakehouse.identity.components import create_xref
+from lakehouse.identity.leftovers import create_leftover_bits
 from lakehouse.identity.linkage import Linkage
 from lakehouse.identity.model import Model, can_train, current_model, train
 from lakehouse.identity.pairs import compare
@@ -71,6 +72,7 @@ def link(settings: Settings, pin: Pin) -> Path:
     linkage = model.linkage if model else Linkage.read()
     with opened(settings, pin, linkage) as con:
         compare(con, settings.lake, model)
+        create_leftover_bits(con, model)
         evidence.collect(con)
         create_xref(con, path)
         con.execute(REVIEW, {"business_date": pin.business_date, "accept": linkage.accept})
