@@ -1,10 +1,10 @@
 """What it weighs that two records are among the few that have found no partner in the other's feed.
 
-The model's weights begin with how rare a match is among all pairs. Where two feeds are mostly of the same persons, it is
-much less rare among the records that are left over: of two files of 5,000, all but 54 matched, one pair in a hundred
-is a match, not one in 10,000. That share is learned once, from the records known when the model was trained, without
-labels: by expectation maximisation over how well the pairs of the left-over records agree. Where most records of a feed
-have no partner because there is none, it comes out small, and nothing is added.
+The model's weights begin with how rare a match is among all pairs. Where two feeds are mostly of the same persons, it
+is much less rare among the records that are left over: of two files of 5,000 records, 54 of each were, and of their
+pairs one in a hundred was a match, not one in 10,000. That share is learned once, from the records known when the model
+was trained, without labels: by expectation maximisation over how well the pairs of the left-over records agree. Where
+most records of a feed have no partner because there is none, it comes out small, and nothing is added.
 """
 
 import json
@@ -23,22 +23,21 @@ select distinct party_key, split_part(party_key, ':', 1) as feed
 from party_records where known_from <= getvariable('trained_on') and known_to > getvariable('trained_on');
 
 create temp table met_pairs as
-select a, b, split_part(a, ':', 1) as a_feed, split_part(b, ':', 1) as b_feed, match_weight, is_accepted,
-       may_join and not is_alone as is_open
+select a, b, split_part(a, ':', 1) as a_feed, split_part(b, ':', 1) as b_feed, match_weight, is_accepted, is_open
 from (
     select least(l.party_key, r.party_key) as a, greatest(l.party_key, r.party_key) as b, match_weight, is_accepted,
-           may_join, is_alone
+           may_join and not is_alone as is_open, greatest(l.known_from, r.known_from) as known_from,
+           least(l.known_to, r.known_to) as known_to
     from compared_pairs
     join party_records as l on l.record_id = left_record
     join party_records as r on r.record_id = right_record
-    where greatest(l.known_from, r.known_from) <= getvariable('trained_on') and least(l.known_to, r.known_to) > getvariable('trained_on')
     union all
-    select least(a, b), greatest(a, b), null, true, false, false
+    select least(a, b), greatest(a, b), null, true, false, known_from, known_to
     from (select a, b, known_from, known_to from id_edges union all select a, b, known_from, known_to from card_edges
           union all select a, b, known_from, known_to from lead_edges)
-    where known_from <= getvariable('trained_on') and known_to > getvariable('trained_on')
-)
-where split_part(a, ':', 1) <> split_part(b, ':', 1);
+) as pairs
+where known_from <= getvariable('trained_on') and known_to > getvariable('trained_on')
+  and split_part(a, ':', 1) <> split_part(b, ':', 1);
 
 create temp table left_over as
 select party_key, feed, other
@@ -75,9 +74,8 @@ def _learned(con: duckdb.DuckDBPyConnection, model: Model) -> dict[str, float]:
     """The bits by two feeds, ``cif-online``, as the model's training date saw them."""
     con.execute("set variable trained_on = $1", [model.trained_on])
     con.execute(_LEFT_OVER)
-    sizes = {(feed, other): count for feed, other, count in con.execute(
-        "select feed, other, count(*) from left_over group by all"
-    ).fetchall()}
+    counts = con.execute("select feed, other, count(*) from left_over group by all").fetchall()
+    sizes = {(feed, other): count for feed, other, count in counts}
     weights: dict[tuple[str, str], list[float]] = {}
     for a_feed, b_feed, weight in con.execute(_PAIRS).fetchall():
         weights.setdefault((a_feed, b_feed), []).append(weight)

@@ -39,7 +39,7 @@ pairs as (
 select pairs.a as left_party_key, pairs.b as right_party_key, lefts.customer_key as left_customer_key,
        rights.customer_key as right_customer_key, match_weight,
        case when is_convincing then 'a document, a birth date or a clerk keeps them apart'
-            when is_accepted then 'another given name'
+            when is_accepted and match_weight >= $accept then 'another given name'
             when match_weight >= $accept then 'only what a family shares speaks for it'
             else 'too little evidence' end as reason,
        evidence, known_from

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO
 
 _BLOCK = 1 << 20
 _MOST_RUNS = 1000  # different ones; more say the same
@@ -52,7 +52,7 @@ _ENCODINGS = {
 _FAMILIES = {"gbk": "gb18030", "gb2312": "gb18030", "cp949": "euc_kr", "cp932": "shift_jis", "iso8859-1": "cp1252"}
 
 
-def another_encoding(path: Path, encoding: str) -> str | None:
+def another_encoding(file: IO[bytes], encoding: str) -> str | None:
     """The encoding in which the file is far more probably written than in ``encoding``, by name; None: in no other.
 
     It takes some dozens of different words: fewer are not clear. None also if ``encoding`` is not among those compared
@@ -62,18 +62,17 @@ def another_encoding(path: Path, encoding: str) -> str | None:
     own = _FAMILIES.get(name, name)
     if own not in _ENCODINGS:
         return None
-    runs = _runs(path)
+    runs = _runs(file)
     bits = {codec: sum(_bits(run, item) for run in runs) for codec, item in _ENCODINGS.items()}
     best = min(bits, key=lambda codec: (bits[codec], codec))
     return best.upper().replace("_", "-") if bits[own] - bits[best] >= _CLEAR else None
 
 
-def _runs(path: Path) -> set[bytes]:
+def _runs(file: IO[bytes]) -> set[bytes]:
     """Different runs of bytes beyond ASCII, from the beginning of the file."""
     runs: set[bytes] = set()
-    with path.open("rb") as file:
-        while len(runs) < _MOST_RUNS and (lines := file.readlines(_BLOCK)):
-            runs.update(_first(lines, _MOST_RUNS - len(runs)))
+    while len(runs) < _MOST_RUNS and (lines := file.readlines(_BLOCK)):
+        runs.update(_first(lines, _MOST_RUNS - len(runs)))
     return runs
 
 

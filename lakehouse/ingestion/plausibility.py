@@ -61,7 +61,8 @@ def check_encoding(feed: Feed, files: Iterable[Landed]) -> None:
     if feed.format != "delimited" or feed.encoding.upper() in ("UTF-8", "ASCII"):
         return
     for file in files:
-        found = "UTF-8" if _is_utf_8(file.path) else another_encoding(file.path, feed.encoding)
+        with file.path.open("rb") as lines:
+            found = "UTF-8" if _is_utf_8(file.path) else another_encoding(lines, feed.encoding)
         if found:
             raise Implausible(
                 f"{file.path.name}: written in {found}, the contract has {feed.encoding}: send it in {feed.encoding}"
