@@ -229,8 +229,9 @@ select * exclude (shared_from) from spans where known_from < known_to and match_
 
 SIMILAR_EDGES = """
 insert into edges
-select a, b, case when bool_or(is_accepted) then 'similar' else 'left over' end, known_from, known_to, max(match_weight),
-       bool_or(tolerates_id_no), bool_or(tolerates_birth_date), false, bool_and(is_alone or is_left_over)
+select a, b, case when bool_or(is_accepted) then 'similar' else 'left over' end, known_from, known_to,
+       max(match_weight), bool_or(tolerates_id_no), bool_or(tolerates_birth_date), false,
+       bool_and(is_alone or is_left_over)
 from similar_pairs where is_accepted or is_left_over
 group by a, b, known_from, known_to
 """
