@@ -12,9 +12,8 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import IO
 
-_BLOCK = 1 << 20
+_LONGEST = 1 << 20  # bytes of a line
 _MOST_RUNS = 1000  # different ones; more say the same
 _CLEAR = 50.0  # bits: odds of 10^15
 _USUAL = 0.95  # share of the characters beyond ASCII that are usual ones
@@ -52,8 +51,8 @@ _ENCODINGS = {
 _FAMILIES = {"gbk": "gb18030", "gb2312": "gb18030", "cp949": "euc_kr", "cp932": "shift_jis", "iso8859-1": "cp1252"}
 
 
-def another_encoding(file: IO[bytes], encoding: str) -> str | None:
-    """The encoding in which the file is far more probably written than in ``encoding``, by name; None: in no other.
+def another_encoding(lines: Iterable[bytes], encoding: str) -> str | None:
+    """The encoding in which the lines are far more probably written than in ``encoding``, by name; None: in no other.
 
     It takes some dozens of different words: fewer are not clear. None also if ``encoding`` is not among those compared
     (GB18030, Big5, EUC-KR, EUC-JP, Shift JIS, Windows-1252).
@@ -62,28 +61,21 @@ def another_encoding(file: IO[bytes], encoding: str) -> str | None:
     own = _FAMILIES.get(name, name)
     if own not in _ENCODINGS:
         return None
-    runs = _runs(file)
+    runs = _runs(lines)
     bits = {codec: sum(_bits(run, item) for run in runs) for codec, item in _ENCODINGS.items()}
     best = min(bits, key=lambda codec: (bits[codec], codec))
     return best.upper().replace("_", "-") if bits[own] - bits[best] >= _CLEAR else None
 
 
-def _runs(file: IO[bytes]) -> set[bytes]:
-    """Different runs of bytes beyond ASCII, from the beginning of the file."""
+def _runs(lines: Iterable[bytes]) -> set[bytes]:
+    """Different runs of bytes beyond ASCII, from the beginning."""
     runs: set[bytes] = set()
-    while len(runs) < _MOST_RUNS and (lines := file.readlines(_BLOCK)):
-        runs.update(_first(lines, _MOST_RUNS - len(runs)))
-    return runs
-
-
-def _first(lines: Iterable[bytes], number: int) -> set[bytes]:
-    found: set[bytes] = set()
     for line in lines:
         if not line.isascii():
-            found.update(_RUN.findall(line))
-            if len(found) >= number:
-                break
-    return found
+            runs.update(_RUN.findall(line[:_LONGEST]))
+        if len(runs) >= _MOST_RUNS:
+            break
+    return runs
 
 
 def _bits(run: bytes, encoding: _Encoding) -> float:
