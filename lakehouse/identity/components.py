@@ -68,8 +68,9 @@ def create_xref(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         "select last_xref.* from last_xref join members using (party_key) join kept using (component) "
         "union all by name select * from formed) order by party_key, valid_from"
     )
+    con.execute(_SEALS.format(rows="formed"))
     con.unregister("formed")
-    con.execute(_SEALS.format(rows="xref"))
+    con.execute("insert into seals from kept")
     with appearing(components_file(path)) as temporary:
         con.execute(f"copy (from seals order by component) to '{temporary}' (format parquet, compression zstd)")
 
@@ -99,7 +100,7 @@ def _keep(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Make ``last_xref``, and ``kept``: the components whose seal fits what is known now and what came of it then."""
     con.register("nothing", CUSTOMER_XREF.arrow_schema.empty_table())
     con.execute("create temp table last_xref as from nothing")
-    con.execute("create temp table kept (component varchar)")
+    con.execute("create temp table kept (component varchar, seal ubigint)")
     last = _last(path)
     if last is None:
         return
@@ -107,7 +108,7 @@ def _keep(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         con.execute("insert into last_xref by name from read_parquet($file)", {"file": str(last)})
         con.execute(_SEALS.format(rows="last_xref"))
         con.execute(
-            "insert into kept select component from seals join read_parquet($file) using (component, seal)",
+            "insert into kept select component, seal from seals join read_parquet($file) using (component, seal)",
             {"file": str(components_file(last))},
         )
     except duckdb.Error:  # a file that cannot be read keeps nothing

@@ -78,21 +78,19 @@ def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
     create_comparable(con, model.linkage)
     splink, api = linker(con, model)
     con.execute(
-        "create temp table known_records as select * from comparable "
-        "where record_id in (select left_record from batches where right_record is null);"
         "create temp table new_records as select * from comparable "
         "where record_id not in (select left_record from batches where right_record is null)"
     )
-    least = model.linkage.review
-    new = api.register("new_records")
-    scored_tables = [splink.inference.predict_within(new, threshold_match_weight=least)]
-    if con.execute("select count(*) from known_records").fetchall() != [(0,)]:
-        known = api.register("known_records")
-        scored_tables.append(splink.inference.predict_between(known, new, threshold_match_weight=least))
-    scored = " union all ".join(f"select {_result(model)} from {table.physical_name}" for table in scored_tables)
+    new, least = api.register("new_records"), model.linkage.review
+    if con.execute("select 1 from batches limit 1").fetchall():  # with all, themselves included: each such pair twice
+        con.execute("create temp view all_records as from comparable")
+        scored = splink.inference.predict_between(api.register("all_records"), new, threshold_match_weight=least)
+    else:
+        scored = splink.inference.predict_within(new, threshold_match_weight=least)
     con.execute(
-        f"create temp table new_pairs as select * from ({scored} union all by name "
-        "select record_id as left_record from new_records) order by left_record, right_record nulls first"
+        f"create temp table new_pairs as select distinct * from (select {_result(model)} from {scored.physical_name} "
+        "union all by name select record_id as left_record from new_records) "
+        "order by left_record, right_record nulls first"
     )
 
 
