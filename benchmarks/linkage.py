@@ -106,12 +106,18 @@ def _without_loose_blocks(rules: Rules) -> None:
     rules["loose_blocks"]["blocks"] = []
 
 
+def _without_left_over(rules: Rules) -> None:
+    """Two records that are left over weigh what any two do; a set of one file has none."""
+    del rules["leftovers"]
+
+
 ABLATIONS: dict[str, Callable[[Rules], None]] = {
     "dates are absolute": _without_dates,
     "no contrast of errors and relatives": _without_contrast,
     "no other forms of given names": _without_other_forms,
     "two usual names are a slip": _without_two_names,
     "no loose blocks": _without_loose_blocks,
+    "no weight of what is left over": _without_left_over,
 }
 
 

@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+TASK_NAME = r"^[a-z][a-z0-9_]*$"
+Name = Annotated[str, StringConstraints(pattern=TASK_NAME)]
 Population = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*( > \d+(\.\d+)?)?$")]
 StoreTable = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z0-9_]+$")]
 Share = Annotated[float, Field(gt=0, le=1)]

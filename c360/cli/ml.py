@@ -1,5 +1,6 @@
 """The group ``c360 ml``: draft a task, and train, evaluate, explain, promote, run and monitor its model."""
 
+import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -34,8 +35,10 @@ def new(
 ) -> None:
     """Draft a task file from data: entity, label, what to leave out and why. Review it before use."""
     from ml_jobs.own_tables.drafting import draft
-    from ml_jobs.task_file import Reading
+    from ml_jobs.task_file import TASK_NAME, Reading
 
+    if not re.fullmatch(TASK_NAME, name):
+        raise typer.BadParameter("letters a to z, digits and _, a letter first; not a path", param_hint="NAME")
     path = Path(f"{name}.yml")
     if path.exists():
         raise typer.BadParameter(f"{path} exists: remove it, or choose another name", param_hint="NAME")

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.errors import Stop
+from lakehouse.ingestion.encodings import another_encoding
 
 DELIMITERS = (",", ";", "\t", "|")
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "blank"}
@@ -96,6 +97,8 @@ def read_delimited(path: Path, delimiter: str | None = None, encoding: str | Non
     if not path.is_file():
         raise Stop(f"{path}: no such file")
     encoding = _encoding(path, encoding)
+    with _bytes(path) as lines:
+        other = another_encoding(lines, encoding)
     comments, mark = _above_the_header(path, encoding)
     if delimiter is None:
         delimiter = mark or _delimiter(path, encoding, len(comments))
@@ -107,6 +110,8 @@ def read_delimited(path: Path, delimiter: str | None = None, encoding: str | Non
     names = _names(path, header)
     table, lines, blank, remarks = _rows(path, names, records)
     table, notes = _without_nameless(table, len(header.fields))
+    if other:
+        notes.append(f"read in {encoding}, but it looks written in {other}")
     if comments:
         notes.append(f"above the header, so not read: {named_lines([line for line, _ in comments])}")
     if remarks:

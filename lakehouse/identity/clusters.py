@@ -8,7 +8,7 @@ from itertools import product
 
 from lakehouse.identity.evidence import FOREVER, Edge, Fact, Party
 
-_STRENGTH = {"clerk": 0, "id_token": 1, "bound_card": 2, "lead": 3, "similar": 4}
+_STRENGTH = {"clerk": 0, "id_token": 1, "bound_card": 2, "lead": 3, "similar": 4, "left over": 5}
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _differ(edge: Edge, left: _Cluster, right: _Cluster, tolerated: Tolerated, *
         if (
             kind == "birth_date"
             and has_slips
-            and edge.rule == "similar"
+            and edge.rule in ("similar", "left over")
             and _has_one_date(left.values[kind] + right.values[kind], tolerated)
         ):
             continue

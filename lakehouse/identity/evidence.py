@@ -33,7 +33,7 @@ class Edge:
 
     left: str
     right: str
-    rule: str  # "id_token", "bound_card", "lead", "similar", "clerk", "different"
+    rule: str  # "id_token", "bound_card", "lead", "similar", "left over", "clerk", "different"
     known_from: date
     known_to: date
     weight: float | None = None  # bits, of similar records
@@ -174,30 +174,37 @@ from identity_decisions;
 """
 
 PARTIES = """
-select party_key, min(known_from) as known_from, max(known_to) as known_to
-from party_rows group by party_key order by party_key
+create temp table parties as
+select party_key, min(known_from) as known_from, max(known_to) as known_to from party_rows group by party_key
 """
 
-EDGES = """
-select a, b, rule, min(known_from) as known_from, known_to
+EXACT_EDGES = """
+create temp table edges as
+select a, b, rule, min(known_from) as known_from, known_to, cast(null as double) as weight,
+       rule = 'clerk' as tolerates_id_no, rule in ('clerk', 'id_token') as tolerates_birth_date,
+       rule = 'clerk' as tolerates_party_type, false as is_alone
 from (select * from id_edges union all select * from card_edges union all select * from lead_edges
       union all select * from decisions where rule <> 'withdrawn')
-where known_from < known_to
+where known_from < known_to and a in (select party_key from parties) and b in (select party_key from parties)
 group by a, b, rule, known_to
-order by known_from, a, b, rule, known_to
 """
 
-# From the day on which a number is shared by too many, a pair weighs as if it had none.
+# From the day on which a number is shared by too many, a pair weighs as if it had none. Two records that are left over
+# (see `leftovers`) are held against what a match is worth among such.
 SIMILAR = """
-create temp view similar_pairs as
+create temp table similar_pairs as
 with placed as (
     select least(lefts.party_key, rights.party_key) as a, greatest(lefts.party_key, rights.party_key) as b,
-           compared.* exclude (left_record, right_record),
+           compared.* exclude (left_record, right_record, may_join),
+           coalesce(may_join and not is_alone and match_weight < getvariable('accept')
+                    and match_weight + bits >= getvariable('accept'), false) as is_left_over,
            greatest(lefts.known_from, rights.known_from) as known_from,
            least(lefts.known_to, rights.known_to) as known_to
     from compared_pairs as compared
     join party_records as lefts on lefts.record_id = compared.left_record
     join party_records as rights on rights.record_id = compared.right_record
+    left join leftover_bits on a_feed = least(split_part(lefts.party_key, ':', 1), split_part(rights.party_key, ':', 1))
+        and b_feed = greatest(split_part(lefts.party_key, ':', 1), split_part(rights.party_key, ':', 1))
 ),
 shared_pairs as (
     select a, b, min(lefts.shared_from) as shared_from
@@ -213,30 +220,32 @@ spans as (
     select * replace (greatest(known_from, shared_from) as known_from,
                       match_weight - document_weight as match_weight,
                       is_accepted and match_weight - document_weight >= getvariable('accept')
-                      and personal_weight - document_weight >= getvariable('personal') as is_accepted)
+                      and personal_weight - document_weight >= getvariable('personal') as is_accepted,
+                      false as is_left_over)
     from pairs where shared_from is not null
 )
 select * exclude (shared_from) from spans where known_from < known_to and match_weight >= getvariable('review')
 """
 
 SIMILAR_EDGES = """
-select a, b, known_from, known_to, max(match_weight), bool_or(tolerates_id_no), bool_or(tolerates_birth_date),
-       bool_and(is_alone)
-from similar_pairs where is_accepted
+insert into edges
+select a, b, case when bool_or(is_accepted) then 'similar' else 'left over' end, known_from, known_to,
+       max(match_weight), bool_or(tolerates_id_no), bool_or(tolerates_birth_date), false,
+       bool_and(is_alone or is_left_over)
+from similar_pairs where is_accepted or is_left_over
 group by a, b, known_from, known_to
-order by known_from, a, b, known_to
 """
 
 FACTS = """
-select party_key, kind, value, min(known_from), max(known_to)
+create temp table facts as
+select party_key, kind, value, min(known_from) as known_from, max(known_to) as known_to
 from (
     select party_key, 'id_no' as kind, document as value, known_from, known_to from numbered_rows
     union all select party_key, 'birth_date', cast(birth_date as varchar), known_from, known_to from party_rows
     union all select 'cif:' || customer_no, 'party_type', party_type, known_from, known_to from customers
 )
-where value is not null and known_from < known_to and party_key in (select unnest(cast($parties as varchar[])))
+where value is not null and known_from < known_to
 group by party_key, kind, value
-order by all
 """
 
 # Numbers that are no evidence: a filler, more strangers than `shared_by`, or two who cannot be one person.
@@ -278,42 +287,29 @@ def set_variables(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     create_document_macros(con, linkage)
 
 
-def parties(con: duckdb.DuckDBPyConnection) -> list[Party]:
-    """All party records, by key."""
-    return [Party(*row) for row in con.execute(PARTIES).fetchall()]
+def collect(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``parties``, ``edges`` and ``facts`` of all that is known; needs ``compared_pairs``.
+
+    The edges are documents, cards, leads, clerks' decisions, and the pairs that the model accepts.
+    """
+    for statement in (PARTIES, EXACT_EDGES, SIMILAR, SIMILAR_EDGES, FACTS):
+        con.execute(statement)
 
 
-def exact_edges(con: duckdb.DuckDBPyConnection) -> list[Edge]:
-    """Documents, cards, leads and clerks' decisions, by the date from which they are known."""
-    tolerated = {"id_token": ("birth_date",), "clerk": ("id_no", "birth_date", "party_type")}
-    return [
-        Edge(left, right, rule, start, end, tolerates=tolerated.get(rule, ()))
-        for left, right, rule, start, end in con.execute(EDGES).fetchall()
-    ]
+def of_changed(con: duckdb.DuckDBPyConnection) -> tuple[list[Party], list[Edge], list[Fact]]:
+    """The evidence on the party records that ``changed`` names."""
+    parties, edges, facts = (
+        con.execute(f"select {table}.* from {table} join changed on {table}.{key} = changed.party_key").fetchall()
+        for table, key in (("parties", "party_key"), ("edges", "a"), ("facts", "party_key"))
+    )
+    return [Party(*row) for row in parties], [_edge(*row) for row in edges], [Fact(*row) for row in facts]
 
 
-def similar_edges(con: duckdb.DuckDBPyConnection) -> list[Edge]:
-    """Pairs that the model accepts, by the date from which they are known; needs ``compared_pairs``."""
-    con.execute(SIMILAR)
-    return [
-        Edge(
-            left,
-            right,
-            "similar",
-            start,
-            end,
-            weight,
-            tuple(kind for kind, holds in (("id_no", id_no), ("birth_date", birth_date)) if holds),
-            is_alone,
-        )
-        for left, right, start, end, weight, id_no, birth_date, is_alone in con.execute(SIMILAR_EDGES).fetchall()
-    ]
-
-
-def facts(con: duckdb.DuckDBPyConnection, edges: list[Edge]) -> list[Fact]:
-    """The facts that may separate records that the edges tie."""
-    tied = sorted({key for edge in edges for key in (edge.left, edge.right)})
-    return [Fact(*row) for row in con.execute(FACTS, {"parties": tied}).fetchall()]
+def _edge(left: str, right: str, rule: str, start: date, end: date, weight: float | None, *flags: bool) -> Edge:
+    *tolerates, is_alone = flags
+    kinds = ("id_no", "birth_date", "party_type")
+    tolerated = tuple(kind for kind, holds in zip(kinds, tolerates, strict=True) if holds)
+    return Edge(left, right, rule, start, end, weight, tolerated, is_alone)
 
 
 def _attach(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, feed: str) -> None:

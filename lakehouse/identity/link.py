@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lakehouse.catalog import CUSTOMER_XREF
 from lakehouse.identity import evidence
-from lakehouse.identity.clusters import Membership, memberships
 from lakehouse.identity.comparable import RECORDS, create_comparable
+from lakehouse.identity.components import create_xref
+from lakehouse.identity.leftovers import create_leftover_bits
 from lakehouse.identity.linkage import Linkage
 from lakehouse.identity.model import Model, can_train, current_model, train
 from lakehouse.identity.pairs import compare
@@ -40,7 +39,7 @@ pairs as (
 select pairs.a as left_party_key, pairs.b as right_party_key, lefts.customer_key as left_customer_key,
        rights.customer_key as right_customer_key, match_weight,
        case when is_convincing then 'a document, a birth date or a clerk keeps them apart'
-            when is_accepted then 'another given name'
+            when is_accepted and match_weight >= $accept then 'another given name'
             when match_weight >= $accept then 'only what a family shares speaks for it'
             else 'too little evidence' end as reason,
        evidence, known_from
@@ -72,20 +71,20 @@ def link(settings: Settings, pin: Pin) -> Path:
     model = current_model(settings.lake) or _first_model(settings, pin)
     linkage = model.linkage if model else Linkage.read()
     with opened(settings, pin, linkage) as con:
-        edges = evidence.exact_edges(con)
         compare(con, settings.lake, model)
-        edges += evidence.similar_edges(con)
-        rows = memberships(evidence.parties(con), edges, evidence.facts(con, edges))
-        table = _table(rows)
-        con.register("xref", table)
+        create_leftover_bits(con, model)
+        evidence.collect(con)
+        create_xref(con, path)
         con.execute(REVIEW, {"business_date": pin.business_date, "accept": linkage.accept})
         with appearing(review_file(path)) as temporary:
             con.execute(f"copy (from review order by all) to '{temporary}' (format parquet, compression zstd)")
         con.execute(evidence.UNBELIEVED, {"business_date": pin.business_date})
         with appearing(unbelieved_file(path)) as temporary:
             con.execute(f"copy (from unbelieved order by all) to '{temporary}' (format parquet, compression zstd)")
-    with appearing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        with appearing(path) as temporary:
+            con.execute(
+                f"copy (from xref order by party_key, valid_from) to '{temporary}' (format parquet, compression zstd)"
+            )
     return path
 
 
@@ -127,8 +126,3 @@ def _first_model(settings: Settings, pin: Pin) -> Model | None:
             return None
     outcomes = [item.outcome for item in pin.deliveries]
     return next(filter(None, (retrain(settings, pin_of(outcomes, day)) for day in built_dates(pin))), None)
-
-
-def _table(rows: list[Membership]) -> pa.Table:
-    schema = CUSTOMER_XREF.arrow_schema
-    return pa.Table.from_pydict({name: [getattr(row, name) for row in rows] for name in schema.names}, schema)

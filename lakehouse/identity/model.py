@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -37,6 +38,11 @@ class Model:
     def columns(self) -> tuple[str, ...]:
         """The columns that are compared."""
         return tuple(comparison["output_column_name"] for comparison in self.splink["comparisons"])
+
+    @property
+    def trained_on(self) -> date:
+        """Business date of the records that it learned from."""
+        return date.fromisoformat(self.version.split("-", 1)[1][:10])
 
     def relatives(self, kind: str) -> bool:
         """Whether pairs that look like relatives of the kind are taken for relatives, not for errors of one person."""

@@ -22,9 +22,9 @@ def compare(con: duckdb.DuckDBPyConnection, lake: Path, model: Model | None) -> 
     """Make ``compared_pairs`` from ``party_records``: pairs from the review weight up, by record; none without a model.
 
     Columns: ``left_record, right_record, match_weight, evidence`` (in words), ``is_accepted, is_alone``,
-    ``tolerates_id_no``, ``tolerates_birth_date``, ``personal_weight`` and ``document_weight`` (bits of what tells
-    persons apart, and of an equal document). Records that were never compared are
-    compared, and the results go to the lake.
+    ``may_join`` (nothing but the weight decides), ``tolerates_id_no``, ``tolerates_birth_date``, ``personal_weight``
+    and ``document_weight`` (bits of what tells persons apart, and of an equal document). Records that were never
+    compared are compared, and the results go to the lake.
     """
     if model:
         _extend(con, lake / "identity" / "pairs" / model.version, model)
@@ -66,7 +66,7 @@ def _attach(con: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
     columns = (
         "left_record varchar, right_record varchar, match_weight double, evidence varchar, is_accepted boolean, "
         "is_alone boolean, tolerates_id_no boolean, tolerates_birth_date boolean, personal_weight double, "
-        "document_weight double"
+        "document_weight double, may_join boolean"
     )
     con.execute(f"create or replace temp table batches ({columns})")
     if files:
@@ -78,21 +78,19 @@ def _compare_new(con: duckdb.DuckDBPyConnection, model: Model) -> None:
     create_comparable(con, model.linkage)
     splink, api = linker(con, model)
     con.execute(
-        "create temp table known_records as select * from comparable "
-        "where record_id in (select left_record from batches where right_record is null);"
         "create temp table new_records as select * from comparable "
         "where record_id not in (select left_record from batches where right_record is null)"
     )
-    least = model.linkage.review
-    new = api.register("new_records")
-    scored_tables = [splink.inference.predict_within(new, threshold_match_weight=least)]
-    if con.execute("select count(*) from known_records").fetchall() != [(0,)]:
-        known = api.register("known_records")
-        scored_tables.append(splink.inference.predict_between(known, new, threshold_match_weight=least))
-    scored = " union all ".join(f"select {_result(model)} from {table.physical_name}" for table in scored_tables)
+    new, least = api.register("new_records"), model.linkage.review
+    if con.execute("select 1 from batches limit 1").fetchall():  # with all, themselves included: each such pair twice
+        con.execute("create temp view all_records as from comparable")
+        scored = splink.inference.predict_between(api.register("all_records"), new, threshold_match_weight=least)
+    else:
+        scored = splink.inference.predict_within(new, threshold_match_weight=least)
     con.execute(
-        f"create temp table new_pairs as select * from ({scored} union all by name "
-        "select record_id as left_record from new_records) order by left_record, right_record nulls first"
+        f"create temp table new_pairs as select distinct * from (select {_result(model)} from {scored.physical_name} "
+        "union all by name select record_id as left_record from new_records) "
+        "order by left_record, right_record nulls first"
     )
 
 
@@ -111,6 +109,7 @@ def _result(model: Model) -> str:
     )
     speaks = f"{weight} >= {personal['minimum']}" if model.relatives("household") else "true"
     is_barred = " or ".join([*_relatives(model, "parent"), *_contradictions(linkage, columns)])
+    may_join = f"{speaks} and not coalesce({is_barred or 'false'}, false)"
     document = "case when gamma_id_no = {} then mw_id_no else 0 end" if "id_no" in columns else "0.0"
     document = document.format(linkage.gamma("id_no", "same"))
     evidence = " || '; ' || ".join(
@@ -139,8 +138,7 @@ def _result(model: Model) -> str:
         "least(record_id_l, record_id_r) as left_record, greatest(record_id_l, record_id_r) as right_record, "
         f"round(match_weight, 3) as match_weight, {evidence} as evidence, "
         f"round({weight}, 3) as personal_weight, round({document}, 3) as document_weight, "
-        f"round(match_weight, 3) >= {linkage.accept} and {speaks} "
-        f"and not coalesce({is_barred or 'false'}, false) as is_accepted, "
+        f"{may_join} as may_join, round(match_weight, 3) >= {linkage.accept} and {may_join} as is_accepted, "
         f"coalesce({is_alone or 'false'}, false) as is_alone, "
         + ", ".join(f"coalesce({sql}, false) as tolerates_{column}" for column, sql in tolerates.items())
     )

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from lakehouse.contracts import Feed
+from lakehouse.ingestion.encodings import another_encoding
 from lakehouse.ingestion.landing import Delivery, Landed, Rejected
 from lakehouse.lake import Outcome
 
@@ -48,7 +49,9 @@ def dateless(outcomes: Iterable[Outcome]) -> set[tuple[str, date]]:
 
 
 def check_encoding(feed: Feed, files: Iterable[Landed]) -> None:
-    """Reject a file that is UTF-8 where the contract has another encoding: its names would be read as nonsense.
+    """Reject a file in another encoding than the contract's, where the names would be read as nonsense.
+
+    UTF-8 is told from a few characters, other encodings from some dozens of words (see `encodings`).
 
     Raises
     ------
@@ -58,9 +61,11 @@ def check_encoding(feed: Feed, files: Iterable[Landed]) -> None:
     if feed.format != "delimited" or feed.encoding.upper() in ("UTF-8", "ASCII"):
         return
     for file in files:
-        if _is_utf_8(file.path):
+        with file.path.open("rb") as lines:
+            found = "UTF-8" if _is_utf_8(file.path) else another_encoding(lines, feed.encoding)
+        if found:
             raise Implausible(
-                f"{file.path.name}: written in UTF-8, the contract has {feed.encoding}: send it in {feed.encoding}"
+                f"{file.path.name}: written in {found}, the contract has {feed.encoding}: send it in {feed.encoding}"
             )
 
 

@@ -71,3 +71,8 @@ def review_file(xref: Path) -> Path:
 def unbelieved_file(xref: Path) -> Path:
     """The document numbers that are no evidence, which belong to an identity file."""
     return xref.parent / "unbelieved" / xref.name
+
+
+def components_file(xref: Path) -> Path:
+    """The seals of the components that belong to an identity file."""
+    return xref.parent / "components" / xref.name

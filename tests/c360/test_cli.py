@@ -149,6 +149,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ("ml explain churn --entity nobody", {}, 1, "nothing is built yet"),
         ("ml monitor churn", {}, 1, "nothing is built yet"),
         ("ml new x --data {data.csv}", {}, 1, "which column is the label"),
+        ("ml new a/x --data {data.csv}", {}, 2, "letters a to z, digits and _"),
+        ("ml new Big --data {data.csv}", {}, 2, "letters a to z, digits and _"),
         ("ml new x --data {data.parquet}", {}, 1, "not a Parquet file"),
         ("simulate --out {data.csv}", {}, 2, "--out"),
         ("simulate-intraday --from {landing} --date 2024-01-31 --broker", {}, 1, "C360_BROKER_URL"),

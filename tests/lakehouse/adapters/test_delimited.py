@@ -1,6 +1,7 @@
 """Any delimited file: every row is held against the lines of the file, and what is in no row is named by line."""
 
 import gzip
+from itertools import product
 
 import pytest
 
@@ -96,6 +97,11 @@ def test_another_encoding_is_asked_for_and_never_mistaken(tmp_path):
     assert read_delimited(written(tmp_path, text, "utf-16")).table["city"][0].as_py() == "上海"
     with pytest.raises(Stop, match="is in UTF-8, not in gb18030"):
         read_delimited(written(tmp_path, text), encoding="gb18030")
+    cities = map("".join, product("臺高基新嘉桃彰屏花", "灣雄隆竹義園化東蓮"))
+    traditional = "id,city\n" + "".join(f"{n},{city}\n" for n, city in enumerate(cities))
+    (note,) = read_delimited(written(tmp_path, traditional, "big5"), encoding="gb18030").notes
+    assert note == "read in gb18030, but it looks written in BIG5"
+    assert read_delimited(written(tmp_path, traditional, "big5"), encoding="big5").notes == ()
     with pytest.raises(Stop, match="there is no encoding klingon"):
         read_delimited(written(tmp_path, text), encoding="klingon")
 
