@@ -97,9 +97,7 @@ def _is_value(rows: Rows, reason: Row, position: int) -> bool:
     return rows.column(str(reason["reason_code"]))[position] == np.float32(str(reason["reason_value"]))
 
 
-def _holds(
-    model: Model, rows: Rows, heard: Rows, shown: list[Row], position: np.ndarray
-) -> dict[str, np.ndarray]:
+def _holds(model: Model, rows: Rows, heard: Rows, shown: list[Row], position: np.ndarray) -> dict[str, np.ndarray]:
     """Per check and reason, whether it holds."""
     push, _ = shapley_values(model.candidate.estimator, rows.values)
     if model.treated is not None:

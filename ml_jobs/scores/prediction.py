@@ -14,9 +14,7 @@ from ml_jobs.scores.reasons import reasons
 from ml_jobs.task_file import Task
 
 
-def score_table(
-    task: Task, model: Model, rows: Rows, margin: np.ndarray, saying: Rows | None = None
-) -> pa.Table:
+def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray, saying: Rows | None = None) -> pa.Table:
     """The score contract for ``rows`` of one as-of date and their margins, in order of rank.
 
     ``saying`` has the columns that say reasons in place of features; see `ml_jobs.scores.reasons.reasons`.
