@@ -23,6 +23,7 @@ from ml_jobs.scores.data import read_features
 from ml_jobs.scores.promotion import champion
 from ml_jobs.task_file import Task, load_tasks
 
+KIND = "is_enterprise"  # customers of one kind are measured against one usual
 CHECKS = {
     "value": "the value is the customer's on that day",
     "direction": "the sentence says high or low as value and comparison do",
@@ -50,8 +51,8 @@ def reason_quality(settings: Settings) -> dict[str, ReasonQuality]:
     for name, task in load_tasks().items():
         shown = published.filter(pc.equal(published["task"], name)).to_pylist()
         if shown:
-            model, rows = _scored(settings, task, shown[0]["as_of_date"])
-            holds = _holds(model, rows, shown, _positions(shown, records, rows))
+            model, rows, heard = _scored(settings, task, shown[0]["as_of_date"])
+            holds = _holds(model, rows, heard, shown, _positions(shown, records, heard))
             quality[name] = {"reasons": len(shown), "holds": {check: int(holds[check].sum()) for check in CHECKS}}
     return quality
 
@@ -70,10 +71,12 @@ def tables(quality: dict[str, ReasonQuality]) -> list[Table]:
     return [table]
 
 
-def _scored(settings: Settings, task: Task, day: date) -> tuple[Model, Rows]:
-    """The model that scored the task's customers on a day, and their features."""
+def _scored(settings: Settings, task: Task, day: date) -> tuple[Model, Rows, Rows]:
+    """The model that scored the task's customers on a day, their features, and these as people hear them."""
     model = champion(settings, task, in_force(settings, task.task, Known.of(lake.pin(settings.lake, day))))
-    return model, read_features(settings, task, model.columns, day)
+    codes = tuple(_phrases().get(name, {}).get("said_by") or name for name in model.columns)
+    rows, heard = (read_features(settings, task, columns, day) for columns in (model.columns, codes))
+    return model, rows, heard
 
 
 def _positions(shown: list[Row], records: dict[str, list[str]], rows: Rows) -> np.ndarray:
@@ -94,17 +97,18 @@ def _is_value(rows: Rows, reason: Row, position: int) -> bool:
     return rows.column(str(reason["reason_code"]))[position] == np.float32(str(reason["reason_value"]))
 
 
-def _holds(model: Model, rows: Rows, shown: list[Row], position: np.ndarray) -> dict[str, np.ndarray]:
+def _holds(model: Model, rows: Rows, heard: Rows, shown: list[Row], position: np.ndarray) -> dict[str, np.ndarray]:
     """Per check and reason, whether it holds."""
     push, _ = shapley_values(model.candidate.estimator, rows.values)
     if model.treated is not None:
         push = push - shapley_values(model.treated.estimator, rows.values)[0]
-    feature = np.array([rows.columns.index(str(row["reason_code"])) for row in shown])
+    feature = np.array([heard.columns.index(str(row["reason_code"])) for row in shown])
     reference = np.array([row["reason_reference"] for row in shown], dtype=float)
     is_flag = np.array([_phrases()[str(row["reason_code"])]["unit"] == "yes_no" for row in shown])
-    value = rows.values[position, feature]
+    value = heard.values[position, feature]
     other = rows.values[position]
-    other[np.arange(len(shown)), feature] = np.where(is_flag, 1 - value, reference)
+    instead = _learned_from(rows, heard, position, feature, reference)
+    other[np.arange(len(shown)), feature] = np.where(is_flag, 1 - value, instead)
     is_high = value > reference
     return {
         "value": position >= 0,
@@ -114,6 +118,25 @@ def _holds(model: Model, rows: Rows, shown: list[Row], position: np.ndarray) -> 
         "contribution": push[position, feature] > 0,
         "comparison": model.margin(other) < model.margin(rows.values)[position],
     }
+
+
+def _learned_from(
+    rows: Rows, heard: Rows, position: np.ndarray, feature: np.ndarray, reference: np.ndarray
+) -> np.ndarray:
+    """(reasons,) what the model reads where people hear the reference: as of somebody of the same kind who has it."""
+    learned = reference.copy()
+    kind = heard.column(KIND) if KIND in heard.columns else np.zeros(len(heard.values))
+    for at in np.unique(feature):
+        if rows.columns[at] == heard.columns[at]:
+            continue
+        for of_kind in np.unique(kind):
+            chosen = (feature == at) & (kind[position] == of_kind)
+            known = np.flatnonzero((kind == of_kind) & ~np.isnan(rows.values[:, at]))
+            known = known[np.argsort(heard.values[known, at], kind="stable")]
+            if chosen.any() and len(known):
+                place = np.searchsorted(heard.values[known, at], reference[chosen].astype(np.float32))
+                learned[chosen] = rows.values[known[np.minimum(place, len(known) - 1)], at]
+    return learned
 
 
 def _says(reason: Row, direction: str) -> bool:

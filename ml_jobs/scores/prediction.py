@@ -14,15 +14,17 @@ from ml_jobs.scores.reasons import reasons
 from ml_jobs.task_file import Task
 
 
-def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.Table:
+def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray, saying: Rows | None = None) -> pa.Table:
     """The score contract for ``rows`` of one as-of date and their margins, in order of rank.
+
+    ``saying`` has the columns that say reasons in place of features; see `ml_jobs.scores.reasons.reasons`.
 
     There are fewer than three reasons where fewer features push the score up and mean something to people.
     """
     order = np.lexsort((rows.customer, -margin))
     count = len(order)
     rank = np.arange(1, count + 1)
-    why = reasons(model, rows)
+    why = reasons(model, rows, saying)
     columns = {
         "customer_key": rows.customer[order],
         "as_of_date": rows.as_of_date[order],
@@ -39,7 +41,7 @@ def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray) -> pa.
     }
     for reason in range(REASONS):
         feature = why.feature[order, reason]
-        columns[f"reason_{reason + 1}_code"] = pa.array(np.array(rows.columns)[feature], mask=feature < 0)
+        columns[f"reason_{reason + 1}_code"] = pa.array(np.array(why.codes)[feature], mask=feature < 0)
         for part, array in (("value", why.value), ("reference", why.reference)):
             columns[f"reason_{reason + 1}_{part}"] = pa.array(array[order, reason], mask=feature < 0)
     schema = SCORES.arrow_schema

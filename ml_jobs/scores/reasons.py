@@ -3,10 +3,14 @@
 A feature becomes a reason if it pushes the score up, if the seed ``reason_phrases`` says that it means something to
 people, if its value differs visibly from that of similar customers, and if the score would be lower with their value.
 So the sentence that the warehouse makes of it (macro ``reason_sentence``) and the model say the same.
+
+A feature that is measured against what is usual on the day is *said* by the column behind it (``said_by`` in the seed):
+the model learns from 0.4 times the usual share of payments to shops, people hear 31 %. The two go up and down together
+among customers of one kind and day.
 """
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -41,8 +45,9 @@ STEPS = {
 class Reasons:
     """The reasons of n rows, strongest first; (n, REASONS) arrays."""
 
+    codes: tuple[str, ...]  # per feature, the column that says it
     feature: np.ndarray  # position of the feature; -1 without a further reason
-    value: np.ndarray
+    value: np.ndarray  # of the column that says it
     reference: np.ndarray  # what similar customers have: the median, of a yes or no the share that has it
 
 
@@ -53,6 +58,7 @@ class Rule:
     unit: str
     is_reason: bool
     capped_at: float  # values from here on are shown alike; infinite without a cap
+    said_by: str = ""  # the column whose value people hear instead; empty: the feature's own
 
 
 @cache
@@ -60,9 +66,20 @@ def rules() -> dict[str, Rule]:
     """The seed's rule of each feature."""
     with (PROJECT / "dbt_project" / "seeds" / "reason_phrases.csv").open(encoding="utf-8") as file:
         return {
-            line["reason_code"]: Rule(line["unit"], line["is_reason"] == "true", float(line["capped_at"] or "inf"))
+            line["reason_code"]: Rule(
+                line["unit"], line["is_reason"] == "true", float(line["capped_at"] or "inf"), line["said_by"]
+            )
             for line in csv.DictReader(file)
         }
+
+
+def saying_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that say features of a model and are none of them.
+
+    >>> saying_columns(("pos_txn_share_to_usual_180d", "has_rm"))
+    ('pos_txn_share_180d',)
+    """
+    return tuple(code for name, code in zip(columns, _codes(columns), strict=True) if code != name)
 
 
 @dataclass(frozen=True)
@@ -103,21 +120,44 @@ class Similar:
         return self.typical[self.group[part]]
 
 
-def reasons(model: Model, rows: Rows) -> Reasons:
+def reasons(model: Model, rows: Rows, saying: Rows | None = None) -> Reasons:
     """The reasons for the scores of ``rows``, all rows of one as-of date: they are the population to compare with.
 
     Of a score of a treatment's effect they are reasons for the effect.
+
+    Parameters
+    ----------
+    saying : Rows, optional
+        The `saying_columns` of the same customers in the same order; without them every feature is said by itself.
     """
+    said = rows if saying is None else replace(rows, columns=_codes(rows.columns), values=_said(rows, saying))
     similar = Similar.of(rows)
+    similar_said = similar if saying is None else Similar.of(said)
     parts = []
     for start in range(0, len(rows.values), CHUNK):
         part = slice(start, start + CHUNK)
+        heard, compared = said.values[part], similar_said.reference(part)
         values, reference = rows.values[part], similar.reference(part)
-        feature = _chosen(model, values, reference, rows.columns)
+        is_shown = _is_shown(said.columns, heard, compared) & ((heard > compared) == (values > reference))
+        feature = _chosen(model, values, reference, is_shown, rows.columns)
         place = np.maximum(feature, 0)
-        named = (np.take_along_axis(array, place, axis=1) for array in (values.astype(np.float64), reference))
+        named = (np.take_along_axis(array, place, axis=1) for array in (heard.astype(np.float64), compared))
         parts.append((feature, *(np.where(feature >= 0, array, np.nan) for array in named)))
-    return Reasons(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return Reasons(said.columns, *(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _codes(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The column that says each feature."""
+    return tuple((rules()[name].said_by or name) if name in rules() else name for name in columns)
+
+
+def _said(rows: Rows, saying: Rows) -> np.ndarray:
+    """(n, columns) values as people hear them."""
+    values = rows.values.copy()
+    for position, (name, code) in enumerate(zip(rows.columns, _codes(rows.columns), strict=True)):
+        if code != name:
+            values[:, position] = saying.column(code)
+    return values
 
 
 def _typical(values: np.ndarray, is_flag: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,10 +190,12 @@ def _is_shown(columns: tuple[str, ...], values: np.ndarray, reference: np.ndarra
     return (shown != compared) & (np.abs(values - reference) >= least) & [rule.is_reason for rule in of_column]
 
 
-def _chosen(model: Model, values: np.ndarray, reference: np.ndarray, columns: tuple[str, ...]) -> np.ndarray:
+def _chosen(
+    model: Model, values: np.ndarray, reference: np.ndarray, is_shown: np.ndarray, columns: tuple[str, ...]
+) -> np.ndarray:
     """(n, REASONS) positions of the features to name, -1 where there are fewer."""
     contribution = _contributions(model, values)
-    push = np.where(_is_shown(columns, values, reference), np.maximum(contribution, 0), 0)
+    push = np.where(is_shown, np.maximum(contribution, 0), 0)
     margin = model.margin(values)
     is_flag = _is_flag(columns)
     chosen, count = np.full((len(values), REASONS), -1), np.zeros(len(values), int)

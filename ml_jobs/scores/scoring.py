@@ -89,6 +89,7 @@ def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> N
     from ml_jobs.scores.monitoring import write_monitoring
     from ml_jobs.scores.prediction import score_table
     from ml_jobs.scores.promotion import champion
+    from ml_jobs.scores.reasons import saying_columns
 
     with warehouse.reading(settings):
         columns = feature_columns(settings, task)
@@ -99,10 +100,12 @@ def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> N
     if model.columns != columns:
         rows = read_features(settings, task, model.columns, known.business_date)
     margin = model.margin(rows.values)
+    codes = saying_columns(model.columns)
+    saying = read_features(settings, task, codes, known.business_date) if codes else None
     # The monitoring is written before the scores, so no scores exist without it, even after a crash in between.
     write_monitoring(settings, task, known, model, rows, margin)
     with lake.appearing(path) as temporary:
-        pq.write_table(score_table(task, model, rows, margin), temporary, compression="zstd")
+        pq.write_table(score_table(task, model, rows, margin, saying), temporary, compression="zstd")
 
 
 def _check_activity(activity: Activity, rows: Rows, business_date: date) -> None:

@@ -109,6 +109,24 @@ def test_figures_worked_out_by_hand(initial_bank: Bank) -> None:
     assert (month_after["days_since_arrears"], month_after["performing_loan_count"]) == (29, 1)
 
 
+def test_a_share_of_payments_is_measured_against_the_usual_of_persons_or_enterprises(initial_bank: Bank) -> None:
+    """So what moves for everybody, such as the yields of outside funds, moves no score."""
+    customers = list(features(initial_bank, "2024-08-31").values())
+    for name, relative in (
+        ("wallet_outflow_rate_90d", "wallet_outflow_rate_to_usual_90d"),
+        ("cash_outflow_share_180d", "cash_outflow_share_to_usual_180d"),
+        ("mobile_txn_share_180d", "mobile_txn_share_to_usual_180d"),
+    ):
+        for kind in (0, 1):
+            alike = [row for row in customers if row["is_enterprise"] == kind and row[name] is not None]
+            usual = sum(row[name] for row in alike) / max(1, len(alike))
+            assert [row[relative] for row in alike if usual] == pytest.approx(
+                [row[name] / usual for row in alike if usual]
+            )
+        assert all((row[name] is None) <= (row[relative] is None) for row in customers)
+        assert any(row[relative] for row in customers)
+
+
 def test_purchases_worked_out_by_hand(initial_bank: Bank) -> None:
     bought = features(initial_bank, "2024-08-31", PURCHASES)
     assert "cif:9" not in bought  # enterprises buy nothing here

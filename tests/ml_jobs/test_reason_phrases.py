@@ -54,6 +54,15 @@ def test_a_feature_says_high_and_low_in_both_languages(code):
         assert language == "zh" or not re.search(r"\b(he|his|him|she|her)\b", f"{high} {low}")
 
 
+def test_what_says_another_feature_is_learned_from_by_no_task():
+    """A share of payments moves for everybody; a model that learns from it takes the drift for a change of risk."""
+    said_by = {code: line["said_by"] for code, line in phrases().items() if line["said_by"]}
+    assert said_by.keys() <= features()
+    assert not features() & set(said_by.values())
+    divided = {code for code in phrases() if re.fullmatch(r".+(_outflow_rate|_outflow_share|_txn_share)_\d+d", code)}
+    assert divided - {"largest_outflow_rate_90d"} == set(said_by.values())
+
+
 def test_what_borrowers_and_complainants_hear_carries_a_date():
     about = r"complaint|complain\b|instalment|past_due|arrears|loan|card_(limit|utilisation)|remaining_term"
     undated = {code for code, line in phrases().items() if re.search(about, code) and not line["dated_by"]}

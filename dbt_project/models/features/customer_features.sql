@@ -10,6 +10,22 @@
     + flows.merchant_outflow_count_180d + flows.cash_outflow_count_180d
 {%- endset %}
 
+{#- How payments are divided: stem, window, part, whole. Yields and prices move the division for everybody at once. -#}
+{%- set divided = [] -%}
+{%- for to in ['wallet', 'mmf', 'other_bank', 'merchant', 'cash'] -%}
+    {%- set stem = to ~ '_outflow' -%}
+    {%- do divided.append((stem ~ '_rate', '90d', 'flows.' ~ stem ~ '_amount_90d', 'flows.outflow_amount_90d')) -%}
+    {%- do divided.append((stem ~ '_share', '180d', 'flows.' ~ stem ~ '_count_180d', outflows)) -%}
+{%- endfor -%}
+{%- do divided.append((
+    'other_bank_outflow_rate', '30d', 'flows.other_bank_outflow_amount_30d', 'flows.outflow_amount_30d'
+)) -%}
+{%- for by in ['pos', 'mobile', 'counter'] -%}
+    {%- do divided.append((
+        by ~ '_txn_share', '180d', 'flows.' ~ by ~ '_txn_count_180d', 'flows.own_txn_count_180d'
+    )) -%}
+{%- endfor %}
+
 {#- As fund_chain_runway counts: payments between customers too, and nothing that comes from the bank itself. -#}
 {% set chain_inflow -%}
     (
@@ -92,6 +108,31 @@ measured as (
             )
 ),
 
+divisions as (
+    select
+        profiles.as_of_date,
+        profiles.customer_key,
+        profiles.is_enterprise
+        {%- for stem, window, part, whole in divided %},
+        {{ features_ratio(part, whole) }} as {{ stem }}_{{ window }}
+        {%- endfor %}
+    from profiles
+    left join flows on profiles.as_of_date = flows.as_of_date and profiles.customer_key = flows.customer_key
+),
+
+-- what is usual among persons, or enterprises, on the day; of decimals, so that the sum does not depend on its order
+usual as (
+    select
+        as_of_date,
+        is_enterprise
+        {%- for stem, window, _, _ in divided %},
+        {%- set name = stem ~ '_' ~ window %}
+        cast(sum(cast({{ name }} as decimal(18, 9))) as double precision) / nullif(count({{ name }}), 0) as {{ name }}
+        {%- endfor %}
+    from divisions
+    group by as_of_date, is_enterprise
+),
+
 -- customers of the same kind and tier on the same day: what the season or the market does to all is theirs, too
 peers as (
     select
@@ -160,19 +201,11 @@ select
     {{ features_ratio('flows.largest_outflow_amount_90d', 'profiles.monthly_income_amount') }}
         as largest_outflow_to_income_rate_90d,
     ---------- who is on the other side
-    {{ features_ratio('flows.wallet_outflow_amount_90d', 'flows.outflow_amount_90d') }} as wallet_outflow_rate_90d,
-    {{ features_ratio('flows.mmf_outflow_amount_90d', 'flows.outflow_amount_90d') }} as mmf_outflow_rate_90d,
-    {{ features_ratio('flows.other_bank_outflow_amount_90d', 'flows.outflow_amount_90d') }}
-        as other_bank_outflow_rate_90d,
-    {{ features_ratio('flows.merchant_outflow_amount_90d', 'flows.outflow_amount_90d') }} as merchant_outflow_rate_90d,
-    {{ features_ratio('flows.cash_outflow_amount_90d', 'flows.outflow_amount_90d') }} as cash_outflow_rate_90d,
-    {{ features_ratio('flows.other_bank_outflow_amount_30d', 'flows.outflow_amount_30d') }}
-        as other_bank_outflow_rate_30d,
-    {{ features_ratio('flows.wallet_outflow_count_180d', outflows) }} as wallet_outflow_share_180d,
-    {{ features_ratio('flows.mmf_outflow_count_180d', outflows) }} as mmf_outflow_share_180d,
-    {{ features_ratio('flows.other_bank_outflow_count_180d', outflows) }} as other_bank_outflow_share_180d,
-    {{ features_ratio('flows.merchant_outflow_count_180d', outflows) }} as merchant_outflow_share_180d,
-    {{ features_ratio('flows.cash_outflow_count_180d', outflows) }} as cash_outflow_share_180d,
+    {%- for stem, window, _, _ in divided %}
+    {%- set name = stem ~ '_' ~ window %}
+    divisions.{{ name }},
+    {{ features_ratio('divisions.' ~ name, 'usual.' ~ name) }} as {{ stem }}_to_usual_{{ window }},
+    {%- endfor %}
     cast(coalesce(obligations.wallet_count, 0) as double precision) as bound_wallet_count,
     cast(coalesce(chain.payer_count_90d, 0) as double precision) as payer_count_90d,
     cast(coalesce(chain.payee_count_90d, 0) as double precision) as payee_count_90d,
@@ -209,9 +242,6 @@ select
     cast(coalesce(flows.mobile_txn_count_90d, 0) as double precision) as mobile_txn_count_90d,
     cast(coalesce(flows.pos_txn_count_90d, 0) as double precision) as pos_txn_count_90d,
     cast(coalesce(flows.wallet_txn_count_90d, 0) as double precision) as wallet_txn_count_90d,
-    {{ features_ratio('flows.pos_txn_count_180d', 'flows.own_txn_count_180d') }} as pos_txn_share_180d,
-    {{ features_ratio('flows.mobile_txn_count_180d', 'flows.own_txn_count_180d') }} as mobile_txn_share_180d,
-    {{ features_ratio('flows.counter_txn_count_180d', 'flows.own_txn_count_180d') }} as counter_txn_share_180d,
     cast(coalesce(flows.own_txn_count_180d, 0) as double precision) as txn_count_180d,
     ---------- app, web and branch
     cast(coalesce(activity.app_login_count_30d, 0) as double precision) as app_login_count_30d,
@@ -295,6 +325,10 @@ from profiles
 left join {{ relation }}
     on profiles.as_of_date = {{ relation }}.as_of_date and profiles.customer_key = {{ relation }}.customer_key
 {%- endfor %}
+inner join divisions
+    on profiles.as_of_date = divisions.as_of_date and profiles.customer_key = divisions.customer_key
+inner join usual
+    on profiles.as_of_date = usual.as_of_date and profiles.is_enterprise = usual.is_enterprise
 inner join peers
     on profiles.as_of_date = peers.as_of_date
         and profiles.is_enterprise = peers.is_enterprise

@@ -12,7 +12,7 @@ from lakehouse.settings import PROJECT
 from ml_jobs.learning.shapley import REASONS, shapley_values
 from ml_jobs.scores import reasons as module
 from ml_jobs.scores.data import read_features
-from ml_jobs.scores.reasons import LEAST_DIFFERENCE_RATE, STEPS, Rule, reasons, rules
+from ml_jobs.scores.reasons import LEAST_DIFFERENCE_RATE, STEPS, Rule, reasons, rules, saying_columns
 from ml_jobs.scores.training import train
 from ml_jobs.task_file import load_tasks
 from tests.ml_jobs.made_up import BUSINESS_DATE, CUSTOMERS
@@ -85,6 +85,23 @@ def test_a_feature_without_words_is_no_reason(bank, model, today, monkeypatch):
     known = module.rules()
     monkeypatch.setattr(module, "rules", lambda: {name: known[name] for name in known if name != "tension_rate"})
     assert model.columns.index("tension_rate") not in reasons(model, today).feature
+
+
+def test_people_hear_the_share_where_the_model_learns_from_its_distance_to_the_usual(model, today, monkeypatch):
+    """The code, the value and the comparison are those of the column that says the feature."""
+    said = {"trend_rate": Rule("ratio", True, np.inf, "trend_share"), "trend_share": Rule("share", True, np.inf)}
+    known = module.rules() | said
+    monkeypatch.setattr(module, "rules", lambda: known)
+    at = today.columns.index("trend_rate")
+    assert saying_columns(today.columns) == ("trend_share",)
+    share = 0.3 + 0.1 * today.values[:, at]
+    why = reasons(model, today, replace(today, columns=("trend_share",), values=share[:, None]))
+    row, place = np.nonzero(why.feature == at)
+    assert why.codes[at] == "trend_share" and len(row) > 100
+    assert (why.value[row, place] == share[row]).all()
+    assert (why.reference[row, place] == np.float32(median_low(share.tolist()))).all()
+    contrary = replace(today, columns=("trend_share",), values=0.3 - 0.1 * today.values[:, [at]])
+    assert at not in reasons(model, today, contrary).feature
 
 
 def test_a_missing_value_is_no_reason(model, today):
