@@ -166,7 +166,7 @@ def activate(
     Stop
         If the target does not answer, or something is wrong with it or the contract.
     """
-    with recorded(settings, run_id, f"activate_{name}", business_date) as detail:
+    with step(settings, run_id, f"activate_{name}", business_date) as detail:
         sent = activation.send(settings, activation.activation_of(name), run_id, plan_id, again)
         detail.update(vars(sent))
         return sent

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import redis
 from pydantic import SecretStr
@@ -9,8 +10,8 @@ from pydantic_core import to_json
 
 from lakehouse.activation.contract import Activation, RedisStream, secret_of
 from lakehouse.activation.targets import Batch, Deliver, Unreachable, Unusable
-from lakehouse.intraday import broker
-from lakehouse.settings import BROKER_SCHEMES, Settings
+from lakehouse.intraday.brokers import redis_streams
+from lakehouse.settings import Settings
 
 FIELD = "event"
 # One batch, as a whole: entries above the stream's last one are added, and those that are there must be the same.
@@ -35,9 +36,9 @@ def opened(settings: Settings, activation: Activation) -> Generator[Deliver]:
     target = activation.target
     assert isinstance(target, RedisStream)
     url = secret_of(settings, target.secret)
-    if not url.startswith(BROKER_SCHEMES):
+    if urlsplit(url).scheme not in redis_streams.SCHEMES:
         raise Unusable(f"secret {target.secret} is no URL of Redis", "write redis://…, rediss://… or unix://…")
-    client = broker.connect(SecretStr(url))
+    client = redis_streams.client_of(SecretStr(url))
     add = client.register_script(ADD)
 
     def deliver(batch: Batch) -> list[int]:

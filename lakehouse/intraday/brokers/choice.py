@@ -3,17 +3,13 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from lakehouse.intraday.brokers.kafka import Kafka
+from lakehouse.intraday.brokers import kafka, redis_streams
 from lakehouse.intraday.brokers.protocol import Broker
-from lakehouse.intraday.brokers.redis_streams import RedisStreams
 from lakehouse.settings import BROKER_SCHEMES, Settings
 
 _BROKERS: dict[str, Callable[[Settings], Broker]] = {
-    "redis": RedisStreams,
-    "rediss": RedisStreams,
-    "unix": RedisStreams,
-    "kafka": Kafka,
-    "kafkas": Kafka,
+    **dict.fromkeys(redis_streams.SCHEMES, redis_streams.RedisStreams),
+    **dict.fromkeys(kafka.SCHEMES, kafka.Kafka),
 }
 if set(_BROKERS) != set(BROKER_SCHEMES):  # the settings refuse an address of any other scheme
     raise AssertionError(f"schemes {sorted(BROKER_SCHEMES)}, brokers {sorted(_BROKERS)}")

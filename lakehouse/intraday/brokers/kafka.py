@@ -32,6 +32,7 @@ from lakehouse.intraday.brokers import protocol
 from lakehouse.lake import appearing
 from lakehouse.settings import Settings
 
+SCHEMES = ("kafka", "kafkas")
 PREFIX = "intraday"
 _FETCH_WAIT = 100  # milliseconds for which a server holds a request when there is nothing new
 _NO_LOG = 0  # the client's own lines, several a second while a server is away: what fails is raised

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import redis
+from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.typing import KeyT, StreamIdT
@@ -16,6 +17,7 @@ from redis.typing import KeyT, StreamIdT
 from lakehouse.intraday.brokers import protocol
 from lakehouse.settings import Settings
 
+SCHEMES = ("redis", "rediss", "unix")
 GROUP = "c360"
 FIELD = b"event"
 MOST_ENTRIES = 1_000_000  # of a stream that the simulator writes
@@ -26,12 +28,7 @@ class RedisStreams:
 
     def __init__(self, settings: Settings) -> None:
         self.landing = settings.landing
-        self.client = redis.Redis.from_url(
-            settings.broker_url.get_secret_value(),
-            socket_timeout=protocol.TIMEOUT,
-            socket_connect_timeout=protocol.TIMEOUT,
-            retry=Retry(NoBackoff(), 1),
-        )
+        self.client = client_of(settings.broker_url)
 
     def land(self, feed: str) -> int:
         """Write what has come of the feed, then acknowledge it; returns the number of entries.
@@ -92,6 +89,16 @@ class RedisStreams:
         protocol.write_batch(
             self.landing, feed, f"broker-{first}-{last}", (_line(fields or {}) for _, fields in entries)
         )
+
+
+def client_of(url: SecretStr) -> redis.Redis:
+    """A client that does not wait long for a server that does not answer."""
+    return redis.Redis.from_url(
+        url.get_secret_value(),
+        socket_timeout=protocol.TIMEOUT,
+        socket_connect_timeout=protocol.TIMEOUT,
+        retry=Retry(NoBackoff(), 1),
+    )
 
 
 def stream(feed: str) -> str:
