@@ -34,9 +34,9 @@ def opened(settings: Settings, activation: Activation) -> Generator[Deliver]:
     """An entry's number is ``<plan>-<place in it>``: sent twice, it is the entry that is there already."""
     target = activation.target
     assert isinstance(target, RedisStream)
-    url = secret_of(settings, target.secret)
+    url = secret_of(settings, target.credential)
     if not url.startswith(BROKER_SCHEMES):
-        raise Unusable(f"secret {target.secret} is no URL of Redis", "write redis://…, rediss://… or unix://…")
+        raise Unusable(f"secret {target.credential} is no URL of Redis", "write redis://…, rediss://… or unix://…")
     client = broker.connect(SecretStr(url))
     add = client.register_script(ADD)
 

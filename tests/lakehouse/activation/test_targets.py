@@ -97,7 +97,7 @@ def crm_rows(dsn: str, columns: str = "customer_key, score, amount, as_of_date")
 def test_a_postgres_table_becomes_the_published_one(
     settings: Settings, published: Store, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"})
+    calls = contract({"kind": "postgres", "credential": "crm", "table": "public.calls"})
     published.publish(THREE)
     send_twice(settings, calls, monkeypatch)
 
@@ -116,7 +116,7 @@ def test_a_postgres_table_becomes_the_published_one(
 
 def test_with_update_only_rows_of_others_get_columns_alone(settings: Settings, store: Shop, dsn: str) -> None:
     calls = contract(
-        {"kind": "postgres", "secret": "crm", "table": "public.calls"}, mode="update_only", columns=["score"]
+        {"kind": "postgres", "credential": "crm", "table": "public.calls"}, mode="update_only", columns=["score"]
     )
     with psycopg.connect(dsn) as connection:
         connection.execute("create table public.calls (customer_key text primary key, score float8, note text)")
@@ -130,7 +130,7 @@ def test_with_update_only_rows_of_others_get_columns_alone(settings: Settings, s
 def test_a_row_that_the_table_cannot_hold_is_a_dead_letter_and_a_wrong_table_is_not(
     settings: Settings, published: Store, dsn: str
 ) -> None:
-    calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"}, batch_size=10)
+    calls = contract({"kind": "postgres", "credential": "crm", "table": "public.calls"}, batch_size=10)
     published.publish(THREE)
     with psycopg.connect(dsn) as connection:
         connection.execute("create table public.calls (customer_key text, score float8)")
@@ -150,7 +150,7 @@ def test_a_row_that_the_table_cannot_hold_is_a_dead_letter_and_a_wrong_table_is_
 def test_a_database_that_is_away_is_asked_again(settings: Settings, store: Shop) -> None:
     secret(settings, "crm", "postgresql://nobody:hidden@127.0.0.1:1/none")
     store.publish(THREE)
-    calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"})
+    calls = contract({"kind": "postgres", "credential": "crm", "table": "public.calls"})
     with pytest.raises(NotDelivered) as stop:
         send(settings, calls, "run", sleep=lambda _: None)
     assert "hidden" not in str(stop.value)
@@ -187,7 +187,7 @@ def folder() -> Iterator[Path]:
 def test_a_redis_stream_has_every_change_once(
     settings: Settings, store: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = contract({"kind": "redis", "secret": "redis", "stream": "calls"})
+    calls = contract({"kind": "redis", "credential": "redis", "stream": "calls"})
     secret(settings, "redis", f"unix://{folder}/redis.sock")
     store.publish(THREE)
     with pytest.raises(NotDelivered, match="0 of 3"):
@@ -225,7 +225,7 @@ def test_every_contract_of_the_project_can_be_read() -> None:
         ("columns: [customer_key]", "key is always sent"),
         ("target: {kind: fax}", "target"),
         ("target: {kind: webhook, url: 'https://user:made up@crm.example/'}", "target.webhook.url"),
-        ("batch_sise: 7", "batch_sise"),
+        ("batchsize: 7", "batchsize"),
     ],
 )
 def test_a_contract_that_is_wrong_says_where(tmp_path: Path, line: str, said: str) -> None:
