@@ -126,7 +126,7 @@ def _activation_secrets(settings: Settings) -> str:
     """The secrets of the activations that the deployment sends."""
     deployment = _deployment(settings)
     sent = [activation_of(name) for name in (deployment.activations if deployment else ())]
-    names = sorted({name for one in sent if (name := getattr(one.target, "secret", None))})
+    names = sorted({name for one in sent if (name := getattr(one.target, "credential", None))})
     for name in names:
         secret_of(settings, name)
     return f"{len(names)} secrets for {len(sent)} activations"

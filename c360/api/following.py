@@ -1,7 +1,7 @@
 """The snapshot of the last publish: a process of its own looks for it and reads it, and the server maps what it read.
 
 Reading a publish takes seconds of processor time, which the answers of the server would wait for. The other process
-has the lowest priority, so that answers go first even on one core.
+has a lower priority, so that answers go first even on one core.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
 
 SECONDS = 1.0  # between two looks for a new publish, and before a process that ended is started again
-LOWEST = 19
+NICE = 5  # behind the answers, and not starved by whatever else the machine does
 AWAY = (Stop, duckdb.Error, psycopg.Error, OSError)  # a store that is away for a moment: readers keep what they have
 
 
@@ -93,5 +93,5 @@ def follow(settings: Settings, folder: Path, known: int) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(LOWEST - os.nice(0))
+    os.nice(NICE)
     follow(Settings.from_env(), Path(sys.argv[1]), int(sys.argv[2]))

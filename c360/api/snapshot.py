@@ -152,7 +152,7 @@ def read_store(settings: Settings) -> tuple[int, date, dict[str, pa.Table]]:
     """Publish id, business date, and the table of every resource: in the order of its key, with comments."""
     with warehouse.shown(settings) as shown:
         comments = {(table, column): comment or "" for table, column, comment in shown.comments}
-        tables = {resource.name: _sorted(resource, shown.rows(resource.table)) for resource in RESOURCES}
+        tables = {resource.name: in_order(resource, shown.rows(resource.table)) for resource in RESOURCES}
         for resource in RESOURCES:
             table = tables[resource.name]
             described = [
@@ -179,7 +179,8 @@ def published_id(settings: Settings) -> int:
     return row["id"]
 
 
-def _sorted(resource: Resource, rows: pa.RecordBatchReader | pa.Table) -> pa.Table:
+def in_order(resource: Resource, rows: pa.RecordBatchReader | pa.Table) -> pa.Table:
+    """The rows of a resource in the order of its key, each column in one piece."""
     table = rows.read_all() if isinstance(rows, pa.RecordBatchReader) else rows
     return pa.Table.from_batches(_batches(table.sort_by([(name, "ascending") for name in resource.key])))
 

@@ -37,7 +37,7 @@ class Webhook(_Part):
 
     kind: Literal["webhook"]
     url: str = Field(pattern=r"^https?://[^@\s]+$")  # no password in it
-    secret: SecretName | None = None  # file of the bearer token
+    credential: SecretName | None = None  # file of the bearer token
     seconds: float = Field(30, gt=0)  # until an answer is given up
 
 
@@ -45,7 +45,7 @@ class PostgresTable(_Part):
     """A table whose rows become those of the published one."""
 
     kind: Literal["postgres"]
-    secret: SecretName  # file of the connection string
+    credential: SecretName  # file of the connection string
     table: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$")
 
 
@@ -53,11 +53,19 @@ class RedisStream(_Part):
     """A stream with an entry per change."""
 
     kind: Literal["redis"]
-    secret: SecretName  # file of the URL
+    credential: SecretName  # file of the URL
     stream: str = Field(min_length=1)
 
 
-Target = Annotated[FileDrop | Webhook | PostgresTable | RedisStream, Field(discriminator="kind")]
+class KafkaTopic(_Part):
+    """A topic with a message per change."""
+
+    kind: Literal["kafka"]
+    credential: SecretName  # file of the address, kafka:// or kafkas://
+    topic: str = Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")
+
+
+Target = Annotated[FileDrop | Webhook | PostgresTable | RedisStream | KafkaTopic, Field(discriminator="kind")]
 
 
 class Retry(_Part):

@@ -163,12 +163,12 @@ def _require_same_target(ledger: Ledger, activation: Activation) -> None:
 def target_name(activation: Activation) -> str:
     """Where it goes, without a secret."""
     target = activation.target
-    place = target.model_dump(exclude={"kind", "secret", "seconds"})
+    place = target.model_dump(exclude={"kind", "credential", "seconds"})
     return f"{target.kind} {', '.join(map(str, place.values()))}"
 
 
 def _target_hash(activation: Activation) -> str:
-    return _hash(activation.target.model_dump(exclude={"seconds"}))
+    return _hash(activation.target.model_dump(exclude={"seconds", "credential"}))
 
 
 def _contract_hash(activation: Activation) -> str:

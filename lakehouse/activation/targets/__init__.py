@@ -101,12 +101,14 @@ Opening = Callable[[Settings, Activation], AbstractContextManager[Deliver]]
 
 def opening(kind: str) -> Opening:
     """Opens targets of a kind."""
-    from lakehouse.activation.targets import file, postgres, redis, webhook  # clients of servers take a while to import
+    # clients of servers take a while to import
+    from lakehouse.activation.targets import file, kafka, postgres, redis, webhook
 
     kinds: dict[str, Opening] = {
         "file": file.opened,
         "webhook": webhook.opened,
         "postgres": postgres.opened,
         "redis": redis.opened,
+        "kafka": kafka.opened,
     }
     return kinds[kind]

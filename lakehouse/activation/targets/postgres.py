@@ -105,7 +105,7 @@ def opened(settings: Settings, activation: Activation) -> Generator[Deliver]:
     """Sends batches over one connection."""
     target = activation.target
     assert isinstance(target, PostgresTable)
-    client = _Client(secret_of(settings, target.secret))
+    client = _Client(secret_of(settings, target.credential))
     try:
         yield _delivering(settings, activation, client, _Statements(activation))
     finally:

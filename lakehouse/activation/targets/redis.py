@@ -35,9 +35,9 @@ def opened(settings: Settings, activation: Activation) -> Generator[Deliver]:
     """An entry's number is ``<plan>-<place in it>``: sent twice, it is the entry that is there already."""
     target = activation.target
     assert isinstance(target, RedisStream)
-    url = secret_of(settings, target.secret)
+    url = secret_of(settings, target.credential)
     if urlsplit(url).scheme not in redis_streams.SCHEMES:
-        raise Unusable(f"secret {target.secret} is no URL of Redis", "write redis://…, rediss://… or unix://…")
+        raise Unusable(f"secret {target.credential} is no URL of Redis", "write redis://…, rediss://… or unix://…")
     client = redis_streams.client_of(SecretStr(url))
     add = client.register_script(ADD)
 

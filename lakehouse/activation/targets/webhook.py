@@ -28,8 +28,8 @@ def opened(settings: Settings, activation: Activation) -> Generator[Deliver]:
     target = activation.target
     assert isinstance(target, Webhook)
     headers = {"Content-Type": "application/json"}
-    if target.secret:
-        headers["Authorization"] = f"Bearer {secret_of(settings, target.secret)}"
+    if target.credential:
+        headers["Authorization"] = f"Bearer {secret_of(settings, target.credential)}"
 
     with httpx.Client(headers=headers, timeout=target.seconds) as client:
 

@@ -64,7 +64,7 @@ class Kafka:
 
     def __init__(self, settings: Settings) -> None:
         self.landing, self.lake = settings.landing, settings.lake
-        self.properties, self.prefix = _properties(settings.broker_url)
+        self.properties, self.prefix = properties_of(settings.broker_url)
         self.readers: dict[str, _Reader] = {}
 
     def land(self, feed: str) -> int:
@@ -244,8 +244,14 @@ class _Reader:
             )
 
 
-def _properties(url: SecretStr) -> tuple[Properties, str]:
-    """Properties of librdkafka, and the prefix of the topics."""
+def is_address(url: SecretStr) -> bool:
+    """Whether it names a Kafka."""
+    parts = urlsplit(url.get_secret_value())
+    return parts.scheme in SCHEMES and bool(parts.netloc)
+
+
+def properties_of(url: SecretStr) -> tuple[Properties, str]:
+    """Properties of librdkafka for an address, and the prefix of the topics."""
     parts = urlsplit(url.get_secret_value())
     user, _, hosts = parts.netloc.rpartition("@")
     is_encrypted = parts.scheme == "kafkas"

@@ -221,7 +221,7 @@ def test_a_target_that_is_another_stops_and_makes_no_dead_letter(
     settings: Settings, store: Shop, url: str, crm: Crm, status: int, word: str
 ) -> None:
     secret(settings, "crm_token", "made up")
-    calls = contract({"kind": "webhook", "url": url, "secret": "crm_token"})
+    calls = contract({"kind": "webhook", "url": url, "credential": "crm_token"})
     store.publish(FIVE)
     crm.behave = lambda _: status
     with pytest.raises(Stop, match=word):

