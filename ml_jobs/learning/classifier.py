@@ -6,11 +6,9 @@ and the strength of regularisation; then each model is fitted once more, with wh
 model is selected unless the trees rank better, or state better probabilities, beyond the interval on the validation
 rows.
 
-**Calibration** is learned from rows of all development months, by models that were not fitted to them (cross-fitting):
-of rows with dates, models that know the customer from other dates, as the one that scores does (see
-`folds.calibration_folds`); else models that have not seen the row's group. Such models know as many months, and the
-same ones, as the one that scores. The few last months alone would bring their chance into every promise, and a model of
-fewer months has another level. The map is linear in the log
+**Calibration** is learned from rows of all development months, by models that have not seen the row's group
+(cross-fitting): such models know as many months, and the same ones, as the one that scores. The few last months alone
+would bring their chance into every promise, and a model of fewer months has another level. The map is linear in the log
 odds, in three pieces that meet at the median and where the top decile begins; their slopes are drawn towards one slope,
 the more the fewer the outcomes. Isotonic steps, which have as many parameters as the data like, promise most where
 chance was best.
@@ -107,12 +105,7 @@ class Selection:
 
 
 def select_model(
-    task: Task,
-    values: np.ndarray,
-    label: np.ndarray,
-    groups: np.ndarray,
-    folds: Sequence[Fold],
-    calibrating: Sequence[Fold] = (),
+    task: Task, values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
 ) -> Selection:
     """Fit and calibrate both candidates, and select one.
 
@@ -123,13 +116,11 @@ def select_model(
     groups : (n,) array
         Whom a row is about: the bootstrap draws rows by it.
     folds : sequence of (rows to fit, rows to validate)
-    calibrating : sequence of (rows to fit, rows to calibrate on), optional
-        Empty: by groups that the model has not seen.
     """
     held_out = np.concatenate([validated for _, validated in folds])
     with threadpool_limits(min(THREADS, 1 + values.size // VALUES_PER_THREAD)):
-        trees, trees_margin = _fit_trees(task, values, label, groups, folds, calibrating)
-        regression, regression_margin = fit_regression(values, label, groups, folds, calibrating)
+        trees, trees_margin = _fit_trees(task, values, label, groups, folds)
+        regression, regression_margin = fit_regression(values, label, groups, folds)
     candidates = {TREES: trees, REGRESSION: regression}
     margins = {TREES: trees_margin, REGRESSION: regression_margin}
     if task.algorithm != "automatic":
@@ -151,12 +142,7 @@ def select_model(
 
 
 def _fit_trees(
-    task: Task,
-    values: np.ndarray,
-    label: np.ndarray,
-    groups: np.ndarray,
-    folds: Sequence[Fold],
-    calibrating: Sequence[Fold],
+    task: Task, values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
 ) -> tuple[Candidate, np.ndarray]:
     """Boosted trees, and their margins of the validation rows, fold by fold."""
     trials: list[Parameters] = [{}, *(alternative.model_dump(exclude_none=True) for alternative in task.search)]
@@ -175,7 +161,7 @@ def _fit_trees(
         trees = _trees(task, parameters | {"max_iter": iterations}, early_stopping=False)
         return trees.fit(_fill_empty_features(values[rows]), label[rows])
 
-    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, calibrating, validated))
+    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, validated))
     trees = fitted(np.arange(len(label)))
     return Candidate(trees, calibrator, {**parameters, "iterations": iterations}), validated
 
@@ -214,11 +200,7 @@ def _loss_per_iteration(margins: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def fit_regression(
-    values: np.ndarray,
-    label: np.ndarray,
-    groups: np.ndarray,
-    folds: Sequence[Fold],
-    calibrating: Sequence[Fold] = (),
+    values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
 ) -> tuple[Candidate, np.ndarray]:
     """Logistic regression, and its margins of the validation rows, fold by fold."""
     truth = np.concatenate([label[validated] for _, validated in folds])
@@ -238,7 +220,7 @@ def fit_regression(
         return pipeline.fit(_fill_empty_features(values[fit]).astype(float), label[fit])
 
     margin = np.concatenate(margins[strength])
-    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, calibrating, margin))
+    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, margin))
     return Candidate(fitted(np.arange(len(label))), calibrator, {"C": strength}), margin
 
 
@@ -273,10 +255,9 @@ def _unseen(
     label: np.ndarray,
     groups: np.ndarray,
     folds: Sequence[Fold],
-    calibrating: Sequence[Fold],
     validated: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Margins, labels and groups of rows, each by a model that was not fitted to it.
+    """Margins, labels and groups of rows, each by a model that has not seen the row's group.
 
     Parameters
     ----------
@@ -289,7 +270,7 @@ def _unseen(
         rows = np.concatenate([validate for _, validate in folds])
         return validated, label[rows], groups[rows]
     held_outs, margins = [], []
-    for rows, held_out in calibrating or turns(label, groups):
+    for rows, held_out in turns(label, groups):
         held_outs.append(held_out)
         margins.append(_margin(fitted(rows), values[held_out]))
     unseen = np.concatenate(held_outs)

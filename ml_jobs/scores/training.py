@@ -1,8 +1,8 @@
 """Monthly training: one model per task and month-end, evaluated on test months that no choice has seen (see `months`).
 
 A first fit on the early months chooses hyperparameters by later ones (see `classifier`). Then the model is fitted once
-more on all development months, and calibrated on them, by models that do not know the calibrated dates of a customer.
-That model is evaluated on the test months, kept, and scores; it is not fitted again.
+more on all development months, and calibrated on them, each customer by a model that has not seen them. That model is
+evaluated on the test months, kept, and scores; it is not fitted again.
 """
 
 from datetime import date
@@ -18,7 +18,7 @@ from ml_jobs.learning.calibration import broken, top_decile
 from ml_jobs.learning.classifier import select_model
 from ml_jobs.learning.drift import reference_distributions
 from ml_jobs.learning.evaluation import Predictions, evaluate_predictions, predict
-from ml_jobs.learning.folds import Fold, calibration_folds
+from ml_jobs.learning.folds import Fold
 from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
 from ml_jobs.learning.metrics import bootstrap_weights, figure
 from ml_jobs.learning.rows import Rows
@@ -96,8 +96,7 @@ def _fit_and_evaluate(
     settings: Settings, task: Task, development: Rows, test: Rows, card: Card, fold: Fold
 ) -> tuple[Model, pa.Table]:
     columns = development.columns
-    held = calibration_folds(development.label, development.customer, development.as_of_date, task.horizon_days)
-    selection = select_model(task, development.values, development.label, development.customer, (fold,), held)
+    selection = select_model(task, development.values, development.label, development.customer, (fold,))
     if selection.selected.is_uninformative:
         raise CannotScore("of customers that it has not seen, the outcome is not more frequent where it is expected")
     ranking, probability, rule = predict(task, selection, columns, (development.values, development.label), test.values)

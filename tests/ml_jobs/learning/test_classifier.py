@@ -6,7 +6,6 @@ from scipy.special import expit
 
 from ml_jobs.learning.calibration import is_off, promises, top_decile
 from ml_jobs.learning.classifier import Candidate, fit_calibrator, select_model
-from ml_jobs.learning.folds import calibration_folds
 from ml_jobs.task_file import load_tasks
 
 TASK = load_tasks()["churn"]
@@ -80,48 +79,3 @@ def test_the_luck_of_the_validation_rows_is_not_promised():
     margin = selection.selected.margin(values)
     assert selection.selected.probability(margin).mean() == pytest.approx(label.mean(), rel=0.1)
     assert label[:1_800].mean() * 2 < label[1_800:].mean()
-
-
-def known_by_sight(random: np.random.Generator, months: np.ndarray):
-    """Rows of 500 customers whose risk lasts, and shows in nothing but figures by which a model can tell them apart."""
-    customer = np.tile(np.arange(500), len(months))
-    lasting, figures = random.normal(-2.5, 1.5, 500), random.normal(size=(500, 6))
-    values = np.column_stack([figures[customer], random.normal(size=len(customer))]).astype(np.float32)
-    label = (random.random(len(customer)) < expit(lasting[customer] + values[:, -1])).astype(np.int8)
-    return customer, np.repeat(months, 500), values, label
-
-
-def test_customers_whom_the_model_knows_are_promised_what_it_knows_of_them():
-    """Calibrated on customers whom it has not seen, a model promises the top of known ones too little."""
-    months = np.arange("2024-06", "2025-06", dtype="datetime64[M]").astype("datetime64[D]")
-    customer, day, values, label = known_by_sight(np.random.default_rng(16), months)
-    is_past = day < months[9]
-    past = np.flatnonzero(is_past)
-    fold = (np.flatnonzero(day[past] < months[7]), np.flatnonzero(day[past] >= months[7]))
-    quick = TASK.parameters.model_copy(update={"learning_rate": 0.2, "max_iter": 60})
-    trees = TASK.model_copy(update={"algorithm": "hist_gradient_boosting", "parameters": quick})
-    rows = (values[past], label[past], customer[past])
-    top = {}
-    for name, held in (("unseen", ()), ("known", calibration_folds(rows[1], rows[2], day[past], horizon_days=28))):
-        selected = select_model(trees, *rows, (fold,), held).selected
-        margin = selected.margin(values[~is_past])
-        lines = promises(TASK, label[~is_past], margin[None], selected.probability(margin)[None], customer[~is_past])
-        top[name] = top_decile(lines)[0]
-    assert is_off(top["unseen"]) and top["unseen"]["promised"] < top["unseen"]["low"]
-    assert not is_off(top["known"])
-
-
-def test_calibration_leaves_out_whatever_overlaps_of_the_customer():
-    months = np.arange("2024-06", "2025-04", dtype="datetime64[M]").astype("datetime64[D]")
-    day, customer = np.repeat(months, 200), np.tile(np.arange(200), len(months))
-    label = (customer % 3 == 0).astype(np.int8)
-    held_out = []
-    for fit, held in calibration_folds(label, customer, day, horizon_days=90):
-        assert set(customer[held]) <= set(customer[fit]) and set(months) == set(day[fit])
-        for who in range(200):
-            kept, of = day[fit][customer[fit] == who], day[held][customer[held] == who]
-            assert not len(of) or abs(kept[:, None] - of).min() >= np.timedelta64(90, "D")
-        held_out.append(held)
-    assert sorted(np.concatenate(held_out)) == list(range(len(day)))  # few rows: each once
-    few = calibration_folds(label[:1_000], customer[:1_000], day[:1_000], horizon_days=90)
-    assert all(not set(customer[fit]) & set(customer[held]) for fit, held in few)
