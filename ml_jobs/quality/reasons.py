@@ -107,7 +107,7 @@ def _holds(model: Model, rows: Rows, heard: Rows, shown: list[Row], position: np
     is_flag = np.array([_phrases()[str(row["reason_code"])]["unit"] == "yes_no" for row in shown])
     value = heard.values[position, feature]
     other = rows.values[position]
-    instead = _learned_from(rows, heard, position, feature, reference)
+    instead = learned_from(rows, heard, position, feature, reference)
     other[np.arange(len(shown)), feature] = np.where(is_flag, 1 - value, instead)
     is_high = value > reference
     return {
@@ -120,7 +120,7 @@ def _holds(model: Model, rows: Rows, heard: Rows, shown: list[Row], position: np
     }
 
 
-def _learned_from(
+def learned_from(
     rows: Rows, heard: Rows, position: np.ndarray, feature: np.ndarray, reference: np.ndarray
 ) -> np.ndarray:
     """(reasons,) what the model reads where people hear the reference: as of somebody of the same kind who has it."""
