@@ -187,11 +187,13 @@ class _Model:
         if not theirs:
             return []
         table = other.node_relation.relation_name
-        columns = ", ".join(f"{expr} as {name}" if expr != name else name for name, expr in theirs.items())
+        columns = ", ".join(f"max({expr}) as {name}" for name, expr in theirs.items())
         self._keys.append(f"{key} as {entity}_of_row")
+        key_of_other = primary.expr or entity
+        # Grouped by its key, of which each row has its own: engines leave a join out that a question does not need.
         self._joins.append(
-            f"left join (select {primary.expr or entity} as joined_key, {columns} from {table}) as {entity} "
-            f"on own.{entity}_of_row = {entity}.joined_key"
+            f"left join (select {key_of_other} as joined_key, {columns} from {table} group by {key_of_other}) "
+            f"as {entity} on own.{entity}_of_row = {entity}.joined_key"
         )
         self.origins |= {name: (table, expr) for name, expr in theirs.items()}
         return [f"{entity}.{name}" for name in theirs]

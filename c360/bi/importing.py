@@ -12,7 +12,7 @@ from lakehouse.errors import Stop
 ADMIN = "admin"
 KINDS = ("dashboard", "chart", "dataset")  # in the order in which they can be removed
 PAGE = 100
-SECONDS = 120.0  # a store of many tables on a busy machine
+SECONDS = 900.0  # an import of hundreds of assets on a busy machine
 
 
 @dataclass(frozen=True)

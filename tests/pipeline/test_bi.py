@@ -1,6 +1,7 @@
 """Dashboards: the same definitions give the same assets, and their figures are those of the metrics."""
 
 import math
+import re
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -157,6 +158,17 @@ def test_what_a_dashboard_shows_has_words_in_both_languages(datasets: Datasets, 
         assert named <= words().keys()
         figures = [drawn.dataset.by_name[metric].words for metric in chart.metrics]
         assert all(figure.en and figure.zh != figure.en for figure in figures)
+
+
+def test_a_question_that_needs_no_customer_joins_none(datasets: Datasets, store: duckdb.DuckDBPyConnection) -> None:
+    dataset = datasets.of_metrics(["net_new_money"])
+
+    def joins(by: str) -> list[str]:
+        question = f"explain select {by}, {dataset.by_name['net_new_money'].expression} from ({dataset.statement})"
+        return re.findall(r"Join Type: (?:LEFT|RIGHT)", store.execute(f"{question} group by 1").fetchall()[0][1])
+
+    assert joins("star_tier")
+    assert not joins("business_date")
 
 
 def test_columns_have_the_descriptions_of_the_store(datasets: Datasets) -> None:

@@ -20,6 +20,9 @@ import pytest
 import yaml
 from psycopg import sql
 
+from c360.api.resources import RESOURCES
+from c360.bi.assets import make_assets
+from c360.bi.importing import Server
 from lakehouse import warehouse
 from lakehouse.settings import PROJECT, Settings
 from tests.c360.bi.test_superset import bank, free_port  # noqa: F401  a fixture
@@ -108,7 +111,9 @@ def make_databases(server: str, deploy: Path) -> None:
 
 
 def fill(bank: Settings, owner: str) -> None:  # noqa: F811
-    """Give the warehouse what the bank has published, with its comments and the grants that a publish makes."""
+    """Give the warehouse what is asked for of the bank, with its comments and the grants that a publish makes."""
+    asked = set(re.findall(r"\b(?:marts|scores|actions|ops)\.\w+", "".join(make_assets(bank).texts().values())))
+    asked |= {resource.table for resource in RESOURCES} | {"ops.publications", "ops.published_partitions"}
     with (
         warehouse.open_store(bank.warehouse) as store,
         warehouse.shown(bank) as shown,
@@ -116,14 +121,14 @@ def fill(bank: Settings, owner: str) -> None:  # noqa: F811
         arrow.cursor() as cursor,
         psycopg.connect(owner, autocommit=True) as connection,
     ):
-        tables = [name for name, column, _ in shown.comments if column is None]
+        tables = [name for name, column, _ in shown.comments if column is None and name in asked]
         for schema in sorted({name.partition(".")[0] for name in tables}):
             connection.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
         for name in tables:
             schema, _, table = name.partition(".")
             cursor.adbc_ingest(table, store.execute(f"from {name}").to_arrow_reader(), "create", db_schema_name=schema)
         arrow.commit()
-        for name, column, comment in shown.comments:
+        for name, column, comment in (one for one in shown.comments if one[0] in asked):
             kind, parts = ("column", [*name.split("."), column]) if column else ("table", name.split("."))
             statement = f"comment on {kind} {{}} is {{}}"
             connection.execute(sql.SQL(statement).format(sql.Identifier(*parts), sql.Literal(comment)))
@@ -145,6 +150,9 @@ def host(bank: Settings, postgres_server: str, tmp_path_factory: pytest.TempPath
     make_databases(postgres_server, folder / "deploy")
     (socket,) = parse_qs(urlsplit(postgres_server).query)["host"]
     made = Host(folder, socket, {"8361": free_port(), "8360": free_port()})
+    for name in ("bi_metadata", "bi_store"):
+        secret = folder / "deploy" / "secrets" / name
+        secret.write_text(made.here(secret.read_text()))
     password = values(folder / "deploy" / "secrets" / "warehouse.env")["C360_WAREHOUSE_PASSWORD"]
     fill(bank, made.here(f"postgresql://c360:{password}@warehouse:5432/warehouse"))
     return made
@@ -191,8 +199,6 @@ def test_superset_and_the_api_start_as_docker_compose_starts_them(host: Host) ->
 
 def assert_charts_answer(host: Host) -> None:
     """Every dataset can be asked on Postgres, by the reader's account."""
-    from c360.bi.importing import Server
-
     password = (host.folder / "deploy" / "secrets" / "bi_password").read_text()
     with Server(f"http://127.0.0.1:{host.ports['8361']}", password) as server:
         for number in server.numbers("dataset").values():
