@@ -75,6 +75,8 @@ def _scored(settings: Settings, task: Task, day: date) -> tuple[Model, Rows, Row
     """The model that scored the task's customers on a day, their features, and these as people hear them."""
     model = champion(settings, task, in_force(settings, task.task, Known.of(lake.pin(settings.lake, day))))
     codes = tuple(_phrases().get(name, {}).get("said_by") or name for name in model.columns)
+    if codes != model.columns and KIND not in codes:
+        codes = (*codes, KIND)
     rows, heard = (read_features(settings, task, columns, day) for columns in (model.columns, codes))
     return model, rows, heard
 
@@ -123,7 +125,10 @@ def _holds(model: Model, rows: Rows, heard: Rows, shown: list[Row], position: np
 def learned_from(
     rows: Rows, heard: Rows, position: np.ndarray, feature: np.ndarray, reference: np.ndarray
 ) -> np.ndarray:
-    """(reasons,) what the model reads where people hear the reference: as of somebody of the same kind who has it."""
+    """(reasons,) what the model reads where people hear the reference: as of somebody of the same kind who has it.
+
+    What is learned is what is heard over the usual of the day and the kind, so that the two are in one proportion.
+    """
     learned = reference.copy()
     kind = heard.column(KIND) if KIND in heard.columns else np.zeros(len(heard.values))
     for at in np.unique(feature):
@@ -131,11 +136,10 @@ def learned_from(
             continue
         for of_kind in np.unique(kind):
             chosen = (feature == at) & (kind[position] == of_kind)
-            known = np.flatnonzero((kind == of_kind) & ~np.isnan(rows.values[:, at]))
-            known = known[np.argsort(heard.values[known, at], kind="stable")]
-            if chosen.any() and len(known):
-                place = np.searchsorted(heard.values[known, at], reference[chosen].astype(np.float32))
-                learned[chosen] = rows.values[known[np.minimum(place, len(known) - 1)], at]
+            known = (kind == of_kind) & (heard.values[:, at] > 0) & ~np.isnan(rows.values[:, at])
+            if chosen.any() and known.any():
+                usual = heard.values[known, at].astype(float) / rows.values[known, at]
+                learned[chosen] = reference[chosen] / np.median(usual)
     return learned
 
 

@@ -85,9 +85,11 @@ _APPLICATIONS = """
                 and (
                     (place = 'online' and ends.product_code is not distinct from starts.product_code)
                     or (place = 'branch' and service = case
-                        when product_family in ('wealth', 'fund', 'precious_metal') then 'wealth'
                         when product_family = 'loan' then 'loan'
-                        else 'account'
+                        when product_family is null or product_family = 'card' or product_family in (
+                            'current', 'savings', 'fixed_deposit', 'step_up_deposit', 'structured_deposit'
+                        ) then 'account'
+                        else 'wealth'
                     end)
                     or (place = 'opening' and opened_date >= starts.business_date
                         and (starts.product_code is null or family = product_family))

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from lakehouse import warehouse
+from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.warehouse.derivation import read_lineage
@@ -39,7 +40,7 @@ def test_the_rows_behind_customers_are_their_lines_in_the_files(history: Setting
         (accounts, postings) = (Counter(), Counter())
         for behind in rows_behind(history, key, ["accounts", "transactions"]):
             (file,) = history.landing.glob(f"*/{behind.file}")
-            lines = file.read_text(encoding="GB18030").splitlines()
+            lines = file.read_text(load_feeds()[behind.feed].encoding).splitlines()
             numbers = [n for part in behind.rows.split(", ") for n in numbers_of(part)]
             assert len(numbers) == behind.row_count
             column = lines[0].split("|").index("account_no")
@@ -50,7 +51,7 @@ def test_the_rows_behind_customers_are_their_lines_in_the_files(history: Setting
             line.split("|")[1]
             for file in (history.landing / "transactions").glob("*_v1.dat")
             if file.name < "transactions_2025-03"
-            for line in file.read_text(encoding="GB18030").splitlines()[1:]
+            for line in file.read_text(load_feeds()["transactions"].encoding).splitlines()[1:]
             if line.split("|")[1] in accounts
         )
         assert postings == every
