@@ -164,8 +164,14 @@ def test_a_message_that_is_no_event_is_kept_aside(bank: Settings, server: Server
 
 
 def test_a_broker_that_is_away_holds_up_no_file(
-    bank: Settings, server: Server, landing: Path, by_files: list[dict], caplog: pytest.LogCaptureFixture
+    bank: Settings,
+    server: Server,
+    landing: Path,
+    by_files: list[dict],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(protocol, "TIMEOUT", 1.0)
     server.kill()
     replay(landing, D3, to_landing(bank.landing), rate=0, seconds=1)
     intraday.run(bank, every=0, seconds=0)

@@ -10,14 +10,18 @@ from lakehouse import warehouse
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
-from lakehouse.warehouse.derivation import read_lineage
+from lakehouse.warehouse.derivation import Lineage, read_lineage
 from lakehouse.warehouse.provenance import rows_behind
 
 TRUTH: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "lineage_truth.yml").read_text())
 
 
-def test_columns_derive_from_what_was_read_by_hand(history: Settings) -> None:
-    lineage = read_lineage(history)
+@pytest.fixture(scope="module")
+def lineage(history: Settings) -> Lineage:
+    return read_lineage(history)
+
+
+def test_columns_derive_from_what_was_read_by_hand(lineage: Lineage) -> None:
     for column in TRUTH:
         lineage.require(column)
     read = {(column, root) for column, roots in TRUTH.items() for root in roots}
@@ -27,9 +31,9 @@ def test_columns_derive_from_what_was_read_by_hand(history: Settings) -> None:
     assert len(read & found) / len(read) >= 0.95, sorted(read - found)
 
 
-def test_the_rows_behind_customers_are_their_lines_in_the_files(history: Settings) -> None:
+def test_the_rows_behind_customers_are_their_lines_in_the_files(history: Settings, lineage: Lineage) -> None:
     """Held against the landed files, read as text: every line of their accounts, and no other."""
-    feeds = read_lineage(history).feeds("marts.customer_360.deposit_amount")
+    feeds = lineage.feeds("marts.customer_360.deposit_amount")
     assert {"balances", "transactions"} & set(feeds)
     owners = warehouse.query_serving(
         history,
