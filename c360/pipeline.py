@@ -7,10 +7,11 @@ from datetime import date
 
 import ml_jobs.scores.scoring
 from c360.intake import ingest
+from c360.outbound import activate
 from c360.steps import step
 from expectations import gates
 from expectations.marts_profile import ExpectedScore
-from lakehouse import activation, ingestion, lake, warehouse
+from lakehouse import ingestion, lake, warehouse
 from lakehouse.contracts import CHANNELS, load_deployment
 from lakehouse.errors import Stop
 from lakehouse.identity import link, unbelieved
@@ -144,34 +145,6 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         warehouse.record_publish(settings, publish_id, run_id, state)
 
 
-def activate(
-    settings: Settings,
-    name: str,
-    business_date: date,
-    run_id: str,
-    plan_id: str | None = None,
-    again: bool = False,
-) -> activation.Sent:
-    """Send what is published to one target; what is not acknowledged is sent by the next call.
-
-    Parameters
-    ----------
-    plan_id : str, optional
-        Send this plan, or nothing.
-    again : bool
-        Send what the target refused once more.
-
-    Raises
-    ------
-    Stop
-        If the target does not answer, or something is wrong with it or the contract.
-    """
-    with step(settings, run_id, f"activate_{name}", business_date) as detail:
-        sent = activation.send(settings, activation.activation_of(name), run_id, plan_id, again)
-        detail.update(vars(sent))
-        return sent
-
-
 def expected_scores(settings: Settings, pin: Pin) -> list[ExpectedScore]:
     """What each task of the bank must have scored for the pin's business date."""
     known = Known.of(pin)
@@ -262,10 +235,10 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
             progress(f"{business_date} rejected {outcome.delivery_id}: {outcome.reason}")
         said: set[str] = set()
         check_delivered(settings, business_date, CHANNELS, run_id)
-        for step in (build, score, network, serve):
+        for part in (build, score, network, serve):
             _say_warnings(settings, business_date, run_id, said, progress)
-            progress(f"{business_date} {step.__name__}")
-            step(settings, business_date, run_id)
+            progress(f"{business_date} {part.__name__}")
+            part(settings, business_date, run_id)
         _say_warnings(settings, business_date, run_id, said, progress)
     except Exception as failure:
         try:

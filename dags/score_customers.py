@@ -44,9 +44,9 @@ with dag("score_customers", __doc__, ["scores", "readers"], schedule=Partitioned
     # It reads what is published and waits for other systems: not in the pool of the build.
     @task(pool="lake", map_index_template="{{ name }}", execution_timeout=timedelta(minutes=30))
     def activate(name: str, *, dag_run: Any = None) -> None:
-        from c360 import pipeline
+        from c360 import outbound
 
-        pipeline.activate(Settings.from_env(), name, business_date(dag_run), dag_run.run_id)
+        outbound.activate(Settings.from_env(), name, business_date(dag_run), dag_run.run_id)
 
     scored, placed, served = score(), network(), serve()
     [scored, placed] >> served

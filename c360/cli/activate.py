@@ -118,14 +118,14 @@ def changes(
 
 
 def _send(name: str, plan_id: str | None, again: bool, target: str | None, json_: bool) -> None:
-    from c360 import pipeline
+    from c360 import outbound
     from lakehouse import warehouse
     from lakehouse.lake.runs import new_run_id
     from lakehouse.settings import Settings
 
     settings = Settings.from_env(target=target)
     run_id = new_run_id(warehouse.last_published(settings))
-    sent = pipeline.activate(settings, name, warehouse.last_published(settings), run_id, plan_id, again)
+    sent = outbound.activate(settings, name, warehouse.last_published(settings), run_id, plan_id, again)
     show(sent, json_)
 
 
