@@ -44,7 +44,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Check everything that a run needs, what failed first. Folders that are missing are made; nothing else changes."""
-    checks = (_machine, _settings, _variables, _contracts, _seeds, _limits)
+    checks = (_machine, _settings, _variables, _contracts, _seeds, limits)
     findings = [finding for check in checks for finding in check(settings)]
     return sorted(findings, key=lambda finding: finding.is_fine)
 
@@ -146,7 +146,7 @@ def _seeds(settings: Settings) -> Iterator[Finding]:
         yield _finding(f"seed {seed.name}", not faults, shown, f"correct dbt_project/seeds/{seed.path.name}")
 
 
-def _limits(_settings: Settings) -> Iterator[Finding]:
+def limits(_settings: Settings) -> Iterator[Finding]:
     """What the gates and the scores go by."""
     from expectations.checkpoint import SUITES, load_suite  # Great Expectations takes seconds to import
     from ml_jobs.task_file import load_tasks

@@ -121,11 +121,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
     is_sleeper = _sleepers(draws, families)
     wealth = _wealth(draws, families, income, opened_month >= 0, most, is_sleeper)
     trade, supplier, purchases = _trades(draws, families, income, customers)
-    communities = -(-customers // COMMUNITY)
-    city = (index // COMMUNITY) % min(len(names.CITIES), communities)
-    branch = city * BRANCHES_PER_CITY + draws.integers(BRANCHES_PER_CITY, "branch", families.head)
-    is_managed = (wealth > 300_000) | (draws.uniform("managed", index) < 0.1) & ~is_duplicate
-    manager = branch * MANAGERS_PER_BRANCH + draws.integers(MANAGERS_PER_BRANCH, "manager", index)
+    city, branch = _homes(draws, families, customers)
     is_online = draws.uniform("online", index) < np.where(is_enterprise, 0.5, np.where(age > 65, 0.45, 0.85))
     has_wallet = is_online & ~is_enterprise & (draws.uniform("wallet", index) < 0.8)
     return People(
@@ -150,7 +146,7 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
         wealth=wealth,
         appetite=1 + draws.choice([20, 35, 25, 14, 6], "risk appetite", person),
         branch=branch,
-        manager=np.where(is_managed, manager, -1),
+        manager=_managers(draws, families, branch, wealth),
         opened=opened,
         opened_month=opened_month,
         name=_names(draws, families, is_woman),
@@ -167,6 +163,20 @@ def people(draws: Draws, first: int, last: int, customers: int, timeline: Timeli
         lead_day=_lead_days(draws, families, opened, opened_month, timeline),
         has_second=~is_enterprise & ~is_duplicate & (draws.uniform("second account", index) < 0.25),
     )
+
+
+def _homes(draws: Draws, families: "_Families", customers: int) -> tuple[np.ndarray, np.ndarray]:
+    """City and branch; a community lives in one city, a family goes to one branch."""
+    communities = -(-customers // COMMUNITY)
+    city = (families.index // COMMUNITY) % min(len(names.CITIES), communities)
+    return city, city * BRANCHES_PER_CITY + draws.integers(BRANCHES_PER_CITY, "branch", families.head)
+
+
+def _managers(draws: Draws, families: "_Families", branch: np.ndarray, wealth: np.ndarray) -> np.ndarray:
+    """Relationship managers, most of them of the wealthy; -1: none."""
+    is_managed = (wealth > 300_000) | (draws.uniform("managed", families.index) < 0.1) & ~families.is_duplicate
+    manager = branch * MANAGERS_PER_BRANCH + draws.integers(MANAGERS_PER_BRANCH, "manager", families.index)
+    return np.where(is_managed, manager, -1)
 
 
 @dataclass(frozen=True)

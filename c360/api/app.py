@@ -125,7 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_metrics(router, settings, current, needs(METRICS))
 
     @router.get("/publication", summary="What is published", dependencies=[needs(CUSTOMERS)])
-    async def publication() -> dict[str, Any]:
+    async def publication() -> dict[str, object]:
         shown = current.snapshot
         return {"publish_id": shown.publish_id, "business_date": shown.business_date}
 
@@ -232,7 +232,7 @@ def _fields(shown: Snapshot, resource: Resource, asked: str | None) -> list[str]
     return chosen
 
 
-def _one(shown: Snapshot, customer_key: str, fields: list[str]) -> dict[str, Any]:
+def _one(shown: Snapshot, customer_key: str, fields: list[str]) -> dict[str, object]:
     _require(shown, customer_key)
     (found,) = shown.rows(CUSTOMER, {"customer_key": customer_key}, fields)
     return found

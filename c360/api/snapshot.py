@@ -80,7 +80,7 @@ class Rows:
                 places = places[self._are(name, value, places)]
         return places[:limit].tolist() if isinstance(places, np.ndarray) else places[:limit]
 
-    def read(self, places: Sequence[int], fields: Sequence[str]) -> list[dict[str, Any]]:
+    def read(self, places: Sequence[int], fields: Sequence[str]) -> list[dict[str, object]]:
         """The rows at the places."""
         if len(places) > FEW:
             return self._table.select(list(fields)).take(pa.array(places, pa.int64())).to_pylist()
@@ -142,7 +142,7 @@ class Snapshot:
         fields: Sequence[str],
         after: Sequence[Any] | None = None,
         limit: int | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, object]]:
         """Rows in the order of the key; see `Rows.find`."""
         rows = self._rows[resource.name]
         return rows.read(rows.find(fixed, after, limit), fields)

@@ -11,6 +11,7 @@ import yaml
 
 LINKAGE = Path(__file__).with_name("linkage.yml")
 DIFFERENT, NOT_FILLED = "different", "not filled"
+SplinkSettings = dict[str, Any]  # the JSON that Splink saves and loads
 
 
 class KnownBy(TypedDict):

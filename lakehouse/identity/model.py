@@ -14,14 +14,12 @@ from uuid import uuid4
 import duckdb
 import pyarrow.parquet as pq
 
-from lakehouse.identity.linkage import KnownBy, Linkage
+from lakehouse.identity.linkage import KnownBy, Linkage, SplinkSettings
 from lakehouse.identity.relatives import add_counts, add_forms, explained_by_errors, learned_forms, name_counts
 from lakehouse.sql import only_row
 
 if TYPE_CHECKING:
     from splink import DuckDBAPI, Linker
-
-SplinkSettings = dict[str, Any]  # the JSON that Splink saves and loads
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ every column alike, relatives do not.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 from scipy.stats import poisson
 
-from lakehouse.identity.linkage import Linkage
+from lakehouse.identity.linkage import Linkage, SplinkSettings
 from lakehouse.sql import only_row
 
 FORMS = pa.schema([("one", pa.string()), ("other", pa.string()), ("form", pa.string())])
@@ -94,7 +93,7 @@ def add_counts(con: duckdb.DuckDBPyConnection, table: str, counts: pa.Table) -> 
     con.unregister("learned_counts")
 
 
-def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink: dict[str, Any]) -> dict[str, float]:
+def explained_by_errors(con: duckdb.DuckDBPyConnection, linkage: Linkage, splink: SplinkSettings) -> dict[str, float]:
     """Of the pairs that look like twins, or like parent and child, the share that errors explain: 0 to 1, by kind.
 
     Errors replace a value of a person by one of somebody else. How often they do is seen where no relative can explain

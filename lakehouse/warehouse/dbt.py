@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -32,6 +32,13 @@ class DbtFailed(Stop):
     """dbt did not build what was asked; the message names every failing node and why."""
 
     is_of_a_database = True
+
+
+class ManifestFile(TypedDict):
+    """What is read of dbt's ``manifest.json`` (https://schemas.getdbt.com): by unique id."""
+
+    nodes: dict[str, Any]
+    sources: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ def project_version() -> str:
     return digest.hexdigest()
 
 
-def read_manifest(settings: Settings) -> dict[str, Any]:
+def read_manifest(settings: Settings) -> ManifestFile:
     """What dbt made of the project's files when it last parsed them here.
 
     Raises

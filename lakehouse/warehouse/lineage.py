@@ -19,7 +19,7 @@ from lakehouse.contracts import load_feeds
 from lakehouse.lake import write_json
 from lakehouse.settings import Settings
 from lakehouse.warehouse import derivation
-from lakehouse.warehouse.dbt import compiled_sql, project_version, read_manifest, target_path
+from lakehouse.warehouse.dbt import ManifestFile, compiled_sql, project_version, read_manifest, target_path
 from lakehouse.warehouse.derivation import CannotFollow, Reading, Shown, Sources
 from lakehouse.warehouse.publication import CannotPublish
 
@@ -78,7 +78,7 @@ def personal_columns() -> dict[str, Shown]:
 
 
 def published_sources(
-    manifest: dict, compiled: Mapping[str, str], schemas: Sequence[str], dialect: str
+    manifest: ManifestFile, compiled: Mapping[str, str], schemas: Sequence[str], dialect: str
 ) -> dict[str, Sources]:
     """The published columns that show personal data, with its sources: ``marts.people.contact`` -> ``customers.phone``.
 

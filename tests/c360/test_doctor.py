@@ -16,7 +16,7 @@ from lakehouse.warehouse import seeds
 @pytest.fixture
 def no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Suites and tasks take seconds to load; one test looks at them."""
-    monkeypatch.setattr(doctor, "_limits", lambda _: iter(()))
+    monkeypatch.setattr(doctor, "limits", lambda _: iter(()))
 
 
 def failed() -> dict[str, str]:
