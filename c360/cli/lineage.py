@@ -25,7 +25,7 @@ def lineage(
     """Where a published column comes from: columns of feeds and seeds, and the way through the models.
 
     Of a column of a feed or a seed (build_seeds.…): the published columns that derive from it. With --customer: the
-    customer's rows in those feeds, by file and number, counted from 1 below the header.
+    customer's rows in those feeds, by file and line; a header is line 1.
     """
     from lakehouse.settings import Settings
     from lakehouse.warehouse.derivation import read_lineage
@@ -59,9 +59,9 @@ def _show_rows(settings: "Settings", feeds: "Collection[str]", customer: str, as
     behind = rows_behind(settings, customer, feeds)
 
     def tables() -> list[Table]:
-        table = Table("feed", "delivery", "file", "rows", "row numbers")
+        table = Table("feed", "delivery", "file", "rows", "lines")
         for each in behind:
-            table.add_row(each.feed, each.delivery, each.file, f"{each.row_count:,}", each.rows)
+            table.add_row(each.feed, each.delivery, each.file, f"{each.row_count:,}", each.lines)
         return [table]
 
     show({"customer": customer, "rows": behind}, as_json, tables)

@@ -23,15 +23,15 @@ class Behind:
 
     Attributes
     ----------
-    rows : str
-        Numbers of the rows within the file, counted from 1 below the header: ``3-5, 9``.
+    lines : str
+        Numbers of their lines in the file, of which a header is the first: ``3-5, 9``.
     """
 
     feed: str
     delivery: str
     file: str
     row_count: int
-    rows: str
+    lines: str
 
 
 def rows_behind(settings: Settings, customer_key: str, feeds: Collection[str] = ()) -> list[Behind]:

@@ -45,11 +45,11 @@ def test_the_rows_behind_customers_are_their_lines_in_the_files(history: Setting
         for behind in rows_behind(history, key, ["accounts", "transactions"]):
             (file,) = history.landing.glob(f"*/{behind.file}")
             lines = file.read_text(load_feeds()[behind.feed].encoding).splitlines()
-            numbers = [n for part in behind.rows.split(", ") for n in numbers_of(part)]
+            numbers = [n for part in behind.lines.split(", ") for n in numbers_of(part)]
             assert len(numbers) == behind.row_count
             column = lines[0].split("|").index("account_no")
             found = accounts if behind.feed == "accounts" else postings
-            found.update(lines[number].split("|")[column] for number in numbers)
+            found.update(lines[number - 1].split("|")[column] for number in numbers)
         assert accounts and postings and postings.keys() <= accounts.keys()
         every = Counter(
             line.split("|")[1]
