@@ -142,7 +142,7 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
             scores = expected_scores(settings, pin)
             detail.update(_summary(gates.check_marts(settings, state.business_date, scores)))
         publish_id = warehouse.publish(settings, state.business_date, run_id)
-        warehouse.record_publish(settings, publish_id, run_id, state)
+        warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
 
 
 def expected_scores(settings: Settings, pin: Pin) -> list[ExpectedScore]:

@@ -9,15 +9,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from c360 import pipeline
 from lakehouse import warehouse
 from lakehouse.errors import Stop
-from lakehouse.lake import publishes
-from lakehouse.lake.deliveries import outcome_path, read_outcome
+from lakehouse.lake import publishes, write_outcome
+from lakehouse.lake.deliveries import read_outcome
 from lakehouse.lake.publishes import PublishRecord
 from lakehouse.lake.secret import fingerprint
 from lakehouse.settings import Settings
@@ -132,8 +132,14 @@ def _lake_of(settings: Settings, record: PublishRecord) -> Generator[Settings]:
     with tempfile.TemporaryDirectory(prefix="reproduction-", dir=settings.lake.parent) as folder:
         lake = Path(folder) / "lake"
         for name in record.deliveries:
-            _borrow(settings.lake, lake, outcome_path(settings.lake, name))
-            _borrow(settings.lake, lake, read_outcome(settings.lake, name).rows_path(settings.lake))
+            outcome = read_outcome(settings.lake, name)
+            _borrow(settings.lake, lake, outcome.lake_file, outcome.quarantine_file)
+            write_outcome(lake, outcome)
+        for name, fate in record.refused.items():
+            outcome = read_outcome(settings.lake, name)
+            _borrow(settings.lake, lake, outcome.quarantine_file)
+            # one that was accepted, or retracted, since has another fate now
+            write_outcome(lake, replace(outcome, outcome=fate, rows_loaded=0, lake_file=None))
         for model in (settings.lake / "models").glob("*/*"):
             if model.name not in COMPUTED_ANEW:
                 shutil.copytree(model, lake / model.relative_to(settings.lake), copy_function=os.symlink)
@@ -148,10 +154,10 @@ def _lake_of(settings: Settings, record: PublishRecord) -> Generator[Settings]:
         )
 
 
-def _borrow(source: Path, lake: Path, file: Path) -> None:
-    """Show a file of the bank's lake in the other lake, which reads it and never writes to it."""
-    if not file.exists():
-        raise Stop(f"{file} is not in the lake any more", "put it back from a backup")
-    target = lake / file.relative_to(source)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.symlink_to(file)
+def _borrow(source: Path, lake: Path, *names: str | None) -> None:
+    """Show files of the bank's lake in the other lake, which reads them and never writes to them."""
+    for name in filter(None, names):
+        if not (source / name).exists():
+            raise Stop(f"{source / name} is not in the lake any more", "put it back from a backup")
+        (lake / name).parent.mkdir(parents=True, exist_ok=True)
+        (lake / name).symlink_to(source / name)

@@ -21,6 +21,7 @@ class PublishRecord:
     project: str  # the dbt project that built it
     token_fingerprint: str  # of the secret of its tokens
     deliveries: tuple[str, ...]  # ids of those that counted
+    refused: Mapping[str, str]  # id of those that did not -> "rejected" or "retracted"
     tables: Mapping[str, str]  # published name -> content hash
 
 

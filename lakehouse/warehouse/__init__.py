@@ -187,19 +187,20 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
     return publishing.publish(store_of(settings), settings, models, chosen, new, comments)
 
 
-def record_publish(settings: Settings, publish_id: int, run_id: str, state: BuildState) -> None:
+def record_publish(settings: Settings, publish_id: int, run_id: str, pin: Pin, project: str) -> None:
     """Keep in the lake what the publish that readers have now was made from, so that it can be made again."""
     seen = store_of(settings).published(settings).publications
     write_publish(
         settings.lake,
         PublishRecord(
             publish_id=publish_id,
-            business_date=state.business_date,
+            business_date=pin.business_date,
             run_id=run_id,
             target=settings.target,
-            project=state.project,
+            project=project,
             token_fingerprint=fingerprint(settings.token_secret),
-            deliveries=tuple(sorted(state.deliveries)),
+            deliveries=tuple(sorted(item.outcome.delivery_id for item in pin.deliveries)),
+            refused={outcome.delivery_id: outcome.outcome for outcome in pin.rejected},
             tables={name: publication.content_hash for name, publication in sorted(seen.items())},
         ),
     )
