@@ -97,7 +97,7 @@ def test_a_written_table_is_read_back_whole(tmp_path):
     def check(example: tuple[list[list[str]], str]) -> None:
         rows, mark = example
         text = io.StringIO()
-        csv.writer(text, delimiter=mark, lineterminator="\n").writerows(rows)
+        csv.writer(text, delimiter=mark, lineterminator="\r\n").writerows(rows)  # by which a lone CR is quoted
         path.write_text(text.getvalue(), encoding="utf-8", newline="")
         if (read := read_or_refused(path, mark)) is None:
             return
