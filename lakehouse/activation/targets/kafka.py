@@ -7,7 +7,7 @@ comes again, with equal ids; a reader takes each id once.
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaException, Producer
 from pydantic import SecretStr
 from pydantic_core import to_json
 
@@ -34,30 +34,12 @@ def opened(settings: Settings, activation: Activation) -> Generator[Deliver]:
         raise Unusable(f"secret {target.credential}: {error.args[0].str()}", "correct it") from error
 
     def deliver(batch: Batch) -> list[int]:
-        failed: list[KafkaError] = []
-
-        def told(error: KafkaError | None, _: Message) -> None:
-            if error:
-                failed.append(error)
-
-        for event in batch.events:
-            while True:
-                try:
-                    producer.produce(
-                        target.topic,
-                        to_json(event),
-                        key=to_json(event["key"]),
-                        headers={"id": event["id"], "change": event["change"]},
-                        on_delivery=told,
-                    )
-                    break
-                except BufferError:  # the client's queue is full: wait for the brokers
-                    producer.poll(0.1)
-        if producer.flush(SECONDS):
-            producer.purge()
-            raise Unreachable(f"topic {target.topic}: no answer within {SECONDS:g} seconds")
-        if failed:
-            raise Unreachable(f"topic {target.topic}: {failed[0].str()}")
+        messages = (
+            kafka.Outgoing(to_json(event), to_json(event["key"]), {"id": event["id"], "change": event["change"]})
+            for event in batch.events
+        )
+        if reason := kafka.produce(producer, target.topic, messages, SECONDS):
+            raise Unreachable(f"topic {target.topic}: {reason}")
         return []
 
     yield deliver

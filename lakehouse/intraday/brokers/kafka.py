@@ -10,9 +10,9 @@ events, and are written after a micro-batch has landed: what a crash comes betwe
 
 import json
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -59,6 +59,15 @@ class Read:
         return {"partition": str(self.partition), "offset": str(self.offset), "key": key}
 
 
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to be sent."""
+
+    value: bytes
+    key: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Kafka:
     """The brokers at ``kafka://`` or ``kafkas://`` (TLS)."""
 
@@ -90,24 +99,11 @@ class Kafka:
 
     def send(self, feed: str, events: Iterable[str]) -> None:
         """Produce the events; each is acknowledged by all replicas in sync."""
-        producer = Producer({**self.properties, "enable.idempotence": True})
-        failed: list[KafkaError] = []
-
-        def delivered(error: KafkaError | None, _: Message) -> None:
-            if error:
-                failed.append(error)
-
         with _answering():
-            for event in events:
-                while True:
-                    try:
-                        producer.produce(self.topic(feed), event.encode(), on_delivery=delivered)
-                        break
-                    except BufferError:  # the client's queue is full: wait for the server
-                        producer.poll(0.1)
-            left = producer.flush(protocol.TIMEOUT)
-        if failed or left:
-            raise protocol.BrokerAway(failed[0] if failed else f"{left} events are not acknowledged")
+            producer = Producer({**self.properties, "enable.idempotence": True})
+            messages = (Outgoing(event.encode()) for event in events)
+            if reason := produce(producer, self.topic(feed), messages, protocol.TIMEOUT):
+                raise protocol.BrokerAway(reason)
 
     def server(self) -> str:
         """Kind of what answers, and how many brokers it has."""
@@ -242,6 +238,31 @@ class _Reader:
                 "were read, or the topic was made anew; the daily batch has all, ops.intraday_differences shows them",
                 *(self.topic, first.partition, first.offset, expected),
             )
+
+
+def produce(producer: Producer, topic: str, messages: Iterable[Outgoing], seconds: float) -> str | None:
+    """Send messages and wait for the brokers; returns why some are not acknowledged, None if all are."""
+    failed: list[KafkaError] = []
+
+    def answered(error: KafkaError | None, _: Message) -> None:
+        if error:
+            failed.append(error)
+
+    for message in messages:
+        while True:
+            try:
+                producer.produce(
+                    topic, message.value, key=message.key, headers=dict(message.headers), on_delivery=answered
+                )
+                break
+            except BufferError:  # the client's queue is full: wait for the brokers
+                producer.poll(0.1)
+    left = producer.flush(seconds)
+    if left:
+        producer.purge()
+    if failed:
+        return failed[0].str()
+    return f"{left} messages are not acknowledged within {seconds:g} seconds" if left else None
 
 
 def is_address(url: SecretStr) -> bool:
