@@ -234,8 +234,8 @@ def _fields(shown: Snapshot, resource: Resource, asked: str | None) -> list[str]
 
 def _one(shown: Snapshot, customer_key: str, fields: list[str]) -> dict[str, object]:
     _require(shown, customer_key)
-    (found,) = shown.rows(CUSTOMER, {"customer_key": customer_key}, fields)
-    return found
+    (row,) = shown.rows(CUSTOMER, {"customer_key": customer_key}, fields)
+    return row
 
 
 def _require(shown: Snapshot, customer_key: str) -> None:

@@ -247,10 +247,10 @@ class _Page:
 
     def _filters(self, drawn: list[list[Drawn]]) -> list[Asset]:
         datasets = [chart.dataset for row in drawn for chart in row]
-        found: list[Asset] = []
+        filters: list[Asset] = []
         for name in self.dashboard.filters:
             dataset = next(one for one in datasets if name in one.by_name)
-            found.append(
+            filters.append(
                 {
                     "id": f"NATIVE_FILTER-{name}",
                     "name": dataset.by_name[name].words.of(self.language),
@@ -275,7 +275,7 @@ class _Page:
                     "defaultDataMask": {"extraFormData": {}, "filterState": {}, "ownState": {}},
                 }
             )
-        return found
+        return filters
 
 
 def _row(name: str, children: list[str]) -> Asset:

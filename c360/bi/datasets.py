@@ -259,7 +259,7 @@ def _expression(manifest: "PydanticSemanticManifest", name: str) -> str:
         above, below = (parts[one.name] for one in (parameters.numerator, parameters.denominator))
         return f"cast({above} as double precision) / nullif(cast({below} as double precision), 0)"
     if metric.type.value == "derived" and parameters.expr:
-        return re.sub(rf"\b({'|'.join(parts)})\b", lambda found: f"({parts[found[1]]})", parameters.expr)
+        return re.sub(rf"\b({'|'.join(parts)})\b", lambda match: f"({parts[match[1]]})", parameters.expr)
     raise Stop(f"metric {name} is {metric.type.value}", UNSUPPORTED)
 
 

@@ -124,8 +124,8 @@ def _send(name: str, plan_id: str | None, again: bool, target: str | None, json_
     from lakehouse.settings import Settings
 
     settings = Settings.from_env(target=target)
-    run_id = new_run_id(warehouse.last_published(settings))
-    sent = outbound.activate(settings, name, warehouse.last_published(settings), run_id, plan_id, again)
+    business_date = warehouse.last_published(settings)
+    sent = outbound.activate(settings, name, business_date, new_run_id(business_date), plan_id, again)
     show(sent, json_)
 
 
