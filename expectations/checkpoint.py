@@ -13,9 +13,9 @@ from great_expectations.data_context.types.resource_identifiers import Expectati
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.row_conditions import Column
 
+from expectations import SUITES
 from expectations.overview import columns_of, subject
 
-SUITES = Path(__file__).parent / "suites"
 RESULTS_IN_INDEX = 100  # newest first: the entry page stays small, however long the history is
 EXAMPLES = 5
 logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs every class that it registers

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DBT_PROJECT = PROJECT / "dbt_project"
 PROFILES = PROJECT / "dbt_project"
 SOURCES = {".sql", ".yml", ".csv"}
+PARSED_FROM = "parsed_from"  # file beside the manifest: folder and version of the project that was parsed
 FAILED = {"error", "fail", "runtime error", "partial success"}
 
 
@@ -128,12 +129,33 @@ def parse(settings: Settings, variables: Mapping[str, Any]) -> None:
         _parsed(settings, variables)
 
 
+def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
+    """Write the SQL of every model, for `compiled_sql`; none is built.
+
+    Raises
+    ------
+    DbtFailed
+        If a model cannot be compiled.
+    """
+    with _connection(settings):
+        arguments = ["compile", "--select", "resource_type:model", "--no-write-json"]
+        outcome = _invoke(settings, arguments, variables, _parsed(settings, variables))
+    if not outcome.success:
+        raise DbtFailed(str(outcome.exception or "dbt cannot compile a model")) from outcome.exception
+
+
 def project_version() -> str:
     """A hash of the dbt project's files and of dbt's version: what was parsed or built by another is out of date."""
     digest = hashlib.sha256(version("dbt-core").encode())
     for path in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in SOURCES):
         digest.update(bytes(path.relative_to(DBT_PROJECT)) + path.read_bytes())
     return digest.hexdigest()
+
+
+def parsed_version(settings: Settings) -> str:
+    """The version of the project that dbt last parsed here; empty if it never did."""
+    path = target_path(settings) / PARSED_FROM
+    return path.read_text().rpartition(" ")[2] if path.exists() else ""
 
 
 def read_manifest(settings: Settings) -> ManifestFile:
@@ -180,7 +202,7 @@ def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
 def _ensure_parsed(settings: Settings, variables: Mapping[str, Any]) -> Path:
     """The file of the parsed project; nothing of dbt is loaded if it is there already."""
     parsed = target_path(settings) / "partial_parse.msgpack"
-    parsed_from = parsed.with_name("parsed_from")
+    parsed_from = parsed.with_name(PARSED_FROM)
     project = f"{DBT_PROJECT} {project_version()}"
     if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == project):
         parsed_from.unlink(missing_ok=True)
