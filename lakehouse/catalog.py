@@ -212,8 +212,8 @@ COLUMN_LINEAGE = Relation(
         Column(
             "source_kind",
             "varchar",
-            "feed (a column of a delivery), token (of a delivery's column only the token), seed (what the bank decides), "
-            "step (what a step of a run wrote to the lake) or none (made of nothing: a literal, a number of rows)",
+            "feed (a column of a delivery), token (of a delivery's column only the token), seed (what the bank "
+            "decides), step (what a step of a run wrote to the lake) or none (made of nothing: a literal, a count)",
         ),
         Column("channel", "varchar", "Channel of the feed; null of all else"),
         Column("source_name", "varchar", "Feed, seed (build_seeds.…) or relation of the lake (raw.…)"),

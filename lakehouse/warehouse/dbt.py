@@ -126,7 +126,7 @@ def parse(settings: Settings, variables: Mapping[str, Any]) -> None:
         If dbt cannot read the project.
     """
     with _connection(settings):
-        _parsed(settings, variables)
+        _ensure_parsed(settings, variables)
 
 
 def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:

@@ -1,5 +1,4 @@
 -- Each table is read once, for all of its columns: which of them count is chosen in the seed.
--- depends_on: {{ ref('critical_elements') }}
 {%- set measured = {} %}
 {%- for table, condition in measured_tables().items() %}
     {%- set relation = ref(table) %}
