@@ -7,7 +7,7 @@ It is read from the code, once per version of it, and kept in the lake, from whi
 import csv
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,12 +16,15 @@ import pyarrow.parquet as pq
 import expectations
 from lakehouse import lake
 from lakehouse.catalog import COLUMN_LINEAGE, ELEMENT_CONTROLS, Relation
+from lakehouse.contracts import load_feeds
 from lakehouse.settings import Settings
 from lakehouse.warehouse import origins, seeds
 from lakehouse.warehouse.dbt import ManifestFile, read_manifest
 from lakehouse.warehouse.derivation import Lineage, keep_lineage, name_of, read_lineage
 
 CHECKS = Path(expectations.__file__).parent  # its suites, and what their frames are made of
+BREAKS = "ops.reconciliation.break_amount"
+KEY_TESTS = ("unique", "has_unique_key")
 Row = Mapping[str, str | None]
 
 
@@ -56,13 +59,19 @@ def _write(folder: Path, relation: Relation, rows: Sequence[Row]) -> None:
 
 
 def _controls(settings: Settings, lineage: Lineage) -> Iterator[Row]:
-    """A check looks at an element if it looks at its column, or at one from which the column derives."""
+    """A check looks at an element if it looks at its column, or at one from which the column derives.
+
+    What is made of the columns of which breaks with the bank's balances are made is looked at by what looks at these.
+    """
     from expectations.coverage import mart_checks, raw_checks
 
     manifest = read_manifest(settings)
     gate, tests = mart_checks(manifest, settings.target), _data_tests(manifest)
+    breaks = {BREAKS, *lineage.sources(BREAKS)}
     for element in _elements():
         way = {element, *lineage.sources(element)}
+        if set(lineage.roots(element)) & set(lineage.roots(BREAKS)) & _of_feeds(breaks):
+            way |= breaks
         found = {
             "raw gate": raw_checks(lineage.roots(element)),
             "mart gate": [check.name for check in gate if way & check.columns],
@@ -72,13 +81,20 @@ def _controls(settings: Settings, lineage: Lineage) -> Iterator[Row]:
             yield from ({"element": element, "control_kind": kind, "control": name} for name in names)
 
 
+def _of_feeds(columns: Iterable[str]) -> set[str]:
+    return {column for column in columns if column.rpartition(".")[0] in load_feeds()}
+
+
 def _elements() -> list[str]:
     with seeds.load_seeds()["critical_elements"].path.open(encoding="utf-8", newline="") as file:
         return [row["element"] for row in csv.DictReader(file)]
 
 
 def _data_tests(manifest: ManifestFile) -> dict[str, set[str]]:
-    """dbt's tests of one model, and what its contract asks, by name; with the columns that each reads."""
+    """dbt's tests of one model, and what its contract asks, by name; with the columns that each looks at.
+
+    A test of a key looks at every column: a row that comes twice doubles all of its figures.
+    """
     nodes, found = manifest["nodes"], {}
     for node in nodes.values():
         if node["resource_type"] == "model":
@@ -93,7 +109,8 @@ def _data_tests(manifest: ManifestFile) -> dict[str, set[str]]:
             columns = [column for column in model["columns"] if column in words]
             condition = asked.get("condition") or ", ".join(columns)
             name = f"{model['alias']}: {metadata['name']} ({condition})"
-            found[name] = {_published(model, column) for column in columns}
+            seen = model["columns"] if metadata["name"] in KEY_TESTS else columns
+            found[name] = {_published(model, column) for column in seen}
     return found
 
 

@@ -130,7 +130,7 @@ def parse(settings: Settings, variables: Mapping[str, Any]) -> None:
 
 
 def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
-    """Write the SQL of every model, for `compiled_sql`; none is built.
+    """Write the SQL of every model that has not been built since the project was parsed; none is built.
 
     Raises
     ------
@@ -138,7 +138,16 @@ def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
         If a model cannot be compiled.
     """
     with _connection(settings):
-        arguments = ["compile", "--select", "resource_type:model", "--no-write-json"]
+        parsed = _ensure_parsed(settings, variables).stat().st_mtime
+        nodes = read_manifest(settings)["nodes"]
+        outdated = [
+            nodes[key]["name"]
+            for key, path in _compiled_paths(settings, nodes).items()
+            if not path.exists() or path.stat().st_mtime < parsed
+        ]
+        if not outdated:
+            return
+        arguments = ["compile", "--select", " ".join(outdated), "--no-write-json"]
         outcome = _invoke(settings, arguments, variables, _parsed(settings, variables))
     if not outcome.success:
         raise DbtFailed(str(outcome.exception or "dbt cannot compile a model")) from outcome.exception
@@ -174,14 +183,18 @@ def read_manifest(settings: Settings) -> ManifestFile:
 
 def compiled_sql(settings: Settings) -> dict[str, str]:
     """The SQL of every model that dbt has compiled here, as it last did, by its unique id."""
-    target = target_path(settings)
-    nodes = read_manifest(settings)["nodes"]
-    paths = {
-        key: target / "compiled" / node["package_name"] / node["original_file_path"]
+    paths = _compiled_paths(settings, read_manifest(settings)["nodes"])
+    return {key: path.read_text() for key, path in paths.items() if path.exists()}
+
+
+def _compiled_paths(settings: Settings, nodes: Mapping[str, Any]) -> dict[str, Path]:
+    """Where dbt writes the SQL of each model."""
+    folder = target_path(settings) / "compiled"
+    return {
+        key: folder / node["package_name"] / node["original_file_path"]
         for key, node in nodes.items()
         if node["resource_type"] == "model"
     }
-    return {key: path.read_text() for key, path in paths.items() if path.exists()}
 
 
 def semantic_manifest(settings: Settings, variables: Mapping[str, Any]) -> str:
