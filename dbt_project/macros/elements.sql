@@ -3,7 +3,8 @@
 {% macro measured_tables() -%}
     {%- set today = 'business_date = ' ~ date_literal(var('business_date')) -%}
     {{ return({
-        'customer_360': '', 'credit_watch': '', 'dim_account': '', 'fct_balances_daily': today, 'fct_transactions': today
+        'customer_360': '', 'credit_watch': '', 'dim_account': '',
+        'fct_balances_daily': today, 'fct_transactions': today
     }) }}
 {%- endmacro %}
 

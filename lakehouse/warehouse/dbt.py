@@ -130,7 +130,10 @@ def parse(settings: Settings, variables: Mapping[str, Any]) -> None:
 
 
 def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
-    """Write the SQL of every model that has not been built since the project was parsed; none is built.
+    """Write the SQL by which every model is built from nothing; none is built.
+
+    What was built since the project was parsed has it already, but for the incremental ones: on top of what stands they
+    read less.
 
     Raises
     ------
@@ -143,11 +146,11 @@ def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
         outdated = [
             nodes[key]["name"]
             for key, path in _compiled_paths(settings, nodes).items()
-            if not path.exists() or path.stat().st_mtime < parsed
+            if nodes[key]["config"]["materialized"] == "incremental"
+            or not path.exists()
+            or path.stat().st_mtime < parsed
         ]
-        if not outdated:
-            return
-        arguments = ["compile", "--select", " ".join(outdated), "--no-write-json"]
+        arguments = ["compile", "--select", " ".join(outdated), "--full-refresh", "--no-write-json"]
         outcome = _invoke(settings, arguments, variables, _parsed(settings, variables))
     if not outcome.success:
         raise DbtFailed(str(outcome.exception or "dbt cannot compile a model")) from outcome.exception

@@ -78,11 +78,12 @@ controls as (
 
     select
         element,
-        {%- for kind in ['raw gate', 'mart gate', 'data test'] %}
-        {{ dbt.listagg("case when control_kind = '" ~ kind ~ "' then control end", "', '", 'order by control') }}
-            as {{ kind | replace(' ', '_') }}s
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        {{ dbt.listagg("case when control_kind = 'raw gate' then control end", "', '", 'order by control') }}
+            as raw_gates,
+        {{ dbt.listagg("case when control_kind = 'mart gate' then control end", "', '", 'order by control') }}
+            as mart_gates,
+        {{ dbt.listagg("case when control_kind = 'data test' then control end", "', '", 'order by control') }}
+            as data_tests
     from {{ ref('stg_lake__element_controls') }}
     group by element
 
