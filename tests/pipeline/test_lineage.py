@@ -77,7 +77,8 @@ def test_critical_elements_are_measured_and_say_what_checks_them(history: Settin
         of_feeds = [root for root in roots if root.partition(".")[0] in load_feeds()]
         assert (element["source_columns"] or "").split(", ") == (of_feeds or [""])
         assert element["business_date"] == LAST_OF_HISTORY
-        assert element["mart_gates"] and (element["raw_gates"] or not of_feeds)
+        assert (element["raw_gates"] is not None) == bool(of_feeds)
+        assert element["mart_gates"] or table != "marts.customer_360"
     (aum,) = (element for element in elements if element["element"] == "marts.customer_360.aum_amount")
     assert "customer_360: holds_for_every_row (aum_amount = deposit_amount + investment_amount)" in aum["data_tests"]
     assert aum["break_count"] is not None and 0.9 < aum["accepted_rate"] <= 1 and aum["late_feeds"] is None
