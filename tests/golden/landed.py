@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -79,7 +80,7 @@ def _load_feed(con: duckdb.DuckDBPyConnection, landing: Path, feed: Feed, busine
         rows["delivery"] = f"{manifest['period']}/v{manifest['version']}"
         rows["file"] = name
         rows["is_current"] = manifest in newest.values()
-        con.register("rows", rows.astype(object).where(rows.notna(), None))
+        con.register("rows", pa.Table.from_pandas(rows, preserve_index=False))
         casts = ", ".join(f"cast({name} as {kind})" for name, kind in columns.items())
         con.execute(f"insert into {feed.name}_told select {casts} from rows")
         con.unregister("rows")
