@@ -1,8 +1,9 @@
 """``make bench-readers``: a store is published again and again while the API, pools and Superset's connections read it.
 
-On a copy of the store that the settings name, on DuckDB or (``--target postgres``) on a server of its own. Before each
-publish its number is written into a column of two tables that readers see: an answer that holds two numbers, or another
-than that of its publish, is a mixed one. There must be none, and no error.
+On a copy of the store that the settings name: on DuckDB all of it, on Postgres (``--target postgres``, a server of its
+own) the tables that the API serves. Before each publish its number is written into a column of two tables that readers
+see: an answer that holds two numbers, or another than that of its publish, is a mixed one. There must be none, and no
+error.
 """
 
 import shutil
@@ -30,7 +31,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
 from benchmarks.api import served
-from c360.api.resources import SCOPES
+from c360.api.resources import RESOURCES, SCOPES
 from c360.api.tokens import add_token
 from c360.bi.assets import ADDRESSES
 from lakehouse import warehouse
@@ -40,7 +41,7 @@ from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal, only_row
 from lakehouse.warehouse import dbt, publication, publishing
 from lakehouse.warehouse.comments import comments_of
-from lakehouse.warehouse.engines.postgres import connect, connect_arrow
+from lakehouse.warehouse.engines.postgres import as_sql, connect, connect_arrow
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 READ = {"marts.customer_360": "open_account_count", "scores.customer_scores": "rank"}  # the columns with the number
@@ -125,17 +126,25 @@ def copied(origin: Settings, target: str, folder: Path) -> Generator[Settings]:
 
 
 def _fill(origin: Settings, settings: Settings) -> None:
-    """Give Postgres every published table, and view, of the store as a built table."""
+    """Give Postgres the tables that the API serves as built ones."""
     with warehouse.open_store(origin.warehouse) as store, connect_arrow(settings) as arrow, arrow.cursor() as cursor:
         for schema in publication.BUILT_SCHEMAS:
             cursor.execute(f"create schema {schema}")
-        for model in publication.read_models(dbt.target_path(origin) / "manifest.json"):
+        for model in _models(origin, settings):
             columns = store.execute(f"describe {model.full_name}").fetchall()
             typed = ", ".join(f"{identifier(name)} {TYPES.get(type_, type_)}" for name, type_, *_ in columns)
             cursor.execute(f"create table {model.built_name} ({typed})")
             rows = store.sql(f"from {model.full_name}").to_arrow_reader(100_000)
             cursor.adbc_ingest(model.name, rows, mode="append", db_schema_name=f"build_{model.schema}")
         arrow.commit()
+
+
+def _models(origin: Settings, settings: Settings) -> list[publication.Model]:
+    models = publication.read_models(dbt.target_path(origin) / "manifest.json")
+    if settings.target == "duckdb":
+        return models
+    served = {resource.table for resource in RESOURCES}
+    return [replace(model, is_view=False) for model in models if model.full_name in served]
 
 
 @dataclass(frozen=True)
@@ -148,19 +157,19 @@ class Publisher:
 
     @classmethod
     def of(cls, origin: Settings, settings: Settings, business_date: date) -> "Publisher":
-        models = publication.read_models(dbt.target_path(origin) / "manifest.json")
-        if settings.target == "postgres":
-            models = [replace(model, is_view=False) for model in models]  # see `_fill`
-        return cls(settings, business_date, models)
+        return cls(settings, business_date, _models(origin, settings))
 
     def publish(self) -> int:
         """Write the number that the next publish has, and publish."""
         settings, store = self.settings, warehouse.store_of(self.settings)
         number = store.published(settings).publish_id + 1
         statements = [f"update build_{table} set {column} = {number}" for table, column in READ.items()]
-        with connect(settings) if settings.target == "postgres" else duckdb.connect(str(settings.build)) as build:
-            for statement in statements:
-                build.execute(statement)
+        if settings.target == "postgres":
+            with connect(settings) as build:
+                build.execute(as_sql(";".join(statements)))
+        else:
+            with duckdb.connect(str(settings.build)) as built:
+                built.execute(";".join(statements))
         new = publication.Publication(self.business_date, None, "", "bench", datetime.now(UTC).replace(tzinfo=None))
         comments = comments_of(self.models, load_deployment(settings.deployment).currency)
         return publishing.publish(store, settings, self.models, publication.SCHEMAS, new, comments)
@@ -255,8 +264,10 @@ def _pooled(settings: Settings) -> Callable[[], Read]:
 
         def read() -> tuple[int, ...]:
             with connection.transaction():
-                (number,) = only_row(connection.execute(PUBLISHED))
-                return number, *(bound for sql in BOUNDS.values() for bound in only_row(connection.execute(sql)))
+                (number,) = only_row(connection.execute(as_sql(PUBLISHED)))
+                return number, *(
+                    bound for sql in BOUNDS.values() for bound in only_row(connection.execute(as_sql(sql)))
+                )
 
         return read
 

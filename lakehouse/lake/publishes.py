@@ -81,7 +81,7 @@ def read_publish(lake: Path, publish_id: int | None = None) -> PublishRecord:
 
 
 def _fates_of(deliveries: Iterable[str], refused: Mapping[str, str]) -> dict[str, str]:
-    return dict.fromkeys(deliveries, COUNTED) | refused
+    return {**dict.fromkeys(deliveries, COUNTED), **refused}
 
 
 def _fates(lake: Path, number: int) -> dict[str, str]:
