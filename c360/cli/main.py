@@ -9,6 +9,7 @@ import typer
 
 from c360.cli import reports, sources
 from c360.cli.activate import activate
+from c360.cli.alerts import alerts
 from c360.cli.api import api
 from c360.cli.bi import bi
 from c360.cli.evaluate import evaluate
@@ -38,6 +39,7 @@ app.command()(lineage)
 app.command()(reproduce)
 app.add_typer(sources.adapt, name="adapt")
 app.add_typer(activate, name="activate")
+app.add_typer(alerts, name="alerts")
 app.add_typer(identity, name="identity")
 app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
