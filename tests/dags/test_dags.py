@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from lakehouse.contracts import load_deployment
 from lakehouse.settings import PROJECT
 
+SIMULATED = PROJECT / "deployments" / "simulated.yml"
 IMPORT = """
 import sys, time
 from airflow.dag_processing.dagbag import DagBag
@@ -21,14 +23,14 @@ print(time.process_time() - began, ",".join(sorted(bag.dags)), ",".join(sorted(h
 """
 
 
-def imported(tmp_path, deployment: str) -> tuple[float, set[str], str]:
+def imported(tmp_path, deployment: Path) -> tuple[float, set[str], str]:
     """Seconds, DAG ids, heavy modules: in a separate process, as in Airflow."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-        "C360_DEPLOYMENT": str(PROJECT / "deployments" / f"{deployment}.yml"),
+        "C360_DEPLOYMENT": str(deployment),
         "C360_LAKE": str(tmp_path / "lake"),
     }
     command = [sys.executable, "-c", IMPORT, str(PROJECT / "dags")]
@@ -39,7 +41,7 @@ def imported(tmp_path, deployment: str) -> tuple[float, set[str], str]:
 
 
 def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
-    seconds, dag_ids, heavy = imported(tmp_path, "simulated")
+    seconds, dag_ids, heavy = imported(tmp_path, SIMULATED)
     assert dag_ids == {
         "ingest_branch",
         "ingest_online",
@@ -53,13 +55,19 @@ def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
 
 
 def test_a_deployment_without_online_feeds_has_no_online_dag(tmp_path):
-    assert imported(tmp_path, "berka")[1] == {
+    assert imported(tmp_path, SIMULATED.with_name("berka.yml"))[1] == {
         "ingest_branch",
         "build_customer_360",
         "score_customers",
         "retrain_models",
         "intraday_fund_flow",
     }
+
+
+def test_a_deployment_that_names_receivers_of_alerts_has_a_dag_that_tells_them_every_hour(tmp_path):
+    deployment = tmp_path / "told.yml"
+    deployment.write_text(SIMULATED.read_text() + "alerts: [operations]\n")
+    assert "send_alerts" in imported(tmp_path, deployment)[1]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +99,7 @@ def test_the_intraday_loop_waits_until_somebody_starts_it_and_touches_no_asset(d
 
 
 def test_one_mapped_task_per_declared_feed(dags):
-    deployment = load_deployment(PROJECT / "deployments" / "simulated.yml")
+    deployment = load_deployment(SIMULATED)
     mapped = {
         name: set(dags[name].get_task("ingest").op_kwargs_expand_input.value["feed"])
         for name in ("ingest_branch", "ingest_online")
