@@ -19,12 +19,13 @@ began = time.process_time()
 bag = DagBag(sys.argv[1])
 assert not bag.import_errors, bag.import_errors
 heavy = {"great_expectations", "duckdb", "sklearn", "pandas", "dbt"} & set(sys.modules)
-print(time.process_time() - began, ",".join(sorted(bag.dags)), ",".join(sorted(heavy)), sep=";")
+tasks = sorted(f"{dag.dag_id}.{task.task_id}" for dag in bag.dags.values() for task in dag.tasks)
+print(time.process_time() - began, ",".join(sorted(bag.dags)), ",".join(sorted(heavy)), ",".join(tasks), sep=";")
 """
 
 
-def imported(tmp_path, deployment: Path) -> tuple[float, set[str], str]:
-    """Seconds, DAG ids, heavy modules: in a separate process, as in Airflow."""
+def imported(tmp_path, deployment: Path) -> tuple[float, set[str], str, set[str]]:
+    """Seconds, DAG ids, heavy modules, tasks as dag.task: in a separate process, as in Airflow."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "AIRFLOW_HOME": str(tmp_path),
@@ -36,12 +37,13 @@ def imported(tmp_path, deployment: Path) -> tuple[float, set[str], str]:
     command = [sys.executable, "-c", IMPORT, str(PROJECT / "dags")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    seconds, dag_ids, heavy = done.stdout.splitlines()[-1].split(";")
-    return float(seconds), set(dag_ids.split(",")), heavy
+    seconds, dag_ids, heavy, tasks = done.stdout.splitlines()[-1].split(";")
+    return float(seconds), set(dag_ids.split(",")), heavy, set(tasks.split(","))
 
 
 def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
-    seconds, dag_ids, heavy = imported(tmp_path, SIMULATED)
+    seconds, dag_ids, heavy, tasks = imported(tmp_path, SIMULATED)
+    assert "score_customers.alert" not in tasks  # nobody is named
     assert dag_ids == {
         "ingest_branch",
         "ingest_online",
@@ -67,7 +69,9 @@ def test_a_deployment_without_online_feeds_has_no_online_dag(tmp_path):
 def test_a_deployment_that_names_receivers_of_alerts_has_a_dag_that_tells_them_every_hour(tmp_path):
     deployment = tmp_path / "told.yml"
     deployment.write_text(SIMULATED.read_text() + "alerts: [operations]\n")
-    assert "send_alerts" in imported(tmp_path, deployment)[1]
+    _, dag_ids, heavy, tasks = imported(tmp_path, deployment)
+    assert "send_alerts" in dag_ids and "score_customers.alert" in tasks
+    assert heavy == ""
 
 
 @pytest.fixture(scope="module")
