@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from c360.bi.specs import Language
-from c360.reports import Row
+from c360.reports import Query, Row
 from c360.reports.language import ENGLISH, Voice
 from c360.reports.pages import money, render
 from lakehouse import warehouse
@@ -167,8 +168,13 @@ def read(settings: Settings, key: str) -> CustomerReport:
     """
     if warehouse.published_date(settings) is None:
         raise NoSuchCustomer("nothing is published yet", "run c360 run")
+    return read_by(partial(warehouse.query_serving, settings), key, load_deployment(settings.deployment).zone)
+
+
+def read_by(query: Query, key: str, zone: tzinfo = UTC) -> CustomerReport:
+    """The same by a function that answers queries, for instance over one publish that is held open."""
     customers = _rows(
-        settings,
+        query,
         "select * from marts.customer_360 where customer_key = $1 "
         "or customer_key in (select customer_key from marts.dim_party where party_key = $1)",
         key,
@@ -180,9 +186,8 @@ def read(settings: Settings, key: str) -> CustomerReport:
             "the key of a branch record is cif:<customer number>, of an online one online:<user>",
         )
     customer = customers[0]
-    parts = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
+    parts = {name: _rows(query, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
     runway = next(iter(parts.pop("runway")), None)
-    zone = load_deployment(settings.deployment).zone
     return CustomerReport(customer=customer, runway=runway, zone=zone, **parts)
 
 
@@ -227,23 +232,26 @@ def tables(report: CustomerReport, language: Language = "en") -> list[Renderable
 
 def page(report: CustomerReport, language: Language = "en") -> str:
     """The report as one HTML page, with plots."""
+    return render("customer.html.j2", Voice(language), **content(report, language))
+
+
+def content(report: CustomerReport, language: Language = "en") -> dict[str, object]:
+    """What the template of the page shows."""
     say = Voice(language)
-    return render(
-        "customer.html.j2",
-        say,
-        report=report,
-        who=who(report, say),
-        tier_distance=tier_distance(report.customer, say),
-        stage=stage(report, say),
-        runway_line=runway_line(report.runway, say) if report.runway else None,
-        touch_line=lambda touch: touch_line(touch, say),
-        touch_time=lambda touch: touch_time(touch, report.zone),
-        action_line=lambda action: action_line(action, say),
-        flow_rows=flow_by_class(report),
-        assets_plot=assets_plot(report.months, say) if report.months else None,
-        flow_plot=flow_plot(report.flow, say) if report.flow else None,
-        flow_months=MONTHS,
-    )
+    return {
+        "report": report,
+        "who": who(report, say),
+        "tier_distance": tier_distance(report.customer, say),
+        "stage": stage(report, say),
+        "runway_line": runway_line(report.runway, say) if report.runway else None,
+        "touch_line": lambda touch: touch_line(touch, say),
+        "touch_time": lambda touch: touch_time(touch, report.zone),
+        "action_line": lambda action: action_line(action, say),
+        "flow_rows": flow_by_class(report),
+        "assets_plot": assets_plot(report.months, say) if report.months else None,
+        "flow_plot": flow_plot(report.flow, say) if report.flow else None,
+        "flow_months": MONTHS,
+    }
 
 
 def who(report: CustomerReport, say: Voice = ENGLISH) -> str:
@@ -497,5 +505,5 @@ def _table(say: Voice, title: str, columns: tuple[str, ...], rows: Iterable[tupl
     return table
 
 
-def _rows(settings: Settings, sql: str, key: str) -> list[Row]:
-    return warehouse.query_serving(settings, sql, (key,)).to_pylist()
+def _rows(query: Query, sql: str, key: str) -> list[Row]:
+    return query(sql, (key,)).to_pylist()

@@ -14,7 +14,6 @@ from lakehouse.lake import Pin, pin_of, read_outcomes
 from lakehouse.lake.dates import built_dates
 from lakehouse.settings import Settings
 
-
 NUMBERS = ("id_no", "phone")  # whose characters are shown where they differ, and their last ones
 SHOWN_END = 4
 
