@@ -18,9 +18,19 @@ from lakehouse.settings import Settings
 
 PLAIN, HIGH, LOW = "#8a8f98", "#2f7d5b", "#b3562f"
 
-_PROFILES = "select * from marts.segment_profiles order by segment_id, as_of_date"
+_PROFILES = """
+    select profiles.*, products.product_name as best_offer_name
+    from marts.segment_profiles as profiles
+    left join marts.dim_product as products on profiles.best_offer_code = products.product_code
+    order by profiles.segment_id, profiles.as_of_date
+"""
 _TRAITS = "select * from marts.segment_traits order by segment_id, abs(deviation) desc, trait"
-_RESPONSES = "select * from marts.segment_responses order by segment_id, option_kind, option_rank, option_code"
+_RESPONSES = """
+    select responses.*, products.product_name
+    from marts.segment_responses as responses
+    left join marts.dim_product as products on responses.option_code = products.product_code
+    order by responses.segment_id, responses.option_kind, responses.option_rank, responses.option_code
+"""
 
 
 @dataclass(frozen=True)
@@ -155,15 +165,13 @@ def _figures(group: Group, say: Voice) -> tuple[str, ...]:
         f"{profile['average_contribution_3m_amount']:,.0f}",
         f"{whole_months[-1]['average_service_cost_amount']:,.2f}",
         _churn(known[-1]) if known else "-",
-        _best(profile, "best_channel", "best_channel", say),
-        _best(profile, "best_offer", "best_offer_code", say),
+        _best(profile, "best_channel", say.code(profile["best_channel"]), say),
+        _best(profile, "best_offer", say.name(profile["best_offer_name"]) or profile["best_offer_code"], say),
     )
 
 
-def _best(profile: Row, name: str, code: str, say: Voice) -> str:
-    if not profile[code]:
-        return say("too few contacts")
-    return f"{say.code(profile[code])} {_interval(profile, f'{name}_rate', '.0%')}"
+def _best(profile: Row, name: str, option: str | None, say: Voice) -> str:
+    return f"{option} {_interval(profile, f'{name}_rate', '.0%')}" if option else say("too few contacts")
 
 
 def _churn(month: Row) -> str:
