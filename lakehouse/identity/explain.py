@@ -102,7 +102,10 @@ def steps_of(bars: Iterable[Mapping[str, Any]], pair: Mapping[str, Any]) -> list
             steps.append(Step(last.column, last.left, last.right, last.level, last.bits + bits, total))
             continue
         shown = shown_pair(column, pair.get(f"{column}_l"), pair.get(f"{column}_r"))
-        steps.append(Step(column, *shown, bar["label_for_charts"], bits, total))
+        level = bar["label_for_charts"]
+        if bar["comparison_vector_value"] == -1 and all(shown):
+            level = "counted in another line"  # a city that is part of an address, for instance
+        steps.append(Step(column, *shown, level, bits, total))
     return steps
 
 
@@ -110,7 +113,7 @@ def shown_pair(column: str, left: object, right: object) -> tuple[str, str]:
     """Two values for a person to compare; of a number, the characters that differ and the last ones.
 
     >>> shown_pair("id_no", "310101199001011234", "310101199001021234")
-    ('•••••••••••••1234', '•••••••••••2•1234')
+    ('•••••••••••••11234', '•••••••••••••21234')
     """
     first, second = ("" if value is None else str(value) for value in (left, right))
     if column not in NUMBERS or not (first and second):
