@@ -184,9 +184,9 @@ def read_manifest(settings: Settings) -> ManifestFile:
     return json.loads(path.read_text())
 
 
-def compiled_sql(settings: Settings) -> dict[str, str]:
-    """The SQL of every model that dbt has compiled here, as it last did, by its unique id."""
-    paths = _compiled_paths(settings, read_manifest(settings)["nodes"])
+def compiled_sql(settings: Settings, manifest: ManifestFile) -> dict[str, str]:
+    """The SQL of every model of a manifest that dbt has compiled here, as it last did, by its unique id."""
+    paths = _compiled_paths(settings, manifest["nodes"])
     return {key: path.read_text() for key, path in paths.items() if path.exists()}
 
 

@@ -201,7 +201,7 @@ def _kept_at(settings: Settings) -> Path:
 def _followed_through(settings: Settings) -> Lineage:
     """Read the SQL of every model that dbt has compiled here."""
     manifest = read_manifest(settings)
-    compiled = compiled_sql(settings)
+    compiled = compiled_sql(settings, manifest)
     models = {key: node for key, node in manifest["nodes"].items() if is_model(node) and key in compiled}
     relations = Relations.of(manifest)
     shown = {name: relations.as_such(name) for name in relations.columns}
