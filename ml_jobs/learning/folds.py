@@ -29,7 +29,7 @@ def validation_folds(label: np.ndarray, groups: np.ndarray) -> tuple[Fold, ...]:
 def turns(label: np.ndarray, groups: np.ndarray) -> Iterator[Fold]:
     """Rows to fit, and rows of other groups, on which a model that has not seen them is calibrated.
 
-    Every group is held out once; of some thousands of rows half of the groups, whose chance hides in that of what comes.
+    Every group is held out once; of some ten thousand rows half of them, whose chance hides in that of what comes.
     """
     folds, taken = next((folds, taken) for rows, folds, taken in TURNS if len(label) < rows)
     return islice(stratified_folds(label, groups, folds, SEED), taken)

@@ -8,7 +8,7 @@ from ml_jobs.learning.folds import turns
 
 @pytest.mark.parametrize(("rows", "held_out"), [(3_000, 1.0), (30_000, 0.5), (60_000, 1.0)])
 def test_of_few_and_of_many_rows_every_customer_is_held_out_once(rows, held_out):
-    """The promise of a large bank depends on no draw of customers; models have seen nobody whom they are asked about."""
+    """A large bank's promise depends on no draw of customers; models have seen nobody whom they are asked about."""
     customer = np.arange(rows) // 3
     label = (customer % 7 == 0).astype(np.int8)
     asked = []
