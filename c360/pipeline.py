@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import ml_jobs.scores.scoring
+from c360.elements import describe
 from c360.intake import ingest
 from c360.outbound import activate, alert
 from c360.steps import step
@@ -136,8 +137,9 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         state = warehouse.built_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
         write_network(settings, pin)
-        warehouse.attach(settings, pin, settings.lake / state.identity)
-        warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin))
+        variables = _variables(settings, pin)
+        warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
+        warehouse.run_dbt(settings, "tag:serving", variables)
         with warehouse.reading(settings):
             scores = expected_scores(settings, pin)
             detail.update(_summary(gates.check_marts(settings, state.business_date, scores)))
@@ -169,8 +171,9 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
         if state is None:
             return  # readers have nothing yet; `c360 status` reads the failure from the lake
         pin = lake.pin(settings.lake, max(business_date, state.business_date))
-        warehouse.attach(settings, pin, settings.lake / state.identity)
-        warehouse.run_dbt(settings, "path:models/ops", _variables(settings, pin))
+        variables = _variables(settings, pin)
+        warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
+        warehouse.run_dbt(settings, "path:models/ops", variables)
         warehouse.publish(settings, pin.business_date, run_id, schemas=("ops",))
 
 
