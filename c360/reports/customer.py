@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from c360.reports import Row
+from c360.reports import Query, Row
 from c360.reports.pages import money, render, words
 from lakehouse import warehouse
 from lakehouse.errors import Stop
@@ -153,8 +154,13 @@ def read(settings: Settings, key: str) -> CustomerReport:
     """
     if warehouse.published_date(settings) is None:
         raise NoSuchCustomer("nothing is published yet", "run c360 run")
+    return read_by(partial(warehouse.query_serving, settings), key)
+
+
+def read_by(query: Query, key: str) -> CustomerReport:
+    """The same by a function that answers queries, for instance over one publish that is held open."""
     customers = _rows(
-        settings,
+        query,
         "select * from marts.customer_360 where customer_key = $1 "
         "or customer_key in (select customer_key from marts.dim_party where party_key = $1)",
         key,
@@ -166,7 +172,7 @@ def read(settings: Settings, key: str) -> CustomerReport:
             "the key of a branch record is cif:<customer number>, of an online one online:<user>",
         )
     customer = customers[0]
-    parts = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
+    parts = {name: _rows(query, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
     runway = next(iter(parts.pop("runway")), None)
     return CustomerReport(customer=customer, runway=runway, **parts)
 
@@ -206,20 +212,24 @@ def tables(report: CustomerReport) -> list[RenderableType]:
 
 def page(report: CustomerReport) -> str:
     """The report as one HTML page, with plots."""
-    return render(
-        "customer.html.j2",
-        report=report,
-        who=who(report),
-        tier_distance=tier_distance(report.customer),
-        stage=stage(report),
-        runway_line=runway_line(report.runway) if report.runway else None,
-        touch_line=touch_line,
-        action_line=action_line,
-        flow_rows=flow_by_class(report),
-        assets_plot=assets_plot(report.months) if report.months else None,
-        flow_plot=flow_plot(report.flow) if report.flow else None,
-        flow_months=MONTHS,
-    )
+    return render("customer.html.j2", **content(report))
+
+
+def content(report: CustomerReport) -> dict[str, object]:
+    """What the template of the page shows."""
+    return {
+        "report": report,
+        "who": who(report),
+        "tier_distance": tier_distance(report.customer),
+        "stage": stage(report),
+        "runway_line": runway_line(report.runway) if report.runway else None,
+        "touch_line": touch_line,
+        "action_line": action_line,
+        "flow_rows": flow_by_class(report),
+        "assets_plot": assets_plot(report.months) if report.months else None,
+        "flow_plot": flow_plot(report.flow) if report.flow else None,
+        "flow_months": MONTHS,
+    }
 
 
 def who(report: CustomerReport) -> str:
@@ -448,5 +458,5 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ..
     return table
 
 
-def _rows(settings: Settings, sql: str, key: str) -> list[Row]:
-    return warehouse.query_serving(settings, sql, (key,)).to_pylist()
+def _rows(query: Query, sql: str, key: str) -> list[Row]:
+    return query(sql, (key,)).to_pylist()

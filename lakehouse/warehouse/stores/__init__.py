@@ -81,6 +81,9 @@ class Shown(Protocol):
     def rows(self, name: str) -> pa.RecordBatchReader | pa.Table:
         """All rows of a table or view."""
 
+    def query(self, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
+        """Rows of a query; parameters are written ``$1``, ``$2``, … On DuckDB, threads may ask at once."""
+
 
 class Store(Protocol):
     """What `lakehouse.warehouse` asks of a serving store."""

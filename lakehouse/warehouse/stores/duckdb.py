@@ -40,6 +40,7 @@ from lakehouse.warehouse.publication import (
 )
 
 BATCH_ROWS = 100_000
+ATTACHED_AS = "store"  # a cursor of its connection has to be told again
 KEPT_SNAPSHOTS = 6  # of each live table
 LIVE_FLOW = "marts.fund_flow"
 RETIRED = Relation(
@@ -78,8 +79,8 @@ def open_store(path: Path) -> duckdb.DuckDBPyConnection:
     """
     connection = duckdb.connect()
     try:
-        connection.execute(f"attach {literal(str(path))} as store (read_only)")
-        connection.execute("use store")
+        connection.execute(f"attach {literal(str(path))} as {ATTACHED_AS} (read_only)")
+        connection.execute(f"use {ATTACHED_AS}")
     except BaseException:
         connection.close()
         raise
@@ -150,6 +151,11 @@ class DuckDBShown:
 
     def rows(self, name: str) -> pa.RecordBatchReader:
         return self.connection.sql(f"from {name}").to_arrow_reader(BATCH_ROWS)
+
+    def query(self, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"use {ATTACHED_AS}")
+            return cursor.sql(statement, params=list(parameters)).to_arrow_table()
 
 
 @contextmanager

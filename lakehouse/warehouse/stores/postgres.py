@@ -64,6 +64,9 @@ class PostgresShown:
     def rows(self, name: str) -> pa.Table:
         return engine.answer(self.cursor, f"select * from {name}")
 
+    def query(self, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
+        return engine.answer(self.cursor, statement, parameters)
+
 
 @contextmanager
 def shown(settings: Settings) -> Generator[PostgresShown]:
