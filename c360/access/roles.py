@@ -52,7 +52,7 @@ def load_roles() -> dict[str, Role]:
     roles = {}
     for name, raw in _read()["roles"].items():
         if unknown := set(raw["may"]) - set(SCOPES):
-            raise ValueError(f"{_TABLE.name}: {name} may {sorted(unknown)[0]}, which is no scope")
+            raise ValueError(f"{_TABLE.name}: {name} may {min(unknown)}, which is no scope")
         title_en, title_zh = raw["title"]
         roles[name] = Role(name, title_en, title_zh, Sees(raw["sees"]), frozenset(raw["may"]), raw.get("owner"))
     return roles

@@ -101,7 +101,9 @@ class HandingIn:
         self._asked.clear()
         shown = self._current.snapshot
         try:
-            for published in days_of_events(self._settings.lake, shown.business_date)[-2:]:  # a publish may come between
+            for published in days_of_events(self._settings.lake, shown.business_date)[
+                -2:
+            ]:  # a publish may come between
                 hand_in(self._settings, shown, published)
         except (Stop, OSError):
             log.exception("outcomes are written down, but were not handed in; the next ones try again")

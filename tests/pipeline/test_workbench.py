@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from time import sleep
 from urllib.parse import quote
 
+import pyarrow.parquet as pq
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -16,9 +18,7 @@ from c360 import pipeline
 from c360.access import Sees, add_person, load_roles, revoke_token
 from c360.app.outcomes import FEED
 from c360.app.server import create_workbench
-from c360.app.sight import WORKLIST, sees_customer
 from lakehouse import warehouse
-from lakehouse.contracts import load_feeds
 from lakehouse.ingestion import ingest_feed
 from lakehouse.lake import read_outcomes
 from lakehouse.lake.page_views import Event, read_events
@@ -148,13 +148,17 @@ def test_a_customer_is_shown_to_who_sees_them_and_each_look_is_written_down(
     for key in [*dict.fromkeys(keys), "cif:nobody"]:
         (of_table,) = rows(bank, f"select * from marts.customer_360 where customer_key = '{key}'") or [{}]
         listed = rows(bank, f"select * from actions.worklist where customer_key = '{key}'")
-        expected = bool(of_table) and {
-            "all": True,
-            "branch": place["branch"] in {of_table.get("home_branch_code"), *(one["branch_code"] for one in listed)},
-            "own": place["manager"] in {of_table.get("rm_id"), *(one["rm_id"] for one in listed)},
-            "listed": any(one["owner"] == "call_centre" and one["is_handed_out"] for one in listed),
-            "none": False,
-        }[who.sees]
+        expected = (
+            bool(of_table)
+            and {
+                "all": True,
+                "branch": place["branch"]
+                in {of_table.get("home_branch_code"), *(one["branch_code"] for one in listed)},
+                "own": place["manager"] in {of_table.get("rm_id"), *(one["rm_id"] for one in listed)},
+                "listed": any(one["owner"] == "call_centre" and one["is_handed_out"] for one in listed),
+                "none": False,
+            }[who.sees]
+        )
         before = len(journal(bank))
         answer = client.get(f"/customers/{quote(key, safe='')}")
         (event,) = journal(bank)[before:]
@@ -265,7 +269,9 @@ def test_the_brief_equals_sql(bank: Settings, clients: dict[str, TestClient], pl
     assert clients["branch_manager"].get("/brief?branch=B9999").status_code == 404
 
 
-def test_an_outcome_is_a_delivery_with_a_name_on_it(bank: Settings, app: FastAPI, clients: dict[str, TestClient]) -> None:
+def test_an_outcome_is_a_delivery_with_a_name_on_it(
+    bank: Settings, app: FastAPI, clients: dict[str, TestClient]
+) -> None:
     client = clients["branch_manager"]
     page = client.get("/worklist")
     action_id = actions_on(page)[0]
@@ -280,21 +286,20 @@ def test_an_outcome_is_a_delivery_with_a_name_on_it(bank: Settings, app: FastAPI
     for _ in range(100):
         if list((bank.landing / FEED).glob("*.manifest.json")):
             break
-        __import__("time").sleep(0.1)
+        sleep(0.1)
     after = date.fromordinal(D3.toordinal() + 1)
     ingest_feed(bank, FEED, after)
     (taken,) = read_outcomes(bank.lake, FEED)
     assert (taken.period, taken.outcome, taken.rows_quarantined) == (str(after), "loaded", 0)
-    (row,) = [
-        one
-        for one in __import__("pyarrow.parquet").parquet.read_table(taken.rows_path(bank.lake), partitioning=None).to_pylist()
-        if one["is_done"]
-    ]
+    told = pq.read_table(taken.rows_path(bank.lake), partitioning=None).to_pylist()
+    (row,) = [one for one in told if one["is_done"]]
     assert (row["action_kind"], row["party_key"], row["outcome"]) == (source, key, "promised")
     assert (row["reported_by"], row["business_date"], row["action_date"]) == ("S-branch_manager", after, D3)
 
 
-def test_what_may_not_be_reported_is_refused(bank: Settings, clients: dict[str, TestClient], place: dict[str, str]) -> None:
+def test_what_may_not_be_reported_is_refused(
+    bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
+) -> None:
     client = clients["relationship_manager"]
     csrf = csrf_of(client.get("/"))
     (others,) = rows(
@@ -325,7 +330,9 @@ def test_pages_have_no_script_and_say_so(clients: dict[str, TestClient]) -> None
             policy = answer.headers["content-security-policy"]
             assert "default-src 'none'" in policy
             assert "script" not in policy
-            assert not re.search(r"<script|javascript:| on[a-z]+=|https?://", answer.text.replace("http://www.w3.org", ""))
+            assert not re.search(
+                r"<script|javascript:| on[a-z]+=|https?://", answer.text.replace("http://www.w3.org", "")
+            )
             assert answer.headers["cache-control"] == "no-store"
             assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in answer.text
     clients["auditor"].get("/?lang=en")

@@ -102,7 +102,9 @@ def routes(workbench: Workbench) -> APIRouter:
         customers = [row["customer_key"] for rows in parts.values() for row in rows if "customer_key" in row]
         workbench.note(visit, "view", "brief", customers or [None], value)
         choices = branches if role and role.sees is Sees.all else ()
-        return workbench.page(visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices, names=known)
+        return workbench.page(
+            visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices, names=known
+        )
 
     return router
 

@@ -34,7 +34,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/find")
     def ask(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
-        return workbench.page(visit, "find.html.j2", ways=WAYS, way="key", problem=None)
+        return workbench.page(visit, "find.html.j2", ways=WAYS, way="key", problem=None, found=())
 
     @router.post("/find")
     def find(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
@@ -45,10 +45,10 @@ def routes(workbench: Workbench) -> APIRouter:
         if len(seen) == 1:
             workbench.note(visit, "view", "find", seen, f"by {way}")
             return RedirectResponse(f"/customers/{quote(seen[0], safe='')}", 303)
-        if not seen:
-            workbench.note(visit, "refusal", "find", found or [None], f"by {way if way in WAYS else 'nothing'}")
+        by = f"by {way if way in WAYS else 'nothing'}"
+        workbench.note(visit, "view" if seen else "refusal", "find", seen or found or [None], by)
         problem = "several" if seen else "nobody"
-        return workbench.page(visit, "find.html.j2", ways=WAYS, way=way, problem=problem)
+        return workbench.page(visit, "find.html.j2", ways=WAYS, way=way, problem=problem, found=seen)
 
     @router.get("/customers/{customer_key}")
     def page(customer_key: str, visit: Annotated[Visit, workbench.may("customer", "customers:read")]) -> Response:

@@ -24,7 +24,8 @@ def routes(workbench: Workbench) -> APIRouter:
     def sign_in(request: Request, form: Annotated[dict[str, str], Depends(form_of)]) -> Response:
         name, token, onwards = form.get("name", ""), form.get("token", ""), form.get("next", "/")
         address = request.client.host if request.client else ""
-        if not all([workbench.sign_ins.hit(SIGN_INS, kind, one) for kind, one in (("name", name), ("from", address))]):
+        heard = [workbench.sign_ins.hit(SIGN_INS, kind, one) for kind, one in (("name", name), ("from", address))]
+        if not all(heard):
             workbench.note(None, "refusal", "sign_in", detail="too many attempts")
             return _form(workbench, request, onwards, "too_often", 429)
         person = workbench.register.find(hash_of(token.strip()), datetime.now(UTC).date())

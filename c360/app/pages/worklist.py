@@ -16,8 +16,8 @@ from c360.reports import Row
 from c360.reports.worklist import sure
 
 PAGE = 25
-ORDERED = ("action_id", "priority", "expected_amount", "amount_at_stake", "is_handed_out", "owner", "branch_code", "rm_id")
 FILTERS = ("branch_code", "rm_id", "channel")
+ORDERED = ("action_id", "priority", "expected_amount", "amount_at_stake", "is_handed_out", "owner", *FILTERS)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ def routes(workbench: Workbench) -> APIRouter:
         fixed: dict[str, Any] = {name: asked[name] for name in FILTERS if asked.get(name)}
         fixed["is_handed_out"] = asked.get("show") != "held_back"
         rows = _ordered(visit, fixed, asked.get("sort") != "priority")
-        number = min(max(1, int(asked["page"]) if asked.get("page", "").isdecimal() else 1), max(1, -(-len(rows) // PAGE)))
+        wanted = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
+        number = min(max(1, wanted), max(1, -(-len(rows) // PAGE)))
         shown = [row["action_id"] for row in rows[(number - 1) * PAGE : number * PAGE]]
         found = [card for action_id in shown for card in cards(workbench, visit, {"action_id": action_id})]
         workbench.note(visit, "view", "worklist", [card.action["customer_key"] for card in found] or [None])
@@ -106,8 +107,10 @@ def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dic
         return tuple(-(row[name] or Decimal(0)) for name in ("expected_amount", "amount_at_stake"))  # type: ignore[return-value]
 
     def place(row: dict[str, Any]) -> tuple:
-        return (*money(row), row["priority"], row["action_id"]) if is_by_money else (
-            row["priority"], *money(row), row["action_id"]
+        return (
+            (*money(row), row["priority"], row["action_id"])
+            if is_by_money
+            else (row["priority"], *money(row), row["action_id"])
         )
 
     return sorted(rows, key=place)
