@@ -62,7 +62,7 @@ def _install_errors(app: FastAPI, workbench: Workbench) -> None:
     """Refusals as pages; the API keeps its own form."""
 
     def missing(request: Request) -> Response:
-        return workbench.html(language_of(request), request.url.path, {}, "missing.html.j2", 404)
+        return workbench.html(language_of(request), "/", {}, "missing.html.j2", 404)
 
     async def of_stranger(request: Request, _: Exception) -> Response:
         return RedirectResponse("/sign-in" if request.method == "POST" else entrance.sign_in_path(request), 303)

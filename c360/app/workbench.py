@@ -1,8 +1,9 @@
 """What the pages of the workbench share: who asks, what they may, what is written down of it, and the frame."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode
@@ -78,8 +79,8 @@ class Workbench:
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
         self.journal, self.handing_in = Journal(settings.lake), HandingIn(settings, current)
         self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
-        sign, hours, minutes = (lambda text: (text[0], int(text[1:3]), int(text[4:])))(self._offset())
-        self._ahead = timedelta(hours=hours, minutes=minutes) * (-1 if sign == "-" else 1)
+        offset = load_deployment(settings.deployment).utc_offset
+        self._ahead = datetime.strptime(offset, "%z").utcoffset() or timedelta()
         self._templates = self._environment()
 
     def may(self, page: str, scope: str) -> Any:
@@ -184,8 +185,7 @@ class Workbench:
         **content: object,
     ) -> Response:
         """A page, of a visit or without one."""
-        texts: Callable[[str], str] = lambda name: words.text(name, language)  # noqa: E731
-        codes: Callable[[object], str] = lambda value: words.code(value, language)  # noqa: E731
+        texts, codes = partial(words.text, language=language), partial(words.code, language=language)
         links = [
             (name, one, f"{path}?{urlencode(asked | {'lang': one})}")
             for one, name in (("en", "English"), ("zh", "中文"))
@@ -200,9 +200,6 @@ class Workbench:
     def _local(self, moment: datetime | None) -> str:
         """A time in UTC, as the bank's clock shows it."""
         return "" if moment is None else f"{moment + self._ahead:%Y-%m-%d %H:%M}"
-
-    def _offset(self) -> str:
-        return load_deployment(self.settings.deployment).utc_offset
 
     def _environment(self) -> Environment:
         """Templates of the pages, and those of the reports in the workbench's frame."""

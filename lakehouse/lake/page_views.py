@@ -69,12 +69,13 @@ def events_folder(lake: Path, day: date) -> Path:
 
 
 def read_events(lake: Path, day: date) -> list[Event]:
-    """The events of a shown business date, by server, in the order in which each kept them.
+    """The events of a shown business date, as they happened.
 
     A server that was killed may leave half of a line, of a page that was never shown.
     """
     lines = (line for file in _files(lake, day) for line in file.read_text("utf-8").splitlines(keepends=True))
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    events: list[Event] = [json.loads(line) for line in lines if line.endswith("\n")]
+    return sorted(events, key=lambda event: event["happened_at"])
 
 
 def gather(lake: Path, first: date, last: date) -> list[Path]:

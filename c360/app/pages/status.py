@@ -14,7 +14,7 @@ _PARTS = {
         order by days_since_delivery desc nulls first, feed
     """,
     "deliveries": """
-        select outcome, count(*) as delivery_count, sum(rows_quarantined) as refused_count from ops.deliveries
+        select outcome, count(*) as delivery_count from ops.deliveries
         where cutoff_date = (select max(cutoff_date) from ops.deliveries) group by outcome order by outcome
     """,
     "runs": """

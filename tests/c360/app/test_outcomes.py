@@ -24,7 +24,7 @@ def write_down(settings: Settings, key: str, source: str, result: str, number: s
     row = outcome_row(action, result, number, NEXT, "S0001")
     event = Event(
         event_id=f"{number}-0",
-        happened_at="2026-11-29T08:30:00.000",
+        happened_at=f"2026-11-29T08:30:00.{ord(number):03}",
         business_date=str(DAY),
         publish_id=7,
         user_name="S0001",
