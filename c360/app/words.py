@@ -2,12 +2,11 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import yaml
 
-Language = Literal["en", "zh"]
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
+from c360.bi.specs import LANGUAGES, Language
+
 _WORDS = Path(__file__).with_name("words.yml")
 
 
@@ -19,14 +18,6 @@ def _words() -> dict[str, dict[str, list[str]]]:
 def text(name: str, language: Language) -> str:
     """A text of the pages; raises KeyError if there is none of that name."""
     return _words()["texts"][name][LANGUAGES.index(language)]
-
-
-def code(value: object, language: Language) -> str:
-    """A code of a published table, in words."""
-    if value is None:
-        return ""
-    known = _words()["codes"].get(str(value))
-    return known[LANGUAGES.index(language)] if known else str(value).replace("_", " ")
 
 
 def language_of(asked: str | None, kept: str | None, accepted: str | None) -> Language:

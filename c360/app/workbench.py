@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -24,6 +25,7 @@ from c360.app.outcomes import HandingIn, WrittenDown, working_day
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
 from c360.reports import pages as reports
+from c360.reports.language import Voice
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.page_views import Event, Journal, Kind
 from lakehouse.pages import LAYOUT
@@ -79,8 +81,7 @@ class Workbench:
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
         self.journal, self.handing_in = Journal(settings.lake), HandingIn(settings, current)
         self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
-        offset = load_deployment(settings.deployment).utc_offset
-        self._ahead = datetime.strptime(offset, "%z").utcoffset() or timedelta()
+        self.zone = load_deployment(settings.deployment).zone
         self._templates = self._environment()
 
     def may(self, page: str, scope: str) -> Any:
@@ -185,7 +186,6 @@ class Workbench:
         **content: object,
     ) -> Response:
         """A page, of a visit or without one."""
-        texts, codes = partial(words.text, language=language), partial(words.code, language=language)
         links = [
             (name, one, f"{path}?{urlencode(asked | {'lang': one})}")
             for one, name in (("en", "English"), ("zh", "中文"))
@@ -193,21 +193,34 @@ class Workbench:
         ]
         frame = {"visit": None, "navigation": ()} | content
         text = self._templates.get_template(template).render(
-            language=language, t=texts, code=codes, links=links, local=self._local, here=path, asked=asked, **frame
+            language=language,
+            t=partial(words.text, language=language),
+            say=Voice(language),
+            links=links,
+            local=self._local,
+            here=path,
+            asked=asked,
+            **frame,
         )
         return HTMLResponse(text, status)
 
     def _local(self, moment: datetime | None) -> str:
         """A time in UTC, as the bank's clock shows it."""
-        return "" if moment is None else f"{moment + self._ahead:%Y-%m-%d %H:%M}"
+        return "" if moment is None else f"{moment.replace(tzinfo=UTC).astimezone(self.zone):%Y-%m-%d %H:%M}"
 
     def _environment(self) -> Environment:
         """Templates of the pages, and those of the reports in the workbench's frame."""
         loaders = [FileSystemLoader(TEMPLATES), FileSystemLoader(reports.TEMPLATES)]
         loader = ChoiceLoader([*loaders, PrefixLoader({"plain": FileSystemLoader(LAYOUT)})])
         made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-        made.filters |= {"money": reports.money, "words": reports.words, "path": lambda text: quote(text, safe="")}
+        made.filters |= {"money": reports.money, "words": _in_words, "path": lambda text: quote(text, safe="")}
         return made
+
+
+@pass_context
+def _in_words(context: Context, code: str | None) -> str:
+    """A code in the language of the page."""
+    return context["say"].code(code)
 
 
 def language_of(request: Request) -> words.Language:

@@ -147,13 +147,7 @@ def _deliver(deliver: Deliver, batch: Batch, retry: Retry, sleep: Sleep) -> tupl
     Of a batch that is refused as a whole, halves are sent, and halves of those, until the changes that the target does
     not take stand alone; they become dead letters.
     """
-    asking = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(Unreachable),
-        stop=tenacity.stop_after_attempt(retry.attempts),
-        wait=_waiting(retry),
-        sleep=sleep,
-        reraise=True,
-    )
+    asking = asked_again(retry, sleep)
     try:
         absent = asking(deliver, batch)
     except Refused as error:
@@ -167,6 +161,17 @@ def _deliver(deliver: Deliver, batch: Batch, retry: Retry, sleep: Sleep) -> tupl
             refusals += found
         return attempts, refusals
     return asking.statistics["attempt_number"], [_refusal(batch, place, ABSENT, "no such row") for place in absent]
+
+
+def asked_again(retry: Retry, sleep: Sleep) -> tenacity.Retrying:
+    """Calls a function again while the target does not answer (`Unreachable`), as often as a contract says."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Unreachable),
+        stop=tenacity.stop_after_attempt(retry.attempts),
+        wait=_waiting(retry),
+        sleep=sleep,
+        reraise=True,
+    )
 
 
 def _waiting(retry: Retry) -> Callable[[tenacity.RetryCallState], float]:

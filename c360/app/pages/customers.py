@@ -1,6 +1,7 @@
 """Find a customer; the page of one customer."""
 
 from collections.abc import Callable
+from datetime import tzinfo
 from functools import partial
 from threading import Lock
 from typing import Annotated
@@ -12,6 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from c360.app.pages.worklist import cards
 from c360.app.sight import sees_customer
 from c360.app.workbench import Visit, Workbench
+from c360.app.words import Language
 from c360.reports import Query, customer
 from lakehouse.ingestion.rules import token_of
 from lakehouse.settings import Settings
@@ -56,16 +58,16 @@ def routes(workbench: Workbench) -> APIRouter:
             workbench.refuse(visit, customer_key if len(customer_key) <= 100 else None)
         workbench.note(visit, "view", "customer", [customer_key])
         with workbench.reading.shown() as shown:
-            read = partial(_content, shown.query, customer_key)
-            content = drawn.once((shown.publish_id, customer_key), read)
+            read = partial(_content, shown.query, customer_key, workbench.zone, visit.language)
+            content = drawn.once((shown.publish_id, customer_key, visit.language), read)
         actions = cards(workbench, visit, {"customer_key": customer_key})
         return workbench.page(visit, "customer_live.html.j2", actions=actions, **content)
 
     return router
 
 
-def _content(query: Query, customer_key: str) -> dict[str, object]:
-    return customer.content(customer.read_by(query, customer_key))
+def _content(query: Query, customer_key: str, zone: tzinfo, language: Language) -> dict[str, object]:
+    return customer.content(customer.read_by(query, customer_key, zone), language)
 
 
 def _keys(settings: Settings, query: Query, way: str, value: str) -> list[str]:
@@ -83,10 +85,10 @@ class _Drawn:
     """What the pages of customers show, for as long as a publish lasts; plots take longer than all else."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, str], dict[str, object]] = {}
+        self._kept: dict[tuple, dict[str, object]] = {}
         self._lock = Lock()
 
-    def once(self, name: tuple[int, str], make: Callable[[], dict[str, object]]) -> dict[str, object]:
+    def once(self, name: tuple, make: Callable[[], dict[str, object]]) -> dict[str, object]:
         """What was made under the name, else what ``make`` gives now."""
         with self._lock:
             kept = self._kept.get(name)
