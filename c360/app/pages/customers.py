@@ -12,8 +12,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from c360.app.pages.worklist import cards
 from c360.app.sight import sees_customer
-from c360.app.workbench import Visit, Workbench
 from c360.app.words import Language
+from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, customer
 from lakehouse.ingestion.rules import token_of
 from lakehouse.settings import Settings
