@@ -62,7 +62,7 @@ def _install_errors(app: FastAPI, workbench: Workbench) -> None:
     """Refusals as pages; the API keeps its own form."""
 
     def missing(request: Request) -> Response:
-        return workbench.html(language_of(request), "/", {}, "missing.html.j2", 404)
+        return workbench.html(language_of(request), "/", {}, "missing.html.j2", status=404)
 
     async def of_stranger(request: Request, _: Exception) -> Response:
         return RedirectResponse("/sign-in" if request.method == "POST" else entrance.sign_in_path(request), 303)
@@ -71,7 +71,7 @@ def _install_errors(app: FastAPI, workbench: Workbench) -> None:
         return missing(request)
 
     async def of_stale(request: Request, _: Exception) -> Response:
-        return workbench.html(language_of(request), "/", {}, "stale.html.j2", 403)
+        return workbench.html(language_of(request), "/", {}, "stale.html.j2", status=403)
 
     async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

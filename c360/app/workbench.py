@@ -1,10 +1,11 @@
 """What the pages of the workbench share: who asks, what they may, what is written down of it, and the frame."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode
 from uuid import uuid4
@@ -164,7 +165,7 @@ class Workbench:
         self.note(visit, "refusal", visit.page, [customer_key], "no right, or no such customer")
         raise Hidden(visit)
 
-    def page(self, visit: Visit, template: str, status: int = 200, **content: object) -> Response:
+    def page(self, visit: Visit, template: str, **content: object) -> Response:
         """The page in its frame."""
         navigation = [name for name, scope in NAVIGATION if visit.person.may(scope)]
         frame = {
@@ -174,7 +175,7 @@ class Workbench:
             "business_date": visit.shown.business_date,
             "working_day": working_day(self.settings, visit.shown.business_date),
         }
-        return self.html(visit.language, visit.path, visit.asked, template, status, **frame, **content)
+        return self.html(visit.language, visit.path, visit.asked, template, frame | content)
 
     def html(
         self,
@@ -182,8 +183,8 @@ class Workbench:
         path: str,
         asked: dict[str, str],
         template: str,
+        content: Mapping[str, object] = MappingProxyType({}),
         status: int = 200,
-        **content: object,
     ) -> Response:
         """A page, of a visit or without one."""
         links = [
@@ -191,7 +192,7 @@ class Workbench:
             for one, name in (("en", "English"), ("zh", "中文"))
             if one != language
         ]
-        frame = {"visit": None, "navigation": ()} | content
+        frame = {"visit": None, "navigation": ()} | dict(content)
         text = self._templates.get_template(template).render(
             language=language,
             t=partial(words.text, language=language),
@@ -213,8 +214,13 @@ class Workbench:
         loaders = [FileSystemLoader(TEMPLATES), FileSystemLoader(reports.TEMPLATES)]
         loader = ChoiceLoader([*loaders, PrefixLoader({"plain": FileSystemLoader(LAYOUT)})])
         made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-        made.filters |= {"money": reports.money, "words": _in_words, "path": lambda text: quote(text, safe="")}
+        made.filters |= {"money": reports.money, "words": _in_words, "path": _in_path}
         return made
+
+
+def _in_path(text: str) -> str:
+    """One part of an address."""
+    return quote(text, safe="")
 
 
 @pass_context

@@ -72,4 +72,5 @@ def _own(onwards: str) -> str:
 
 def _form(workbench: Workbench, request: Request, onwards: str, problem: str | None, status: int) -> Response:
     language = language_of(request)
-    return workbench.html(language, "/sign-in", {}, "sign_in.html.j2", status, onwards=_own(onwards), problem=problem)
+    content = {"onwards": _own(onwards), "problem": problem}
+    return workbench.html(language, "/sign-in", {}, "sign_in.html.j2", content, status)

@@ -91,7 +91,7 @@ def cards(workbench: Workbench, visit: Visit, fixed: dict[str, Any]) -> list[Car
         told = written.get(f"{row['source']}:{row['customer_key']}") if row["is_handed_out"] else None
         result = next((name for name, outcome in RESULTS.items() if told and told["outcome"] == outcome), None)
         can_be = bool(row["is_handed_out"]) and row["channel"] != "internal"
-        found.append(Card(row, result, told and told["reported_by"], may_report and can_be))
+        found.append(Card(row, result, told["reported_by"] if told else None, may_report and can_be))
     return found
 
 
