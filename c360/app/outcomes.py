@@ -92,21 +92,22 @@ class HandingIn:
     def _hand_in_now_and_then(self) -> None:
         while not self._stopping.is_set():
             self._asked.wait()
-            self._hand_in()
-            self._stopping.wait(self._seconds)
+            if self._hand_in():
+                self._stopping.wait(self._seconds)
         if self._asked.is_set():
             self._hand_in()
 
-    def _hand_in(self) -> None:
+    def _hand_in(self) -> bool:
+        """Whether there was something to hand in; what failed is asked for again."""
         self._asked.clear()
         shown = self._current.snapshot
         try:
-            for published in days_of_events(self._settings.lake, shown.business_date)[
-                -2:
-            ]:  # a publish may come between
-                hand_in(self._settings, shown, published)
+            days = days_of_events(self._settings.lake, shown.business_date)[-2:]  # a publish may have come since
+            return sum(hand_in(self._settings, shown, published) for published in days) > 0
         except (Stop, OSError):
-            log.exception("outcomes are written down, but were not handed in; the next ones try again")
+            log.exception("outcomes are written down, but were not handed in: it is tried again")
+            self._asked.set()
+            return True
 
 
 class WrittenDown:

@@ -1,7 +1,7 @@
 """The daily brief of a branch, or of a manager: what happened to their customers, and what became of actions."""
 
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -9,10 +9,12 @@ from fastapi.responses import Response
 
 from c360.access import Sees
 from c360.api.snapshot import Snapshot
+from c360.app.keeping import Kept
 from c360.app.sight import CUSTOMER
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, Row
 
+KEPT_BRIEFS = 512  # of branches and managers
 DAYS = 7  # back, and ahead for what matures
 _MINE = "select customer_key from marts.customer_360 where {column} = $1"
 _PARTS = {
@@ -85,7 +87,8 @@ _PARTS = {
 def routes(workbench: Workbench) -> APIRouter:
     """The brief."""
     router = APIRouter()
-    names = _BranchNames()
+    briefs: Kept[dict[str, list[Row]]] = Kept(KEPT_BRIEFS)
+    names: Kept[dict[str, str]] = Kept(1)
 
     @router.get("/brief")
     def page(visit: Annotated[Visit, workbench.may("brief", "customers:read")]) -> Response:
@@ -97,8 +100,9 @@ def routes(workbench: Workbench) -> APIRouter:
         if visit.asked.get("branch", value) != value:
             workbench.refuse(visit)
         with workbench.reading.shown() as shown:
-            parts = read_brief(shown.query, visit.shown.business_date, column, value)
-            known = names.of(shown.publish_id, shown.query)
+            read = partial(read_brief, shown.query, visit.shown.business_date, column, value)
+            parts = briefs.once((shown.publish_id, column, value), read)
+            known = names.once(shown.publish_id, partial(_names, shown.query))
         customers = [row["customer_key"] for rows in parts.values() for row in rows if "customer_key" in row]
         workbench.note(visit, "view", "brief", customers or [None], value)
         choices = branches if role and role.sees is Sees.all else ()
@@ -151,15 +155,7 @@ def _whose(visit: Visit, branches: tuple[str, ...]) -> tuple[str, str]:
     return "home_branch_code", asked if asked in branches else next(iter(branches), "")
 
 
-class _BranchNames:
-    """Names of branches, read once per publish."""
-
-    def __init__(self) -> None:
-        self._kept: tuple[int, dict[str, str]] = (-1, {})
-
-    def of(self, publish_id: int, query: Query) -> dict[str, str]:
-        """Branch -> its name."""
-        if self._kept[0] != publish_id:
-            rows = query("select branch_code, branch_name from marts.dim_branch", ()).to_pylist()
-            self._kept = (publish_id, {row["branch_code"]: row["branch_name"] for row in rows})
-        return self._kept[1]
+def _names(query: Query) -> dict[str, str]:
+    """Branch -> its name."""
+    rows = query("select branch_code, branch_name from marts.dim_branch", ()).to_pylist()
+    return {row["branch_code"]: row["branch_name"] for row in rows}

@@ -1,15 +1,14 @@
 """Find a customer; the page of one customer."""
 
-from collections.abc import Callable
 from datetime import tzinfo
 from functools import partial
-from threading import Lock
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from c360.app.keeping import Kept
 from c360.app.pages.worklist import cards
 from c360.app.sight import sees_customer
 from c360.app.words import Language
@@ -32,7 +31,7 @@ KEPT_PAGES = 256  # customers whose plots need not be drawn again; the oldest go
 def routes(workbench: Workbench) -> APIRouter:
     """Find, and the page of a customer."""
     router = APIRouter()
-    drawn = _Drawn()
+    drawn: Kept[dict[str, object]] = Kept(KEPT_PAGES)
 
     @router.get("/find")
     def ask(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
@@ -79,23 +78,3 @@ def _keys(settings: Settings, query: Query, way: str, value: str) -> list[str]:
         return []
     sql = "select customer_key from marts.customer_handles where handle_kind = $1 and handle_token = $2 order by 1"
     return query(sql, (way, token))["customer_key"].to_pylist()
-
-
-class _Drawn:
-    """What the pages of customers show, for as long as a publish lasts; plots take longer than all else."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple, dict[str, object]] = {}
-        self._lock = Lock()
-
-    def once(self, name: tuple, make: Callable[[], dict[str, object]]) -> dict[str, object]:
-        """What was made under the name, else what ``make`` gives now."""
-        with self._lock:
-            kept = self._kept.get(name)
-        if kept is None:
-            kept = make()
-            with self._lock:
-                self._kept[name] = kept
-                while len(self._kept) > KEPT_PAGES:
-                    self._kept.pop(next(iter(self._kept)))
-        return kept
