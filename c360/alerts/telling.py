@@ -163,7 +163,7 @@ def acknowledge(settings: Settings, alerts: Alerts, rule: str, case: str, by: st
             kind="acknowledged",
             at=_utc(at),
             rule=rule,
-            cases=[{"case": case, "state": found.state}],
+            cases=[CaseState(case=case, state=found.state)],
             by=by,
             why=why,
         )
@@ -187,7 +187,7 @@ def _ended(over: Sequence[tuple[str, str]], at: datetime) -> list[Entry]:
     """An entry for each rule of which cases are over."""
     cases: dict[str, list[CaseState]] = {}
     for rule, case in over:
-        cases.setdefault(rule, []).append({"case": case, "state": ""})
+        cases.setdefault(rule, []).append(CaseState(case=case, state=""))
     return [Entry(kind="over", at=_utc(at), rule=rule, cases=ended) for rule, ended in cases.items()]
 
 
@@ -208,7 +208,7 @@ def _entry(now: Plan, message: Message, alerts: Alerts, told: _Told, at: datetim
         kind=told.kind,
         at=_utc(at),
         rule=message.rule.name,
-        cases=[{"case": case.name, "state": case.state} for case in message.cases],
+        cases=[CaseState(case=case.name, state=case.state) for case in message.cases],
         receiver=message.receiver,
         message_id=message.id,
         severity=message.rule.severity,

@@ -316,7 +316,7 @@ def _accuracy_cells(row: Row, say: Voice) -> tuple[str, ...]:
     inside = [
         "-"
         if row["coverage_80"] is None
-        else _share(*(row[f"coverage_80{end}"] for end in ("", "_low", "_high")), say),
+        else _share(row["coverage_80"], row["coverage_80_low"], row["coverage_80_high"], say),
         "-" if row["coverage_95"] is None else f"{row['coverage_95']:.0%}",
     ]
     if row["interval_status"] not in ("holds", "holds_80_only"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 from lakehouse import lake, pages
 from lakehouse.errors import Stop
@@ -73,7 +73,7 @@ def waterfall(settings: Settings, left: str, right: str) -> str:
         pairs = splink.inference.score_pairs(api.register("left_party"), api.register("right_party"))
         best = max(pairs.as_record_list(), key=lambda pair: pair["match_weight"])
         chart = splink.visualisations.waterfall_chart([best], filter_nulls=False)
-    steps = steps_of(chart.raw_records, best)
+    steps = steps_of(cast("list[Mapping[str, Any]]", chart.raw_records), best)
     limits = model.linkage.raw["weights"]
     template = pages.environment(pages.LAYOUT).get_template("waterfall.html.j2")
     reach = max(abs(edge) for step in steps for edge in (step.total, step.total - step.bits)) or 1.0
