@@ -32,6 +32,16 @@ class Grant:
         """The role of a person; None for a system."""
         return load_roles().get(self.role_name) if self.role_name else None
 
+    @property
+    def owner(self) -> str | None:
+        """The owner on the worklist whose customers a person sees who sees those listed."""
+        return self.role.owner if self.role else None
+
+    @property
+    def sees(self) -> Sees:
+        """Whose customers: of a system all, of a person whose role is gone nobody's."""
+        return (self.role.sees if self.role else Sees.none) if self.role_name else Sees.all
+
     def may(self, scope: str) -> bool:
         """Whether the scope is granted; a person's role decides at the moment of asking."""
         return scope in (self.role.may if self.role else self.scopes)

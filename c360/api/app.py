@@ -79,7 +79,7 @@ class Doorkeeper:
             free_at = self._limiter.get_window_stats(self._rate, grant.name).reset_time
             wait = max(1, ceil(free_at - datetime.now(UTC).timestamp()))
             raise HTTPException(429, f"more than {self._rate}: wait {wait} s", {"Retry-After": str(wait)})
-        if grant.role is not None and grant.role.sees is not Sees.all:  # no answer here is cut to a branch or manager
+        if grant.sees is not Sees.all:  # no answer here is cut to a branch or manager
             raise HTTPException(403, "this token is a person's, who sees some customers: sign in to the workbench")
         if not grant.may(scope):
             raise HTTPException(403, f"this token lacks the scope {scope}")

@@ -12,9 +12,9 @@ _PLACE = ("branch_code", "rm_id", "owner", "is_handed_out")
 
 def sees_customer(person: Grant, shown: Snapshot, customer_key: str) -> bool:
     """Whether a person may look at a customer; of one that does not exist, no."""
-    if person.role is None or not shown.has(CUSTOMER, customer_key):
+    if person.sees is Sees.none or not shown.has(CUSTOMER, customer_key):
         return False
-    if person.role.sees is Sees.all:
+    if person.sees is Sees.all:
         return True
     (row,) = shown.rows(CUSTOMER, {"customer_key": customer_key}, ("home_branch_code", "rm_id"))
     place = {"branch_code": row["home_branch_code"], "rm_id": row["rm_id"]}
@@ -24,10 +24,7 @@ def sees_customer(person: Grant, shown: Snapshot, customer_key: str) -> bool:
 
 def sees_place(person: Grant, place: Mapping[str, object]) -> bool:
     """Whether a person sees what has this branch, manager and owner: an action, or a customer."""
-    role = person.role
-    if role is None:
-        return False
-    match role.sees:
+    match person.sees:
         case Sees.all:
             return True
         case Sees.branch:
@@ -35,21 +32,19 @@ def sees_place(person: Grant, place: Mapping[str, object]) -> bool:
         case Sees.own:
             return place.get("rm_id") is not None and place.get("rm_id") == person.rm_id
         case Sees.listed:
-            return place.get("owner") == role.owner and bool(place.get("is_handed_out"))
+            return place.get("owner") == person.owner and bool(place.get("is_handed_out"))
         case Sees.none:
             return False
 
 
 def own_filter(person: Grant) -> dict[str, object]:
     """Columns of the worklist that are fixed for a person: no other rows are theirs."""
-    role = person.role
-    assert role is not None, "a system has no list"
-    match role.sees:
+    match person.sees:
         case Sees.branch:
             return {"branch_code": person.branch_code}
         case Sees.own:
             return {"rm_id": person.rm_id}
         case Sees.listed:
-            return {"owner": role.owner, "is_handed_out": True}
+            return {"owner": person.owner, "is_handed_out": True}
         case _:
             return {}

@@ -35,7 +35,7 @@ from lakehouse.settings import Settings
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_FORM = 10_000  # bytes
 SIGN_INS = parse("10/minute")  # by name, and by address
-NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "customers:read"))
+NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
 NAVIGATION += (("status", "status:read"), ("audit", "audit:read"))
 
 

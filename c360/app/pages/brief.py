@@ -91,11 +91,8 @@ def routes(workbench: Workbench) -> APIRouter:
     names: Kept[dict[str, str]] = Kept(1)
 
     @router.get("/brief")
-    def page(visit: Annotated[Visit, workbench.may("brief", "customers:read")]) -> Response:
-        role = visit.person.role
+    def page(visit: Annotated[Visit, workbench.may("brief", "brief:read")]) -> Response:
         branches = branches_of(visit.shown)
-        if role is None or role.sees in (Sees.listed, Sees.none):
-            workbench.refuse(visit)
         column, value = _whose(visit, branches)
         if visit.asked.get("branch", value) != value:
             workbench.refuse(visit)
@@ -105,7 +102,7 @@ def routes(workbench: Workbench) -> APIRouter:
             known = names.once(shown.publish_id, partial(_names, shown.query))
         customers = [row["customer_key"] for rows in parts.values() for row in rows if "customer_key" in row]
         workbench.note(visit, "view", "brief", customers or [None], value)
-        choices = branches if role and role.sees is Sees.all else ()
+        choices = branches if visit.person.sees is Sees.all else ()
         return workbench.page(
             visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices, names=known
         )
@@ -146,13 +143,16 @@ def branches_of(shown: Snapshot) -> tuple[str, ...]:
 
 def _whose(visit: Visit, branches: tuple[str, ...]) -> tuple[str, str]:
     """Column of ``customer_360`` and its value: the branch or manager that the brief is about."""
-    role = visit.person.role
-    if role and role.sees is Sees.own:
-        return "rm_id", visit.person.rm_id or ""
-    if role and role.sees is Sees.branch:
-        return "home_branch_code", visit.person.branch_code or ""
-    asked = visit.asked.get("branch", "")
-    return "home_branch_code", asked if asked in branches else next(iter(branches), "")
+    match visit.person.sees:
+        case Sees.own:
+            return "rm_id", visit.person.rm_id or ""
+        case Sees.branch:
+            return "home_branch_code", visit.person.branch_code or ""
+        case Sees.all:
+            asked = visit.asked.get("branch", "")
+            return "home_branch_code", asked if asked in branches else next(iter(branches), "")
+        case _:
+            return "home_branch_code", ""  # of no branch: who sees customers of a list has no brief
 
 
 def _names(query: Query) -> dict[str, str]:

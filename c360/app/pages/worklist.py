@@ -16,8 +16,18 @@ from c360.reports import Row
 from c360.reports.worklist import sure
 
 PAGE = 25
+_NAMES = ("action_id", "customer_key")
 FILTERS = ("branch_code", "rm_id", "channel")
-ORDERED = ("action_id", "priority", "expected_amount", "amount_at_stake", "is_handed_out", "owner", *FILTERS)
+ORDERED = (
+    "action_id",
+    "priority",
+    "expected_amount",
+    "amount_at_stake",
+    "is_handed_out",
+    "owner",
+    "customer_key",
+    *FILTERS,
+)
 
 
 @dataclass(frozen=True)
@@ -47,8 +57,8 @@ def routes(workbench: Workbench) -> APIRouter:
         rows = _ordered(visit, fixed, asked.get("sort") != "priority")
         wanted = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
         number = min(max(1, wanted), max(1, -(-len(rows) // PAGE)))
-        shown = [row["action_id"] for row in rows[(number - 1) * PAGE : number * PAGE]]
-        found = [card for action_id in shown for card in cards(workbench, visit, {"action_id": action_id})]
+        shown = [{name: row[name] for name in _NAMES} for row in rows[(number - 1) * PAGE : number * PAGE]]
+        found = [card for one in shown for card in cards(workbench, visit, one)]
         workbench.note(visit, "view", "worklist", [card.action["customer_key"] for card in found] or [None])
         return workbench.page(
             visit,
