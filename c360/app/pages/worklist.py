@@ -98,9 +98,9 @@ def cards(workbench: Workbench, visit: Visit, fixed: dict[str, Any]) -> list[Car
     may_report = visit.person.may("actions:report")
     found = []
     for row in sorted(rows, key=lambda row: (not row["is_handed_out"], row["priority"], row["action_id"])):
-        told = written.get(f"{row['source']}:{row['customer_key']}") if row["is_handed_out"] else None
+        can_be = bool(row["is_handed_out"]) and row["channel"] != "internal"  # said to a customer, not done within
+        told = written.get(f"{row['source']}:{row['customer_key']}") if can_be else None
         result = next((name for name, outcome in RESULTS.items() if told and told["outcome"] == outcome), None)
-        can_be = bool(row["is_handed_out"]) and row["channel"] != "internal"
         found.append(Card(row, result, told["reported_by"] if told else None, may_report and can_be))
     return found
 
