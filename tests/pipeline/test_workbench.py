@@ -204,25 +204,25 @@ def test_a_customer_is_found_by_a_number_that_is_kept_nowhere(
 ) -> None:
     client = clients["branch_manager"]
     (mine,) = rows(
-        bank, f"select min(customer_key) as key from marts.customer_360 where home_branch_code = '{place['branch']}'"
+        bank,
+        "select min(party_key) as party_key from marts.dim_party inner join marts.customer_360 using (customer_key) "
+        f"where home_branch_code = '{place['branch']}' and source = 'branch'",
     )
     known = warehouse.query(
         bank,
-        "select customers.phone, customers.id_no, accounts.account_no, parties.customer_key "
-        "from staging.stg_branch__customers as customers "
-        "join marts.dim_party as parties using (party_key) "
-        "join staging.stg_branch__accounts as accounts using (customer_no) "
-        "where parties.customer_key = $1 and phone is not null and id_no is not null "
-        "order by customers.business_date desc limit 1",
-        (mine["key"],),
+        "select customers.phone, customers.id_no, accounts.account_no from staging.stg_branch__customers as customers "
+        "inner join staging.stg_branch__accounts as accounts on customers.party_key = accounts.party_key "
+        "where customers.party_key = $1 order by customers.business_date desc limit 1",
+        (mine["party_key"],),
     ).to_pylist()
+    key = rows(bank, f"select customer_key from marts.dim_party where party_key = '{mine['party_key']}'")[0]
     assert known
     csrf = csrf_of(client.get("/find"))
     for way, column in (("phone", "phone"), ("document", "id_no"), ("account", "account_no")):
         value = f" {known[0][column][:3]} {known[0][column][3:].lower()} "
         answer = client.post("/find", data={"csrf": csrf, "way": way, "value": value}, follow_redirects=False)
         if answer.status_code == 303:
-            assert answer.headers["location"] == f"/customers/{quote(known[0]['customer_key'], safe='')}"
+            assert answer.headers["location"] == f"/customers/{quote(key['customer_key'], safe='')}"
         else:  # a number of several customers
             assert "More than one customer" in answer.text
         assert known[0][column] not in (journal(bank)[-1]["detail"] or "")
