@@ -19,7 +19,7 @@ from lakehouse.activation.ledger import Ledger, Opened
 from lakehouse.activation.planning import Plan, plan
 from lakehouse.activation.targets import Batch, Deliver, Refused, Unreachable, opening
 from lakehouse.errors import Stop
-from lakehouse.lake.activations import ABSENT, REFUSED, Receipt, Refusal, activation_folder
+from lakehouse.lake.activations import ABSENT, REFUSED, Answers, Receipt, Refusal, activation_folder
 from lakehouse.settings import Settings
 
 Sleep = Callable[[float], None]
@@ -88,14 +88,14 @@ def send(
 
 
 def _sent(now: Plan, receipts: list[Receipt]) -> Sent:
-    reasons = [refusal["reason"] for receipt in receipts for refusal in receipt["refusals"]]
+    answers = Answers(receipts)
     return Sent(
         activation=now.header["activation"],
         plan_id=now.header["plan_id"],
         publish_id=now.header["publish_id"],
-        delivered=sum(receipt["count"] for receipt in receipts) - len(reasons),
-        refused=reasons.count(REFUSED),
-        absent=reasons.count(ABSENT),
+        delivered=answers.delivered,
+        refused=answers.count(REFUSED),
+        absent=answers.count(ABSENT),
         held_back=now.held_back,
     )
 
