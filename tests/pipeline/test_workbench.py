@@ -280,7 +280,8 @@ def test_an_outcome_is_a_delivery_with_a_name_on_it(
     assert (answer.status_code, answer.headers["location"]) == (303, "/worklist?page=1")
     assert "Handed in, counts from the next day" in client.get("/worklist").text
     event = next(one for one in journal(bank) if one["event_kind"] == "write")
-    source, key = action_id.split(":", 1)[0], action_id.split(":", 1)[1].rsplit(":", 1)[0]
+    (action,) = rows(bank, f"select source, customer_key from actions.worklist where action_id = '{action_id}'")
+    source, key = action["source"], action["customer_key"]
     assert (event["user_name"], event["customer_key"], event["detail"]) == ("S-branch_manager", key, "promise")
     for _ in range(100):
         if list((bank.landing / FEED).glob("*.manifest.json")):
@@ -375,7 +376,8 @@ def test_the_next_day_knows_what_was_handed_in(history: Settings, tmp_path: Path
         page = client.get("/worklist")
         action_id = actions_on(page)[0]
         client.post("/worklist/outcomes", data={"csrf": csrf_of(page), "action_id": action_id, "result": "promise"})
-    key = action_id.split(":", 1)[1].rsplit(":", 1)[0]
+    (action,) = rows(bank, f"select customer_key from actions.worklist where action_id = '{action_id}'")
+    key = action["customer_key"]
     pipeline.run(bank, D1, D1)
     contacts = rows(
         bank,
