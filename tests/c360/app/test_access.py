@@ -42,7 +42,7 @@ def test_a_role_sees_its_customers_and_no_others(role: str) -> None:
     assert not sees_customer(person(role), shown, "cif:nobody")
 
 
-@pytest.mark.parametrize("role", set(load_roles()) - {"clerk"})
+@pytest.mark.parametrize("role", [role for role in load_roles() if role != "clerk"])
 def test_the_filter_of_a_list_gives_what_a_person_sees_one_by_one(role: str) -> None:
     shown, who = small_publish(), person(role)
     columns = list(shown.columns[WORKLIST.name])
