@@ -121,7 +121,8 @@ def _last_days(name: exp.Column, condition: Condition, today: date) -> exp.Expre
     before = _date(today - timedelta(days=int(value)))
     if condition.operator == "not in last days":
         return exp.LTE(this=name, expression=before)
-    return exp.and_(exp.GT(this=name, expression=before), exp.LTE(this=name.copy(), expression=_date(today)))
+    since = exp.GT(this=name, expression=before)
+    return exp.And(this=since, expression=exp.LTE(this=name.copy(), expression=_date(today)))
 
 
 def _value(condition: Condition, column: Offered, value: str) -> exp.Expression:
