@@ -3,19 +3,15 @@
 They read what any clerk and any caller would: the list of doubtful pairs, and the worklist.
 """
 
-import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from lakehouse import tags, warehouse
-from lakehouse.contracts import load_feeds
-from lakehouse.ingestion import land
+from lakehouse.ingestion import additions
 from lakehouse.settings import Settings
 from simulator.draws import Draws
 
@@ -70,7 +66,7 @@ def decide(settings: Settings, truth: Path, day: date) -> str:
         }
         for number, pair in enumerate(pairs, 1)
     ]
-    _send(settings, "identity_decisions", day, rows)
+    additions.add(settings, "identity_decisions", day, rows)
     counts = Counter(row["decision"] for row in rows)
     return f"a clerk decides {len(rows)} doubtful pairs: {', '.join(f'{n} {what}' for what, n in counts.items())}"
 
@@ -101,7 +97,7 @@ def call(settings: Settings, seed: int, day: date) -> str:
         }
         for number, (action, choice) in enumerate(zip(actions, drawn.tolist(), strict=True), 1)
     ]
-    _send(settings, "action_outcomes", day, rows)
+    additions.add(settings, "action_outcomes", day, rows)
     counts = Counter(str(row["outcome"]).replace("_", " ") or "held back" for row in rows)
     return f"the bank reports {len(rows)} actions: {', '.join(f'{n} {what}' for what, n in counts.most_common())}"
 
@@ -124,16 +120,3 @@ def tag(settings: Settings, day: date) -> str:
         )
         tags.save(settings, definition, day, "S0002")
     return f"two desks define tags: {', '.join(_TAGS)}"
-
-
-def _send(settings: Settings, name: str, day: date, rows: Iterable[Mapping[str, object]]) -> None:
-    """Land a day's delivery of a delimited feed."""
-    feed = load_feeds()[name]
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.dat"
-        with path.open("w", encoding=feed.encoding, newline="") as file:
-            columns = [column.name for column in feed.columns]
-            writer = csv.DictWriter(file, columns, restval="", delimiter=feed.delimiter, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        land(settings, path, name, str(day))

@@ -26,7 +26,7 @@ First = Annotated[
         "--date", formats=["%Y-%m-%d"], help="First day on which it counts; by default the next delivery day."
     ),
 ]
-_LISTED = "tag, version, state, owner, member_count, contactable_count, expires_date, description"
+_LISTED = ("tag", "version", "state", "owner", "member_count", "contactable_count", "expires_date", "description")
 
 
 @tags.command("list")
@@ -34,11 +34,10 @@ def list_(target: Target = None, json_: Json = False) -> None:
     """Every tag: its state, who answers for it, how many customers have it, and how many of them may be contacted."""
     from lakehouse import warehouse
     from lakehouse.settings import Settings
-    from lakehouse.tags import handed_in
+    from lakehouse.tags import handed_in, versions
 
     settings = Settings.from_env(target=target)
-    statement = f"select {_LISTED} from marts.tags where is_current order by tag"
-    found = warehouse.query_serving(settings, statement).to_pylist()
+    found = [{name: row[name] for name in _LISTED} for row in versions(settings) if row["is_current"]]
     waiting = [vars(one) for one in handed_in(settings)]
     content = {"business_date": warehouse.last_published(settings), "tags": found, "handed_in": waiting}
     show(content, json_, lambda: [table_of(found), *_waiting(waiting)])
@@ -47,24 +46,22 @@ def list_(target: Target = None, json_: Json = False) -> None:
 @tags.command("show")
 def show_(tag: Tag, target: Target = None, json_: Json = False) -> None:
     """A tag: every version of it, with its conditions, and what is handed in and does not count yet."""
-    from lakehouse import warehouse
     from lakehouse.errors import Stop
     from lakehouse.settings import Settings
-    from lakehouse.tags import condition_words, handed_in
+    from lakehouse.tags import condition_words, handed_in, versions
 
     settings = Settings.from_env(target=target)
-    statement = "select * from marts.tags where tag = $1 order by version desc"
-    versions = warehouse.query_serving(settings, statement, (tag,)).to_pylist()
+    found = [
+        row | {"conditions": condition_words(row["conditions"])} for row in versions(settings) if row["tag"] == tag
+    ]
     waiting = [vars(one) for one in handed_in(settings) if one.tag == tag]
-    if not versions and not waiting:
+    if not found and not waiting:
         raise Stop(f"there is no tag {tag}", "c360 tags list shows those that there are")
-    for version in versions:
-        version["conditions"] = condition_words(version["conditions"])
     said = ("version", "state", "problem", "version_date", "expires_date", "matching", "conditions")
-    rows = [{name: version[name] for name in said} for version in versions]
-    content = {"tag": tag, "versions": versions, "handed_in": waiting}
+    rows = [{name: version[name] for name in said} for version in found]
+    content = {"tag": tag, "versions": found, "handed_in": waiting}
     head = ("tag", "description", "owner", "business_date", "member_count", "contactable_count")
-    lines = [labelled(name, versions[0][name]) for name in head] if versions else []
+    lines = [labelled(name, found[0][name]) for name in head] if found else []
     show(content, json_, lambda: [*lines, table_of(rows), *_waiting(waiting)])
 
 

@@ -37,7 +37,7 @@ def handed_in(settings: Settings, feed: str) -> dict[str, list[Row]]:
     }
 
 
-def add(settings: Settings, feed: str, day: date, rows: Sequence[Row]) -> None:
+def add(settings: Settings, feed: str, day: date, rows: Sequence[Mapping[str, object]]) -> None:
     """Land the day's delivery of a delimited feed again, with more rows; the caller holds `adding`.
 
     Raises

@@ -8,6 +8,7 @@ counts on a day, and who has it, dbt says.
 from lakehouse.tags.changes import Handed, handed_in, retire, save
 from lakehouse.tags.counting import Preview, count
 from lakehouse.tags.definition import Condition, Definition, condition_of, condition_words
+from lakehouse.tags.reading import versions
 from lakehouse.tags.rendering import Rendered, variables
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "retire",
     "save",
     "variables",
+    "versions",
 ]

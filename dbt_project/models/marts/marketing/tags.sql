@@ -46,10 +46,12 @@ select
     versions.first_date,
     versions.version_date,
     versions.expires_date,
-    case when versions.state = 'active' and problems.tag is null
-        then cast(coalesce(sizes.member_count, 0) as bigint) end as member_count,
-    case when versions.state = 'active' and problems.tag is null
-        then cast(coalesce(sizes.contactable_count, 0) as bigint) end as contactable_count
+    case
+        when versions.state = 'active' and problems.tag is null then cast(coalesce(sizes.member_count, 0) as bigint)
+    end as member_count,
+    case
+        when versions.state = 'active' and problems.tag is null then cast(coalesce(sizes.contactable_count, 0) as bigint)
+    end as contactable_count
 from versions
 left join problems on versions.tag = problems.tag and versions.state = 'active'
 left join sizes on versions.tag = sizes.tag and versions.state = 'active'
