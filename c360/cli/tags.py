@@ -51,15 +51,18 @@ def show_(tag: Tag, target: Target = None, json_: Json = False) -> None:
     from lakehouse.tags import condition_words, handed_in, versions
 
     settings = Settings.from_env(target=target)
-    found = [
-        row | {"conditions": condition_words(row["conditions"])} for row in versions(settings) if row["tag"] == tag
-    ]
+    found = [row for row in versions(settings) if row["tag"] == tag]
+    written = [condition_words(str(row["conditions"])) for row in found]
     waiting = [vars(one) for one in handed_in(settings) if one.tag == tag]
     if not found and not waiting:
         raise Stop(f"there is no tag {tag}", "c360 tags list shows those that there are")
-    said = ("version", "state", "problem", "version_date", "expires_date", "matching", "conditions")
-    rows = [{name: version[name] for name in said} for version in found]
-    content = {"tag": tag, "versions": found, "handed_in": waiting}
+    said = ("version", "state", "problem", "version_date", "expires_date", "matching")
+    rows = [
+        {name: row[name] for name in said} | {"conditions": "\n".join(words)}
+        for row, words in zip(found, written, strict=True)
+    ]
+    whole = [row | {"conditions": words} for row, words in zip(found, written, strict=True)]
+    content = {"tag": tag, "versions": whole, "handed_in": waiting}
     head = ("tag", "description", "owner", "business_date", "member_count", "contactable_count")
     lines = [labelled(name, found[0][name]) for name in head] if found else []
     show(content, json_, lambda: [*lines, table_of(rows), *_waiting(waiting)])
