@@ -60,6 +60,10 @@ bench: setup ## 100,000 customers x 24 months against the straight-line script (
 bench-api: setup ## A minute of requests to the read API of the store that C360_WAREHOUSE names, while it is published
 	$(PY) -m benchmarks.api
 
+bench-readers: setup ## A minute of API, pools and Superset's connections on a copy of that store, while it is published
+	$(PY) -m benchmarks.readers --target duckdb
+	$(PY) -m benchmarks.readers --target postgres
+
 $(BI)/.installed: requirements/superset.lock
 	python3.11 -m venv --without-pip $(BI)
 	VIRTUAL_ENV=$(BI) $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes requirements/superset.lock
@@ -83,4 +87,4 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures bench bench-api bi test-bi linkage lock clean
+.PHONY: help setup demo check test test-full fuzz figures bench bench-api bench-readers bi test-bi linkage lock clean

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 
 import ml_jobs.scores.scoring
 from c360.intake import ingest
-from c360.outbound import activate
+from c360.outbound import activate, alert
 from c360.steps import step
 from expectations import gates
 from expectations.marts_profile import ExpectedScore
@@ -196,14 +196,14 @@ def run(
     NotReady, expectations.gates.GateFailed, lakehouse.warehouse.DbtFailed
         From the first date that fails; its failure is published in ``ops``.
     Stop
-        If all dates are published and the changes did not reach a target.
+        If all dates are published and the changes, or an alert, did not reach a target.
     """
     dates = dates_to_run(settings, first, last)
     run_id = ""
     for business_date in dates:
         run_id = new_run_id(business_date)
         run_date(settings, business_date, run_id, progress)
-    _activate_all(settings, dates[-1], run_id, progress)
+    _send_all(settings, dates[-1], run_id, progress)
     return dates
 
 
@@ -247,18 +247,41 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
             publish_ops(settings, business_date, run_id)
         except Exception as second:  # noqa: BLE001 (the first failure is what is raised)
             failure.add_note(f"nor could ops be published: {second}")
+        else:
+            _alert_of(failure, settings, run_id)
         raise
 
 
-def _activate_all(settings: Settings, business_date: date, run_id: str, progress: Callable[[str], None]) -> None:
-    """Send what is published to every target of the deployment; one that fails does not keep the others waiting."""
+def _alert_of(failure: Exception, settings: Settings, run_id: str) -> None:
+    """Tell of a failed day, which readers see in ops; a note says if that fails, too."""
+    if not load_deployment(settings.deployment).alerts:
+        return
+    try:
+        alert(settings, datetime.now(UTC), run_id=run_id)
+    except Exception as second:  # noqa: BLE001 (the first failure is what is raised)
+        failure.add_note(f"nor could anybody be told: {second}")
+
+
+def _send_all(settings: Settings, business_date: date, run_id: str, progress: Callable[[str], None]) -> None:
+    """Send what is published to every target of the deployment, then its alerts.
+
+    A target that fails does not keep the others waiting.
+    """
     failures: list[Stop] = []
-    for name in load_deployment(settings.deployment).activations:
+    deployment = load_deployment(settings.deployment)
+    for name in deployment.activations:
         try:
             sent = activate(settings, name, business_date, run_id)
             progress(f"{business_date} {name}: {sent.delivered} changes delivered, {sent.refused} refused")
         except Stop as failure:
             progress(f"{business_date} {name}: {failure}")
+            failures.append(failure)
+    if deployment.alerts:
+        try:
+            told = alert(settings, datetime.now(UTC), run_id=run_id)
+            progress(f"{business_date} alerts: {told.sent} messages sent, {told.held} wait for quiet hours to end")
+        except Stop as failure:
+            progress(f"{business_date} alerts: {failure}")
             failures.append(failure)
     if failures:
         raise failures[0]

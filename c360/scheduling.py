@@ -13,8 +13,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from lakehouse.contracts import load_deployment
 from lakehouse.settings import Settings
 
+ZONE = "Asia/Shanghai"
 # A run begins at midnight after business date D, with key D. At any other hour a back-fill drops its last date.
-DAILY = CronPartitionTimetable("0 0 * * *", timezone="Asia/Shanghai", run_offset=-1, key_format="%Y-%m-%d")
+DAILY = CronPartitionTimetable("0 0 * * *", timezone=ZONE, run_offset=-1, key_format="%Y-%m-%d")
 # A bank whose deliveries have ended (a demonstration, an archive) says so; its dates are run by back-fill only.
 # Otherwise Airflow would at once make a run for the latest midnight, even without catch-up.
 LAST_DATE = os.environ.get("C360_LAST_DATE")
@@ -84,10 +85,16 @@ def ingest_dag(dag_id: str, asset: str, doc_md: str) -> DAG:
 
 @task(pool="build", priority_weight=URGENCY["serve"], trigger_rule=TriggerRule.ONE_FAILED, retries=0)
 def report_failure(*, dag_run: Any = None) -> None:
-    """Publish ``ops`` alone, so that readers see what failed; then fail: a run ends in the state of its last task."""
-    from c360 import pipeline
+    """Publish ``ops`` alone, so that readers see what failed, tell those who are to know, and fail.
 
-    pipeline.publish_ops(Settings.from_env(), business_date(dag_run), dag_run.run_id)
+    A run ends in the state of its last task.
+    """
+    from c360 import outbound, pipeline
+
+    settings = Settings.from_env()
+    pipeline.publish_ops(settings, business_date(dag_run), dag_run.run_id)
+    if DEPLOYMENT.alerts:
+        outbound.alert(settings, datetime.now(UTC), run_id=dag_run.run_id)
     raise AirflowFailException("a task of this run failed: see its log, and the run in ops.runs")
 
 

@@ -83,8 +83,12 @@ def lines_of(status: Status) -> Iterator[tuple[str, str]]:
     for step, said in status.warnings.items():
         for warning in said:
             yield f"warning of {step}", warning
+
+
+def steps_of(status: Status) -> Iterator[tuple[str, str, str, str]]:
+    """The newest steps for people: when each ended (UTC), business date, name and how it ended."""
     for step in status.steps:
-        yield "step", f"{step['ended_at'][:19]} {step['business_date']} {step['step']}: {step['status']}"
+        yield step["ended_at"][:19], step["business_date"], step["step"], step["status"]
 
 
 def _failures(records: Sequence[Record]) -> list[Failure]:

@@ -2,7 +2,7 @@
 ### Purpose
 Scores every customer for a business date (churn, tier upgrade, tier downgrade), finds change-points of assets, groups
 the long tail, forecasts balances, computes the network of payments, builds what readers see, checks it,
-publishes it, and sends the changes to other systems.
+publishes it, sends the changes to other systems, and tells those who are to know.
 
 ### Notes
 - A score that the data cannot support abstains, and says why; that is a success.
@@ -10,10 +10,12 @@ publishes it, and sends the changes to other systems.
   says what failed.
 - `activate` sends what was published to the targets that the deployment names, each in a task of its own. If a target
   does not answer, readers have the day nevertheless; the next run sends what is left.
+- `alert` tells the receivers that the deployment names what they have not been told; in quiet hours, `send_alerts`
+  does it later.
 - Models are trained when a month's first date is scored, and kept in the lake.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, task
@@ -48,6 +50,12 @@ with dag("score_customers", __doc__, ["scores", "readers"], schedule=Partitioned
 
         outbound.activate(Settings.from_env(), name, business_date(dag_run), dag_run.run_id)
 
+    @task(pool="lake", execution_timeout=timedelta(minutes=30))
+    def alert(*, dag_run: Any = None) -> None:
+        from c360 import outbound
+
+        outbound.alert(Settings.from_env(), datetime.now(UTC), run_id=dag_run.run_id)
+
     scored, placed, served = score(), network(), serve()
     [scored, placed] >> served
     tasks = [scored, placed, served]
@@ -55,4 +63,8 @@ with dag("score_customers", __doc__, ["scores", "readers"], schedule=Partitioned
         sent = activate.expand(name=list(DEPLOYMENT.activations))
         served >> sent
         tasks.append(sent)
+    if DEPLOYMENT.alerts:
+        told = alert()
+        served >> told
+        tasks.append(told)
     tasks >> report_failure()

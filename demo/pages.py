@@ -4,8 +4,10 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from c360.bi.specs import Language
 from c360.reports import customer, forecast, handover, segments, survival, worklist
 from lakehouse import pages, warehouse
 from lakehouse.errors import Stop
@@ -35,6 +37,7 @@ class Link:
     title: str
     about: str
     path: str | None  # relative to the folder of the demo
+    in_chinese: str | None = None  # the same page
 
 
 def write_index(settings: Settings) -> Path:
@@ -94,34 +97,53 @@ def _reports(settings: Settings, folder: Path) -> list[Link]:
     key = todo.actions[0]["customer_key"] if todo.actions else _value(settings, _RICHEST)
     rm_id = _value(settings, _BUSIEST)
 
-    def of_customer() -> str:
-        return customer.page(customer.read(settings, key))
+    def of_customer(language: Language) -> str:
+        return customer.page(customer.read(settings, key), language)
 
-    def of_manager() -> str:
-        return handover.page(handover.read(settings, rm_id))
+    def of_manager(language: Language) -> str:
+        return handover.page(handover.read(settings, rm_id), language)
 
     return [
         _report(folder, name, title, about, page)
         for name, title, about, page in (
-            ("worklist", "Worklist", "what is to be done, for whom and why", lambda: worklist.page(todo)),
+            ("worklist", "Worklist", "what is to be done, for whom and why", partial(worklist.page, todo)),
             ("customer", f"Customer {key}", "one customer on one page", of_customer),
             ("handover", f"Hand-over of {rm_id}", "what a manager who leaves hands on", of_manager),
-            ("segments", "Groups", "customers without a manager", lambda: segments.page(segments.read(settings))),
-            ("survival", "Survival", "how long customers stay", lambda: survival.page(survival.read(settings))),
-            ("forecast", "Forecast", "balances by week", lambda: forecast.page(forecast.read(settings, {}))),
+            (
+                "segments",
+                "Groups",
+                "customers without a manager",
+                lambda language: segments.page(segments.read(settings), language),
+            ),
+            (
+                "survival",
+                "Survival",
+                "how long customers stay",
+                lambda language: survival.page(survival.read(settings), language),
+            ),
+            (
+                "forecast",
+                "Forecast",
+                "balances by week",
+                lambda language: forecast.page(forecast.read(settings, {}), language),
+            ),
         )
     ]
 
 
-def _report(folder: Path, name: str, title: str, about: str, page: Callable[[], str]) -> Link:
-    try:
-        text = page()
-    except Stop as none:
-        return Link(title, str(none), None)
-    path = folder / "reports" / f"{name}.html"
-    with appearing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return _made(folder, title, about, path)
+def _report(folder: Path, name: str, title: str, about: str, page: Callable[[Language], str]) -> Link:
+    paths: dict[Language, Path] = {
+        "en": folder / "reports" / f"{name}.html",
+        "zh": folder / "reports" / f"{name}_zh.html",
+    }
+    for language, path in paths.items():
+        try:
+            text = page(language)
+        except Stop as none:
+            return Link(title, str(none), None)
+        with appearing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return Link(title, about, *(path.relative_to(folder).as_posix() for path in paths.values()))
 
 
 def _card(settings: Settings, folder: Path, task: str) -> Link:

@@ -111,8 +111,8 @@ def _calls(settings: Settings) -> Table | str:
         if action["channel"] != "internal":
             calls.setdefault(action["customer_key"], action)
     if not calls:
-        return f"Call first: {report.summary}"
-    title = f"Call first, of the worklist: {report.summary}"
+        return f"Call first: {report.summary()}"
+    title = f"Call first, of the worklist: {report.summary()}"
     return worklist.actions_table(title, list(calls.values())[:CALLS])
 
 

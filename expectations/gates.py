@@ -1,8 +1,8 @@
 """The gates between the layers: landing -> raw, and marts -> readers.
 
 A gate profiles what is new in small frames, and checks them against the suites under ``suites/`` with Great
-Expectations. A failed expectation of severity ``critical`` stops the day, a ``warning`` is listed; either way the
-Data Docs are written beside the lake, one site per gate.
+Expectations. A failed expectation of severity ``critical`` stops the day, a ``warning`` is listed. Either way,
+pages of what came of it are written beside the lake, below `data_docs`.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from expectations import marts_profile, raw_profile
 from expectations.marts_profile import ExpectedScore
-from expectations.overview import write_overview
+from expectations.overview import write_overview, write_pages
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.lake import Pin
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The result of a gate; ``docs`` is the page that leads to its Data Docs."""
+    """The result of a gate; ``docs`` is the page that leads to those of its suites."""
 
     gate: str
     business_date: date
@@ -66,7 +66,7 @@ class GateFailed(Stop):
     def __init__(self, result: GateResult):
         super().__init__(
             f"gate {result.gate} for {result.business_date}: {len(result.failures)} of {result.checks} expectations "
-            "failed, nothing passed on. " + " | ".join(map(str, result.failures)) + f" | Data Docs: {result.docs}"
+            "failed, nothing passed on. " + " | ".join(map(str, result.failures)) + f" | all checks: {result.docs}"
         )
         self.result = result
         self.remedy = " ".join(dict.fromkeys(finding.what_to_do for finding in result.failures))
@@ -109,6 +109,7 @@ def _passed(settings: Settings, gate: str, business_date: date, frames: dict[str
 
     docs = settings.lake.parent / "data_docs"
     findings, checks = validate(docs / gate, gate, business_date, frames)
+    write_pages(docs, gate, str(business_date))
     overview = write_overview(docs)
     result = GateResult(gate, business_date, checks, tuple(Finding(**finding) for finding in findings), overview)
     if result.failures:

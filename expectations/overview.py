@@ -1,4 +1,4 @@
-"""All gates on one page that needs no other file; the entry pages of Data Docs fetch scripts from the internet."""
+"""The gates as pages that need no other file: one over all, and one for each suite and business date."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from lakehouse import pages
 from lakehouse.lake import appearing
 
 TEMPLATES = Path(__file__).with_name("templates")
+VERDICTS = ("stopped the day", "warning", "met")
 DATES = 30  # newest first; however long the history is, no more is read
 
 
@@ -20,8 +21,19 @@ class SuiteRun:
     gate: str
     suite: str
     business_date: str
-    page: Path  # of Data Docs, below the folder of all gates
+    page: Path  # below the folder of all gates
     results: list[dict]
+
+    @property
+    def verdict(self) -> str:
+        """What came of it for the day."""
+        severities = {severity for severity, _ in self.unmet}
+        return "stopped" if "critical" in severities else "warned" if severities else "passed"
+
+    @property
+    def checks(self) -> list["Check"]:
+        """Every expectation, those that were not met first."""
+        return sorted(map(_check, self.results), key=lambda check: VERDICTS.index(check.verdict))
 
     @property
     def unmet(self) -> list[tuple[str, str]]:
@@ -30,9 +42,23 @@ class SuiteRun:
         return [(config["severity"], subject(config["kwargs"])) for config in configs]
 
 
-def suite_runs(docs: Path, dates: int | None = None) -> Iterator[SuiteRun]:
+@dataclass(frozen=True)
+class Check:
+    """An expectation of a suite, and what came of it."""
+
+    verdict: str  # one of VERDICTS
+    expectation: str
+    subject: str
+    limits: str
+    observed: str  # empty where it was met
+    why: str
+    what_to_do: str
+
+
+def suite_runs(docs: Path, dates: int | None = None, gate: str = "*", business_date: str = "*") -> Iterator[SuiteRun]:
     """The runs of every gate, the newest business date first, of the newest ``dates`` dates or of all."""
-    files = sorted(docs.glob("*/.results/*/*/*/*.json"), key=lambda file: (file.parts[-3], file), reverse=True)
+    found = docs.glob(f"{gate}/.results/*/{business_date}/*/*.json")
+    files = sorted(found, key=lambda file: (file.parts[-3], file), reverse=True)
     newest = sorted({file.parts[-3] for file in files}, reverse=True)[:dates]
     for file in (file for file in files if file.parts[-3] in newest):
         gate, _, *place = file.relative_to(docs).parts
@@ -41,17 +67,32 @@ def suite_runs(docs: Path, dates: int | None = None) -> Iterator[SuiteRun]:
 
 
 def write_overview(docs: Path) -> Path:
-    """Write ``index.html`` beside the gates' Data Docs: the result of each suite on each of the newest business dates.
+    """Write ``index.html``: the result of each suite on each of the newest business dates.
 
     Parameters
     ----------
     docs
-        Folder of all gates' Data Docs.
+        Folder of all gates.
     """
     template = pages.environment(TEMPLATES).get_template("overview.html.j2")
     with appearing(docs / "index.html") as temporary:
         temporary.write_text(template.render(runs=suite_runs(docs, DATES)), encoding="utf-8")
     return docs / "index.html"
+
+
+def write_pages(docs: Path, gate: str, business_date: str) -> None:
+    """Write a page for each suite of a gate on a business date, beside those of other dates.
+
+    Parameters
+    ----------
+    docs
+        Folder of all gates.
+    """
+    template = pages.environment(TEMPLATES).get_template("suite.html.j2")
+    for run in suite_runs(docs, gate=gate, business_date=business_date):
+        index = "/".join(".." for _ in run.page.parts[:-1]) + "/index.html"
+        with appearing(docs / run.page) as temporary:
+            temporary.write_text(template.render(run=run, index=index), encoding="utf-8")
 
 
 def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
@@ -66,3 +107,41 @@ def subject(kwargs: Mapping[str, Any]) -> str:
     'rows_loaded and rows_accounted'
     """
     return " and ".join(columns_of(kwargs)) or "table"
+
+
+def limits(kwargs: Mapping[str, Any]) -> str:
+    """Between what values must be, if an expectation says so."""
+    return ", ".join(f"{name} {kwargs[name]}" for name in ("min_value", "max_value") if kwargs.get(name) is not None)
+
+
+def observed(result: Mapping[str, Any], columns: list[str], key: str) -> str:
+    """What was seen, with the first rows that do not meet an expectation, by their key."""
+    if "observed_value" in result:
+        return f"observed {result['observed_value']}"
+    rows = [
+        f"{row[key]} ({', '.join(f'{column} = {row[column]}' for column in columns if column != key)})"
+        for row in result["partial_unexpected_index_list"]
+    ]
+    more = result["unexpected_count"] - len(rows)
+    return (
+        f"{result['unexpected_count']} of {result['element_count']} rows: "
+        + ", ".join(rows)
+        + (f", and {more} more" if more > 0 else "")
+    )
+
+
+def _check(result: Mapping[str, Any]) -> Check:
+    config = result["expectation_config"]
+    kwargs, seen = config["kwargs"], result["result"]
+    is_met, columns = result["success"], columns_of(kwargs)
+    row = next(iter(seen.get("partial_unexpected_index_list") or [{}]))
+    key = next((name for name in row if name not in columns), columns[0] if columns else "")
+    return Check(
+        verdict="met" if is_met else "stopped the day" if config["severity"] == "critical" else "warning",
+        expectation=config["type"].removeprefix("expect_").replace("_", " "),
+        subject=subject(kwargs),
+        limits=limits(kwargs),
+        observed="" if is_met else observed(seen, columns, key),
+        why=config["meta"]["notes"]["content"][0],
+        what_to_do=config["meta"]["what_to_do"],
+    )

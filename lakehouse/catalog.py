@@ -192,6 +192,43 @@ ACTIVATION_CHANGES = Relation(
     ),
     key=("activation", "plan_number", "place"),
 )
+RULE = "Rule of alerts.yml"
+ALERT_MESSAGES = Relation(
+    "alert_messages",
+    "Who was sent a message about which rule, and whether the target took it.",
+    (
+        Column("message_number", "bigint", "Place in the log of alerts"),
+        Column("message_id", "varchar", "The same however often the message is sent; of a mail, its Message-ID"),
+        Column("rule", "varchar", RULE),
+        Column("severity", "varchar", "critical, warning or info"),
+        Column("receiver", "varchar", "Receiver of alerts.yml"),
+        Column("target", "varchar", "Kind of target, and where it is; no secret"),
+        Column("case_count", "bigint", "Cases that it is about"),
+        Column("outcome", "varchar", "sent, refused, or unreachable: the next call sends it again"),
+        Column("attempts", "bigint", "How often the target was asked"),
+        Column("error", "varchar", "What did not go as it should; null if nothing"),
+        Column("publish_id", "bigint", "Publish that showed the cases"),
+        Column("business_date", "date", "Business date of that publish"),
+        Column("sent_at", "timestamp", "When it was sent, UTC"),
+        Column("run_id", "varchar", "Run that sent it"),
+    ),
+    key=("message_number",),
+)
+ALERT_CASES = Relation(
+    "alert_cases",
+    "Cases that last, of which somebody was told, or that somebody has taken on.",
+    (
+        Column("rule", "varchar", RULE),
+        Column("case_key", "varchar", "Key of the row that is the case, its columns with / between them"),
+        Column("receivers", "varchar", "Who was told, with commas; empty: nobody yet"),
+        Column("last_told_at", "timestamp", "When somebody was last told, UTC; null: not yet"),
+        Column("acknowledged_by", "varchar", "Who took it on; null: nobody"),
+        Column("acknowledged_at", "timestamp", "When, UTC"),
+        Column("acknowledged_why", "varchar", "What they said"),
+        Column("is_changed", "boolean", "It has changed since it was taken on, and was told again"),
+    ),
+    key=("rule", "case_key"),
+)
 CUSTOMER_XREF = Relation(
     "customer_xref",
     "Party records and their customers, from the identity step.",
@@ -465,6 +502,8 @@ def step_relations() -> tuple[Relation, ...]:
         ACTIVATION_PLANS,
         ACTIVATION_DEAD_LETTERS,
         ACTIVATION_CHANGES,
+        ALERT_MESSAGES,
+        ALERT_CASES,
         CUSTOMER_XREF,
         IDENTITY_REVIEW,
         NETWORK,

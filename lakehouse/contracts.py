@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, timedelta, timezone
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -125,6 +125,14 @@ class Deployment:
     reconciliation: Reconciliation
     delivery_days: tuple[int, ...] = tuple(range(7))  # weekdays on which it sends files, Monday being 0
     activations: tuple[str, ...] = ()  # contracts below activations/ whose targets get what each date publishes
+    alerts: tuple[str, ...] = ()  # receivers of alerts.yml who are told of alerts
+
+    @property
+    def zone(self) -> timezone:
+        """The bank's time zone."""
+        sign, clock = self.utc_offset[0], self.utc_offset[1:].split(":")
+        offset = timedelta(hours=int(clock[0]), minutes=int(clock[1]))
+        return timezone(-offset if sign == "-" else offset)
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -195,6 +203,7 @@ def load_deployment(path: Path) -> Deployment:
         reconciliation=raw.get("reconciliation", {}),
         delivery_days=tuple(sorted(map(WEEKDAYS.index, delivery_days))),
         activations=tuple(raw.get("activations", ())),
+        alerts=tuple(raw.get("alerts", ())),
     )
 
 

@@ -1,5 +1,6 @@
 """What every HTML page shares: templates over one layout, with escaped values, and figures as part of the page."""
 
+import warnings
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,21 @@ def environment(folder: Path) -> Environment:
     return Environment(loader=ChoiceLoader([FileSystemLoader(folder), FileSystemLoader(LAYOUT)]), autoescape=True)
 
 
-def svg(figure: "Figure") -> Markup:
-    """The figure as an element of a page, on the ground of the page; equal figures give equal text."""
+def svg(figure: "Figure", title: str) -> Markup:
+    """The figure as an element of a page, on the ground of the page; equal figures give equal text.
+
+    Parameters
+    ----------
+    title : str
+        What it shows, for who cannot see it and for who points at it.
+    """
+    from matplotlib import rc_context
+
     text = StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
-    return Markup(text.getvalue()[text.getvalue().index("<svg") :])
+    # As text, and not as outlines: it can be searched and read out, and the reader's machine has the Chinese letters.
+    with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
+    head, _, rest = text.getvalue()[text.getvalue().index("<svg") :].partition(">")
+    named = Markup(' role="img" aria-label="{title}"><title>{title}</title>').format(title=title)
+    return Markup(head) + named + Markup(rest)

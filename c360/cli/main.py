@@ -1,14 +1,18 @@
 """The console command ``c360``. Each command is one call into a module; imports wait until a command needs them."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
+from rich.table import Table
 
 from c360.cli import reports, sources
 from c360.cli.activate import activate
+from c360.cli.alerts import alerts
 from c360.cli.api import api
 from c360.cli.bi import bi
 from c360.cli.evaluate import evaluate
@@ -39,6 +43,7 @@ app.command()(lineage)
 app.command()(reproduce)
 app.add_typer(sources.adapt, name="adapt")
 app.add_typer(activate, name="activate")
+app.add_typer(alerts, name="alerts")
 app.add_typer(identity, name="identity")
 app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
@@ -74,11 +79,20 @@ def run(
 @app.command()
 def status(target: Target = None, json_: Json = False) -> None:
     """What was built, what was published, and how the deliveries and the last runs went."""
-    from c360.status import lines_of, read_status
+    from c360.status import lines_of, read_status, steps_of
     from lakehouse.settings import Settings
 
     current = read_status(Settings.from_env(target=target))
-    show(current, json_, lambda: [labelled(name, text) for name, text in lines_of(current)])
+
+    def tables() -> Iterator[RenderableType]:
+        yield from (labelled(name, text) for name, text in lines_of(current))
+        table = Table("ended, UTC", "business date", "step", "outcome", title="Last steps", title_justify="left")
+        for step in steps_of(current):
+            table.add_row(*step)
+        if table.row_count:
+            yield table
+
+    show(current, json_, tables)
 
 
 @app.command()

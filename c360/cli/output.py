@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
@@ -60,7 +61,32 @@ def show(content: object, as_json: bool, tables: Callable[[], Iterable[Renderabl
 
 def labelled(name: str, value: object) -> Text:
     """A line: a name in bold, and what it is."""
-    return Text.assemble((name, "bold"), f" {value}")
+    return Text.assemble((name.replace("_", " "), "bold"), f" {in_words(value)}")
+
+
+def in_words(value: object) -> str:
+    """A value for people.
+
+    >>> in_words({"transactions": 1200, "wallet_payments": None})
+    'transactions 1,200, wallet_payments none'
+    >>> in_words([]), in_words(2.2261619567871094), in_words(True)
+    ('none', '2.226', 'yes')
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {in_words(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(in_words, value)) or "none"
+    return str(value)
 
 
 def table_of(rows: Sequence[Mapping[str, object]], *without: str) -> Table:
@@ -77,8 +103,10 @@ def table_of(rows: Sequence[Mapping[str, object]], *without: str) -> Table:
 def _print_whole(content: RenderableType) -> None:
     """Print a table of figures as wide as it is: in a small window, or a pipe of 80 columns, figures lost digits."""
     if not isinstance(content, Table):
-        console.print(content, soft_wrap=True, highlight=False)
+        console.print(content, soft_wrap=not isinstance(content, Panel), highlight=False)
         return
+    for column in content.columns:
+        column.overflow = "fold"  # Chinese has no spaces at which a line could end: it was cut off
     needed = Measurement.get(console, console.options.update(max_width=2 * WIDEST), content).maximum
     width = max(console.width, needed if needed <= WIDEST else 0)  # sentences in cells are folded
     Console(file=console.file, markup=False, width=width).print(content, crop=False)

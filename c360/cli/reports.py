@@ -6,17 +6,20 @@ from typing import Annotated
 
 import typer
 
+from c360.bi.specs import Language
 from c360.cli.output import Json, Target, show, write_page, writing
 
 report = typer.Typer(no_args_is_help=True, help="Reports over what is published.")
 WHY_NOT = "the detail of the step score in ops.runs says why"
 
 Html = Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as a page, too.")]
+Lang = Annotated[Language, typer.Option("--lang", help="Language of tables and page.")]
 
 
 def customer(
     key: Annotated[str, typer.Argument(help="Customer, or any record of one, such as cif:C100000001.")],
     html: Html = None,
+    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -24,13 +27,14 @@ def customer(
     from c360.reports import customer as module
     from lakehouse.settings import Settings
 
-    _present(module, module.read(Settings.from_env(target=target), key), html, json_)
+    _present(module, module.read(Settings.from_env(target=target), key), html, lang, json_)
 
 
 def handover(
     rm: Annotated[str, typer.Argument(help="Staff number of the relationship manager.")],
     names: Annotated[bool, typer.Option("--names", help="Show customers' names: personal data.")] = False,
     html: Html = None,
+    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -38,7 +42,7 @@ def handover(
     from c360.reports import handover as module
     from lakehouse.settings import Settings
 
-    _present(module, module.read(Settings.from_env(target=target), rm, names), html, json_)
+    _present(module, module.read(Settings.from_env(target=target), rm, names), html, lang, json_)
 
 
 def worklist(
@@ -46,6 +50,7 @@ def worklist(
     rm: Annotated[str | None, typer.Option(help="Only customers of this relationship manager.")] = None,
     csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the list as a CSV file, too.")] = None,
     html: Html = None,
+    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -57,26 +62,26 @@ def worklist(
     if csv:
         with writing(csv):
             csv.write_text(module.lines(content), encoding="utf-8-sig")
-    _present(module, content, html, json_)
+    _present(module, content, html, lang, json_)
 
 
 @report.command()
-def survival(html: Html = None, target: Target = None, json_: Json = False) -> None:
+def survival(html: Html = None, lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
     """How long customers stay, per cohort of their first product, with intervals."""
     from c360.reports import survival as module
     from lakehouse.settings import Settings
 
-    _present(module, module.read(Settings.from_env(target=target)), html, json_)
+    _present(module, module.read(Settings.from_env(target=target)), html, lang, json_)
 
 
 @report.command()
-def segments(html: Html = None, target: Target = None, json_: Json = False) -> None:
+def segments(html: Html = None, lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
     """The customers without a relationship manager in groups: size, value, cost, churn, the channel that works."""
     from c360.reports import segments as module
     from lakehouse.settings import Settings
 
     content = module.read(Settings.from_env(target=target))
-    _present(module, content, html, json_, "" if content.groups else f"no groups: {WHY_NOT}")
+    _present(module, content, html, lang, json_, "" if content.groups else f"no groups: {WHY_NOT}")
 
 
 @report.command()
@@ -86,6 +91,7 @@ def forecast(
         float, typer.Option(help="Percentage points by which the one-year deposit rate rises.")
     ] = 0.0,
     html: Html = None,
+    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -98,10 +104,12 @@ def forecast(
 
     shifts = {"mmf_yield": fund_yield, "deposit_1y": deposit_rate}
     content = module.read(Settings.from_env(target=target), {rate: shift for rate, shift in shifts.items() if shift})
-    _present(module, content, html, json_, "" if content.forecasts else f"no forecast: {WHY_NOT}")
+    _present(module, content, html, lang, json_, "" if content.forecasts else f"no forecast: {WHY_NOT}")
 
 
-def _present(module: ModuleType, content: object, html: Path | None, as_json: bool, hint: str = "") -> None:
+def _present(
+    module: ModuleType, content: object, html: Path | None, language: Language, as_json: bool, hint: str = ""
+) -> None:
     """Write the page, if asked, and print the report of a module, or in place of empty tables a hint."""
-    write_page(html, lambda: module.page(content))
-    show(content, as_json, lambda: [hint] if hint else module.tables(content))
+    write_page(html, lambda: module.page(content, language))
+    show(content, as_json, lambda: [hint] if hint else module.tables(content, language))

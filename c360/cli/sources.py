@@ -107,6 +107,7 @@ def simulate(
     start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])] = datetime(2024, 1, 1),
     faults: Annotated[bool, typer.Option(help="Plant bad rows and a truncated file on the last day.")] = False,
     damage: Annotated[Damage, typer.Option(help="hard: 30 % of identity fields wrong, no document online.")] = "none",
+    json_: Json = False,
 ) -> None:
     """Write the deliveries of a simulated bank, and the truth behind them."""
     import simulator
@@ -123,7 +124,7 @@ def simulate(
             is_hard=damage == "hard",
             progress=progress(),
         )
-    console.print(summary)
+    show(summary, json_)
 
 
 def simulate_intraday(
@@ -135,6 +136,7 @@ def simulate_intraday(
     copies: Annotated[int, typer.Option(min=1, help="How often the day is sent, under new numbers: a load test.")] = 1,
     hour: Annotated[int | None, typer.Option(min=0, max=23, help="Only the events of this hour, UTC.")] = None,
     broker: Annotated[bool, typer.Option("--broker", help="Send to C360_BROKER_URL instead.")] = False,
+    json_: Json = False,
 ) -> None:
     """Send a business date's postings and wallet payments as micro-batches, at the pace of a live source."""
     from lakehouse.intraday.brokers import connect
@@ -150,20 +152,21 @@ def simulate_intraday(
     with writing(settings.landing):
         hours = range(24) if hour is None else range(hour, hour + 1)
         sent = replay(source, day.date(), send, rate, seconds, copies, hours)
-    console.print(sent)
+    show({f"{feed} sent": count for feed, count in sent.items()} if not json_ else sent, json_)
 
 
 @adapt.command()
 def berka(
     source: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder with the .asc files.")],
     out: Annotated[Path, typer.Option(file_okay=False, help="Landing folder to write.")],
+    json_: Json = False,
 ) -> None:
     """The PKDD'99 Berka bank as branch deliveries."""
     from lakehouse.adapters import berka as adapter
 
     with writing(out):
         summary = adapter.adapt(source, out)
-    console.print(summary)
+    show(summary, json_)
 
 
 @adapt.command()

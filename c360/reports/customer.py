@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -12,9 +14,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from c360.reports import Row
-from c360.reports.pages import money, render, words
+from c360.bi.specs import Language
+from c360.reports import Query, Row
+from c360.reports.language import ENGLISH, Voice
+from c360.reports.pages import money, render
 from lakehouse import warehouse
+from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
@@ -98,8 +103,13 @@ _PARTS = {
         from actions.worklist where customer_key = $1 order by is_handed_out desc, priority, action_id
     """,
     "journey": """
-        select touched_at, channel, touch_kind, topic, product_code, is_own
-        from marts.fct_journey where customer_key = $1 order by touch_number desc limit 15
+        select journey.touched_at, journey.channel, journey.touch_kind, journey.topic, journey.product_code,
+            products.product_name, journey.is_own
+        from marts.fct_journey as journey
+        left join marts.dim_product as products on journey.product_code = products.product_code
+        where journey.customer_key = $1
+        order by journey.touch_number desc
+        limit 15
     """,
 }
 
@@ -127,6 +137,11 @@ class CustomerReport:
     changes: list[Row]  # the weightiest first
     actions: list[Row]  # of the worklist: what is to be done first, then what may not be done
     journey: list[Row]  # the newest first
+    zone: tzinfo = UTC  # of the bank, in which times are shown
+
+    def document(self) -> Row:
+        """What is printed as JSON: as published, with times in UTC."""
+        return {name: value for name, value in vars(self).items() if name != "zone"}
 
 
 @dataclass(frozen=True)
@@ -153,8 +168,13 @@ def read(settings: Settings, key: str) -> CustomerReport:
     """
     if warehouse.published_date(settings) is None:
         raise NoSuchCustomer("nothing is published yet", "run c360 run")
+    return read_by(partial(warehouse.query_serving, settings), key, load_deployment(settings.deployment).zone)
+
+
+def read_by(query: Query, key: str, zone: tzinfo = UTC) -> CustomerReport:
+    """The same by a function that answers queries, for instance over one publish that is held open."""
     customers = _rows(
-        settings,
+        query,
         "select * from marts.customer_360 where customer_key = $1 "
         "or customer_key in (select customer_key from marts.dim_party where party_key = $1)",
         key,
@@ -166,144 +186,177 @@ def read(settings: Settings, key: str) -> CustomerReport:
             "the key of a branch record is cif:<customer number>, of an online one online:<user>",
         )
     customer = customers[0]
-    parts = {name: _rows(settings, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
+    parts = {name: _rows(query, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
     runway = next(iter(parts.pop("runway")), None)
-    return CustomerReport(customer=customer, runway=runway, **parts)
+    return CustomerReport(customer=customer, runway=runway, zone=zone, **parts)
 
 
-def tables(report: CustomerReport) -> list[RenderableType]:
+def tables(report: CustomerReport, language: Language = "en") -> list[RenderableType]:
     """The report for a terminal."""
-    customer = report.customer
+    customer, say = report.customer, Voice(language)
     heading = Panel(
-        "\n".join([who(report), tier_distance(customer), stage(report)]),
-        title=Text.assemble((customer["customer_key"], "bold"), f" on {customer['as_of_date']}"),
+        "\n".join([who(report, say), tier_distance(customer, say), stage(report, say)]),
+        title=Text.assemble((customer["customer_key"], "bold"), " ", say("as of {date}", date=customer["as_of_date"])),
         title_align="left",
     )
-    actions = "\n".join(action_line(action) for action in report.actions)
+    actions = "\n".join(action_line(action, say) for action in report.actions)
     return [
         heading,
-        *([Text.assemble(("Next action", "bold"), f"  {actions}")] if actions else []),
+        *([Text.assemble((say("Next action"), "bold"), f"  {actions}")] if actions else []),
         _table(
-            "Latest changes",
-            ("date", "change", ""),
-            ((row["change_date"], row["sentence_en"], row["sentence_zh"]) for row in report.changes),
+            say,
+            say("Latest changes"),
+            ("date", "change"),
+            ((row["change_date"], say.of(row, "sentence")) for row in report.changes),
         ),
-        _scores_table(report),
-        _holdings_table(report),
+        _scores_table(report, say),
+        _holdings_table(report, say),
         _table(
-            f"Money by counterparty, {MONTHS} months",
+            say,
+            say("Money by counterparty, {months} months", months=MONTHS),
             ("class", "in", "out"),
-            ((row.counterparty_class, money(row.incoming), money(row.outgoing)) for row in flow_by_class(report)),
+            (
+                (say.code(row.counterparty_class), money(row.incoming), money(row.outgoing))
+                for row in flow_by_class(report)
+            ),
         ),
-        _chain_table(report),
+        _chain_table(report, say),
         _table(
-            "Last touches",
-            ("time, UTC", "channel", "what"),
-            ((f"{row['touched_at']:%Y-%m-%d %H:%M}", row["channel"], touch_line(row)) for row in report.journey),
+            say,
+            say("Last touches"),
+            ("time", "channel", "what"),
+            ((touch_time(row, report.zone), say.code(row["channel"]), touch_line(row, say)) for row in report.journey),
         ),
     ]
 
 
-def page(report: CustomerReport) -> str:
+def page(report: CustomerReport, language: Language = "en") -> str:
     """The report as one HTML page, with plots."""
-    return render(
-        "customer.html.j2",
-        report=report,
-        who=who(report),
-        tier_distance=tier_distance(report.customer),
-        stage=stage(report),
-        runway_line=runway_line(report.runway) if report.runway else None,
-        touch_line=touch_line,
-        action_line=action_line,
-        flow_rows=flow_by_class(report),
-        assets_plot=assets_plot(report.months) if report.months else None,
-        flow_plot=flow_plot(report.flow) if report.flow else None,
-        flow_months=MONTHS,
-    )
+    return render("customer.html.j2", Voice(language), **content(report, language))
 
 
-def who(report: CustomerReport) -> str:
+def content(report: CustomerReport, language: Language = "en") -> dict[str, object]:
+    """What the template of the page shows."""
+    say = Voice(language)
+    return {
+        "report": report,
+        "who": who(report, say),
+        "tier_distance": tier_distance(report.customer, say),
+        "stage": stage(report, say),
+        "runway_line": runway_line(report.runway, say) if report.runway else None,
+        "touch_line": lambda touch: touch_line(touch, say),
+        "touch_time": lambda touch: touch_time(touch, report.zone),
+        "action_line": lambda action: action_line(action, say),
+        "flow_rows": flow_by_class(report),
+        "assets_plot": assets_plot(report.months, say) if report.months else None,
+        "flow_plot": flow_plot(report.flow, say) if report.flow else None,
+        "flow_months": MONTHS,
+    }
+
+
+def who(report: CustomerReport, say: Voice = ENGLISH) -> str:
     """Who it is, without a name, and with whom accounts are shared."""
     customer = report.customer
     kind = {"P": "person", "E": "enterprise"}.get(customer["party_type"], "customer")
     parts = [
-        {"F": "woman", "M": "man"}.get(customer["gender"], kind),
-        customer["birth_year"] and f"born {customer['birth_year']}" if kind == "person" else None,
-        customer["occupation"],
-        customer["city"],
-        customer["home_branch_code"] and f"branch {customer['home_branch_code']}",
-        f"manager {customer['rm_id']}" if customer["rm_id"] else "no relationship manager",
-        customer["segment_name_en"] and f"in the group: {customer['segment_name_en']}",
-        customer["first_opened_date"] and f"with us since {customer['first_opened_date']}",
-        customer["risk_rating"] and f"risk {customer['risk_rating']}",
-        "does not want marketing" if customer["is_marketing_opt_out"] else None,
-        *(f"{row['relation']} accounts: {row['related_customer_key']}" for row in report.household),
+        say({"F": "woman", "M": "man"}.get(customer["gender"], kind)),
+        say("born {year}", year=customer["birth_year"]) if customer["birth_year"] and kind == "person" else "",
+        say.name(customer["occupation"]),
+        say.name(customer["city"]),
+        say("branch {code}", code=customer["home_branch_code"]) if customer["home_branch_code"] else "",
+        say("manager {number}", number=customer["rm_id"]) if customer["rm_id"] else say("no relationship manager"),
+        say("in the group: {name}", name=name) if (name := say.of(customer, "segment_name")) else "",
+        say("with us since {date}", date=customer["first_opened_date"]) if customer["first_opened_date"] else "",
+        say("risk {rating}", rating=customer["risk_rating"]) if customer["risk_rating"] else "",
+        say("does not want marketing") if customer["is_marketing_opt_out"] else "",
+        *(
+            say("{relation} accounts: {key}", relation=say.code(row["relation"]), key=row["related_customer_key"])
+            for row in report.household
+        ),
     ]
-    return ", ".join(str(part) for part in parts if part)
+    return say.listed(parts)
 
 
-def tier_distance(customer: Row) -> str:
+def tier_distance(customer: Row, say: Voice = ENGLISH) -> str:
     """Star tier beside that of today's assets alone, and how far it is to the next and to the lower one."""
     tier, today, currency = customer["star_tier"], customer["current_star_tier"], customer["currency"]
     gap, margin = customer["next_tier_gap_amount"], customer["lower_tier_margin_amount"]
-    parts = [f"{tier} {'star' if tier == 1 else 'stars'}"]
+    parts = [say("1 star" if tier == 1 else "{tier} stars", tier=tier)]
     if today != tier:
-        parts.append(f"{today} by today's assets alone")
+        parts.append(say("{tier} by today's assets alone", tier=today))
     if gap is not None and gap > 0:
-        parts.append(f"{currency} {money(gap)} short of {tier + 1} stars")
+        parts.append(say("{currency} {gap} short of {tier} stars", currency=currency, gap=money(gap), tier=tier + 1))
     if tier > 1 and margin is not None:
-        parts.append(
-            f"{currency} {money(margin)} above the threshold of {tier}"
+        text = (
+            "{currency} {margin} above the threshold of {tier}"
             if margin >= 0
-            else f"{currency} {money(-margin)} below the threshold of {tier}, kept by contribution or grace"
+            else "{currency} {margin} below the threshold of {tier}, kept by contribution or grace"
         )
-    return ", ".join(parts)
+        parts.append(say(text, currency=currency, margin=money(abs(margin)), tier=tier))
+    return say.listed(parts)
 
 
-def stage(report: CustomerReport) -> str:
+def stage(report: CustomerReport, say: Voice = ENGLISH) -> str:
     """Life-cycle stage of today, since when a month-end showed it, and why."""
-    now = words(report.customer["life_cycle_stage"])
+    now = say.code(report.customer["life_cycle_stage"])
     last = next(iter(report.stages), None)
-    if last is None or words(last["life_cycle_stage"]) != now:
+    if last is None or say.code(last["life_cycle_stage"]) != now:
         return now
-    return f"{now} since {last['valid_from']}" + (f": {last['reason_en']}" if last["reason_en"] else "")
+    since = say("{stage} since {date}", stage=now, date=last["valid_from"])
+    return since + (say(": {why}", why=reason) if (reason := say.of(last, "reason")) else "")
 
 
-def runway_line(runway: Row) -> str:
+def runway_line(runway: Row, say: Voice = ENGLISH) -> str:
     """Whether the money lasts, in a line; empty for who has left."""
     if runway["chain_state"] == "left":
         return ""
     parts = []
     if runway["inflow_cover_rate"] is not None:
-        parts.append(f"inflow covers {runway['inflow_cover_rate']:,.0%} of outflow")
-    if runway["runway_days"] is not None:
-        days = runway["runway_days"]
-        parts.append(f"lasts {days:,} days at this pace" if days < 3650 else "lasts more than ten years at this pace")
+        parts.append(say("inflow covers {share} of outflow", share=f"{runway['inflow_cover_rate']:,.0%}"))
+    if (days := runway["runway_days"]) is not None:
+        text = "lasts {days} days at this pace" if days < 3650 else "lasts more than ten years at this pace"
+        parts.append(say(text, days=f"{days:,}"))
     if runway["main_payer_share"] is not None:
-        parts.append(f"main payer {runway['main_payer_share']:.0%} of {runway['payer_count']} payers' money")
+        share, count = f"{runway['main_payer_share']:.0%}", runway["payer_count"]
+        parts.append(say("main payer {share} of {count} payers' money", share=share, count=count))
     if runway["broken_payer_count"]:
-        last = f"the largest of them last paid on {runway['broken_last_date']}"
-        parts.append(f"payers overdue: {runway['broken_payer_count']}, {last}")
-    return ", ".join(parts)
+        parts.append(say("payers overdue: {count}", count=runway["broken_payer_count"]))
+        parts.append(say("the largest of them last paid on {date}", date=runway["broken_last_date"]))
+    return say.listed(parts)
 
 
-def action_line(action: Row) -> str:
+def action_line(action: Row, say: Voice = ENGLISH) -> str:
     """What to do, why, how and until when; or that it may not be done, and why not."""
-    what = f"{action['action_en'] or words(action['source'])}: {action['reason_en'] or 'no reason given'}"
+    what = say.of(action, "action") or say.code(action["source"])
+    why = say.of(action, "reason") or say("no reason given")
+    said = say("{what}: {why}", what=what, why=why)
     if not action["is_handed_out"]:
-        return f"{what} (not done: {action['why_not']})"
-    state = "" if action["action_state"] == "open" else f", {action['action_state']}"
-    return f"{what} ({words(action['owner'])} over {words(action['channel'])}, until {action['due_date']}{state})"
+        return said + say(" (not done: {why})", why=say.code(action["why_not"]))
+    state = "" if action["action_state"] == "open" else say(", {state}", state=say.code(action["action_state"]))
+    return said + say(
+        " ({owner} over {channel}, until {date}{state})",
+        owner=say.code(action["owner"]),
+        channel=say.code(action["channel"]),
+        date=action["due_date"],
+        state=state,
+    )
 
 
-def touch_line(touch: Row) -> str:
+def touch_line(touch: Row, say: Voice = ENGLISH) -> str:
     """One touch of the journey."""
+    product = say.name(touch["product_name"]) or touch["product_code"] or ""
     parts = [
-        words(touch["touch_kind"]) if touch["touch_kind"] != "event" else "",
-        words(touch["topic"]),
-        touch["product_code"],
+        say.code(touch["touch_kind"]) if touch["touch_kind"] != "event" else "",
+        say.code(touch["topic"]),
+        product,
     ]
-    return ", ".join(part for part in parts if part) + ("" if touch["is_own"] else " (by the bank)")
+    return say.listed(parts) + ("" if touch["is_own"] else say(" (by the bank)"))
+
+
+def touch_time(touch: Row, zone: tzinfo) -> str:
+    """When it was, by the bank's clock."""
+    moment: datetime = touch["touched_at"]
+    return f"{moment.replace(tzinfo=UTC).astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def flow_by_class(report: CustomerReport) -> list[ClassFlow]:
@@ -312,11 +365,11 @@ def flow_by_class(report: CustomerReport) -> list[ClassFlow]:
     for row in report.flow:
         sums = classes.setdefault(row["counterparty_class"], {"C": Decimal(), "D": Decimal()})
         sums["C" if row["direction"] == "C" else "D"] += row["amount"]
-    rows = [ClassFlow(words(name), sums["C"], sums["D"]) for name, sums in classes.items()]
+    rows = [ClassFlow(name, sums["C"], sums["D"]) for name, sums in classes.items()]
     return sorted(rows, key=lambda row: -(row.incoming + row.outgoing))
 
 
-def assets_plot(months: list[Row]) -> Markup:
+def assets_plot(months: list[Row], say: Voice) -> Markup:
     """Deposits and investments by month-end, and the star tier above them."""
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.subplots()
@@ -325,20 +378,22 @@ def assets_plot(months: list[Row]) -> Markup:
         dates,
         [float(row["deposit_amount"]) for row in months],
         [float(row["investment_amount"]) for row in months],
-        labels=("deposits", "investments"),
+        labels=(say("deposits"), say("investments")),
         colors=(ACCENT, SOFT),
     )
     tiers = axes.twinx()
-    tiers.step(dates, [row["star_tier"] for row in months], where="post", color=WARN, linewidth=1.6, label="star tier")
+    tiers.step(
+        dates, [row["star_tier"] for row in months], where="post", color=WARN, linewidth=1.6, label=say("star tier")
+    )
     tiers.set(ylim=(0, 7.5), yticks=range(1, 8))
-    tiers.set_ylabel("star tier", color=WARN)
+    tiers.set_ylabel(say("star tier"), color=WARN)
     tiers.spines[["top"]].set_visible(False)
     _finish(axes)
     figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize="small")
-    return svg(figure)
+    return svg(figure, say("Assets and star tier at month-ends"))
 
 
-def flow_plot(flow: list[Row]) -> Markup:
+def flow_plot(flow: list[Row], say: Voice) -> Markup:
     """Money in (up) and out (down) per month, by the six largest classes."""
     months = sorted({row["month_date"] for row in flow})
     sums: dict[str, float] = {}
@@ -366,14 +421,14 @@ def flow_plot(flow: list[Row]) -> Markup:
                 )
                 for month in months
             ]
-            label = words(name) if direction == "C" and (name != "other" or len(sums) > len(largest)) else None
+            label = say.code(name) if direction == "C" and (name != "other" or len(sums) > len(largest)) else None
             axes.bar(places, amounts, bottom=heights[direction], color=color, width=0.75, label=label)
             heights[direction] = [low + high for low, high in zip(heights[direction], amounts, strict=True)]
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks(places, [f"{month:%m/%y}" for month in months])
     _finish(axes)
     figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize="small")
-    return svg(figure)
+    return svg(figure, say("Money in and out by counterparty"))
 
 
 def _finish(axes: Axes) -> None:
@@ -383,30 +438,27 @@ def _finish(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _scores_table(report: CustomerReport) -> RenderableType:
+def _scores_table(report: CustomerReport, say: Voice) -> RenderableType:
     return _table(
-        "Scores",
+        say,
+        say("Scores"),
         ("score", "probability", "band", "because of"),
         (
-            (
-                score["task_en"],
-                f"{score['score']:.1%}",
-                score["band"],
-                "\n".join(filter(None, (score["reason_en"], score["reason_zh"]))),
-            )
+            (say.of(score, "task"), f"{score['score']:.1%}", say.code(score["band"]), say.of(score, "reason"))
             for score in report.scores
         ),
     )
 
 
-def _holdings_table(report: CustomerReport) -> RenderableType:
+def _holdings_table(report: CustomerReport, say: Voice) -> RenderableType:
     return _table(
-        f"Holdings, {report.customer['currency']}",
+        say,
+        say("Holdings, {currency}", currency=report.customer["currency"]),
         ("product", "family", "amount", "opened", "matures"),
         (
             (
-                row["product_name"] or row["product_code"],
-                row["product_family"],
+                say.name(row["product_name"]) or row["product_code"],
+                say.code(row["product_family"]),
                 money(row["amount"]),
                 row["opened_date"],
                 row["maturity_date"],
@@ -416,16 +468,20 @@ def _holdings_table(report: CustomerReport) -> RenderableType:
     )
 
 
-def _chain_table(report: CustomerReport) -> RenderableType:
+def _chain_table(report: CustomerReport, say: Voice) -> RenderableType:
     runway = report.runway
+    title = say("Fund chain")
+    if runway:
+        title = say.listed([f"{title} {say.code(runway['chain_state'])}", runway_line(runway, say)])
     return _table(
-        " ".join(["Fund chain", *([runway["chain_state"] + ":", runway_line(runway)] if runway else [])]).rstrip(": "),
+        say,
+        title,
         ("", "who", "relation", "share", "amount", "last"),
         (
             (
-                role,
+                say(role),
                 row["other_key"][:28],
-                row["relation"],
+                say.code(row["relation"]),
                 f"{row['share'] or 0:.0%}",
                 money(row["payment_amount"]),
                 row["last_date"],
@@ -436,17 +492,18 @@ def _chain_table(report: CustomerReport) -> RenderableType:
     )
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> RenderableType:
+def _table(say: Voice, title: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> RenderableType:
     lines = [tuple("" if value is None else str(value) for value in row) for row in rows]
     if not lines:
-        return Text.assemble((title, "bold"), "  none")
+        return Text.assemble((title, "bold"), f"  {say('none')}")
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
-        table.add_column(name, justify="right" if name in ("amount", "in", "out", "share", "probability") else "left")
+        right = name in ("amount", "in", "out", "share", "probability")
+        table.add_column(say(name) if name else "", justify="right" if right else "left")
     for line in lines:
         table.add_row(*line)
     return table
 
 
-def _rows(settings: Settings, sql: str, key: str) -> list[Row]:
-    return warehouse.query_serving(settings, sql, (key,)).to_pylist()
+def _rows(query: Query, sql: str, key: str) -> list[Row]:
+    return query(sql, (key,)).to_pylist()

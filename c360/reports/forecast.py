@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.table import Table
 
+from c360.bi.specs import Language
 from c360.reports import Row
-from c360.reports.pages import UNITS, readable, readable_span, render, words
+from c360.reports.language import Voice
+from c360.reports.pages import UNITS, readable, readable_span, render
 from lakehouse import warehouse
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
@@ -104,67 +106,76 @@ def read(settings: Settings, shifts: Mapping[str, float]) -> ForecastReport:
     )
 
 
-def tables(report: ForecastReport) -> list[RenderableType]:
+def tables(report: ForecastReport, language: Language = "en") -> list[RenderableType]:
     """The bank's forecasts, how good they were, and the effect of shifted rates."""
-    return [_ahead_table(report), _accuracy_table(report), *([_what_if_table(report)] if report.what_if else [])]
+    say = Voice(language)
+    what_if = [_what_if_table(report, say)] if report.what_if else []
+    return [_ahead_table(report, say), _accuracy_table(report, say), *what_if]
 
 
-def page(report: ForecastReport) -> str:
+def page(report: ForecastReport, language: Language = "en") -> str:
     """The report as one HTML page, with a plot per measure."""
+    say = Voice(language)
     return render(
         "forecast.html.j2",
+        say,
         report=report,
-        titles={measure: title for measure, title in TITLES.items() if _bank(report, measure)},
+        titles={measure: say(title) for measure, title in TITLES.items() if _bank(report, measure)},
         weeks=SHOWN_WEEKS,
-        plot=lambda measure: _plot(report, measure),
+        plot=lambda measure: _plot(report, measure, say),
         families=lambda measure: _families(report, measure),
-        reach=_reach,
-        headlines=lambda measure: _headlines(report, measure),
+        headline=lambda measure: _headline(report, measure, say),
         interval_notes=lambda measure: _interval_notes(report, measure),
+        reach=lambda row: _reach(row, say),
         accuracy_heads=ACCURACY_HEADS,
-        accuracy_cells=_accuracy_cells,
-        baselines=_baselines(report),
-        shifts=_shifts(report),
+        accuracy_cells=lambda row: _accuracy_cells(row, say),
+        baselines=_baselines(report, say),
         caution=CAUTION,
+        shifts=_shifts(report, say),
         effect_heads=EFFECT_HEADS,
-        effect_cells=_effect_cells,
+        effect_cells=lambda effect: _effect_cells(effect, say),
     )
 
 
-def _ahead_table(report: ForecastReport) -> Table:
-    table = Table(
-        title=f"13 weeks ahead of {report.as_of_date}, the bank in {report.currency} (80 % interval)",
-        title_justify="left",
+def _ahead_table(report: ForecastReport, say: Voice) -> Table:
+    title = say(
+        "13 weeks ahead of {date}, the bank in {currency} (80 % interval)",
+        date=report.as_of_date,
+        currency=report.currency,
     )
-    table.add_column("measure")
+    table = Table(title=title, title_justify="left", show_lines=True)
+    table.add_column(say("measure"))
     for week in SHOWN_WEEKS:
-        table.add_column(f"week {week}", justify="right")
+        table.add_column(say("week {number}", number=week), justify="right")
     for measure in TITLES:
         by_week = {row["horizon_weeks"]: row for row in _bank(report, measure)}
         if by_week:
-            table.add_row(measure, *(_reach(by_week[week]) for week in SHOWN_WEEKS))
+            cells = (_reach(by_week[week], say).replace(" (", "\n(").replace("（", "\n（") for week in SHOWN_WEEKS)
+            table.add_row(say.code(measure), *cells)
     return table
 
 
-def _accuracy_table(report: ForecastReport) -> Table:
-    table = Table(
-        title=f"How good, on weeks not seen ({report.currency}; error saved against {_baselines(report)})",
-        title_justify="left",
+def _accuracy_table(report: ForecastReport, say: Voice) -> Table:
+    title = say(
+        "How good, on weeks not seen ({currency}; error saved against {baselines})",
+        currency=report.currency,
+        baselines=_baselines(report, say),
     )
+    table = Table(title=title, title_justify="left")
     for name in ACCURACY_HEADS:
-        table.add_column(name, justify="left" if name in ("measure", "level", "method") else "right")
+        table.add_column(say(name), justify="left" if name in ("measure", "level", "method") else "right")
     for row in report.accuracy:
-        table.add_row(*_accuracy_cells(row))
+        table.add_row(*_accuracy_cells(row, say))
     return table
 
 
-def _what_if_table(report: ForecastReport) -> Table:
-    table = Table(title=f"What if {_shifts(report)}: change in 13 weeks", title_justify="left")
-    table.caption, table.caption_justify = CAUTION, "left"
+def _what_if_table(report: ForecastReport, say: Voice) -> Table:
+    table = Table(title=say("What if {shifts}: change in 13 weeks", shifts=_shifts(report, say)), title_justify="left")
+    table.caption, table.caption_justify = say(CAUTION), "left"
     for name in EFFECT_HEADS:
-        table.add_column(name, justify="right" if name in ("change", "95 % interval") else "left")
+        table.add_column(say(name), justify="right" if name in ("change", "95 % interval") else "left")
     for effect in report.what_if:
-        table.add_row(*_effect_cells(effect))
+        table.add_row(*_effect_cells(effect, say))
     return table
 
 
@@ -211,32 +222,38 @@ def _what_if(settings: Settings, shifts: Mapping[str, float]) -> list[Effect]:
     return effects
 
 
-def _shifts(report: ForecastReport) -> str:
+def _shifts(report: ForecastReport, say: Voice) -> str:
     texts = {
-        effect.rate_code: f"{effect.rate_code} moved by {effect.points:+.2f} points "
-        f"(it has been {effect.lowest_rate:.2f} to {effect.highest_rate:.2f} %)"
+        effect.rate_code: say(
+            "{rate} moved by {points} points (it has been {low} to {high} %)",
+            rate=say.code(effect.rate_code),
+            points=f"{effect.points:+.2f}",
+            low=f"{effect.lowest_rate:.2f}",
+            high=f"{effect.highest_rate:.2f}",
+        )
         for effect in report.what_if
     }
-    return " or ".join(texts.values())
+    return say(" or ").join(texts.values())
 
 
-def _effect_cells(effect: Effect) -> tuple[str, ...]:
-    head = (effect.measure, effect.product_family, effect.rate_code)
+def _effect_cells(effect: Effect, say: Voice) -> tuple[str, ...]:
+    head = (say.code(effect.measure), say.code(effect.product_family), say.code(effect.rate_code))
     if effect.change_amount is None:
-        return (*head, "-", "-", "nothing: the rate did not move by itself, or the history is too short")
-    verdict = "moved with the rate" if effect.is_identified else "no effect that can be told from chance"
+        return (*head, "-", "-", say("nothing: the rate did not move by itself, or the history is too short"))
+    verdict = say("moved with the rate" if effect.is_identified else "no effect that can be told from chance")
     change, low, high = (
-        ("+" if amount > 0 else "") + readable(amount)
+        ("+" if amount > 0 else "") + readable(amount, say.language)
         for amount in (effect.change_amount, effect.low_amount or 0.0, effect.high_amount or 0.0)
     )
-    return (*head, change, f"{low} to {high}", verdict)
+    return (*head, change, say("{low} to {high}", low=low, high=high), verdict)
 
 
-def _plot(report: ForecastReport, measure: str) -> Markup:
+def _plot(report: ForecastReport, measure: str, say: Voice) -> Markup:
     past = [row for row in report.history if row["measure"] == measure][-SHOWN_HISTORY:]
     ahead = _bank(report, measure)
     amounts = [float(row["amount"]) for row in past]
-    size, unit = next(unit for unit in UNITS["en"] if max(map(abs, amounts), default=0) >= unit[0] or unit[0] == 1)
+    units = UNITS[say.language]
+    size, unit = next(unit for unit in units if max(map(abs, amounts), default=0) >= unit[0] or unit[0] == 1)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.plot([row["week_end_date"] for row in past], [amount / size for amount in amounts], color="#222")
@@ -250,16 +267,15 @@ def _plot(report: ForecastReport, measure: str) -> Markup:
         axes.fill_between(
             days, line(f"lower_{coverage}"), line(f"upper_{coverage}"), color="#2f6db3", alpha=alpha, linewidth=0
         )
-    methods = ", ".join(dict.fromkeys(METHODS[row["model"]] for row in ahead))
-    axes.plot(days, line("mean"), color="#2f6db3", label=f"forecast ({methods})")
-    axes.plot(
-        days, line("baseline"), color="#b3562f", linestyle=":", label=f"baseline ({METHODS[ahead[0]['baseline']]})"
-    )
+    methods = say.listed([say(name) for name in dict.fromkeys(METHODS[row["model"]] for row in ahead)])
+    baseline = say(METHODS[ahead[0]["baseline"]])
+    axes.plot(days, line("mean"), color="#2f6db3", label=say("forecast ({methods})", methods=methods))
+    axes.plot(days, line("baseline"), color="#b3562f", linestyle=":", label=say("baseline ({method})", method=baseline))
     axes.set(ylabel=f"{report.currency}{unit}")
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.grid(alpha=0.3)
     axes.legend(loc="best", fontsize="small")
-    return svg(figure)
+    return svg(figure, say(TITLES[measure]))
 
 
 def _families(report: ForecastReport, measure: str) -> dict[str, list[Row]]:
@@ -275,17 +291,17 @@ def _bank(report: ForecastReport, measure: str) -> list[Row]:
     return [row for row in report.forecasts if row["measure"] == measure and row["series_level"] == "bank"]
 
 
-def _headlines(report: ForecastReport, measure: str) -> dict[str, str]:
-    """What the bank will have in 13 weeks, by language."""
+def _headline(report: ForecastReport, measure: str, say: Voice) -> str:
+    """What the bank will have in 13 weeks."""
     row = _bank(report, measure)[-1]
-    english, chinese = (readable(row["mean_amount"], language) for language in ("en", "zh"))
-    english = f"In {row['horizon_weeks']} weeks: {report.currency} {english}"
-    chinese = f"{row['horizon_weeks']} 周后：{chinese} {report.currency}"
-    if row["lower_80_amount"] is not None:
-        ends = row["lower_80_amount"], row["upper_80_amount"]
-        english += f" (80 % interval: {readable_span(*ends)})"
-        chinese += f"（80% 区间：{readable_span(*ends, 'zh')}）"
-    return {"en": english, "zh": chinese}
+    amount = readable(row["mean_amount"], say.language)
+    headline = say(
+        "In {weeks} weeks: {currency} {amount}", weeks=row["horizon_weeks"], currency=report.currency, amount=amount
+    )
+    if row["lower_80_amount"] is None:
+        return headline
+    span = readable_span(row["lower_80_amount"], row["upper_80_amount"], say.language)
+    return headline + say(" (80 % interval: {span})", span=span)
 
 
 def _interval_notes(report: ForecastReport, measure: str) -> list[Row]:
@@ -293,34 +309,38 @@ def _interval_notes(report: ForecastReport, measure: str) -> list[Row]:
     return [row for row in report.accuracy if row["measure"] == measure and row["series_level"] in ("bank", "family")]
 
 
-def _accuracy_cells(row: Row) -> tuple[str, ...]:
+def _accuracy_cells(row: Row, say: Voice) -> tuple[str, ...]:
     weeks = f"{row['first_horizon_weeks']}-{row['last_horizon_weeks']}"
-    method = METHODS[row["model"]] + (" (baseline)" if row["is_baseline_published"] else "")
-    saved = "-" if row["skill"] is None else _share(row["skill"], row["skill_low"], row["skill_high"])
+    method = say(METHODS[row["model"]]) + (say(" (baseline)") if row["is_baseline_published"] else "")
+    saved = "-" if row["skill"] is None else _share(row["skill"], row["skill_low"], row["skill_high"], say)
     inside = [
-        "-" if row["coverage_80"] is None else _share(*(row[f"coverage_80{end}"] for end in ("", "_low", "_high"))),
+        "-"
+        if row["coverage_80"] is None
+        else _share(row["coverage_80"], row["coverage_80_low"], row["coverage_80_high"], say),
         "-" if row["coverage_95"] is None else f"{row['coverage_95']:.0%}",
     ]
     if row["interval_status"] not in ("holds", "holds_80_only"):
-        inside[0] += f", {words(row['interval_status'])}: not given"
+        inside[0] += say(", {status}: not given", status=say.code(row["interval_status"]))
     if row["interval_status"] != "holds":
-        inside[1] += ": not given"
+        inside[1] += say(": not given")
     return (
-        *(row["measure"], words(row["series_level"]), f"{row['series_count']:,}", weeks, method),
-        *(readable(row["mae_amount"]), saved, *inside),
+        *(say.code(row["measure"]), say.code(row["series_level"]), f"{row['series_count']:,}", weeks, method),
+        *(readable(row["mae_amount"], say.language), saved, *inside),
     )
 
 
-def _share(value: float, low: float, high: float) -> str:
-    return f"{value:.0%} ({low:.0%} to {high:.0%})"
+def _share(value: float, low: float, high: float, say: Voice) -> str:
+    return f"{value:.0%} ({say('{low} to {high}', low=f'{low:.0%}', high=f'{high:.0%}')})"
 
 
-def _baselines(report: ForecastReport) -> str:
-    return " or ".join(dict.fromkeys(METHODS[row["baseline"]] for row in report.accuracy)) or "the baseline"
+def _baselines(report: ForecastReport, say: Voice) -> str:
+    named = dict.fromkeys(say(METHODS[row["baseline"]]) for row in report.accuracy)
+    return say(" or ").join(named) or say("the baseline")
 
 
-def _reach(row: Row) -> str:
-    mean = readable(row["mean_amount"])
+def _reach(row: Row, say: Voice) -> str:
+    mean = readable(row["mean_amount"], say.language)
     if row["lower_80_amount"] is None:
-        return f"{mean} (no interval)"
-    return f"{mean} ({readable_span(row['lower_80_amount'], row['upper_80_amount'])})"
+        return say("{mean} (no interval)", mean=mean)
+    span = readable_span(row["lower_80_amount"], row["upper_80_amount"], say.language)
+    return say("{mean} ({span})", mean=mean, span=span)

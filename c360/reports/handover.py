@@ -7,8 +7,10 @@ from datetime import date, datetime
 from rich.console import RenderableType
 from rich.table import Table
 
+from c360.bi.specs import Language
 from c360.reports import Row
-from c360.reports.pages import render
+from c360.reports.language import ENGLISH, Voice
+from c360.reports.pages import money, render
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
@@ -23,7 +25,7 @@ _CUSTOMERS = """
         customers.lower_tier_margin_amount, customers.life_cycle_stage, customers.aum_amount, customers.loan_amount,
         customers.currency, customers.risk_rating, customers.is_marketing_opt_out, customers.completeness_rate,
         customers.last_activity_date, customers.churn_probability, customers.churn_band,
-        scores.reason_en as churn_reason_en
+        scores.reason_en as churn_reason_en, scores.reason_zh as churn_reason_zh
     from marts.customer_360 as customers
     left join scores.customer_scores as scores
         on customers.customer_key = scores.customer_key and scores.task = 'churn'
@@ -46,11 +48,12 @@ _CONTACTS = """
 """
 
 _MATURITIES = """
-    select customer_key, maturity_date, product_code
-    from marts.dim_account
-    where status <> 'closed' and maturity_date is not null
-        and customer_key in (select customer_key from marts.rm_assignment where rm_id = $1 and is_current)
-    order by maturity_date, account_no_token
+    select accounts.customer_key, accounts.maturity_date, accounts.product_code, products.product_name
+    from marts.dim_account as accounts
+    left join marts.dim_product as products on accounts.product_code = products.product_code
+    where accounts.status <> 'closed' and accounts.maturity_date is not null
+        and accounts.customer_key in (select customer_key from marts.rm_assignment where rm_id = $1 and is_current)
+    order by accounts.maturity_date, accounts.account_no_token
 """
 
 _OVERDUE = """
@@ -61,7 +64,7 @@ _OVERDUE = """
 """
 
 _LISTED = """
-    select customer_key, action_en, reason_en, due_date
+    select customer_key, action_en, action_zh, reason_en, reason_zh, due_date
     from actions.worklist
     where is_handed_out
         and customer_key in (select customer_key from marts.rm_assignment where rm_id = $1 and is_current)
@@ -88,10 +91,13 @@ class OpenAction:
     """What is still to be done for a customer."""
 
     what: str
+    what_zh: str
     due_date: date | None
 
-    def __str__(self) -> str:
-        return f"{self.what} {self.due_date or ''}".strip()
+    def said(self, say: Voice) -> str:
+        """The action, and until when."""
+        what = self.what if say.language == "en" else self.what_zh
+        return f"{what} {self.due_date or ''}".strip()
 
 
 @dataclass(frozen=True)
@@ -105,13 +111,14 @@ class Contact:
     outcome: str | None
     rm_id: str
 
-    def __str__(self) -> str:
-        return f"{self.contact_at:%Y-%m-%d} {self.channel}, {self.outcome or self.contact_kind}"
+    def said(self, say: Voice) -> str:
+        """When, over which channel, and what came of it."""
+        came_of_it = say.code(self.outcome or self.contact_kind)
+        return say.listed([f"{self.contact_at:%Y-%m-%d} {say.code(self.channel)}", came_of_it])
 
-    @property
-    def promise(self) -> str:
+    def promised(self, say: Voice) -> str:
         """The contact as the promise that it ended in."""
-        return f"{self.contact_at:%Y-%m-%d} ({self.purpose})"
+        return f"{self.contact_at:%Y-%m-%d} ({say.code(self.purpose)})"
 
 
 @dataclass(frozen=True)
@@ -139,11 +146,12 @@ class HandoverReport:
     as_of_date: date
     customers: list[HandedCustomer]  # those with the most assets first
 
-    @property
-    def title(self) -> str:
+    def title(self, say: Voice) -> str:
         """Whose pack it is."""
-        left = f", left on {self.left_date}" if self.left_date else ""
-        return f"Hand-over of {self.rm_id} (branch {self.branch_code}{left})"
+        whose = {"number": self.rm_id, "code": self.branch_code}
+        if self.left_date:
+            return say("Hand-over of {number} (branch {code}, left on {date})", date=self.left_date, **whose)
+        return say("Hand-over of {number} (branch {code})", **whose)
 
     @property
     def is_named(self) -> bool:
@@ -186,7 +194,11 @@ def read(settings: Settings, rm_id: str, with_names: bool = False) -> HandoverRe
                 facts={**facts, "name": names.get(key)} if with_names else facts,
                 open_actions=[
                     *(
-                        OpenAction(f"{row['action_en']}: {row['reason_en']}; until", row["due_date"])
+                        OpenAction(
+                            f"{row['action_en']}: {row['reason_en']}; until",
+                            f"{row['action_zh']}：{row['reason_zh']}；截止",
+                            row["due_date"],
+                        )
                         for row in listed[key]
                     ),
                     *_open_actions(talks, maturities[key], overdue[key], as_of_date),
@@ -198,13 +210,11 @@ def read(settings: Settings, rm_id: str, with_names: bool = False) -> HandoverRe
     return HandoverReport(rm_id, manager["branch_code"], manager["left_date"], as_of_date, customers)
 
 
-def tables(report: HandoverReport) -> list[RenderableType]:
+def tables(report: HandoverReport, language: Language = "en") -> list[RenderableType]:
     """The pack, one line per customer."""
-    table = Table(
-        title=f"{report.title}: {len(report.customers)} customers on {report.as_of_date}",
-        title_justify="left",
-        title_style="bold",
-    )
+    say = Voice(language)
+    about = say("{count} customers on {date}", count=len(report.customers), date=report.as_of_date)
+    table = Table(title=f"{report.title(say)}: {about}", title_justify="left", title_style="bold")
     for name in (
         "customer",
         *(["name"] if report.is_named else []),
@@ -215,25 +225,26 @@ def tables(report: HandoverReport) -> list[RenderableType]:
         "promised",
         "last contact",
     ):
-        table.add_column(name, justify="right" if name == "assets" else "left")
+        table.add_column(say(name), justify="right" if name == "assets" else "left")
     for customer in report.customers:
         facts = customer.facts
+        last = next(iter(customer.last_contacts), None)
         table.add_row(
             facts["customer_key"],
             *([facts["name"] or "-"] if report.is_named else []),
             str(facts["star_tier"]),
-            facts["life_cycle_stage"],
-            f"{facts['aum_amount']:,.0f}",
-            "; ".join(map(str, customer.open_actions)),
-            "; ".join(contact.promise for contact in customer.promises),
-            str(next(iter(customer.last_contacts), "never")),
+            say.code(facts["life_cycle_stage"]),
+            money(facts["aum_amount"]),
+            "; ".join(action.said(say) for action in customer.open_actions),
+            "; ".join(contact.promised(say) for contact in customer.promises),
+            last.said(say) if last else say("never"),
         )
     return [table]
 
 
-def page(report: HandoverReport) -> str:
+def page(report: HandoverReport, language: Language = "en") -> str:
     """The pack as one HTML page."""
-    return render("handover.html.j2", report=report)
+    return render("handover.html.j2", Voice(language), report=report)
 
 
 def _open_promises(contacts: list[Contact]) -> list[Contact]:
@@ -249,14 +260,21 @@ def _open_promises(contacts: list[Contact]) -> list[Contact]:
 
 def _open_actions(contacts: list[Contact], maturities: list[Row], overdue: list[Row], today: date) -> list[OpenAction]:
     return [
-        *(OpenAction(f"loan {row['days_past_due']} days past due", today) for row in overdue),
         *(
-            OpenAction(f"{row['product_code']} matures", row["maturity_date"])
+            OpenAction(f"loan {row['days_past_due']} days past due", f"贷款逾期 {row['days_past_due']} 天", today)
+            for row in overdue
+        ),
+        *(
+            OpenAction(
+                f"{ENGLISH.name(row['product_name']) or row['product_code']} matures",
+                f"{row['product_name'] or row['product_code']}到期",
+                row["maturity_date"],
+            )
             for row in maturities
             if 0 <= (row["maturity_date"] - today).days <= DAYS_AHEAD
         ),
         *(
-            OpenAction(f"complaint about {contact.purpose}", None)
+            OpenAction(f"complaint about {contact.purpose}", f"投诉：{Voice('zh').code(contact.purpose)}", None)
             for contact in contacts
             if contact.contact_kind == "complaint" and (today - contact.contact_at.date()).days <= QUIET_DAYS
         ),

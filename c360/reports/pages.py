@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+from c360.reports.language import Voice
 from lakehouse.pages import environment
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -12,11 +13,11 @@ UNITS = {
 }
 
 
-def render(template: str, **content: object) -> str:
-    """The page that a template makes of the content; it needs no other file."""
+def render(template: str, say: Voice, **content: object) -> str:
+    """The page that a template makes of the content, in a language; it needs no other file."""
     templates = environment(TEMPLATES)
-    templates.filters |= {"money": money, "words": words}
-    return templates.get_template(template).render(content)
+    templates.filters |= {"money": money, "words": say.code}
+    return templates.get_template(template).render(content, say=say, language=say.language)
 
 
 def money(amount: Decimal | float | None) -> str:
@@ -55,12 +56,3 @@ def readable_span(low: Decimal | float, high: Decimal | float, language: str = "
         if unit and first.endswith(unit) and second.endswith(unit):
             first = first.removesuffix(unit)
     return f"{first} {'to' if language == 'en' else '至'} {second}"
-
-
-def words(code: str | None) -> str:
-    """A code as words.
-
-    >>> words("term_deposit")
-    'term deposit'
-    """
-    return (code or "").replace("_", " ")

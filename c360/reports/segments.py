@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.table import Table
 
+from c360.bi.specs import Language
 from c360.reports import Row
+from c360.reports.language import Voice
 from c360.reports.pages import render
 from lakehouse import warehouse
 from lakehouse.pages import svg
@@ -16,9 +18,19 @@ from lakehouse.settings import Settings
 
 PLAIN, HIGH, LOW = "#8a8f98", "#2f7d5b", "#b3562f"
 
-_PROFILES = "select * from marts.segment_profiles order by segment_id, as_of_date"
+_PROFILES = """
+    select profiles.*, products.product_name as best_offer_name
+    from marts.segment_profiles as profiles
+    left join marts.dim_product as products on profiles.best_offer_code = products.product_code
+    order by profiles.segment_id, profiles.as_of_date
+"""
 _TRAITS = "select * from marts.segment_traits order by segment_id, abs(deviation) desc, trait"
-_RESPONSES = "select * from marts.segment_responses order by segment_id, option_kind, option_rank, option_code"
+_RESPONSES = """
+    select responses.*, products.product_name
+    from marts.segment_responses as responses
+    left join marts.dim_product as products on responses.option_code = products.product_code
+    order by responses.segment_id, responses.option_kind, responses.option_rank, responses.option_code
+"""
 
 
 @dataclass(frozen=True)
@@ -73,42 +85,42 @@ def read(settings: Settings) -> SegmentReport:
     return SegmentReport(as_of_date, groups, [by_date[day] for day in sorted(by_date)])
 
 
-def tables(report: SegmentReport) -> list[RenderableType]:
-    """The groups, a line each."""
-    table = Table(title=f"Customers without a relationship manager, {report.as_of_date}", title_justify="left")
-    for name in (
-        "",
-        "group",
-        "customers",
-        "assets each",
-        "earns in 90 days",
-        "costs a month",
-        "left",
-        "channel",
-        "offer",
-    ):
-        table.add_column(name, justify="left" if name in ("group", "channel", "offer") else "right")
-    table.columns[1].min_width = 24
+def tables(report: SegmentReport, language: Language = "en") -> list[RenderableType]:
+    """The groups, a few lines each, so that the table fits a terminal of 80 columns."""
+    say = Voice(language)
+    title = say("Customers without a relationship manager, {date}", date=report.as_of_date)
+    table = Table(title=title, title_justify="left", show_lines=True)
+    table.add_column("", justify="right")
+    table.add_column(say("group"), min_width=14)
+    for name in ("customers", "assets each,\nearns in 90 days", "costs a month", "left"):
+        table.add_column(say(name), justify="right")
+    table.add_column(say("channel,\noffer"), min_width=14)
     for group in report.groups:
+        assets, earned, cost, left, channel, offer = _figures(group, say)
         table.add_row(
             str(group.profile["segment_id"]),
-            f"{group.profile['segment_name_en']}\n{group.profile['segment_name_zh']}",
+            say.of(group.profile, "segment_name"),
             f"{group.profile['customer_count']:,}",
-            *_figures(group),
+            f"{assets}\n{earned}",
+            cost,
+            left.replace(" (", "\n("),
+            f"{channel}\n{offer}",
         )
     return [table]
 
 
-def page(report: SegmentReport) -> str:
+def page(report: SegmentReport, language: Language = "en") -> str:
     """The groups as one HTML page, with a plot of each."""
+    say = Voice(language)
     return render(
         "segments.html.j2",
+        say,
         report=report,
-        figures=_figures,
+        figures=lambda group: _figures(group, say),
         rand=lambda month, kind: _interval(asdict(month), f"{kind}_rand", ".2f"),
         answer=lambda option: _interval(option, "answer_rate", ".0%"),
         churn=_churn,
-        plot=_plot,
+        plot=lambda group: _plot(group, say),
     )
 
 
@@ -120,26 +132,31 @@ def _stability(profile: Row) -> Stability:
     return Stability(**{name: profile[name] for name in Stability.__dataclass_fields__})
 
 
-def _plot(traits: list[Row]) -> Markup:
+def _plot(group: Group, say: Voice) -> Markup:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
-    shown = traits[::-1]
+    shown = group.traits[::-1]
     places = [trait["deviation"] for trait in shown]
     colors = [HIGH if place > 0.25 else LOW if place < -0.25 else PLAIN for place in places]
-    bars = axes.barh([trait["trait_en"] for trait in shown], places, color=colors)
+    bars = axes.barh([say.of(trait, "trait") for trait in shown], places, color=colors)
     medians = [
-        f"median {_number(trait['median_value'])}, all {_number(trait['median_of_all_value'])}" for trait in shown
+        say(
+            "median {median}, all {all}",
+            median=_number(trait["median_value"]),
+            all=_number(trait["median_of_all_value"]),
+        )
+        for trait in shown
     ]
     axes.bar_label(bars, medians, padding=4, fontsize="x-small", color="#555")
     reach = max(1.0, *map(abs, places)) * 1.7
-    axes.set(xlim=(-reach, reach), xlabel="place among all customers, in standard deviations from the mean")
+    axes.set(xlim=(-reach, reach), xlabel=say("place among all customers, in standard deviations from the mean"))
     axes.axvline(0, color="#222", linewidth=0.8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False, labelsize="small")
-    return svg(figure)
+    return svg(figure, say("What sets the group apart: {name}", name=say.of(group.profile, "segment_name")))
 
 
-def _figures(group: Group) -> tuple[str, ...]:
+def _figures(group: Group, say: Voice) -> tuple[str, ...]:
     profile = group.profile
     whole_months = group.months[:-1] or group.months  # the costs of the month under way are not complete
     known = [month for month in group.months if month["churn_rate"] is not None]
@@ -148,13 +165,13 @@ def _figures(group: Group) -> tuple[str, ...]:
         f"{profile['average_contribution_3m_amount']:,.0f}",
         f"{whole_months[-1]['average_service_cost_amount']:,.2f}",
         _churn(known[-1]) if known else "-",
-        _best(profile, "best_channel", "best_channel"),
-        _best(profile, "best_offer", "best_offer_code"),
+        _best(profile, "best_channel", say.code(profile["best_channel"]), say),
+        _best(profile, "best_offer", say.name(profile["best_offer_name"]) or profile["best_offer_code"], say),
     )
 
 
-def _best(profile: Row, name: str, code: str) -> str:
-    return f"{profile[code]} {_interval(profile, f'{name}_rate', '.0%')}" if profile[code] else "too few contacts"
+def _best(profile: Row, name: str, option: str | None, say: Voice) -> str:
+    return f"{option} {_interval(profile, f'{name}_rate', '.0%')}" if option else say("too few contacts")
 
 
 def _churn(month: Row) -> str:

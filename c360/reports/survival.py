@@ -9,9 +9,12 @@ from lifelines import KaplanMeierFitter
 from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from rich.console import RenderableType
 from rich.table import Table
 
+from c360.bi.specs import Language
+from c360.reports.language import Voice
 from c360.reports.pages import render
 from lakehouse import warehouse
 from lakehouse.pages import svg
@@ -86,15 +89,20 @@ def read(settings: Settings) -> SurvivalReport:
     return SurvivalReport(warehouse.published_date(settings), [_cohort(name, rows) for name, rows in cohorts])
 
 
-def tables(report: SurvivalReport) -> list[RenderableType]:
+def tables(report: SurvivalReport, language: Language = "en") -> list[RenderableType]:
     """The share of each cohort that stays, after some months."""
-    table = Table(title=f"Customers not lost after so many months, {report.as_of_date}", title_justify="left")
-    for name in ("first product", "customers", "lost", *(f"{months} months" for months in SHOWN_MONTHS)):
-        table.add_column(name, justify="left" if name == "first product" else "right")
+    say = Voice(language)
+    title = say("Customers not lost after so many months, {date}", date=report.as_of_date)
+    table = Table(title=title, title_justify="left")
+    table.add_column(say("first product"))
+    for name in ("customers", "lost"):
+        table.add_column(say(name), justify="right")
+    for months in SHOWN_MONTHS:
+        table.add_column(say("{count} months", count=months), justify="right")
     for cohort in report.cohorts:
         rates = {point.months: f"{point.survival_rate:.1%}" for point in cohort.curve}
         table.add_row(
-            cohort.cohort,
+            _named(cohort, say),
             f"{cohort.customers:,}",
             f"{cohort.lost:,}",
             *(rates.get(months, "-") for months in SHOWN_MONTHS),
@@ -102,9 +110,22 @@ def tables(report: SurvivalReport) -> list[RenderableType]:
     return [table]
 
 
-def page(report: SurvivalReport) -> str:
+def page(report: SurvivalReport, language: Language = "en") -> str:
     """The curves as one HTML page, with a plot."""
-    return render("survival.html.j2", report=report, plot=_plot(report.cohorts))
+    say = Voice(language)
+    return render(
+        "survival.html.j2",
+        say,
+        report=report,
+        plot=_plot(report.cohorts, say),
+        named=lambda cohort: _named(cohort, say),
+    )
+
+
+def _named(cohort: Cohort, say: Voice) -> str:
+    """The span of time, as people say it."""
+    before, month = cohort.cohort.startswith("before "), cohort.cohort.removeprefix("before ")
+    return say("before {month}", month=month) if before else month
 
 
 def _cohort(name: str, customers: pd.DataFrame) -> Cohort:
@@ -118,14 +139,15 @@ def _cohort(name: str, customers: pd.DataFrame) -> Cohort:
     return Cohort(name, len(customers), int(customers["is_lost"].sum()), points)
 
 
-def _plot(cohorts: list[Cohort]) -> Markup:
+def _plot(cohorts: list[Cohort], say: Voice) -> Markup:
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     for cohort, color in zip(cohorts, colormaps["viridis"](np.linspace(0, 1, len(cohorts))), strict=True):
         curve = pd.DataFrame(cohort.curve)
-        axes.step(curve["months"], curve["survival_rate"], where="post", label=cohort.cohort, color=color)
+        axes.step(curve["months"], curve["survival_rate"], where="post", label=_named(cohort, say), color=color)
         axes.fill_between(curve["months"], curve["low"], curve["high"], step="post", alpha=0.1, color=color)
-    axes.set(xlabel="months since the first product", ylabel="share of customers not lost", ylim=(0, 1.02))
+    axes.set(xlabel=say("months since the first product"), ylabel=say("share of customers not lost"), ylim=(0, 1.02))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(alpha=0.3)
-    figure.legend(title="first product", fontsize="small", loc="outside right upper")
-    return svg(figure)
+    figure.legend(title=say("first product"), fontsize="small", loc="outside right upper")
+    return svg(figure, say("How long customers stay"))

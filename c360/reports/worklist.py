@@ -9,8 +9,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from c360.bi.specs import Language
 from c360.reports import Row
-from c360.reports.pages import money, render, words
+from c360.reports.language import ENGLISH, Voice
+from c360.reports.pages import money, render
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
@@ -40,21 +42,27 @@ class WorklistReport:
     """The actions of a branch, of a relationship manager, or of the bank; the most pressing first."""
 
     whose: str  # "branch B0003", "manager R012" or "the bank"
+    branch: str | None
+    rm: str | None
     as_of_date: date
     actions: list[Row]  # of actions.worklist, those handed out
     held_back: dict[str, int]  # why not -> actions that are not handed out
 
-    @property
-    def title(self) -> str:
+    def title(self, say: Voice = ENGLISH) -> str:
         """Whose list it is, and of which day."""
-        return f"Worklist of {self.whose} on {self.as_of_date}"
+        if self.branch:
+            return say("Worklist of branch {code} on {date}", code=self.branch, date=self.as_of_date)
+        if self.rm:
+            return say("Worklist of manager {number} on {date}", number=self.rm, date=self.as_of_date)
+        return say("Worklist of the bank on {date}", date=self.as_of_date)
 
-    @property
-    def summary(self) -> str:
+    def summary(self, say: Voice = ENGLISH) -> str:
         """How much there is to do, and what is held back for which reasons, in a line."""
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.held_back.items())
-        to_do = f"{len(self.actions):,} to do" if self.actions else "nothing to do"
-        return f"{to_do}; held back: {reasons}" if reasons else f"{to_do}; nothing is held back"
+        reasons = say.listed([f"{say.code(reason)} {count:,}" for reason, count in self.held_back.items()])
+        to_do = say("{count} to do", count=f"{len(self.actions):,}") if self.actions else say("nothing to do")
+        if not reasons:
+            return say("{to_do}; nothing is held back", to_do=to_do)
+        return say("{to_do}; held back: {reasons}", to_do=to_do, reasons=reasons)
 
 
 def read(settings: Settings, branch: str | None = None, rm: str | None = None) -> WorklistReport:
@@ -91,52 +99,63 @@ def read(settings: Settings, branch: str | None = None, rm: str | None = None) -
     held_back = warehouse.query_serving(settings, _HELD_BACK.format(whose=whose), given).to_pylist()
     return WorklistReport(
         f"{'manager' if rm else 'branch'} {value}" if value else "the bank",
+        branch,
+        rm,
         as_of_date,
         actions,
         {row["reason"]: row["actions"] for row in held_back},
     )
 
 
-def tables(report: WorklistReport) -> list[RenderableType]:
+def tables(report: WorklistReport, language: Language = "en") -> list[RenderableType]:
     """The list, one line per action, and what is held back."""
+    say = Voice(language)
     if not report.actions:
-        return [Text.assemble((report.title, "bold"), f"  {report.summary}")]
-    return [actions_table(report.title, report.actions), report.summary]
+        return [Text.assemble((report.title(say), "bold"), f"  {report.summary(say)}")]
+    return [actions_table(report.title(say), report.actions, say), report.summary(say)]
 
 
-def actions_table(title: str, actions: list[Row]) -> Table:
+def actions_table(title: str, actions: list[Row], say: Voice = ENGLISH) -> Table:
     """Actions of the worklist, a few lines each, that fit a terminal of 80 columns."""
     table = Table(title=title, title_justify="left", title_style="bold", show_lines=True)
-    table.add_column("customer", no_wrap=True)
-    table.add_column("what, and why", min_width=24)
-    table.add_column("sure", justify="right", no_wrap=True)
-    table.add_column("at stake,\nexpected", justify="right", no_wrap=True)
-    table.add_column("who, over,\nuntil", no_wrap=True)
+    table.add_column(say("customer"), no_wrap=True)
+    table.add_column(say("what, and why"), min_width=24)
+    table.add_column(say("sure"), justify="right", no_wrap=True)
+    table.add_column(say("at stake,\nexpected"), justify="right", no_wrap=True)
+    table.add_column(say("who, over,\nuntil"), no_wrap=True)
     for row in actions:
-        state = "" if row["action_state"] == "open" else f" ({row['action_state']})"
+        state = "" if row["action_state"] == "open" else f" ({say.code(row['action_state'])})"
+        why = say.of(row, "reason") or say("no reason given")
         table.add_row(
             row["customer_key"],
-            Text.assemble((row["action_en"] + state, "bold"), f"\n{row['reason_en'] or 'no reason given'}"),
-            sure(row),
+            Text.assemble((say.of(row, "action") + state, "bold"), f"\n{why}"),
+            sure(row, say),
             f"{money(row['amount_at_stake'])}\n{money(row['expected_amount'])}",
-            f"{owner(row)}\n{words(row['channel'])}\n{row['due_date']}",
+            f"{owner(row, say)}\n{say.code(row['channel'])}\n{row['due_date']}",
         )
     return table
 
 
-def sure(action: Row) -> str:
+def sure(action: Row, say: Voice = ENGLISH) -> str:
     """How sure the reason is: a probability, or that it is a fact."""
-    return action["basis"] if action["probability"] is None else f"{action['probability']:.0%}"
+    return say.code(action["basis"]) if action["probability"] is None else f"{action['probability']:.0%}"
 
 
-def owner(action: Row) -> str:
+def owner(action: Row, say: Voice = ENGLISH) -> str:
     """Who does it, by name where it is a relationship manager."""
-    return action["rm_id"] if action["owner"] == "rm" and action["rm_id"] else words(action["owner"])
+    return action["rm_id"] if action["owner"] == "rm" and action["rm_id"] else say.code(action["owner"])
 
 
-def page(report: WorklistReport) -> str:
+def page(report: WorklistReport, language: Language = "en") -> str:
     """The list as one HTML page."""
-    return render("worklist.html.j2", report=report, sure=sure, owner=owner)
+    say = Voice(language)
+    return render(
+        "worklist.html.j2",
+        say,
+        report=report,
+        sure=lambda action: sure(action, say),
+        owner=lambda action: owner(action, say),
+    )
 
 
 def lines(report: WorklistReport) -> str:

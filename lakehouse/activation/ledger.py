@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.activation.changes import Change, Held, Pending, Row, State, after
 from lakehouse.catalog import ACTIVATION_CHANGES
-from lakehouse.lake.activations import IN_DOUBT, Header, PlanFiles, Receipt, Refusal, activation_folder, plans_of
+from lakehouse.lake.activations import IN_DOUBT, Answers, Header, PlanFiles, Receipt, activation_folder, plans_of
 from lakehouse.lake.files import appearing, write_json
 from lakehouse.settings import Settings
 
@@ -52,7 +52,7 @@ class Opened:
 
     header: Header
     changes: tuple[Change, ...]
-    receipts: tuple[Receipt, ...]
+    answers: Answers
 
     @property
     def batch_count(self) -> int:
@@ -66,7 +66,7 @@ class Opened:
     @property
     def next_batch(self) -> int:
         """The first that is not acknowledged: they are sent in order, each after the one before it."""
-        return len(self.receipts)
+        return len(self.answers.receipts)
 
 
 class Ledger:
@@ -119,7 +119,7 @@ class Ledger:
         with appearing(files.changes) as temporary:
             pq.write_table(pa.Table.from_pylist(rows, CHANGES), temporary)
         write_json(files.header, header)
-        return Opened(header, tuple(changes), ())
+        return Opened(header, tuple(changes), Answers(()))
 
     def acknowledge(self, number: int, receipt: Receipt) -> None:
         """Keep the receipt of a batch."""
@@ -156,20 +156,16 @@ def _read(files: PlanFiles) -> Opened:
         )
         for row in rows
     )
-    return Opened(files.read_header(), changes, tuple(files.read_receipts()))
+    return Opened(files.read_header(), changes, Answers(files.read_receipts()))
 
 
 def _folded(before: State, plan: Opened) -> dict[str, Held]:
     """What the target has after what it has acknowledged of a plan."""
-    refusals: dict[int, Refusal] = {
-        refusal["position"]: refusal for receipt in plan.receipts for refusal in receipt["refusals"]
-    }
-    known = sum(receipt["count"] for receipt in plan.receipts)
-    taken = (change for position, change in enumerate(plan.changes[:known]) if position not in refusals)
+    refusals = plan.answers.refusals
+    taken = (change for position, change in enumerate(plan.changes[: plan.answers.known]) if position not in refusals)
     pending = [
-        (change, _pending(change, refusals[position]["reason"], refusals[position]["error"]))
-        for position, change in enumerate(plan.changes[:known])
-        if position in refusals
+        (plan.changes[position], _pending(plan.changes[position], refusal["reason"], refusal["error"]))
+        for position, refusal in sorted(refusals.items())
     ]
     if plan.next_batch < plan.batch_count:
         pending += [(change, _pending(change, IN_DOUBT)) for change in plan.batch(plan.next_batch)]
@@ -179,9 +175,7 @@ def _folded(before: State, plan: Opened) -> dict[str, Held]:
 def _outcomes(plan: Opened) -> pa.Table:
     """What became of each change."""
     header = plan.header
-    reasons = {refusal["position"]: refusal["reason"] for receipt in plan.receipts for refusal in receipt["refusals"]}
-    known = sum(receipt["count"] for receipt in plan.receipts)
-    in_doubt = known + len(plan.batch(plan.next_batch))
+    in_doubt = plan.answers.known + len(plan.batch(plan.next_batch))
     rows = [
         {
             "activation": header["activation"],
@@ -194,9 +188,7 @@ def _outcomes(plan: Opened) -> pa.Table:
             "change_kind": change.change,
             "row_key": change.key,
             "row_hash": change.row_hash,
-            "outcome": reasons.get(place, "delivered")
-            if place < known
-            else (IN_DOUBT if place < in_doubt else "not sent"),
+            "outcome": plan.answers.outcome(place, IN_DOUBT if place < in_doubt else "not sent"),
         }
         for place, change in enumerate(plan.changes)
     ]

@@ -59,7 +59,7 @@ def plan(settings: Settings, activation: Activation, again: bool = False, run_id
         publish_id, business_date = shown.publish_id, shown.business_date
         opened = ledger.opened()
         if opened and _goes_on(opened, activation, publish_id):
-            rest = opened.changes[sum(receipt["count"] for receipt in opened.receipts) :]
+            rest = opened.changes[opened.answers.known :]
             return Plan(opened.header, rest, 0, opened)
         rows = read_rows(shown, activation)
     found = difference(rows, ledger.state(), publish_id, activation.mode == "update_only", again)

@@ -2,7 +2,14 @@
 
 import pyarrow.parquet as pq
 
-from lakehouse.lake.activations import PlanFiles, activation_folder, delivery_of, plans_of, read_dead_letters
+from lakehouse.lake.activations import (
+    Answers,
+    PlanFiles,
+    activation_folder,
+    delivery_of,
+    plans_of,
+    read_dead_letters,
+)
 from lakehouse.settings import Settings
 
 Row = dict[str, object]
@@ -40,16 +47,14 @@ def changes_since(settings: Settings, name: str, publish_id: int) -> list[Row]:
 
 
 def _changes(files: PlanFiles) -> list[Row]:
-    receipts = files.read_receipts()
-    reasons = {refusal["position"]: refusal["reason"] for receipt in receipts for refusal in receipt["refusals"]}
-    known = sum(receipt["count"] for receipt in receipts)
+    answers = Answers(files.read_receipts())
     columns = ["position", "event_id", "publish_id", "change", "key"]
     return [
         {
             "plan": files.number,
             **{name: row[name] for name in columns},
             "row": row["content"],
-            "outcome": reasons.get(row["position"], "delivered") if row["position"] < known else "not delivered",
+            "outcome": answers.outcome(row["position"], "not delivered"),
         }
         for row in pq.read_table(files.changes, columns=[*columns, "content"]).to_pylist()
     ]

@@ -19,7 +19,7 @@ from lakehouse.activation.ledger import Ledger, Opened
 from lakehouse.activation.planning import Plan, plan
 from lakehouse.activation.targets import Batch, Deliver, Refused, Unreachable, opening
 from lakehouse.errors import Stop
-from lakehouse.lake.activations import ABSENT, REFUSED, Receipt, Refusal, activation_folder
+from lakehouse.lake.activations import ABSENT, REFUSED, Answers, Receipt, Refusal, activation_folder
 from lakehouse.settings import Settings
 
 Sleep = Callable[[float], None]
@@ -88,14 +88,14 @@ def send(
 
 
 def _sent(now: Plan, receipts: list[Receipt]) -> Sent:
-    reasons = [refusal["reason"] for receipt in receipts for refusal in receipt["refusals"]]
+    answers = Answers(receipts)
     return Sent(
         activation=now.header["activation"],
         plan_id=now.header["plan_id"],
         publish_id=now.header["publish_id"],
-        delivered=sum(receipt["count"] for receipt in receipts) - len(reasons),
-        refused=reasons.count(REFUSED),
-        absent=reasons.count(ABSENT),
+        delivered=answers.delivered,
+        refused=answers.count(REFUSED),
+        absent=answers.count(ABSENT),
         held_back=now.held_back,
     )
 
@@ -147,13 +147,7 @@ def _deliver(deliver: Deliver, batch: Batch, retry: Retry, sleep: Sleep) -> tupl
     Of a batch that is refused as a whole, halves are sent, and halves of those, until the changes that the target does
     not take stand alone; they become dead letters.
     """
-    asking = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(Unreachable),
-        stop=tenacity.stop_after_attempt(retry.attempts),
-        wait=_waiting(retry),
-        sleep=sleep,
-        reraise=True,
-    )
+    asking = asked_again(retry, sleep)
     try:
         absent = asking(deliver, batch)
     except Refused as error:
@@ -167,6 +161,17 @@ def _deliver(deliver: Deliver, batch: Batch, retry: Retry, sleep: Sleep) -> tupl
             refusals += found
         return attempts, refusals
     return asking.statistics["attempt_number"], [_refusal(batch, place, ABSENT, "no such row") for place in absent]
+
+
+def asked_again(retry: Retry, sleep: Sleep) -> tenacity.Retrying:
+    """Calls a function again while the target does not answer (`Unreachable`), as often as a contract says."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Unreachable),
+        stop=tenacity.stop_after_attempt(retry.attempts),
+        wait=_waiting(retry),
+        sleep=sleep,
+        reraise=True,
+    )
 
 
 def _waiting(retry: Retry) -> Callable[[tenacity.RetryCallState], float]:

@@ -1,6 +1,11 @@
-"""Charts of the linkage model as HTML pages that need no network: what agreements weigh, and why two records match."""
+"""The linkage model as HTML pages that need no network: what agreements weigh, and why two records match."""
 
-from lakehouse import lake
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, cast
+
+from lakehouse import lake, pages
 from lakehouse.errors import Stop
 from lakehouse.identity.comparable import create_comparable
 from lakehouse.identity.link import opened
@@ -8,6 +13,21 @@ from lakehouse.identity.model import Model, current_model, linker
 from lakehouse.lake import Pin, pin_of, read_outcomes
 from lakehouse.lake.dates import built_dates
 from lakehouse.settings import Settings
+
+NUMBERS = ("id_no", "phone")  # whose characters are shown where they differ, and their last ones
+SHOWN_END = 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a comparison adds to the weight of a pair."""
+
+    column: str
+    left: str
+    right: str
+    level: str  # how alike the two are
+    bits: float
+    total: float  # with all before it
 
 
 def latest_pin(settings: Settings) -> Pin:
@@ -52,7 +72,63 @@ def waterfall(settings: Settings, left: str, right: str) -> str:
                 raise Stop(f"{party} is not known: party records are named cif:..., online:... or lead:...")
         pairs = splink.inference.score_pairs(api.register("left_party"), api.register("right_party"))
         best = max(pairs.as_record_list(), key=lambda pair: pair["match_weight"])
-        return splink.visualisations.waterfall_chart([best], filter_nulls=False).to_html(inline=True)
+        chart = splink.visualisations.waterfall_chart([best], filter_nulls=False)
+    steps = steps_of(cast("list[Mapping[str, Any]]", chart.raw_records), best)
+    limits = model.linkage.raw["weights"]
+    template = pages.environment(pages.LAYOUT).get_template("waterfall.html.j2")
+    reach = max(abs(edge) for step in steps for edge in (step.total, step.total - step.bits)) or 1.0
+    return template.render(left=left, right=right, steps=steps, limits=limits, reach=reach)
+
+
+def steps_of(bars: Iterable[Mapping[str, Any]], pair: Mapping[str, Any]) -> list[Step]:
+    """The bars of Splink's waterfall as steps: how common a value is counts into the step of its column.
+
+    Parameters
+    ----------
+    bars : iterable of mapping
+        Of Splink's chart: the prior, each comparison, and after some of them the correction by the value's frequency.
+    pair : mapping
+        The two records, their columns with the endings ``_l`` and ``_r``.
+    """
+    steps: list[Step] = []
+    total = 0.0
+    for bar in bars:
+        column, bits = bar["column_name"], float(bar["log2_bayes_factor"])
+        if column == "Final score":
+            continue
+        total += bits
+        if bar["term_frequency_adjustment"]:
+            last = steps.pop()
+            steps.append(Step(last.column, last.left, last.right, last.level, last.bits + bits, total))
+            continue
+        shown = shown_pair(column, pair.get(f"{column}_l"), pair.get(f"{column}_r"))
+        level = bar["label_for_charts"]
+        if bar["comparison_vector_value"] == -1 and all(shown):
+            level = "counted in another line"  # a city that is part of an address, for instance
+        steps.append(Step(column, *shown, level, bits, total))
+    return steps
+
+
+def shown_pair(column: str, left: object, right: object) -> tuple[str, str]:
+    """Two values for a person to compare; of a number, the characters that differ and the last ones.
+
+    >>> shown_pair("id_no", "310101199001011234", "310101199001021234")
+    ('•••••••••••••11234', '•••••••••••••21234')
+    """
+    first, second = ("" if value is None else str(value) for value in (left, right))
+    if column not in NUMBERS or not (first and second):
+        hidden = column in NUMBERS
+        return (_end(first), _end(second)) if hidden else (first, second)
+    places = list(zip_longest(first, second, fillvalue=""))
+    kept = len(places) - SHOWN_END
+    return tuple(  # type: ignore[return-value]
+        "".join(pair[side] if place >= kept or pair[0] != pair[1] else "•" for place, pair in enumerate(places))
+        for side in (0, 1)
+    )
+
+
+def _end(number: str) -> str:
+    return "•" * max(0, len(number) - SHOWN_END) + number[-SHOWN_END:]
 
 
 def _model(settings: Settings) -> Model:

@@ -6,8 +6,9 @@ Below ``activations/<name>/``: ``plans/<number>.parquet`` and, after it, ``.json
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypedDict
 
@@ -59,6 +60,38 @@ class Receipt(TypedDict):
     attempts: int
     acknowledged_at: str
     refusals: list[Refusal]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a target said of a plan, whose batches are sent in order."""
+
+    receipts: Sequence[Receipt]
+
+    @property
+    def known(self) -> int:
+        """How many changes, from the first on, it has answered about."""
+        return sum(receipt["count"] for receipt in self.receipts)
+
+    @cached_property
+    def refusals(self) -> dict[int, Refusal]:
+        """Of these, those that it did not take, by their position in the plan."""
+        return {refusal["position"]: refusal for receipt in self.receipts for refusal in receipt["refusals"]}
+
+    @property
+    def delivered(self) -> int:
+        """How many it took."""
+        return self.known - len(self.refusals)
+
+    def count(self, reason: str) -> int:
+        """How many it did not take for a reason."""
+        return sum(refusal["reason"] == reason for refusal in self.refusals.values())
+
+    def outcome(self, position: int, unknown: str) -> str:
+        """What became of a change: ``delivered``, the reason of its refusal, or, unanswered, ``unknown``."""
+        if position >= self.known:
+            return unknown
+        return self.refusals[position]["reason"] if position in self.refusals else "delivered"
 
 
 class Delivery(TypedDict):
@@ -133,7 +166,7 @@ class PlanFiles:
 def delivery_of(files: PlanFiles) -> Delivery:
     """What arrived of a plan."""
     header, receipts = files.read_header(), files.read_receipts()
-    reasons = [refusal["reason"] for receipt in receipts for refusal in receipt["refusals"]]
+    answers = Answers(receipts)
     return Delivery(
         activation=header["activation"],
         plan_number=header["number"],
@@ -144,9 +177,9 @@ def delivery_of(files: PlanFiles) -> Delivery:
         added=header["added"],
         updated=header["updated"],
         deleted=header["deleted"],
-        delivered=sum(receipt["count"] for receipt in receipts) - len(reasons),
-        refused=reasons.count(REFUSED),
-        absent=reasons.count(ABSENT),
+        delivered=answers.delivered,
+        refused=answers.count(REFUSED),
+        absent=answers.count(ABSENT),
         attempts=sum(receipt["attempts"] for receipt in receipts),
         is_closed=files.is_closed,
         planned_at=header["planned_at"],

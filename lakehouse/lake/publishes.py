@@ -1,13 +1,20 @@
-"""A record in the lake of every whole publish: what it was made from, and the hashes of what readers saw of it."""
+"""A record in the lake of every whole publish: what it was made from, and the hashes of what readers saw of it.
+
+A record names the deliveries whose fate is new since the record before it, so it grows with the day and not with
+history; all of them are what the records up to it say. Records of before name all deliveries, and none before them.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from lakehouse.errors import Stop
 from lakehouse.lake.files import write_json
+
+COUNTED = "counted"  # the fate of a delivery that was not refused
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,23 @@ class PublishRecord:
 
 
 def write_publish(lake: Path, record: PublishRecord) -> None:
-    """Write the record of a publish that readers have."""
-    write_json(_path(lake, record.publish_id), asdict(record))
+    """Write the record of a publish that readers have; where those before it cannot be read, it stands alone."""
+    previous = max((number for number in _numbers(lake) if number < record.publish_id), default=None)
+    before: dict[str, str] = {}
+    if previous is not None:
+        try:
+            before = _fates(lake, previous)
+        except Stop:
+            previous = None
+    fates = _fates_of(record.deliveries, record.refused)
+    new = {delivery: fate for delivery, fate in fates.items() if before.get(delivery) != fate}
+    content = asdict(record) | {
+        "previous": previous,
+        "deliveries": [delivery for delivery, fate in new.items() if fate == COUNTED],
+        "refused": {delivery: fate for delivery, fate in new.items() if fate != COUNTED},
+        "gone": sorted(before.keys() - fates.keys()),
+    }
+    write_json(_path(lake, record.publish_id), content)
 
 
 def read_publish(lake: Path, publish_id: int | None = None) -> PublishRecord:
@@ -36,21 +58,57 @@ def read_publish(lake: Path, publish_id: int | None = None) -> PublishRecord:
     Raises
     ------
     Stop
-        If there is none of that number; the message names those that there are.
+        If there is none of that number; the message names those that there are. If it, or one before it, is damaged.
     """
-    known = sorted(int(path.stem) for path in (lake / "publishes").glob("[!.]*.json"))
+    known = _numbers(lake)
     if not known:
         raise Stop("the lake has no record of a publish", "run a business date first (c360 run)")
     number = known[-1] if publish_id is None else publish_id
     if number not in known:
         raise Stop(f"the lake has no record of publish {number}", f"name one of {', '.join(map(str, known[-20:]))}")
+    raw, fates = _read(lake, number), _fates(lake, number)
+    return PublishRecord(
+        publish_id=raw["publish_id"],
+        business_date=date.fromisoformat(raw["business_date"]),
+        run_id=raw["run_id"],
+        target=raw["target"],
+        project=raw["project"],
+        token_fingerprint=raw["token_fingerprint"],
+        deliveries=tuple(sorted(delivery for delivery, fate in fates.items() if fate == COUNTED)),
+        refused={delivery: fate for delivery, fate in fates.items() if fate != COUNTED},
+        tables=raw["tables"],
+    )
+
+
+def _fates_of(deliveries: Iterable[str], refused: Mapping[str, str]) -> dict[str, str]:
+    return {**dict.fromkeys(deliveries, COUNTED), **refused}
+
+
+def _fates(lake: Path, number: int) -> dict[str, str]:
+    """What became of each delivery by a publish."""
+    chain = []
+    following: int | None = number
+    while following is not None:
+        chain.append(raw := _read(lake, following))
+        following = raw.get("previous")
+    fates: dict[str, str] = {}
+    for raw in reversed(chain):
+        fates |= _fates_of(raw["deliveries"], raw["refused"])
+        for delivery in raw.get("gone", ()):
+            del fates[delivery]
+    return fates
+
+
+def _read(lake: Path, number: int) -> dict[str, Any]:
     path = _path(lake, number)
     try:
-        raw = json.loads(path.read_text())
-    except ValueError as error:
-        raise Stop(f"{path}: the record of a publish is damaged", "put it back from a backup") from error
-    deliveries, day = tuple(raw["deliveries"]), date.fromisoformat(raw["business_date"])
-    return PublishRecord(**raw | {"deliveries": deliveries, "business_date": day})
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Stop(f"{path}: the record of a publish is lost or damaged", "put it back from a backup") from error
+
+
+def _numbers(lake: Path) -> list[int]:
+    return sorted(int(path.stem) for path in (lake / "publishes").glob("[!.]*.json"))
 
 
 def _path(lake: Path, publish_id: int) -> Path:

@@ -150,13 +150,12 @@ def read_manifest(settings: Settings) -> ManifestFile:
     return json.loads(path.read_text())
 
 
-def compiled_sql(settings: Settings) -> dict[str, str]:
-    """The SQL of every model that dbt has compiled here, as it last did, by its unique id."""
+def compiled_sql(settings: Settings, manifest: ManifestFile) -> dict[str, str]:
+    """The SQL of every model of a manifest that dbt has compiled here, as it last did, by its unique id."""
     target = target_path(settings)
-    nodes = read_manifest(settings)["nodes"]
     paths = {
         key: target / "compiled" / node["package_name"] / node["original_file_path"]
-        for key, node in nodes.items()
+        for key, node in manifest["nodes"].items()
         if node["resource_type"] == "model"
     }
     return {key: path.read_text() for key, path in paths.items() if path.exists()}

@@ -113,7 +113,7 @@ def read_lineage(settings: Settings) -> Lineage:
         If nothing is built yet, or the SQL of a model cannot be followed.
     """
     manifest = read_manifest(settings)
-    compiled = compiled_sql(settings)
+    compiled = compiled_sql(settings, manifest)
     relations = manifest["sources"] | manifest["nodes"]
     models = {key for key, node in manifest["nodes"].items() if is_model(node) and key in compiled}
     feeds = {feed_relation(feed).full_name: feed.name for feed in load_feeds().values()}

@@ -57,7 +57,8 @@ def check_lineage(settings: Settings, schemas: Sequence[str]) -> None:
     if path.exists():
         shown = json.loads(path.read_text())
     else:
-        found = published_sources(read_manifest(settings), compiled_sql(settings), schemas, settings.target)
+        manifest = read_manifest(settings)
+        found = published_sources(manifest, compiled_sql(settings, manifest), schemas, settings.target)
         shown = {column: sorted(sources) for column, sources in found.items()}
         write_json(path, shown)
     if forbidden := sorted(shown.keys() - load_rules().exceptions.keys()):

@@ -12,6 +12,7 @@ from lakehouse import catalog, lake
 from lakehouse.catalog import Column, Relation
 from lakehouse.contracts import load_feeds
 from lakehouse.lake.activations import PlanFiles, all_plans, delivery_of, read_dead_letters
+from lakehouse.lake.alerts import read_log, read_state
 from lakehouse.lake.model_files import current_monitoring, current_scores
 from lakehouse.lake.places import review_file
 from lakehouse.sql import identifier, literal
@@ -29,6 +30,8 @@ ATTACHED = Relation(
 )
 MONITORED_DAYS = 92  # up to the business date: older figures stay in the lake
 SENT_DAYS = 7  # up to the business date: older changes stay in the lake
+# of a message, as the log has it
+MESSAGE = ("message_id", "rule", "severity", "receiver", "target", "attempts", "error", "publish_id", "run_id")
 INTRADAY_DAYS = 7  # up to the business date: events that come later still are not reconciled
 
 
@@ -191,6 +194,8 @@ def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
         SmallTable(catalog.RUN_STEPS, steps),
         SmallTable(catalog.ACTIVATION_PLANS, [_delivery(files) for files in all_plans(root)]),
         SmallTable(catalog.ACTIVATION_DEAD_LETTERS, read_dead_letters(root)),
+        SmallTable(catalog.ALERT_MESSAGES, _messages(root)),
+        SmallTable(catalog.ALERT_CASES, _cases(root)),
         *_segment_tables(root, pin),
     ]
 
@@ -253,6 +258,39 @@ def _delivery(files: PlanFiles) -> dict[str, object]:
         "planned_at": _utc(delivery["planned_at"]),
         "last_answer_at": _utc(delivery["last_answer_at"]),
     }
+
+
+def _messages(root: Path) -> list[dict[str, object]]:
+    """The messages in the log of alerts."""
+    return [
+        {
+            "message_number": number,
+            "case_count": len(entry["cases"]),
+            "outcome": entry["kind"],
+            "sent_at": _utc(entry["at"]),
+            **{name: entry.get(name) for name in MESSAGE},
+            "business_date": date.fromisoformat(entry.get("business_date", "")),
+        }
+        for number, entry in read_log(root)
+        if "message_id" in entry
+    ]
+
+
+def _cases(root: Path) -> list[dict[str, object]]:
+    """The cases that are open as of the last entry in the log of alerts."""
+    return [
+        {
+            "rule": rule,
+            "case_key": case,
+            "receivers": ",".join(sorted(one.told)),
+            "last_told_at": _utc(max((told.at for told in one.told.values()), default=None)),
+            "acknowledged_by": taken.by if (taken := one.acknowledged) else None,
+            "acknowledged_at": _utc(taken.at) if taken else None,
+            "acknowledged_why": taken.why if taken else None,
+            "is_changed": bool(taken) and any(told.at > taken.at for told in one.told.values()),
+        }
+        for (rule, case), one in sorted(read_state(root).cases.items())
+    ]
 
 
 def _step(path: Path) -> dict[str, object]:

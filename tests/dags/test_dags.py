@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from lakehouse.contracts import load_deployment
 from lakehouse.settings import PROJECT
 
+SIMULATED = PROJECT / "deployments" / "simulated.yml"
 IMPORT = """
 import sys, time
 from airflow.dag_processing.dagbag import DagBag
@@ -17,29 +19,31 @@ began = time.process_time()
 bag = DagBag(sys.argv[1])
 assert not bag.import_errors, bag.import_errors
 heavy = {"great_expectations", "duckdb", "sklearn", "pandas", "dbt"} & set(sys.modules)
-print(time.process_time() - began, ",".join(sorted(bag.dags)), ",".join(sorted(heavy)), sep=";")
+tasks = sorted(f"{dag.dag_id}.{task.task_id}" for dag in bag.dags.values() for task in dag.tasks)
+print(time.process_time() - began, ",".join(sorted(bag.dags)), ",".join(sorted(heavy)), ",".join(tasks), sep=";")
 """
 
 
-def imported(tmp_path, deployment: str) -> tuple[float, set[str], str]:
-    """Seconds, DAG ids, heavy modules: in a separate process, as in Airflow."""
+def imported(tmp_path, deployment: Path) -> tuple[float, set[str], str, set[str]]:
+    """Seconds, DAG ids, heavy modules, tasks as dag.task: in a separate process, as in Airflow."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-        "C360_DEPLOYMENT": str(PROJECT / "deployments" / f"{deployment}.yml"),
+        "C360_DEPLOYMENT": str(deployment),
         "C360_LAKE": str(tmp_path / "lake"),
     }
     command = [sys.executable, "-c", IMPORT, str(PROJECT / "dags")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    seconds, dag_ids, heavy = done.stdout.splitlines()[-1].split(";")
-    return float(seconds), set(dag_ids.split(",")), heavy
+    seconds, dag_ids, heavy, tasks = done.stdout.splitlines()[-1].split(";")
+    return float(seconds), set(dag_ids.split(",")), heavy, set(tasks.split(","))
 
 
 def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
-    seconds, dag_ids, heavy = imported(tmp_path, "simulated")
+    seconds, dag_ids, heavy, tasks = imported(tmp_path, SIMULATED)
+    assert "score_customers.alert" not in tasks  # nobody is named
     assert dag_ids == {
         "ingest_branch",
         "ingest_online",
@@ -53,13 +57,21 @@ def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
 
 
 def test_a_deployment_without_online_feeds_has_no_online_dag(tmp_path):
-    assert imported(tmp_path, "berka")[1] == {
+    assert imported(tmp_path, SIMULATED.with_name("berka.yml"))[1] == {
         "ingest_branch",
         "build_customer_360",
         "score_customers",
         "retrain_models",
         "intraday_fund_flow",
     }
+
+
+def test_a_deployment_that_names_receivers_of_alerts_has_a_dag_that_tells_them_every_hour(tmp_path):
+    deployment = tmp_path / "told.yml"
+    deployment.write_text(SIMULATED.read_text() + "alerts: [operations]\n")
+    _, dag_ids, heavy, tasks = imported(tmp_path, deployment)
+    assert "send_alerts" in dag_ids and "score_customers.alert" in tasks
+    assert heavy == ""
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +103,7 @@ def test_the_intraday_loop_waits_until_somebody_starts_it_and_touches_no_asset(d
 
 
 def test_one_mapped_task_per_declared_feed(dags):
-    deployment = load_deployment(PROJECT / "deployments" / "simulated.yml")
+    deployment = load_deployment(SIMULATED)
     mapped = {
         name: set(dags[name].get_task("ingest").op_kwargs_expand_input.value["feed"])
         for name in ("ingest_branch", "ingest_online")

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -11,28 +12,45 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lakehouse.contracts import Feed, load_feeds
 from lakehouse.settings import PROJECT
 
+PARTIES = """
+    select 'cif:' || customer_no as party_key, min(known_date) as first_known_date from customers_told group by all
+    union all select 'online:' || user_id, min(known_date) from registrations_told group by all
+    union all select 'lead:' || lead_id, min(known_date) from social_leads_told group by all
+"""
+
 
 def load(landing: Path, business_date: date, token_secret: str) -> duckdb.DuckDBPyConnection:
-    """A database with everything that had landed by ``business_date``.
+    """A database with everything that had landed by ``business_date``: see `read`.
+
+    And ``links`` (party_key, customer_key, first_known_date), the persons behind the records.
+    """
+    con = read(landing, business_date, token_secret, load_feeds())
+    _link(con)
+    return con
+
+
+def read(landing: Path, business_date: date, token_secret: str, feeds: Iterable[str]) -> duckdb.DuckDBPyConnection:
+    """A database with what had landed of some feeds by ``business_date``.
 
     For each feed a table ``<feed>_told`` (every version) and a view ``<feed>`` (the versions and snapshots that still
     hold), with contract columns, ``<col>_token``, ``known_date``, ``delivery``, ``row`` and ``file``; for each seed a
-    table; and ``links`` (party_key, customer_key, first_known_date), the persons behind the records.
+    table.
     """
     con = duckdb.connect()
     con.create_function("average", _average, ["decimal(38,2)", "bigint"], "decimal(38,2)")
     con.execute(f"set variable business_date = date '{business_date}'")
-    for feed in load_feeds().values():
-        _load_feed(con, landing, feed, business_date, token_secret)
+    contracts = load_feeds()
+    for feed in feeds:
+        _load_feed(con, landing, contracts[feed], business_date, token_secret)
     for seed in (PROJECT / "dbt_project" / "seeds").glob("*.csv"):
         con.execute(f"create table {seed.stem} as select * from read_csv('{seed}', header = true)")
-    _link(con)
     return con
 
 
@@ -62,7 +80,7 @@ def _load_feed(con: duckdb.DuckDBPyConnection, landing: Path, feed: Feed, busine
         rows["delivery"] = f"{manifest['period']}/v{manifest['version']}"
         rows["file"] = name
         rows["is_current"] = manifest in newest.values()
-        con.register("rows", rows.astype(object).where(rows.notna(), None))
+        con.register("rows", pa.Table.from_pandas(rows, preserve_index=False))
         casts = ", ".join(f"cast({name} as {kind})" for name, kind in columns.items())
         con.execute(f"insert into {feed.name}_told select {casts} from rows")
         con.unregister("rows")
@@ -96,11 +114,7 @@ def _average(total: Decimal, count: int) -> Decimal:
 
 def _link(con: duckdb.DuckDBPyConnection) -> None:
     """Records of one person: the same document, a bound card whose holder has no other document, or the same lead."""
-    parties = con.execute("""
-        select 'cif:' || customer_no as party_key, min(known_date) as first_known_date from customers_told group by all
-        union all select 'online:' || user_id, min(known_date) from registrations_told group by all
-        union all select 'lead:' || lead_id, min(known_date) from social_leads_told group by all
-    """).df()
+    parties = con.execute(PARTIES).df()
     pairs = con.execute("""
         with documents as (
             select 'cif:' || customer_no as party_key, id_no_token, party_type from customers

@@ -21,7 +21,8 @@ _DATES = """
     where as_of_date = last_day(as_of_date) or as_of_date = getvariable('business_date')
 """
 _MOVES = f"""
-    select *, lag(star_tier) over earlier as tier_before, lag(life_cycle_stage) over earlier as stage_before
+    select *, lag(star_tier) over earlier as tier_before, lag(life_cycle_stage) over earlier as stage_before,
+        lag(home_branch_code) over earlier as branch_before, lag(rm_id) over earlier as rm_before
     from ({_DATES}) window earlier as (partition by customer_key order by as_of_date)
 """
 _POSTINGS = """
@@ -115,11 +116,31 @@ QUESTIONS = {
         from ({_MOVES}) group by all
         """,
     ),
-    "who left, by month": Question(
+    "who left, by month, branch and tier that they had": Question(
         ("customers_left",),
-        ("month",),
+        ("month", "home_branch_code", "star_tier"),
         f"""
-        select month, count(*) filter (where life_cycle_stage = 'lost' and stage_before not in ('lost', 'prospect'))
+        select month, branch_before, tier_before,
+            count(*) filter (where life_cycle_stage = 'lost' and stage_before not in ('lost', 'prospect'))
+        from ({_MOVES}) group by all
+        """,
+    ),
+    "whose customers left, and the rate": Question(
+        ("customers_left", "churn_rate"),
+        ("rm_id",),
+        f"""
+        select rm_before, count(*) filter (where life_cycle_stage = 'lost'),
+            count(*) filter (where life_cycle_stage = 'lost' and as_of_date = last_day(as_of_date))
+            / nullif(count(*) filter (where as_of_date = last_day(as_of_date)), 0)
+        from ({_MOVES}) where stage_before not in ('lost', 'prospect') group by all
+        """,
+    ),
+    "out of which tiers": Question(
+        ("tier_rises", "tier_falls"),
+        ("star_tier",),
+        f"""
+        select tier_before, count(*) filter (where star_tier > tier_before),
+            count(*) filter (where star_tier < tier_before)
         from ({_MOVES}) group by all
         """,
     ),

@@ -284,11 +284,16 @@ def test_a_week_is_shown_when_it_is_over(bank: duckdb.DuckDBPyConnection) -> Non
         group by all order by 1 desc limit 1
     """).fetchone()
     assert last <= D3 and (D3 - last).days < 7
-    assert bank.execute(
-        """select sum(if(direction = 'C', amount, -amount)) from transactions_once left join owner using (account_no)
-           where coalesce(product_family, '') not in ('loan', 'card') and business_date <= $1""",
+    posted, explained = bank.execute(
+        """select
+               (select sum(if(direction = 'C', amount, -amount))
+                from transactions_once left join owner using (account_no)
+                where coalesce(product_family, '') not in ('loan', 'card') and business_date <= $1),
+               (select sum(break_amount) from readers.marts.balance_breaks
+                where explanation is not null and business_date <= $1)""",
         [last],
-    ).fetchone() == (amount,)
+    ).fetchone()
+    assert explained and posted + explained == amount
 
 
 def test_money_that_does_not_shrink_has_no_runway(bank: duckdb.DuckDBPyConnection) -> None:

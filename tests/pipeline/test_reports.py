@@ -192,7 +192,8 @@ def test_one_customer_on_one_page(day_by_day: Undisturbed) -> None:
     assert customer.read(settings, report.records[-1]["party_key"]) == report  # by any record of the customer
     page = customer.page(report)
     assert not re.findall(r"(?:src|href)=.http", page)
-    assert report.changes[0]["sentence_zh"] in page
+    assert report.changes[0]["sentence_en"] in page
+    assert report.changes[0]["sentence_zh"] in customer.page(report, "zh")
     lists = {name: [] for name, part in vars(report).items() if isinstance(part, list)}
     empty = replace(report, **lists, runway=None)
     assert "the models abstain" in customer.page(empty)
@@ -226,7 +227,8 @@ def test_the_long_tail_is_shown_in_groups_of_all_its_customers(day_by_day: Undis
     ).to_pylist()
     assert moved[0]["n"] < 0.1 * tail["customers"]
     page = segments.page(report)
-    assert page.count("<svg") == len(profiles) and profiles[0]["segment_name_zh"] in page
+    assert page.count("<svg") == len(profiles) and profiles[0]["segment_name_en"] in page
+    assert profiles[0]["segment_name_zh"] in segments.page(report, "zh")
     assert not re.findall(r"(?:src|href)=.http", page)
     console = Console(record=True, width=200)
     console.print(*segments.tables(report))
@@ -267,8 +269,9 @@ def test_forecasts_add_up_and_start_from_the_balances_of_the_bank(day_by_day: Un
         assert (row["lower_80_amount"] is None) == (row["interval_status"] not in ("holds", "holds_80_only"))
     assert {(effect.measure, effect.is_identified) for effect in report.what_if} >= {("outflow", False)}
     page = forecast.page(report)
-    assert page.count("<svg") == 3 and "What if mmf_yield moved by +0.50 points" in page
-    assert re.search(r"In 13 weeks: CNY [\d.,]+ (thousand|million)", page) and "13 周后：" in page
+    assert page.count("<svg") == 3 and "What if mmf yield moved by +0.50 points" in page
+    assert re.search(r"In 13 weeks: CNY [\d.,]+ (thousand|million)", page)
+    assert "13 周后：" in forecast.page(report, "zh")
     console = Console(record=True, width=200)
     console.print(*forecast.tables(report))
     assert "no effect that can be told from chance" in console.export_text()

@@ -155,7 +155,7 @@ def test_an_action_that_calls_has_a_phone(day_by_day: Undisturbed) -> None:
 def test_pages_and_commands_show_the_worklist(day_by_day: Undisturbed, tmp_path: Path) -> None:
     settings = day_by_day.settings
     whole = worklist.read(settings)
-    assert whole.actions and "to do" in whole.summary and worklist.page(whole)
+    assert whole.actions and "to do" in whole.summary() and worklist.page(whole)
     branches = {action["branch_code"] for action in whole.actions} - {None}
     parts = [worklist.read(settings, branch=branch).actions for branch in branches]
     assert sum(map(len, parts)) == sum(action["branch_code"] is not None for action in whole.actions)

@@ -1,5 +1,16 @@
 with steps as (
     select * from {{ ref('stg_lake__run_steps') }}
+),
+
+placed as (
+    select
+        *,
+        max(ended_at) over (partition by business_date, step) as last_ended_at,
+        -- the last publish of its business date or a later one
+        max(case when step = 'serve' and status = 'success' then ended_at end)
+            over (order by business_date desc)
+            as last_served_at
+    from steps
 )
 
 select
@@ -11,5 +22,8 @@ select
     ended_at,
     cast(extract(epoch from (ended_at - started_at)) as double precision) as duration_seconds,
     error,
-    detail
-from steps
+    detail,
+    status = 'failed'
+    and ended_at = last_ended_at
+    and (last_served_at is null or last_served_at <= ended_at) as is_open
+from placed

@@ -1,7 +1,8 @@
 """Serving stores, which readers query; each is a module with the functions of `Store`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
@@ -65,21 +66,14 @@ class Publishing(Protocol):
         """Note the publish in the build engine; after a whole one, nothing in it is unpublished."""
 
 
-class Shown(Protocol):
+@dataclass(frozen=True)
+class Shown:
     """What readers see at one moment, for as long as the block of `Store.shown` lasts."""
 
-    @property
-    def publish_id(self) -> int: ...
-
-    @property
-    def business_date(self) -> date: ...
-
-    @property
-    def comments(self) -> Sequence[tuple[str, str | None, str | None]]:
-        """(published name, column or None for the table itself, comment) of all that there is."""
-
-    def rows(self, name: str) -> pa.RecordBatchReader | pa.Table:
-        """All rows of a table or view."""
+    publish_id: int
+    business_date: date
+    comments: Sequence[tuple[str, str | None, str | None]]  # published name, column or None for the table, comment
+    rows: Callable[[str], pa.RecordBatchReader | pa.Table]  # all rows of a table or view
 
 
 class Store(Protocol):

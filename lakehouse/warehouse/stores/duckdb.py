@@ -10,7 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from lakehouse.warehouse.publication import (
     Partition,
     Snapshot,
 )
+from lakehouse.warehouse.stores import Shown
 
 BATCH_ROWS = 100_000
 KEPT_SNAPSHOTS = 6  # of each live table
@@ -139,27 +140,19 @@ def published(settings: Settings) -> Snapshot:
         )
 
 
-@dataclass(frozen=True)
-class DuckDBShown:
-    """What an opened store shows."""
-
-    publish_id: int
-    business_date: date
-    comments: Sequence[tuple[str, str | None, str | None]]
-    connection: duckdb.DuckDBPyConnection
-
-    def rows(self, name: str) -> pa.RecordBatchReader:
-        return self.connection.sql(f"from {name}").to_arrow_reader(BATCH_ROWS)
-
-
 @contextmanager
-def shown(settings: Settings) -> Generator[DuckDBShown]:
+def shown(settings: Settings) -> Generator[Shown]:
     with _reading(settings) as connection:
         _require_place(settings, connection)
         publish_id, day = only_row(
             connection.execute("select max(publish_id), max(business_date) from ops.publications")
         )
-        yield DuckDBShown(publish_id, day, _present_comments(connection), connection)
+        yield Shown(
+            publish_id,
+            day,
+            _present_comments(connection),
+            lambda name: connection.sql(f"from {name}").to_arrow_reader(BATCH_ROWS),
+        )
 
 
 @contextmanager

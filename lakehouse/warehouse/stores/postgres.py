@@ -2,10 +2,8 @@
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 
-import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 import psycopg
 import pyarrow as pa
@@ -30,6 +28,7 @@ from lakehouse.warehouse.publication import (
     Partition,
     Snapshot,
 )
+from lakehouse.warehouse.stores import Shown
 
 PUBLISH_LOCK = 361
 READER, PII_READER = "c360_reader", "c360_pii_reader"
@@ -52,21 +51,8 @@ def published(settings: Settings) -> Snapshot:
         return _published(connection)
 
 
-@dataclass(frozen=True)
-class PostgresShown:
-    """What a transaction that sees one publish shows."""
-
-    publish_id: int
-    business_date: date
-    comments: Sequence[tuple[str, str | None, str | None]]
-    cursor: adbc.Cursor
-
-    def rows(self, name: str) -> pa.Table:
-        return engine.answer(self.cursor, f"select * from {name}")
-
-
 @contextmanager
-def shown(settings: Settings) -> Generator[PostgresShown]:
+def shown(settings: Settings) -> Generator[Shown]:
     """Comments are of a connection that comes a moment later: they change only with the code."""
     with engine.connect_arrow(settings) as arrow, arrow.cursor() as cursor, connect(settings) as connection:
         cursor.execute("set transaction isolation level repeatable read")
@@ -74,7 +60,12 @@ def shown(settings: Settings) -> Generator[PostgresShown]:
         if not has_table(connection, "ops.publications"):
             raise Stop("nothing is published yet: run the pipeline first (`c360 run`)")
         (about,) = engine.answer(cursor, last).to_pylist()
-        yield PostgresShown(about["publish_id"], about["business_date"], _present_comments(connection), cursor)
+        yield Shown(
+            about["publish_id"],
+            about["business_date"],
+            _present_comments(connection),
+            lambda name: engine.answer(cursor, f"select * from {name}"),
+        )
 
 
 @contextmanager

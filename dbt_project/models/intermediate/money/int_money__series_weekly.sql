@@ -73,12 +73,13 @@ moves as (
         'deposit' as measure,
         coalesce(accounts.branch_code, 'none') as branch_code,
         coalesce(accounts.product_family, 'none') as product_family,
-        balances.business_date,
-        balances.credit_amount - balances.debit_amount as amount
-    from {{ ref('fct_balances_daily') }} as balances
+        changes.business_date,
+        changes.change_amount as amount
+    from {{ ref('int_asset__changes') }} as changes
     left join accounts
-        on balances.account_no_token = accounts.account_no_token and balances.business_date >= accounts.valid_from
-    where {{ weeks_of_run('balances.business_date') }}
+        on changes.asset_id = accounts.account_no_token and changes.business_date >= accounts.valid_from
+    where {{ weeks_of_run('changes.business_date') }}
+        and changes.asset_class = 'deposit'
         and coalesce(accounts.product_family, 'none') not in ('loan', 'card')
 
     union all
