@@ -47,10 +47,12 @@ select
     versions.version_date,
     versions.expires_date,
     case
-        when versions.state = 'active' and problems.tag is null then cast(coalesce(sizes.member_count, 0) as bigint)
+        when versions.state = 'active' and problems.tag is null
+            then cast(coalesce(sizes.member_count, 0) as bigint)
     end as member_count,
     case
-        when versions.state = 'active' and problems.tag is null then cast(coalesce(sizes.contactable_count, 0) as bigint)
+        when versions.state = 'active' and problems.tag is null
+            then cast(coalesce(sizes.contactable_count, 0) as bigint)
     end as contactable_count
 from versions
 left join problems on versions.tag = problems.tag and versions.state = 'active'
