@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from demo.airflow import LocalAirflow, local_airflow
-from demo.docs import write_dbt_docs
+from demo.docs import writing_dbt_docs
 from demo.pages import write_index
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
@@ -46,7 +46,7 @@ class Bank:
     """A bank whose deliveries have landed."""
 
     settings: Settings
-    dates: list[date]  # the end of the initial load, then each day
+    dates: list[date]  # that are run: the first with all that came before it, then each day
     truth: Path | None  # of a simulated bank
 
 
@@ -133,7 +133,8 @@ def _simulated(folder: Path, say: Say) -> Bank:
     say(f"{made.deliveries:,} deliveries with {made.rows:,} rows have landed")
     for line in correct(made.landing, *(made.last_date - timedelta(days=ago) for ago in (2, 1, 0))):
         say(line)
-    return _bank(folder, "simulated", made.truth)
+    bank = _bank(folder, "simulated", made.truth)
+    return replace(bank, dates=bank.dates[1:])  # the first day is run together with the history
 
 
 def _berka(folder: Path, source: Path, say: Say) -> Bank:
@@ -166,18 +167,23 @@ def _run(bank: Bank, say: Say) -> None:
     """Back-fill the initial load, then the days after it, by Airflow; the other DAGs follow from the assets."""
     initial, *days = bank.dates
     with _airflow(bank, say) as (airflow, dag_ids):
-        phases = (([initial], "the initial load"), (days[:-1], "the business days"), (days[-1:], "the last day"))
-        for dates, what in phases:
-            if not dates:
-                continue
-            if dates == days[-1:] and bank.truth:
-                _live(bank, bank.truth, dates[0], say)
+
+        def backfill(what: str, *dates: date) -> None:
             say(f"back-fill of {what}: {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else ""))
             for dag_id in sorted(dag_ids & PRODUCERS):
                 airflow.backfill(dag_id, dates[0], dates[-1])
-            follow(airflow, dag_ids, dates, say)
-    say("every DAG has succeeded for every date; writing the documentation of the models")
-    write_dbt_docs(bank.settings, bank.dates[-1])
+            follow(airflow, dag_ids, list(dates), say)
+
+        backfill("the initial load", initial)
+        with writing_dbt_docs(bank.settings, bank.dates[-1]) as docs:
+            if days[:-1]:
+                backfill("the business days", *days[:-1])
+            if days:
+                if bank.truth:
+                    _live(bank, bank.truth, days[-1], say)
+                backfill("the last day", days[-1])
+            say("every DAG has succeeded for every date")
+            docs()
 
 
 def _live(bank: Bank, truth: Path, day: date, say: Say) -> None:

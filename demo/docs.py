@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
 from lakehouse.settings import PROJECT, Settings
-from lakehouse.warehouse.dbt import target_path
 
 SHOWN = ("model", "seed", "source")
 
@@ -21,15 +21,25 @@ class DocsFailed(Stop):
     """dbt could not write its documentation."""
 
 
-def write_dbt_docs(settings: Settings, business_date: date) -> Path:
-    """Write every model and column with its description, tests and lineage, from the manifest of the last run.
+@contextmanager
+def writing_dbt_docs(settings: Settings, business_date: date) -> Generator[Callable[[], Path]]:
+    """Describe every model and column with its tests and lineage, by a process of its own beside the block.
+
+    dbt reads the project only, in a folder of its own, so the bank's runs need not wait for it.
+
+    Yields
+    ------
+    callable
+        Waits for the page and returns its path.
 
     Raises
     ------
     DocsFailed
-        If dbt fails; the message is the end of its output.
+        By the callable, if dbt fails; the message is the end of its output.
     """
-    folder = target_path(settings)
+    page = docs_page(settings)
+    folder = page.parent
+    folder.mkdir(parents=True, exist_ok=True)
     variables = {"business_date": str(business_date), "from_date": str(business_date)}
     command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "docs", "generate", "--static"]
     command += ["--no-compile", "--empty-catalog", "--vars", json.dumps(variables), "--target", settings.target]
@@ -40,14 +50,30 @@ def write_dbt_docs(settings: Settings, business_date: date) -> Path:
         "C360_BUILD": str(settings.build),
         "C360_MEMORY_LIMIT": settings.memory_limit,
     }
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise DocsFailed(f"dbt docs: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return _with_types(folder)
+    log = folder / "docs.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+
+    def finished() -> Path:
+        if process.wait():
+            raise DocsFailed(f"dbt docs: {log.read_text(errors='replace')[-2000:]}")
+        return _with_types(page)
+
+    try:
+        yield finished
+    finally:
+        process.kill()
+        process.wait()
 
 
-def _with_types(folder: Path) -> Path:
+def docs_page(settings: Settings) -> Path:
+    """Where the documentation of a deployment's models is."""
+    return settings.build.with_name("model_docs") / "static_index.html"
+
+
+def _with_types(written: Path) -> Path:
     """The documentation with the types of columns: the models' own, so that dbt need not ask the database for them."""
+    folder = written.parent
     manifest, catalog = (json.loads((folder / f"{name}.json").read_text()) for name in ("manifest", "catalog"))
     for kind in ("nodes", "sources"):
         catalog[kind] = {
@@ -56,9 +82,9 @@ def _with_types(folder: Path) -> Path:
     page = (folder / "index.html").read_text(encoding="utf-8")
     for name, content in (("MANIFEST", manifest), ("CATALOG", catalog)):
         page = page.replace(f'"{name}.JSON INLINE DATA"', json.dumps(content))
-    with appearing(folder / "static_index.html") as temporary:
+    with appearing(written) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return folder / "static_index.html"
+    return written
 
 
 def _catalogued(node: Mapping[str, Any]) -> dict[str, object]:

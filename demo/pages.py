@@ -9,12 +9,12 @@ from pathlib import Path
 
 from c360.bi.specs import Language
 from c360.reports import customer, forecast, handover, segments, survival, worklist
+from demo.docs import docs_page
 from lakehouse import pages, warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
 from lakehouse.lake.model_files import newest_model
 from lakehouse.settings import Settings
-from lakehouse.warehouse.dbt import target_path
 from ml_jobs.task_file import load_tasks
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -61,7 +61,7 @@ def write_index(settings: Settings) -> Path:
                 folder,
                 "Tables and columns",
                 "every model, with its tests and where it comes from",
-                target_path(settings) / "static_index.html",
+                docs_page(settings),
             )
         ],
         "Models": [_card(settings, folder, name) for name in load_tasks()],

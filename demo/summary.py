@@ -121,7 +121,7 @@ def _next_steps(settings: Settings) -> str:
     return f"""Where to look next
   runs and logs   {look_again(settings)}     (Airflow's user interface on what just ran)
   gates           {folder}/data_docs/index.html
-  models          {folder}/build.dbt/duckdb/static_index.html
+  models          {folder}/model_docs/static_index.html
   state           {in_shell(settings, "status")}
   to do           {in_shell(settings, "worklist")}
   query           .venv/bin/python -c "import duckdb; duckdb.connect('{folder}/warehouse.duckdb', read_only=True)

@@ -289,8 +289,20 @@ def data_path(task: Task, path: Path, data: Path | None) -> Path | None:
 
 def phrases(task: Task) -> dict[str, Phrase]:
     """Reasons in words, by feature: those of the bank's seed; those of the task have precedence."""
+    return {line["reason_code"]: Phrase(en=line["phrase_en"], zh=line["phrase_zh"]) for line in _seed()} | task.reasons
+
+
+@cache
+def said_by() -> dict[str, str]:
+    """The column whose value people hear instead, of each feature that is measured against what is usual on the day.
+
+    Such a column is no feature: it moves for everybody at once, with yields, prices and habits, and a model would take
+    the drift for a change of risk.
+    """
+    return {line["reason_code"]: line["said_by"] for line in _seed() if line["said_by"]}
+
+
+def _seed() -> list[dict[str, str]]:
+    """The lines of the seed ``reason_phrases``."""
     with (PROJECT / "dbt_project" / "seeds" / "reason_phrases.csv").open(encoding="utf-8") as file:
-        of_the_bank = {
-            line["reason_code"]: Phrase(en=line["phrase_en"], zh=line["phrase_zh"]) for line in csv.DictReader(file)
-        }
-    return of_the_bank | task.reasons
+        return list(csv.DictReader(file))

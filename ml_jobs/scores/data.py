@@ -13,13 +13,15 @@ from lakehouse.sql import literal
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.rows import NONE, Rows
 from ml_jobs.scores.months import LabelledMonth
-from ml_jobs.task_file import Task
+from ml_jobs.task_file import Task, said_by
 
 KEYS = ("customer_key", "as_of_date")
 
 
 def feature_columns(settings: Settings, task: Task) -> tuple[str, ...]:
     """The features of the task's table, in alphabetical order, without those that the task excludes.
+
+    Nor is a column learned from that says a feature of the table (`said_by`), unless the task names it.
 
     Raises
     ------
@@ -28,7 +30,10 @@ def feature_columns(settings: Settings, task: Task) -> tuple[str, ...]:
     """
     schema = warehouse.query(settings, f"select * from build_{task.table} limit 0").schema
     features = [field for field in schema if field.name not in (*KEYS, *task.exclude)]
-    if task.features is not None:
+    if task.features is None:
+        saying = {said_by().get(field.name) for field in features}
+        features = [field for field in features if field.name not in saying]
+    else:
         features = [field for field in features if field.name in task.features]
     if texts := [field.name for field in features if not _is_number(field.type)]:
         raise Stop(f"{task.table}: {', '.join(texts)} must be numbers: encode them in the features model")

@@ -19,6 +19,7 @@ from lakehouse.settings import PROJECT
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import REASONS, shapley_values
 from ml_jobs.registry.model import Model
+from ml_jobs.task_file import said_by
 
 KIND, TIER = "is_enterprise", "star_tier"  # similar is who shares these, as far as the feature table has them
 LEAST_SIMILAR = 30  # a smaller group is joined by the next tiers of its kind
@@ -58,7 +59,6 @@ class Rule:
     unit: str
     is_reason: bool
     capped_at: float  # values from here on are shown alike; infinite without a cap
-    said_by: str = ""  # the column whose value people hear instead; empty: the feature's own
 
 
 @cache
@@ -66,9 +66,7 @@ def rules() -> dict[str, Rule]:
     """The seed's rule of each feature."""
     with (PROJECT / "dbt_project" / "seeds" / "reason_phrases.csv").open(encoding="utf-8") as file:
         return {
-            line["reason_code"]: Rule(
-                line["unit"], line["is_reason"] == "true", float(line["capped_at"] or "inf"), line["said_by"]
-            )
+            line["reason_code"]: Rule(line["unit"], line["is_reason"] == "true", float(line["capped_at"] or "inf"))
             for line in csv.DictReader(file)
         }
 
@@ -148,7 +146,8 @@ def reasons(model: Model, rows: Rows, saying: Rows | None = None) -> Reasons:
 
 def _codes(columns: tuple[str, ...]) -> tuple[str, ...]:
     """The column that says each feature."""
-    return tuple((rules()[name].said_by or name) if name in rules() else name for name in columns)
+    said = said_by()
+    return tuple(said.get(name, name) for name in columns)
 
 
 def _said(rows: Rows, saying: Rows) -> np.ndarray:

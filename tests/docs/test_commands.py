@@ -74,7 +74,7 @@ def test_the_first_hour_of_the_readme_is_in_order() -> None:
     first_read = next(number for number, line in enumerate(lines) if "var/demo/env" in line)
     asking = [number for number, line in enumerate(lines) if "c360 " in line or "duckdb.connect" in line]
     assert asking and min(asking) > first_read > 0
-    written = {"env", "index.html", "warehouse.duckdb", "data_docs/index.html", "build.dbt/duckdb/static_index.html"}
+    written = {"env", "index.html", "warehouse.duckdb", "data_docs/index.html", "model_docs/static_index.html"}
     named = {name.rstrip(".,`;") for line in readme.lines for name in re.findall(r"var/demo/([\w./-]+)", line)}
     assert named <= written
 

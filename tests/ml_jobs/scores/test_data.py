@@ -32,6 +32,20 @@ def test_a_population_begins_above_a_number(tmp_path):
     assert 60 > len(rows.values) == (everybody.values > 40.5).sum() > 0
 
 
+def test_what_says_a_feature_is_learned_from_only_where_a_task_names_it(tmp_path):
+    """A share of payments beside the same share over the usual of the day: the first moves for everybody at once."""
+    features, labels = made_up_rows(customers=10)
+    share = pa.array(np.full(len(features), 0.3))
+    for name in ("pos_txn_share_180d", "pos_txn_share_to_usual_180d", "help_page_share_180d", "pos_txn_rate"):
+        features = features.append_column(name, share)
+    settings = made_up_bank(tmp_path, features, labels)
+    learned = feature_columns(settings, CHURN)
+    assert "pos_txn_share_180d" not in learned
+    assert {"pos_txn_share_to_usual_180d", "help_page_share_180d", "pos_txn_rate"} <= set(learned)
+    named = CHURN.model_copy(update={"features": ("pos_txn_share_180d", "pos_txn_share_to_usual_180d")})
+    assert feature_columns(settings, named) == ("pos_txn_share_180d", "pos_txn_share_to_usual_180d")
+
+
 def test_nobody_in_the_population_is_no_score(tmp_path):
     settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
     with pytest.raises(CannotScore, match=r"no customer .* with has_rm above 0"):

@@ -89,9 +89,9 @@ def test_a_feature_without_words_is_no_reason(bank, model, today, monkeypatch):
 
 def test_people_hear_the_share_where_the_model_learns_from_its_distance_to_the_usual(model, today, monkeypatch):
     """The code, the value and the comparison are those of the column that says the feature."""
-    said = {"trend_rate": Rule("ratio", True, np.inf, "trend_share"), "trend_share": Rule("share", True, np.inf)}
-    known = module.rules() | said
+    known = module.rules() | {"trend_share": Rule("share", True, np.inf)}
     monkeypatch.setattr(module, "rules", lambda: known)
+    monkeypatch.setattr(module, "said_by", lambda: {"trend_rate": "trend_share"})
     at = today.columns.index("trend_rate")
     assert saying_columns(today.columns) == ("trend_share",)
     share = 0.3 + 0.1 * today.values[:, at]
