@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import ml_jobs.scores.scoring
+from c360.elements import describe
 from c360.intake import ingest
 from c360.outbound import activate, alert
 from c360.steps import step
@@ -136,9 +137,10 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         state = warehouse.built_state(settings)
         pin = lake.pin(settings.lake, state.business_date)
         write_network(settings, pin)
-        warehouse.attach(settings, pin, settings.lake / state.identity)
+        variables = _variables(settings, pin)
+        warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
         tagged = _tag_conditions(settings, pin)
-        warehouse.run_dbt(settings, "tag:serving", _variables(settings, pin) | {"tag_conditions": tagged})
+        warehouse.run_dbt(settings, "tag:serving", variables | {"tag_conditions": tagged})
         with warehouse.reading(settings):
             scores = expected_scores(settings, pin)
             misfits = (f"tag {tag['tag']}: {tag['problem']}" for tag in tagged if tag["problem"])
@@ -171,8 +173,9 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
         if state is None:
             return  # readers have nothing yet; `c360 status` reads the failure from the lake
         pin = lake.pin(settings.lake, max(business_date, state.business_date))
-        warehouse.attach(settings, pin, settings.lake / state.identity)
-        warehouse.run_dbt(settings, "path:models/ops", _variables(settings, pin))
+        variables = _variables(settings, pin)
+        warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
+        warehouse.run_dbt(settings, "path:models/ops", variables)
         warehouse.publish(settings, pin.business_date, run_id, schemas=("ops",))
 
 

@@ -12,9 +12,9 @@ from great_expectations.data_context.types.base import DataContextConfig, Progre
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.row_conditions import Column
 
+from expectations import SUITES
 from expectations.overview import columns_of, limits, observed, subject
 
-SUITES = Path(__file__).parent / "suites"
 EXAMPLES = 5
 logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs every class that it registers
 

@@ -12,6 +12,49 @@ from lakehouse import lake, warehouse
 from lakehouse.settings import Settings
 
 ALERTS = ("drifted_features", "missing_features", "drifted_score", "outcome_against_promise")
+SCORED = """
+    select task, horizon_days, count(*) as row_count, count(distinct customer_key) as customer_count
+    from raw.scores
+    where as_of_date = $1
+    group by task, horizon_days
+"""
+ALERTED = """
+    select
+        task,
+        case
+            when measure = 'missing_rise' then 'missing_features'
+            when measure <> 'stability_index' then 'outcome_against_promise'
+            when feature = '(score)' then 'drifted_score'
+            else 'drifted_features'
+        end as kind,
+        feature,
+        measure,
+        value
+    from build_ops.model_monitoring
+    where as_of_date = $1 and is_alert
+    order by value desc, feature
+"""
+NEWEST = {
+    "customer_360": "select max(as_of_date) from build_marts.customer_360",
+    "fct_transactions": "select max(business_date) from build_marts.fct_transactions",
+    "fct_balances_daily": "select max(business_date) from build_marts.fct_balances_daily",
+    "customer_features": "select max(as_of_date) from build_features.customer_features",
+}
+FACTS = "select count(*) from build_marts.fct_transactions"
+REPEATED = """
+    select count(*)
+    from build_intermediate.int_ops__repeated_events
+    where feed = 'transactions' and valid_to is null
+"""
+BREAKS = """
+    select
+        coalesce(min(account_no_token || ' on ' || business_date) filter (where explanation is null), 'none')
+            as example,
+        count(*) filter (where explanation is null) as unexplained_breaks,
+        count(explanation) as explained_breaks
+    from build_marts.balance_breaks
+"""
+TOTALS = "select count(*) as customers, cast(sum(aum_amount) as double precision) as aum_amount from {}.customer_360"
 
 
 @dataclass(frozen=True)
@@ -41,12 +84,32 @@ def frames(settings: Settings, business_date: date, scores: Iterable[ExpectedSco
     }
 
 
+def queries(customer_columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Suite name -> the queries of the build engine that its frame is made of.
+
+    Parameters
+    ----------
+    customer_columns : iterable of str
+        Those of ``customer_360``.
+    """
+    return {
+        "marts_customers": (_customers_sql(customer_columns),),
+        "marts_scores": (SCORED, ALERTED),
+        "marts_dates": tuple(NEWEST.values()),
+        "marts_postings": (FACTS, REPEATED),
+        "marts_balance_breaks": (BREAKS,),
+        "marts_totals": (TOTALS.format("build_marts"),),
+    }
+
+
 def _customers(settings: Settings) -> pa.Table:
     columns = warehouse.query(settings, "select * from build_marts.customer_360 limit 0").column_names
+    return warehouse.query(settings, _customers_sql(columns))
+
+
+def _customers_sql(columns: Iterable[str]) -> str:
     probabilities = ", ".join(name for name in columns if name.endswith("_probability"))
-    return warehouse.query(
-        settings,
-        f"""
+    return f"""
         select
             customer_key,
             star_tier,
@@ -54,22 +117,12 @@ def _customers(settings: Settings) -> pa.Table:
             least({probabilities}) as lowest_probability,
             greatest({probabilities}) as highest_probability
         from build_marts.customer_360
-        """,
-    )
+    """
 
 
 def _scores(settings: Settings, business_date: date, scores: Iterable[ExpectedScore]) -> pa.Table:
     """Counts that show whether every customer of a score's population is scored; and the alerts of its monitoring."""
-    counted = warehouse.query(
-        settings,
-        """
-        select task, horizon_days, count(*) as row_count, count(distinct customer_key) as customer_count
-        from raw.scores
-        where as_of_date = $1
-        group by task, horizon_days
-        """,
-        (business_date,),
-    ).to_pylist()
+    counted = warehouse.query(settings, SCORED, (business_date,)).to_pylist()
     scored = {(line["task"], line["horizon_days"]): (line["row_count"], line["customer_count"]) for line in counted}
     alerts = _alerts(settings, business_date)
     rows = []
@@ -90,26 +143,7 @@ def _scores(settings: Settings, business_date: date, scores: Iterable[ExpectedSc
 
 def _alerts(settings: Settings, business_date: date) -> defaultdict[tuple[str, str], list[str]]:
     """The monitoring figures of the date that are beyond their limits, by task and kind, the worst first."""
-    alerts = warehouse.query(
-        settings,
-        """
-        select
-            task,
-            case
-                when measure = 'missing_rise' then 'missing_features'
-                when measure <> 'stability_index' then 'outcome_against_promise'
-                when feature = '(score)' then 'drifted_score'
-                else 'drifted_features'
-            end as kind,
-            feature,
-            measure,
-            value
-        from build_ops.model_monitoring
-        where as_of_date = $1 and is_alert
-        order by value desc, feature
-        """,
-        (business_date,),
-    ).to_pylist()
+    alerts = warehouse.query(settings, ALERTED, (business_date,)).to_pylist()
     texts: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for line in alerts:
         texts[line["task"], line["kind"]].append(f"{line['feature']} {line['measure']} {line['value']:.2f}")
@@ -117,14 +151,8 @@ def _alerts(settings: Settings, business_date: date) -> defaultdict[tuple[str, s
 
 
 def _dates(settings: Settings, business_date: date) -> pa.Table:
-    newest = {
-        "customer_360": "select max(as_of_date) from build_marts.customer_360",
-        "fct_transactions": "select max(business_date) from build_marts.fct_transactions",
-        "fct_balances_daily": "select max(business_date) from build_marts.fct_balances_daily",
-        "customer_features": "select max(as_of_date) from build_features.customer_features",
-    }
     rows = []
-    for table, sql in newest.items():
+    for table, sql in NEWEST.items():
         newest_date = _value(settings, sql)
         rows.append(
             {
@@ -144,41 +172,20 @@ def _postings(settings: Settings, business_date: date) -> pa.Table:
         for item in lake.pin(settings.lake, business_date).of("transactions")
         if item.superseded_date is None
     ]
-    facts = _value(settings, "select count(*) from build_marts.fct_transactions")
-    repeated = _value(
-        settings,
-        """
-        select count(*)
-        from build_intermediate.int_ops__repeated_events
-        where feed = 'transactions' and valid_to is null
-        """,
-    )
+    facts, repeated = _value(settings, FACTS), _value(settings, REPEATED)
     row = {"feed": "transactions", "rows_loaded": sum(current), "rows_in_facts": facts, "rows_repeated": repeated}
     return pa.Table.from_pylist([row | {"rows_accounted": facts + repeated}])
 
 
 def _balance_breaks(settings: Settings) -> pa.Table:
-    return warehouse.query(
-        settings,
-        """
-        select
-            coalesce(min(account_no_token || ' on ' || business_date) filter (where explanation is null), 'none')
-                as example,
-            count(*) filter (where explanation is null) as unexplained_breaks,
-            count(explanation) as explained_breaks
-        from build_marts.balance_breaks
-        """,
-    )
+    return warehouse.query(settings, BREAKS)
 
 
 def _totals(settings: Settings) -> pa.Table:
-    totals = (
-        "select count(*) as customers, cast(sum(aum_amount) as double precision) as aum_amount from {}.customer_360"
-    )
-    today = warehouse.query(settings, totals.format("build_marts")).to_pylist()[0]
+    today = warehouse.query(settings, TOTALS.format("build_marts")).to_pylist()[0]
     published: dict[str, Any] = dict.fromkeys(today)
     if warehouse.published_date(settings):
-        published = warehouse.query_serving(settings, totals.format("marts")).to_pylist()[0]
+        published = warehouse.query_serving(settings, TOTALS.format("marts")).to_pylist()[0]
     return pa.Table.from_pylist(
         [
             {

@@ -192,6 +192,45 @@ ACTIVATION_CHANGES = Relation(
     ),
     key=("activation", "plan_number", "place"),
 )
+FEED_CONTRACTS = Relation(
+    "feed_contracts",
+    "What the contracts ask of the feeds.",
+    (
+        Column("feed", "varchar", "Feed"),
+        Column("channel", "varchar", "branch, online, reference or feedback"),
+        Column("latency_days", "integer", "Days that its newest delivery may be behind the business date"),
+    ),
+    key=("feed",),
+)
+COLUMN_LINEAGE = Relation(
+    "column_lineage",
+    "The columns from which every published column derives, as `c360 lineage` has them.",
+    (
+        Column("schema_name", "varchar", "Schema of the published column"),
+        Column("table_name", "varchar", "Its table or view"),
+        Column("column_name", "varchar", "Published column"),
+        Column(
+            "source_kind",
+            "varchar",
+            "feed (a column of a delivery), token (of a delivery's column only the token), seed (what the bank "
+            "decides), step (what a step of a run wrote to the lake) or none (made of nothing: a literal, a count)",
+        ),
+        Column("channel", "varchar", "Channel of the feed; null of all else"),
+        Column("source_name", "varchar", "Feed, seed (build_seeds.…) or relation of the lake (raw.…)"),
+        Column("source_column", "varchar", "Its column"),
+    ),
+    key=("schema_name", "table_name", "column_name", "source_name", "source_column"),
+)
+ELEMENT_CONTROLS = Relation(
+    "element_controls",
+    "The checks that look at the critical data elements.",
+    (
+        Column("element", "varchar", "Published column, as schema.table.column"),
+        Column("control_kind", "varchar", "raw gate, mart gate or data test"),
+        Column("control", "varchar", "Suite and what it holds against a limit, or model and test"),
+    ),
+    key=("element", "control_kind", "control"),
+)
 RULE = "Rule of alerts.yml"
 ALERT_MESSAGES = Relation(
     "alert_messages",
@@ -502,6 +541,9 @@ def step_relations() -> tuple[Relation, ...]:
         ACTIVATION_PLANS,
         ACTIVATION_DEAD_LETTERS,
         ACTIVATION_CHANGES,
+        FEED_CONTRACTS,
+        COLUMN_LINEAGE,
+        ELEMENT_CONTROLS,
         ALERT_MESSAGES,
         ALERT_CASES,
         CUSTOMER_XREF,

@@ -37,6 +37,11 @@ def known_path(lake: Path, kind: str, pin: Pin) -> Path:
     return pinned_path(lake, f"{kind}/known", pin).with_suffix(".json")
 
 
+def lineage_folder(lake: Path, version: str) -> Path:
+    """Where published columns come from, and what checks the critical ones, by one version of the project."""
+    return lake / "lineage" / f"version={version}"
+
+
 def intraday_files(lake: Path, feed: str, first: date, last: date = date.max) -> list[IntradayFile]:
     """The lake files of a feed that hold events of ``first`` to ``last``, merged ones in place of those they cover.
 

@@ -68,13 +68,15 @@ ENGINES: dict[str, Engine] = {"duckdb": duckdb_engine, "postgres": postgres_engi
 STORES: dict[str, Store] = {"duckdb": duckdb_store, "postgres": postgres_store}
 
 
-def attach(settings: Settings, pin: Pin, xref: Path | None) -> None:
+def attach(settings: Settings, pin: Pin, xref: Path | None, lineage_folder: Path | None = None) -> None:
     """Give the build engine exactly the deliveries of ``pin``, for every contract, typed even where nothing came.
 
     Parameters
     ----------
     xref : Path, optional
         The identity file; None: nobody is linked yet.
+    lineage_folder : Path, optional
+        Where published columns come from (`lakehouse.warehouse.origins`); None: that of the project is not read yet.
 
     Raises
     ------
@@ -82,7 +84,8 @@ def attach(settings: Settings, pin: Pin, xref: Path | None) -> None:
         If a file of the pin was changed or lost since ingestion wrote it.
     """
     require_intact(settings, pin)
-    engine_of(settings).attach(settings, lake_tables(settings.lake, pin, xref), small_tables(settings.lake, pin))
+    files = lake_tables(settings.lake, pin, xref, lineage_folder)
+    engine_of(settings).attach(settings, files, small_tables(settings.lake, pin))
 
 
 def run_dbt(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DBT_PROJECT = PROJECT / "dbt_project"
 PROFILES = PROJECT / "dbt_project"
 SOURCES = {".sql", ".yml", ".csv"}
+PARSED_FROM = "parsed_from"  # file beside the manifest: folder and version of the project that was parsed
 FAILED = {"error", "fail", "runtime error", "partial success"}
 
 
@@ -125,7 +126,34 @@ def parse(settings: Settings, variables: Mapping[str, Any]) -> None:
         If dbt cannot read the project.
     """
     with _connection(settings):
-        _parsed(settings, variables)
+        _ensure_parsed(settings, variables)
+
+
+def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
+    """Write the SQL by which every model is built from nothing; none is built.
+
+    What was built since the project was parsed has it already, but for the incremental ones: on top of what stands they
+    read less.
+
+    Raises
+    ------
+    DbtFailed
+        If a model cannot be compiled.
+    """
+    with _connection(settings):
+        parsed = _ensure_parsed(settings, variables).stat().st_mtime
+        nodes = read_manifest(settings)["nodes"]
+        outdated = [
+            nodes[key]["name"]
+            for key, path in _compiled_paths(settings, nodes).items()
+            if nodes[key]["config"]["materialized"] == "incremental"
+            or not path.exists()
+            or path.stat().st_mtime < parsed
+        ]
+        arguments = ["compile", "--select", " ".join(outdated), "--full-refresh", "--no-write-json"]
+        outcome = _invoke(settings, arguments, variables, _parsed(settings, variables))
+    if not outcome.success:
+        raise DbtFailed(str(outcome.exception or "dbt cannot compile a model")) from outcome.exception
 
 
 def project_version() -> str:
@@ -134,6 +162,12 @@ def project_version() -> str:
     for path in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in SOURCES):
         digest.update(bytes(path.relative_to(DBT_PROJECT)) + path.read_bytes())
     return digest.hexdigest()
+
+
+def parsed_version(settings: Settings) -> str:
+    """The version of the project that dbt last parsed here; empty if it never did."""
+    path = target_path(settings) / PARSED_FROM
+    return path.read_text().rpartition(" ")[2] if path.exists() else ""
 
 
 def read_manifest(settings: Settings) -> ManifestFile:
@@ -152,13 +186,18 @@ def read_manifest(settings: Settings) -> ManifestFile:
 
 def compiled_sql(settings: Settings, manifest: ManifestFile) -> dict[str, str]:
     """The SQL of every model of a manifest that dbt has compiled here, as it last did, by its unique id."""
-    target = target_path(settings)
-    paths = {
-        key: target / "compiled" / node["package_name"] / node["original_file_path"]
-        for key, node in manifest["nodes"].items()
+    paths = _compiled_paths(settings, manifest["nodes"])
+    return {key: path.read_text() for key, path in paths.items() if path.exists()}
+
+
+def _compiled_paths(settings: Settings, nodes: Mapping[str, Any]) -> dict[str, Path]:
+    """Where dbt writes the SQL of each model."""
+    folder = target_path(settings) / "compiled"
+    return {
+        key: folder / node["package_name"] / node["original_file_path"]
+        for key, node in nodes.items()
         if node["resource_type"] == "model"
     }
-    return {key: path.read_text() for key, path in paths.items() if path.exists()}
 
 
 def semantic_manifest(settings: Settings, variables: Mapping[str, Any]) -> str:
@@ -179,7 +218,7 @@ def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
 def _ensure_parsed(settings: Settings, variables: Mapping[str, Any]) -> Path:
     """The file of the parsed project; nothing of dbt is loaded if it is there already."""
     parsed = target_path(settings) / "partial_parse.msgpack"
-    parsed_from = parsed.with_name("parsed_from")
+    parsed_from = parsed.with_name(PARSED_FROM)
     project = f"{DBT_PROJECT} {project_version()}"
     if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == project):
         parsed_from.unlink(missing_ok=True)

@@ -4,10 +4,15 @@ What a condition, a join or an order reads is not what a column shows; a value i
 those that a `Reading` leaves out.
 """
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from graphlib import TopologicalSorter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -18,8 +23,17 @@ from sqlglot.optimizer.scope import Scope, build_scope
 from lakehouse.catalog import feed_relation
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
+from lakehouse.lake import write_json
 from lakehouse.settings import Settings
-from lakehouse.warehouse.dbt import compiled_sql, read_manifest
+from lakehouse.warehouse.dbt import (
+    ManifestFile,
+    compile_models,
+    compiled_sql,
+    parse,
+    parsed_version,
+    read_manifest,
+    target_path,
+)
 from lakehouse.warehouse.publication import SCHEMAS
 
 _ANSWERS = (exp.Predicate, exp.Not, exp.Connector)  # yes or no
@@ -101,6 +115,39 @@ class Lineage:
         )
 
 
+@dataclass(frozen=True)
+class Relations:
+    """What dbt knows before any SQL is read.
+
+    Attributes
+    ----------
+    columns : mapping
+        ``schema.relation`` -> its columns, as far as the project describes them.
+    names : mapping
+        ``schema.relation`` -> how readers and senders know it: ``marts.…``, or the feed's name.
+    """
+
+    columns: dict[str, list[str]]
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, manifest: ManifestFile) -> "Relations":
+        """The relations of a manifest: seeds, sources and models."""
+        nodes = [node for node in (manifest["sources"] | manifest["nodes"]).values() if is_relation(node)]
+        feeds = {feed_relation(feed).full_name: feed.name for feed in load_feeds().values()}
+        published = {
+            name_of(node): name_of(node).removeprefix("build_")
+            for node in nodes
+            if is_model(node) and node["schema"].removeprefix("build_") in SCHEMAS
+        }
+        columns = {name_of(node): list(node["columns"]) for node in nodes}
+        return cls(columns, {name: name for name in columns} | published | feeds)
+
+    def as_such(self, name: str) -> Shown:
+        """The columns of a relation, each as what it is itself."""
+        return {column: frozenset({f"{self.names[name]}.{column}"}) for column in self.columns[name]}
+
+
 def read_lineage(settings: Settings) -> Lineage:
     """The lineage of the project as it was last built here.
 
@@ -112,35 +159,61 @@ def read_lineage(settings: Settings) -> Lineage:
     Stop
         If nothing is built yet, or the SQL of a model cannot be followed.
     """
+    path = _kept_at(settings)
+    if not path.exists():
+        return _followed_through(settings)
+    return Lineage({column: frozenset(sources) for column, sources in json.loads(path.read_text()).items()})
+
+
+def keep_lineage(settings: Settings, variables: Mapping[str, Any]) -> str:
+    """See that `read_lineage` finds the lineage of every model, the unbuilt ones too; returns the version of it.
+
+    It is one of the code: it is read once, and stands as long as project, contracts and this module stay as they are.
+
+    Parameters
+    ----------
+    variables : mapping
+        dbt's.
+
+    Raises
+    ------
+    Stop
+        If the SQL of a model cannot be followed; the message names it.
+    """
+    parse(settings, variables)
+    path = _kept_at(settings)
+    if not path.exists():
+        compile_models(settings, variables)
+        direct = _followed_through(settings).direct
+        for outdated in path.parent.glob("columns-*.json"):
+            outdated.unlink()
+        write_json(path, {column: sorted(sources) for column, sources in direct.items()})
+    return path.stem.removeprefix("columns-")
+
+
+def _kept_at(settings: Settings) -> Path:
+    """Where the lineage of the project as it was last parsed is kept: beside what dbt made of it."""
+    made_of = [parsed_version(settings), str(sorted(tokens().items())), Path(__file__).read_text(), version("sqlglot")]
+    digest = hashlib.sha256(json.dumps([*made_of, settings.target]).encode()).hexdigest()
+    return target_path(settings) / f"columns-{digest[:16]}.json"
+
+
+def _followed_through(settings: Settings) -> Lineage:
+    """Read the SQL of every model that dbt has compiled here."""
     manifest = read_manifest(settings)
     compiled = compiled_sql(settings, manifest)
-    relations = manifest["sources"] | manifest["nodes"]
-    models = {key for key, node in manifest["nodes"].items() if is_model(node) and key in compiled}
-    feeds = {feed_relation(feed).full_name: feed.name for feed in load_feeds().values()}
-
-    def known_as(name: str) -> str:
-        return feeds.get(name, name.removeprefix("build_") if name.removeprefix("build_") in published else name)
-
-    published = {
-        name_of(node).removeprefix("build_")
-        for node in manifest["nodes"].values()
-        if is_model(node) and node["schema"].removeprefix("build_") in SCHEMAS
-    }
-    columns = {name_of(node): list(node["columns"]) for node in relations.values() if is_relation(node)}
-
-    def as_such(name: str) -> Shown:
-        """The columns of a relation, each as what it is itself."""
-        return {column: frozenset({f"{known_as(name)}.{column}"}) for column in columns[name]}
-
-    shown = {name: as_such(name) for name in columns}
+    models = {key: node for key, node in manifest["nodes"].items() if is_model(node) and key in compiled}
+    relations = Relations.of(manifest)
+    shown = {name: relations.as_such(name) for name in relations.columns}
     direct = tokens()
     for key in TopologicalSorter(ancestors(manifest["nodes"], models)).static_order():
         if key not in models:
             continue
-        name = name_of(relations[key])
-        for column, sources in followed(name, compiled[key], columns, shown, settings.target, Reading()).items():
-            direct[f"{known_as(name)}.{column}"] = sources
-        shown[name] = as_such(name)
+        name = name_of(models[key])
+        sql = compiled[key]
+        for column, sources in followed(name, sql, relations.columns, shown, settings.target, Reading()).items():
+            direct[f"{relations.names[name]}.{column}"] = sources
+        shown[name] = relations.as_such(name)
     return Lineage(direct)
 
 
@@ -174,6 +247,11 @@ def followed(
         raise CannotFollow(f"the columns of {name} cannot be followed: {type(error).__name__}") from error
     columns[name] = list(found)
     return found
+
+
+def tables_of(sql: str, dialect: str) -> set[str]:
+    """The relations that a query reads, as ``schema.relation``."""
+    return {f"{table.db}.{table.name}" for table in sqlglot.parse_one(sql, dialect=dialect).find_all(exp.Table)}
 
 
 def ancestors(nodes: dict, keys: Iterable[str]) -> dict[str, list[str]]:

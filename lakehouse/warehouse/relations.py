@@ -65,7 +65,7 @@ class SmallTable:
         return pa.Table.from_pylist(list(self.records), self.relation.arrow_schema)
 
 
-def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]:
+def lake_tables(root: Path, pin: lake.Pin, xref: Path | None, lineage: Path | None = None) -> list[LakeTable]:
     """Every relation with Parquet behind it, from exactly the files that ``pin`` knows.
 
     Parameters
@@ -74,6 +74,8 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]
         The lake.
     xref : Path, optional
         The identity file; None: nobody is linked yet.
+    lineage : Path, optional
+        The folder of `lake.lineage_folder`; None: that of the project is not read yet.
     """
     feeds = [
         LakeTable(
@@ -105,6 +107,10 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None) -> list[LakeTable]
             for relation in (catalog.NETWORK, catalog.CHANGE_POINTS)
         ),
         LakeTable(catalog.SEGMENTS, _segments(root, pin)),
+        *(
+            LakeTable(relation, (LakeFile(lineage / f"{relation.name}.parquet"),) if lineage else ())
+            for relation in (catalog.COLUMN_LINEAGE, catalog.ELEMENT_CONTROLS)
+        ),
         LakeTable(catalog.ACTIVATION_CHANGES, _present(*_sent(root, pin))),
         LakeTable(catalog.SCORES, _of_tasks(current_scores(root, pin))),
         LakeTable(catalog.MODEL_MONITORING, _of_tasks(current_monitoring(root, pin, first_monitored))),
@@ -180,7 +186,7 @@ def _segment_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
 
 
 def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
-    """The outcome of every delivery known by the pin's date, every step of every run, and the groups of customers."""
+    """What is made from records: outcomes of deliveries, steps of runs, contracts, activations, groups of customers."""
     known = [(item.outcome, item.superseded_date) for item in pin.deliveries]
     known += [(outcome, None) for outcome in pin.rejected]
     outcomes = [
@@ -188,10 +194,15 @@ def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
         | {"delivery_id": outcome.delivery_id, "files": ",".join(outcome.files), "superseded_date": superseded}
         for outcome, superseded in known
     ]
+    contracts = [
+        {"feed": feed.name, "channel": feed.channel, "latency_days": feed.latency_days}
+        for feed in load_feeds().values()
+    ]
     steps = [_step(path) for path in sorted((root / "runs").glob("*/[!.]*.json"))]
     return [
         SmallTable(catalog.DELIVERY_OUTCOMES, outcomes),
         SmallTable(catalog.RUN_STEPS, steps),
+        SmallTable(catalog.FEED_CONTRACTS, contracts),
         SmallTable(catalog.ACTIVATION_PLANS, [_delivery(files) for files in all_plans(root)]),
         SmallTable(catalog.ACTIVATION_DEAD_LETTERS, read_dead_letters(root)),
         SmallTable(catalog.ALERT_MESSAGES, _messages(root)),

@@ -96,6 +96,19 @@ def test_a_row_that_is_deleted_misspelled_doubled_or_empty_is_named(compiled: tu
     assert count > 400
 
 
+def test_a_critical_element_that_is_no_column_stops_the_build_with_its_name(
+    compiled: tuple[Bank, dict[str, str]],
+) -> None:
+    bank, _ = compiled
+    with bank.connect() as connection:
+        connection.execute(
+            "update build_seeds.critical_elements set element = 'marts.customer_360.aum_total' "
+            "where element = 'marts.customer_360.aum_amount'"
+        )
+    with pytest.raises(DbtFailed, match=r"the seed critical_elements names what is no column .*\.aum_total"):
+        dbt.run_dbt(temporary_settings(bank.folder), "critical_elements,test_name:names_measured_columns", DAY)
+
+
 def test_a_build_stops_with_the_name_of_the_seed_and_of_the_row(compiled: tuple[Bank, dict[str, str]]) -> None:
     bank, _ = compiled
     with bank.connect() as connection:

@@ -120,6 +120,15 @@ def test_customer_360_is_one_row_per_customer_of_today(serving_bank: Bank) -> No
     assert customers["cif:3"] == [None, None, None, None]
 
 
+def test_critical_elements_say_how_many_rows_have_a_value(serving_bank: Bank) -> None:
+    counted = "select row_count, filled_count from build_ops.element_completeness where element = 'marts.{}'"
+    assert serving_bank.rows(counted.format("customer_360.customer_key")) == [(7, 7)]
+    assert serving_bank.rows(counted.format("customer_360.churn_probability")) == [(7, 2)]
+    today = "select count(*), count(amount) from build_marts.fct_transactions where business_date = date '{}'"
+    assert serving_bank.rows(counted.format("fct_transactions.amount")) == serving_bank.rows(today.format(LAST_DATE))
+    assert serving_bank.rows("select count(*) from build_ops.critical_elements where owner is not null") == [(23,)]
+
+
 def test_ops_tell_what_happened_without_raw_text(serving_bank: Bank) -> None:
     assert serving_bank.rows("select source_file, source_row, reason from build_ops.rejects") == [
         ("c.dat", 7, "invalid_type")

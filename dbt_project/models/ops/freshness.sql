@@ -1,4 +1,8 @@
-with outcomes as (
+with contracts as (
+    select * from {{ ref('stg_lake__feed_contracts') }}
+),
+
+outcomes as (
     select * from {{ ref('stg_lake__delivery_outcomes') }}
     where outcome in ('loaded', 'replaced')
 ),
@@ -15,10 +19,12 @@ feeds as (
 )
 
 select
-    feed,
-    channel,
-    last_cutoff_date,
-    last_business_date,
-    cast(delivery_count as bigint) as delivery_count,
-    {{ days_between('last_cutoff_date', date_literal(var('business_date'))) }} as days_since_delivery
+    feeds.feed,
+    feeds.channel,
+    feeds.last_cutoff_date,
+    feeds.last_business_date,
+    cast(feeds.delivery_count as bigint) as delivery_count,
+    {{ days_between('feeds.last_cutoff_date', date_literal(var('business_date'))) }} as days_since_delivery,
+    contracts.latency_days
 from feeds
+left join contracts on feeds.feed = contracts.feed

@@ -5,6 +5,7 @@ import pytest
 from lakehouse.errors import Stop
 from lakehouse.warehouse import derivation
 from lakehouse.warehouse.derivation import CannotFollow, Lineage, Reading, followed
+from tests.conftest import parsed
 
 TABLES = {"raw.a": ["id", "amount", "kind", "day"], "raw.b": ["id", "name", "rate"]}
 SHOWN = {name: {column: frozenset({f"{name[4:]}.{column}"}) for column in columns} for name, columns in TABLES.items()}
@@ -85,6 +86,15 @@ def test_the_way_leads_from_the_nearest_to_the_roots_and_back() -> None:
     assert lineage.columns_from("a.amount") == ["marts.t.x"]
     with pytest.raises(Stop, match=r"no column marts\.t\.xx: did you mean marts\.t\.x"):
         lineage.require("marts.t.xx")
+
+
+def test_the_lineage_of_a_project_is_read_once(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = derivation.keep_lineage(parsed(settings), {})
+    known = derivation.read_lineage(settings)
+    monkeypatch.setattr(derivation, "compile_models", None)
+    assert derivation.keep_lineage(settings, {}) == version
+    assert "balances.balance" in known.roots("ops.critical_elements.break_amount")
+    assert derivation.tables_of("with c as (select 1 from a.b) select 1 from c.d", "duckdb") == {"a.b", "c.d"}
 
 
 def test_a_project_that_was_never_built_has_none(settings) -> None:
