@@ -42,11 +42,11 @@ check: setup | .git ## Style, types, imports, dbt's rules, spelling, secrets: in
 
 test: setup | .git ## What every change must pass: the checks on all files, and the tests
 	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest -m "not full and not bi" $(TWO_WORKERS)
+	$(PY) -m pytest -m "not full and not bi and not app" $(TWO_WORKERS)
 
 test-full: setup | .git ## Every test, the slow ones too: before a release
 	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest -m "not bi" $(TWO_WORKERS)
+	$(PY) -m pytest -m "not bi and not app" $(TWO_WORKERS)
 
 fuzz: setup ## Files, manifests, events and tables spoilt at random, for ten minutes: no crash, hang, loss or leak
 	C360_FUZZ_SECONDS=300 $(PY) -m pytest $(wildcard tests/*/*/test_fuzz.py)
@@ -76,6 +76,9 @@ bi: setup $(BI)/.installed ## Dashboards in Superset, on the store that C360_WAR
 test-bi: setup $(BI)/.installed ## Every dashboard in a real Superset and browser, held against SQL; takes the pictures
 	$(PY) -m pytest tests/c360/bi -m bi --numprocesses 0
 
+test-app: setup ## The workbench in a real browser, on the demonstration's bank: flows, languages, widths, keyboard, axe
+	$(PY) -m pytest tests/c360/app -m app --numprocesses 0
+
 linkage: setup ## Record linkage on the public sets that wheels bring (ABLATION=--ablation: without one rule at a time)
 	$(PY) -m benchmarks.linkage $(ABLATION)
 
@@ -87,4 +90,5 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures bench bench-api bench-readers bi test-bi linkage lock clean
+.PHONY: help setup demo check test test-full fuzz figures bench bench-api bench-readers bi test-bi test-app linkage lock \
+	clean

@@ -21,8 +21,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from c360.api.resources import SCOPES
-from c360.api.tokens import add_token
+from c360.access import SCOPES, add_token
 from lakehouse import warehouse
 from lakehouse.settings import Settings
 

@@ -31,8 +31,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
 from benchmarks.api import served
-from c360.api.resources import RESOURCES, SCOPES
-from c360.api.tokens import add_token
+from c360.access import SCOPES, add_token
+from c360.api.resources import RESOURCES
 from c360.bi.assets import ADDRESSES
 from lakehouse import warehouse
 from lakehouse.contracts import load_deployment

@@ -16,8 +16,8 @@ import duckdb
 import psutil
 import psycopg
 
+from c360.access import read_grants
 from c360.alerts.rules import load_alerts
-from c360.api.tokens import read_grants
 from lakehouse.activation.contract import activation_of, secret_of
 from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop

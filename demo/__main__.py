@@ -17,7 +17,7 @@ from rich.console import Console
 
 from demo.airflow import LocalAirflow, local_airflow
 from demo.docs import writing_dbt_docs
-from demo.pages import write_index
+from demo.pages import GRANT, in_shell, write_index
 from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
 from lakehouse.contracts import load_deployment
@@ -72,6 +72,8 @@ def main(
             print_summary(console, bank.settings, bank.truth)
             index = write_index(bank.settings)
             console.print(f"  everything      {index}     (open it in a browser)", soft_wrap=True, highlight=False)
+            serve = in_shell(bank.settings, f"{GRANT} && .venv/bin/c360 app serve")
+            console.print(f"  the workbench   {serve}     (token, then address)", soft_wrap=True, highlight=False)
     except Stop as failure:
         console.print(str(failure), style="red", highlight=False)
         raise typer.Exit(1) from failure

@@ -19,6 +19,7 @@ from ml_jobs.task_file import load_tasks
 
 TEMPLATES = Path(__file__).with_name("templates")
 INDEX = "index.html"
+GRANT = "app grant S0001 --role auditor"  # who sees everything
 _RICHEST = "select customer_key from marts.customer_360 order by aum_amount desc, customer_key limit 1"
 _BUSIEST = """
     select rm_id
@@ -70,6 +71,8 @@ def write_index(settings: Settings) -> Path:
         "state, and what failed": in_shell(settings, "status"),
         "every setting, seed and limit": in_shell(settings, "doctor"),
         "runs and logs in Airflow": look_again(settings),
+        "a token to sign in to the workbench with": in_shell(settings, GRANT),
+        "the workbench, then at http://127.0.0.1:8360/": in_shell(settings, "app serve"),
     }
     index = folder / INDEX
     content = {"sections": sections, "commands": commands, "date": warehouse.last_published(settings)}

@@ -498,6 +498,23 @@ REJECTS = Relation(
     schema="quarantine",
     key=("feed", "period", "version", "file", "row", "column_name"),
 )
+PAGE_VIEWS = Relation(
+    "page_views",
+    "Who saw whom in the workbench, who was refused, and what people handed in, of the last days.",
+    (
+        Column("event_id", "varchar", "Number of the event"),
+        Column("happened_at", "timestamp", "When, UTC"),
+        Column("business_date", "date", "Business date that was shown"),
+        Column("publish_id", "bigint", "Publish that was shown"),
+        Column("user_name", "varchar", "Who, as granted; null of one who has not signed in"),
+        Column("role_name", "varchar", "In which role; null of one who has not signed in"),
+        Column("event_kind", "varchar", "view, refusal, write, sign_in or sign_out"),
+        Column("page", "varchar", "Page, or what was handed in"),
+        Column("customer_key", "varchar", "Customer on the page, a row for each; null of a page without customers"),
+        Column("detail", "varchar", "Outcome that was handed in, or why it was refused"),
+    ),
+    key=("event_id",),
+)
 INTRADAY_COLUMNS = {  # of an event, those that are reconciled with the daily delivery
     "transactions": ("txn_id", "business_date", "direction", "amount"),
     "wallet_payments": ("payment_id", "binding_id", "business_date", "amount"),
@@ -544,6 +561,7 @@ def step_relations() -> tuple[Relation, ...]:
         FEED_CONTRACTS,
         COLUMN_LINEAGE,
         ELEMENT_CONTROLS,
+        PAGE_VIEWS,
         ALERT_MESSAGES,
         ALERT_CASES,
         CUSTOMER_XREF,

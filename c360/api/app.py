@@ -21,11 +21,11 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from c360 import metrics
+from c360.access import Register, Sees, hash_of
 from c360.api import problems
 from c360.api.following import Current
 from c360.api.resources import CUSTOMERS, METRICS, RESOURCES, Resource
 from c360.api.snapshot import Column, Snapshot
-from c360.api.tokens import Grant, hash_of, read_grants
 from lakehouse.settings import Settings
 
 NO_CURSOR = "query.after: this is no `next` of a page of this list"
@@ -64,35 +64,30 @@ class Doorkeeper:
     """Lets through who has a token with the scope, and has not asked too often."""
 
     def __init__(self, settings: Settings) -> None:
-        self._path = settings.api_tokens
+        self._register = Register(settings.api_tokens)
         self._rate: RateLimitItem = parse(settings.api_rate)
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._read: tuple[float, dict[str, Grant]] = (-1.0, {})
 
     def admit(self, token: str | None, scope: str) -> None:
         """Raise 401, 403 or 429, unless the bearer may ask now."""
         if token is None:
             raise HTTPException(401, "send a token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
-        grant = self._grants().get(hash_of(token))
-        if grant is None or datetime.now(UTC).date() > grant.last_day:
+        grant = self._register.find(hash_of(token), datetime.now(UTC).date())
+        if grant is None:
             raise HTTPException(401, "this token is not known, or not any more", {"WWW-Authenticate": "Bearer"})
         if not self._limiter.hit(self._rate, grant.name):
             free_at = self._limiter.get_window_stats(self._rate, grant.name).reset_time
             wait = max(1, ceil(free_at - datetime.now(UTC).timestamp()))
             raise HTTPException(429, f"more than {self._rate}: wait {wait} s", {"Retry-After": str(wait)})
-        if scope not in grant.scopes:
+        if grant.sees is not Sees.all:  # no answer here is cut to a branch or manager
+            raise HTTPException(403, "this token is a person's, who sees some customers: sign in to the workbench")
+        if not grant.may(scope):
             raise HTTPException(403, f"this token lacks the scope {scope}")
 
-    def _grants(self) -> dict[str, Grant]:
-        changed = self._path.stat().st_mtime if self._path.exists() else 0.0
-        if self._read[0] != changed:
-            self._read = (changed, read_grants(self._path))
-        return self._read[1]
 
-
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, current: Current | None = None) -> FastAPI:
     """The application over the published store; raises ``Stop`` if nothing is published yet."""
-    current = Current(settings)
+    current = current or Current(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+# scopes of c360/access/roles.yml
 CUSTOMERS, SCORES, ACTIONS, METRICS = "customers:read", "scores:read", "actions:read", "metrics:read"
-SCOPES = (CUSTOMERS, SCORES, ACTIONS, METRICS)
 
 
 @dataclass(frozen=True)

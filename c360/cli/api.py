@@ -42,7 +42,7 @@ def grant(
     days: Annotated[int, typer.Option(min=1, max=3650, help="Days for which the token holds.")] = 365,
 ) -> None:
     """Make a token and print it, this once: only its hash is kept."""
-    from c360.api.tokens import add_token
+    from c360.access import add_token
     from lakehouse.settings import Settings
 
     last_day = datetime.now(UTC).date() + timedelta(days=days)
@@ -53,7 +53,7 @@ def grant(
 @api.command()
 def revoke(name: Annotated[str, typer.Argument(help="The system whose token no longer holds.")]) -> None:
     """Take a token back; a server that runs refuses it at once."""
-    from c360.api.tokens import revoke_token
+    from c360.access import revoke_token
     from lakehouse.settings import Settings
 
     revoke_token(Settings.from_env().api_tokens, name)
@@ -63,7 +63,7 @@ def revoke(name: Annotated[str, typer.Argument(help="The system whose token no l
 @api.command()
 def tokens(json_: Json = False) -> None:
     """Who has a token, for what, and until when."""
-    from c360.api.tokens import read_grants
+    from c360.access import read_grants
     from lakehouse.settings import Settings
 
     grants = sorted(read_grants(Settings.from_env().api_tokens).values(), key=lambda grant: grant.name)
@@ -71,7 +71,7 @@ def tokens(json_: Json = False) -> None:
     def tables() -> list[Table]:
         table = Table("name", "may read", "last day")
         for one in grants:
-            table.add_row(one.name, ", ".join(one.scopes), str(one.last_day))
+            table.add_row(one.name, ", ".join(one.scopes) or f"workbench, as {one.role_name}", str(one.last_day))
         return [table]
 
     show({"tokens": grants}, json_, tables)

@@ -14,6 +14,7 @@ from c360.cli import reports, sources
 from c360.cli.activate import activate
 from c360.cli.alerts import alerts
 from c360.cli.api import api
+from c360.cli.app import app as workbench
 from c360.cli.bi import bi
 from c360.cli.evaluate import evaluate
 from c360.cli.export import export, relocate
@@ -48,6 +49,7 @@ app.add_typer(identity, name="identity")
 app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
 app.add_typer(api, name="api")
+app.add_typer(workbench, name="app")
 app.add_typer(bi, name="bi")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(export, name="export")

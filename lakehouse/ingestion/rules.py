@@ -10,7 +10,7 @@ from datetime import date
 import duckdb
 from pydantic import SecretStr
 
-from lakehouse.contracts import Column, Feed
+from lakehouse.contracts import Column, Feed, load_feeds
 from lakehouse.ingestion.landing import Period
 from lakehouse.sql import identifier, literal
 
@@ -197,3 +197,16 @@ def _json_fault(feed: Feed) -> str:
         f"when len(json_keys(_text)) <> len(list_filter(_values, lambda value: value is not null)) "
         f"then case when {unknown} then 'unknown_key' else 'invalid_json' end end"
     )
+
+
+def token_of(secret: SecretStr, feed: str, name: str, value: str) -> str | None:
+    """The token that a value has in a column of a feed, however it is written; None of an empty one.
+
+    >>> token_of(SecretStr("secret"), "customers", "phone", "138-0013 8000")[:12]
+    '4aceeec2f7ab'
+    """
+    column = next(column for column in load_feeds()[feed].columns if column.name == name)
+    with duckdb.connect() as con:
+        create_token_macro(con, secret)
+        statement = f"select {token(column)} from (select $1 as {identifier(name)})"
+        return con.execute(statement, [value]).fetchall()[0][0]

@@ -14,6 +14,7 @@ from lakehouse.contracts import load_feeds
 from lakehouse.lake.activations import PlanFiles, all_plans, delivery_of, read_dead_letters
 from lakehouse.lake.alerts import read_log, read_state
 from lakehouse.lake.model_files import current_monitoring, current_scores
+from lakehouse.lake.page_views import gather
 from lakehouse.lake.places import review_file
 from lakehouse.sql import identifier, literal
 
@@ -30,6 +31,7 @@ ATTACHED = Relation(
 )
 MONITORED_DAYS = 92  # up to the business date: older figures stay in the lake
 SENT_DAYS = 7  # up to the business date: older changes stay in the lake
+PAGE_VIEW_DAYS = 92  # up to the business date: older events stay in the lake
 # of a message, as the log has it
 MESSAGE = ("message_id", "rule", "severity", "receiver", "target", "attempts", "error", "publish_id", "run_id")
 INTRADAY_DAYS = 7  # up to the business date: events that come later still are not reconciled
@@ -112,6 +114,7 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None, lineage: Path | No
             for relation in (catalog.COLUMN_LINEAGE, catalog.ELEMENT_CONTROLS)
         ),
         LakeTable(catalog.ACTIVATION_CHANGES, _present(*_sent(root, pin))),
+        LakeTable(catalog.PAGE_VIEWS, _page_views(root, pin)),
         LakeTable(catalog.SCORES, _of_tasks(current_scores(root, pin))),
         LakeTable(catalog.MODEL_MONITORING, _of_tasks(current_monitoring(root, pin, first_monitored))),
     ]
@@ -260,6 +263,12 @@ def _sent(root: Path, pin: lake.Pin) -> list[Path]:
     """What became of the changes of the last days."""
     first = str(pin.business_date - timedelta(days=SENT_DAYS - 1))
     return [files.sent for files in all_plans(root) if files.read_header()["business_date"] >= first]
+
+
+def _page_views(root: Path, pin: lake.Pin) -> tuple[LakeFile, ...]:
+    """The events of the last days, each date in one file."""
+    first = pin.business_date - timedelta(days=PAGE_VIEW_DAYS - 1)
+    return tuple(LakeFile(path) for path in gather(root, first, pin.business_date))
 
 
 def _delivery(files: PlanFiles) -> dict[str, object]:

@@ -16,9 +16,9 @@ from pydantic_core import from_json, to_json
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from c360 import metrics, pipeline
+from c360.access import SCOPES, add_token, read_grants, revoke_token
 from c360.api.app import create_app
-from c360.api.resources import RESOURCES, SCOPES
-from c360.api.tokens import add_token, read_grants, revoke_token
+from c360.api.resources import RESOURCES
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings

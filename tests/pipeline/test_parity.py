@@ -12,6 +12,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from c360 import pipeline
+from c360.app.pages.brief import read_brief
+from c360.app.pages.status import read_status
 from c360.metrics import list_metrics, query_metrics
 from lakehouse import intraday, warehouse
 from lakehouse.settings import Settings
@@ -65,6 +67,24 @@ def test_figures_by_name_and_comments_are_equal(postgres: Settings, day_by_day: 
     assert seen[0] == seen[1]
     assert [place for place, text in seen[0].items() if not text] == []
     assert [place for place, text in seen[0].items() if "amount" in str(place[1]) and "[CNY]" not in text] == []
+
+
+def test_the_pages_of_the_workbench_read_the_same(postgres: Settings, day_by_day: Undisturbed) -> None:
+    (found,) = warehouse.query_serving(
+        day_by_day.settings,
+        "select min(home_branch_code) as branch_code, min(account_no_token) as token from marts.customer_360 "
+        "inner join marts.dim_account using (customer_key) where home_branch_code is not null",
+    ).to_pylist()
+    by_token = "select customer_key from marts.customer_handles where handle_kind = 'account' and handle_token = $1"
+    read = []
+    for settings in (postgres, day_by_day.settings):
+        with warehouse.shown(settings) as shown:
+            brief = read_brief(shown.query, D3, "home_branch_code", found["branch_code"])
+            parts = {name: {tuple(row.items()) for row in rows} for name, rows in brief.items()}
+            feeds = {tuple(row.items()) for row in read_status(shown.query)["feeds"]}
+            read.append((parts, feeds, shown.query(by_token, (found["token"],)).to_pylist()))
+    assert read[0] == read[1]
+    assert all(read[0])
 
 
 @pytest.mark.full  # on DuckDB, every run compares a full build with the days (test_replay)

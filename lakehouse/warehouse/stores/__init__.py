@@ -74,6 +74,7 @@ class Shown:
     business_date: date
     comments: Sequence[tuple[str, str | None, str | None]]  # published name, column or None for the table, comment
     rows: Callable[[str], pa.RecordBatchReader | pa.Table]  # all rows of a table or view
+    query: Callable[[str, Sequence[object]], pa.Table]  # parameters are $1, $2, …; on DuckDB threads may ask at once
 
 
 class Store(Protocol):

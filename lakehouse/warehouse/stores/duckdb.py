@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -41,6 +42,7 @@ from lakehouse.warehouse.publication import (
 from lakehouse.warehouse.stores import Shown
 
 BATCH_ROWS = 100_000
+ATTACHED_AS = "store"  # a cursor of its connection has to be told again
 KEPT_SNAPSHOTS = 6  # of each live table
 LIVE_FLOW = "marts.fund_flow"
 RETIRED = Relation(
@@ -79,8 +81,8 @@ def open_store(path: Path) -> duckdb.DuckDBPyConnection:
     """
     connection = duckdb.connect()
     try:
-        connection.execute(f"attach {literal(str(path))} as store (read_only)")
-        connection.execute("use store")
+        connection.execute(f"attach {literal(str(path))} as {ATTACHED_AS} (read_only)")
+        connection.execute(f"use {ATTACHED_AS}")
     except BaseException:
         connection.close()
         raise
@@ -152,7 +154,15 @@ def shown(settings: Settings) -> Generator[Shown]:
             day,
             _present_comments(connection),
             lambda name: connection.sql(f"from {name}").to_arrow_reader(BATCH_ROWS),
+            partial(_answer, connection),
         )
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[object]) -> pa.Table:
+    """Rows of a query, by a cursor of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"use {ATTACHED_AS}")
+        return cursor.sql(statement, params=list(parameters)).to_arrow_table()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 import duckdb
 import psycopg
@@ -65,6 +66,7 @@ def shown(settings: Settings) -> Generator[Shown]:
             about["business_date"],
             _present_comments(connection),
             lambda name: engine.answer(cursor, f"select * from {name}"),
+            partial(engine.answer, cursor),
         )
 
 

@@ -26,6 +26,8 @@ renamed as (
         ---------- dates and times
         business_date,
         action_date,
+        ---------- personal data
+        reported_by,
         ---------- lake
         _file,
         _row,

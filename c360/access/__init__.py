@@ -1,0 +1,18 @@
+"""Who may do what, and whose customers they see: one table, `roles.yml`, for the API and the workbench."""
+
+from c360.access.register import Grant, Register, add_person, add_token, hash_of, read_grants, revoke_token
+from c360.access.roles import SCOPES, Role, Sees, load_roles
+
+__all__ = [
+    "SCOPES",
+    "Grant",
+    "Register",
+    "Role",
+    "Sees",
+    "add_person",
+    "add_token",
+    "hash_of",
+    "load_roles",
+    "read_grants",
+    "revoke_token",
+]

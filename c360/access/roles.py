@@ -1,0 +1,58 @@
+"""The table of permissions: what a role may do, and which customers it sees."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_TABLE = Path(__file__).with_name("roles.yml")
+
+
+class Sees(StrEnum):
+    """Which customers a role sees; `roles.yml` says what each means."""
+
+    all = "all"
+    branch = "branch"
+    own = "own"
+    listed = "listed"
+    none = "none"
+
+
+@dataclass(frozen=True)
+class Role:
+    """What people of a role may do, and whom they see."""
+
+    name: str
+    title_en: str
+    title_zh: str
+    sees: Sees
+    may: frozenset[str]  # scopes
+    owner: str | None = None  # of the worklist, of a role that sees those listed
+
+
+def _read() -> dict[str, Any]:
+    return yaml.safe_load(_TABLE.read_text("utf-8"))
+
+
+SCOPES: tuple[str, ...] = tuple(_read()["scopes"])
+
+
+@cache
+def load_roles() -> dict[str, Role]:
+    """Every role, by name.
+
+    Raises
+    ------
+    ValueError
+        If the table names a scope that it does not explain: nobody gets what nobody has described.
+    """
+    roles = {}
+    for name, raw in _read()["roles"].items():
+        if unknown := set(raw["may"]) - set(SCOPES):
+            raise ValueError(f"{_TABLE.name}: {name} may {min(unknown)}, which is no scope")
+        title_en, title_zh = raw["title"]
+        roles[name] = Role(name, title_en, title_zh, Sees(raw["sees"]), frozenset(raw["may"]), raw.get("owner"))
+    return roles

@@ -1,0 +1,81 @@
+"""Find a customer; the page of one customer."""
+
+from datetime import tzinfo
+from functools import partial
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+
+from c360.app.keeping import Kept
+from c360.app.pages.worklist import cards
+from c360.app.sight import sees_customer
+from c360.app.words import Language
+from c360.app.workbench import Visit, Workbench
+from c360.reports import Query, customer
+from lakehouse.ingestion.rules import token_of
+from lakehouse.settings import Settings
+
+# how a number is hashed on its way into the lake: by the contract's column of that name
+HANDLES = {
+    "account": ("accounts", "account_no"),
+    "card": ("cards", "card_no"),
+    "phone": ("customers", "phone"),
+    "document": ("customers", "id_no"),
+}
+WAYS = ("key", *HANDLES)
+KEPT_PAGES = 256  # customers whose plots need not be drawn again; the oldest goes
+
+
+def routes(workbench: Workbench) -> APIRouter:
+    """Find, and the page of a customer."""
+    router = APIRouter()
+    drawn: Kept[dict[str, object]] = Kept(KEPT_PAGES)
+
+    @router.get("/find")
+    def ask(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
+        return workbench.page(visit, "find.html.j2", ways=WAYS, way="key", problem=None, found=())
+
+    @router.post("/find")
+    def find(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
+        way, value = visit.form.get("way", ""), visit.form.get("value", "").strip()
+        with workbench.reading.shown() as shown:
+            found = _keys(workbench.settings, shown.query, way, value)
+        seen = [key for key in found if sees_customer(visit.person, visit.shown, key)]
+        if len(seen) == 1:
+            workbench.note(visit, "view", "find", seen, f"by {way}")
+            return RedirectResponse(f"/customers/{quote(seen[0], safe='')}", 303)
+        by = f"by {way if way in WAYS else 'nothing'}"
+        workbench.note(visit, "view" if seen else "refusal", "find", seen or found or [None], by)
+        problem = "several" if seen else "nobody"
+        return workbench.page(visit, "find.html.j2", ways=WAYS, way=way, problem=problem, found=seen)
+
+    @router.get("/customers/{customer_key}")
+    def page(customer_key: str, visit: Annotated[Visit, workbench.may("customer", "customers:read")]) -> Response:
+        if not sees_customer(visit.person, visit.shown, customer_key):
+            workbench.refuse(visit, customer_key if len(customer_key) <= 100 else None)
+        workbench.note(visit, "view", "customer", [customer_key])
+        with workbench.reading.shown() as shown:
+            read = partial(_content, shown.query, customer_key, workbench.zone, visit.language)
+            content = drawn.once((shown.publish_id, customer_key, visit.language), read)
+        actions = cards(workbench, visit, {"customer_key": customer_key})
+        return workbench.page(visit, "customer_live.html.j2", actions=actions, **content)
+
+    return router
+
+
+def _content(query: Query, customer_key: str, zone: tzinfo, language: Language) -> dict[str, object]:
+    return customer.content(customer.read_by(query, customer_key, zone), language)
+
+
+def _keys(settings: Settings, query: Query, way: str, value: str) -> list[str]:
+    """The customers that a number belongs to; it goes into the query as its token."""
+    if way == "key":
+        sql = "select distinct customer_key from marts.dim_party where customer_key = $1 or party_key = $1 order by 1"
+        return query(sql, (value,))["customer_key"].to_pylist()
+    number = "".join(value.split())  # people write numbers in groups
+    if way not in HANDLES or not (token := token_of(settings.token_secret, *HANDLES[way], number)):
+        return []
+    sql = "select customer_key from marts.customer_handles where handle_kind = $1 and handle_token = $2 order by 1"
+    return query(sql, (way, token))["customer_key"].to_pylist()

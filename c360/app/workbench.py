@@ -1,0 +1,247 @@
+"""What the pages of the workbench share: who asks, what they may, what is written down of it, and the frame."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+from urllib.parse import parse_qs, quote, urlencode
+from uuid import uuid4
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from c360.access import Grant, Register
+from c360.api.following import Current
+from c360.api.snapshot import Snapshot
+from c360.app import words
+from c360.app.outcomes import HandingIn, WrittenDown, working_day
+from c360.app.reading import Reading
+from c360.app.sessions import COOKIE, Session, Sessions
+from c360.reports import pages as reports
+from c360.reports.language import Voice
+from lakehouse.contracts import load_deployment
+from lakehouse.lake.page_views import Event, Journal, Kind
+from lakehouse.pages import LAYOUT
+from lakehouse.settings import Settings
+
+TEMPLATES = Path(__file__).with_name("templates")
+LONGEST_FORM = 10_000  # bytes
+SIGN_INS = parse("10/minute")  # by name, and by address
+NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
+NAVIGATION += (("status", "status:read"), ("audit", "audit:read"))
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in."""
+
+
+class Hidden(Exception):
+    """There is no such page or customer for this person: both look alike."""
+
+    def __init__(self, visit: "Visit") -> None:
+        super().__init__()
+        self.visit = visit
+
+
+class Stale(Exception):
+    """A form that does not come from a page of this session."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of a person who is signed in; all of it is of one publish."""
+
+    person: Grant
+    session: Session
+    language: words.Language
+    shown: Snapshot
+    page: str
+    path: str
+    asked: dict[str, str]  # parameters of the address
+    form: dict[str, str] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """A text in the reader's language."""
+        return words.text(name, self.language)
+
+
+class Workbench:
+    """What runs behind the pages."""
+
+    def __init__(self, settings: Settings, current: Current) -> None:
+        self.settings, self.current = settings, current
+        self.register, self.sessions = Register(settings.api_tokens), Sessions()
+        self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
+        self.journal, self.handing_in = Journal(settings.lake), HandingIn(settings, current)
+        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
+        self.zone = load_deployment(settings.deployment).zone
+        self._templates = self._environment()
+
+    def may(self, page: str, scope: str) -> Any:
+        """The dependency of a route: a `Visit` of a person who may do what it is for; a refusal is written down."""
+
+        def visit(made: Annotated[Visit, self.signed_in(page)]) -> Visit:
+            if not made.person.may(scope):
+                self.refuse(made)
+            return made
+
+        return Depends(visit)
+
+    def signed_in(self, page: str) -> Any:
+        """The dependency of a route that is for everybody who is signed in."""
+
+        def visit(request: Request, form: Annotated[dict[str, str], Depends(form_of)]) -> Visit:
+            made = self.visit_of(request, page, form)
+            if request.method == "POST" and not made.session.sent(form.get("csrf", "")):
+                self.note(made, "refusal", page, detail="not a form of this session")
+                raise Stale
+            return made
+
+        return Depends(visit)
+
+    def visit_of(self, request: Request, page: str, form: dict[str, str]) -> Visit:
+        """Who asks; raises `SignInFirst` if nobody is signed in, or no longer may be."""
+        shown = self.current.snapshot
+        session = self.sessions.find(request.cookies.get(COOKIE))
+        person = self.register.find(session.digest, datetime.now(UTC).date()) if session else None
+        if session is None or person is None or person.role is None:
+            self.note(None, "refusal", page, detail="not signed in")
+            raise SignInFirst
+        asked = {name: value for name, value in request.query_params.items() if name != "lang"}
+        return Visit(person, session, language_of(request), shown, page, request.url.path, asked, form)
+
+    def note(
+        self,
+        visit: Visit | None,
+        kind: Kind,
+        page: str,
+        customer_keys: Iterable[str | None] = (None,),
+        detail: str | None = None,
+        delivered: dict[str, str] | None = None,
+        person: Grant | None = None,
+        event_id: str | None = None,
+    ) -> None:
+        """Write down what happened, a line per customer; it is on the disk when this returns.
+
+        Parameters
+        ----------
+        delivered
+            Of a write: the row for a feed.
+        person
+            Who, where there is no visit: one who signs in.
+        """
+        shown = visit.shown if visit else self.current.snapshot
+        who = visit.person if visit else person
+        number = event_id or uuid4().hex
+        self.journal.append(
+            [
+                Event(
+                    event_id=f"{number}-{place}",
+                    happened_at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds"),
+                    business_date=str(shown.business_date),
+                    publish_id=shown.publish_id,
+                    user_name=who.name if who else None,
+                    role_name=who.role_name if who else None,
+                    event_kind=kind,
+                    page=page,
+                    customer_key=key,
+                    detail=detail,
+                    delivered=delivered,
+                )
+                for place, key in enumerate(dict.fromkeys(customer_keys))
+            ]
+        )
+
+    def refuse(self, visit: Visit, customer_key: str | None = None) -> None:
+        """Write the refusal down, and say no more than of what does not exist."""
+        self.note(visit, "refusal", visit.page, [customer_key], "no right, or no such customer")
+        raise Hidden(visit)
+
+    def page(self, visit: Visit, template: str, **content: object) -> Response:
+        """The page in its frame."""
+        navigation = [name for name, scope in NAVIGATION if visit.person.may(scope)]
+        frame = {
+            "visit": visit,
+            "csrf": visit.session.csrf,
+            "navigation": navigation,
+            "business_date": visit.shown.business_date,
+            "working_day": working_day(self.settings, visit.shown.business_date),
+        }
+        return self.html(visit.language, visit.path, visit.asked, template, frame | content)
+
+    def html(
+        self,
+        language: words.Language,
+        path: str,
+        asked: dict[str, str],
+        template: str,
+        content: Mapping[str, object] = MappingProxyType({}),
+        status: int = 200,
+    ) -> Response:
+        """A page, of a visit or without one."""
+        links = [
+            (name, one, f"{path}?{urlencode(asked | {'lang': one})}")
+            for one, name in (("en", "English"), ("zh", "中文"))
+            if one != language
+        ]
+        frame = {"visit": None, "navigation": ()} | dict(content)
+        text = self._templates.get_template(template).render(
+            language=language,
+            t=partial(words.text, language=language),
+            say=Voice(language),
+            links=links,
+            local=self._local,
+            here=path,
+            asked=asked,
+            **frame,
+        )
+        return HTMLResponse(text, status)
+
+    def _local(self, moment: datetime | None) -> str:
+        """A time in UTC, as the bank's clock shows it."""
+        return "" if moment is None else f"{moment.replace(tzinfo=UTC).astimezone(self.zone):%Y-%m-%d %H:%M}"
+
+    def _environment(self) -> Environment:
+        """Templates of the pages, and those of the reports in the workbench's frame."""
+        loaders = [FileSystemLoader(TEMPLATES), FileSystemLoader(reports.TEMPLATES)]
+        loader = ChoiceLoader([*loaders, PrefixLoader({"plain": FileSystemLoader(LAYOUT)})])
+        made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+        made.filters |= {"money": reports.money, "words": _in_words, "path": _in_path}
+        return made
+
+
+def _in_path(text: str) -> str:
+    """One part of an address."""
+    return quote(text, safe="")
+
+
+@pass_context
+def _in_words(context: Context, code: str | None) -> str:
+    """A code in the language of the page."""
+    return context["say"].code(code)
+
+
+def language_of(request: Request) -> words.Language:
+    """In which language the request is answered."""
+    accepted = request.headers.get("accept-language")
+    return words.language_of(request.query_params.get("lang"), request.cookies.get("lang"), accepted)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form; what is larger than any of ours is cut off, and then not of this session."""
+    if request.method != "POST":
+        return {}
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_FORM:
+            return {}
+    return {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}

@@ -1,0 +1,191 @@
+"""The workbench in a real browser: each flow to its end, both languages, phone and desk, by keyboard, without a fault.
+
+`make test-app` alone runs these, on a copy of the store that ``C360_WAREHOUSE`` names, or of `make demo`.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from c360.access import add_person, revoke_token
+from c360.app.outcomes import FEED
+from lakehouse import warehouse
+from lakehouse.settings import PROJECT, Settings
+
+pytestmark = [pytest.mark.app, pytest.mark.timeout(600)]
+
+WIDTHS = {"phone": (390, 844), "desk": (1280, 900)}
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SERIOUS = {"serious", "critical"}
+NAMES = {"en": ("Worklist", "Promise", "Handed in"), "zh": ("工作清单", "客户承诺", "已提交")}
+PICTURES = os.environ.get("C360_PICTURES")  # a folder that gets a picture of every page
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A copy of the bank, with its files as links; what is handed in lands in a folder of its own."""
+    folder = tmp_path_factory.mktemp("bank")
+    with pytest.MonkeyPatch.context() as patch:
+        if "C360_WAREHOUSE" not in os.environ:
+            for line in (PROJECT / "var" / "demo" / "env").read_text().splitlines():
+                name, _, value = line.replace("'", "").partition("=")
+                patch.setenv(name, value)
+        given = Settings.from_env()
+        for name in ("published", "lake"):
+            with suppress(OSError):
+                shutil.copytree(getattr(given, name), folder / name)
+        shutil.copyfile(given.warehouse, folder / "warehouse.duckdb")
+        (folder / "token.secret").write_text(given.token_secret.get_secret_value())
+        for name in ("published", "lake", "landing", "warehouse.duckdb", "build.duckdb", "api_tokens.json"):
+            patch.setenv(f"C360_{name.partition('.')[0].upper()}", str(folder / name))
+        copied = Settings.from_env()
+        warehouse.relocate(copied)
+        yield copied
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server, and how to sign in to it."""
+
+    address: str
+    people: dict[str, tuple[str, str]]  # role -> name, token
+    branch: str
+
+
+@pytest.fixture(scope="module")
+def running(bank: Settings) -> Iterator[Running]:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    (found,) = warehouse.query_serving(
+        bank,
+        "select branch_code, count(*) as n from actions.worklist where is_handed_out and channel <> 'internal' "
+        "and branch_code is not null group by 1 order by 2 desc, 1 limit 1",
+    ).to_pylist()
+    forever, branch = date(9999, 1, 1), found["branch_code"]
+    people = {
+        "branch_manager": ("S0001", add_person(bank.api_tokens, "S0001", "branch_manager", forever, branch)),
+        "auditor": ("S0002", add_person(bank.api_tokens, "S0002", "auditor", forever)),
+    }
+    command = [sys.executable, "-m", "c360", "app", "serve", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    address, deadline = f"http://127.0.0.1:{port}", monotonic() + 60
+    while True:
+        with suppress(OSError):
+            urllib.request.urlopen(f"{address}/health")
+            break
+        assert server.poll() is None and monotonic() < deadline
+        sleep(0.2)
+    yield Running(address, people, branch)
+    server.terminate()
+    server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=WIDTHS)
+def page(request: pytest.FixtureRequest, browser: Browser, running: Running) -> Iterator[Page]:
+    """A window of that width; anything on its console is a fault."""
+    width, height = WIDTHS[request.param]
+    context = browser.new_context(viewport={"width": width, "height": height}, base_url=running.address, locale="en-GB")
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    assert said == []
+    context.close()
+
+
+def sign_in(page: Page, running: Running, role: str) -> None:
+    name, token = running.people[role]
+    page.goto("/sign-in")
+    page.fill("#name", name)
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+
+
+def look(page: Page, name: str) -> None:
+    """Nothing hangs out of the window, and axe finds nothing serious."""
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"{name}-{page.viewport_size['width']}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], name
+    found = [one for one in Axe().run(page).response["violations"] if one["impact"] in SERIOUS]
+    assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == [], name
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_a_branch_manager_goes_from_the_list_to_the_outcome(
+    page: Page, running: Running, bank: Settings, language: str
+) -> None:
+    worklist, promise, handed_in = NAMES[language]
+    sign_in(page, running, "branch_manager")
+    page.goto(f"/?lang={language}")
+    look(page, f"start-{language}")
+    page.get_by_role("link", name=worklist, exact=True).first.click()
+    look(page, f"worklist-{language}")
+    (expected,) = warehouse.query_serving(
+        bank, f"select count(*) as n from actions.worklist where is_handed_out and branch_code = '{running.branch}'"
+    ).to_pylist()
+    assert f" {expected['n']:,}" in page.locator("p.after").last.inner_text()
+    card = page.locator("section.card").first
+    card.get_by_role("button", name=promise, exact=True).focus()
+    page.keyboard.press("Enter")
+    assert handed_in in page.locator("section.card").first.inner_text()
+    page.locator("section.card a").first.click()
+    page.wait_for_url("**/customers/**")
+    look(page, f"customer-{language}")
+    for name in ("brief", "find", "status"):
+        page.goto(f"/{name}")
+        look(page, f"{name}-{language}")
+    deadline = monotonic() + 30
+    while not list((bank.landing / FEED).glob("*.manifest.json")):
+        assert monotonic() < deadline
+        sleep(0.2)
+
+
+def test_the_first_tab_leads_to_the_content(page: Page, running: Running) -> None:
+    sign_in(page, running, "branch_manager")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "tile"
+
+
+def test_an_auditor_sees_who_has_looked_and_others_do_not(page: Page, running: Running) -> None:
+    sign_in(page, running, "auditor")
+    page.goto("/audit")
+    look(page, "audit-en")
+    assert "S0001" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    look(page, "sign-in-en")
+
+
+def test_a_token_that_is_taken_back_ends_the_session(page: Page, running: Running, bank: Settings) -> None:
+    name = f"S-{page.viewport_size['width']}"
+    running.people[name] = (name, add_person(bank.api_tokens, name, "auditor", date(9999, 1, 1)))
+    sign_in(page, running, name)
+    revoke_token(bank.api_tokens, name)
+    page.goto("/status")
+    assert "/sign-in" in page.url

@@ -1,0 +1,396 @@
+"""The workbench over a published bank: who sees what, figures as SQL has them, and everything written down."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from time import sleep
+from urllib.parse import quote
+
+import pyarrow.parquet as pq
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from c360 import pipeline
+from c360.access import Sees, add_person, load_roles, revoke_token
+from c360.app.outcomes import FEED
+from c360.app.server import create_workbench
+from lakehouse import warehouse
+from lakehouse.ingestion import ingest_feed
+from lakehouse.lake import read_outcomes
+from lakehouse.lake.page_views import Event, read_events
+from lakehouse.settings import Settings
+from tests.pipeline.bank import copy_of
+from tests.pipeline.conftest import D1, D3, LAST_OF_HISTORY, Undisturbed
+
+FOREVER = date(9999, 1, 1)
+PAGES = {  # page -> what it needs
+    "/find": "customers:read",
+    "/worklist": "actions:read",
+    "/brief": "brief:read",
+    "/status": "status:read",
+    "/audit": "audit:read",
+}
+
+
+def rows(bank: Settings, sql: str) -> list[dict]:
+    return warehouse.query_serving(bank, sql).to_pylist()
+
+
+@pytest.fixture(scope="module")
+def bank(day_by_day: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("workbench")
+    copied = copy_of(day_by_day.settings, folder)
+    return copied.model_copy(update={"landing": folder / "landing"})
+
+
+@pytest.fixture(scope="module")
+def app(bank: Settings) -> Iterator[FastAPI]:
+    made = create_workbench(bank)
+    with TestClient(made):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def place(bank: Settings) -> dict[str, str]:
+    """A branch with a manager who has customers, both with something to do."""
+    (found,) = rows(
+        bank,
+        "select branch_code, rm_id from actions.worklist where rm_id is not null and is_handed_out "
+        "group by 1, 2 order by count(*) desc, 1, 2 limit 1",
+    )
+    return {"branch": found["branch_code"], "manager": found["rm_id"]}
+
+
+@pytest.fixture(scope="module")
+def clients(bank: Settings, app: FastAPI, place: dict[str, str]) -> dict[str, TestClient]:
+    """A browser for each role, signed in."""
+    made = {}
+    for name, role in load_roles().items():
+        branch = place["branch"] if role.sees is Sees.branch else None
+        manager = place["manager"] if role.sees is Sees.own else None
+        token = add_person(bank.api_tokens, f"S-{name}", name, FOREVER, branch, manager)
+        made[name] = TestClient(app, headers={"accept-language": "en"})
+        answer = made[name].post("/sign-in", data={"name": f"S-{name}", "token": token}, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert {"HttpOnly", "SameSite=strict"} <= set(answer.headers["set-cookie"].split("; "))
+    return made
+
+
+def journal(bank: Settings) -> list[Event]:
+    return read_events(bank.lake, D3)
+
+
+def csrf_of(answer: Response) -> str:
+    return re.search(r'name="csrf" value="([^"]+)"', answer.text)[1]
+
+
+def actions_on(answer: Response) -> list[str]:
+    return re.findall(r'<section class="card[^"]*" id="([^"]+)"', answer.text)
+
+
+def test_every_page_is_for_whom_it_is_and_no_hint_for_others(
+    bank: Settings, app: FastAPI, clients: dict[str, TestClient]
+) -> None:
+    routes = {route.path for route in app.routes if not getattr(route, "path", "/api").startswith(("/api", "/health"))}
+    assert routes - {"/", "/sign-in", "/sign-out", "/customers/{customer_key}", "/worklist/outcomes"} == PAGES.keys()
+    nothing = clients["auditor"].get("/no-such-page")
+    assert nothing.status_code == 404
+    for name, client in clients.items():
+        role = load_roles()[name]
+        for page, scope in PAGES.items():
+            before = len(journal(bank))
+            answer = client.get(page)
+            new = journal(bank)[before:]
+            is_theirs = scope in role.may
+            assert answer.status_code == (200 if is_theirs else 404), (name, page)
+            if not is_theirs:
+                assert answer.text == nothing.text
+                assert [(one["event_kind"], one["user_name"]) for one in new] == [("refusal", f"S-{name}")]
+            elif page != "/find":  # a form, of nobody
+                assert {(one["event_kind"], one["user_name"]) for one in new} == {("view", f"S-{name}")}
+
+
+def test_a_stranger_is_asked_who_they_are_and_it_is_written_down(bank: Settings, app: FastAPI) -> None:
+    stranger = TestClient(app, follow_redirects=False)
+    for path in ("/", *PAGES, "/customers/cif:1"):
+        before = len(journal(bank))
+        answer = stranger.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in")
+        (event,) = journal(bank)[before:]
+        assert (event["event_kind"], event["user_name"], event["detail"]) == ("refusal", None, "not signed in")
+    for path in ("/find", "/worklist/outcomes", "/sign-out"):
+        assert stranger.post(path).headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize("name", load_roles())
+def test_a_customer_is_shown_to_who_sees_them_and_each_look_is_written_down(
+    bank: Settings, app: FastAPI, clients: dict[str, TestClient], place: dict[str, str], name: str
+) -> None:
+    client, who = clients[name], load_roles()[name]
+    others = "home_branch_code <> '{branch}' and coalesce(rm_id, '') <> '{manager}'".format(**place)
+    keys = [
+        row["customer_key"]
+        for condition in (f"home_branch_code = '{place['branch']}'", f"rm_id = '{place['manager']}'", others)
+        for row in rows(bank, f"select customer_key from marts.customer_360 where {condition} order by 1 limit 1")
+    ]
+    keys += [
+        row["customer_key"]
+        for row in rows(
+            bank, "select customer_key from actions.worklist where owner = 'call_centre' and is_handed_out limit 1"
+        )
+    ]
+    for key in [*dict.fromkeys(keys), "cif:nobody"]:
+        (of_table,) = rows(bank, f"select * from marts.customer_360 where customer_key = '{key}'") or [{}]
+        listed = rows(bank, f"select * from actions.worklist where customer_key = '{key}'")
+        expected = (
+            bool(of_table)
+            and {
+                "all": True,
+                "branch": place["branch"]
+                in {of_table.get("home_branch_code"), *(one["branch_code"] for one in listed)},
+                "own": place["manager"] in {of_table.get("rm_id"), *(one["rm_id"] for one in listed)},
+                "listed": any(one["owner"] == "call_centre" and one["is_handed_out"] for one in listed),
+                "none": False,
+            }[who.sees]
+        )
+        before = len(journal(bank))
+        answer = client.get(f"/customers/{quote(key, safe='')}")
+        (event,) = journal(bank)[before:]
+        is_shown = expected and "customers:read" in who.may
+        assert answer.status_code == (200 if is_shown else 404), (name, key)
+        assert event["event_kind"] == ("view" if is_shown else "refusal")
+        if "customers:read" in who.may:
+            assert event["customer_key"] == key
+        if is_shown:
+            assert f"{of_table['aum_amount']:,.0f}" in answer.text
+
+
+def test_the_worklist_is_the_published_one_most_money_first(
+    bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
+) -> None:
+    order = "order by coalesce(expected_amount, 0) desc, coalesce(amount_at_stake, 0) desc, priority, action_id"
+    for name, whose in (
+        ("branch_manager", f"branch_code = '{place['branch']}'"),
+        ("relationship_manager", f"rm_id = '{place['manager']}'"),
+        ("call_centre", "owner = 'call_centre'"),
+        ("risk_officer", "true"),
+    ):
+        for show, condition in (("to_do", "is_handed_out"), ("held_back", "not is_handed_out")):
+            wanted = condition if name != "call_centre" else f"{condition} and is_handed_out"
+            expected = [
+                row["action_id"]
+                for row in rows(bank, f"select action_id from actions.worklist where {whose} and {wanted} {order}")
+            ]
+            found, number = [], 1
+            while number <= -(-len(expected) // 25):
+                found += actions_on(clients[name].get("/worklist", params={"show": show, "page": number}))
+                number += 1
+            assert found == expected
+    phone = rows(bank, "select count(*) as n from actions.worklist where is_handed_out and channel = 'phone'")
+    assert f"{phone[0]['n']:,}</p>" in re.sub(r"\n.*", "</p>", _count(clients["auditor"], "channel=phone"))
+
+
+def _count(client: TestClient, asked: str) -> str:
+    return re.search(r'<p class="after">\d+–\d+ of ([\d,]+)', client.get(f"/worklist?{asked}").text)[1] + "\n"
+
+
+def test_a_customer_is_found_by_a_number_that_is_kept_nowhere(
+    bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
+) -> None:
+    client = clients["branch_manager"]
+    (mine,) = rows(
+        bank,
+        "select min(party_key) as party_key from marts.dim_party inner join marts.customer_360 using (customer_key) "
+        f"where home_branch_code = '{place['branch']}' and source = 'branch'",
+    )
+    known = warehouse.query(
+        bank,
+        "select customers.phone, customers.id_no, accounts.account_no from staging.stg_branch__customers as customers "
+        "inner join staging.stg_branch__accounts as accounts on customers.party_key = accounts.party_key "
+        "where customers.party_key = $1 order by customers.business_date desc limit 1",
+        (mine["party_key"],),
+    ).to_pylist()
+    key = rows(bank, f"select customer_key from marts.dim_party where party_key = '{mine['party_key']}'")[0]
+    assert known
+    csrf = csrf_of(client.get("/find"))
+    for way, column in (("phone", "phone"), ("document", "id_no"), ("account", "account_no")):
+        value = f" {known[0][column][:3]} {known[0][column][3:].lower()} "
+        answer = client.post("/find", data={"csrf": csrf, "way": way, "value": value}, follow_redirects=False)
+        if answer.status_code == 303:
+            assert answer.headers["location"] == f"/customers/{quote(key['customer_key'], safe='')}"
+        else:  # a number of several customers
+            assert "More than one customer" in answer.text
+        assert known[0][column] not in (journal(bank)[-1]["detail"] or "")
+    stranger = clients["relationship_manager"]
+    form = {"csrf": csrf_of(stranger.get("/find")), "way": "key"}
+    (other,) = rows(
+        bank,
+        "select min(customer_key) as key from marts.customer_360 as c where coalesce(rm_id, '') <> "
+        f"'{place['manager']}' and customer_key not in (select customer_key from actions.worklist)",
+    )
+    answers = [stranger.post("/find", data=form | {"value": value}) for value in (other["key"], "cif:nobody")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].text == answers[1].text, "no hint that the customer exists"
+    assert [one["event_kind"] for one in journal(bank)[-2:]] == ["refusal", "refusal"]
+
+
+def test_the_brief_equals_sql(bank: Settings, clients: dict[str, TestClient], place: dict[str, str]) -> None:
+    answer = clients["branch_manager"].get("/brief")
+    counts = dict(re.findall(r"<h2>([^<]+?) <small>(\d+)</small></h2>", answer.text))
+    of_branch = f"home_branch_code = '{place['branch']}'"
+    (expected,) = rows(
+        bank,
+        f"""
+        with mine as (select customer_key from marts.customer_360 where {of_branch})
+        select
+            (select count(*) from marts.outflow_alerts join mine using (customer_key)
+             where business_date between date '{D3}' - interval 6 days and date '{D3}') as moved,
+            (select count(*) from marts.customer_tier_history join mine using (customer_key)
+             where valid_from > date '{D3}' - interval 7 days and star_tier > previous_star_tier) as rose,
+            (select count(*) from marts.customer_tier_history join mine using (customer_key)
+             where valid_from > date '{D3}' - interval 7 days and star_tier < previous_star_tier) as fell,
+            (select count(*) from marts.dim_account join mine using (customer_key)
+             where maturity_date between date '{D3}' + interval 1 day and date '{D3}' + interval 7 days
+                and status <> 'closed')
+            + (select count(distinct holding_id) from marts.fct_holdings_daily
+               join marts.dim_party using (party_key) join mine using (customer_key)
+               where maturity_date between date '{D3}' + interval 1 day and date '{D3}' + interval 7 days
+                and business_date = date '{D3}' and market_value_amount <> 0) as matures
+        """,
+    )
+    shown = [int(counts[name]) for name in ("Unusual outflows", "Rose", "Fell", "Matures in seven days")]
+    assert shown == list(expected.values())
+    assert clients["branch_manager"].get("/brief?branch=B9999").status_code == 404
+
+
+def test_an_outcome_is_a_delivery_with_a_name_on_it(
+    bank: Settings, app: FastAPI, clients: dict[str, TestClient]
+) -> None:
+    client = clients["branch_manager"]
+    page = client.get("/worklist")
+    action_id = actions_on(page)[0]
+    form = {"action_id": action_id, "result": "promise", "back": "/worklist?page=1"}
+    assert client.post("/worklist/outcomes", data=form).status_code == 403, "not a form of this session"
+    answer = client.post("/worklist/outcomes", data=form | {"csrf": csrf_of(page)}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/worklist?page=1")
+    assert "Handed in, counts from the next day" in client.get("/worklist").text
+    event = next(one for one in journal(bank) if one["event_kind"] == "write")
+    (action,) = rows(bank, f"select source, customer_key from actions.worklist where action_id = '{action_id}'")
+    source, key = action["source"], action["customer_key"]
+    assert (event["user_name"], event["customer_key"], event["detail"]) == ("S-branch_manager", key, "promise")
+    for _ in range(100):
+        if list((bank.landing / FEED).glob("*.manifest.json")):
+            break
+        sleep(0.1)
+    after = date.fromordinal(D3.toordinal() + 1)
+    ingest_feed(bank, FEED, after)
+    (taken,) = read_outcomes(bank.lake, FEED)
+    assert (taken.period, taken.outcome, taken.rows_quarantined) == (str(after), "loaded", 0)
+    told = pq.read_table(taken.rows_path(bank.lake), partitioning=None).to_pylist()
+    (row,) = [one for one in told if one["is_done"]]
+    assert (row["action_kind"], row["party_key"], row["outcome"]) == (source, key, "promised")
+    assert (row["reported_by"], row["business_date"], row["action_date"]) == ("S-branch_manager", after, D3)
+
+
+def test_what_may_not_be_reported_is_refused(
+    bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
+) -> None:
+    client = clients["relationship_manager"]
+    csrf = csrf_of(client.get("/"))
+    (others,) = rows(
+        bank,
+        "select min(action_id) as id from actions.worklist where is_handed_out and channel <> 'internal' "
+        f"and coalesce(rm_id, '') <> '{place['manager']}'",
+    )
+    (held_back,) = rows(bank, "select min(action_id) as id from actions.worklist where not is_handed_out")
+    (mine,) = rows(
+        bank,
+        "select min(action_id) as id from actions.worklist where is_handed_out and channel <> 'internal' "
+        f"and rm_id = '{place['manager']}'",
+    )
+    for action_id, result in ((others["id"], "done"), (held_back["id"], "done"), (mine["id"], "won"), ("x", "done")):
+        written = sum(one["event_kind"] == "write" for one in journal(bank))
+        answer = client.post("/worklist/outcomes", data={"csrf": csrf, "action_id": action_id, "result": result})
+        assert answer.status_code == 404
+        assert journal(bank)[-1]["event_kind"] == "refusal"
+        assert sum(one["event_kind"] == "write" for one in journal(bank)) == written
+    reader = clients["branch_reader"]
+    assert "buttons" not in reader.get("/worklist").text.partition("<main")[2]
+
+
+def test_pages_have_no_script_and_say_so(clients: dict[str, TestClient]) -> None:
+    for language in ("en", "zh"):
+        for page in ("/", *PAGES):
+            answer = clients["auditor"].get(page, params={"lang": language})
+            policy = answer.headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "script" not in policy
+            assert not re.search(
+                r"<script|javascript:| on[a-z]+=|https?://", answer.text.replace("http://www.w3.org", "")
+            )
+            assert answer.headers["cache-control"] == "no-store"
+            assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in answer.text
+    clients["auditor"].get("/?lang=en")
+
+
+def test_who_is_sent_away_at_the_door(bank: Settings, app: FastAPI) -> None:
+    token = add_person(bank.api_tokens, "S-short", "auditor", FOREVER)
+    client = TestClient(app, follow_redirects=False)
+    form = {"name": "S-short", "token": token}
+    assert client.post("/sign-in", data=form | {"name": "S-auditor"}).status_code == 401
+    assert client.post("/sign-in", data=form | {"token": "made up"}).status_code == 401
+    away = client.post("/sign-in", data=form | {"next": "//evil.example/"})
+    assert (away.status_code, away.headers["location"]) == (303, "/")
+    assert client.get("/status").status_code == 200
+    assert client.get("/api/v1/customers").status_code == 401, "a session is not for the API"
+    revoke_token(bank.api_tokens, "S-short")
+    assert client.get("/status").status_code == 303, "at once"
+    answers = [client.post("/sign-in", data={"name": "S-x", "token": "x"}).status_code for _ in range(12)]
+    assert answers[-1] == 429
+
+
+def test_a_person_who_sees_some_gets_nothing_of_the_api(bank: Settings, app: FastAPI) -> None:
+    some = add_person(bank.api_tokens, "S-some", "branch_reader", FOREVER, "B0001")
+    every = add_person(bank.api_tokens, "S-every", "risk_officer", FOREVER)
+    answers = [
+        TestClient(app).get("/api/v1/customers?limit=1", headers={"authorization": f"Bearer {token}"}).status_code
+        for token in (some, every)
+    ]
+    assert answers == [403, 200]
+
+
+@pytest.mark.full
+def test_the_next_day_knows_what_was_handed_in(history: Settings, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    shutil.copytree(history.landing, landing)
+    bank = copy_of(history, tmp_path, landing)
+    app = create_workbench(bank)
+    with TestClient(app, headers={"accept-language": "en"}) as client:
+        token = add_person(bank.api_tokens, "S1", "call_centre", FOREVER)
+        client.post("/sign-in", data={"name": "S1", "token": token})
+        page = client.get("/worklist")
+        action_id = actions_on(page)[0]
+        client.post("/worklist/outcomes", data={"csrf": csrf_of(page), "action_id": action_id, "result": "promise"})
+    (action,) = rows(bank, f"select customer_key from actions.worklist where action_id = '{action_id}'")
+    key = action["customer_key"]
+    pipeline.run(bank, D1, D1)
+    contacts = rows(
+        bank,
+        "select outcome, business_date from marts.fct_contacts join marts.dim_party using (party_key) "
+        f"where contact_kind = 'action' and customer_key = '{key}' and business_date = date '{D1}'",
+    )
+    assert [row["outcome"] for row in contacts] == ["promised"]
+    (features,) = rows(
+        bank,
+        f"select contact_count_90d from features.customer_features where customer_key = '{key}' "
+        f"and as_of_date = date '{D1}'",
+    ) or [{"contact_count_90d": 1}]  # a lead has none
+    assert features["contact_count_90d"] >= 1
+    views = rows(bank, f"select * from ops.page_views where business_date = date '{LAST_OF_HISTORY}'")
+    assert {row["event_kind"] for row in views} == {"refusal", "sign_in", "view", "write"} - {"refusal"}
+    assert any(row["event_kind"] == "write" and row["customer_key"] == key for row in views)
