@@ -12,7 +12,7 @@ from c360.outbound import activate, alert
 from c360.steps import step
 from expectations import gates
 from expectations.marts_profile import ExpectedScore
-from lakehouse import ingestion, lake, warehouse
+from lakehouse import ingestion, lake, tags, warehouse
 from lakehouse.contracts import CHANNELS, load_deployment
 from lakehouse.errors import Stop
 from lakehouse.identity import link, unbelieved
@@ -139,10 +139,12 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         write_network(settings, pin)
         variables = _variables(settings, pin)
         warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
-        warehouse.run_dbt(settings, "tag:serving", variables)
+        tagged = _tag_conditions(settings, pin)
+        warehouse.run_dbt(settings, "tag:serving", variables | {"tag_conditions": tagged})
         with warehouse.reading(settings):
             scores = expected_scores(settings, pin)
-            detail.update(_summary(gates.check_marts(settings, state.business_date, scores)))
+            misfits = (f"tag {tag['tag']}: {tag['problem']}" for tag in tagged if tag["problem"])
+            detail.update(_summary(gates.check_marts(settings, state.business_date, scores), misfits))
         publish_id = warehouse.publish(settings, state.business_date, run_id)
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
 
@@ -354,6 +356,16 @@ def _derive(settings: Settings) -> dict[str, str]:
 
 def _summary(result: gates.GateResult, doubts: Iterable[str] = ()) -> dict:
     return {"checks": result.checks, "warnings": [*(str(finding) for finding in result.warnings), *doubts]}
+
+
+def _tag_conditions(settings: Settings, pin: Pin) -> list[tags.Rendered]:
+    """What people define the active tags by, as the build engine stands, for dbt."""
+    active = warehouse.query(
+        settings,
+        "select tag, matching, conditions from build_intermediate.int_customer__tag_versions "
+        "where state = 'active' order by tag",
+    ).to_pylist()
+    return tags.variables(active, pin.business_date, settings.target)
 
 
 def _variables(

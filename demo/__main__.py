@@ -200,6 +200,7 @@ def _live(bank: Bank, truth: Path, day: date, say: Say) -> None:
     say(f"{day} {LIVE_HOUR:02}:00 to {LIVE_HOUR + 1:02}:00 UTC: {sum(sent.values())} events, shown to readers at once")
     say(staff.decide(bank.settings, truth, day))
     say(staff.call(bank.settings, SEED, day))
+    say(staff.tag(bank.settings, day))
 
 
 def _look(bank: Bank, say: Say) -> None:

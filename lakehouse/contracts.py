@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import timedelta, timezone
+from datetime import date, timedelta, timezone
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -137,6 +137,11 @@ class Deployment:
     @property
     def feeds(self) -> tuple[str, ...]:
         return self.required + self.optional
+
+    def next_delivery_day(self, day: date) -> date:
+        """The first day after another on which the bank sends files: what people hand in meanwhile counts from it."""
+        ahead = (day + timedelta(days=number) for number in range(1, 8))
+        return next(later for later in ahead if later.weekday() in self.delivery_days)
 
     def feeds_of(self, *channels: str) -> tuple[str, ...]:
         """The declared feeds of the given channels, in the order of the contracts."""

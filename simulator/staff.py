@@ -1,27 +1,36 @@
-"""What the bank's people send back in the evening: a clerk's decision, and what became of the calls of the day before.
+"""What the bank's people send back in the evening: a clerk's decision, what became of yesterday's calls, and tags.
 
 They read what any clerk and any caller would: the list of doubtful pairs, and the worklist.
 """
 
-import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from lakehouse import warehouse
-from lakehouse.contracts import load_feeds
-from lakehouse.ingestion import land
+from lakehouse import tags, warehouse
+from lakehouse.ingestion import additions
 from lakehouse.settings import Settings
 from simulator.draws import Draws
 
 _DECIDED, _CALLS = 3, 60  # pairs that a clerk gets to, and actions that the bank does, in a day
 _OUTCOMES = {"reached": 0.40, "not_reached": 0.35, "promised": 0.10, "refused": 0.10, "accepted": 0.05}
 _CHANNELS = {"phone": "phone", "branch": "visit"}  # anything else is a message
+_TAG_DAYS = 180  # for which a tag is defined
+_TAGS = {  # tag -> owner, description, conditions
+    "affluent_by_app": (
+        "wealth desk",
+        "Stars 4 and more who turn to the bank by app: the fund week's invitation",
+        ("star_tier >= 4", "contact_policy.preferred_channel = app"),
+    ),
+    "quiet_deposits": (
+        "deposits desk",
+        "Deposits of 50,000 and more, nothing done for 30 days: the manager's call",
+        ("deposit_amount >= 50000", "last_activity_date not in last days 30"),
+    ),
+}
 
 
 def decide(settings: Settings, truth: Path, day: date) -> str:
@@ -57,7 +66,7 @@ def decide(settings: Settings, truth: Path, day: date) -> str:
         }
         for number, pair in enumerate(pairs, 1)
     ]
-    _send(settings, "identity_decisions", day, rows)
+    additions.add(settings, "identity_decisions", day, rows)
     counts = Counter(row["decision"] for row in rows)
     return f"a clerk decides {len(rows)} doubtful pairs: {', '.join(f'{n} {what}' for what, n in counts.items())}"
 
@@ -88,19 +97,26 @@ def call(settings: Settings, seed: int, day: date) -> str:
         }
         for number, (action, choice) in enumerate(zip(actions, drawn.tolist(), strict=True), 1)
     ]
-    _send(settings, "action_outcomes", day, rows)
+    additions.add(settings, "action_outcomes", day, rows)
     counts = Counter(str(row["outcome"]).replace("_", " ") or "held back" for row in rows)
     return f"the bank reports {len(rows)} actions: {', '.join(f'{n} {what}' for what, n in counts.most_common())}"
 
 
-def _send(settings: Settings, name: str, day: date, rows: Iterable[Mapping[str, object]]) -> None:
-    """Land a day's delivery of a delimited feed."""
-    feed = load_feeds()[name]
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.dat"
-        with path.open("w", encoding=feed.encoding, newline="") as file:
-            columns = [column.name for column in feed.columns]
-            writer = csv.DictWriter(file, columns, restval="", delimiter=feed.delimiter, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        land(settings, path, name, str(day))
+def tag(settings: Settings, day: date) -> str:
+    """Hand in the tags that two desks have defined, to count from a day on that is not published yet.
+
+    Returns
+    -------
+    str
+        What was defined, as a line of text.
+    """
+    for name, (owner, description, conditions) in _TAGS.items():
+        definition = tags.Definition.of(
+            tag=name,
+            description=description,
+            owner=owner,
+            conditions=tuple(map(tags.condition_of, conditions)),
+            expires_date=day + timedelta(days=_TAG_DAYS),
+        )
+        tags.save(settings, definition, day, "S0002")
+    return f"two desks define tags: {', '.join(_TAGS)}"

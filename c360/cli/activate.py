@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from c360.cli.output import Json, Target, labelled, show
+from c360.cli.output import Json, Target, labelled, show, table_of
 
 activate = typer.Typer(no_args_is_help=True, help="What is published, sent to other systems as changes.")
 Name = Annotated[str, typer.Argument(help="Activation: a contract below activations/.")]
@@ -34,7 +33,7 @@ def list_(target: Target = None, json_: Json = False) -> None:
         }
         for one in activation.load_activations().values()
     ]
-    show({"activations": found}, json_, lambda: [_table(found)])
+    show({"activations": found}, json_, lambda: [table_of(found)])
 
 
 @activate.command()
@@ -67,7 +66,7 @@ def plan(
         "dead_letters": found.held_back,
     }
     content = said | {"shown": changes}
-    show(content, json_, lambda: [*(labelled(key, value) for key, value in said.items()), _table(changes, "row")])
+    show(content, json_, lambda: [*(labelled(key, value) for key, value in said.items()), table_of(changes, "row")])
 
 
 @activate.command()
@@ -97,7 +96,7 @@ def receipts(name: Name, target: Target = None, json_: Json = False) -> None:
     settings = Settings.from_env(target=target)
     activation_of(name)
     sent, dead = deliveries(settings, name), dead_letters(settings, name)
-    show({"deliveries": sent, "dead_letters": dead}, json_, lambda: [*map(_line, sent), _table(dead)])
+    show({"deliveries": sent, "dead_letters": dead}, json_, lambda: [*map(_line, sent), table_of(dead)])
 
 
 @activate.command()
@@ -114,7 +113,7 @@ def changes(
 
     activation_of(name)
     found = changes_since(Settings.from_env(target=target), name, since)
-    show({"changes": found}, json_, lambda: [_table(found, "row", "event_id", "position")])
+    show({"changes": found}, json_, lambda: [table_of(found, "row", "event_id", "position")])
 
 
 def _send(name: str, plan_id: str | None, again: bool, target: str | None, json_: bool) -> None:
@@ -127,17 +126,6 @@ def _send(name: str, plan_id: str | None, again: bool, target: str | None, json_
     business_date = warehouse.last_published(settings)
     sent = outbound.activate(settings, name, business_date, new_run_id(business_date), plan_id, again)
     show(sent, json_)
-
-
-def _table(rows: list[dict[str, object]], *without: str) -> Table:
-    """The rows, without columns that are for programs."""
-    if not rows:
-        return Table("nothing")
-    names = [name for name in rows[0] if name not in without]
-    table = Table(*names)
-    for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in names))
-    return table
 
 
 def _line(sent: dict[str, object]) -> Text:

@@ -25,6 +25,7 @@ from c360.cli.metrics import metrics
 from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, console, day_of, labelled, progress, show
 from c360.cli.secret import secret
+from c360.cli.tags import tags
 
 app = typer.Typer(
     cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
@@ -55,6 +56,7 @@ app.add_typer(export, name="export")
 app.add_typer(metrics, name="metrics")
 app.add_typer(ml, name="ml")
 app.add_typer(secret, name="secret")
+app.add_typer(tags, name="tags")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What the commands share: printing, errors, and the options that several of them have."""
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from datetime import date, datetime
@@ -87,6 +87,17 @@ def in_words(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(map(in_words, value)) or "none"
     return str(value)
+
+
+def table_of(rows: Sequence[Mapping[str, object]], *without: str) -> Table:
+    """Rows that have the same names, as a table; some columns are for programs alone."""
+    if not rows:
+        return Table("nothing")
+    names = [name for name in rows[0] if name not in without]
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*("" if row[name] is None else str(row[name]) for name in names))
+    return table
 
 
 def _print_whole(content: RenderableType) -> None:

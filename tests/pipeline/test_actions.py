@@ -10,12 +10,21 @@ from pathlib import Path
 import pytest
 
 from c360 import pipeline
-from lakehouse import warehouse
+from lakehouse import tags, warehouse
+from lakehouse.activation.contract import Activation, FileDrop
+from lakehouse.activation.planning import read_rows
 from lakehouse.settings import Settings
 from tests.pipeline.bank import content, copy_of, deliver, send
 from tests.pipeline.conftest import D1, D3, Undisturbed
 
 LISTS = ("retention", "next_best_offer")
+TAGS = {  # conditions of which one must hold, and the same as SQL of one's own
+    "affluent": (("star_tier >= 4",), "star_tier >= 4"),
+    "lively": (
+        ("last_activity_date in last days 10", "contact_policy.preferred_channel in app, branch"),
+        f"last_activity_date between date '{D1}' - 9 and date '{D1}' or preferred_channel in ('app', 'branch')",
+    ),
+}
 FORBIDDEN = """
     with parties as (select party_key, customer_key from pii.customer_xref where is_current),
     contacts as (
@@ -88,7 +97,7 @@ def test_the_control_group_is_drawn_by_a_hash_and_nobody_in_it_gets_an_action(
 def told_back(
     history: Settings, day_by_day: Undisturbed, landing: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Settings, list[str]]:
-    """The first day, with a report on 30 customers of a list of 90 days ago: 20 handed out, all done; 10 held back."""
+    """The first day, with two tags, and a report on 30 customers of a list of 90 days ago: 20 done, 10 held back."""
     folder = tmp_path_factory.mktemp("told_back")
     settings = copy_of(history, folder, folder / "landing")
     deliver(landing, settings.landing, D1)
@@ -109,6 +118,10 @@ def told_back(
         ]
         + [f"C{key}|{D1}|retention|{then}|{key}|control|false|||" for key in asked[20:]],
     )
+    for name, (conditions, _) in TAGS.items():
+        parts = {"description": "d", "owner": "desk", "matching": "any", "expires_date": D1}
+        written = tuple(map(tags.condition_of, conditions))
+        tags.save(settings, tags.Definition.of(tag=name, conditions=written, **parts), D1, "S0042")
     pipeline.run(settings)
     return settings, asked
 
@@ -131,6 +144,43 @@ def test_reported_outcomes_reach_policy_features_and_evaluation(
     assert (effect["treated_count"], effect["done_count"], effect["control_count"]) == (20, 20, 10)
     assert (effect["effect_rate"], effect["month_date"]) == (0, date(2024, 12, 1))
     assert effect["effect_low_rate"] < 0 < effect["effect_high_rate"]
+
+
+def test_who_has_a_tag_and_may_be_contacted_equals_sql_of_ones_own(told_back: tuple[Settings, list[str]]) -> None:
+    settings, _ = told_back
+    statement = "select tag, member_count, contactable_count from marts.tags where state = 'active'"
+    counted = {row["tag"]: row for row in warehouse.query_serving(settings, statement).to_pylist()}
+    statement = "select tag, customer_key, is_contactable from marts.customer_tags"
+    tagged = warehouse.query_serving(settings, statement).to_pylist()
+    allowed = keys(
+        settings, "select customer_key from build_actions.contact_policy where is_allowed and not is_control"
+    )
+    for name, (conditions, where) in TAGS.items():
+        both = "build_marts.customer_360 join build_actions.contact_policy using (customer_key)"
+        members = keys(settings, f"select customer_key from {both} where {where}")
+        assert 20 < len(members & allowed) < len(members)
+        assert {row["customer_key"] for row in tagged if row["tag"] == name} == members
+        assert {row["customer_key"] for row in tagged if row["tag"] == name and row["is_contactable"]} == (
+            members & allowed
+        )
+        assert (counted[name]["member_count"], counted[name]["contactable_count"]) == (
+            len(members),
+            len(members & allowed),
+        )
+        found = tags.count(settings, [tags.condition_of(text) for text in conditions], "any")
+        assert (found.members, found.contactable) == (len(members), len(members & allowed))
+        assert sum(found.blocked.values()) == len(members - allowed)
+    sent = Activation(
+        name="tagged",
+        description="d",
+        table="marts.customer_tags",
+        key=("customer_key", "tag"),
+        columns=("version",),
+        target=FileDrop(kind="file", folder="tagged"),
+    )
+    with warehouse.shown(settings) as shown:  # nothing is sent to whom the policy forbids
+        rows = read_rows(shown, sent)
+    assert len(rows) == sum(row["is_contactable"] for row in tagged)
 
 
 @pytest.mark.full

@@ -1,0 +1,108 @@
+"""What people do to tags: a definition, a new version, a retirement, each a row of the feed ``tag_definitions``.
+
+Nothing is changed in place. What is handed in counts from its business date on, which no run has published yet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from lakehouse import warehouse
+from lakehouse.contracts import load_deployment
+from lakehouse.errors import Stop
+from lakehouse.ingestion import additions
+from lakehouse.settings import Settings
+from lakehouse.tags.definition import CONDITIONS, Definition
+from lakehouse.tags.rendering import condition_sql
+
+FEED = "tag_definitions"
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A version that was handed in."""
+
+    tag: str
+    version: int
+    change_kind: str  # save or retire
+    business_date: date  # first day on which it counts
+    changed_by: str
+
+
+def save(settings: Settings, definition: Definition, day: date, by: str, why: str = "") -> Handed:
+    """Hand in a definition, as the next version of its tag.
+
+    Parameters
+    ----------
+    day
+        First day on which it counts; later than what is published.
+    by, why
+        Who does it, and the reason.
+
+    Raises
+    ------
+    Stop
+        If a condition does not fit the published columns, or it expires before it counts.
+    """
+    condition_sql(definition.conditions, definition.matching, day, settings.target)
+    if definition.expires_date < day:
+        raise Stop(f"{definition.tag} expires on {definition.expires_date}, before {day}", "give a later day")
+    row = definition.model_dump(mode="json") | {"conditions": CONDITIONS.dump_json(definition.conditions).decode()}
+    with additions.adding(settings, FEED):
+        return _hand_in(settings, row, "save", day, by, why)
+
+
+def retire(settings: Settings, tag: str, day: date, by: str, why: str = "") -> Handed:
+    """Hand in that nobody has a tag any more from a day on.
+
+    Raises
+    ------
+    Stop
+        If there is no such tag, or it is retired already.
+    """
+    with additions.adding(settings, FEED):
+        last = _last_versions(settings)
+        if tag not in last:
+            raise Stop(f"there is no tag {tag}", f"use one of {', '.join(sorted(last)) or 'those that you save first'}")
+        if last[tag]["change_kind"] == "retire":
+            raise Stop(f"{tag} is retired since {last[tag]['business_date']}", "save it again to have it back")
+        return _hand_in(settings, last[tag], "retire", day, by, why)
+
+
+def handed_in(settings: Settings) -> list[Handed]:
+    """What is handed in and not published yet, oldest first."""
+    published = warehouse.published_date(settings)
+    return [
+        Handed(row["tag"], int(row["version"]), row["change_kind"], day, row["changed_by"])
+        for row in _rows(settings)
+        if (day := date.fromisoformat(row["business_date"])) and (published is None or day > published)
+    ]
+
+
+def _hand_in(settings: Settings, row: Mapping[str, str], kind: str, day: date, by: str, why: str) -> Handed:
+    if not by.strip():
+        raise Stop("nobody says who does it", "give --by NAME")
+    deployment = load_deployment(settings.deployment)
+    if FEED not in deployment.feeds:
+        raise Stop(f"the deployment {deployment.name} has no feed {FEED}", "add it to `optional` in its file")
+    published = warehouse.published_date(settings)
+    if published and day <= published:
+        raise Stop(f"{day} is published already", f"give a day after {published}")
+    last = _last_versions(settings).get(row["tag"])
+    version = 1 + (int(last["version"]) if last else 0)
+    what = {"change_id": f"{row['tag']}:{version}", "version": str(version), "business_date": str(day)}
+    who = {"change_kind": kind, "changed_by": by, "note": why}
+    additions.add(settings, FEED, day, [{**row, **what, **who}])
+    return Handed(row["tag"], version, kind, day, by)
+
+
+def _last_versions(settings: Settings) -> dict[str, Mapping[str, str]]:
+    """Tag -> the row of its highest version."""
+    last: dict[str, Mapping[str, str]] = {}
+    for row in sorted(_rows(settings), key=lambda row: int(row["version"])):
+        last[row["tag"]] = row
+    return last
+
+
+def _rows(settings: Settings) -> list[Mapping[str, str]]:
+    return [row for rows in additions.handed_in(settings, FEED).values() for row in rows]
