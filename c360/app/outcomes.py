@@ -4,26 +4,19 @@ A delivery is one file per day, and its versions replace each other. So what is 
 handed in for the day before it, whoever sent that, as the next version; at most one every few minutes.
 """
 
-import csv
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import pyarrow.parquet as pq
-from filelock import FileLock
 
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
 from c360.app.sight import WORKLIST
-from lakehouse.contracts import Feed, load_deployment, load_feeds
+from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
-from lakehouse.ingestion import land
-from lakehouse.ingestion.landing import deliveries
-from lakehouse.lake import read_outcomes
-from lakehouse.lake.page_views import days_of_events, events_folder, read_events
+from lakehouse.ingestion import additions
+from lakehouse.lake.page_views import days_of_events, read_events
 from lakehouse.settings import Settings
 
 FEED = "action_outcomes"
@@ -38,14 +31,13 @@ RESULTS = {  # button -> outcome of the contract
 _CHANNELS = {"phone": "phone", "branch": "visit"}  # anything else is a message
 _UNIT = ("source", "branch_code", "owner", "rm_id")
 _LISTED = ("action_id", "customer_key", "business_date", "arm", "channel", *_UNIT)
-Row = Mapping[str, str]
+Row = additions.Row
 log = logging.getLogger(__name__)
 
 
 def working_day(settings: Settings, published: date) -> date:
     """The day on which people work with what is published: the next one on which the bank delivers."""
-    days = load_deployment(settings.deployment).delivery_days
-    return next(day for ahead in range(1, 8) if (day := published + timedelta(days=ahead)).weekday() in days)
+    return load_deployment(settings.deployment).next_delivery_day(published)
 
 
 def outcome_row(action: Mapping[str, object], result: str, event_id: str, day: date, by: str) -> dict[str, str]:
@@ -148,11 +140,10 @@ def hand_in(settings: Settings, shown: Snapshot, published: date) -> int:
     int
         Rows that the delivery has beyond the version before it.
     """
-    feed, folder = load_feeds()[FEED], events_folder(settings.lake, published)
-    with FileLock(folder / ".handing-in.lock"):
+    with additions.adding(settings, FEED):
         written = [event["delivered"] for event in read_events(settings.lake, published) if event["page"] == FEED]
         day = working_day(settings, published)
-        before = {row["outcome_id"]: row for row in _rows_of_newest(settings, feed, str(day))}
+        before = {row["outcome_id"]: row for row in additions.handed_in(settings, FEED).get(str(day), [])}
         ours = {row["outcome_id"]: row for row in written if row}
         if ours.keys() <= before.keys():
             return 0
@@ -160,7 +151,7 @@ def hand_in(settings: Settings, shown: Snapshot, published: date) -> int:
         if published == shown.business_date:  # else its lists are gone, and went in with the first outcome
             rest = {row["outcome_id"]: row for row in _not_done(shown, day, ours.values())}
         rows = before | rest | ours
-        _land(settings, feed, day, [rows[name] for name in sorted(rows)])
+        additions.hand_in(settings, FEED, day, [rows[name] for name in sorted(rows)])
         return len(rows) - len(before)
 
 
@@ -194,35 +185,3 @@ def _row(action: Mapping[str, object], outcome_id: str, day: date) -> dict[str, 
         "party_key": str(action["customer_key"]),
         "arm": str(action["arm"]),
     }
-
-
-def _rows_of_newest(settings: Settings, feed: Feed, period: str) -> list[Row]:
-    """The rows of the highest version of a day, in the landing folder or in the lake, as text."""
-    landed = [one for one in deliveries(settings.landing, feed.name) if one.period.text == period and one.declared_hash]
-    taken = [one for one in read_outcomes(settings.lake, feed.name) if one.period == period and one.is_loaded]
-    newest = max((one.version for one in taken), default=0)
-    if landed and landed[-1].version >= newest:
-        files = [landed[-1].path.parent / file.name for file in landed[-1].readable_manifest.files]
-        return [row for file in files for row in _read(feed, file)]
-    rows = pq.read_table(taken[-1].rows_path(settings.lake), partitioning=None).to_pylist() if taken else []
-    return [{column.name: _text(row[column.name]) for column in feed.columns} for row in rows]
-
-
-def _read(feed: Feed, file: Path) -> list[Row]:
-    with file.open(encoding=feed.encoding, newline="") as lines:
-        return list(csv.DictReader(lines, delimiter=feed.delimiter))
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _land(settings: Settings, feed: Feed, day: date, rows: Sequence[Row]) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{feed.name}.dat"
-        with path.open("w", encoding=feed.encoding, newline="") as file:
-            names = [column.name for column in feed.columns]
-            writer = csv.DictWriter(file, names, restval="", delimiter=feed.delimiter, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        land(settings, path, feed.name, str(day))

@@ -45,15 +45,25 @@ def add(settings: Settings, feed: str, day: date, rows: Sequence[Mapping[str, ob
     Stop
         If the delivery would be rejected.
     """
+    hand_in(settings, feed, day, [*handed_in(settings, feed).get(str(day), []), *rows])
+
+
+def hand_in(settings: Settings, feed: str, day: date, rows: Sequence[Mapping[str, object]]) -> None:
+    """Land exactly these rows as the day's next version of a delimited feed; the caller holds `adding`.
+
+    Raises
+    ------
+    Stop
+        If the delivery would be rejected.
+    """
     contract = load_feeds()[feed]
-    before = handed_in(settings, feed).get(str(day), [])
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{feed}.dat"
         with path.open("w", encoding=contract.encoding, newline="") as file:
             names = [column.name for column in contract.columns]
             writer = csv.DictWriter(file, names, restval="", delimiter=contract.delimiter, lineterminator="\n")
             writer.writeheader()
-            writer.writerows([*before, *rows])
+            writer.writerows(rows)
         land(settings, path, feed, str(day))
 
 
