@@ -243,8 +243,10 @@ def test_forecasts_add_up_and_start_from_the_balances_of_the_bank(day_by_day: Un
     assert report.as_of_date == week
     balances = warehouse.query_serving(
         settings,
-        "select sum(balance_amount) as amount from marts.balances_daily_dense inner join marts.dim_account "
-        "using (account_no_token) where business_date = $1 and product_family not in ('loan', 'card')",
+        "select sum(balance_amount) + coalesce((select sum(break_amount) from marts.balance_breaks "
+        "where explanation is not null and business_date <= $1), 0) as amount "
+        "from marts.balances_daily_dense inner join marts.dim_account using (account_no_token) "
+        "where business_date = $1 and product_family not in ('loan', 'card')",
         [week],
     ).to_pylist()
     (shown,) = (row for row in report.history if row["measure"] == "deposit" and row["week_end_date"] == week)

@@ -165,6 +165,6 @@ def test_pages_and_commands_show_the_worklist(day_by_day: Undisturbed, tmp_path:
     key = managed["customer_key"]
     assert managed["action_en"] in {action["action_en"] for action in customer.read(settings, key).actions}
     (handed,) = (one for one in handover.read(settings, managed["rm_id"]).customers if one.facts["customer_key"] == key)
-    assert any(str(action).startswith(managed["action_en"]) for action in handed.open_actions)
+    assert any(action.what.startswith(managed["action_en"]) for action in handed.open_actions)
     with pytest.raises(worklist.NoSuchList, match="no customer has the branch nowhere"):
         worklist.read(settings, branch="nowhere")
