@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -46,7 +46,7 @@ class Bank:
     """A bank whose deliveries have landed."""
 
     settings: Settings
-    dates: list[date]  # that are run: the first with all that came before it, then each day
+    dates: list[date]  # the end of the initial load, then each day
     truth: Path | None  # of a simulated bank
 
 
@@ -135,8 +135,7 @@ def _simulated(folder: Path, say: Say) -> Bank:
     say(f"{made.deliveries:,} deliveries with {made.rows:,} rows have landed")
     for line in correct(made.landing, *(made.last_date - timedelta(days=ago) for ago in (2, 1, 0))):
         say(line)
-    bank = _bank(folder, "simulated", made.truth)
-    return replace(bank, dates=bank.dates[1:])  # the first day is run together with the history
+    return _bank(folder, "simulated", made.truth)
 
 
 def _berka(folder: Path, source: Path, say: Say) -> Bank:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
 from lakehouse.settings import PROJECT, Settings
+from lakehouse.warehouse.dbt import target_path
 
 SHOWN = ("model", "seed", "source")
 
@@ -25,7 +27,7 @@ class DocsFailed(Stop):
 def writing_dbt_docs(settings: Settings, business_date: date) -> Generator[Callable[[], Path]]:
     """Describe every model and column with its tests and lineage, by a process of its own beside the block.
 
-    dbt reads the project only, in a folder of its own, so the bank's runs need not wait for it.
+    dbt works in a folder of its own, on the manifest of the last run, so the bank's runs need not wait for it.
 
     Yields
     ------
@@ -40,6 +42,7 @@ def writing_dbt_docs(settings: Settings, business_date: date) -> Generator[Calla
     page = docs_page(settings)
     folder = page.parent
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(target_path(settings) / "manifest.json", folder / "manifest.json")
     variables = {"business_date": str(business_date), "from_date": str(business_date)}
     command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "docs", "generate", "--static"]
     command += ["--no-compile", "--empty-catalog", "--vars", json.dumps(variables), "--target", settings.target]
