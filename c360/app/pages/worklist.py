@@ -1,5 +1,6 @@
 """The worklist: what is to be done, why, for how much money; and what became of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
@@ -90,7 +91,7 @@ def routes(workbench: Workbench) -> APIRouter:
     return router
 
 
-def cards(workbench: Workbench, visit: Visit, fixed: dict[str, Any]) -> list[Card]:
+def cards(workbench: Workbench, visit: Visit, fixed: Mapping[str, Any]) -> list[Card]:
     """The actions with these values that the person sees, the most pressing first."""
     columns = list(visit.shown.columns[WORKLIST.name])
     rows = [row for row in visit.shown.rows(WORKLIST, fixed, columns) if sees_place(visit.person, row)]
