@@ -88,12 +88,12 @@ def main(
             kinds = {"API, one customer": ask, "pool, two tables in one transaction": _pooled(settings)}
             kinds["Superset's connection, one chart"] = lambda: chart
             work.start()
-            found = _read(kinds, readers, work.is_alive, gap)
+            readings_by_kind = _read(kinds, readers, work.is_alive, gap)
         took = results.get()
     if isinstance(took, str):
         raise Stop(f"publishing failed: {took}")
     print(f"{target}: {publishes} publishes after publish {first}, {sum(took) / publishes:.1f} s each")
-    for name, readings in found.items():
+    for name, readings in readings_by_kind.items():
         cuts = quantiles(readings.took, n=100) if len(readings.took) > 1 else [0.0] * 99
         print(
             f"{name}: {len(readings.took)} reads of {len(readings.seen)} publishes, {readings.mixed} mixed, "
@@ -101,7 +101,7 @@ def main(
         )
         for error in sorted(set(readings.errors))[:3]:
             print(f"  {error}")
-    if any(one.mixed or one.errors or len(one.seen) < 2 for one in found.values()):
+    if any(one.mixed or one.errors or len(one.seen) < 2 for one in readings_by_kind.values()):
         raise typer.Exit(1)
 
 
@@ -198,10 +198,10 @@ def _read(
     kinds: dict[str, Callable[[], Read]], readers: int, goes_on: Callable[[], bool], gap: float
 ) -> dict[str, Readings]:
     """All kinds at once, each in some threads, one answer after the other."""
-    found = {name: Readings() for name in kinds}
+    by_kind = {name: Readings() for name in kinds}
 
     def work(name: str) -> None:
-        read, readings = kinds[name](), found[name]
+        read, readings = kinds[name](), by_kind[name]
         while goes_on():
             time.sleep(gap)
             began = time.perf_counter()
@@ -219,7 +219,7 @@ def _read(
         thread.start()
     for thread in threads:
         thread.join()
-    return found
+    return by_kind
 
 
 @contextmanager

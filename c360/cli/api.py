@@ -1,63 +1,50 @@
 """The group ``api``: the server of the read API, and its tokens."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from c360.cli.output import Json, Target, console, show
+from c360.cli.output import Json, Target, show
+from c360.cli.serving import LOOPBACK, PORT, YEAR, Days, Host, Port, answer, last_day, take_back
 
 api = typer.Typer(no_args_is_help=True, help="The read API for other systems, and who may ask it.")
 
 
 @api.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; beyond this machine, put TLS before it.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8360,
+    host: Host = LOOPBACK,
+    port: Port = PORT,
     target: Target = None,
 ) -> None:
     """Answer from what is published, until it is stopped; a new publish is seen within a second or two.
 
     OpenAPI: /api/v1/openapi.json.
     """
-    import uvicorn
-
     from c360.api.app import create_app
     from lakehouse.settings import Settings
 
-    app = create_app(Settings.from_env(target=target))
-    console.print(f"http://{host}:{port}/api/v1/openapi.json")
-    uvicorn.run(
-        app, host=host, port=port, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=75
-    )
+    answer(create_app(Settings.from_env(target=target)), host, port, "/api/v1/openapi.json", keep_alive=75)
 
 
 @api.command()
 def grant(
     name: Annotated[str, typer.Argument(help="The system that asks, for instance crm.")],
     scope: Annotated[list[str], typer.Option(help="What it may read, for instance customers:read; repeatable.")],
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Days for which the token holds.")] = 365,
+    days: Days = YEAR,
 ) -> None:
     """Make a token and print it, this once: only its hash is kept."""
     from c360.access import add_token
     from lakehouse.settings import Settings
 
-    last_day = datetime.now(UTC).date() + timedelta(days=days)
-    token = add_token(Settings.from_env().api_tokens, name, tuple(dict.fromkeys(scope)), last_day)
+    token = add_token(Settings.from_env().api_tokens, name, tuple(dict.fromkeys(scope)), last_day(days))
     typer.echo(token)
 
 
 @api.command()
 def revoke(name: Annotated[str, typer.Argument(help="The system whose token no longer holds.")]) -> None:
     """Take a token back; a server that runs refuses it at once."""
-    from c360.access import revoke_token
-    from lakehouse.settings import Settings
-
-    revoke_token(Settings.from_env().api_tokens, name)
-    console.print(f"{name} has no token any more")
+    take_back(name)
 
 
 @api.command()

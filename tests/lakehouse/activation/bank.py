@@ -1,12 +1,11 @@
 """A store with three made-up tables that is published in milliseconds, and the target's side of an activation."""
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from lakehouse import warehouse
 from lakehouse.activation.contract import Activation
 from lakehouse.settings import Settings
 from tests.lakehouse.warehouse.built import Built
+from tests.loopback import LoopbackServer
 
 DAY = date(2026, 3, 1)
 
@@ -140,7 +140,7 @@ class Crm:
             self.rows[name] = event["key"] | event["row"]
 
 
-class Server:
+class Server(LoopbackServer):
     """A real HTTP server on loopback around a `Crm`; status 0: the connection is cut without an answer."""
 
     def __init__(self, crm: Crm) -> None:
@@ -160,19 +160,7 @@ class Server:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
-                """Silent."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        return f"http://127.0.0.1:{self._server.server_port}/changes"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler, "/changes")
 
 
 def secret(settings: Settings, name: str, text: str) -> Path:
