@@ -1,5 +1,6 @@
 """Who may do what, and whose customers they see: one table, `roles.yml`, for the API and the workbench."""
 
+from c360.access.noting import events_of
 from c360.access.register import Grant, Register, add_person, add_token, hash_of, read_grants, revoke_token
 from c360.access.roles import SCOPES, Role, Sees, load_roles
 
@@ -11,6 +12,7 @@ __all__ = [
     "Sees",
     "add_person",
     "add_token",
+    "events_of",
     "hash_of",
     "load_roles",
     "read_grants",

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode
-from uuid import uuid4
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
@@ -18,7 +17,7 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from c360.access import Grant, Register
+from c360.access import Grant, Register, events_of
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
 from c360.app import words
@@ -28,7 +27,7 @@ from c360.app.sessions import COOKIE, Session, Sessions
 from c360.reports import pages as reports
 from c360.reports.language import Voice
 from lakehouse.contracts import load_deployment
-from lakehouse.lake.page_views import Event, Journal, Kind
+from lakehouse.lake.page_views import Journal, Kind
 from lakehouse.pages import LAYOUT
 from lakehouse.settings import Settings
 
@@ -76,11 +75,11 @@ class Visit:
 class Workbench:
     """What runs behind the pages."""
 
-    def __init__(self, settings: Settings, current: Current) -> None:
-        self.settings, self.current = settings, current
+    def __init__(self, settings: Settings, current: Current, journal: Journal) -> None:
+        self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
-        self.journal, self.handing_in = Journal(settings.lake), HandingIn(settings, current)
+        self.handing_in = HandingIn(settings, current)
         self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
         self.zone = load_deployment(settings.deployment).zone
         self._templates = self._environment()
@@ -139,26 +138,9 @@ class Workbench:
             Who, where there is no visit: one who signs in.
         """
         shown = visit.shown if visit else self.current.snapshot
+        publish = shown.publish_id, shown.business_date
         who = visit.person if visit else person
-        number = event_id or uuid4().hex
-        self.journal.append(
-            [
-                Event(
-                    event_id=f"{number}-{place}",
-                    happened_at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds"),
-                    business_date=str(shown.business_date),
-                    publish_id=shown.publish_id,
-                    user_name=who.name if who else None,
-                    role_name=who.role_name if who else None,
-                    event_kind=kind,
-                    page=page,
-                    customer_key=key,
-                    detail=detail,
-                    delivered=delivered,
-                )
-                for place, key in enumerate(dict.fromkeys(customer_keys))
-            ]
-        )
+        self.journal.append(events_of(who, publish, kind, page, customer_keys, detail, delivered, event_id))
 
     def refuse(self, visit: Visit, customer_key: str | None = None) -> None:
         """Write the refusal down, and say no more than of what does not exist."""

@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from c360.access import Sees
+from c360.api.sight import CUSTOMER
 from c360.api.snapshot import Snapshot
 from c360.app.keeping import Kept
-from c360.app.sight import CUSTOMER
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, Row
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from c360.api.sight import sees_customer
 from c360.app.keeping import Kept
 from c360.app.pages.worklist import cards
-from c360.app.sight import sees_customer
 from c360.app.words import Language
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, customer
