@@ -198,7 +198,7 @@ def test_every_right_holds_before_and_after_a_rebuild(store: tuple[Built, psycop
     build(built, ", 1 as one_more")
     publish(built.settings)
     hold(built.settings, connection)
-    built.execute("drop schema marts, actions cascade")
+    built.execute("drop schema marts, features, scores, actions, ops cascade")
     publish(built.settings)
     hold(built.settings, connection)
 
