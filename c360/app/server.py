@@ -30,7 +30,7 @@ def create_workbench(settings: Settings) -> FastAPI:
     """The application over the published store; raises ``Stop`` if nothing is published yet."""
     current, journal = Current(settings), Journal(settings.lake)
     app = create_app(settings, current, journal)
-    workbench = Workbench(settings, current, journal)
+    workbench = Workbench(settings, current, journal, customers.warm)
     of_api = app.router.lifespan_context
 
     @asynccontextmanager

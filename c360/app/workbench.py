@@ -1,6 +1,6 @@
 """What the pages of the workbench share: who asks, what they may, what is written down of it, and the frame."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +24,7 @@ from c360.app import words
 from c360.app.outcomes import HandingIn, WrittenDown, working_day
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
+from c360.reports import Query
 from c360.reports import pages as reports
 from c360.reports.language import Voice
 from lakehouse.contracts import load_deployment
@@ -75,12 +76,14 @@ class Visit:
 class Workbench:
     """What runs behind the pages."""
 
-    def __init__(self, settings: Settings, current: Current, journal: Journal) -> None:
+    def __init__(
+        self, settings: Settings, current: Current, journal: Journal, warm: Callable[[Query], None] = lambda _: None
+    ) -> None:
         self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
         self.handing_in = HandingIn(settings, current)
-        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
+        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
         self.zone = load_deployment(settings.deployment).zone
         self._templates = self._environment()
 

@@ -96,7 +96,7 @@ def routes(workbench: Workbench) -> APIRouter:
         column, value = _whose(visit, branches)
         if visit.asked.get("branch", value) != value:
             workbench.refuse(visit)
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             read = partial(read_brief, shown.query, visit.shown.business_date, column, value)
             parts = briefs.once((shown.publish_id, column, value), read)
             known = names.once(shown.publish_id, partial(_names, shown.query))
