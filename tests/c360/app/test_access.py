@@ -8,7 +8,7 @@ import pytest
 
 from c360.access import SCOPES, Grant, Register, add_person, add_token, hash_of, load_roles, revoke_token
 from c360.api import resources
-from c360.app.sight import WORKLIST, own_filter, sees_customer, sees_place
+from c360.api.sight import WORKLIST, own_filter, sees_customer, sees_place
 from lakehouse.errors import Stop
 from tests.c360.app.small import ACTIONS, CUSTOMERS, small_publish
 
