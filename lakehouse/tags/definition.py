@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lakehouse.errors import Stop
 from lakehouse.tags.columns import FIRST, Kind
+from lakehouse.tags.misfit import Misfit, Part, Reason
 
 Operator = Literal[
     "not in", "in last days", "not in last days", "is not empty", "is empty", "between", "in",
@@ -35,6 +36,10 @@ _WRITTEN = re.compile(
     r"(?P<values>(?<=[=<>]).*|(?:\s.*)?)"
 )
 _SEPARATOR = re.compile(r"\s*,\s*|\s+and\s+")
+_REASONS: dict[str, Reason] = {
+    "too_short": "missing", "string_too_short": "missing", "string_too_long": "too_long", "too_long": "too_long",
+    "string_pattern_mismatch": "invalid",
+}  # fmt: skip
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -68,7 +73,7 @@ class Definition(_Part):
 
     @classmethod
     def of(cls, **parts: object) -> "Definition":
-        """The definition; raises `Stop` naming the part that is not valid."""
+        """The definition; raises `Misfit` naming the part that is not valid."""
         try:
             return cls.model_validate(parts)
         except ValidationError as error:
@@ -124,7 +129,9 @@ def condition_words(json: str) -> list[str]:
         return [json]
 
 
-def _stop(error: ValidationError) -> Stop:
+def _stop(error: ValidationError) -> Misfit:
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return Stop(f"{place or 'conditions'}: {first['msg']}", "see docs/TAGS.md")
+    named = next((part for part in reversed(first["loc"]) if part in get_args(Part)), "conditions")
+    reason = "name" if named == "tag" else _REASONS.get(first["type"], "invalid")
+    return Misfit(f"{place or 'conditions'}: {first['msg']}", "see docs/TAGS.md", named, reason)
