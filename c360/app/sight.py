@@ -7,6 +7,7 @@ from c360.api.resources import RESOURCES
 from c360.api.snapshot import Snapshot
 
 CUSTOMER, WORKLIST = (next(one for one in RESOURCES if one.name == name) for name in ("customers", "worklist"))
+_OF_CUSTOMER = {"branch_code": "home_branch_code", "rm_id": "rm_id"}  # column of the worklist -> of a customer
 _PLACE = ("branch_code", "rm_id", "owner", "is_handed_out")
 
 
@@ -35,6 +36,20 @@ def sees_place(person: Grant, place: Mapping[str, object]) -> bool:
             return place.get("owner") == person.owner and bool(place.get("is_handed_out"))
         case Sees.none:
             return False
+
+
+def seen_keys(person: Grant, shown: Snapshot) -> frozenset[str] | None:
+    """The customers of a publish that a person sees, all at once; None for every customer."""
+    if person.sees is Sees.all:
+        return None
+    mine = own_filter(person)
+    if person.sees is Sees.none or None in mine.values():
+        return frozenset()
+    acted = {str(row["customer_key"]) for row in shown.rows(WORKLIST, mine, ("customer_key",))}
+    kept = {_OF_CUSTOMER[name]: value for name, value in mine.items() if name in _OF_CUSTOMER}
+    rows = shown.rows(CUSTOMER, kept, ("customer_key",)) if kept else []
+    own = {str(row["customer_key"]) for row in rows}
+    return frozenset(own | {key for key in acted if shown.has(CUSTOMER, key)})
 
 
 def own_filter(person: Grant) -> dict[str, object]:

@@ -55,6 +55,14 @@ class Condition(_Part):
     operator: Operator
     values: tuple[Text, ...] = Field((), max_length=500)
 
+    @classmethod
+    def of(cls, **parts: object) -> "Condition":
+        """The condition; raises `Misfit` naming the part that is not valid."""
+        try:
+            return cls.model_validate(parts)
+        except ValidationError as error:
+            raise _stop(error) from None
+
     def __str__(self) -> str:
         """As a person writes it, and `condition_of` reads it."""
         name = self.column if self.table == FIRST else f"{self.table}.{self.column}"
@@ -103,10 +111,7 @@ def condition_of(text: str) -> Condition:
     count = VALUES[found["operator"]]
     split = [values] if count == ONE else _SEPARATOR.split(values)
     parts = {"column": found["column"], "operator": found["operator"], "values": split if values else []}
-    try:
-        return Condition.model_validate(parts | ({"table": found["table"]} if found["table"] else {}))
-    except ValidationError as error:
-        raise _stop(error) from None
+    return Condition.of(**parts, **({"table": found["table"]} if found["table"] else {}))
 
 
 def conditions_of(json: str) -> Sequence[Condition]:
