@@ -92,7 +92,9 @@ def sentence(condition: Condition, say: Voice) -> str:
     """
     before, after = _names()["operators"][condition.operator][LANGUAGES.index(say.language)]
     kind = offered()[condition.table, condition.column].kind if _is_offered(condition) else "text"
-    listed = say.listed([value_words(value, kind, say) for value in condition.values])
+    values = [value_words(value, kind, say) for value in condition.values]
+    between = " and " if say.language == "en" else " 和 "
+    listed = between.join(values) if condition.operator == "between" else say.listed(values)
     about = label(condition.column, say.language)
     if condition.table != FIRST:
         about = f"{table_title(condition.table, say.language)}{': ' if say.language == 'en' else '：'}{about}"
