@@ -65,36 +65,44 @@ class Groups:
         """The page of a group that is asked for by ``page`` in the address."""
         seen = seen_keys(visit.person, visit.shown)
         with self._workbench.reading.shown() as shown:
-            keys = self._keys.once((shown.publish_id, kind, name), partial(_keys, shown.query, kind, name))
+            keys = self._keys.once((shown.publish_id, kind, name), partial(keys_of, shown.query, kind, name))
             mine = [key for key in keys if key in seen] if seen is not None else keys
             wanted = int(asked) if (asked := visit.asked.get("page", "")).isdecimal() and len(asked) < 9 else 1
             number = min(max(1, wanted), max(1, -(-len(mine) // PAGE)))
             here = mine[(number - 1) * PAGE : number * PAGE]
-            places = ", ".join(f"${place}" for place in range(1, len(here) + 1))
-            rows = shown.query(_ROWS.format(places=places), tuple(here)).to_pylist() if here else []
+            rows = rows_of(shown.query, here)
         return Listing(rows, len(mine), number)
 
     def tags(self) -> list[str]:
         """The tags that customers may have today."""
         with self._workbench.reading.shown() as shown:
-            return self._tags.once(shown.publish_id, partial(_tags, shown.query))
+            return self._tags.once(shown.publish_id, partial(tags_of, shown.query))
 
     def segments(self) -> list[Row]:
         """The segments that customers are in: number, and name in both languages."""
         with self._workbench.reading.shown() as shown:
-            return self._segments.once(shown.publish_id, partial(_segments, shown.query))
+            return self._segments.once(shown.publish_id, partial(segments_of, shown.query))
 
 
-def _keys(query: Query, kind: Kind, name: str) -> list[str]:
+def keys_of(query: Query, kind: Kind, name: str) -> list[str]:
+    """Who is in a group, the most assets first."""
     return query(_KEYS[kind], (name,))["customer_key"].to_pylist()
 
 
-def _tags(query: Query) -> list[str]:
+def rows_of(query: Query, keys: Sequence[str]) -> list[Row]:
+    """Customers with what a list shows of them, and whether they may be contacted."""
+    places = ", ".join(f"${place}" for place in range(1, len(keys) + 1))
+    return query(_ROWS.format(places=places), tuple(keys)).to_pylist() if keys else []
+
+
+def tags_of(query: Query) -> list[str]:
+    """The active tags."""
     active = "select tag from marts.tags where is_current and state = 'active' order by tag"
     return query(active, ())["tag"].to_pylist()
 
 
-def _segments(query: Query) -> list[Row]:
+def segments_of(query: Query) -> list[Row]:
+    """The segments that somebody is in."""
     return query(
         "select segment_id, segment_name_en, segment_name_zh from marts.customer_360 where segment_id is not null "
         "group by segment_id, segment_name_en, segment_name_zh order by segment_id",

@@ -1,4 +1,4 @@
-"""The form by which a person makes or changes a tag: what was filled in, what of it does not fit, and in which words."""
+"""The form by which a person makes or changes a tag: what was filled in, and what of it does not fit."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -51,16 +51,24 @@ class Draft:
     @classmethod
     def filled(cls, form: Mapping[str, str]) -> "Draft":
         """What somebody sent."""
+
+        def given(name: str) -> str:
+            return form.get(name, "").strip()
+
         numbers = (number for number in range(1, MOST + 1) if f"operator_{number}" in form)
         lines = [
-            Line(*(form.get(f"{name}_{number}", "").strip() for name in ("column", "operator", "values")))
+            Line(
+                column=given(f"column_{number}"), operator=given(f"operator_{number}"), values=given(f"values_{number}")
+            )
             for number in numbers
         ]
         version = form.get("version", "")
         return cls(
-            *(form.get(name, "").strip() for name in ("tag", "description", "owner")),
+            tag=given("tag"),
+            description=given("description"),
+            owner=given("owner"),
             matching="any" if form.get("matching") == "any" else "all",
-            expires_date=form.get("expires_date", "").strip(),
+            expires_date=given("expires_date"),
             why=" ".join(form.get("why", "").split())[:200],
             version=int(version) if version.isascii() and version.isdecimal() and len(version) < 9 else 0,
             lines=lines,

@@ -1,8 +1,8 @@
 """Tags: groups of customers that people define by conditions on published columns.
 
 A definition (`definition`) names columns that are published (`columns`) and becomes SQL (`rendering`), by which its
-customers are counted (`counting`); a version of it, or its retirement, is handed in as a delivery (`changes`); who has a tag and may be contacted is handed on as a file (`exporting`). What
-counts on a day, and who has it, dbt says.
+customers are counted (`counting`); a version of it, or its retirement, is handed in as a delivery (`changes`); who has
+a tag and may be contacted is handed on as a file (`exporting`). What counts on a day, and who has it, dbt says.
 """
 
 from lakehouse.tags.changes import Handed, Told, handed_in, retire, save, told

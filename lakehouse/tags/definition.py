@@ -36,6 +36,7 @@ _WRITTEN = re.compile(
     r"(?P<values>(?<=[=<>]).*|(?:\s.*)?)"
 )
 _SEPARATOR = re.compile(r"\s*,\s*|\s+and\s+")
+_PARTS: tuple[Part, ...] = get_args(Part)
 _REASONS: dict[str, Reason] = {
     "too_short": "missing", "string_too_short": "missing", "string_too_long": "too_long", "too_long": "too_long",
     "string_pattern_mismatch": "invalid",
@@ -137,6 +138,6 @@ def condition_words(json: str) -> list[str]:
 def _stop(error: ValidationError) -> Misfit:
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    named = next((part for part in reversed(first["loc"]) if part in get_args(Part)), "conditions")
+    named: Part = next((part for part in reversed(_PARTS) if part in first["loc"]), "conditions")
     reason = "name" if named == "tag" else _REASONS.get(first["type"], "invalid")
     return Misfit(f"{place or 'conditions'}: {first['msg']}", "see docs/TAGS.md", named, reason)

@@ -4,7 +4,9 @@ from typing import Literal
 
 from lakehouse.errors import Stop
 
-Part = Literal["column", "operator", "values", "conditions", "tag", "description", "owner", "matching", "expires_date"]
+Part = Literal[  # the narrower after the wider
+    "tag", "description", "owner", "matching", "expires_date", "conditions", "column", "operator", "values"
+]
 Reason = Literal[
     "unknown", "refused", "operator", "count", "number", "date", "text", "boolean", "days", "too_long", "missing",
     "name", "invalid", "over", "changed",

@@ -13,8 +13,8 @@ from sqlglot import exp
 from lakehouse.errors import Stop
 from lakehouse.tags import columns
 from lakehouse.tags.columns import FIRST, KEY, Kind, Offered
-from lakehouse.tags.misfit import Misfit
 from lakehouse.tags.definition import NONE, ONE, OPERATORS, SOME, TWO, VALUES, Condition, conditions_of
+from lakehouse.tags.misfit import Misfit
 
 _COMPARED: dict[str, type[exp.Expression]] = {
     "=": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE,

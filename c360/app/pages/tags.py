@@ -113,7 +113,7 @@ class Room:
     def sizes(self, tag: str, today: Row) -> list[Size]:
         """Sizes of a tag as each day's last run published them, the newest first."""
         with self.workbench.reading.shown() as shown:
-            records = self._records.once(shown.publish_id, partial(_sizes, shown.query))
+            records = self._records.once(shown.publish_id, partial(read_sizes, shown.query))
         found = {row["day"]: row["sizes"][tag] for row in records if tag in row["sizes"]}
         if today["member_count"] is not None:
             found[today["business_date"]] = [today["member_count"], today["contactable_count"]]
@@ -137,7 +137,7 @@ class Room:
             return None
         with self.workbench.reading.shown() as shown:
             name = (shown.publish_id, column.table, column.name)
-            return self._values.once(name, partial(_values, shown.query, column))
+            return self._values.once(name, partial(values_of, shown.query, column))
 
 
 def routes(workbench: Workbench) -> APIRouter:
@@ -341,7 +341,7 @@ def _compared(now: Version, before: Version | None) -> Version:
     return replace(now, differences=found)
 
 
-def _sizes(query: Query) -> list[Row]:
+def read_sizes(query: Query) -> list[Row]:
     """Day -> tag -> members and contactable, by the last record of each day."""
     days: dict[date, dict[str, list[int]]] = {}
     for row in query(_RECORDS, ()).to_pylist():
@@ -350,7 +350,8 @@ def _sizes(query: Query) -> list[Row]:
     return [{"day": day, "sizes": sizes} for day, sizes in days.items()]
 
 
-def _values(query: Query, column: Offered) -> Sequence[str] | None:
+def values_of(query: Query, column: Offered) -> Sequence[str] | None:
+    """The values of a text column, None if there are many."""
     name = identifier(column.name)
     found = query(
         f"select distinct {name} as value from {tables()[column.table]} where {name} is not null "

@@ -127,7 +127,7 @@ def test_every_column_and_operator_has_words(language: str) -> None:
         assert len(set(names)) == len(names), table
     for _, column in offered():
         said = label(column, language)
-        assert (bool(re.search("[\u4e00-\u9fff]", said)) if language == "zh" else "_" not in said), column
+        assert bool(re.search("[\u4e00-\u9fff]", said)) if language == "zh" else "_" not in said, column
     for operator in VALUES:
         said = sentence(Condition(column="star_tier", operator=operator, values=("4",)), Voice(language))
         assert "4" in said

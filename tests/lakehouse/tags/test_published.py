@@ -71,7 +71,13 @@ def bank(any_settings: Settings) -> Settings:
     kinds = {"customer_key": "varchar", "star_tier": "integer", "aum_amount": "decimal(38,2)"}
     built.model("marts.customer_360", rows_sql(CUSTOMERS, kinds | {"occupation": "varchar", "opened_date": "date"}))
     policy = [
-        {"customer_key": key, "is_allowed": allowed, "block_reason": why, "is_control": control, "talk_channel": "phone"}
+        {
+            "customer_key": key,
+            "is_allowed": allowed,
+            "block_reason": why,
+            "is_control": control,
+            "talk_channel": "phone",
+        }
         | {"is_service_allowed": True, "service_block_reason": None, "owner": "rm", "rm_id": "R1", "branch_code": "B1"}
         for key, (allowed, why, control) in POLICY.items()
     ]
