@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import duckdb
 
+from lakehouse import warehouse
 from lakehouse.contracts import load_feeds
 from lakehouse.ingestion import additions
 from lakehouse.settings import Settings
@@ -30,7 +31,9 @@ def said_since(settings: Settings, shown: Shown) -> dict[str, str]:
     """
     if OUTCOMES not in load_feeds():
         return {}
-    handed_in = additions.handed_in(settings, OUTCOMES, shown.business_date).values()
+    published = warehouse.published_date(settings)  # of the policy; that of ops is later, after a day that failed
+    after = min(published, shown.business_date) if published else None
+    handed_in = additions.handed_in(settings, OUTCOMES, after).values()
     told = {row["party_key"]: _SAID[row["outcome"]] for rows in handed_in for row in rows if row["outcome"] in _SAID}
     if not told:
         return {}

@@ -6,7 +6,7 @@ a tag and may be contacted is handed on as a file (`exporting`). What counts on 
 """
 
 from lakehouse.tags.changes import Handed, Told, handed_in, retire, save, told
-from lakehouse.tags.counting import Preview, count, count_by
+from lakehouse.tags.counting import Preview, count, count_by, counted_day
 from lakehouse.tags.definition import Condition, Definition, condition_of, condition_words
 from lakehouse.tags.exporting import Exported, export
 from lakehouse.tags.misfit import Misfit
@@ -26,6 +26,7 @@ __all__ = [
     "condition_words",
     "count",
     "count_by",
+    "counted_day",
     "export",
     "handed_in",
     "retire",

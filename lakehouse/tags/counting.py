@@ -7,6 +7,7 @@ from datetime import date
 import pyarrow as pa
 
 from lakehouse import warehouse
+from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.tags.definition import Condition
 from lakehouse.tags.rendering import condition_sql, from_sql, tables_of
@@ -38,19 +39,32 @@ def count(settings: Settings, conditions: Sequence[Condition], matching: str = "
         If nothing is published, or a condition does not fit the published columns.
     """
     with warehouse.shown(settings) as shown:
-        return count_by(shown.query, shown.business_date, settings.target, conditions, matching)
+        return count_by(shown.query, settings.target, conditions, matching)
 
 
-def count_by(query: Query, today: date, dialect: str, conditions: Sequence[Condition], matching: str) -> Preview:
+def counted_day(query: Query) -> date:
+    """The day whose customers are published; what is published of ``ops`` may be later, after a day that failed.
+
+    Raises
+    ------
+    Stop
+        If no customer is published.
+    """
+    (row,) = query("select max(as_of_date) as day from marts.customer_360", ()).to_pylist()
+    if row["day"] is None:
+        raise Stop("no customer is published", "run a business date (c360 run)")
+    return row["day"]
+
+
+def count_by(query: Query, dialect: str, conditions: Sequence[Condition], matching: str) -> Preview:
     """Count by queries of one publish.
 
     Parameters
     ----------
-    today
-        The published business date, from which days are counted.
     dialect
         ``duckdb`` or ``postgres``.
     """
+    today = counted_day(query)
     whole = condition_sql(conditions, matching, today, dialect)
     alone = [condition_sql([condition], matching, today, dialect) for condition in conditions]
     sums = ", ".join(

@@ -15,6 +15,7 @@ from lakehouse.lake.files import appearing
 from lakehouse.lake.page_views import Event, Journal
 from lakehouse.settings import Settings
 from lakehouse.tags.changes import handed_in
+from lakehouse.tags.counting import counted_day
 from lakehouse.warehouse.stores import Shown
 
 COLUMNS = ("customer_key", "channel", "owner", "rm_id", "branch_code")
@@ -52,7 +53,7 @@ def export(settings: Settings, tag: str, path: Path, by: str) -> Exported:
         version = _active_version(settings, shown, tag)
         since = said_since(settings, shown)
         rows, left_out = _permitted(shown, tag, since)
-        day, publish_id = shown.business_date, shown.publish_id
+        day, publish_id = counted_day(shown.query), shown.publish_id
     _write_down(settings, [str(row[0]) for row in rows], f"{tag}:{version}", by, day, publish_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     with appearing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:

@@ -79,23 +79,33 @@ class Room:
         self.groups = Groups(workbench)
         self.is_declared = FEED in load_deployment(workbench.settings.deployment).feeds
         self._told: Kept[list[tags.Told]] = Kept(1)
+        self._day: Kept[date] = Kept(1)
         self._records: Kept[list[Row]] = Kept(1)
         self._values: Kept[Sequence[str] | None] = Kept(KEPT_COLUMNS)
 
-    def waiting(self, visit: Visit) -> dict[str, list[tags.Told]]:
+    def day(self) -> date:
+        """The day whose customers are published."""
+        with self.workbench.reading.shown() as shown:
+            return self._day.once(shown.publish_id, partial(tags.counted_day, shown.query))
+
+    def first_day(self) -> date:
+        """The first day on which counts what is handed in now."""
+        return working_day(self.settings, self.day())
+
+    def waiting(self) -> dict[str, list[tags.Told]]:
         """Tag -> what is handed in and not published yet, oldest first."""
         found: dict[str, list[tags.Told]] = {}
-        for one in tags.told(self.settings, visit.shown.business_date):
+        for one in tags.told(self.settings, self.day()):
             found.setdefault(one.tag, []).append(one)
         return found
 
-    def draft(self, visit: Visit, tag: str) -> Draft | None:
+    def draft(self, tag: str) -> Draft | None:
         """The last version of a tag, to be changed; None if there is none."""
         with self.workbench.reading.shown() as shown:
             published = shown.query(_VERSIONS, (tag,)).to_pylist()
         names = ("tag", "description", "owner", "matching", "expires_date", "conditions", "version")
         rows = [[row[name] for name in names] for row in published]
-        rows += [[getattr(one, name) for name in names] for one in self.waiting(visit).get(tag, [])]
+        rows += [[getattr(one, name) for name in names] for one in self.waiting().get(tag, [])]
         return Draft.of(*rows[-1]) if rows else None
 
     def history(self, visit: Visit, tag: str) -> list[Version]:
@@ -106,7 +116,7 @@ class Room:
         say = Voice(visit.language)
         told = {one.version: one for one in before if one.tag == tag}
         versions = [_published(row, told.get(row["version"]), say) for row in published]
-        versions += [_waiting(one, say) for one in self.waiting(visit).get(tag, [])]
+        versions += [_waiting(one, say) for one in self.waiting().get(tag, [])]
         firsts = [None, *versions]
         return [_compared(one, former) for one, former in zip(versions, firsts, strict=False)][::-1]
 
@@ -121,15 +131,14 @@ class Room:
 
     def judge(self, visit: Visit, draft: Draft) -> Judged:
         """What of a draft fits what is published."""
-        return judge(draft, visit.shown.business_date, self.settings.target, visit.language, self.occurring)
+        return judge(draft, self.day(), self.settings.target, visit.language, self.occurring)
 
     def preview(self, judged: Judged) -> tags.Preview | None:
         """What the conditions choose now; None if they do not fit."""
         if judged.conditions is None:
             return None
         with self.workbench.reading.shown() as shown:
-            matching, today = judged.draft.matching, shown.business_date
-            return tags.count_by(shown.query, today, self.settings.target, judged.conditions, matching)
+            return tags.count_by(shown.query, self.settings.target, judged.conditions, judged.draft.matching)
 
     def occurring(self, column: Offered) -> Sequence[str] | None:
         """The values of a column, where they are few and name no customer."""
@@ -149,7 +158,7 @@ def routes(workbench: Workbench) -> APIRouter:
     def listed(visit: Annotated[Visit, workbench.may("tags", "tags:read")]) -> Response:
         with workbench.reading.shown() as shown:
             rows = shown.query(_CURRENT, ()).to_pylist()
-        waiting = room.waiting(visit)
+        waiting = room.waiting()
         new = [told[-1] for tag, told in waiting.items() if tag not in {row["tag"] for row in rows}]
         workbench.note(visit, "view", "tags")
         return workbench.page(
@@ -158,7 +167,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/tag")
     def form(visit: Annotated[Visit, workbench.may("tag_form", "tags:write")]) -> Response:
-        draft = room.draft(visit, tag) if (tag := visit.asked.get("tag", "")) else Draft()
+        draft = room.draft(tag) if (tag := visit.asked.get("tag", "")) else Draft()
         if draft is None:
             workbench.refuse(visit)
             return Response()
@@ -176,9 +185,8 @@ def routes(workbench: Workbench) -> APIRouter:
     @router.post("/tags/{tag}/retire")
     def retire(tag: str, visit: Annotated[Visit, workbench.may("tag_retire", "tags:write")]) -> Response:
         why = " ".join(visit.form.get("why", "").split())[:200]
-        day = working_day(workbench.settings, visit.shown.business_date)
         try:
-            handed = tags.retire(workbench.settings, tag, day, visit.person.name, why)
+            handed = tags.retire(workbench.settings, tag, room.first_day(), visit.person.name, why)
         except Stop:
             workbench.refuse(visit)  # there is none, or it is retired already: the page has no such button
             raise
@@ -232,7 +240,7 @@ def _filled(room: Room, visit: Visit) -> Response:
             problems["save"] = visit.text("look_first")
         elif definition is not None:
             try:
-                day = working_day(room.settings, visit.shown.business_date)
+                day = room.first_day()
                 handed = tags.save(room.settings, definition, day, visit.person.name, draft.why, draft.version)
             except Stop as stop:
                 is_known = isinstance(stop, tags.Misfit)
@@ -254,6 +262,7 @@ def _form(room: Room, visit: Visit, judged: Judged, preview: tags.Preview | None
         preview=preview,
         each=_each(judged, preview, say),
         seal=judged.seal if preview else "",
+        first_day=room.first_day(),
         choices=choices(visit.language),
         operators=[(name, operator_words(name, visit.language)) for name in _in_order()],
         catalogue=catalogue(visit.language),

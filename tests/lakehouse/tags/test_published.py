@@ -19,7 +19,14 @@ from tests.lakehouse.warehouse.built import Built
 DAY, NEXT = date(2026, 1, 30), date(2026, 1, 31)
 Row = dict[str, Any]
 CUSTOMERS: list[Row] = [
-    {"customer_key": key, "star_tier": tier, "aum_amount": aum, "occupation": work, "opened_date": opened}
+    {
+        "customer_key": key,
+        "as_of_date": DAY,
+        "star_tier": tier,
+        "aum_amount": aum,
+        "occupation": work,
+        "opened_date": opened,
+    }
     for key, tier, aum, work, opened in (
         ("cif:1", 5, 900_000, "教师", date(2026, 1, 29)),
         ("cif:2", 4, 50_000, "工程师", date(2025, 12, 31)),
@@ -68,7 +75,7 @@ def rows_sql(rows: list[Row], kinds: dict[str, str]) -> str:
 def bank(any_settings: Settings) -> Settings:
     """The customers, their policy and one tag, published."""
     built = Built(any_settings)
-    kinds = {"customer_key": "varchar", "star_tier": "integer", "aum_amount": "decimal(38,2)"}
+    kinds = {"customer_key": "varchar", "as_of_date": "date", "star_tier": "integer", "aum_amount": "decimal(38,2)"}
     built.model("marts.customer_360", rows_sql(CUSTOMERS, kinds | {"occupation": "varchar", "opened_date": "date"}))
     policy = [
         {
