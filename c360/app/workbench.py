@@ -31,10 +31,10 @@ from lakehouse.pages import LAYOUT
 from lakehouse.settings import Settings
 
 TEMPLATES = Path(__file__).with_name("templates")
-LONGEST_FORM = 10_000  # bytes
+LONGEST_FORM = 100_000  # bytes
 SIGN_INS = parse("10/minute")  # by name, and by address
 NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
-NAVIGATION += (("status", "status:read"), ("audit", "audit:read"))
+NAVIGATION += (("tags", "tags:read"), ("status", "status:read"), ("audit", "audit:read"))
 
 
 class SignInFirst(Exception):
