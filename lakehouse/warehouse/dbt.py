@@ -254,15 +254,21 @@ def _invoke(
     from dbt.adapters.duckdb import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
+    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
+
+    from lakehouse.warehouse.dbt_events import HeardEvents  # it loads dbt, too
 
     target = target_path(settings)
     arguments = [*arguments, "--vars", json.dumps(dict(variables), default=str), "--target", settings.target]
     arguments += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)]
     arguments += ["--target-path", str(target), "--log-path", str(target / "logs")]
     arguments += ["--log-level", "none", "--log-level-file", "none"]
+    events = get_event_manager()
+    ctx_set_event_manager(HeardEvents())
     try:
         return dbtRunner(manifest, callbacks).invoke(arguments)
     finally:
+        ctx_set_event_manager(events)
         reset_adapters()
         DuckDBConnectionManager.close_all_connections()  # else dbt keeps the build file open until the process ends
 
