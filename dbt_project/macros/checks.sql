@@ -1,12 +1,13 @@
-{# The data tests of the models that this run has built: each model's in one query, and all in one go at the end, instead
-   of a node each. dbt takes longer to render and to hand over the node of a test than the engine takes to answer it.
+{# The data tests of the models that this run has built: each model's in one query, all of them at the end, instead of a
+   node each: dbt takes longer to render and to hand over the node of a test than the engine takes to answer it.
    `lakehouse/warehouse/dbt.py` leaves these tests out of the nodes, asks for this by the variable `checks_at_end`, and
    reads the line that is logged; a run by hand tests as dbt does. Nodes of their own stay what is not plainly "no row
    may be found in a model that stands": tests of seeds, which stop before a model reads them, warnings, and queries
    under `tests`. #}
 {% macro check_built_models() %}
     {%- if execute and var('checks_at_end', false) -%}
-        {%- set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list -%}
+        {%- set done = results | selectattr('status', 'equalto', 'success') -%}
+        {%- set built = done | map(attribute='node.unique_id') | list -%}
         {%- set by_model = {} -%}
         {%- for key in graph.nodes if key.startswith('test.') -%}
             {%- set test = graph.nodes[key] -%}

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -21,6 +21,7 @@ from lakehouse.warehouse.engines import postgres
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.event_manager import IEventManager
 
 DBT_PROJECT = PROJECT / "dbt_project"
 PROFILES = PROJECT / "dbt_project"
@@ -264,7 +265,7 @@ def _invoke(
     arguments += ["--target-path", str(target), "--log-path", str(target / "logs")]
     arguments += ["--log-level", "none", "--log-level-file", "none"]
     events = get_event_manager()
-    ctx_set_event_manager(HeardEvents())
+    ctx_set_event_manager(cast("IEventManager", HeardEvents()))
     try:
         return dbtRunner(manifest, callbacks).invoke(arguments)
     finally:
