@@ -280,7 +280,7 @@ def content(report: CustomerReport, language: Language = "en") -> dict[str, obje
         "touch_time": lambda touch: touch_time(touch, report.zone),
         "action_line": lambda action: action_line(action, say),
         "flow_rows": flow_by_class(report),
-        "assets_plot": assets_plot(report.months, say) if report.months else None,
+        "assets_plot": assets_plot(until_today(report), say) if report.months else None,
         "flow_plot": flow_plot(report.flow, say) if report.flow else None,
         "flow_months": MONTHS,
     }
@@ -319,6 +319,8 @@ def manager_line(rm_id: str | None, managers: list[Row], say: Voice = ENGLISH) -
     since = current["valid_from"] if current else before["valid_to"]
     left = before["rm_left_date"]
     was = say("before {number}, who left on {date}" if left else "before {number}", number=before["rm_id"], date=left)
+    if since is None:  # the assignment outlived the customer's last account
+        return say("{manager} ({before})", manager=now, before=was)
     return say("{manager} since {date} ({before})", manager=now, date=since, before=was)
 
 
@@ -464,28 +466,34 @@ def flow_by_class(report: CustomerReport) -> list[ClassFlow]:
     return sorted(rows, key=lambda row: -(row.incoming + row.outgoing))
 
 
-def assets_plot(months: list[Row], say: Voice) -> Markup:
-    """Deposits and investments by month-end, and the star tier above them."""
+def until_today(report: CustomerReport) -> list[Row]:
+    """The month-ends and, where it is none of them, the day of the report: what left yesterday is to be seen."""
+    today = report.customer
+    return [row for row in report.months if row["as_of_date"] != today["as_of_date"]] + [today]
+
+
+def assets_plot(days: list[Row], say: Voice) -> Markup:
+    """Deposits and investments by date, and the star tier above them."""
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.subplots()
-    dates = [row["as_of_date"] for row in months]
+    dates = [row["as_of_date"] for row in days]
     axes.stackplot(
         dates,
-        [float(row["deposit_amount"]) for row in months],
-        [float(row["investment_amount"]) for row in months],
+        [float(row["deposit_amount"]) for row in days],
+        [float(row["investment_amount"]) for row in days],
         labels=(say("deposits"), say("investments")),
         colors=(ACCENT, SOFT),
     )
     tiers = axes.twinx()
     tiers.step(
-        dates, [row["star_tier"] for row in months], where="post", color=WARN, linewidth=1.6, label=say("star tier")
+        dates, [row["star_tier"] for row in days], where="post", color=WARN, linewidth=1.6, label=say("star tier")
     )
     tiers.set(ylim=(0, 7.5), yticks=range(1, 8))
     tiers.set_ylabel(say("star tier"), color=WARN)
     tiers.spines[["top"]].set_visible(False)
     _finish(axes)
     figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize="small")
-    return svg(figure, say("Assets and star tier at month-ends"))
+    return svg(figure, say("Assets and star tier at month-ends, and today"))
 
 
 def flow_plot(flow: list[Row], say: Voice) -> Markup:

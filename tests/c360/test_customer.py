@@ -1,11 +1,21 @@
 """Lines of the customer's page."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from c360.reports.customer import CustomerReport, closing_line, leak_line, loans, manager_line, runway_line, stage
+from c360.reports.customer import (
+    CustomerReport,
+    closing_line,
+    leak_line,
+    loans,
+    manager_line,
+    runway_line,
+    stage,
+    until_today,
+)
 from c360.reports.language import Voice
 
 RUNWAY = {
@@ -69,6 +79,7 @@ MANAGERS = [
         ("RM2", [], "manager RM2"),
         (None, [], "no relationship manager"),
         (None, MANAGERS[1:], "no relationship manager since 2025-10-08 (before RM1, who left on 2025-10-07)"),
+        (None, [MANAGERS[0] | {"is_current": False}], "no relationship manager (before RM2)"),
         ("RM2", [MANAGERS[0], MANAGERS[1] | {"rm_left_date": None}], "manager RM2 since 2025-10-23 (before RM1)"),
     ],
 )
@@ -101,3 +112,10 @@ def test_debts_and_leaks_are_told_where_there_are_any() -> None:
         "CNY 19,954 went to outside funds and wallets in 30 days (36% of what was there); "
         "in the 30 days before CNY 8,022"
     )
+
+
+def test_the_last_point_of_the_plot_is_the_day_of_the_report() -> None:
+    december, today = {"as_of_date": date(2025, 12, 31)}, date(2026, 1, 3)
+    report = reported([], as_of_date=today, aum_amount=24765)
+    assert [row["as_of_date"] for row in until_today(replace(report, months=[december]))] == [date(2025, 12, 31), today]
+    assert len(until_today(replace(report, months=[december, {"as_of_date": today}]))) == 2
