@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -74,20 +74,23 @@ def run(
     from lakehouse.settings import Settings
 
     settings = Settings.from_env(landing=landing, target=target)
-    dates = pipeline.run(settings, day_of(first), day_of(last), progress())
+    dates = pipeline.run(settings, day_of(first), day_of(last), progress(settings.lake))
     console.print(f"built and published {', '.join(map(str, dates))} in {settings.warehouse}")
 
 
 @app.command()
 def status(target: Target = None, json_: Json = False) -> None:
     """What was built, what was published, and how the deliveries and the last runs went."""
+    from c360.progress import going_on, line_of
     from c360.status import lines_of, read_status, steps_of
     from lakehouse.settings import Settings
 
-    current = read_status(Settings.from_env(target=target))
+    settings, now = Settings.from_env(target=target), datetime.now(UTC)
+    current = read_status(settings)
 
     def tables() -> Iterator[RenderableType]:
         yield from (labelled(name, text) for name, text in lines_of(current))
+        yield from (labelled("at work", line_of(going, now)) for going in going_on(settings.lake, now))
         table = Table("ended, UTC", "business date", "step", "outcome", title="Last steps", title_justify="left")
         for step in steps_of(current):
             table.add_row(*step)

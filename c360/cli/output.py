@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import is_dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -21,6 +21,8 @@ from lakehouse.errors import Stop
 
 # Without markup: a name or a message in brackets is text, and not a style that may not exist.
 console, errors = Console(markup=False), Console(stderr=True, markup=False)
+_ON_SCREEN = ExitStack()  # what shows itself until the command ends
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 WIDEST = 180  # columns of a table of figures
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Target = Annotated[
@@ -30,15 +32,20 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
 
 class StoppingGroup(TyperGroup):
-    """The root of the commands: a ``Stop`` from any of them is printed with its remedy, and ends with exit code 1."""
+    """The root of the commands: a ``Stop`` is printed with its remedy and ends with exit code 1, Ctrl-C with 130."""
 
     def invoke(self, ctx: Any) -> Any:  # the type is typer's alone
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            errors.print("stopped by Ctrl-C: what was not finished is left out; run it again to go on")
+            raise typer.Exit(INTERRUPTED) from None
         except Stop as stop:
             lines = [f"stopped: {stop}", *getattr(stop, "__notes__", ())]
             errors.print("\n".join(lines), style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(1) from stop
+        finally:
+            _ON_SCREEN.close()
 
 
 def show(content: object, as_json: bool, tables: Callable[[], Iterable[RenderableType]] | None = None) -> None:
@@ -144,12 +151,49 @@ def day_of(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
 
 
-def progress() -> Callable[[str], None]:
-    """A function that prints a line with the seconds since now."""
+def progress(lake: Path | None = None) -> Callable[[str], None]:
+    """A function that prints a line with the seconds since now.
+
+    On a terminal a last line says what is at work on the lake, and for how long yet.
+    """
     began = monotonic()
+    if lake is not None:
+        show_work(lake)
     return lambda line: errors.print(
         Text.assemble((f"{monotonic() - began:6.1f} s", "dim"), f" {line}"), highlight=False, soft_wrap=True
     )
+
+
+@contextmanager
+def long_work(lake: Path, name: str) -> Generator[None]:
+    """A block that takes long: the terminal and the workbench show that it is at work, and for how long yet."""
+    from lakehouse.lake.running import working
+
+    show_work(lake)
+    with working(lake, name):
+        yield
+
+
+def show_work(lake: Path) -> None:
+    """On a terminal: a last line with what is at work on the lake, until the command ends."""
+    if errors.is_terminal:
+        _ON_SCREEN.enter_context(errors.status(_AtWork(lake)))
+
+
+class _AtWork:
+    """What is at work, read anew every second."""
+
+    def __init__(self, lake: Path) -> None:
+        self._lake, self._read, self._line = lake, -1.0, Text()
+
+    def __rich__(self) -> Text:
+        from c360.progress import going_on, line_of
+
+        if monotonic() - self._read >= 1:
+            now = datetime.now(UTC)
+            lines = [line_of(going, now) for going in going_on(self._lake, now)]
+            self._read, self._line = monotonic(), Text("\n".join(lines), "dim", no_wrap=True, overflow="ellipsis")
+        return self._line
 
 
 def _plain(value: object) -> object:

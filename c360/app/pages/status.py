@@ -1,12 +1,16 @@
-"""The status at a glance: days, feeds, runs and models, as published."""
+"""The status at a glance: what is at work now; days, feeds, runs and models, as published."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from c360.app.workbench import Visit, Workbench
+from c360.progress import clock, going_on
 from c360.reports import Query, Row
+
+FOLLOW, EVERY = "follow", 10  # parameter of the address; seconds
 
 _PARTS = {
     "feeds": """
@@ -38,8 +42,16 @@ def routes(workbench: Workbench) -> APIRouter:
     def page(visit: Annotated[Visit, workbench.may("status", "status:read")]) -> Response:
         with workbench.reading.shown() as shown:
             parts = read_status(shown.query)
-        workbench.note(visit, "view", "status")
-        return workbench.page(visit, "status.html.j2", parts=parts, publish_id=visit.shown.publish_id)
+        follows = FOLLOW in visit.asked
+        if not follows:  # who follows has opened the page before: the same look is not written down every ten seconds
+            workbench.note(visit, "view", "status")
+        now = datetime.now(UTC)
+        going = going_on(workbench.settings.lake, now)
+        content = {"parts": parts, "going": going, "follows": follows, "clock": clock, "now": now}
+        answer = workbench.page(visit, "status.html.j2", publish_id=visit.shown.publish_id, **content)
+        if follows:
+            answer.headers["refresh"] = str(EVERY)
+        return answer
 
     return router
 
