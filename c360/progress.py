@@ -28,7 +28,7 @@ class Going:
 
     def said(self, say: Voice = ENGLISH) -> str:
         """What is being done, as one line."""
-        named = [say.code(work.name.removeprefix("ingest_")) for work in self.works[:SHOWN]]
+        named = [step_said(work.name, say).removeprefix(f"{say.code('ingest')} ") for work in self.works[:SHOWN]]
         names = say.listed(named) + (" …" if len(self.works) > SHOWN else "")
         if self.stage is None:
             return names
@@ -54,6 +54,18 @@ def going_on(lake: Path, now: datetime) -> list[Going]:
     return [_going(lake, works, now) for works in runs.values()]
 
 
+def step_said(step: str, say: Voice = ENGLISH) -> str:
+    """The name of a step for people: what is done, and for which feed, channels or target.
+
+    >>> step_said("ingest_loan_repayments", Voice("zh")), step_said("check_branch_online"), step_said("build")
+    ('入库 贷款还款', 'check branch, online', 'build')
+    """
+    what, _, of = step.partition("_")
+    if what == "check":
+        return f"{say.code(what)} {say.listed([say.code(channel) for channel in of.split('_')])}"
+    return f"{say.code(what)} {say.code(of)}" if what in ("ingest", "activate") and of else say.code(step)
+
+
 def stage_line(lake: Path, business_date: date, stage: str) -> str:
     """What begins: which stage of how many, and how long it took lately."""
     usual = usual_seconds(lake, stage)
@@ -61,12 +73,14 @@ def stage_line(lake: Path, business_date: date, stage: str) -> str:
     return f"{business_date} {STAGES.index(stage) + 1} of {len(STAGES)}{about}: {stage}"
 
 
-def line_of(going: Going, now: datetime) -> str:
+def line_of(going: Going, now: datetime, say: Voice = ENGLISH) -> str:
     """What is going on, for a terminal."""
-    work, part = going.first, going.part()
-    usual = f" of about {clock(work.usual_seconds)}" if work.usual_seconds is not None else ""
-    doing = f"{work.business_date or ''} {going.said()}{f' ({part})' if part else ''}".strip()
-    return f"{doing}, {clock(work.seconds(now))}{usual}"
+    work, part = going.first, going.part(say)
+    took = clock(work.seconds(now))
+    doing = f"{work.business_date or ''} {going.said(say)}{f' ({part})' if part else ''}".strip()
+    if work.usual_seconds is not None:
+        took = say("{took} of about {usual}", took=took, usual=clock(work.usual_seconds))
+    return say.listed([doing, took])
 
 
 def clock(seconds: float) -> str:

@@ -78,8 +78,6 @@ def words(kind: Kind) -> Mapping[str, Mapping[Language, str]]:
     found: dict[str, Mapping[Language, str]] = {}
     for path in sorted(WORDS.glob("*.yml")):
         for name, said in (yaml.safe_load(path.read_text("utf-8")).get(kind) or {}).items():
-            if name in found:
-                raise ValueError(f"{path.name}: {kind} has {name!r} twice")
             found[name] = _entry(kind, name, said)
     return found
 

@@ -18,6 +18,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from lakehouse.errors import Stop
+from lakehouse.language import ENGLISH, Language, Voice
 
 # Without markup: a name or a message in brackets is text, and not a style that may not exist.
 console, errors = Console(markup=False), Console(stderr=True, markup=False)
@@ -28,6 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 Target = Annotated[
     str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
 ]
+Lang = Annotated[Language, typer.Option("--lang", help="Language of what is printed and of the page.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
 
@@ -48,7 +50,12 @@ class StoppingGroup(TyperGroup):
             _ON_SCREEN.close()
 
 
-def show(content: object, as_json: bool, tables: Callable[[], Iterable[RenderableType]] | None = None) -> None:
+def show(
+    content: object,
+    as_json: bool,
+    tables: Callable[[], Iterable[RenderableType]] | None = None,
+    say: Voice = ENGLISH,
+) -> None:
     """Print as JSON, or as tables, or, where there are none, a line per name.
 
     Parameters
@@ -63,26 +70,26 @@ def show(content: object, as_json: bool, tables: Callable[[], Iterable[Renderabl
             _print_whole(table)
     else:
         for name, value in (content if isinstance(content, Mapping) else vars(content)).items():
-            console.print(labelled(name, value), soft_wrap=True, highlight=False)
+            console.print(labelled(name, value, say), soft_wrap=True, highlight=False)
 
 
-def labelled(name: str, value: object) -> Text:
+def labelled(name: str, value: object, say: Voice = ENGLISH) -> Text:
     """A line: a name in bold, and what it is."""
-    return Text.assemble((name.replace("_", " "), "bold"), f" {in_words(value)}")
+    return Text.assemble((say.code(name), "bold"), f" {in_words(value, say)}")
 
 
-def in_words(value: object) -> str:
+def in_words(value: object, say: Voice = ENGLISH) -> str:
     """A value for people.
 
     >>> in_words({"transactions": 1200, "wallet_payments": None})
-    'transactions 1,200, wallet_payments none'
-    >>> in_words([]), in_words(2.2261619567871094), in_words(True)
-    ('none', '2.226', 'yes')
+    'transactions 1,200, wallet payments none'
+    >>> in_words([]), in_words(2.2261619567871094), in_words(True), in_words(False, Voice("zh"))
+    ('none', '2.226', 'yes', '否')
     """
     if value is None:
-        return "none"
+        return say("none")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
@@ -90,9 +97,9 @@ def in_words(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {in_words(part)}" for name, part in value.items()) or "none"
+        return say.listed([f"{say.code(name)} {in_words(part, say)}" for name, part in value.items()]) or say("none")
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(map(in_words, value)) or "none"
+        return say.listed([in_words(part, say) for part in value]) or say("none")
     return str(value)
 
 
