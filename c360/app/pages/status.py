@@ -42,7 +42,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/status")
     def page(visit: Annotated[Visit, workbench.may("status", "status:read")]) -> Response:
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             parts = read_status(shown.query)
         follows = FOLLOW in visit.asked
         if not follows:  # who follows has opened the page before: the same look is not written down every ten seconds
