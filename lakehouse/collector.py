@@ -17,13 +17,16 @@ class _Steps:
 
     def __init__(self) -> None:
         self._lock, self._running, self._usual = Lock(), 0, gc.get_threshold()
+        self._has_frozen = False
 
     def begin(self) -> None:
         with self._lock:
             self._running += 1
             if self._running == 1:
                 self._usual = gc.get_threshold()
-                gc.freeze()  # what is there already is not looked through
+                self._has_frozen = gc.get_freeze_count() == 0  # else the process has seen to it for itself
+                if self._has_frozen:
+                    gc.freeze()  # what is there already is not looked through
                 gc.set_threshold(*SELDOM)
 
     def end(self) -> None:
@@ -31,7 +34,8 @@ class _Steps:
             self._running -= 1
             if self._running == 0:
                 gc.set_threshold(*self._usual)
-                gc.unfreeze()
+                if self._has_frozen:
+                    gc.unfreeze()
 
 
 _STEPS = _Steps()

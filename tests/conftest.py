@@ -135,12 +135,20 @@ ORDER = ("test_parity.py", "dags", "golden", "dbt", "dbt_features", "docs", "pip
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest starts first, and nobody waits for the bank that another makes."""
-    items.sort(
-        key=lambda item: next((place for place, name in enumerate(ORDER) if name in item.path.parts), len(ORDER))
-    )
+    items.sort(key=lambda item: _place(item.path))
+
+
+def _place(path: Path) -> int:
+    parts = path.relative_to(PROJECT).parts
+    return next((place for place, name in enumerate(ORDER) if name in parts), len(ORDER))
 
 
 def pytest_collection_finish() -> None:
     """What is imported by now stays: it is not looked through for garbage again."""
     gc.freeze()
     gc.set_threshold(*SELDOM)
+
+
+def pytest_unconfigure() -> None:
+    """Libraries that count their objects at the end would miss what is not looked through."""
+    gc.unfreeze()

@@ -17,4 +17,4 @@ def test_the_lineage_of_a_new_deployment_is_there_before_its_first_build(
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     main(date(2026, 1, 1))
-    assert read_lineage(settings).feeds("marts.dim_account.open_date") == ["accounts"]
+    assert read_lineage(settings).feeds("marts.customer_360.aum_amount") == ["balances", "holdings", "transactions"]
