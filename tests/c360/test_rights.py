@@ -211,6 +211,8 @@ def test_what_somebody_changed_is_found_and_mended(store: tuple[Built, psycopg.C
         "grant select on raw.customers to c360_analyst",
         "grant select on marts.fct_postings to public",
         "grant select (birth_year) on marts.customer_360 to c360_analyst",
+        "grant update (home_branch_code) on marts.customer_360 to c360_auditor",
+        "grant select (customer_key) on marts.customer_handles to public",
         "alter table features.customer_features no force row level security",
         "alter table scores.customer_scores disable row level security",
         "alter view marts.changed reset (security_invoker)",
