@@ -13,6 +13,7 @@ create role c360_branch_manager;
 create role c360_branch_reader;
 create role c360_call_centre;
 create role c360_clerk;
+create role c360_business_analyst;
 create role c360_risk_officer;
 create role c360_auditor;
 create role c360_scorer;

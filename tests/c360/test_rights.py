@@ -40,6 +40,7 @@ PEOPLE = {  # login -> role, branch, manager, customers
     "S-nowhere": ("branch_reader", "B9", None, set()),
     "S-call_centre": ("call_centre", None, None, SEEN["call_centre"]),
     "S-clerk": ("clerk", None, None, set()),
+    "S-business_analyst": ("business_analyst", None, None, set()),
     "S-risk_officer": ("risk_officer", None, None, set(KEYS)),
     "S-auditor": ("auditor", None, None, set(KEYS)),
 }
@@ -48,6 +49,7 @@ OF_ALL = {"marts.fct_postings", "marts.totals", "marts.turnover"}  # no row of t
 SHARED = {"marts.dim_date"}
 READ = {  # role -> tables
     "c360_clerk": SHARED | {"ops.runs"},
+    "c360_business_analyst": SHARED | {"ops.runs"},
     "c360_scorer": SHARED | {"features.customer_features"},
     "c360_downstream": SHARED | {"scores.customer_scores", "actions.worklist"},
     "c360_analyst": SHARED
@@ -146,6 +148,7 @@ def hold(settings: Settings, connection: psycopg.Connection) -> None:
             "and table_name not like 'publi%' group by 1"
         ).fetchall()
     )
+    assert READ.keys() == {right.role for right in load_rights(settings).roles}
     assert READ["c360_auditor"] | READ["c360_scorer"] == tables.keys()
     systems = [
         right.role for right in load_rights(settings).roles if right.role.removeprefix("c360_") not in load_roles()
