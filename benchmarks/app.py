@@ -97,13 +97,15 @@ def look(base: str, people: list[Person], seconds: float, pause: float) -> dict[
         with httpx.Client(base_url=base, timeout=60) as client:
             client.post("/sign-in", data={"name": person.name, "token": person.token})
             pages = ["start", *(name for name, scope in NAVIGATION if load_roles()[person.role].may >= {scope})]
-            while time.monotonic() < end:
+            goes_on = True
+            while goes_on:
                 for page in pages + ["customer"] * 3:
                     time.sleep(draws.uniform(0, 2 * pause))
                     if page == "customer" and not keys:
                         continue
                     path = {"start": "/", "customer": draws.choice(keys or [""])}.get(page, f"/{page}")
                     keys = _links(_ask(client, readings[page], path)) or keys
+                goes_on = time.monotonic() < end
 
     threads = [threading.Thread(target=work, args=(person,)) for person in people]
     for thread in threads:

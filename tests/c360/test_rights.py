@@ -40,6 +40,7 @@ PEOPLE = {  # login -> role, branch, manager, customers
     "S-nowhere": ("branch_reader", "B9", None, set()),
     "S-call_centre": ("call_centre", None, None, SEEN["call_centre"]),
     "S-clerk": ("clerk", None, None, set()),
+    "S-business_analyst": ("business_analyst", None, None, set()),
     "S-risk_officer": ("risk_officer", None, None, set(KEYS)),
     "S-auditor": ("auditor", None, None, set(KEYS)),
 }
@@ -48,6 +49,7 @@ OF_ALL = {"marts.fct_postings", "marts.totals", "marts.turnover"}  # no row of t
 SHARED = {"marts.dim_date"}
 READ = {  # role -> tables
     "c360_clerk": SHARED | {"ops.runs"},
+    "c360_business_analyst": SHARED | {"ops.runs"},
     "c360_scorer": SHARED | {"features.customer_features"},
     "c360_downstream": SHARED | {"scores.customer_scores", "actions.worklist"},
     "c360_analyst": SHARED
@@ -146,6 +148,7 @@ def hold(settings: Settings, connection: psycopg.Connection) -> None:
             "and table_name not like 'publi%' group by 1"
         ).fetchall()
     )
+    assert READ.keys() == {right.role for right in load_rights(settings).roles}
     assert READ["c360_auditor"] | READ["c360_scorer"] == tables.keys()
     systems = [
         right.role for right in load_rights(settings).roles if right.role.removeprefix("c360_") not in load_roles()
@@ -211,6 +214,8 @@ def test_what_somebody_changed_is_found_and_mended(store: tuple[Built, psycopg.C
         "grant select on raw.customers to c360_analyst",
         "grant select on marts.fct_postings to public",
         "grant select (birth_year) on marts.customer_360 to c360_analyst",
+        "grant update (home_branch_code) on marts.customer_360 to c360_auditor",
+        "grant select (customer_key) on marts.customer_handles to public",
         "alter table features.customer_features no force row level security",
         "alter table scores.customer_scores disable row level security",
         "alter view marts.changed reset (security_invoker)",
@@ -276,6 +281,6 @@ def test_who_is_moved_or_leaves_sees_other_customers_or_none(store: tuple[Built,
 
 def test_the_served_deployment_makes_every_role_and_none_at_run_time(settings: Settings) -> None:
     script = (PROJECT / "deploy" / "warehouse-init.sh").read_text()
-    made = set(re.findall(r"^create role (\w+)", script, re.MULTILINE))
-    assert made == {right.role for right in load_rights(settings).roles} | {READER, PII_READER, "c360", "reader"}
+    made = set(re.findall(r"^ +'(c360_\w+)'", script, re.MULTILINE))
+    assert made == {right.role for right in load_rights(settings).roles} | {READER, PII_READER}
     assert not re.search("createrole|superuser|bypassrls|createdb", script.split("<<", 1)[1])

@@ -12,6 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from c360 import pipeline
+from c360.access import add_person, load_rights
 from c360.app.groups import keys_of, rows_of
 from c360.app.pages.brief import read_brief
 from c360.app.pages.status import read_status
@@ -164,6 +165,42 @@ def test_readers_have_no_way_to_personal_data(postgres: Settings, postgres_serve
             ).fetchone()
             with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
                 connection.execute(f'select * from "{schema}"."{table}"')
+
+
+def test_a_branch_reads_its_customers_of_every_table_and_no_others(postgres: Settings, postgres_server: str) -> None:
+    database = conninfo_to_dict(postgres.postgres_dsn.get_secret_value())["dbname"]
+    with psycopg.connect(postgres_server, dbname=database, autocommit=True) as connection:
+        for right in load_rights(postgres).roles:
+            if not connection.execute("select 1 from pg_roles where rolname = %s", [right.role]).fetchone():
+                connection.execute(f'create role "{right.role}"')
+        (branch,) = connection.execute(
+            "select mode() within group (order by branch_code) from actions.worklist"
+        ).fetchone()
+        add_person(postgres.api_tokens, "S-parity", "branch_reader", date(9999, 1, 1), branch)
+        connection.execute('create role "S-parity" login in role c360_branch_reader')
+        assert warehouse.apply_rights(postgres, load_rights(postgres)) == []
+        own = f"home_branch_code = '{branch}'"
+        mine = f"(select customer_key from marts.customer_360 where {own} or customer_key in "
+        mine += f"(select customer_key from actions.worklist where branch_code = '{branch}'))"
+        readable = "has_table_privilege('c360_branch_reader', attrelid, 'select')"
+        tables = connection.execute(
+            f"select cast(attrelid as regclass)::text, {readable} from pg_attribute "
+            "inner join pg_class on pg_class.oid = attrelid "
+            "where attname = 'customer_key' and relkind in ('r', 'v') "
+            "and relnamespace::regnamespace::text in ('marts', 'scores', 'actions')"
+        ).fetchall()
+        seen = [name for name, is_read in tables if is_read]
+        assert {"marts.customer_360", "marts.customer_changes", "scores.customer_scores", "actions.worklist"} < set(
+            seen
+        )
+        for name in seen:
+            where = f"branch_code = '{branch}'" if name.startswith("actions.") else f"customer_key in {mine}"
+            (expected,) = connection.execute(f"select count(*) from {name} where {where}").fetchone()
+            connection.execute('set session authorization "S-parity"')
+            (found,) = connection.execute(f"select count(*) from {name}").fetchone()
+            connection.execute("reset session authorization")
+            assert found == expected, name
+        connection.execute('drop role "S-parity"')
 
 
 def assert_equal(one: Settings, other: Settings) -> None:

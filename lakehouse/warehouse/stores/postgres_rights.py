@@ -297,20 +297,24 @@ def _own(right: Right, name: str, columns: Collection[str]) -> str:
 def _grants(role: str, quoted: str, name: str, wanted: set[str], granted: set[str]) -> Iterator[Found]:
     for verb in sorted(wanted | granted | ({"select"} if quoted.startswith("table") else {"usage"})):
         should, has = verb in wanted, verb in granted
-        grantee = role if role == "public" else f'"{role}"'
+        grantee = _grantee(role)
         remedy = f"grant {verb} on {quoted} to {grantee}" if should else f"revoke {verb} on {quoted} from {grantee}"
         yield Found(role, name, verb, _yes(should), _yes(has), remedy)
 
 
+def _grantee(role: str) -> str:
+    return role if role == "public" else f'"{role}"'
+
+
 def _of_columns(role: str, name: str, wanted: Collection[str], readable: Collection[str]) -> Found:
     def listed(columns: Collection[str]) -> str:
-        return ", ".join(f'"{one}"' for one in sorted(columns))
+        return ", ".join(f'"{name}"' for name in sorted({one.partition(" (")[0] for one in columns}))
 
-    parts = []
+    parts, grantee = [], _grantee(role)
     if gone := set(readable) - set(wanted):
-        parts.append(f'revoke select ({listed(gone)}) on {_quoted(name)} from "{role}"')
+        parts.append(f"revoke all ({listed(gone)}) on {_quoted(name)} from {grantee}")
     if new := set(wanted) - set(readable):
-        parts.append(f'grant select ({listed(new)}) on {_quoted(name)} to "{role}"')
+        parts.append(f"grant select ({listed(new)}) on {_quoted(name)} to {grantee}")
     expected, found = (", ".join(sorted(columns)) for columns in (wanted, readable))
     return Found(role, name, "select, columns", expected, found, "; ".join(parts))
 

@@ -106,8 +106,10 @@ def make_databases(server: str, deploy: Path) -> None:
             (statements,) = re.findall(r"<<'SQL'\n(.+?)\nSQL", text, re.DOTALL)
             for name, secret in given.items():
                 statements = statements.replace(f":'{name}'", f"'{secret}'")
-            for statement in filter(str.strip, statements.split(";")):
-                connection.execute(sql.SQL(statement))
+            for statement, end in re.findall(r"(.+?)(;|\\gexec)", statements, re.DOTALL):
+                answer = connection.execute(sql.SQL(statement))
+                for (made,) in answer.fetchall() if end == "\\gexec" else ():
+                    connection.execute(sql.SQL(made))
 
 
 def fill(bank: Settings, owner: str) -> None:  # noqa: F811
