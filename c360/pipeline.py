@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import ml_jobs.scores.scoring
+from c360.access import load_rights
 from c360.elements import describe
 from c360.intake import ingest
 from c360.outbound import activate, alert
@@ -146,7 +147,7 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
             misfits = (f"tag {tag['tag']}: {tag['problem']}" for tag in tagged if tag["problem"])
             detail.update(_summary(gates.check_marts(settings, state.business_date, scores), misfits))
         detail["tag_sizes"] = _tag_sizes(settings)
-        publish_id = warehouse.publish(settings, state.business_date, run_id)
+        publish_id = warehouse.publish(settings, state.business_date, run_id, rights=load_rights(settings))
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
 
 
@@ -177,7 +178,7 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
         variables = _variables(settings, pin)
         warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
         warehouse.run_dbt(settings, "path:models/ops", variables)
-        warehouse.publish(settings, pin.business_date, run_id, schemas=("ops",))
+        warehouse.publish(settings, pin.business_date, run_id, ("ops",), load_rights(settings))
 
 
 def run(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from c360.api.sight import cut_of
 from c360.app.keeping import Kept
-from c360.app.sight import seen_keys
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, Row
 
@@ -63,24 +63,24 @@ class Groups:
 
     def listing(self, visit: Visit, kind: Kind, name: str) -> Listing:
         """The page of a group that is asked for by ``page`` in the address."""
-        seen = seen_keys(visit.person, visit.shown)
-        with self._workbench.reading.shown() as shown:
+        cut = cut_of(visit.person, visit.shown)
+        with self._workbench.reading.shown(visit.shown.publish_id) as shown:
             keys = self._keys.once((shown.publish_id, kind, name), partial(keys_of, shown.query, kind, name))
-            mine = [key for key in keys if key in seen] if seen is not None else keys
+            mine = [key for key in keys if key in cut.customers] if cut else keys
             wanted = int(asked) if (asked := visit.asked.get("page", "")).isdecimal() and len(asked) < 9 else 1
             number = min(max(1, wanted), max(1, -(-len(mine) // PAGE)))
             here = mine[(number - 1) * PAGE : number * PAGE]
             rows = rows_of(shown.query, here)
         return Listing(rows, len(mine), number)
 
-    def tags(self) -> list[str]:
+    def tags(self, visit: Visit) -> list[str]:
         """The tags that customers may have today."""
-        with self._workbench.reading.shown() as shown:
+        with self._workbench.reading.shown(visit.shown.publish_id) as shown:
             return self._tags.once(shown.publish_id, partial(tags_of, shown.query))
 
-    def segments(self) -> list[Row]:
+    def segments(self, visit: Visit) -> list[Row]:
         """The segments that customers are in: number, and name in both languages."""
-        with self._workbench.reading.shown() as shown:
+        with self._workbench.reading.shown(visit.shown.publish_id) as shown:
             return self._segments.once(shown.publish_id, partial(segments_of, shown.query))
 
 

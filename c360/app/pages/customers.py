@@ -9,10 +9,10 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from c360.api.sight import sees_customer
 from c360.app.groups import KINDS, Groups, Kind
 from c360.app.keeping import Kept
 from c360.app.pages.worklist import cards
-from c360.app.sight import sees_customer
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, customer
 from lakehouse.ingestion.rules import token_of
@@ -55,7 +55,7 @@ def routes(workbench: Workbench) -> APIRouter:
     @router.post("/find")
     def find(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
         way, value = visit.form.get("way", ""), visit.form.get("value", "").strip()
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             found = _keys(workbench.settings, shown.query, way, value)
         seen = [key for key in found if sees_customer(visit.person, visit.shown, key)]
         if len(seen) == 1:
@@ -71,13 +71,19 @@ def routes(workbench: Workbench) -> APIRouter:
         if not sees_customer(visit.person, visit.shown, customer_key):
             workbench.refuse(visit, customer_key if len(customer_key) <= 100 else None)
         workbench.note(visit, "view", "customer", [customer_key])
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             read = partial(_content, shown.query, customer_key, workbench.zone, visit.language)
             content = drawn.once((shown.publish_id, customer_key, visit.language), read)
         actions = cards(workbench, visit, {"customer_key": customer_key})
         return workbench.page(visit, "customer_live.html.j2", actions=actions, **content)
 
     return router
+
+
+def warm(query: Query) -> None:
+    """Read the page of somebody once, so that who comes first does not wait for what is read from the disk."""
+    for row in query("select min(customer_key) as one from marts.customer_360 having count(*) > 0", ()).to_pylist():
+        customer.read_by(query, row["one"])
 
 
 def _nothing_found(offered: Mapping[Kind, list[tuple[str, str]]]) -> dict[str, object]:
@@ -89,9 +95,9 @@ def _offered(groups: Groups, visit: Visit) -> dict[Kind, list[tuple[str, str]]]:
     """The groups by which a person may look for customers, by kind: name, and how it is shown."""
     found: dict[Kind, list[tuple[str, str]]] = {}
     if visit.person.may("tags:read"):
-        found["tag"] = [(name, name) for name in groups.tags()]
+        found["tag"] = [(name, name) for name in groups.tags(visit)]
     title = f"segment_name_{visit.language}"
-    found["segment"] = [(str(row["segment_id"]), row[title]) for row in groups.segments()]
+    found["segment"] = [(str(row["segment_id"]), row[title]) for row in groups.segments(visit)]
     return {kind: options for kind, options in found.items() if options}
 
 
