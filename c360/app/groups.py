@@ -64,7 +64,7 @@ class Groups:
     def listing(self, visit: Visit, kind: Kind, name: str) -> Listing:
         """The page of a group that is asked for by ``page`` in the address."""
         cut = cut_of(visit.person, visit.shown)
-        with self._workbench.reading.shown() as shown:
+        with self._workbench.reading.shown(visit.shown.publish_id) as shown:
             keys = self._keys.once((shown.publish_id, kind, name), partial(keys_of, shown.query, kind, name))
             mine = [key for key in keys if key in cut.customers] if cut else keys
             wanted = int(asked) if (asked := visit.asked.get("page", "")).isdecimal() and len(asked) < 9 else 1
@@ -73,14 +73,14 @@ class Groups:
             rows = rows_of(shown.query, here)
         return Listing(rows, len(mine), number)
 
-    def tags(self) -> list[str]:
+    def tags(self, visit: Visit) -> list[str]:
         """The tags that customers may have today."""
-        with self._workbench.reading.shown() as shown:
+        with self._workbench.reading.shown(visit.shown.publish_id) as shown:
             return self._tags.once(shown.publish_id, partial(tags_of, shown.query))
 
-    def segments(self) -> list[Row]:
+    def segments(self, visit: Visit) -> list[Row]:
         """The segments that customers are in: number, and name in both languages."""
-        with self._workbench.reading.shown() as shown:
+        with self._workbench.reading.shown(visit.shown.publish_id) as shown:
             return self._segments.once(shown.publish_id, partial(segments_of, shown.query))
 
 

@@ -95,9 +95,9 @@ def _offered(groups: Groups, visit: Visit) -> dict[Kind, list[tuple[str, str]]]:
     """The groups by which a person may look for customers, by kind: name, and how it is shown."""
     found: dict[Kind, list[tuple[str, str]]] = {}
     if visit.person.may("tags:read"):
-        found["tag"] = [(name, name) for name in groups.tags()]
+        found["tag"] = [(name, name) for name in groups.tags(visit)]
     title = f"segment_name_{visit.language}"
-    found["segment"] = [(str(row["segment_id"]), row[title]) for row in groups.segments()]
+    found["segment"] = [(str(row["segment_id"]), row[title]) for row in groups.segments(visit)]
     return {kind: options for kind, options in found.items() if options}
 
 

@@ -83,46 +83,46 @@ class Room:
         self._records: Kept[list[Row]] = Kept(1)
         self._values: Kept[Sequence[str] | None] = Kept(KEPT_COLUMNS)
 
-    def day(self) -> date:
+    def day(self, visit: Visit) -> date:
         """The day whose customers are published."""
-        with self.workbench.reading.shown() as shown:
+        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
             return self._day.once(shown.publish_id, partial(tags.counted_day, shown.query))
 
-    def first_day(self) -> date:
+    def first_day(self, visit: Visit) -> date:
         """The first day on which counts what is handed in now."""
-        return working_day(self.settings, self.day())
+        return working_day(self.settings, self.day(visit))
 
-    def waiting(self) -> dict[str, list[tags.Told]]:
+    def waiting(self, visit: Visit) -> dict[str, list[tags.Told]]:
         """Tag -> what is handed in and not published yet, oldest first."""
         found: dict[str, list[tags.Told]] = {}
-        for one in tags.told(self.settings, self.day()):
+        for one in tags.told(self.settings, self.day(visit)):
             found.setdefault(one.tag, []).append(one)
         return found
 
-    def draft(self, tag: str) -> Draft | None:
+    def draft(self, visit: Visit, tag: str) -> Draft | None:
         """The last version of a tag, to be changed; None if there is none."""
-        with self.workbench.reading.shown() as shown:
+        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
             published = shown.query(_VERSIONS, (tag,)).to_pylist()
         names = ("tag", "description", "owner", "matching", "expires_date", "conditions", "version")
         rows = [[row[name] for name in names] for row in published]
-        rows += [[getattr(one, name) for name in names] for one in self.waiting().get(tag, [])]
+        rows += [[getattr(one, name) for name in names] for one in self.waiting(visit).get(tag, [])]
         return Draft.of(*rows[-1]) if rows else None
 
     def history(self, visit: Visit, tag: str) -> list[Version]:
         """Every version of a tag, the last one first, each with what it changed."""
-        with self.workbench.reading.shown() as shown:
+        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
             published = shown.query(_VERSIONS, (tag,)).to_pylist()
             before = self._told.once(shown.publish_id, partial(_told, self.settings))
         say = Voice(visit.language)
         told = {one.version: one for one in before if one.tag == tag}
         versions = [_published(row, told.get(row["version"]), say) for row in published]
-        versions += [_waiting(one, say) for one in self.waiting().get(tag, [])]
+        versions += [_waiting(one, say) for one in self.waiting(visit).get(tag, [])]
         firsts = [None, *versions]
         return [_compared(one, former) for one, former in zip(versions, firsts, strict=False)][::-1]
 
-    def sizes(self, tag: str, today: Row) -> list[Size]:
+    def sizes(self, visit: Visit, tag: str, today: Row) -> list[Size]:
         """Sizes of a tag as each day's last run published them, the newest first."""
-        with self.workbench.reading.shown() as shown:
+        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
             records = self._records.once(shown.publish_id, partial(read_sizes, shown.query))
         found = {row["day"]: row["sizes"][tag] for row in records if tag in row["sizes"]}
         if today["member_count"] is not None:
@@ -131,20 +131,21 @@ class Room:
 
     def judge(self, visit: Visit, draft: Draft) -> Judged:
         """What of a draft fits what is published."""
-        return judge(draft, self.day(), self.settings.target, visit.language, self.occurring)
+        occurring = partial(self.occurring, visit)
+        return judge(draft, self.day(visit), self.settings.target, visit.language, occurring)
 
-    def preview(self, judged: Judged) -> tags.Preview | None:
+    def preview(self, visit: Visit, judged: Judged) -> tags.Preview | None:
         """What the conditions choose now; None if they do not fit."""
         if judged.conditions is None:
             return None
-        with self.workbench.reading.shown() as shown:
+        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
             return tags.count_by(shown.query, self.settings.target, judged.conditions, judged.draft.matching)
 
-    def occurring(self, column: Offered) -> Sequence[str] | None:
+    def occurring(self, visit: Visit, column: Offered) -> Sequence[str] | None:
         """The values of a column, where they are few and name no customer."""
         if column.name.endswith("_key"):
             return None
-        with self.workbench.reading.shown() as shown:
+        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
             name = (shown.publish_id, column.table, column.name)
             return self._values.once(name, partial(values_of, shown.query, column))
 
@@ -156,9 +157,9 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/tags")
     def listed(visit: Annotated[Visit, workbench.may("tags", "tags:read")]) -> Response:
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             rows = shown.query(_CURRENT, ()).to_pylist()
-        waiting = room.waiting()
+        waiting = room.waiting(visit)
         new = [told[-1] for tag, told in waiting.items() if tag not in {row["tag"] for row in rows}]
         workbench.note(visit, "view", "tags")
         return workbench.page(
@@ -167,7 +168,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/tag")
     def form(visit: Annotated[Visit, workbench.may("tag_form", "tags:write")]) -> Response:
-        draft = room.draft(tag) if (tag := visit.asked.get("tag", "")) else Draft()
+        draft = room.draft(visit, tag) if (tag := visit.asked.get("tag", "")) else Draft()
         if draft is None:
             workbench.refuse(visit)
             return Response()
@@ -186,7 +187,7 @@ def routes(workbench: Workbench) -> APIRouter:
     def retire(tag: str, visit: Annotated[Visit, workbench.may("tag_retire", "tags:write")]) -> Response:
         why = " ".join(visit.form.get("why", "").split())[:200]
         try:
-            handed = tags.retire(workbench.settings, tag, room.first_day(), visit.person.name, why)
+            handed = tags.retire(workbench.settings, tag, room.first_day(visit), visit.person.name, why)
         except Stop:
             workbench.refuse(visit)  # there is none, or it is retired already: the page has no such button
             raise
@@ -202,7 +203,7 @@ def _page(room: Room, visit: Visit, tag: str) -> Response:
     versions = room.history(visit, tag)
     if not versions:
         workbench.refuse(visit)
-    with workbench.reading.shown() as shown:
+    with workbench.reading.shown(visit.shown.publish_id) as shown:
         current = next((row for row in shown.query(_VERSIONS, (tag,)).to_pylist() if row["is_current"]), None)
         barred = shown.query(_BARRED, (tag,)).to_pylist()
     members = room.groups.listing(visit, "tag", tag) if visit.person.may("customers:read") and current else None
@@ -216,7 +217,7 @@ def _page(room: Room, visit: Visit, tag: str) -> Response:
         last=versions[0],
         versions=versions,
         barred=barred,
-        sizes=room.sizes(tag, current) if current else [],
+        sizes=room.sizes(visit, tag, current) if current else [],
         members=members,
         page_link=lambda number: f"{_address(tag)}?page={number}#members",
         may_write=_may_write(visit, room),
@@ -230,7 +231,7 @@ def _filled(room: Room, visit: Visit) -> Response:
     judged = room.judge(visit, draft.with_room(MORE if wanted == "more" else 0))
     if wanted == "more":
         return _form(room, visit, replace(judged, problems={}))
-    preview = room.preview(judged)
+    preview = room.preview(visit, judged)
     written = f"{draft.matching}: {'; '.join(map(str, judged.conditions))}" if judged.conditions else "does not fit"
     workbench.note(visit, "view", "tag_form", detail=written[:500])
     if wanted == "save":
@@ -240,7 +241,7 @@ def _filled(room: Room, visit: Visit) -> Response:
             problems["save"] = visit.text("look_first")
         elif definition is not None:
             try:
-                day = room.first_day()
+                day = room.first_day(visit)
                 handed = tags.save(room.settings, definition, day, visit.person.name, draft.why, draft.version)
             except Stop as stop:
                 is_known = isinstance(stop, tags.Misfit)
@@ -262,7 +263,7 @@ def _form(room: Room, visit: Visit, judged: Judged, preview: tags.Preview | None
         preview=preview,
         each=_each(judged, preview, say),
         seal=judged.seal if preview else "",
-        first_day=room.first_day(),
+        first_day=room.first_day(visit),
         choices=choices(visit.language),
         operators=[(name, operator_words(name, say)) for name in OPERATORS],
         catalogue=catalogue(visit.language),
