@@ -60,9 +60,9 @@ bench: setup ## 100,000 customers x 24 months against the straight-line script (
 bench-api: setup ## A minute of requests to the read API of the store that C360_WAREHOUSE names, while it is published
 	$(PY) -m benchmarks.api
 
-bench-readers: setup ## A minute of API, pools and Superset's connections on a copy of that store, while it is published
-	$(PY) -m benchmarks.readers --target duckdb
-	$(PY) -m benchmarks.readers --target postgres
+bench-readers: setup $(BI)/.installed ## A minute of API, pools and Superset on a copy of that store, while it is published
+	$(PY) -m benchmarks.readers --target duckdb --superset $(BI)
+	$(PY) -m benchmarks.readers --target postgres --superset $(BI)
 
 $(BI)/.installed: requirements/superset.lock
 	python3.11 -m venv --without-pip $(BI)
