@@ -16,7 +16,7 @@ from c360.reports.customer import (
     stage,
     until_today,
 )
-from c360.reports.language import Voice
+from lakehouse.language import Voice
 
 RUNWAY = {
     "as_of_date": date(2026, 1, 3),
