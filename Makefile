@@ -63,9 +63,9 @@ bench-api: setup ## A minute of requests to the read API of the store that C360_
 bench-app: setup ## A minute of ten people in the workbench on a copy of that store, while it is published
 	$(PY) -m benchmarks.app
 
-bench-readers: setup ## A minute of API, pools and Superset's connections on a copy of that store, while it is published
-	$(PY) -m benchmarks.readers --target duckdb
-	$(PY) -m benchmarks.readers --target postgres
+bench-readers: setup $(BI)/.installed ## A minute of API, pools and Superset on a copy of that store, while it is published
+	$(PY) -m benchmarks.readers --target duckdb --superset $(BI)
+	$(PY) -m benchmarks.readers --target postgres --superset $(BI)
 
 $(BI)/.installed: requirements/superset.lock
 	python3.11 -m venv --without-pip $(BI)

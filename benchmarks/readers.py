@@ -1,4 +1,4 @@
-"""``make bench-readers``: a store is published again and again while the API, pools and Superset's connections read it.
+"""``make bench-readers``: a store is published again and again while the API, pools and Superset read it.
 
 On a copy of the store that the settings name: on DuckDB all of it, on Postgres (``--target postgres``, a server of its
 own) the tables that the API serves. Before each publish its number is written into a column of two tables that readers
@@ -7,13 +7,14 @@ error.
 """
 
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from itertools import cycle
+from itertools import count, cycle
 from multiprocessing import Queue, get_context
 from pathlib import Path
 from statistics import quantiles
@@ -33,7 +34,9 @@ from sqlalchemy.pool import NullPool
 from benchmarks.api import served
 from c360.access import SCOPES, add_token
 from c360.api.resources import RESOURCES
-from c360.bi.assets import ADDRESSES
+from c360.bi.assets import ADDRESSES, make_database
+from c360.bi.importing import Server
+from c360.bi.serving import Place, serving
 from lakehouse import warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
@@ -48,8 +51,10 @@ READ = {"marts.customer_360": "open_account_count", "scores.customer_scores": "r
 MARKS = {table: f"{column} = {{number}}" for table, column in READ.items()}  # how it gets there
 PUBLISHED = "select max(publish_id) from ops.publications"
 BOUNDS = {table: f"select min({column}), max({column}) from {table}" for table, column in READ.items()}
-CHART = f"select ({PUBLISHED}), " + ", ".join(
-    f"(select {bound}({column}) from {table})" for table, column in READ.items() for bound in ("min", "max")
+CHART = f"select ({PUBLISHED}) as published, " + ", ".join(
+    f"(select {bound}({column}) from {table}) as {bound}_{column}"
+    for table, column in READ.items()
+    for bound in ("min", "max")
 )
 ROLE = "bench_reader"
 TYPES = {"DOUBLE": "double precision"}  # of DuckDB, where Postgres has another name
@@ -86,6 +91,9 @@ def main(
     readers: Annotated[int, typer.Option(min=1, help="Threads that read, of each kind.")] = 2,
     gap: Annotated[float, typer.Option(min=0, help="Seconds between two reads of a thread.")] = 0.1,
     pause: Annotated[float, typer.Option(min=0, help="Seconds between two publishes.")] = 0.5,
+    superset: Annotated[
+        Path | None, typer.Option(help="Environment of Superset: its own server is asked, too.")
+    ] = None,
 ) -> None:
     """Publish a copy of the store that C360_WAREHOUSE names, read it meanwhile, and print what was read."""
     origin = Settings.from_env()
@@ -97,9 +105,16 @@ def main(
         context = get_context("spawn")
         results: Queue[list[float] | str] = context.Queue()
         work = context.Process(target=_publish, args=(origin, settings, day, publishes, pause, results))
-        with _api(settings, Path(folder)) as ask, _superset(settings) as chart:
-            kinds = {"API, one customer": ask, "pool, two tables in one transaction": _pooled(settings)}
+        with ExitStack() as servers:
+            kinds = {
+                "API, one customer": servers.enter_context(_api(settings, Path(folder))),
+                "pool, two tables in one transaction": _pooled(settings),
+            }
+            chart = servers.enter_context(_superset(settings))
             kinds["Superset's connection, one chart"] = lambda: chart
+            if superset:
+                asked = _superset_server(settings, Path(folder), superset.resolve())
+                kinds["Superset's server, one question"] = servers.enter_context(asked)
             work.start()
             readings_by_kind = read(kinds, readers, work.is_alive, gap)
         took = results.get()
@@ -311,6 +326,35 @@ def _superset(settings: Settings) -> Generator[Read]:
 
     yield read
     engine.dispose()
+
+
+@contextmanager
+def _superset_server(settings: Settings, folder: Path, environment: Path) -> Generator[Callable[[], Read]]:
+    """Superset itself, as `make bi` starts it; each thread has a session that asks the chart's question in SQL Lab."""
+    store_file = folder / "bi_store"
+    if settings.target == "postgres":
+        dsn = make_url(settings.postgres_dsn.get_secret_value())
+        address = dsn.set(drivername=make_url(ADDRESSES["postgres"]).drivername, username=ROLE)
+        store_file.write_text(address.render_as_string(hide_password=False))
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        place = Place(environment, folder / "bi", one.getsockname()[1], store_file)
+
+    def reader() -> Read:
+        session = Server(place.address, place.password_file.read_text())
+        (database,) = session.ask("GET", "database/")["result"]
+        turns = count()
+
+        def read() -> tuple[int, ...]:
+            question = {"database_id": database["id"], "sql": CHART, "runAsync": False}
+            question["client_id"] = f"{threading.get_ident() % 10**6}-{next(turns)}"  # of at most 11 letters
+            (row,) = session.ask("POST", "sqllab/execute/", json=question)["data"]
+            return tuple(row.values())
+
+        return read
+
+    with serving(settings, place, lambda _: None, lambda given: make_database(given.target)):
+        yield reader
 
 
 if __name__ == "__main__":

@@ -78,18 +78,25 @@ def make_assets(settings: Settings, dashboards: Mapping[str, Dashboard] | None =
     """
     datasets = Datasets(settings)
     currency = load_deployment(settings.deployment).currency
-    files: dict[PurePosixPath, Asset] = {
-        PurePosixPath("metadata.yaml"): {
-            "version": VERSION,
-            "type": "assets",
-            "timestamp": "1980-01-01T00:00:00+00:00",
-        },
-        PurePosixPath("databases", f"{DATABASE}.yaml"): _database(settings.target),
-    }
+    files = dict(make_database(settings.target).files)
     for name, dashboard in (dashboards or read_dashboards()).items():
         for language in LANGUAGES:
             _Page(name, dashboard, language, currency).add_to(files, datasets)
     return Assets(files)
+
+
+def make_database(target: str) -> Assets:
+    """The database alone, for whoever asks it without a dashboard."""
+    return Assets(
+        {
+            PurePosixPath("metadata.yaml"): {
+                "version": VERSION,
+                "type": "assets",
+                "timestamp": "1980-01-01T00:00:00+00:00",
+            },
+            PurePosixPath("databases", f"{DATABASE}.yaml"): _database(target),
+        }
+    )
 
 
 def _database(target: str) -> Asset:

@@ -13,7 +13,7 @@ from time import monotonic, sleep
 
 import httpx
 
-from c360.bi.assets import make_assets
+from c360.bi.assets import Assets, make_assets
 from c360.bi.importing import Imported, Server
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings, write_secret
@@ -78,8 +78,13 @@ class Place:
 
 
 @contextmanager
-def serving(settings: Settings, place: Place, progress: Callable[[str], None]) -> Generator[Imported]:
-    """Superset with the dashboards of a store, for as long as the block lasts.
+def serving(
+    settings: Settings,
+    place: Place,
+    progress: Callable[[str], None],
+    make: Callable[[Settings], Assets] = make_assets,
+) -> Generator[Imported]:
+    """Superset with the dashboards of a store, or other assets, for as long as the block lasts.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def serving(settings: Settings, place: Place, progress: Callable[[str], None]) -
         raise Stop(f"there is no Superset in {place.environment}", "make bi installs it")
     variables = place.variables(settings)
     progress("dashboards: made from the metrics and the descriptions of the store")
-    assets = make_assets(settings)
+    assets = make(settings)
     _make_secrets(place)
     _prepare(place, variables, progress)
     progress(f"Superset: starts, {place.log}")

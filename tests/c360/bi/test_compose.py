@@ -1,4 +1,4 @@
-"""The processes that docker-compose starts for dashboards and the API: each with its command and environment.
+"""The processes that docker-compose starts: each with its command and environment.
 
 Containers cannot be started here; their commands can. Paths of the containers become folders of the test, and the two
 databases are on one local Postgres, made by the scripts that make them there.
@@ -30,7 +30,10 @@ from tests.c360.bi.test_superset import bank, free_port  # noqa: F401  a fixture
 pytestmark = [pytest.mark.bi, pytest.mark.timeout(1800)]
 
 COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
-STARTED = {"superset-init", "superset", "dashboards", "api"}
+READERS = {"superset-init", "superset", "dashboards", "api", "workbench"}
+AIRFLOW = ("api-server", "scheduler", "dag-processor")
+IMAGES = {"metadata", "warehouse"}  # Postgres: its scripts are run, its program is of this machine
+PORTS = ("8080", "8360", "8361", "8362")
 PROGRAMS = {"c360": PROJECT / ".venv" / "bin", "superset": PROJECT / ".venv-bi" / "bin"}
 SECONDS = 300
 
@@ -53,10 +56,11 @@ class Host:
         """Paths, hosts and ports of the containers in words of this machine."""
         text = re.sub(r"@(?:metadata|warehouse):5432/(\w+)", rf"@/\1?host={self.socket}", text)
         text = text.replace("/run/secrets", str(self.folder / "deploy" / "secrets")).replace("/app/", f"{PROJECT}/")
-        text = text.replace("/data/store", str(self.folder / "store")).replace("0.0.0.0", "127.0.0.1")
-        text = re.sub(r"^/superset$", str(self.folder / "superset"), text)
-        for port in ("8361", "8360"):
-            text = re.sub(rf"(superset|localhost|127\.0\.0\.1):{port}", f"127.0.0.1:{self.ports[port]}", text)
+        text = text.replace("/data/", f"{self.folder}/").replace("0.0.0.0", "127.0.0.1")
+        text = re.sub(r"^/(superset|airflow)(?=/|$)", rf"{self.folder}/\1", text)
+        for port in PORTS:
+            hosts = r"(superset|api-server|localhost|127\.0\.0\.1)"
+            text = re.sub(rf"{hosts}:{port}", f"127.0.0.1:{self.ports[port]}", text)
         return str(self.ports[text]) if text in self.ports else text
 
     def environment(self, service: str) -> dict[str, str]:
@@ -65,17 +69,23 @@ class Host:
         for name in COMPOSE["services"][service]["env_file"]:
             given |= values(self.folder / name if "secrets" in name else PROJECT / name)
         kind = "superset" if "superset" in service else "c360"
-        path = {"PATH": f"{PROGRAMS[kind]}:{os.environ['PATH']}", "HOME": str(self.folder), "PYTHONPATH": str(PROJECT)}
-        return {name: self.here(value) for name, value in given.items()} | path
+        image = {"AIRFLOW_HOME": "/airflow", "HOME": str(self.folder)}
+        here = {name: self.here(value) for name, value in (image | given).items()}
+        modules = ":".join(filter(None, (here.get("PYTHONPATH"), str(PROJECT))))
+        return here | {"PATH": f"{PROGRAMS[kind]}:{os.environ['PATH']}", "PYTHONPATH": modules}
 
     def command(self, service: str) -> list[str]:
         return [self.here(word) for word in COMPOSE["services"][service]["command"]]
+
+    def folder_of(self, service: str) -> Path:
+        """Airflow's images work where the project is."""
+        return PROJECT if service.startswith(("airflow", *AIRFLOW)) else self.folder / "superset"
 
     def run(self, service: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(service),
             env=self.environment(service),
-            cwd=self.folder / "superset",
+            cwd=self.folder_of(service),
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -85,7 +95,7 @@ class Host:
     def start(self, service: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{service}.log").open("wb")
         return subprocess.Popen(
-            self.command(service), env=self.environment(service), cwd=self.folder / "superset", stdout=log, stderr=log
+            self.command(service), env=self.environment(service), cwd=self.folder_of(service), stdout=log, stderr=log
         )
 
     def is_healthy(self, service: str) -> bool:
@@ -97,9 +107,13 @@ class Host:
 
 def make_databases(server: str, deploy: Path) -> None:
     """Run what the images run when their volumes are empty."""
-    secrets = values(deploy / "secrets" / "metadata.env") | values(deploy / "secrets" / "warehouse.env")
+    secrets = values(deploy / "secrets" / "warehouse.env") | values(deploy / "secrets" / "metadata.env")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("create database warehouse")
+        connection.execute(
+            sql.SQL("create role airflow login password {}").format(sql.Literal(secrets["POSTGRES_PASSWORD"]))
+        )
+        connection.execute("create database airflow owner airflow")
         for script in ("metadata-init.sh", "warehouse-init.sh"):
             text = (PROJECT / "deploy" / script).read_text()
             given = {name: secrets[variable] for name, variable in re.findall(r'--set (\w+)="\$(\w+)"', text)}
@@ -145,13 +159,13 @@ def fill(bank: Settings, owner: str) -> None:  # noqa: F811
 @pytest.fixture(scope="module")
 def host(bank: Settings, postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Host:  # noqa: F811
     folder = tmp_path_factory.mktemp("host")
-    for name in ("deploy", "store", "superset"):
+    for name in ("deploy", "store", "landing", "superset", "airflow"):
         (folder / name).mkdir()
     shutil.copy(PROJECT / "deploy" / "new-secrets", folder / "deploy")
     subprocess.run([folder / "deploy" / "new-secrets"], check=True, capture_output=True)
     make_databases(postgres_server, folder / "deploy")
     (socket,) = parse_qs(urlsplit(postgres_server).query)["host"]
-    made = Host(folder, socket, {"8361": free_port(), "8360": free_port()})
+    made = Host(folder, socket, {port: free_port() for port in PORTS})
     for name in ("bi_metadata", "bi_store"):
         secret = folder / "deploy" / "secrets" / name
         secret.write_text(made.here(secret.read_text()))
@@ -171,21 +185,22 @@ def wait(host: Host, service: str, process: subprocess.Popen[bytes]) -> None:
 
 def test_services_have_limits_health_and_secrets_by_file() -> None:
     services = COMPOSE["services"]
-    for name in STARTED:
+    assert services.keys() == IMAGES | READERS | {"airflow-init", *AIRFLOW}  # all that the tests below start
+    for name in READERS:
         service = services[name]
         assert {"mem_limit", "pids_limit", "command", "cap_drop"} <= service.keys()
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
         if service["restart"] != "no":
             assert service["healthcheck"]["test"][0] == "CMD"
     assert all(one["file"].startswith("deploy/secrets/") for one in COMPOSE["secrets"].values())
-    named = {secret for name in STARTED for secret in services[name].get("secrets", ())}
+    named = {secret for name in READERS for secret in services[name].get("secrets", ())}
     assert named == COMPOSE["secrets"].keys()
 
 
 def test_superset_and_the_api_start_as_docker_compose_starts_them(host: Host) -> None:
     made = host.run("superset-init")
     assert made.returncode == 0, made.stderr[-3000:]
-    with host.start("superset") as superset, host.start("api") as api:
+    with host.start("superset") as superset, host.start("api") as api, host.start("workbench") as workbench:
         try:
             wait(host, "superset", superset)
             done = host.run("dashboards")
@@ -194,9 +209,37 @@ def test_superset_and_the_api_start_as_docker_compose_starts_them(host: Host) ->
             assert_charts_answer(host)
             wait(host, "api", api)
             assert httpx.get(f"http://127.0.0.1:{host.ports['8360']}/api/v1/customers").status_code == 401
+            wait(host, "workbench", workbench)
+            assert_signs_in(host)
         finally:
-            superset.terminate()
-            api.terminate()
+            for process in (superset, api, workbench):
+                process.terminate()
+
+
+def assert_signs_in(host: Host) -> None:
+    """With the token that the workbench's own container hands out."""
+    command = ["c360", "app", "grant", "S0001", "--role", "auditor"]
+    environment = host.environment("workbench")
+    granted = subprocess.run(command, env=environment, cwd=host.folder, capture_output=True, text=True, check=True)
+    address = f"http://127.0.0.1:{host.ports['8362']}"
+    with httpx.Client(base_url=address, headers={"Origin": address}, timeout=60) as client:
+        given = {"name": "S0001", "token": granted.stdout.strip()}
+        assert client.post("/sign-in", data=given).status_code == 303
+        assert client.get("/").status_code == 200
+
+
+def test_airflow_starts_as_docker_compose_starts_it(host: Host) -> None:
+    made = host.run("airflow-init")
+    assert made.returncode == 0, made.stderr[-3000:]
+    processes = {service: host.start(service) for service in AIRFLOW}
+    try:
+        for service, process in processes.items():
+            wait(host, service, process)
+    finally:
+        for process in processes.values():
+            process.terminate()
+        for process in processes.values():
+            process.wait(60)
 
 
 def assert_charts_answer(host: Host) -> None:
