@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -11,13 +12,23 @@ _WORDS = Path(__file__).with_name("words.yml")
 
 
 @cache
-def _words() -> dict[str, dict[str, list[str]]]:
+def _words() -> dict[str, dict[str, Any]]:
     return yaml.safe_load(_WORDS.read_text("utf-8"))
 
 
 def text(name: str, language: Language) -> str:
     """A text of the pages; raises KeyError if there is none of that name."""
     return _words()["texts"][name][LANGUAGES.index(language)]
+
+
+def term(text: str, language: Language) -> str:
+    """A name of a figure, or what a comparison came to; what the file does not have is said as it is given.
+
+    >>> term("star_tier", "en"), term("star_tier", "zh"), term("same", "zh")
+    ('star tier', '星级', '相同')
+    """
+    plain = text.replace("_", " ")
+    return plain if language == "en" else _words()["terms"].get(plain, plain)
 
 
 def language_of(asked: str | None, kept: str | None, accepted: str | None) -> Language:

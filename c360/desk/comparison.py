@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 PUBLISHED = ("marts", "features", "scores", "actions")  # schemas that readers see, and that are of customers
 RUN_COLUMNS = ("run_id", "scored_at", "published_at")  # differ between equal runs
-PARTS = ("customer", "score", "contact", "worklist", "household")
+PARTS = ("customer", "score", "probability", "contact", "worklist", "expected", "household")
 _OF_CUSTOMER = (
     "star_tier",
     "life_cycle_stage",
@@ -55,17 +55,29 @@ _FIGURES = f"""
 union all
 {_unpivoted("contact", "build_actions.contact_policy", _OF_POLICY)}
 union all
-select customer_key, 'score', task, concat_ws(' ', band, cast(round(score, 6) as varchar))
+select customer_key, 'score', task, band from {{state}}.build_scores.customer_scores where as_of_date = $day
+union all
+select customer_key, 'probability', task, cast(round(score, 3) as varchar)
 from {{state}}.build_scores.customer_scores where as_of_date = $day
 union all
-select customer_key, 'worklist', source || case when count(*) over same_list > 1
-           then ' ' || row_number() over (partition by customer_key, source order by action_id) else '' end,
-       concat_ws(' · ', case when is_handed_out then 'to do' else 'held back' end, block_reason, owner,
-                 cast(expected_amount as varchar))
-from {{state}}.build_actions.worklist window same_list as (partition by customer_key, source)
+select customer_key, 'worklist', source, string_agg(state, ', ' order by state)
+from (
+    select customer_key, source,
+           case when is_handed_out then owner else coalesce(block_reason, 'control_group') end as state
+    from {{state}}.build_actions.worklist
+) as listed
+group by customer_key, source
 union all
-select customer_key, 'household', relation || ' ' || related_customer_key, cast(account_count as varchar)
-from {{state}}.build_marts.household_links
+select customer_key, 'expected', source, cast(sum(expected_amount) as varchar)
+from {{state}}.build_actions.worklist group by customer_key, source having sum(expected_amount) is not null
+union all
+select customer_key, 'household', related_customer_key, string_agg(relation, ', ' order by relation)
+from {{state}}.build_marts.household_links group by customer_key, related_customer_key
+"""
+# Of other customers, what somebody would act upon: a rank among all, or a value in the third decimal, is no change.
+_TELLING = """
+part in ('score', 'worklist', 'household') or name in ('star_tier', 'life_cycle_stage', 'rm_id', 'is_allowed',
+                                                       'block_reason')
 """
 
 
@@ -130,7 +142,7 @@ def records_of(xref: Path, day: date, customers: Collection[str] | None = None) 
 
 
 def figures(before: Path, after: Path, day: date, customers: Collection[str]) -> tuple[list[Figure], list[Figure]]:
-    """All figures of some customers, and those of everybody else that differ.
+    """All figures of some customers; of everybody else, those that differ and that somebody would act upon.
 
     Parameters
     ----------
@@ -143,7 +155,8 @@ def figures(before: Path, after: Path, day: date, customers: Collection[str]) ->
             with one as ({_FIGURES.format(state="before")}), other as ({_FIGURES.format(state="after")})
             select customer_key, part, name, one.value, other.value
             from one full join other using (customer_key, part, name)
-            where list_contains($customers, customer_key) or one.value is distinct from other.value
+            where list_contains($customers, customer_key)
+                  or one.value is distinct from other.value and ({_TELLING})
             """,
             {"day": day, "customers": list(customers)},
         ).fetchall()
@@ -158,14 +171,15 @@ def figures(before: Path, after: Path, day: date, customers: Collection[str]) ->
 
 
 def tables(before: Path, after: Path) -> dict[str, TableChange]:
-    """The published tables whose rows differ, by name; the columns that name a run are no matter."""
+    """The published tables whose rows differ, by name; the columns that name a run are no matter, views follow."""
     with _attached(before, after) as con:
-        columns = _columns(con)
-        changed = {
-            table: TableChange(*(con.execute(_only_in(table, names, *order)).fetchall()[0][0] for order in _ORDERS))
-            for table, names in columns.items()
-        }
-    return {table.removeprefix("build_"): change for table, change in changed.items() if change.gone or change.new}
+        changed = {}
+        for table, names in _columns(con).items():
+            hashes = {con.execute(_hash(f"{state}.{table}", names)).fetchall()[0] for state in ("before", "after")}
+            if len(hashes) > 1:
+                gone, new = (con.execute(_only_in(table, names, *order)).fetchall()[0][0] for order in _ORDERS)
+                changed[table.removeprefix("build_")] = TableChange(gone, new)
+        return changed
 
 
 _XREF_ORDER = [("party_key", "ascending"), ("valid_from", "ascending")]
@@ -177,12 +191,19 @@ def _only_in(table: str, names: Iterable[str], one: str, other: str) -> str:
     return f"select count(*) from (select {listed} from {one}.{table} except all select {listed} from {other}.{table})"
 
 
+def _hash(table: str, names: Iterable[str]) -> str:
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"select count(*), sum(cast(hash({listed}) as hugeint)) from {table}"
+
+
 def _columns(con: duckdb.DuckDBPyConnection) -> Mapping[str, list[str]]:
     """Table -> its columns, of those that both states have."""
     rows = con.execute(
         "select schema_name || '.' || table_name, list(column_name order by column_index) from duckdb_columns() "
         "where database_name = 'after' and list_contains($schemas, schema_name) "
-        "and not list_contains($without, column_name) group by 1 order by 1",
+        "and not list_contains($without, column_name) and (schema_name, table_name) in "
+        "(select (schema_name, table_name) from duckdb_tables() where database_name = 'after') "
+        "group by 1 order by 1",
         {"schemas": [f"build_{schema}" for schema in PUBLISHED], "without": list(RUN_COLUMNS)},
     ).fetchall()
     return dict(rows)

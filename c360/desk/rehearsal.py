@@ -32,6 +32,7 @@ from ml_jobs.task_file import load_tasks
 
 WAIT = 600.0  # seconds for another rehearsal, or for a run, to end
 SOME = 50  # figures of others that are listed
+STEPS = ("copy", "link", "build", "score", "network", "serve", "compare")
 Say = Callable[[str], None]
 
 
