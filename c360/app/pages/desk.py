@@ -114,7 +114,8 @@ def routes(workbench: Workbench) -> APIRouter:
         with workbench.reading.shown() as shown:
             today = {key: _today(visit.shown, shown.query, key) for key in line.customers}
         trials = {kind: rehearsals.of((visit.shown.publish_id, line.left, line.right, kind)) for kind in desk.KINDS}
-        return workbench.page(visit, "desk_pair.html.j2", line=line, evidence=evidence, today=today, trials=trials)
+        content = {"line": line, "evidence": evidence, "today": today, "facts": FACTS, "trials": trials}
+        return workbench.page(visit, "desk_pair.html.j2", **content)
 
     @router.post("/desk/rehearse")
     def begin(visit: Annotated[Visit, deciding]) -> Response:
