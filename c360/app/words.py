@@ -2,7 +2,6 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -12,7 +11,7 @@ _WORDS = Path(__file__).with_name("words.yml")
 
 
 @cache
-def _words() -> dict[str, dict[str, Any]]:
+def _words() -> dict[str, dict[str, list[str]]]:
     return yaml.safe_load(_WORDS.read_text("utf-8"))
 
 
@@ -24,11 +23,12 @@ def text(name: str, language: Language) -> str:
 def term(text: str, language: Language) -> str:
     """A name of a figure, or what a comparison came to; what the file does not have is said as it is given.
 
-    >>> term("star_tier", "en"), term("star_tier", "zh"), term("same", "zh")
-    ('star tier', '星级', '相同')
+    >>> term("rm_id", "en"), term("rm_id", "zh"), term("same", "zh")
+    ('relationship manager', '客户经理', '相同')
     """
     plain = text.replace("_", " ")
-    return plain if language == "en" else _words()["terms"].get(plain, plain)
+    said = _words()["terms"].get(plain)
+    return said[LANGUAGES.index(language)] if said else plain
 
 
 def language_of(asked: str | None, kept: str | None, accepted: str | None) -> Language:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 PUBLISHED = ("marts", "features", "scores", "actions")  # schemas that readers see, and that are of customers
 RUN_COLUMNS = ("run_id", "scored_at", "published_at")  # differ between equal runs
 PARTS = ("customer", "score", "probability", "contact", "worklist", "expected", "household")
-_OF_CUSTOMER = (
+OF_CUSTOMER = (
     "star_tier",
     "life_cycle_stage",
     "aum_amount",
@@ -30,7 +30,7 @@ _OF_CUSTOMER = (
     "risk_rating",
     "is_marketing_opt_out",
 )
-_OF_POLICY = (
+OF_POLICY = (
     "is_allowed",
     "block_reason",
     "bank_contact_count_30d",
@@ -43,7 +43,8 @@ _OF_POLICY = (
 
 def _unpivoted(part: str, table: str, names: Iterable[str]) -> str:
     rows = (
-        f"select customer_key, '{part}' as part, '{name}' as name, cast({name} as varchar) as value from {{state}}.{table}"
+        f"select customer_key, '{part}' as part, '{name}' as name, cast({name} as varchar) as value "
+        f"from {{state}}.{table}"
         for name in names
     )
     return " union all ".join(rows)
@@ -51,9 +52,9 @@ def _unpivoted(part: str, table: str, names: Iterable[str]) -> str:
 
 # Customer, part, name of a figure, and its value as text, in one state of the engine.
 _FIGURES = f"""
-{_unpivoted("customer", "build_marts.customer_360", _OF_CUSTOMER)}
+{_unpivoted("customer", "build_marts.customer_360", OF_CUSTOMER)}
 union all
-{_unpivoted("contact", "build_actions.contact_policy", _OF_POLICY)}
+{_unpivoted("contact", "build_actions.contact_policy", OF_POLICY)}
 union all
 select customer_key, 'score', task, band from {{state}}.build_scores.customer_scores where as_of_date = $day
 union all
@@ -226,5 +227,5 @@ def _customers_of(xref: Path, day: date) -> dict[str, str]:
 
 
 def _place(figure: Figure) -> int:
-    names = {"customer": _OF_CUSTOMER, "contact": _OF_POLICY}.get(figure.part, ())
+    names = {"customer": OF_CUSTOMER, "contact": OF_POLICY}.get(figure.part, ())
     return names.index(figure.name) if figure.name in names else 0

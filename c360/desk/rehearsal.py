@@ -6,7 +6,7 @@ code of a run. The lake is a folder of links, since its files never change; what
 
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -60,9 +60,7 @@ class Rehearsal:
         return [one for one in self.figures if one.is_changed]
 
 
-def rehearse(
-    settings: Settings, left: str, right: str, decision: str, progress: Say = lambda _: None
-) -> Rehearsal:
+def rehearse(settings: Settings, left: str, right: str, decision: str, progress: Say = lambda _: None) -> Rehearsal:
     """Say what a decision would change; nothing but a folder beside the build file is written, and it goes away.
 
     Raises
@@ -173,7 +171,7 @@ def _published_state(settings: Settings) -> warehouse.BuildState:
 
 
 def _pending(
-    settings: Settings, xref: Path, day: date, customers: Iterable[str], pair: Names
+    settings: Settings, xref: Path, day: date, customers: Collection[str], pair: Names
 ) -> list[tuple[str, str, str]]:
     """What is handed in for the days to come and is on records of these customers: it will count as well."""
     records = comparison.records_of(xref, day, customers)

@@ -202,8 +202,9 @@ def _evidence(workbench: Workbench, visit: Visit, line: Line) -> Evidence:
 def _money(shown: Snapshot) -> dict[str, Decimal]:
     """Customer -> assets and loans."""
     rows = shown.rows(CUSTOMER, {}, ("customer_key", "aum_amount", "loan_amount"))
-    return {row["customer_key"]: sum((row[name] or Decimal(0) for name in row if name != "customer_key"), Decimal(0))
-            for row in rows}
+    return {
+        str(row["customer_key"]): (row["aum_amount"] or Decimal(0)) + (row["loan_amount"] or Decimal(0)) for row in rows
+    }
 
 
 def _by_money(line: Line) -> tuple[Any, ...]:
@@ -245,5 +246,3 @@ def _tables(found: Any) -> list[Table]:
         if rows:
             tables.append(Table(part, rows))
     return tables
-
-
