@@ -27,6 +27,7 @@ OF_CUSTOMER = (
     "rm_id",
     "home_branch_code",
     "segment_name_en",
+    "segment_name_zh",
     "risk_rating",
     "is_marketing_opt_out",
 )

@@ -17,6 +17,7 @@ from c360.app.keeping import Kept
 from c360.app.outcomes import working_day
 from c360.app.rehearsals import Rehearsals
 from c360.app.sight import CUSTOMER, WORKLIST
+from c360.app.words import Language
 from c360.app.workbench import Visit, Workbench
 from c360.desk.comparison import PARTS
 from c360.desk.decisions import Names, names_of
@@ -137,7 +138,7 @@ def routes(workbench: Workbench) -> APIRouter:
             kind=kind,
             trial=trial,
             found=found,
-            tables=_tables(found) if found else (),
+            tables=_tables(found, visit.language) if found else (),
         )
         if trial and not trial.is_ended:
             answer.headers["Refresh"] = str(AGAIN)
@@ -201,10 +202,8 @@ def _evidence(workbench: Workbench, visit: Visit, line: Line) -> Evidence:
 
 def _money(shown: Snapshot) -> dict[str, Decimal]:
     """Customer -> assets and loans."""
-    rows = shown.rows(CUSTOMER, {}, ("customer_key", "aum_amount", "loan_amount"))
-    return {
-        str(row["customer_key"]): (row["aum_amount"] or Decimal(0)) + (row["loan_amount"] or Decimal(0)) for row in rows
-    }
+    rows: list[dict[str, Any]] = shown.rows(CUSTOMER, {}, ("customer_key", "aum_amount", "loan_amount"))
+    return {row["customer_key"]: (row["aum_amount"] or Decimal(0)) + (row["loan_amount"] or Decimal(0)) for row in rows}
 
 
 def _by_money(line: Line) -> tuple[Any, ...]:
@@ -229,14 +228,15 @@ def _today(shown: Snapshot, query: Query, key: str) -> dict[str, object]:
     }
 
 
-def _tables(found: Any) -> list[Table]:
-    """The figures of a rehearsal's customers that change, by part."""
+def _tables(found: Any, language: Language) -> list[Table]:
+    """The figures of a rehearsal's customers that change, by part; names in the reader's language alone."""
+    other = "_en" if language == "zh" else "_zh"
     customers: list[str] = found["customers"]
     tables = []
     for part in PARTS:
         cells: dict[str, dict[str, tuple[str | None, str | None]]] = {}
         for one in found["figures"]:
-            if one["part"] == part:
+            if one["part"] == part and not one["name"].endswith(other):
                 cells.setdefault(one["name"], {})[one["customer_key"]] = (one["before"], one["after"])
         rows = [
             (name, [values.get(key, (None, None)) for key in customers])
