@@ -77,6 +77,7 @@ def routes(workbench: Workbench) -> APIRouter:
     """The list, a pair, its rehearsals, its decision."""
     router, rehearsals = APIRouter(), Rehearsals(workbench.settings)
     kept: Kept[Evidence] = Kept(KEPT_PAIRS)
+    lists: Kept[list[desk.Pair]] = Kept(1)
     reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide")
 
     @router.get("/desk")
@@ -84,7 +85,7 @@ def routes(workbench: Workbench) -> APIRouter:
         asked = visit.asked
         show = asked.get("show") if asked.get("show") in SHOWN else "open"
         sort = asked.get("sort") if asked.get("sort") in SORTED else "by_money"
-        lines = [line for line in _lines(workbench, visit) if show == "all" or line.is_open == (show == "open")]
+        lines = [line for line in _lines(workbench, visit, lists) if show == "all" or line.is_open == (show == "open")]
         lines.sort(key=_by_weight if sort == "by_weight" else _by_money)
         wanted = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
         number = min(max(1, wanted), max(1, -(-len(lines) // PAGE)))
@@ -104,7 +105,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/desk/pair")
     def pair(visit: Annotated[Visit, reading]) -> Response:
-        line = _line(workbench, visit, visit.asked)
+        line = _line(workbench, visit, visit.asked, lists)
         workbench.note(visit, "view", "pair", line.customers, f"{line.left}, {line.right}")
         try:
             evidence = kept.once(
@@ -120,14 +121,14 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.post("/desk/rehearse")
     def begin(visit: Annotated[Visit, deciding]) -> Response:
-        line, kind = _line(workbench, visit, visit.form), _kind(workbench, visit, visit.form)
+        line, kind = _line(workbench, visit, visit.form, lists), _kind(workbench, visit, visit.form)
         workbench.note(visit, "view", "rehearsal", line.customers, f"{kind}: {line.left}, {line.right}")
         rehearsals.begin((visit.shown.publish_id, line.left, line.right, kind), datetime.now(UTC).replace(tzinfo=None))
         return RedirectResponse(f"/desk/rehearsal?{line.address}&kind={kind}", 303)
 
     @router.get("/desk/rehearsal")
     def rehearsal(visit: Annotated[Visit, reading]) -> Response:
-        line, kind = _line(workbench, visit, visit.asked), _kind(workbench, visit, visit.asked)
+        line, kind = _line(workbench, visit, visit.asked, lists), _kind(workbench, visit, visit.asked)
         trial = rehearsals.of((visit.shown.publish_id, line.left, line.right, kind))
         found = trial.found if trial else None
         workbench.note(visit, "view", "rehearsal", found["customers"] if found else line.customers, kind)
@@ -146,25 +147,28 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.post("/desk/decide")
     def decide(visit: Annotated[Visit, deciding]) -> Response:
-        line, kind = _line(workbench, visit, visit.form), _kind(workbench, visit, visit.form)
+        line, kind = _line(workbench, visit, visit.form, lists), _kind(workbench, visit, visit.form)
         why, day = visit.form.get("why", "")[:LONGEST], working_day(workbench.settings, visit.shown.business_date)
         back = f"/desk/pair?{line.address}"
         if not why.strip():
             return RedirectResponse(f"{back}#decide", 303)
         workbench.note(visit, "write", desk.FEED, line.customers, f"{kind}: {line.left}, {line.right}")
-        desk.decide(workbench.settings, day, line.left, line.right, kind, visit.person.name, why)
+        try:
+            desk.decide(workbench.settings, day, line.left, line.right, kind, visit.person.name, why)
+        except Stop as stop:
+            return workbench.page(visit, "desk_stopped.html.j2", line=line, problem=f"{stop}")
         return RedirectResponse(f"{back}#decide", 303)
 
     return router
 
 
-def _lines(workbench: Workbench, visit: Visit) -> list[Line]:
+def _lines(workbench: Workbench, visit: Visit, lists: Kept[list[desk.Pair]]) -> list[Line]:
     """Every pair that is doubtful or decided, with what it moves."""
-    day = visit.shown.business_date
     said = desk.decisions(workbench.settings)
     money = _money(visit.shown)
     lines: dict[Names, Line] = {}
-    for pair in desk.doubtful_pairs(workbench.settings, day):
+    read = partial(desk.doubtful_pairs, workbench.settings, visit.shown.business_date)
+    for pair in lists.once(visit.shown.publish_id, read):
         name, customers = names_of(pair.left, pair.right), (pair.left_customer, pair.right_customer)
         total = sum((money.get(key, Decimal(0)) for key in customers), Decimal(0))
         lines[name] = Line(*name, customers, total, pair.match_weight, pair.reason, said.get(name))
@@ -179,10 +183,10 @@ def _lines(workbench: Workbench, visit: Visit) -> list[Line]:
     return list(lines.values())
 
 
-def _line(workbench: Workbench, visit: Visit, given: dict[str, str]) -> Line:
+def _line(workbench: Workbench, visit: Visit, given: dict[str, str], lists: Kept[list[desk.Pair]]) -> Line:
     """The pair that is asked for; of one that is neither doubtful nor decided there is no page."""
     name = names_of(given.get("left", ""), given.get("right", ""))
-    found = [line for line in _lines(workbench, visit) if (line.left, line.right) == name]
+    found = [line for line in _lines(workbench, visit, lists) if (line.left, line.right) == name]
     if not found:
         workbench.refuse(visit)
     return found[0]
