@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from itertools import zip_longest
 
 from lakehouse.identity.comparable import name_parts
@@ -38,7 +39,7 @@ def masked_name(name: str) -> str:
     >>> masked_name("欧阳静"), masked_name("Michaela Neumann"), masked_name("Neumann, Michaela"), masked_name("")
     ('欧阳 J.', 'Neumann M.', 'Neumann M.', '')
     """
-    parts = name_parts(name, Linkage.read()) if name else None
+    parts = name_parts(name, _linkage()) if name else None
     if parts is None or parts.family is None or parts.is_enterprise:
         return name if parts is not None and parts.is_enterprise else HIDDEN * len(name)
     initials = "".join(f"{word[0].upper()}." for word in (parts.given or "").split())
@@ -65,6 +66,11 @@ def masked_email(email: str) -> str:
     """
     name, at, domain = email.partition("@")
     return f"{name[:1]}•••{at}{domain}" if email else ""
+
+
+@cache
+def _linkage() -> Linkage:
+    return Linkage.read()
 
 
 def _dates(first: str, second: str) -> Masked:

@@ -8,7 +8,6 @@ import pytest
 from c360.desk import FEED, decide, decisions
 from lakehouse.errors import Stop
 from lakehouse.ingestion import additions, ingest_feed
-from lakehouse.lake import pin
 from lakehouse.settings import PROJECT, Settings
 from tests.conftest import temporary_settings
 
@@ -26,7 +25,6 @@ def test_a_decision_lands_with_its_name_and_a_later_one_corrects_it(settings: Se
     assert (last.kind, last.decided_by, last.note, last.day) == ("withdrawn", "S2", "wrong file", DAY)
     (outcome,) = ingest_feed(settings, FEED, DAY)
     assert (outcome.version, outcome.rows_loaded, outcome.rows_quarantined) == (3, 3, 0)
-    assert len(pin(settings.lake, DAY).of(FEED)) == 2
     decide(settings, NEXT, "cif:C1", "online:U1", "same", "S1", "seen again")
     assert decisions(settings)["cif:C1", "online:U1"].kind == "same"
 
