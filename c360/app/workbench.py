@@ -1,14 +1,12 @@
 """What the pages of the workbench share: who asks, what they may, what is written down of it, and the frame."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode
-from uuid import uuid4
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
@@ -18,25 +16,25 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from c360.access import Grant, Register
+from c360.access import Grant, Register, events_of
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
-from c360.app import words
 from c360.app.outcomes import HandingIn, WrittenDown, working_day
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
+from c360.reports import Query
 from c360.reports import pages as reports
-from c360.reports.language import Voice
 from lakehouse.contracts import load_deployment
-from lakehouse.lake.page_views import Event, Journal, Kind
+from lakehouse.lake.page_views import Journal, Kind
+from lakehouse.language import LANGUAGES, Language, Voice
 from lakehouse.pages import LAYOUT
 from lakehouse.settings import Settings
 
 TEMPLATES = Path(__file__).with_name("templates")
-LONGEST_FORM = 10_000  # bytes
+LONGEST_FORM = 100_000  # bytes
 SIGN_INS = parse("10/minute")  # by name, and by address
 NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
-NAVIGATION += (("desk", "identity:read"), ("status", "status:read"), ("audit", "audit:read"))
+NAVIGATION += (("desk", "identity:read"), ("tags", "tags:read"), ("status", "status:read"), ("audit", "audit:read"))
 
 
 class SignInFirst(Exception):
@@ -61,7 +59,7 @@ class Visit:
 
     person: Grant
     session: Session
-    language: words.Language
+    language: Language
     shown: Snapshot
     page: str
     path: str
@@ -70,18 +68,20 @@ class Visit:
 
     def text(self, name: str) -> str:
         """A text in the reader's language."""
-        return words.text(name, self.language)
+        return Voice(self.language)(name)
 
 
 class Workbench:
     """What runs behind the pages."""
 
-    def __init__(self, settings: Settings, current: Current) -> None:
-        self.settings, self.current = settings, current
+    def __init__(
+        self, settings: Settings, current: Current, journal: Journal, warm: Callable[[Query], None] = lambda _: None
+    ) -> None:
+        self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
-        self.journal, self.handing_in = Journal(settings.lake), HandingIn(settings, current)
-        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
+        self.handing_in = HandingIn(settings, current)
+        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
         self.zone = load_deployment(settings.deployment).zone
         self._templates = self._environment()
 
@@ -139,26 +139,9 @@ class Workbench:
             Who, where there is no visit: one who signs in.
         """
         shown = visit.shown if visit else self.current.snapshot
+        publish = shown.publish_id, shown.business_date
         who = visit.person if visit else person
-        number = event_id or uuid4().hex
-        self.journal.append(
-            [
-                Event(
-                    event_id=f"{number}-{place}",
-                    happened_at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds"),
-                    business_date=str(shown.business_date),
-                    publish_id=shown.publish_id,
-                    user_name=who.name if who else None,
-                    role_name=who.role_name if who else None,
-                    event_kind=kind,
-                    page=page,
-                    customer_key=key,
-                    detail=detail,
-                    delivered=delivered,
-                )
-                for place, key in enumerate(dict.fromkeys(customer_keys))
-            ]
-        )
+        self.journal.append(events_of(who, publish, kind, page, customer_keys, detail, delivered, event_id))
 
     def refuse(self, visit: Visit, customer_key: str | None = None) -> None:
         """Write the refusal down, and say no more than of what does not exist."""
@@ -179,7 +162,7 @@ class Workbench:
 
     def html(
         self,
-        language: words.Language,
+        language: Language,
         path: str,
         asked: dict[str, str],
         template: str,
@@ -195,7 +178,7 @@ class Workbench:
         frame = {"visit": None, "navigation": ()} | dict(content)
         text = self._templates.get_template(template).render(
             language=language,
-            t=partial(words.text, language=language),
+            t=Voice(language),
             say=Voice(language),
             links=links,
             local=self._local,
@@ -231,14 +214,29 @@ def _in_words(context: Context, code: str | None) -> str:
 
 @pass_context
 def _as_term(context: Context, text: str) -> str:
-    """A term of the desk in the language of the page."""
-    return words.term(text, context["language"])
+    """The name of a column, else a code, in the language of the page."""
+    voice: Voice = context["say"]
+    said = voice.column(text)
+    return said if said != text else voice.code(text)
 
 
-def language_of(request: Request) -> words.Language:
+def language_of(request: Request) -> Language:
     """In which language the request is answered."""
-    accepted = request.headers.get("accept-language")
-    return words.language_of(request.query_params.get("lang"), request.cookies.get("lang"), accepted)
+    asked, kept = request.query_params.get("lang"), request.cookies.get("lang")
+    return chosen_language(asked, kept, request.headers.get("accept-language"))
+
+
+def chosen_language(asked: str | None, kept: str | None, accepted: str | None) -> Language:
+    """The language that was asked for, else the one of last time, else the browser's.
+
+    >>> chosen_language("zh", "en", None), chosen_language(None, None, "zh-CN,zh;q=0.9"), chosen_language("fr", "", "")
+    ('zh', 'zh', 'en')
+    """
+    for one in (asked, kept):
+        for language in LANGUAGES:
+            if one == language:
+                return language
+    return "zh" if (accepted or "").lower().startswith("zh") else "en"
 
 
 async def form_of(request: Request) -> dict[str, str]:

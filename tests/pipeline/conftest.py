@@ -4,6 +4,7 @@ They are kept below ``var/test-banks`` for as long as neither the code nor the i
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from filelock import FileLock
 
 import simulator
 from c360 import pipeline
+from lakehouse.lake import close_files
 from lakehouse.settings import PROJECT, Settings
 from tests.conftest import parsed
-from tests.pipeline.bank import content, copy_of, deployment_at, lines_of, redeliver
+from tests.pipeline.bank import content, copy_of, define_tags, deployment_at, lines_of, redeliver
 
 CUSTOMERS, MONTHS, DAYS = 800, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
 START = date(2023, 9, 1)
@@ -81,6 +83,13 @@ def _deliver(folder: Path) -> None:
     late = second[1].replace(str(D2), str(D1 - timedelta(days=2)))
     redeliver(landing, "transactions", str(D2), 1, [second[0], late, *second[2:]], D2)
     redeliver(landing, "transactions", str(D1), 2, first[:-1], D3)
+    define_tags(deployment_at(folder, landing), D1, D3)
+
+
+def _enter() -> None:
+    """As a command does, from a shell that closes nothing."""
+    os.umask(0)
+    close_files()
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +97,7 @@ def history(landing: Path, shared: Path, tmp_path_factory: pytest.TempPathFactor
     """The history is built and published; the three days are still to run. To be copied, not run."""
 
     def build(folder: Path) -> None:
+        _enter()
         pipeline.run(parsed(deployment_at(folder, landing)), LAST_OF_HISTORY, LAST_OF_HISTORY)
 
     made = deployment_at(made_once(shared / "history", build), landing)
@@ -99,6 +109,7 @@ def day_by_day(history: Settings, shared: Path, tmp_path_factory: pytest.TempPat
     """Every date in order, each once."""
 
     def run(folder: Path) -> None:
+        _enter()
         assert pipeline.run(copy_of(history, folder)) == [D1, D2, D3]
 
     made = deployment_at(made_once(shared / "undisturbed", run), history.landing)

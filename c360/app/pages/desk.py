@@ -17,7 +17,6 @@ from c360.app.keeping import Kept
 from c360.app.outcomes import working_day
 from c360.app.rehearsals import Rehearsals
 from c360.app.sight import CUSTOMER, WORKLIST
-from c360.app.words import Language
 from c360.app.workbench import Visit, Workbench
 from c360.desk.comparison import PARTS
 from c360.desk.decisions import Names, names_of
@@ -26,6 +25,7 @@ from lakehouse import lake
 from lakehouse.errors import Stop
 from lakehouse.identity.explain import Evidence, evidence_of
 from lakehouse.identity.masking import masked_pair
+from lakehouse.language import Language
 
 PAGE = 25
 LONGEST = 500  # characters of a reason
