@@ -135,16 +135,7 @@ def network(settings: Settings, business_date: date, run_id: str) -> None:
 def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, check it, and publish it; if the gate fails, readers keep yesterday's tables."""
     with step(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
-        # A date may have been built since `score` and `network`: it is served, so it needs their files, too.
-        _score(settings)
-        _derive(settings)
-        state = warehouse.built_state(settings)
-        pin = lake.pin(settings.lake, state.business_date)
-        write_network(settings, pin)
-        variables = _variables(settings, pin)
-        warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
-        tagged = _tag_conditions(settings, pin)
-        warehouse.run_dbt(settings, "tag:serving", variables | {"tag_conditions": tagged})
+        pin, state, tagged = _build_serving(settings)
         with warehouse.reading(settings):
             scores = expected_scores(settings, pin)
             misfits = (f"tag {tag['tag']}: {tag['problem']}" for tag in tagged if tag["problem"])
@@ -152,6 +143,32 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         detail["tag_sizes"] = _tag_sizes(settings)
         publish_id = warehouse.publish(settings, state.business_date, run_id, rights=load_rights(settings))
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
+
+
+def rehearse(settings: Settings, business_date: date, progress: Callable[[str], None]) -> None:
+    """Build all that readers would see of a published date, once more and as a run does; nothing is judged or shown."""
+    run_id = new_run_id(business_date)
+    for part in (build, score, network):
+        progress(part.__name__)
+        part(settings, business_date, run_id)
+    progress("serve")
+    with step(settings, run_id, "serve", business_date), warehouse.exclusive(settings):
+        _build_serving(settings)
+
+
+def _build_serving(settings: Settings) -> tuple[Pin, warehouse.BuildState, list[tags.Rendered]]:
+    """Build what readers see, as the build engine stands; with it, what people define the active tags by."""
+    # A date may have been built since `score` and `network`: it is served, so it needs their files, too.
+    _score(settings)
+    _derive(settings)
+    state = warehouse.built_state(settings)
+    pin = lake.pin(settings.lake, state.business_date)
+    write_network(settings, pin)
+    variables = _variables(settings, pin)
+    warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
+    tagged = _tag_conditions(settings, pin)
+    warehouse.run_dbt(settings, "tag:serving", variables | {"tag_conditions": tagged})
+    return pin, state, tagged
 
 
 def expected_scores(settings: Settings, pin: Pin) -> list[ExpectedScore]:

@@ -34,7 +34,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_FORM = 100_000  # bytes
 SIGN_INS = parse("10/minute")  # by name, and by address
 NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
-NAVIGATION += (("tags", "tags:read"), ("status", "status:read"), ("audit", "audit:read"))
+NAVIGATION += (("desk", "identity:read"), ("tags", "tags:read"), ("status", "status:read"), ("audit", "audit:read"))
 
 
 class SignInFirst(Exception):
@@ -199,7 +199,7 @@ class Workbench:
         loaders = [FileSystemLoader(TEMPLATES), FileSystemLoader(reports.TEMPLATES)]
         loader = ChoiceLoader([*loaders, PrefixLoader({"plain": FileSystemLoader(LAYOUT)})])
         made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-        made.filters |= {"money": reports.money, "words": _in_words, "path": _in_path}
+        made.filters |= {"money": reports.money, "words": _in_words, "path": _in_path, "term": _as_term}
         return made
 
 
@@ -212,6 +212,14 @@ def _in_path(text: str) -> str:
 def _in_words(context: Context, code: str | None) -> str:
     """A code in the language of the page."""
     return context["say"].code(code)
+
+
+@pass_context
+def _as_term(context: Context, text: str) -> str:
+    """The name of a column, else a code, in the language of the page."""
+    voice: Voice = context["say"]
+    said = voice.column(text)
+    return said if said != text else voice.code(text)
 
 
 def language_of(request: Request) -> Language:

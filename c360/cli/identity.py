@@ -1,12 +1,18 @@
 """The group ``c360 identity``: train the linkage model, and explain why it joins two records."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
-from c360.cli.output import console, long_work, write_page
+from c360.cli.output import Json, console, errors, long_work, show, table_of, write_page
 from lakehouse.errors import Stop
+
+if TYPE_CHECKING:
+    from c360.desk import Rehearsal
+
+KINDS = ("same", "different", "withdrawn")
 
 identity = typer.Typer(no_args_is_help=True, help="The linkage model, and why it joins two records.")
 
@@ -48,3 +54,32 @@ def explain(
 
     write_page(out, lambda: waterfall(Settings.from_env(), left, right))
     console.print(f"written to {out}")
+
+
+@identity.command()
+def rehearse(
+    left: Annotated[str, typer.Argument(help="Party record, such as cif:C100000001.")],
+    right: Annotated[str, typer.Argument(help="Another one.")],
+    same: Annotated[bool, typer.Option("--same", help="A clerk says that both are one customer.")] = False,
+    different: Annotated[bool, typer.Option("--different", help="... that they are two.")] = False,
+    withdrawn: Annotated[bool, typer.Option("--withdrawn", help="... takes back what was decided.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What a decision on a pair would change: the published date is built once more, on a copy that goes away."""
+    from c360.desk import rehearse as rehearsed
+    from lakehouse.settings import Settings
+
+    said = [kind for kind, is_said in zip(KINDS, (same, different, withdrawn), strict=True) if is_said]
+    if len(said) != 1:
+        raise Stop("a rehearsal is of one decision", "give one of --same, --different, --withdrawn")
+    found = rehearsed(Settings.from_env(), left, right, said[0], lambda step: errors.print(step, highlight=False))
+    show(found, as_json, lambda: _tables_of(found))
+
+
+def _tables_of(found: "Rehearsal") -> list[Table]:
+    """What changes, of these customers one by one, of all others by number."""
+    moves = [vars(move) for move in found.moves]
+    figures = [vars(figure) for figure in found.changed]
+    tables = [{"table": name, **vars(change)} for name, change in found.tables.items()]
+    others = {"customers": found.other_customers, "figures": found.other_count, "seconds": found.seconds}
+    return [table_of(rows) for rows in (moves, figures, tables, [others])]

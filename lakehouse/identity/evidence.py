@@ -269,12 +269,17 @@ group by written_token
 
 
 def open_lake(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, linkage: Linkage) -> None:
+    """Give ``con`` the rows of the feeds with party records, as known by the pin, and the evidence in them."""
+    open_feeds(con, lake, pin, linkage)
+    con.execute(EVIDENCE)
+
+
+def open_feeds(con: duckdb.DuckDBPyConnection, lake: Path, pin: Pin, linkage: Linkage) -> None:
     """Give ``con`` the rows of the feeds with party records, as known by the pin, superseded deliveries included."""
     con.execute("set threads = 2")
     set_variables(con, linkage)
     for feed in FEEDS:
         _attach(con, lake, pin, feed)
-    con.execute(EVIDENCE)
 
 
 def set_variables(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:

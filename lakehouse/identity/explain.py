@@ -1,6 +1,6 @@
 """The linkage model as HTML pages that need no network: what agreements weigh, and why two records match."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, cast
@@ -8,12 +8,18 @@ from typing import Any, cast
 from lakehouse import lake, pages
 from lakehouse.errors import Stop
 from lakehouse.identity.comparable import create_comparable
-from lakehouse.identity.link import opened
+from lakehouse.identity.link import opened, opened_records
 from lakehouse.identity.model import Model, current_model, linker
 from lakehouse.lake import Pin, pin_of, read_outcomes
 from lakehouse.lake.dates import built_dates
 from lakehouse.settings import Settings
 
+Show = Callable[[str, object, object], tuple[str, str]]
+TOLD = ("name", "birth_date", "id_no", "phone", "email", "address", "city", "gender", "occupation", "known_from")
+_LAST_TOLD = f"""
+select {", ".join(TOLD)} from party_records where party_key = $party
+order by known_from desc, record_id limit 1
+"""
 NUMBERS = ("id_no", "phone")  # whose characters are shown where they differ, and their last ones
 SHOWN_END = 4
 
@@ -28,6 +34,26 @@ class Step:
     level: str  # how alike the two are
     bits: float
     total: float  # with all before it
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against a pair of party records."""
+
+    steps: tuple[Step, ...]
+    told: dict[str, tuple[str, str]]  # column -> the values of both records as they were last told
+    accept: float  # bits from which a pair is one customer
+    review: float  # bits from which a clerk looks at it
+
+    @property
+    def weight(self) -> float:
+        """All steps together, in bits."""
+        return self.steps[-1].total
+
+    @property
+    def reach(self) -> float:
+        """The largest distance from zero that the sum comes to."""
+        return max(abs(edge) for step in self.steps for edge in (step.total, step.total - step.bits)) or 1.0
 
 
 def latest_pin(settings: Settings) -> Pin:
@@ -62,25 +88,46 @@ def waterfall(settings: Settings, left: str, right: str) -> str:
     Stop
         If there is no model, or a party record is not known.
     """
+    found = evidence_of(settings, latest_pin(settings), left, right, shown_pair)
+    template = pages.environment(pages.LAYOUT).get_template("waterfall.html.j2")
+    return template.render(left=left, right=right, steps=found.steps, limits=found, reach=found.reach)
+
+
+def evidence_of(settings: Settings, pin: Pin, left: str, right: str, show: Show) -> Evidence:
+    """How the weight of a pair of party records adds up, and the two as they were last told.
+
+    Parameters
+    ----------
+    show
+        How two values of a column are shown to who asks.
+
+    Raises
+    ------
+    Stop
+        If there is no model, or a party record is not known.
+    """
     model = _model(settings)
-    with opened(settings, latest_pin(settings), model.linkage) as con:
+    with opened_records(settings, pin, model.linkage, (left, right)) as con:
         create_comparable(con, model.linkage)
         splink, api = linker(con, model)
+        told: list[tuple] = []
         for table, party in (("left_party", left), ("right_party", right)):
             con.execute(f"create temp table {table} as from comparable where party_key = $party", {"party": party})
             if con.execute(f"select count(*) from {table}").fetchall() == [(0,)]:
                 raise Stop(f"{party} is not known: party records are named cif:..., online:... or lead:...")
+            told += con.execute(_LAST_TOLD, {"party": party}).fetchall()
         pairs = splink.inference.score_pairs(api.register("left_party"), api.register("right_party"))
         best = max(pairs.as_record_list(), key=lambda pair: pair["match_weight"])
         chart = splink.visualisations.waterfall_chart([best], filter_nulls=False)
-    steps = steps_of(cast("list[Mapping[str, Any]]", chart.raw_records), best)
-    limits = model.linkage.raw["weights"]
-    template = pages.environment(pages.LAYOUT).get_template("waterfall.html.j2")
-    reach = max(abs(edge) for step in steps for edge in (step.total, step.total - step.bits)) or 1.0
-    return template.render(left=left, right=right, steps=steps, limits=limits, reach=reach)
+    return Evidence(
+        steps=tuple(steps_of(cast("list[Mapping[str, Any]]", chart.raw_records), best, show)),
+        told={column: show(column, one, other) for column, one, other in zip(TOLD, *told, strict=True)},
+        accept=model.linkage.accept,
+        review=model.linkage.review,
+    )
 
 
-def steps_of(bars: Iterable[Mapping[str, Any]], pair: Mapping[str, Any]) -> list[Step]:
+def steps_of(bars: Iterable[Mapping[str, Any]], pair: Mapping[str, Any], show: Show) -> list[Step]:
     """The bars of Splink's waterfall as steps: how common a value is counts into the step of its column.
 
     Parameters
@@ -101,7 +148,7 @@ def steps_of(bars: Iterable[Mapping[str, Any]], pair: Mapping[str, Any]) -> list
             last = steps.pop()
             steps.append(Step(last.column, last.left, last.right, last.level, last.bits + bits, total))
             continue
-        shown = shown_pair(column, pair.get(f"{column}_l"), pair.get(f"{column}_r"))
+        shown = show(column, pair.get(f"{column}_l"), pair.get(f"{column}_r"))
         level = bar["label_for_charts"]
         if bar["comparison_vector_value"] == -1 and all(shown):
             level = "counted in another line"  # a city that is part of an address, for instance

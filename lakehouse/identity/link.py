@@ -1,6 +1,6 @@
 """Write the cross-reference of party records and customers, and the list of pairs for a clerk, to the lake."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,12 +108,30 @@ def retrain(settings: Settings, pin: Pin) -> Model | None:
 @contextmanager
 def opened(settings: Settings, pin: Pin, linkage: Linkage) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection that holds the evidence and the party records of the pin."""
+    with _connected(settings, pin) as con:
+        evidence.open_lake(con, settings.lake, pin, linkage)
+        con.execute(RECORDS)
+        yield con
+
+
+@contextmanager
+def opened_records(
+    settings: Settings, pin: Pin, linkage: Linkage, parties: Iterable[str]
+) -> Generator[duckdb.DuckDBPyConnection]:
+    """A connection that holds a few party records of the pin, without the evidence."""
+    with _connected(settings, pin) as con:
+        evidence.open_feeds(con, settings.lake, pin, linkage)
+        con.execute(RECORDS)
+        con.execute("delete from party_records where party_key not in (select unnest($1))", [list(parties)])
+        yield con
+
+
+@contextmanager
+def _connected(settings: Settings, pin: Pin) -> Generator[duckdb.DuckDBPyConnection]:
     require_same_secret(settings)
     require_intact(settings, pin)
     with duckdb.connect() as con:
         create_token_macro(con, settings.token_secret)
-        evidence.open_lake(con, settings.lake, pin, linkage)
-        con.execute(RECORDS)
         yield con
 
 

@@ -1,13 +1,15 @@
 """The workbench over a published bank: who sees what, figures as SQL has them, and everything written down."""
 
+import html
 import re
 import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from time import sleep
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 from fastapi import FastAPI
@@ -18,6 +20,8 @@ from c360 import pipeline
 from c360.access import Sees, add_person, load_roles, revoke_token
 from c360.app.outcomes import FEED
 from c360.app.server import create_workbench
+from c360.desk import decisions, doubtful_pairs
+from c360.desk.decisions import names_of
 from lakehouse import tags, warehouse
 from lakehouse.ingestion import ingest_feed
 from lakehouse.lake import read_outcomes
@@ -31,13 +35,14 @@ PAGES = {  # page -> what it needs
     "/find": "customers:read",
     "/worklist": "actions:read",
     "/brief": "brief:read",
+    "/desk": "identity:read",
     "/status": "status:read",
     "/audit": "audit:read",
     "/tags": "tags:read",
     "/tag": "tags:write",
 }
 WITHIN = {"/", "/sign-in", "/sign-out", "/customers/{customer_key}", "/worklist/outcomes"}  # reached from pages
-WITHIN |= {"/tags/{tag}", "/tags/{tag}/retire"}
+WITHIN |= {"/tags/{tag}", "/tags/{tag}/retire", "/desk/pair", "/desk/rehearse", "/desk/rehearsal", "/desk/decide"}
 TAG = {  # a form that chooses somebody
     "version": "0",
     "matching": "all",
@@ -142,7 +147,7 @@ def test_a_stranger_is_asked_who_they_are_and_it_is_written_down(bank: Settings,
         assert answer.headers["location"].startswith("/sign-in")
         (event,) = journal(bank)[before:]
         assert (event["event_kind"], event["user_name"], event["detail"]) == ("refusal", None, "not signed in")
-    for path in ("/find", "/worklist/outcomes", "/sign-out"):
+    for path in ("/find", "/worklist/outcomes", "/desk/rehearse", "/desk/decide", "/sign-out"):
         assert stranger.post(path).headers["location"] == "/sign-in"
 
 
@@ -564,3 +569,47 @@ def test_the_next_day_knows_what_was_handed_in(history: Settings, tmp_path: Path
     views = rows(bank, f"select * from ops.page_views where business_date = date '{LAST_OF_HISTORY}'")
     assert {row["event_kind"] for row in views} == {"refusal", "sign_in", "view", "write"} - {"refusal"}
     assert any(row["event_kind"] == "write" and row["customer_key"] == key for row in views)
+
+
+def test_a_pair_is_decided_by_a_clerk_alone_and_lands_with_the_name(
+    bank: Settings, app: FastAPI, clients: dict[str, TestClient]
+) -> None:
+    said = decisions(bank)
+    pairs = [one for one in doubtful_pairs(bank, D3) if names_of(one.left, one.right) not in said]
+    assets = {
+        row["customer_key"]: row
+        for row in rows(bank, "select customer_key, aum_amount, loan_amount from marts.customer_360")
+    }
+    money = [
+        sum(assets[key]["aum_amount"] + assets[key]["loan_amount"] for key in (one.left_customer, one.right_customer))
+        for one in pairs
+    ]
+    listed = clients["clerk"].get("/desk")
+    assert f" {len(pairs):,}\n" in listed.text
+    assert f"{max(money):,.0f}" in listed.text
+    asked = re.search(r'href="/desk/pair\?([^"]+)"', listed.text)[1]
+    left, right = (values[0] for values in parse_qs(html.unescape(asked)).values())
+    page = clients["clerk"].get(f"/desk/pair?{html.unescape(asked)}")
+    names = duckdb.sql(f"select distinct name, id_no, phone from '{bank.lake}/raw/customers/*/*.parquet'").fetchall()
+    assert page.status_code == 200
+    assert not [one for row in names for one in row if one and one in page.text]
+    given = {"left": left, "right": right, "kind": "different", "why": "papers compared", "csrf": csrf_of(page)}
+    for name in ("auditor", "branch_manager"):
+        csrf = csrf_of(clients[name].get("/"))
+        for path in ("/desk/decide", "/desk/rehearse"):
+            assert clients[name].post(path, data=given | {"csrf": csrf}).status_code == 404
+    stranger = f"left={left}&right=cif%3Anobody"
+    assert clients["clerk"].get(f"/desk/pair?{stranger}").status_code == 404
+    assert "not been rehearsed" in clients["auditor"].get(f"/desk/rehearsal?{html.unescape(asked)}&kind=same").text
+    assert decisions(bank) == said
+    before = len(journal(bank))
+    answer = clients["clerk"].post("/desk/decide", data=given)
+    assert "Handed in" in answer.text
+    event = journal(bank)[before]
+    assert (event["event_kind"], event["page"], event["user_name"]) == ("write", "identity_decisions", "S-clerk")
+    (decided,) = (one for name, one in decisions(bank).items() if name not in said)
+    assert (decided.kind, decided.decided_by, decided.note) == ("different", "S-clerk", "papers compared")
+    assert decided.day > D3
+    assert f" {len(pairs) - 1:,}\n" in clients["clerk"].get("/desk").text
+    clients["clerk"].post("/desk/decide", data=given | {"kind": "withdrawn"})
+    assert f" {len(pairs):,}\n" in clients["clerk"].get("/desk").text

@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from c360.access import add_person, revoke_token
 from c360.app.outcomes import FEED
+from c360.desk import FEED as IDENTITY_DECISIONS
 from lakehouse import tags, warehouse
 from lakehouse.settings import PROJECT, Settings
 
@@ -48,7 +49,9 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         for name in ("published", "lake"):
             with suppress(OSError):
                 shutil.copytree(getattr(given, name), folder / name)
-        shutil.copyfile(given.warehouse, folder / "warehouse.duckdb")
+        for file in (given.warehouse, given.build):
+            shutil.copyfile(file, folder / file.name)
+        shutil.copytree(given.build.with_suffix(".dbt"), folder / "build.dbt")
         (folder / "token.secret").write_text(given.token_secret.get_secret_value())
         for name in ("published", "lake", "landing", "warehouse.duckdb", "build.duckdb", "api_tokens.json"):
             patch.setenv(f"C360_{name.partition('.')[0].upper()}", str(folder / name))
@@ -79,6 +82,7 @@ def running(bank: Settings) -> Iterator[Running]:
     forever, branch = date(9999, 1, 1), found["branch_code"]
     people = {
         "branch_manager": ("S0001", add_person(bank.api_tokens, "S0001", "branch_manager", forever, branch)),
+        "clerk": ("S0004", add_person(bank.api_tokens, "S0004", "clerk", forever)),
         "auditor": ("S0002", add_person(bank.api_tokens, "S0002", "auditor", forever)),
         "business_analyst": ("S0003", add_person(bank.api_tokens, "S0003", "business_analyst", forever)),
     }
@@ -163,6 +167,47 @@ def test_a_branch_manager_goes_from_the_list_to_the_outcome(
     while not list((bank.landing / FEED).glob("*.manifest.json")):
         assert monotonic() < deadline
         sleep(0.2)
+
+
+DESK = {
+    "en": ("Clerk's desk", "Rehearse: same customer", "Records and their customers", "Decide: ", "Handed in"),
+    "zh": ("客户归并", "试算: 同一客户", "记录归属", "提交决定: ", "已提交"),
+}
+
+
+@pytest.mark.parametrize("language", DESK)
+def test_a_clerk_goes_from_the_list_through_the_rehearsal_to_the_decision(
+    page: Page, running: Running, bank: Settings, language: str
+) -> None:
+    desk, rehearse, moves, decide, handed_in = DESK[language]
+    sign_in(page, running, "clerk")
+    page.goto(f"/?lang={language}")
+    page.get_by_role("link", name=desk).first.click()
+    look(page, f"desk-{language}")
+    page.locator("table.cards a").first.click()
+    page.wait_for_url("**/desk/pair?**")
+    look(page, f"pair-{language}")
+    page.get_by_role("button", name=rehearse).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/rehearsal?**")
+    look(page, f"at-work-{language}")
+    page.get_by_role("heading", name=moves).wait_for(timeout=500_000)  # the page asks again by itself
+    look(page, f"rehearsal-{language}")
+    assert page.locator("td.changed").count() > 10
+    for kind in ("same", "withdrawn"):
+        page.locator("#why").fill("papers compared")
+        page.keyboard.press("Tab")
+        if kind == "withdrawn":
+            for _ in range(2):
+                page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/desk/pair?**")
+        said = page.locator("#decide .said").inner_text()
+        assert handed_in in said
+        assert "S0004: papers compared" in said
+        assert page.get_by_role("button", name=decide).count() == 3
+    assert sorted(path.name for path in (bank.landing / IDENTITY_DECISIONS).glob("*.manifest.json"))
+    assert not list(bank.build.parent.glob("*.rehearsal"))
 
 
 @pytest.mark.parametrize("language", NAMES)
