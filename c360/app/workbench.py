@@ -21,7 +21,7 @@ from limits.strategies import MovingWindowRateLimiter
 from c360.access import Grant, Register
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
-from c360.app import words
+from c360.app import cases, outcomes, words
 from c360.app.outcomes import HandingIn, WrittenDown, working_day
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
@@ -36,6 +36,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_FORM = 10_000  # bytes
 SIGN_INS = parse("10/minute")  # by name, and by address
 NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
+NAVIGATION += (("cases", "cases:read"),)
 NAVIGATION += (("status", "status:read"), ("audit", "audit:read"))
 
 
@@ -80,8 +81,10 @@ class Workbench:
         self.settings, self.current = settings, current
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
-        self.journal, self.handing_in = Journal(settings.lake), HandingIn(settings, current)
+        self.journal = Journal(settings.lake)
+        self.handing_in = HandingIn(settings, current, (outcomes.hand_in, cases.hand_in))
         self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
+        self.cases = cases.Cases(settings.lake, self.reading)
         self.zone = load_deployment(settings.deployment).zone
         self._templates = self._environment()
 

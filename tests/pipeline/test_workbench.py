@@ -27,10 +27,12 @@ from tests.pipeline.bank import copy_of
 from tests.pipeline.conftest import D1, D3, LAST_OF_HISTORY, Undisturbed
 
 FOREVER = date(9999, 1, 1)
+OF_CASES = ("/cases/{case_id}", "/cases/events")
 PAGES = {  # page -> what it needs
     "/find": "customers:read",
     "/worklist": "actions:read",
     "/brief": "brief:read",
+    "/cases": "cases:read",
     "/status": "status:read",
     "/audit": "audit:read",
 }
@@ -96,7 +98,7 @@ def test_every_page_is_for_whom_it_is_and_no_hint_for_others(
     bank: Settings, app: FastAPI, clients: dict[str, TestClient]
 ) -> None:
     routes = {route.path for route in app.routes if not getattr(route, "path", "/api").startswith(("/api", "/health"))}
-    assert routes - {"/", "/sign-in", "/sign-out", "/customers/{customer_key}", "/worklist/outcomes"} == PAGES.keys()
+    assert routes - {"/", "/sign-in", "/sign-out", "/customers/{customer_key}", "/worklist/outcomes", *OF_CASES} == PAGES.keys()
     nothing = clients["auditor"].get("/no-such-page")
     assert nothing.status_code == 404
     for name, client in clients.items():

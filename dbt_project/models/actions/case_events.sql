@@ -135,7 +135,7 @@ select
     cast(step_kind as varchar) as step_kind,
     cast(outcome as varchar) as outcome,
     due_date,
-    cast(remark as varchar) as remark,
+    cast(case_note as varchar) as case_note,
     opened_date,
     cast(amount as decimal(38, 2)) as amount,
     cast(branch_code as varchar) as branch_code,

@@ -138,12 +138,12 @@ found as (
         measure || coalesce(' of ' || nullif(feature, ''), '') || ' is ' || cast(cast(value as decimal(18, 3)) as varchar)
         || ' on ' || cast(as_of_date as varchar) || ', beyond ' || cast(cast(threshold as decimal(18, 3)) as varchar)
         || case
-            when drift_count > 1 then '; ' || cast(drift_count - 1 as varchar) || ' more figures drift' else ''
+            when drift_count > 1 then '; ' || cast(drift_count as varchar) || ' figures drift in all' else ''
         end || '.' as evidence_en,
         cast(as_of_date as varchar) || ' ' || coalesce(nullif(feature, '') || '的', '') || measure || '为'
         || cast(cast(value as decimal(18, 3)) as varchar) || '，超过阈值'
         || cast(cast(threshold as decimal(18, 3)) as varchar)
-        || case when drift_count > 1 then '；另有' || cast(drift_count - 1 as varchar) || '项指标漂移' else '' end
+        || case when drift_count > 1 then '；共' || cast(drift_count as varchar) || '项指标漂移' else '' end
         || '。' as evidence_zh
     from drifts
     where place = 1

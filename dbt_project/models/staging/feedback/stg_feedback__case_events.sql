@@ -23,7 +23,7 @@ renamed as (
         handed_to,
         step_kind,
         outcome,
-        remark,
+        case_note,
         evidence_en,
         evidence_zh,
         ---------- numbers
