@@ -16,6 +16,7 @@ from lakehouse.settings import PROJECT
 from lakehouse.warehouse.publication import SCHEMAS
 
 FILE = PROJECT / "alerts.yml"
+CASES = "actions.cases"  # its rows are worked on in the workbench
 Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\{language\})?$")]
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]  # in quotes: YAML reads 22:00 as a number
 Address = Annotated[str, Field(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")]
@@ -91,6 +92,11 @@ class Rule(_Part):
     at_most: int = Field(50, ge=1, le=1000)  # cases that a message lists; it counts all
     to: tuple[Name, ...] = Field(min_length=1)
     quiet_hours: QuietHours | None = None
+
+    @property
+    def is_of_cases(self) -> bool:
+        """Whether its cases are those that people work on in the workbench."""
+        return self.table == CASES
 
     def columns(self) -> Iterator[str]:
         """Every column that it reads, but for those of its condition."""

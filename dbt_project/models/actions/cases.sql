@@ -138,8 +138,8 @@ cases as (
         recorded.signed_by,
         coalesce(case when recorded.state <> 'closed' then warnings.amount_at_risk end, recorded.amount_at_risk)
             as amount_at_risk,
-        coalesce(recorded.evidence_en, warnings.evidence_en) as evidence_en,
-        coalesce(recorded.evidence_zh, warnings.evidence_zh) as evidence_zh,
+        coalesce(recorded.evidence_en, case when recorded.state <> 'closed' then warnings.evidence_en end) as evidence_en,
+        coalesce(recorded.evidence_zh, case when recorded.state <> 'closed' then warnings.evidence_zh end) as evidence_zh,
         case when recorded.state <> 'closed' then warnings.evidence_en end as current_evidence_en,
         case when recorded.state <> 'closed' then warnings.evidence_zh end as current_evidence_zh,
         warnings.case_kind is not null and recorded.state <> 'closed' as is_warned,
