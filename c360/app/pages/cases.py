@@ -1,6 +1,7 @@
 """Cases: who has them, why, what was done, how they end; a second person signs where the bank wants it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -66,12 +67,10 @@ def routes(workbench: Workbench) -> APIRouter:
                 workbench.refuse(visit, case.row["customer_key"])
             told, problem = _told(workbench, visit, case, kind)
             if problem:
-                answer = _page(workbench, visit, case, problem)
-                answer.status_code = 422
-                return answer
+                return _page(workbench, visit, case, problem)
             _write(workbench, visit, case, kind, told)
         workbench.handing_in.ask()
-        return RedirectResponse(f"/cases/{quote(case.id, safe='')}", 303)
+        return RedirectResponse(_path(case), 303)
 
     return router
 
@@ -123,7 +122,7 @@ def _page(workbench: Workbench, visit: Visit, case: Case, problem: str | None = 
     is_open = case.state != "closed"
     may_decide = is_open and person.may("cases:sign") and case.may_be_signed_by(person.name)
     return workbench.page(
-        visit,
+        replace(visit, path=_path(case)),
         "case.html.j2",
         case=case,
         title=titles()[row["case_kind"]][visit.language == "zh"],
@@ -137,6 +136,10 @@ def _page(workbench: Workbench, visit: Visit, case: Case, problem: str | None = 
         typed=visit.form if problem else {},
         longest=LONGEST_REMARK,
     )
+
+
+def _path(case: Case) -> str:
+    return f"/cases/{quote(case.id, safe='')}"
 
 
 def _who_may(workbench: Workbench, visit: Visit, case: Case) -> Iterable[Grant]:
