@@ -58,7 +58,7 @@ def alert(
     Stop
         If nothing is published, a rule does not fit its table, or a target did not take a message.
     """
-    rules = alerts.load_alerts()
+    rules = alerts.load_alerts(settings.alerts)
     named = rules.chosen(tuple(load_deployment(settings.deployment).alerts if receivers is None else receivers))
     with alerts.planned(settings, rules, named, at) as now:
         if not (now.messages or now.over):

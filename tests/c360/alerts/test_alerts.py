@@ -414,7 +414,7 @@ def test_the_command_shows_sends_and_takes_on(office: Office, monkeypatch: pytes
     for name, value in office.settings.environment().items():
         monkeypatch.setenv(name, value)
     rules = office.rules()
-    monkeypatch.setattr(alerts, "load_alerts", lambda: rules)
+    monkeypatch.setattr(alerts, "load_alerts", lambda _: rules)
     run = CliRunner()
     at = ["--at", "2026-03-02T09:00"]
     shown = run.invoke(app, ["alerts", "send", "--dry-run", *at])
