@@ -19,9 +19,9 @@ openings as (
 
     select
         *,
-        case when event_kind = 'opened' then row_number() over (
+        row_number() over (
             partition by case_id, event_kind order by business_date, opened_date, event_id
-        ) else 1 end as opening
+        ) as telling
     from told
     where recency = 1
 
@@ -49,7 +49,7 @@ numbered as (
         on openings.event_kind = 'step'
             and kinds.subject_kind = steps.subject_kind
             and openings.step_kind = steps.step_kind
-    where openings.opening = 1
+    where openings.event_kind <> 'opened' or openings.telling = 1
 
 ),
 
@@ -81,11 +81,16 @@ decided as (
 
     select
         *,
-        case when event_kind in ('signed', 'returned') then row_number() over (
-            partition by case_id, proposal_number, event_kind in ('signed', 'returned') and lower(trim(done_by)) <> to_sign_of
+        row_number() over (
+            partition by case_id, proposal_number, is_of_another
             order by event_number
-        ) end as word
-    from signable
+        ) as word
+    from (
+        select
+            *,
+            event_kind in ('signed', 'returned') and lower(trim(done_by)) <> to_sign_of as is_of_another
+        from signable
+    ) as signatures
 
 ),
 
@@ -96,7 +101,7 @@ closing as (
         min(
             case
                 when event_kind = 'proposed' and is_known_outcome and not needs_signature then event_number
-                when event_kind = 'signed' and lower(trim(done_by)) <> to_sign_of and word = 1 then event_number
+                when event_kind = 'signed' and is_of_another and word = 1 then event_number
             end
         ) over (partition by case_id) as closing_number
     from decided

@@ -53,7 +53,9 @@ drifts as (
 
     select
         *,
-        row_number() over (partition by task order by value / nullif(threshold, 0) desc nulls last, measure, feature) as place,
+        row_number() over (
+            partition by task order by value / nullif(threshold, 0) desc nulls last, measure, feature
+        ) as place,
         count(*) over (partition by task) as drift_count
     from {{ ref('stg_lake__model_monitoring') }}
     where is_alert and as_of_date = {{ today }}
@@ -72,7 +74,8 @@ found as (
         coalesce(reason_en || '. ', '') || '{{ var("currency") }} ' || {{ thousands('outstanding_amount') }}
         || ' is outstanding on ' || cast(as_of_date as varchar)
         || coalesce(
-            ', of which {{ var("currency") }} ' || {{ thousands('expected_loss_amount') }} || ' are expected to be lost', ''
+            ', of which {{ var("currency") }} ' || {{ thousands('expected_loss_amount') }}
+            || ' are expected to be lost', ''
         )
         || '.' as evidence_en,
         coalesce(reason_zh || '。', '') || '截至' || cast(as_of_date as varchar) || '贷款余额'
@@ -135,7 +138,8 @@ found as (
         cast(null as date) as trigger_date,
         as_of_date as first_date,
         null as amount,
-        measure || coalesce(' of ' || nullif(feature, ''), '') || ' is ' || cast(cast(value as decimal(18, 3)) as varchar)
+        measure || coalesce(' of ' || nullif(feature, ''), '') || ' is '
+        || cast(cast(value as decimal(18, 3)) as varchar)
         || ' on ' || cast(as_of_date as varchar) || ', beyond ' || cast(cast(threshold as decimal(18, 3)) as varchar)
         || case
             when drift_count > 1 then '; ' || cast(drift_count as varchar) || ' figures drift in all' else ''

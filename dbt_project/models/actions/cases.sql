@@ -48,7 +48,8 @@ told as (
         sum(case when event_kind = 'step' then 1 else 0 end) as step_count,
         max(event_number) as last_number,
         max(case when event_kind = 'handed_over' then event_number end) as handed_number,
-        max(case when due_date is not null and event_kind in ('handed_over', 'step') then event_number end) as due_number,
+        max(case when event_kind in ('handed_over', 'step') and due_date is not null then event_number end)
+            as due_number,
         max(case when event_kind = 'proposed' then event_number end) as proposed_number,
         max(case when event_kind in ('signed', 'returned') then event_number else 0 end) as decided_number
     from events
@@ -67,7 +68,8 @@ recorded as (
         proposed.outcome,
         proposed.done_by as proposed_by,
         proposed.quiet_days,
-        last_events.next_state <> 'closed' and coalesce(told.proposed_number > told.decided_number, false) as is_to_sign,
+        last_events.next_state <> 'closed'
+        and coalesce(told.proposed_number > told.decided_number, false) as is_to_sign,
         case when last_events.next_state = 'closed' then last_events.business_date end as closed_date,
         case when last_events.next_state = 'closed' and last_events.event_kind = 'signed' then last_events.done_by end
             as signed_by
@@ -81,40 +83,49 @@ recorded as (
 
 ),
 
+-- per kind and subject: the cases that people have worked on
+earlier as (
+
+    select
+        case_kind,
+        subject_key,
+        max(case_number) as case_number
+    from recorded
+    group by case_kind, subject_key
+
+),
+
 -- what was closed is opened again by what came since, or when it still holds after the quiet days of its outcome
+blocking as (
+
+    select
+        recorded.case_kind,
+        recorded.today_key,
+        max(recorded.closed_date) as closed_date,
+        max(
+            case
+                when recorded.state <> 'closed' then 1
+                when warnings.trigger_date >= recorded.closed_date then 0
+                when {{ days_between('recorded.closed_date', today) }} < recorded.quiet_days then 1
+                else 0
+            end
+        ) = 1 as is_blocked
+    from recorded
+    inner join warnings on recorded.case_kind = warnings.case_kind and recorded.today_key = warnings.subject_key
+    group by recorded.case_kind, recorded.today_key
+
+),
+
 news as (
 
     select
         warnings.*,
-        1 + coalesce(
-            (
-                select max(recorded.case_number)
-                from recorded
-                where recorded.case_kind = warnings.case_kind and recorded.subject_key = warnings.subject_key
-            ), 0
-        ) as case_number,
-        greatest(
-            warnings.first_date,
-            (
-                select max(recorded.closed_date)
-                from recorded
-                where recorded.case_kind = warnings.case_kind and recorded.today_key = warnings.subject_key
-            )
-        ) as opened_date
+        1 + coalesce(earlier.case_number, 0) as case_number,
+        greatest(warnings.first_date, blocking.closed_date) as opened_date
     from warnings
-    where not exists (
-        select 1
-        from recorded
-        where recorded.case_kind = warnings.case_kind
-            and recorded.today_key = warnings.subject_key
-            and (
-                recorded.state <> 'closed'
-                or (
-                    coalesce(warnings.trigger_date < recorded.closed_date, true)
-                    and {{ days_between('recorded.closed_date', today) }} < recorded.quiet_days
-                )
-            )
-    )
+    left join earlier on warnings.case_kind = earlier.case_kind and warnings.subject_key = earlier.subject_key
+    left join blocking on warnings.case_kind = blocking.case_kind and warnings.subject_key = blocking.today_key
+    where not coalesce(blocking.is_blocked, false)
 
 ),
 
@@ -138,8 +149,10 @@ cases as (
         recorded.signed_by,
         coalesce(case when recorded.state <> 'closed' then warnings.amount_at_risk end, recorded.amount_at_risk)
             as amount_at_risk,
-        coalesce(recorded.evidence_en, case when recorded.state <> 'closed' then warnings.evidence_en end) as evidence_en,
-        coalesce(recorded.evidence_zh, case when recorded.state <> 'closed' then warnings.evidence_zh end) as evidence_zh,
+        coalesce(recorded.evidence_en, case when recorded.state <> 'closed' then warnings.evidence_en end)
+            as evidence_en,
+        coalesce(recorded.evidence_zh, case when recorded.state <> 'closed' then warnings.evidence_zh end)
+            as evidence_zh,
         case when recorded.state <> 'closed' then warnings.evidence_en end as current_evidence_en,
         case when recorded.state <> 'closed' then warnings.evidence_zh end as current_evidence_zh,
         warnings.case_kind is not null and recorded.state <> 'closed' as is_warned,
