@@ -83,6 +83,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     for name in ("build", "warehouse"):
         remedy = f"set C360_{name.upper()} to a file of DuckDB, or to none, in a folder that may be written"
         yield _attempt(name, lambda name=name: _database(getattr(settings, name)), remedy)
+    yield _attempt("closed files", lambda: _closed(settings), "")
     yield Finding("target", True, settings.target)
     yield _attempt("memory limit", lambda: _memory(settings), "set C360_MEMORY_LIMIT to less than the machine has")
     yield _attempt("token secret", lambda: _secret(settings), "")
@@ -274,6 +275,16 @@ def _secret(settings: Settings) -> str:
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise Stop(f"{path} mode {stat.S_IMODE(path.stat().st_mode):o}", f"chmod 600 {path}")
     return f"{path} mode 600" if path.exists() else "given by C360_TOKEN_SECRET"
+
+
+def _closed(settings: Settings) -> str:
+    """What an earlier version wrote was open to others, as the shell's umask had it."""
+    raw = settings.lake / "raw"
+    if raw.exists() and stat.S_IMODE(raw.stat().st_mode) & 0o077:
+        raise Stop(
+            f"other users of the machine may read {raw}", f"chmod -R go= {settings.lake} {settings.build} and the logs"
+        )
+    return "other users of the machine read nothing of the lake"
 
 
 def _server_version(dsn: str) -> str:

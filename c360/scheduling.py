@@ -11,8 +11,10 @@ from airflow.sdk import DAG, Asset, CronPartitionTimetable, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from lakehouse.contracts import load_deployment
+from lakehouse.lake import close_files
 from lakehouse.settings import Settings
 
+close_files()  # every task is a process that imports this module first
 ZONE = "Asia/Shanghai"
 # A run begins at midnight after business date D, with key D. At any other hour a back-fill drops its last date.
 DAILY = CronPartitionTimetable("0 0 * * *", timezone=ZONE, run_offset=-1, key_format="%Y-%m-%d")

@@ -22,6 +22,7 @@ from demo.progress import Say, follow, stop_watch
 from demo.summary import print_summary
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
+from lakehouse.lake import close_files
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import PROJECT, Settings
 
@@ -30,6 +31,7 @@ CUSTOMERS, MONTHS, DAYS, SEED = 2000, 24, 3, 1
 LIVE_HOUR = 2  # UTC, mid-morning at the bank: its events come before the day's files
 PRODUCERS = {"ingest_branch", "ingest_online"}
 MARK = ".c360-demo"  # marks the folder of a demo, which the next demo may empty
+PASSED = 0o711  # others reach the store in the folder, and cannot list what else there is
 SECRETS = {"C360_TOKEN_SECRET", "C360_POSTGRES_DSN"}  # the first is in a file beside the lake that only its owner reads
 console = Console(width=None if sys.stdout.isatty() else 120, markup=False)
 
@@ -61,6 +63,7 @@ def main(
     if source is Source.berka and not look and not Path(berka_dir or "-").is_dir():
         raise typer.BadParameter("give the folder with the .asc files: make demo SOURCE=berka BERKA_DIR=…")
     _stop_cleanly()
+    close_files()
     say = stop_watch(console)
     try:
         if look:
@@ -109,6 +112,7 @@ def own_folder(folder: Path, is_new: bool) -> Generator[None]:
     if not (is_new or mark.exists()):
         raise typer.BadParameter(f"{folder} holds no demo to look at: run one first, make demo")
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(PASSED)
     if any(folder.iterdir()) and not mark.exists():
         raise typer.BadParameter(f"{folder} holds something else than a demo: give an empty folder")
     try:

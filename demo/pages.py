@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from c360.bi.specs import Language
 from c360.reports import customer, forecast, handover, segments, survival, worklist
 from demo.docs import docs_page
 from lakehouse import pages, warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
 from lakehouse.lake.model_files import newest_model
+from lakehouse.language import Language
 from lakehouse.settings import Settings
 from ml_jobs.task_file import load_tasks
 

@@ -1,5 +1,6 @@
 """What tests share: settings in temporary folders, and a real Postgres that lives for the session."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -53,6 +54,14 @@ def parsed(settings: Settings) -> Settings:
             kept.with_suffix(".part").rename(kept)
         shutil.copytree(kept, dbt.target_path(settings), dirs_exist_ok=True)
     return settings
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """A command that a test calls in this process closes files for the rest of the process."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from c360.alerts.cases import Case, Value
 from c360.alerts.rules import Rule
-from c360.bi.specs import Language, words
 from lakehouse.lake.alerts import State
+from lakehouse.language import Language, Voice
 
 TEMPLATES = Path(__file__).with_name("templates")
 SEVERITY = {
@@ -99,7 +99,7 @@ class Message:
         return [column.format(language=self.language) for column in self.rule.shows]
 
     def _heading(self, column: str) -> str:
-        return words()[column].of(self.language) if column in words() else column
+        return Voice(self.language).column(column)
 
     def _text(self, value: Value) -> str:
         if value is None:

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from c360.bi.specs import Language, Words
+from c360.bi.specs import Words
 from lakehouse.activation.contract import Name, Retry, SecretName, Webhook
 from lakehouse.errors import Stop
+from lakehouse.language import Language
 from lakehouse.settings import PROJECT
 from lakehouse.warehouse.publication import SCHEMAS
 

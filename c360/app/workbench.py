@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -21,14 +20,14 @@ from limits.strategies import MovingWindowRateLimiter
 from c360.access import Grant, Register
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
-from c360.app import cases, outcomes, words
+from c360.app import cases, outcomes
 from c360.app.outcomes import HandingIn, WrittenDown, working_day
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
 from c360.reports import pages as reports
-from c360.reports.language import Voice
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.page_views import Event, Journal, Kind
+from lakehouse.language import LANGUAGES, Language, Voice
 from lakehouse.pages import LAYOUT
 from lakehouse.settings import Settings
 
@@ -62,7 +61,7 @@ class Visit:
 
     person: Grant
     session: Session
-    language: words.Language
+    language: Language
     shown: Snapshot
     page: str
     path: str
@@ -71,7 +70,7 @@ class Visit:
 
     def text(self, name: str) -> str:
         """A text in the reader's language."""
-        return words.text(name, self.language)
+        return Voice(self.language)(name)
 
 
 class Workbench:
@@ -182,7 +181,7 @@ class Workbench:
 
     def html(
         self,
-        language: words.Language,
+        language: Language,
         path: str,
         asked: dict[str, str],
         template: str,
@@ -198,7 +197,7 @@ class Workbench:
         frame = {"visit": None, "navigation": ()} | dict(content)
         text = self._templates.get_template(template).render(
             language=language,
-            t=partial(words.text, language=language),
+            t=Voice(language),
             say=Voice(language),
             links=links,
             local=self._local,
@@ -232,10 +231,23 @@ def _in_words(context: Context, code: str | None) -> str:
     return context["say"].code(code)
 
 
-def language_of(request: Request) -> words.Language:
+def language_of(request: Request) -> Language:
     """In which language the request is answered."""
-    accepted = request.headers.get("accept-language")
-    return words.language_of(request.query_params.get("lang"), request.cookies.get("lang"), accepted)
+    asked, kept = request.query_params.get("lang"), request.cookies.get("lang")
+    return chosen_language(asked, kept, request.headers.get("accept-language"))
+
+
+def chosen_language(asked: str | None, kept: str | None, accepted: str | None) -> Language:
+    """The language that was asked for, else the one of last time, else the browser's.
+
+    >>> chosen_language("zh", "en", None), chosen_language(None, None, "zh-CN,zh;q=0.9"), chosen_language("fr", "", "")
+    ('zh', 'zh', 'en')
+    """
+    for one in (asked, kept):
+        for language in LANGUAGES:
+            if one == language:
+                return language
+    return "zh" if (accepted or "").lower().startswith("zh") else "en"
 
 
 async def form_of(request: Request) -> dict[str, str]:

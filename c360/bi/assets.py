@@ -15,8 +15,9 @@ import yaml
 
 from c360.bi.charts import Drawn, draw
 from c360.bi.datasets import Dataset, Datasets
-from c360.bi.specs import LANGUAGES, WIDTH, Chart, Dashboard, Language, read_dashboards
+from c360.bi.specs import WIDTH, Chart, Dashboard, read_dashboards
 from lakehouse.contracts import load_deployment
+from lakehouse.language import LANGUAGES, Language
 from lakehouse.settings import Settings
 from lakehouse.warehouse.comments import FRACTION
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from c360.bi.datasets import DAYS_BEFORE_LAST, LAST_OF_MONTH, Column, Dataset, Datasets
-from c360.bi.specs import Chart, Grain, Language, Words
+from c360.bi.specs import Chart, Grain, Words
 from lakehouse.errors import Stop
+from lakehouse.language import Language
 from lakehouse.warehouse.comments import FRACTION
 
 GRAINS: dict[Grain, str] = {"day": "P1D", "week": "P1W", "month": "P1M", "quarter": "P3M", "year": "P1Y"}

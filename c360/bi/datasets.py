@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from c360 import metrics
-from c360.bi.specs import Words, words
+from c360.bi.specs import Words
 from lakehouse import warehouse
 from lakehouse.errors import Stop
+from lakehouse.language import Voice
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Datasets:
             Column(
                 one.name,
                 _type(one.type),
-                words().get(one.name) or Words(en=one.name, zh=one.name),
+                Words(en=Voice("en").column(one.name), zh=Voice("zh").column(one.name)),
                 ADDED.get(one.name) or self._comments.get(origins.get(one.name) or ("", ""), ""),
             )
             for one in self._schema(statement)

@@ -1,6 +1,5 @@
 """What a file of ``dashboards/`` says: titles in both languages, filters, and rows of charts."""
 
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,13 +7,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from lakehouse.errors import Stop
+from lakehouse.language import Language
 
 FOLDER = Path(__file__).with_name("dashboards")
-WORDS = Path(__file__).with_name("words.yml")
-LANGUAGES = ("en", "zh")
 WIDTH = 12  # columns of a dashboard
 
-Language = Literal["en", "zh"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Ordering = Annotated[str, StringConstraints(pattern=r"^-?[a-z][a-z0-9_]*$")]
 StoreTable = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z0-9_]+$")]
@@ -101,9 +98,3 @@ def read_dashboards(folder: Path = FOLDER) -> dict[str, Dashboard]:
             place = ".".join(map(str, first["loc"]))
             raise Stop(f"{path.name}: {place}: {first['msg']}", "compare it with the others beside it") from error
     return found
-
-
-@cache
-def words() -> dict[str, Words]:
-    """How columns are called on dashboards; one that is missing shows its own name."""
-    return {name: Words(en=en, zh=zh) for name, (en, zh) in yaml.safe_load(WORDS.read_text("utf-8")).items()}

@@ -30,6 +30,16 @@ from c360.cli.tags import tags
 app = typer.Typer(
     cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
 )
+
+
+@app.callback()
+def enter() -> None:
+    """What a command writes, nobody else on the machine may read."""
+    from lakehouse.lake import close_files
+
+    close_files()
+
+
 app.command()(sources.check)
 app.command()(sources.land)
 app.command()(sources.accept)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from c360.bi.specs import Language
 from c360.cli.output import Json, Target, show, write_page, writing
+from lakehouse.language import Language
 
 report = typer.Typer(no_args_is_help=True, help="Reports over what is published.")
 WHY_NOT = "the detail of the step score in ops.runs says why"

@@ -14,13 +14,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from c360.bi.specs import Language
 from c360.reports import Query, Row
-from c360.reports.language import ENGLISH, Voice
 from c360.reports.pages import money, render
 from lakehouse import warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
+from lakehouse.language import ENGLISH, Language, Voice
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
 
@@ -206,7 +205,7 @@ def tables(report: CustomerReport, language: Language = "en") -> list[Renderable
         _table(
             say,
             say("Latest changes"),
-            ("date", "change"),
+            ("Date", "Change"),
             ((row["change_date"], say.of(row, "sentence")) for row in report.changes),
         ),
         _scores_table(report, say),
@@ -214,7 +213,7 @@ def tables(report: CustomerReport, language: Language = "en") -> list[Renderable
         _table(
             say,
             say("Money by counterparty, {months} months", months=MONTHS),
-            ("class", "in", "out"),
+            ("Class", "In", "Out"),
             (
                 (say.code(row.counterparty_class), money(row.incoming), money(row.outgoing))
                 for row in flow_by_class(report)
@@ -224,7 +223,7 @@ def tables(report: CustomerReport, language: Language = "en") -> list[Renderable
         _table(
             say,
             say("Last touches"),
-            ("time", "channel", "what"),
+            ("Time", "Channel", "What"),
             ((touch_time(row, report.zone), say.code(row["channel"]), touch_line(row, say)) for row in report.journey),
         ),
     ]
@@ -442,7 +441,7 @@ def _scores_table(report: CustomerReport, say: Voice) -> RenderableType:
     return _table(
         say,
         say("Scores"),
-        ("score", "probability", "band", "because of"),
+        ("Score", "Probability", "Band", "Because of"),
         (
             (say.of(score, "task"), f"{score['score']:.1%}", say.code(score["band"]), say.of(score, "reason"))
             for score in report.scores
@@ -454,7 +453,7 @@ def _holdings_table(report: CustomerReport, say: Voice) -> RenderableType:
     return _table(
         say,
         say("Holdings, {currency}", currency=report.customer["currency"]),
-        ("product", "family", "amount", "opened", "matures"),
+        ("Product", "Family", "Amount", "Opened", "Matures"),
         (
             (
                 say.name(row["product_name"]) or row["product_code"],
@@ -476,7 +475,7 @@ def _chain_table(report: CustomerReport, say: Voice) -> RenderableType:
     return _table(
         say,
         title,
-        ("", "who", "relation", "share", "amount", "last"),
+        ("", "Who", "Relation", "Share", "Amount", "Last"),
         (
             (
                 say(role),
@@ -498,7 +497,7 @@ def _table(say: Voice, title: str, columns: tuple[str, ...], rows: Iterable[tupl
         return Text.assemble((title, "bold"), f"  {say('none')}")
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
-        right = name in ("amount", "in", "out", "share", "probability")
+        right = name in ("Amount", "In", "Out", "Share", "Probability")
         table.add_column(say(name) if name else "", justify="right" if right else "left")
     for line in lines:
         table.add_row(*line)

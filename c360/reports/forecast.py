@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.table import Table
 
-from c360.bi.specs import Language
 from c360.reports import Row
-from c360.reports.language import Voice
 from c360.reports.pages import UNITS, readable, readable_span, render
 from lakehouse import warehouse
+from lakehouse.language import Language, Voice
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
 
@@ -31,13 +30,13 @@ METHODS = {
     "regression": "season and events",
 }
 ACCURACY_HEADS = (
-    *("measure", "level", "series", "weeks ahead", "method", "mean error", "error saved"),
-    *("inside 80 %", "inside 95 %"),
+    *("Measure", "Level", "Series", "Weeks ahead", "Method", "Mean error", "Error saved"),
+    *("Inside 80 %", "Inside 95 %"),
 )
 SHOWN_WEEKS = (1, 4, 8, 13)
 SHOWN_HISTORY = 78  # weeks
 
-EFFECT_HEADS = ("measure", "series", "rate", "change", "95 % interval", "what the data say")
+EFFECT_HEADS = ("Measure", "Series", "Rate", "Change", "95 % interval", "What the data say")
 CAUTION = (
     "By least squares on the weeks of the history, beside season and holidays; intervals hold for all rows together. "
     "Rates were not moved by lot: what else happened in those weeks is in the figure, too."
@@ -144,9 +143,9 @@ def _ahead_table(report: ForecastReport, say: Voice) -> Table:
         currency=report.currency,
     )
     table = Table(title=title, title_justify="left", show_lines=True)
-    table.add_column(say("measure"))
+    table.add_column(say("Measure"))
     for week in SHOWN_WEEKS:
-        table.add_column(say("week {number}", number=week), justify="right")
+        table.add_column(say("Week {number}", number=week), justify="right")
     for measure in TITLES:
         by_week = {row["horizon_weeks"]: row for row in _bank(report, measure)}
         if by_week:
@@ -163,7 +162,7 @@ def _accuracy_table(report: ForecastReport, say: Voice) -> Table:
     )
     table = Table(title=title, title_justify="left")
     for name in ACCURACY_HEADS:
-        table.add_column(say(name), justify="left" if name in ("measure", "level", "method") else "right")
+        table.add_column(say(name), justify="left" if name in ("Measure", "Level", "Method") else "right")
     for row in report.accuracy:
         table.add_row(*_accuracy_cells(row, say))
     return table
@@ -173,7 +172,7 @@ def _what_if_table(report: ForecastReport, say: Voice) -> Table:
     table = Table(title=say("What if {shifts}: change in 13 weeks", shifts=_shifts(report, say)), title_justify="left")
     table.caption, table.caption_justify = say(CAUTION), "left"
     for name in EFFECT_HEADS:
-        table.add_column(say(name), justify="right" if name in ("change", "95 % interval") else "left")
+        table.add_column(say(name), justify="right" if name in ("Change", "95 % interval") else "left")
     for effect in report.what_if:
         table.add_row(*_effect_cells(effect, say))
     return table

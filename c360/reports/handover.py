@@ -7,12 +7,11 @@ from datetime import date, datetime
 from rich.console import RenderableType
 from rich.table import Table
 
-from c360.bi.specs import Language
 from c360.reports import Row
-from c360.reports.language import ENGLISH, Voice
 from c360.reports.pages import money, render
 from lakehouse import warehouse
 from lakehouse.errors import Stop
+from lakehouse.language import ENGLISH, Language, Voice
 from lakehouse.settings import Settings
 
 LAST_CONTACTS = 3  # per customer
@@ -216,16 +215,16 @@ def tables(report: HandoverReport, language: Language = "en") -> list[Renderable
     about = say("{count} customers on {date}", count=len(report.customers), date=report.as_of_date)
     table = Table(title=f"{report.title(say)}: {about}", title_justify="left", title_style="bold")
     for name in (
-        "customer",
-        *(["name"] if report.is_named else []),
-        "tier",
-        "stage",
-        "assets",
-        "open actions",
-        "promised",
-        "last contact",
+        "Customer",
+        *(["Name"] if report.is_named else []),
+        "Tier",
+        "Stage",
+        "Assets",
+        "Open actions",
+        "Promised",
+        "Last contact",
     ):
-        table.add_column(say(name), justify="right" if name == "assets" else "left")
+        table.add_column(say(name), justify="right" if name == "Assets" else "left")
     for customer in report.customers:
         facts = customer.facts
         last = next(iter(customer.last_contacts), None)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
-from c360.reports.language import Voice
+from lakehouse.language import Voice
 from lakehouse.pages import environment
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.table import Table
 
-from c360.bi.specs import Language
 from c360.reports import Row
-from c360.reports.language import Voice
 from c360.reports.pages import render
 from lakehouse import warehouse
+from lakehouse.language import Language, Voice
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
 
@@ -91,10 +90,10 @@ def tables(report: SegmentReport, language: Language = "en") -> list[RenderableT
     title = say("Customers without a relationship manager, {date}", date=report.as_of_date)
     table = Table(title=title, title_justify="left", show_lines=True)
     table.add_column("", justify="right")
-    table.add_column(say("group"), min_width=14)
-    for name in ("customers", "assets each,\nearns in 90 days", "costs a month", "left"):
+    table.add_column(say("Group"), min_width=14)
+    for name in ("Customers", "Assets each,\nearns in 90 days", "Costs a month", "Left"):
         table.add_column(say(name), justify="right")
-    table.add_column(say("channel,\noffer"), min_width=14)
+    table.add_column(say("Channel,\noffer"), min_width=14)
     for group in report.groups:
         assets, earned, cost, left, channel, offer = _figures(group, say)
         table.add_row(

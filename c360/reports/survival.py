@@ -13,10 +13,9 @@ from matplotlib.ticker import PercentFormatter
 from rich.console import RenderableType
 from rich.table import Table
 
-from c360.bi.specs import Language
-from c360.reports.language import Voice
 from c360.reports.pages import render
 from lakehouse import warehouse
+from lakehouse.language import Language, Voice
 from lakehouse.pages import svg
 from lakehouse.settings import Settings
 
@@ -94,8 +93,8 @@ def tables(report: SurvivalReport, language: Language = "en") -> list[Renderable
     say = Voice(language)
     title = say("Customers not lost after so many months, {date}", date=report.as_of_date)
     table = Table(title=title, title_justify="left")
-    table.add_column(say("first product"))
-    for name in ("customers", "lost"):
+    table.add_column(say("First product"))
+    for name in ("Customers", "Lost"):
         table.add_column(say(name), justify="right")
     for months in SHOWN_MONTHS:
         table.add_column(say("{count} months", count=months), justify="right")
@@ -149,5 +148,5 @@ def _plot(cohorts: list[Cohort], say: Voice) -> Markup:
     axes.set(xlabel=say("months since the first product"), ylabel=say("share of customers not lost"), ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(alpha=0.3)
-    figure.legend(title=say("first product"), fontsize="small", loc="outside right upper")
+    figure.legend(title=say("First product"), fontsize="small", loc="outside right upper")
     return svg(figure, say("How long customers stay"))

@@ -9,12 +9,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from c360.bi.specs import Language
 from c360.reports import Row
-from c360.reports.language import ENGLISH, Voice
 from c360.reports.pages import money, render
 from lakehouse import warehouse
 from lakehouse.errors import Stop
+from lakehouse.language import ENGLISH, Language, Voice
 from lakehouse.settings import Settings
 
 COLUMNS = (
@@ -118,11 +117,11 @@ def tables(report: WorklistReport, language: Language = "en") -> list[Renderable
 def actions_table(title: str, actions: list[Row], say: Voice = ENGLISH) -> Table:
     """Actions of the worklist, a few lines each, that fit a terminal of 80 columns."""
     table = Table(title=title, title_justify="left", title_style="bold", show_lines=True)
-    table.add_column(say("customer"), no_wrap=True)
-    table.add_column(say("what, and why"), min_width=24)
-    table.add_column(say("sure"), justify="right", no_wrap=True)
-    table.add_column(say("at stake,\nexpected"), justify="right", no_wrap=True)
-    table.add_column(say("who, over,\nuntil"), no_wrap=True)
+    table.add_column(say("Customer"), no_wrap=True)
+    table.add_column(say("What, and why"), min_width=24)
+    table.add_column(say("Sure"), justify="right", no_wrap=True)
+    table.add_column(say("At stake,\nexpected"), justify="right", no_wrap=True)
+    table.add_column(say("Who, over,\nuntil"), no_wrap=True)
     for row in actions:
         state = "" if row["action_state"] == "open" else f" ({say.code(row['action_state'])})"
         why = say.of(row, "reason") or say("no reason given")

@@ -16,7 +16,7 @@ from lakehouse.lake.deliveries import (
     read_outcomes,
     write_outcome,
 )
-from lakehouse.lake.files import appearing, appearing_folder, write_json
+from lakehouse.lake.files import appearing, appearing_folder, appearing_shown, close_files, write_json
 from lakehouse.lake.places import (
     FORECASTS,
     IntradayFile,
@@ -39,7 +39,9 @@ __all__ = [
     "accept_day",
     "appearing",
     "appearing_folder",
+    "appearing_shown",
     "ask",
+    "close_files",
     "current_files",
     "decide",
     "intraday_files",

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole, by one atomic rename."""
+"""Files and folders that appear whole, by one atomic rename, and who may read them."""
 
 import json
 import os
@@ -7,6 +7,17 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+SHOWN_FILE, SHOWN_FOLDER = 0o644, 0o755
+
+
+def close_files() -> None:
+    """Close whatever this process makes from here on to other users of the machine, whatever umask it was given.
+
+    Raw files, quarantine, the build engine and logs hold personal data. Every entrance calls it: the commands, the
+    tasks of Airflow, the demonstration.
+    """
+    os.umask(0o077)
 
 
 @contextmanager
@@ -31,6 +42,27 @@ def appearing(path: Path) -> Generator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def appearing_shown(path: Path, below: Path | None = None) -> Generator[Path]:
+    """As ``appearing``, for a file that every user of the machine may read, with the folders from ``below`` down to it.
+
+    Folders above are opened, or not, by whoever runs the machine.
+
+    >>> from tempfile import mkdtemp
+    >>> store = Path(mkdtemp()) / "published"
+    >>> with appearing_shown(store / "marts" / "tags.parquet", store) as temporary:
+    ...     _ = temporary.write_text("rows")
+    >>> [oct(path.stat().st_mode & 0o777) for path in (store, store / "marts", store / "marts" / "tags.parquet")]
+    ['0o755', '0o755', '0o644']
+    """
+    with appearing(path) as temporary:
+        yield temporary
+        temporary.chmod(SHOWN_FILE)
+        for folder in path.parents[: len(path.relative_to(below).parents)] if below else ():
+            if folder.stat().st_mode & SHOWN_FOLDER != SHOWN_FOLDER:
+                folder.chmod(SHOWN_FOLDER)
 
 
 @contextmanager

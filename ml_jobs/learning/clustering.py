@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, TypedDict
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from lakehouse.language import Language
 from ml_jobs.learning import SEED
 from ml_jobs.learning.metrics import REPLICATES, Interval, interval
 
@@ -25,7 +26,6 @@ STARTS = 4  # of k-means
 DISTINCT = 0.25  # standard deviations, from which on a trait distinguishes a cluster
 NAMED, PROFILED = 2, 5  # traits in a name, at least where they are distinct; in a profile, at most
 
-Language = Literal["en", "zh"]
 NamingTraits = tuple[tuple[int, bool], ...]  # columns of traits, and whether the cluster is high in each
 
 

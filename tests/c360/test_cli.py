@@ -1,6 +1,7 @@
 """The console command: help everywhere, JSON where a program reads, and failures that say what to do."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_the_doctor_names_what_is_missing(installation: Settings) -> None:
     shown = CliRunner().invoke(app, ["doctor", "--json"])
     assert shown.exit_code == 1
     assert json.loads(shown.output)["landing"] == f"{installation.landing}: make it, or set C360_LANDING"
+
+
+def test_what_a_command_writes_is_closed_to_others(tmp_path: Path) -> None:
+    os.umask(0)
+    out = tmp_path / "bank"
+    made = CliRunner().invoke(app, ["simulate", "--customers", "2", "--months", "1", "--out", str(out)])
+    assert made.exit_code == 0
+    assert {path.stat().st_mode & 0o777 for path in (out, *out.rglob("*"))} == {0o600, 0o700}
 
 
 def test_a_run_of_an_empty_landing_folder_says_so(installation: Settings) -> None:

@@ -120,3 +120,15 @@ def test_a_limit_that_is_missing_doubled_or_none_fails(
     verdicts = failed()
     assert set(verdicts) == {"seed contact_limits"}
     assert word in verdicts["seed contact_limits"]
+
+
+@pytest.mark.usefixtures("no_limits")
+def test_personal_data_that_others_may_read_is_found(installation: Settings) -> None:
+    raw = installation.lake / "raw"
+    raw.mkdir(parents=True)
+    assert failed() == {
+        "closed files": f"other users of the machine may read {raw}: "
+        f"chmod -R go= {installation.lake} {installation.build} and the logs"
+    }
+    raw.chmod(0o700)
+    assert not failed()

@@ -7,7 +7,6 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
-import yaml
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.panel import Panel
@@ -19,11 +18,10 @@ from c360.cli import output
 from c360.cli.main import app
 from c360.reports import handover, survival, worklist
 from c360.reports.customer import touch_line, touch_time
-from c360.reports.language import WORDS, Voice
+from lakehouse.language import Voice, words
 from lakehouse.pages import svg
 
 CHINESE = re.compile(r"[一-鿿]")
-FIELD = re.compile(r"\{\w+\}")
 
 
 def commands(command: TyperGroup, path: str = "") -> Iterator[tuple[str, TyperCommand]]:
@@ -44,16 +42,6 @@ def test_every_report_that_makes_a_page_speaks_both_languages() -> None:
     assert {"customer", "worklist", "handover", "report survival", "report segments", "report forecast"} <= pages
     of_models = {"identity chart", "identity explain", "ml evaluate"}  # for data scientists
     assert {name for name in pages if "--lang" not in options[name]} <= of_models
-
-
-def test_chinese_sentences_keep_the_places_of_values() -> None:
-    words = yaml.safe_load(WORDS.read_text("utf-8"))
-    for english, chinese in words["sentences"].items():
-        assert sorted(FIELD.findall(english)) == sorted(FIELD.findall(chinese)), english
-        assert CHINESE.search(chinese) or not english.strip(" .(),{}") or FIELD.search(english) or english == ".", (
-            english
-        )
-    assert not [name for name in words["names"].values() if CHINESE.search(name)]
 
 
 def made_worklist() -> worklist.WorklistReport:
@@ -106,15 +94,14 @@ def made_survival() -> survival.SurvivalReport:
     ids=["worklist", "handover", "survival"],
 )
 def test_a_report_is_in_one_language(module, content, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = yaml.safe_load(WORDS.read_text("utf-8"))
     say, code = Voice.__call__, Voice.code
 
     def strictly(voice: Voice, text: str, **values: object) -> str:
-        assert text in words["sentences"], f"no Chinese for {text!r}"
+        assert text in words("texts"), f"no Chinese for {text!r}"
         return say(voice, text, **values)
 
     def strictly_code(voice: Voice, name: str | None) -> str:
-        assert not name or name.replace("_", " ") in words["codes"], f"no Chinese for {name!r}"
+        assert not name or name.replace("_", " ") in words("codes"), f"no Chinese for {name!r}"
         return code(voice, name)
 
     for language in ("en", "zh"):

@@ -4,6 +4,7 @@ They are kept below ``var/test-banks`` for as long as neither the code nor the i
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 import simulator
 from c360 import pipeline
+from lakehouse.lake import close_files
 from lakehouse.settings import PROJECT, Settings
 from tests.conftest import parsed
 from tests.pipeline.bank import content, copy_of, deployment_at, lines_of, redeliver
@@ -83,11 +85,18 @@ def _deliver(folder: Path) -> None:
     redeliver(landing, "transactions", str(D1), 2, first[:-1], D3)
 
 
+def _enter() -> None:
+    """As a command does, from a shell that closes nothing."""
+    os.umask(0)
+    close_files()
+
+
 @pytest.fixture(scope="session")
 def history(landing: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The history is built and published; the three days are still to run. To be copied, not run."""
 
     def build(folder: Path) -> None:
+        _enter()
         pipeline.run(parsed(deployment_at(folder, landing)), LAST_OF_HISTORY, LAST_OF_HISTORY)
 
     made = deployment_at(made_once(shared / "history", build), landing)
@@ -99,6 +108,7 @@ def day_by_day(history: Settings, shared: Path, tmp_path_factory: pytest.TempPat
     """Every date in order, each once."""
 
     def run(folder: Path) -> None:
+        _enter()
         assert pipeline.run(copy_of(history, folder)) == [D1, D2, D3]
 
     made = deployment_at(made_once(shared / "undisturbed", run), history.landing)

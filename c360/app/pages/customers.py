@@ -11,10 +11,10 @@ from fastapi.responses import RedirectResponse, Response
 from c360.app.keeping import Kept
 from c360.app.pages.worklist import cards
 from c360.app.sight import sees_customer
-from c360.app.words import Language
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, customer
 from lakehouse.ingestion.rules import token_of
+from lakehouse.language import Language
 from lakehouse.settings import Settings
 
 # how a number is hashed on its way into the lake: by the contract's column of that name

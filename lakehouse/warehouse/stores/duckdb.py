@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from lakehouse.catalog import Column, Relation
 from lakehouse.errors import Stop
-from lakehouse.lake import appearing
+from lakehouse.lake import appearing_shown
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal, only_row
 from lakehouse.warehouse import publication
@@ -111,7 +111,7 @@ def relocate(settings: Settings) -> int:
             f"(C360_PUBLISHED): {missing[0].relative_to(settings.published)}",
             "move or copy that folder, too",
         )
-    with appearing(settings.warehouse) as temporary:
+    with appearing_shown(settings.warehouse) as temporary:
         shutil.copyfile(settings.warehouse, temporary)
         with _written(temporary) as connection:
             _point(settings, connection, shown, has_live)
@@ -236,7 +236,7 @@ class DuckDBPublishing:
             if path.exists():
                 continue
             rows = f"select {names} from {model.built_name} where {_in_partition(model, key)}"
-            with appearing(path) as temporary:
+            with appearing_shown(path, self._settings.published) as temporary:
                 self._build.execute(f"copy ({rows}) to {literal(str(temporary))} (format parquet, compression zstd)")
         self._define(model.full_name, _table_view(model.full_name, [name for name, _ in columns]))
 
@@ -256,7 +256,7 @@ class DuckDBPublishing:
         parts = (tables, sorted(views), live, sorted(comments.items()), OWN)
         layout = hashlib.sha256(repr(parts).encode()).hexdigest()
         is_known = _layout(self._settings) == layout
-        with appearing(self._settings.warehouse) as temporary:
+        with appearing_shown(self._settings.warehouse) as temporary:
             if is_known:
                 shutil.copyfile(self._settings.warehouse, temporary)
             with _written(temporary) as connection:
@@ -295,7 +295,7 @@ def show_live(
     """
     for table in tables:
         folder = _live_folder(settings, table)
-        with appearing(folder / f"{cycle:012}.parquet") as temporary:
+        with appearing_shown(folder / f"{cycle:012}.parquet", settings.published) as temporary:
             rows = f"select {table.names} from {table.name}"
             con.execute(f"copy ({rows}) to {literal(str(temporary))} (format parquet)")
         for path in sorted(folder.glob("[!.]*.parquet"))[:-KEPT_SNAPSHOTS]:
@@ -321,7 +321,7 @@ def _live_rows(settings: Settings, connection: duckdb.DuckDBPyConnection, table:
     folder = _live_folder(settings, table)
     if not any(folder.glob("[!.]*.parquet")):
         nothing = ", ".join(f"cast(null as {type_}) as {name}" for name, type_ in table.columns)
-        with appearing(folder / f"{0:012}.parquet") as temporary:
+        with appearing_shown(folder / f"{0:012}.parquet", settings.published) as temporary:
             connection.execute(f"copy (select {nothing} where false) to {literal(str(temporary))} (format parquet)")
     files = f"read_parquet({literal(str(folder / '*.parquet'))}, filename = 'snapshot')"
     return f"(select * from {files} qualify snapshot = max(snapshot) over ())"

@@ -24,9 +24,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_pl
 from c360 import metrics
 from c360.bi.assets import make_assets
 from c360.bi.importing import KINDS, Server
-from c360.bi.specs import LANGUAGES, Chart, Words, read_dashboards, words
+from c360.bi.specs import Chart, Words, read_dashboards
 from lakehouse import warehouse
 from lakehouse.errors import Stop
+from lakehouse.language import LANGUAGES, words
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 from tests.pipeline.test_metrics import EXPECTED
@@ -274,8 +275,8 @@ def assert_equal(bank: Settings, chart: Chart, keys: set[str], rows: list[dict[s
         assert datetime.fromtimestamp(next(iter(rows[0].values())) / 1000, UTC).date() == last
     for column in chart.sums:
         ((total,),) = asked(bank, f"select sum({column}) as figure from {chart.table} where {chart.where or 'true'}")
-        title = words()[column]
-        shown = [row.get(title.en, row.get(title.zh)) for row in rows]
+        title = words("columns")[column]
+        shown = [row.get(title["en"], row.get(title["zh"])) for row in rows]
         assert sum(number_of(one) for one in shown if one) == pytest.approx(number_of(total), rel=1e-9)
 
 

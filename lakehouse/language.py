@@ -1,0 +1,91 @@
+"""What people read, in English and Chinese: texts, codes, columns and the bank's names, by the files below ``words/``.
+
+Each file is of one subject, and has words of up to four kinds. An entry is ``name: [English, Chinese]``; where one
+language is given, it is the other's: a text is called by its English, a code by its words, a name by its Chinese.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+Language = Literal["en", "zh"]
+Kind = Literal["texts", "codes", "names", "columns"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+WORDS = Path(__file__).with_name("words")
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Says things in one language; what the list does not have is said as it is given."""
+
+    language: Language = "en"
+
+    def __call__(self, text: str, **values: object) -> str:
+        """A text by its name, or an English sentence that is in the list; ``{name}`` stands for a value.
+
+        >>> Voice("zh")("born {year}", year=1972), Voice()("born {year}", year=1972), Voice()("sign_in")
+        ('1972 年出生', 'born 1972', 'Sign in')
+        """
+        said = self._said("texts", text)
+        return said.format(**values) if values else said
+
+    def code(self, code: str | None) -> str:
+        """A code as words.
+
+        >>> Voice().code("term_deposit"), Voice("zh").code("fixed_deposit")
+        ('term deposit', '定期存款')
+        """
+        return self._said("codes", (code or "").replace("_", " "))
+
+    def name(self, name: str | None) -> str:
+        """A name that the bank gives in Chinese (a product, a city, a job); in English only if there is one.
+
+        >>> Voice().name("上海市"), Voice("zh").name("上海市"), Voice().name("河口镇")
+        ('Shanghai', '上海市', '河口镇')
+        """
+        return self._said("names", name or "")
+
+    def column(self, name: str) -> str:
+        """How a published column is called.
+
+        >>> Voice("zh").column("star_tier")
+        '星级'
+        """
+        return self._said("columns", name)
+
+    def of(self, row: Mapping[str, Any], column: str) -> str:
+        """What a row says in the language, in the column with its ending."""
+        return row[f"{column}_{self.language}"] or ""
+
+    def listed(self, parts: list[str]) -> str:
+        """Parts of a sentence, those that there are."""
+        return (", " if self.language == "en" else "，").join(part for part in parts if part)
+
+    def _said(self, kind: Kind, name: str) -> str:
+        return words(kind).get(name, {}).get(self.language, name)
+
+
+ENGLISH = Voice()
+
+
+@cache
+def words(kind: Kind) -> Mapping[str, Mapping[Language, str]]:
+    """All words of a kind, by their names."""
+    found: dict[str, Mapping[Language, str]] = {}
+    for path in sorted(WORDS.glob("*.yml")):
+        for name, said in (yaml.safe_load(path.read_text("utf-8")).get(kind) or {}).items():
+            if name in found:
+                raise ValueError(f"{path.name}: {kind} has {name!r} twice")
+            found[name] = _entry(kind, name, said)
+    return found
+
+
+def _entry(kind: Kind, name: str, said: str | list[str]) -> Mapping[Language, str]:
+    if isinstance(said, list):
+        english, chinese = said
+        return {"en": english, "zh": chinese}
+    return {"en": said, "zh": name} if kind == "names" else {"en": name, "zh": said}

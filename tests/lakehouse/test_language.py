@@ -1,0 +1,78 @@
+"""One list of words: each in both languages, with the same places for values, asked for somewhere, and none missing."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from lakehouse.language import Kind, Voice, words
+from lakehouse.settings import PROJECT
+
+CHINESE = re.compile(r"[一-鿿]")
+FIELD = re.compile(r"\{\w*\}")
+ROOMS = ("c360", "demo", "expectations", "lakehouse", "ml_jobs")
+ASKING = ("say", "t", "text", "voice")  # how a `Voice` is called where it is at hand
+QUOTED = r'"((?:[^"\\]|\\.)*)"' + r"|'((?:[^'\\]|\\.)*)'"
+ABBREVIATIONS = {"CRM", "ID"}  # the same in Chinese
+
+
+def quoted(pattern: str, text: str) -> Iterator[str]:
+    """The strings of a template that a pattern with `QUOTED` finds."""
+    for double, single in re.findall(pattern, text):
+        yield (double or single).replace('\\"', '"').replace("\\'", "'").replace("\\n", "\n")
+
+
+@pytest.fixture(scope="module")
+def said() -> tuple[set[str], dict[str, Path]]:
+    """All strings of the code and its templates, and which of them a voice is asked for, and where."""
+    strings: set[str] = set()
+    asked: dict[str, Path] = {}
+    for room in ROOMS:
+        for path in (PROJECT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    strings.add(node.value)
+                if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                    called = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
+                    if called in ASKING and isinstance(node.args[0].value, str) and room != "demo":
+                        asked.setdefault(node.args[0].value, path)
+        for path in (PROJECT / room).rglob("*.j2"):
+            template = path.read_text("utf-8")
+            strings.update(quoted(QUOTED, template))
+            asked |= dict.fromkeys(quoted(rf"\b(?:{'|'.join(ASKING)})\(\s*(?:{QUOTED})", template), path)
+    return strings, asked
+
+
+def test_no_text_is_missing(said: tuple[set[str], dict[str, Path]]) -> None:
+    assert {text: path.name for text, path in said[1].items() if text not in words("texts")} == {}
+
+
+def test_every_text_is_used(said: tuple[set[str], dict[str, Path]]) -> None:
+    """By its name, or by a name that is put together of a part that ends, and one that begins, with ``_``."""
+    strings, _ = said
+    ends = tuple(text for text in strings if re.fullmatch(r"_[a-z_]+", text))
+    begins = tuple(text for text in strings if re.fullmatch(r"[a-z_]+_", text))
+    unused = set(words("texts")) - strings
+    assert {name for name in unused if not name.endswith(ends) and not name.startswith(begins)} == set()
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_word_is_in_both_languages(kind: Kind) -> None:
+    for name, entry in words(kind).items():
+        english, chinese = entry["en"], entry["zh"]
+        assert english.strip(), name
+        assert chinese.strip(), name
+        assert not CHINESE.search(english), name
+        assert sorted(FIELD.findall(english)) == sorted(FIELD.findall(chinese)), name
+        letters = re.sub(r"\{\w*\}", "", english)
+        assert CHINESE.search(chinese) or english in ABBREVIATIONS or not re.search(r"[a-z]{3}", letters), name
+
+
+def test_a_word_that_is_not_there_is_said_as_it_is_given() -> None:
+    for language in ("en", "zh"):
+        voice = Voice(language)
+        assert (voice("Nobody says {this}."), voice.code("never_said")) == ("Nobody says {this}.", "never said")
+        assert (voice.name("河口镇"), voice.column("never_said"), voice.name(None)) == ("河口镇", "never_said", "")
