@@ -60,6 +60,9 @@ bench: setup ## 100,000 customers x 24 months against the straight-line script (
 bench-api: setup ## A minute of requests to the read API of the store that C360_WAREHOUSE names, while it is published
 	$(PY) -m benchmarks.api
 
+bench-app: setup ## A minute of ten people in the workbench on a copy of that store, while it is published
+	$(PY) -m benchmarks.app
+
 bench-readers: setup ## A minute of API, pools and Superset's connections on a copy of that store, while it is published
 	$(PY) -m benchmarks.readers --target duckdb
 	$(PY) -m benchmarks.readers --target postgres
@@ -90,5 +93,5 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures bench bench-api bench-readers bi test-bi test-app linkage lock \
+.PHONY: help setup demo check test test-full fuzz figures bench bench-api bench-app bench-readers bi test-bi test-app linkage lock \
 	clean

@@ -68,16 +68,25 @@ def main(
 
 
 @contextmanager
-def served(settings: Settings, tokens: Path) -> Generator[str]:
-    """The API of a store, without a limit of its rate, on the first core alone; yields its address."""
+def served(settings: Settings, tokens: Path, group: str = "api", is_alone: bool = True) -> Generator[str]:
+    """The API of a store, without a limit of its rate, on the first core alone; yields its address.
+
+    Parameters
+    ----------
+    group : str
+        ``api``, or ``app`` for the workbench.
+    is_alone : bool
+        Whether it has the first core, and no other; else the machine's cores are for all.
+    """
     environment = os.environ | settings.environment()
     environment |= {"C360_API_TOKENS": str(tokens), "C360_API_RATE": "1000000/minute"}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "c360", "api", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "c360", group, "serve", "--port", str(port)]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    os.sched_setaffinity(server.pid, {min(os.sched_getaffinity(0))})
+    if is_alone:
+        os.sched_setaffinity(server.pid, {min(os.sched_getaffinity(0))})
     try:
         _wait_for(base := f"http://127.0.0.1:{port}")
         yield base

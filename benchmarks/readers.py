@@ -9,7 +9,7 @@ error.
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -45,6 +45,7 @@ from lakehouse.warehouse.engines.postgres import as_sql, connect, connect_arrow
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 READ = {"marts.customer_360": "open_account_count", "scores.customer_scores": "rank"}  # the columns with the number
+MARKS = {table: f"{column} = {{number}}" for table, column in READ.items()}  # how it gets there
 PUBLISHED = "select max(publish_id) from ops.publications"
 BOUNDS = {table: f"select min({column}), max({column}) from {table}" for table, column in READ.items()}
 CHART = f"select ({PUBLISHED}), " + ", ".join(
@@ -64,6 +65,18 @@ class Readings:
     mixed: int = 0
     errors: list[str] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)  # publishes
+
+    def add(self, began: float, numbers: Iterable[int]) -> None:
+        """An answer, and the numbers that it holds."""
+        found = set(numbers)
+        self.took.append(1000 * (time.perf_counter() - began))
+        self.mixed += len(found) > 1
+        self.seen |= found
+
+    def cuts(self) -> tuple[float, float]:
+        """Median and 99th percentile, ms."""
+        cuts = quantiles(self.took, n=100) if len(self.took) > 1 else [0.0] * 99
+        return cuts[49], cuts[98]
 
 
 @app.command()
@@ -88,16 +101,16 @@ def main(
             kinds = {"API, one customer": ask, "pool, two tables in one transaction": _pooled(settings)}
             kinds["Superset's connection, one chart"] = lambda: chart
             work.start()
-            readings_by_kind = _read(kinds, readers, work.is_alive, gap)
+            readings_by_kind = read(kinds, readers, work.is_alive, gap)
         took = results.get()
     if isinstance(took, str):
         raise Stop(f"publishing failed: {took}")
     print(f"{target}: {publishes} publishes after publish {first}, {sum(took) / publishes:.1f} s each")
     for name, readings in readings_by_kind.items():
-        cuts = quantiles(readings.took, n=100) if len(readings.took) > 1 else [0.0] * 99
+        median, slow = readings.cuts()
         print(
             f"{name}: {len(readings.took)} reads of {len(readings.seen)} publishes, {readings.mixed} mixed, "
-            f"{len(readings.errors)} errors; p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms"
+            f"{len(readings.errors)} errors; p50 {median:.1f} ms, p99 {slow:.1f} ms"
         )
         for error in sorted(set(readings.errors))[:3]:
             print(f"  {error}")
@@ -149,21 +162,24 @@ def _models(origin: Settings, settings: Settings) -> list[publication.Model]:
 
 @dataclass(frozen=True)
 class Publisher:
-    """Publishes all that is built, as ``c360 run`` does at the end of a date, with its number in `READ`'s columns."""
+    """Publishes all that is built, as ``c360 run`` does at the end of a date, with its number in some columns."""
 
     settings: Settings
     business_date: date
     models: list[publication.Model]
+    marks: Mapping[str, str]  # table -> what is set there
 
     @classmethod
-    def of(cls, origin: Settings, settings: Settings, business_date: date) -> "Publisher":
-        return cls(settings, business_date, _models(origin, settings))
+    def of(
+        cls, origin: Settings, settings: Settings, business_date: date, marks: Mapping[str, str] = MARKS
+    ) -> "Publisher":
+        return cls(settings, business_date, _models(origin, settings), marks)
 
     def publish(self) -> int:
         """Write the number that the next publish has, and publish."""
         settings, store = self.settings, warehouse.store_of(self.settings)
         number = store.published(settings).publish_id + 1
-        statements = [f"update build_{table} set {column} = {number}" for table, column in READ.items()]
+        statements = [f"update build_{table} set {mark.format(number=number)}" for table, mark in self.marks.items()]
         if settings.target == "postgres":
             with connect(settings) as build:
                 build.execute(as_sql(";".join(statements)))
@@ -194,7 +210,7 @@ def _publish(
     results.put(took)
 
 
-def _read(
+def read(
     kinds: dict[str, Callable[[], Read]], readers: int, goes_on: Callable[[], bool], gap: float
 ) -> dict[str, Readings]:
     """All kinds at once, each in some threads, one answer after the other."""
@@ -210,9 +226,7 @@ def _read(
             except Exception as error:  # noqa: BLE001  whatever it is, it is what is looked for
                 readings.errors.append(f"{type(error).__name__}: {error}"[:300])
                 continue
-            readings.took.append(1000 * (time.perf_counter() - began))
-            readings.mixed += len(set(numbers)) > 1
-            readings.seen.update(numbers)
+            readings.add(began, numbers)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in kinds for _ in range(readers)]
     for thread in threads:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from lakehouse import warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
+from lakehouse.sql import literal
 from lakehouse.warehouse import dbt
 from lakehouse.warehouse.comments import FRACTION
 
@@ -87,6 +89,7 @@ def query_metrics(
     by: Sequence[str] = (),
     first: dt.date | None = None,
     last: dt.date | None = None,
+    only: Mapping[str, str] = MappingProxyType({}),
 ) -> Figures:
     """The figures of metrics, as the store that readers see has them.
 
@@ -96,6 +99,8 @@ def query_metrics(
         Dimensions, or one of `TIMES`, that divide the figures.
     first, last : date, optional
         The period, both days included; without them, all that there is.
+    only
+        Dimension -> the value to which the figures are cut.
 
     Raises
     ------
@@ -108,7 +113,7 @@ def query_metrics(
         raise Stop(f"there is no metric {unknown[0]}", f"ask for one of {', '.join(known)}")
     metrics = tuple(known[name] for name in names)
     columns = [engine.qualified(names, one) for one in by]
-    table = warehouse.query_serving(settings, engine.sql(names, by, first, last)).select([*columns, *names])
+    table = warehouse.query_serving(settings, engine.sql(names, by, first, last, only)).select([*columns, *names])
     return Figures(metrics, (*by, *names), tuple(_rows(table, len(by))))
 
 
@@ -184,9 +189,14 @@ class _Engine:
         by: Sequence[str],
         first: dt.date | None,
         last: dt.date | None,
+        only: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
         """The SQL of a question."""
         from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
+
+        parts = [
+            f"{{{{ Dimension('{self.qualified(names, name)}') }}}} = {literal(value)}" for name, value in only.items()
+        ]
 
         request = MetricFlowQueryRequest.create(
             metric_names=list(names),
@@ -197,6 +207,7 @@ class _Engine:
                 for sign, day in ((">=", first), ("<=", last))
                 if day
             ]
+            + parts
             or None,
         )
         with _quiet():

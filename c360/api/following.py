@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +38,7 @@ class Current:
         self._stopping = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self.snapshot = Snapshot.of_store(settings)
+        self.adopt: Callable[[Snapshot], bool] = lambda _: True  # asked before a publish is shown
 
     def __enter__(self) -> Current:
         self._folder = TemporaryDirectory(prefix="c360-api-")  # only its owner may enter
@@ -69,8 +71,10 @@ class Current:
                 assert process.stdout is not None
                 for line in process.stdout:
                     written = Path(line.rstrip("\n"))
-                    self.snapshot = Snapshot.of_folder(written)
+                    read = Snapshot.of_folder(written)
                     shutil.rmtree(written)  # what is mapped stays
+                    if self.adopt(read):
+                        self.snapshot = read
             self._stopping.wait(SECONDS)
 
 

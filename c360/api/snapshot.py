@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from lakehouse.settings import Settings
 
 FEW = 16  # rows up to which cells are read one by one
 ABOUT = b"c360"
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,19 @@ class Rows:
     def __contains__(self, customer_key: str) -> bool:
         return customer_key in self._customers
 
-    def find(self, fixed: Mapping[str, Any], after: Sequence[Any] | None, limit: int | None) -> Sequence[int]:
+    def places_of(self, customers: Collection[str]) -> np.ndarray:
+        """Places of the rows of some customers, in order."""
+        numbers = [number for key in customers if (number := self._customers.get(key)) is not None]
+        found = [self._by_customer[slice(*self._starts[number : number + 2])] for number in numbers]
+        return np.sort(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
+    def find(
+        self,
+        fixed: Mapping[str, Any],
+        after: Sequence[Any] | None,
+        limit: int | None,
+        among: np.ndarray | None = None,
+    ) -> Sequence[int]:
         """Places of rows, in order.
 
         Parameters
@@ -60,6 +73,8 @@ class Rows:
             Column -> the value that it must have.
         after : sequence, optional
             Values of the key of the last row of the page before.
+        among : array of int, optional
+            Places of the only rows that there are for who asks, in order.
 
         Raises
         ------
@@ -67,13 +82,14 @@ class Rows:
             If these are no values of the key.
         """
         others = dict(fixed)
-        first = 0 if after is None else bisect_right(range(len(self._table)), tuple(after), key=self._key_at)
-        places: np.ndarray | range = range(first, len(self._table))
+        there = range(len(self._table)) if among is None else among
+        first = 0 if after is None else bisect_right(there, tuple(after), key=self._key_at)
+        places: np.ndarray | range = there[first:]
         if "customer_key" in others:
-            number = self._customers.get(others.pop("customer_key"))
-            mine = self._by_customer[slice(*self._starts[number : number + 2])] if number is not None else []
-            places = np.asarray(mine, dtype=np.int64)
-            places = places[places >= first]
+            mine = self.places_of([others.pop("customer_key")])
+            if among is not None:
+                mine = mine[np.isin(mine, among, assume_unique=True)]
+            places = mine[mine >= places[0]] if len(places) else mine[:0]
         if others:
             places = np.asarray(places, dtype=np.int64)
             for name, value in others.items():
@@ -114,6 +130,11 @@ class Snapshot:
             for name, table in tables.items()
         }
         self._rows = {resource.name: Rows(resource, tables[resource.name]) for resource in RESOURCES}
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What ``make`` gave for the name first; kept as long as this publish is."""
+        return self._made[name] if name in self._made else self._made.setdefault(name, make())
 
     @classmethod
     def of_store(cls, settings: Settings) -> Snapshot:
@@ -135,6 +156,10 @@ class Snapshot:
         """Whether the resource has a row of the customer."""
         return customer_key in self._rows[resource.name]
 
+    def places_of(self, resource: Resource, customers: Collection[str]) -> np.ndarray:
+        """Places of the rows of some customers, in order."""
+        return self._rows[resource.name].places_of(customers)
+
     def rows(
         self,
         resource: Resource,
@@ -142,10 +167,11 @@ class Snapshot:
         fields: Sequence[str],
         after: Sequence[Any] | None = None,
         limit: int | None = None,
+        among: np.ndarray | None = None,
     ) -> list[dict[str, object]]:
         """Rows in the order of the key; see `Rows.find`."""
         rows = self._rows[resource.name]
-        return rows.read(rows.find(fixed, after, limit), fields)
+        return rows.read(rows.find(fixed, after, limit, among), fields)
 
 
 def read_store(settings: Settings) -> tuple[int, date, dict[str, pa.Table]]:

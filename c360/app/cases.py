@@ -17,11 +17,11 @@ from c360.api.snapshot import Snapshot
 from c360.app.keeping import Kept
 from c360.app.outcomes import working_day
 from c360.app.reading import Reading
-from c360.bi.specs import Language
 from c360.reports import Query, Row
 from lakehouse import warehouse
 from lakehouse.ingestion import additions
 from lakehouse.lake.page_views import days_of_events, read_events
+from lakehouse.language import Language
 from lakehouse.settings import Settings
 from lakehouse.warehouse.seeds import load_seeds
 

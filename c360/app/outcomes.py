@@ -11,8 +11,8 @@ from datetime import date
 from pathlib import Path
 
 from c360.api.following import Current
+from c360.api.sight import WORKLIST
 from c360.api.snapshot import Snapshot
-from c360.app.sight import WORKLIST
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.ingestion import additions
@@ -32,7 +32,9 @@ _CHANNELS = {"phone": "phone", "branch": "visit"}  # anything else is a message
 _UNIT = ("source", "branch_code", "owner", "rm_id")
 _LISTED = ("action_id", "customer_key", "business_date", "arm", "channel", *_UNIT)
 Row = additions.Row
-HandIn = Callable[[Settings, Snapshot, date], int]  # of one feed: lands what was written down, returns rows that are new
+HandIn = Callable[
+    [Settings, Snapshot, date], int
+]  # of a feed: lands what was written down; new rows
 log = logging.getLogger(__name__)
 
 
@@ -62,9 +64,7 @@ def outcome_row(action: Mapping[str, object], result: str, event_id: str, day: d
 class HandingIn:
     """Hands in what was written down, now and then."""
 
-    def __init__(
-        self, settings: Settings, current: Current, feeds: Sequence[HandIn], seconds: float = SECONDS
-    ) -> None:
+    def __init__(self, settings: Settings, current: Current, feeds: Sequence[HandIn], seconds: float = SECONDS) -> None:
         self._settings, self._current, self._feeds, self._seconds = settings, current, feeds, seconds
         self._asked, self._stopping = threading.Event(), threading.Event()
         self._asked.set()  # what the server before this one left

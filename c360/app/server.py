@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from c360.api import problems
 from c360.api.app import create_app
 from c360.api.following import Current
-from c360.app.pages import audit, brief, cases, customers, entrance, status, worklist
+from c360.app.pages import audit, brief, cases, customers, entrance, status, tags, worklist
 from c360.app.workbench import Hidden, SignInFirst, Stale, Workbench, language_of
+from lakehouse.lake.page_views import Journal
 from lakehouse.settings import Settings
 
 HEADERS = {
@@ -27,9 +28,9 @@ OF_SYSTEMS = ("/api/", "/health")  # answered as JSON
 
 def create_workbench(settings: Settings) -> FastAPI:
     """The application over the published store; raises ``Stop`` if nothing is published yet."""
-    current = Current(settings)
-    app = create_app(settings, current)
-    workbench = Workbench(settings, current)
+    current, journal = Current(settings), Journal(settings.lake)
+    app = create_app(settings, current, journal)
+    workbench = Workbench(settings, current, journal, customers.warm)
     of_api = app.router.lifespan_context
 
     @asynccontextmanager
@@ -41,7 +42,7 @@ def create_workbench(settings: Settings) -> FastAPI:
             workbench.reading.close()
 
     app.router.lifespan_context = lifespan
-    for pages in (entrance, customers, worklist, brief, cases, status, audit):
+    for pages in (entrance, customers, worklist, brief, cases, tags, status, audit):
         app.include_router(pages.routes(workbench), include_in_schema=False)
     _install_errors(app, workbench)
 

@@ -1,13 +1,12 @@
 """What the pages of the workbench share: who asks, what they may, what is written down of it, and the frame."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlencode
-from uuid import uuid4
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
@@ -17,26 +16,27 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from c360.access import Grant, Register
+from c360.access import Grant, Register, events_of
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
 from c360.app import cases, outcomes
 from c360.app.outcomes import HandingIn, WrittenDown, working_day
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
+from c360.reports import Query
 from c360.reports import pages as reports
 from lakehouse.contracts import load_deployment
-from lakehouse.lake.page_views import Event, Journal, Kind
+from lakehouse.lake.page_views import Journal, Kind
 from lakehouse.language import LANGUAGES, Language, Voice
 from lakehouse.pages import LAYOUT
 from lakehouse.settings import Settings
 
 TEMPLATES = Path(__file__).with_name("templates")
-LONGEST_FORM = 10_000  # bytes
+LONGEST_FORM = 100_000  # bytes
 SIGN_INS = parse("10/minute")  # by name, and by address
 NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
 NAVIGATION += (("cases", "cases:read"),)
-NAVIGATION += (("status", "status:read"), ("audit", "audit:read"))
+NAVIGATION += (("tags", "tags:read"), ("status", "status:read"), ("audit", "audit:read"))
 
 
 class SignInFirst(Exception):
@@ -76,13 +76,14 @@ class Visit:
 class Workbench:
     """What runs behind the pages."""
 
-    def __init__(self, settings: Settings, current: Current) -> None:
-        self.settings, self.current = settings, current
+    def __init__(
+        self, settings: Settings, current: Current, journal: Journal, warm: Callable[[Query], None] = lambda _: None
+    ) -> None:
+        self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
-        self.journal = Journal(settings.lake)
         self.handing_in = HandingIn(settings, current, (outcomes.hand_in, cases.hand_in))
-        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
+        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
         self.cases = cases.Cases(settings.lake, self.reading)
         self.zone = load_deployment(settings.deployment).zone
         self._templates = self._environment()
@@ -141,26 +142,9 @@ class Workbench:
             Who, where there is no visit: one who signs in.
         """
         shown = visit.shown if visit else self.current.snapshot
+        publish = shown.publish_id, shown.business_date
         who = visit.person if visit else person
-        number = event_id or uuid4().hex
-        self.journal.append(
-            [
-                Event(
-                    event_id=f"{number}-{place}",
-                    happened_at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds"),
-                    business_date=str(shown.business_date),
-                    publish_id=shown.publish_id,
-                    user_name=who.name if who else None,
-                    role_name=who.role_name if who else None,
-                    event_kind=kind,
-                    page=page,
-                    customer_key=key,
-                    detail=detail,
-                    delivered=delivered,
-                )
-                for place, key in enumerate(dict.fromkeys(customer_keys))
-            ]
-        )
+        self.journal.append(events_of(who, publish, kind, page, customer_keys, detail, delivered, event_id))
 
     def refuse(self, visit: Visit, customer_key: str | None = None) -> None:
         """Write the refusal down, and say no more than of what does not exist."""

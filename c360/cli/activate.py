@@ -64,6 +64,7 @@ def plan(
         "updated": sum(change.change == "updated" for change in found.changes),
         "deleted": sum(change.change == "deleted" for change in found.changes),
         "dead_letters": found.held_back,
+        "left_out": dict(found.left_out),
     }
     content = said | {"shown": changes}
     show(content, json_, lambda: [*(labelled(key, value) for key, value in said.items()), table_of(changes, "row")])

@@ -24,6 +24,7 @@ from c360.cli.lineage import lineage, reproduce
 from c360.cli.metrics import metrics
 from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, console, day_of, labelled, progress, show
+from c360.cli.roles import roles
 from c360.cli.secret import secret
 from c360.cli.tags import tags
 
@@ -65,6 +66,7 @@ app.add_typer(evaluate, name="evaluate")
 app.add_typer(export, name="export")
 app.add_typer(metrics, name="metrics")
 app.add_typer(ml, name="ml")
+app.add_typer(roles, name="roles")
 app.add_typer(secret, name="secret")
 app.add_typer(tags, name="tags")
 

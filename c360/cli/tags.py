@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -135,6 +136,27 @@ def retire(tag: Tag, by: By, why: Why = "", day: First = None, target: Target = 
 
     settings = Settings.from_env(target=target)
     show(retire_(settings, tag, _first_day(settings, day), by, why), json_)
+
+
+@tags.command()
+def export(
+    tag: Tag,
+    out: Annotated[Path, typer.Option(help="File of comma-separated values to write; it must not exist.")],
+    by: By,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """Hand a tag on as a file: whom the bank may contact at this moment, and how many it leaves out, and why."""
+    from lakehouse.settings import Settings
+    from lakehouse.tags import export as export_
+
+    found = export_(Settings.from_env(target=target), tag, out, by)
+    said = ("tag", "version", "business_date", "members", "handed_on", "path")
+    show(found, json_, lambda: [*(labelled(name, getattr(found, name)) for name in said), *_left_out(found.left_out)])
+
+
+def _left_out(counts: dict[str, int]) -> Sequence[RenderableType]:
+    return [labelled("left out", f"{n}: {why}") for why, n in counts.items()]
 
 
 def _first_day(settings: "Settings", day: datetime | None) -> date:

@@ -7,23 +7,21 @@ from decimal import Decimal
 from functools import partial
 
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.console import RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from c360.reports import Query, Row
+from c360.reports import Query, Row, drawing
 from c360.reports.pages import money, render
 from lakehouse import warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.language import ENGLISH, Language, Voice
-from lakehouse.pages import svg
 from lakehouse.settings import Settings
 
-INK, ACCENT, SOFT, WARN = "#1d2733", "#0b5cad", "#8fb8de", "#c2560a"
+ACCENT, SOFT, WARN = "#0b5cad", "#8fb8de", "#c2560a"
+CLASSES = ("#0b5cad", "#c2560a", "#3a9679", "#8a5aa8", "#d4a017", "#5c6b7a", "#c3ccd6")  # of counterparties; all others
 MONTHS = 12
 
 _ACCOUNTS = """
@@ -370,26 +368,16 @@ def flow_by_class(report: CustomerReport) -> list[ClassFlow]:
 
 def assets_plot(months: list[Row], say: Voice) -> Markup:
     """Deposits and investments by month-end, and the star tier above them."""
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-    axes = figure.subplots()
-    dates = [row["as_of_date"] for row in months]
-    axes.stackplot(
-        dates,
-        [float(row["deposit_amount"]) for row in months],
-        [float(row["investment_amount"]) for row in months],
-        labels=(say("deposits"), say("investments")),
-        colors=(ACCENT, SOFT),
+    return drawing.stacked_areas(
+        say("Assets and star tier at month-ends"),
+        [f"{row['as_of_date']:%m/%y}" for row in months],
+        [
+            drawing.Series(say(name), color, [float(row[f"{name.removesuffix('s')}_amount"]) for row in months])
+            for name, color in (("deposits", ACCENT), ("investments", SOFT))
+        ],
+        drawing.Series(say("star tier"), WARN, [row["star_tier"] for row in months]),
+        most=7,
     )
-    tiers = axes.twinx()
-    tiers.step(
-        dates, [row["star_tier"] for row in months], where="post", color=WARN, linewidth=1.6, label=say("star tier")
-    )
-    tiers.set(ylim=(0, 7.5), yticks=range(1, 8))
-    tiers.set_ylabel(say("star tier"), color=WARN)
-    tiers.spines[["top"]].set_visible(False)
-    _finish(axes)
-    figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize="small")
-    return svg(figure, say("Assets and star tier at month-ends"))
 
 
 def flow_plot(flow: list[Row], say: Voice) -> Markup:
@@ -398,43 +386,21 @@ def flow_plot(flow: list[Row], say: Voice) -> Markup:
     sums: dict[str, float] = {}
     for row in flow:
         sums[row["counterparty_class"]] = sums.get(row["counterparty_class"], 0) + float(row["amount"])
-    largest = sorted(sums, key=lambda name: -sums[name])[:6]
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-    axes = figure.subplots()
-    colors = ("#0b5cad", "#c2560a", "#3a9679", "#8a5aa8", "#d4a017", "#5c6b7a", "#c3ccd6")
-    places = range(len(months))
-    heights = {"C": [0.0] * len(months), "D": [0.0] * len(months)}
-    for color, name in zip(colors, (*largest, "other"), strict=False):
-        for direction, sign in (("C", 1), ("D", -1)):
-            amounts = [
-                sign
-                * sum(
-                    float(row["amount"])
-                    for row in flow
-                    if row["month_date"] == month
-                    and row["direction"] == direction
-                    and (
-                        row["counterparty_class"] == name
-                        or (name == "other" and row["counterparty_class"] not in largest)
-                    )
-                )
-                for month in months
-            ]
-            label = say.code(name) if direction == "C" and (name != "other" or len(sums) > len(largest)) else None
-            axes.bar(places, amounts, bottom=heights[direction], color=color, width=0.75, label=label)
-            heights[direction] = [low + high for low, high in zip(heights[direction], amounts, strict=True)]
-    axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set_xticks(places, [f"{month:%m/%y}" for month in months])
-    _finish(axes)
-    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize="small")
-    return svg(figure, say("Money in and out by counterparty"))
+    largest = sorted(sums, key=lambda name: -sums[name])[: len(CLASSES) - 1]
+    names = [*largest, *(["other"] if len(sums) > len(largest) else [])]
 
+    def series(is_in: bool) -> list[drawing.Series]:
+        amounts = {name: [0.0] * len(months) for name in names}
+        for row in flow:
+            if (row["direction"] == "C") == is_in:
+                name = row["counterparty_class"] if row["counterparty_class"] in largest else "other"
+                amounts[name][months.index(row["month_date"])] += float(row["amount"])
+        return [
+            drawing.Series(say.code(name), color, amounts[name]) for name, color in zip(names, CLASSES, strict=False)
+        ]
 
-def _finish(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", alpha=0.25)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.tick_params(labelsize=8)
+    ticks = [f"{month:%m/%y}" for month in months]
+    return drawing.stacked_bars(say("Money in and out by counterparty"), ticks, series(True), series(False))
 
 
 def _scores_table(report: CustomerReport, say: Voice) -> RenderableType:

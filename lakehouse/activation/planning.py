@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 
 import duckdb
 from pydantic_core import to_json
@@ -13,6 +14,7 @@ from lakehouse import warehouse
 from lakehouse.activation.changes import ADDED, DELETED, UPDATED, Change, Difference, Row, difference
 from lakehouse.activation.contract import Activation
 from lakehouse.activation.ledger import Ledger, Opened
+from lakehouse.activation.permission import HANDED_OUT, load, load_bars, said_since
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
 from lakehouse.lake.activations import Header
@@ -20,10 +22,15 @@ from lakehouse.settings import Settings
 from lakehouse.sql import identifier
 from lakehouse.warehouse.stores import Shown
 
-POLICY = "actions.contact_policy"
-HANDED_OUT = "is_handed_out"
-# of the policy, by purpose: whom the bank may turn to
-MAY_BE_SENT = {"contact": "is_allowed and not is_control", "service": "is_service_allowed"}
+NOBODY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Permitted:
+    """What may be sent of a table, and what may not."""
+
+    rows: dict[str, Row]  # by key; both as canonical JSON
+    left_out: dict[str, int]  # why the bank may not turn to the customer -> rows
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Plan:
     changes: tuple[Change, ...]
     held_back: int  # changes that the target refused: `retry` sends them again
     opened: Opened | None  # the plan under way that goes on
+    left_out: Mapping[str, int] = field(default_factory=dict)  # why the policy forbids it -> rows; of a new plan
 
     @property
     def is_empty(self) -> bool:
@@ -61,14 +69,19 @@ def plan(settings: Settings, activation: Activation, again: bool = False, run_id
         if opened and _goes_on(opened, activation, publish_id):
             rest = opened.changes[opened.answers.known :]
             return Plan(opened.header, rest, 0, opened)
-        rows = read_rows(shown, activation)
-    found = difference(rows, ledger.state(), publish_id, activation.mode == "update_only", again)
+        permitted = read_permitted(shown, activation, said_since(settings, shown))
+    found = difference(permitted.rows, ledger.state(), publish_id, activation.mode == "update_only", again)
     header = _header(activation, found, ledger.next_number(), publish_id, business_date, run_id)
-    return Plan(header, found.changes, len(found.held_back), None)
+    return Plan(header, found.changes, len(found.held_back), None, permitted.left_out)
 
 
-def read_rows(shown: Shown, activation: Activation) -> dict[str, Row]:
-    """Key -> row of all that may be sent, both as canonical JSON.
+def read_permitted(shown: Shown, activation: Activation, since: Mapping[str, str] = NOBODY) -> Permitted:
+    """All that may be sent, and why the rest may not.
+
+    Parameters
+    ----------
+    since
+        Customer -> what they have said since the publish.
 
     Raises
     ------
@@ -76,11 +89,16 @@ def read_rows(shown: Shown, activation: Activation) -> dict[str, Row]:
         If the table lacks a column, a column is personal, the key is no key, or nobody can say who may be turned to.
     """
     with duckdb.connect(config={"threads": 1}) as connection:
-        columns = _load(shown, connection, "given", activation.table)
+        if activation.table not in {published for published, _, _ in shown.comments}:
+            raise Stop(f"{activation.table} is not published", "correct `table` in the contract")
+        columns = load(shown, connection, "given", activation.table)
         _check_columns(activation, columns)
         names = ", ".join(map(identifier, (*activation.key, *activation.columns)))
-        where = _permission(shown, connection, activation, columns)
-        result = connection.execute(f"select {names} from given where {where}")
+        barred = _barred(shown, connection, activation, columns, since)
+        counts = connection.execute(
+            f"select bar, count(*) from ({barred}) where bar is not null group by bar order by 2 desc, 1"
+        ).fetchall()
+        result = connection.execute(f"select {names} from ({barred}) where bar is null")
         rows: dict[str, Row] = {}
         width = len(activation.key)
         while batch := result.fetchmany(10_000):
@@ -95,7 +113,7 @@ def read_rows(shown: Shown, activation: Activation) -> dict[str, Row]:
                         "name all columns of its key in the contract",
                     )
                 rows[key] = Row.of(canonical(activation.columns, values[width:]))
-        return rows
+        return Permitted(rows, dict(counts))
 
 
 def canonical(names: Sequence[str], values: Sequence[object]) -> str:
@@ -107,16 +125,6 @@ def canonical(names: Sequence[str], values: Sequence[object]) -> str:
     return to_json(dict(zip(names, values, strict=True)), inf_nan_mode="null").decode()
 
 
-def _load(shown: Shown, connection: duckdb.DuckDBPyConnection, name: str, table: str) -> set[str]:
-    """Copy a published table into memory; returns its columns."""
-    if table not in {published for published, _, _ in shown.comments}:
-        raise Stop(f"{table} is not published", "correct `table` in the contract")
-    connection.register("shown", shown.rows(table))
-    connection.execute(f"create table {name} as select * from shown")
-    connection.unregister("shown")
-    return {column for column, *_ in connection.execute(f"describe {name}").fetchall()}
-
-
 def _check_columns(activation: Activation, columns: set[str]) -> None:
     asked = {*activation.key, *activation.columns}
     if missing := sorted(asked - columns):
@@ -126,23 +134,29 @@ def _check_columns(activation: Activation, columns: set[str]) -> None:
         raise Stop(f"{activation.name}: {', '.join(shown)} is personal data, which is not sent", "take it out")
 
 
-def _permission(shown: Shown, connection: duckdb.DuckDBPyConnection, activation: Activation, columns: set[str]) -> str:
-    """SQL of the rows that may be sent.
+def _barred(
+    shown: Shown,
+    connection: duckdb.DuckDBPyConnection,
+    activation: Activation,
+    columns: set[str],
+    since: Mapping[str, str],
+) -> str:
+    """SQL of the rows with the reason against sending them, ``bar``.
 
     A list says for each row whether it is handed out, which holds for calls and for service alike; of other tables, the
     contact policy of the day decides about the customer.
     """
     if HANDED_OUT in columns:
-        return HANDED_OUT
+        why = "coalesce(block_reason, 'control group')" if "block_reason" in columns else "'not handed out'"
+        return f"select *, case when {HANDED_OUT} is distinct from true then {why} end as bar from given"
     if activation.purpose == "inform":
-        return "true"
+        return "select *, cast(null as varchar) as bar from given"
     if "customer_key" not in columns:
         raise Stop(
             f"{activation.name}: {activation.table} says of no customer, so nobody can say who may be turned to",
             "set purpose: inform in the contract, and why",
         )
-    _load(shown, connection, "policy", POLICY)
-    return f"customer_key in (select customer_key from policy where {MAY_BE_SENT[activation.purpose]})"
+    return load_bars(shown, connection, activation.purpose, since)
 
 
 def _goes_on(opened: Opened, activation: Activation, publish_id: int) -> bool:

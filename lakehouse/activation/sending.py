@@ -6,7 +6,7 @@ batch that may have arrived is in doubt, and a new plan begins from there.
 """
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +40,7 @@ class Sent:
     refused: int  # dead letters: `retry` sends them again
     absent: int  # with update_only: the target has no such row
     held_back: int  # dead letters of before
+    left_out: Mapping[str, int]  # why the policy forbids it -> rows; empty for the rest of a plan under way
 
 
 def send(
@@ -97,6 +98,7 @@ def _sent(now: Plan, receipts: list[Receipt]) -> Sent:
         refused=answers.count(REFUSED),
         absent=answers.count(ABSENT),
         held_back=now.held_back,
+        left_out=dict(now.left_out),
     )
 
 

@@ -27,13 +27,21 @@ def adding(settings: Settings, feed: str) -> FileLock:
     return FileLock(settings.lake / f".{feed}.adding.lock")
 
 
-def handed_in(settings: Settings, feed: str) -> dict[str, list[Row]]:
-    """Period -> the rows of its newest version, in the landing folder or in the lake, as text."""
+def handed_in(settings: Settings, feed: str, after: date | None = None) -> dict[str, list[Row]]:
+    """Period -> the rows of its newest version, in the landing folder or in the lake, as text.
+
+    Parameters
+    ----------
+    after
+        Of later periods alone: the files of the others are not read.
+    """
     contract = load_feeds()[feed]
     landed = {one.period.text: one for one in deliveries(settings.landing, feed) if one.declared_hash}
     taken = {one.period: one for one in read_outcomes(settings.lake, feed) if one.is_loaded}
     return {
-        period: _rows(settings, contract, landed.get(period), taken.get(period)) for period in sorted({*landed, *taken})
+        period: _rows(settings, contract, landed.get(period), taken.get(period))
+        for period in sorted({*landed, *taken})
+        if after is None or period > str(after)
     }
 
 

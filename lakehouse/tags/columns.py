@@ -15,6 +15,7 @@ import yaml
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
+from lakehouse.tags.misfit import Misfit
 
 Kind = Literal["number", "text", "date", "boolean"]
 KEY = "customer_key"
@@ -62,17 +63,20 @@ def find(table: str, column: str) -> Offered:
 
     Raises
     ------
-    Stop
+    Misfit
         If it is refused, or there is none; the remedy names what there is.
     """
     if table not in tables():
-        raise Stop(f"{table}.{column}: nobody is chosen by columns of {table}", f"use one of {', '.join(tables())}")
+        others = f"use one of {', '.join(tables())}"
+        raise Misfit(f"{table}.{column}: nobody is chosen by columns of {table}", others, "column", "unknown", column)
     if why := _refused().get(column):
-        raise Stop(f"{table}.{column} is {why}: nobody is chosen by it", "choose by another column, or leave it out")
+        others = "choose by another column, or leave it out"
+        raise Misfit(f"{table}.{column} is {why}: nobody is chosen by it", others, "column", "refused", column)
     if (table, column) not in offered():
         names = [name for of, name in offered() if of == table]
         near = get_close_matches(column, names, 3, 0.5) or names
-        raise Stop(f"{tables()[table]} has no column {column}", f"use one of {', '.join(near)} (c360 tags columns)")
+        others = f"use one of {', '.join(near)} (c360 tags columns)"
+        raise Misfit(f"{tables()[table]} has no column {column}", others, "column", "unknown", column)
     return offered()[table, column]
 
 

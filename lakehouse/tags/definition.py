@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lakehouse.errors import Stop
 from lakehouse.tags.columns import FIRST, Kind
+from lakehouse.tags.misfit import Misfit, Part, Reason
 
 Operator = Literal[
     "not in", "in last days", "not in last days", "is not empty", "is empty", "between", "in",
@@ -35,6 +36,11 @@ _WRITTEN = re.compile(
     r"(?P<values>(?<=[=<>]).*|(?:\s.*)?)"
 )
 _SEPARATOR = re.compile(r"\s*,\s*|\s+and\s+")
+_PARTS: tuple[Part, ...] = get_args(Part)
+_REASONS: dict[str, Reason] = {
+    "too_short": "missing", "string_too_short": "missing", "string_too_long": "too_long", "too_long": "too_long",
+    "string_pattern_mismatch": "invalid",
+}  # fmt: skip
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -49,6 +55,14 @@ class Condition(_Part):
     column: str
     operator: Operator
     values: tuple[Text, ...] = Field((), max_length=500)
+
+    @classmethod
+    def of(cls, **parts: object) -> "Condition":
+        """The condition; raises `Misfit` naming the part that is not valid."""
+        try:
+            return cls.model_validate(parts)
+        except ValidationError as error:
+            raise _stop(error) from None
 
     def __str__(self) -> str:
         """As a person writes it, and `condition_of` reads it."""
@@ -68,7 +82,7 @@ class Definition(_Part):
 
     @classmethod
     def of(cls, **parts: object) -> "Definition":
-        """The definition; raises `Stop` naming the part that is not valid."""
+        """The definition; raises `Misfit` naming the part that is not valid."""
         try:
             return cls.model_validate(parts)
         except ValidationError as error:
@@ -98,10 +112,7 @@ def condition_of(text: str) -> Condition:
     count = VALUES[found["operator"]]
     split = [values] if count == ONE else _SEPARATOR.split(values)
     parts = {"column": found["column"], "operator": found["operator"], "values": split if values else []}
-    try:
-        return Condition.model_validate(parts | ({"table": found["table"]} if found["table"] else {}))
-    except ValidationError as error:
-        raise _stop(error) from None
+    return Condition.of(**parts, **({"table": found["table"]} if found["table"] else {}))
 
 
 def conditions_of(json: str) -> Sequence[Condition]:
@@ -124,7 +135,9 @@ def condition_words(json: str) -> list[str]:
         return [json]
 
 
-def _stop(error: ValidationError) -> Stop:
+def _stop(error: ValidationError) -> Misfit:
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return Stop(f"{place or 'conditions'}: {first['msg']}", "see docs/TAGS.md")
+    named: Part = next((part for part in reversed(_PARTS) if part in first["loc"]), "conditions")
+    reason = "name" if named == "tag" else _REASONS.get(first["type"], "invalid")
+    return Misfit(f"{place or 'conditions'}: {first['msg']}", "see docs/TAGS.md", named, reason)

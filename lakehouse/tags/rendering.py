@@ -14,6 +14,7 @@ from lakehouse.errors import Stop
 from lakehouse.tags import columns
 from lakehouse.tags.columns import FIRST, KEY, Kind, Offered
 from lakehouse.tags.definition import NONE, ONE, OPERATORS, SOME, TWO, VALUES, Condition, conditions_of
+from lakehouse.tags.misfit import Misfit
 
 _COMPARED: dict[str, type[exp.Expression]] = {
     "=": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE,
@@ -45,7 +46,7 @@ def condition_sql(conditions: Sequence[Condition], matching: str, today: date, d
 
     Raises
     ------
-    Stop
+    Misfit
         If a column is none that is offered, or operator or values do not fit its type.
     """
     parts = [_one(condition, today) for condition in conditions]
@@ -89,13 +90,17 @@ def _rendered(row: Mapping[str, str], today: date, dialect: str) -> Rendered:
 def _one(condition: Condition, today: date) -> exp.Expression:
     column = columns.find(condition.table, condition.column)
     if condition.operator not in OPERATORS[column.kind]:
-        raise Stop(
+        raise Misfit(
             f"{condition}: {column.name} is a {column.kind}, to which {condition.operator} does not apply",
             f"use one of {', '.join(OPERATORS[column.kind])}",
+            "operator",
+            "operator",
+            column.kind,
         )
     needed = VALUES[condition.operator]
     if not (bool(condition.values) if needed == SOME else len(condition.values) == needed):
-        raise Stop(f"{condition}: {condition.operator} takes {_COUNTS[needed]}", "correct the values")
+        words = f"{condition}: {condition.operator} takes {_COUNTS[needed]}"
+        raise Misfit(words, "correct the values", "values", "count", str(needed))
     name = exp.column(column.name, table=column.table, quoted=True)
     if condition.operator in ("in last days", "not in last days"):
         return _last_days(name, condition, today)
@@ -117,7 +122,8 @@ def _compared(name: exp.Column, operator: str, values: Sequence[exp.Expression])
 def _last_days(name: exp.Column, condition: Condition, today: date) -> exp.Expression:
     (value,) = condition.values
     if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= _LONGEST_DAYS:
-        raise Stop(f"{condition}: {value} is no number of days", f"give a whole number from 1 to {_LONGEST_DAYS}")
+        days = f"give a whole number from 1 to {_LONGEST_DAYS}"
+        raise Misfit(f"{condition}: {value} is no number of days", days, "values", "days", value)
     before = _date(today - timedelta(days=int(value)))
     if condition.operator == "not in last days":
         return exp.LTE(this=name, expression=before)
@@ -129,7 +135,8 @@ def _value(condition: Condition, column: Offered, value: str) -> exp.Expression:
     try:
         return _LITERALS[column.kind](value)
     except (ValueError, InvalidOperation, KeyError):
-        raise Stop(f"{condition}: {value} is no {column.kind}", _REMEDIES[column.kind]) from None
+        words = f"{condition}: {value} is no {column.kind}"
+        raise Misfit(words, _REMEDIES[column.kind], "values", column.kind, value) from None
 
 
 def _number(value: str) -> exp.Expression:

@@ -27,6 +27,7 @@ from lakehouse.warehouse.exporting import Exported
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import CannotPublish
 from lakehouse.warehouse.relations import lake_tables, small_tables
+from lakehouse.warehouse.rights import Found, Rights
 from lakehouse.warehouse.stores import Shown, Store
 from lakehouse.warehouse.stores import duckdb as duckdb_store
 from lakehouse.warehouse.stores import postgres as postgres_store
@@ -37,7 +38,10 @@ __all__ = [
     "CannotPublish",
     "DbtFailed",
     "EngineLocked",
+    "Found",
     "Node",
+    "Rights",
+    "apply_rights",
     "attach",
     "begin_build",
     "built_state",
@@ -48,6 +52,7 @@ __all__ = [
     "export_parquet",
     "export_snapshot",
     "last_published",
+    "look_at_rights",
     "open_store",
     "project_version",
     "publish",
@@ -162,13 +167,21 @@ def query_serving(settings: Settings, statement: str, parameters: Sequence[objec
     return store_of(settings).query_serving(settings, statement, parameters)
 
 
-def publish(settings: Settings, business_date: date, run_id: str, schemas: Sequence[str] | None = None) -> int:
+def publish(
+    settings: Settings,
+    business_date: date,
+    run_id: str,
+    schemas: Sequence[str] | None = None,
+    rights: Rights | None = None,
+) -> int:
     """Show readers what dbt built: changed partitions are replaced, and all of it appears at one moment.
 
     Parameters
     ----------
     schemas : sequence of str, optional
         Published schemas to replace; the others stay as they are. By default all, and then every model must be built.
+    rights : Rights, optional
+        Who may read what of it, on a store with roles.
 
     Returns
     -------
@@ -187,7 +200,30 @@ def publish(settings: Settings, business_date: date, run_id: str, schemas: Seque
     comments = comments_of(described, load_deployment(settings.deployment).currency)
     models = [model for model in described if model.schema in chosen]
     new = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
-    return publishing.publish(store_of(settings), settings, models, chosen, new, comments)
+    return publishing.publish(store_of(settings), settings, models, chosen, new, comments, rights)
+
+
+def apply_rights(settings: Settings, rights: Rights) -> list[Found]:
+    """Give the roles of the store what they may read, and only that; returns what only an administrator can mend.
+
+    Raises
+    ------
+    Stop
+        If the store is a file: it has no roles.
+    """
+    _require_roles(settings)
+    return postgres_store.apply_rights(settings, rights)
+
+
+def look_at_rights(settings: Settings, rights: Rights) -> list[Found]:
+    """Every right as it should be and as it is; raises `Stop` if the store is a file."""
+    _require_roles(settings)
+    return postgres_store.look_at_rights(settings, rights)
+
+
+def _require_roles(settings: Settings) -> None:
+    if settings.target != "postgres":
+        raise Stop("the store is a file, which has no roles: who may open it sees all of it", "give it to few")
 
 
 def record_publish(settings: Settings, publish_id: int, run_id: str, pin: Pin, project: str) -> None:

@@ -8,6 +8,7 @@ from lakehouse.warehouse import live, publication
 from lakehouse.warehouse.canaries import Canaries
 from lakehouse.warehouse.comments import Comments
 from lakehouse.warehouse.publication import Columns, Model, Partition, Publication, Snapshot
+from lakehouse.warehouse.rights import Rights
 from lakehouse.warehouse.stores import Publishing, Store
 
 
@@ -18,6 +19,7 @@ def publish(
     schemas: tuple[str, ...],
     new: Publication,
     comments: Comments,
+    rights: Rights | None = None,
 ) -> int:
     """Replace the published schemas by what dbt built of them.
 
@@ -29,6 +31,8 @@ def publish(
         Business date, run and time, which all published tables share.
     comments : mapping
         Of all that readers see, whether or not it is published now.
+    rights : Rights, optional
+        Who may read what of it. Without them the store's stay as they are, and what is new is the owner's.
 
     Returns
     -------
@@ -60,6 +64,8 @@ def publish(
             now.publications[model.full_name] = replace(new, row_count=row_count, content_hash=content)
         is_whole = set(schemas) == set(publication.SCHEMAS)
         work.show(now, comments, live.DAILY_FLOW in now.publications, is_whole)
+        if rights:
+            work.guard(rights, is_whole)
         work.note_published(now.publish_id, is_whole)
     return now.publish_id
 

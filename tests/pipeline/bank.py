@@ -6,10 +6,11 @@ import json
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 
-from lakehouse import warehouse
+from lakehouse import tags, warehouse
 from lakehouse.settings import Settings
 from lakehouse.warehouse.dbt import target_path
 from tests.conftest import temporary_settings
@@ -20,7 +21,25 @@ ABSTAINS = tuple(  # few enterprises, hardly a lead who opens an account, few wh
     for task in ("enterprise_liquidity", "lead_conversion", "uplift_retention", "wealth_churn")
     for latest in ("", "_latest")
 )
-EMPTY = (*ABSTAINS, "marts.tags", "marts.customer_tags", "actions.case_events")  # people have written nothing
+EMPTY = (*ABSTAINS, "actions.case_events")  # nobody has worked on a case
+# Tags that desks of the bank hand in for its three days: tag -> conditions, whether all must hold, and SQL of one's own
+ALL, ANY = "all", "any"
+TAGS: dict[str, tuple[tuple[str, ...], Literal["all", "any"], str]] = {
+    "at_work": (("occupation in 医生, 教师, 工程师",), ALL, "occupation in ('医生', '教师', '工程师')"),
+    "not_at_work": (("occupation not in 医生, 教师",), ALL, "occupation <> '医生' and occupation <> '教师'"),
+    "no_segment": (("segment_id is empty", "party_type = P"), ALL, "segment_id is null and party_type = 'P'"),
+    "lately": (
+        ("last_activity_date in last days 3", "star_tier >= 2", "contact_policy.preferred_channel != phone"),
+        ALL,
+        "last_activity_date between {day} - 2 and {day} and star_tier > 1 and preferred_channel <> 'phone'",
+    ),
+    "either": (
+        ("first_opened_date < 2023-12-31", "aum_amount between 50000 and 1e6"),
+        ANY,
+        "first_opened_date <= date '2023-12-30' or (aum_amount >= 50000 and aum_amount <= 1000000)",
+    ),
+    "nobody": (("star_tier = 7", "star_tier = 1"), ALL, "false"),
+}
 RUN_COLUMNS = ("run_id", "scored_at", "published_at")  # the only columns that differ between equal runs
 
 
@@ -39,6 +58,23 @@ def copy_of(source: Settings, folder: Path, landing: Path | None = None) -> Sett
     warehouse.relocate(copied)
     shutil.copytree(target_path(source), target_path(copied))  # the parsed project: parsing takes longer than a day
     return copied
+
+
+def define_tags(settings: Settings, first: date, last: date) -> None:
+    """Hand in `TAGS` for the first day; two more: one expires after it, one is retired on the last day."""
+
+    def save(tag: str, texts: tuple[str, ...], matching: str, expires: date, day: date = first) -> None:
+        parts = {"description": f"标签 {tag}", "owner": "desk", "matching": matching, "expires_date": expires}
+        conditions = tuple(map(tags.condition_of, texts))
+        tags.save(settings, tags.Definition.of(tag=tag, conditions=conditions, **parts), day, "S0042")
+
+    for tag, (texts, matching, _) in TAGS.items():
+        save(tag, texts, matching, date(2099, 12, 31))
+    save("over", ("star_tier >= 1",), ALL, first)
+    save("taken_back", ("star_tier >= 1",), ALL, last)
+    tags.retire(settings, "taken_back", last, "S0043", "a mistake")
+    save("either", ("star_tier >= 5",), ALL, date(2099, 12, 31))  # a correction of the same day: the first never counts
+    save("either", *TAGS["either"][:2], date(2099, 12, 31), last)
 
 
 def content(store: Path) -> dict[str, tuple[int, int]]:

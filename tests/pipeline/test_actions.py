@@ -12,7 +12,7 @@ import pytest
 from c360 import pipeline
 from lakehouse import tags, warehouse
 from lakehouse.activation.contract import Activation, FileDrop
-from lakehouse.activation.planning import read_rows
+from lakehouse.activation.planning import read_permitted
 from lakehouse.settings import Settings
 from tests.pipeline.bank import content, copy_of, deliver, send
 from tests.pipeline.conftest import D1, D3, Undisturbed
@@ -179,8 +179,9 @@ def test_who_has_a_tag_and_may_be_contacted_equals_sql_of_ones_own(told_back: tu
         target=FileDrop(kind="file", folder="tagged"),
     )
     with warehouse.shown(settings) as shown:  # nothing is sent to whom the policy forbids
-        rows = read_rows(shown, sent)
-    assert len(rows) == sum(row["is_contactable"] for row in tagged)
+        permitted = read_permitted(shown, sent)
+    assert len(permitted.rows) == sum(row["is_contactable"] for row in tagged)
+    assert sum(permitted.left_out.values()) == sum(not row["is_contactable"] for row in tagged)
 
 
 @pytest.mark.full

@@ -12,13 +12,16 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from c360 import pipeline
+from c360.app.groups import keys_of, rows_of
 from c360.app.pages.brief import read_brief
 from c360.app.pages.status import read_status
+from c360.app.pages.tags import values_of
 from c360.metrics import list_metrics, query_metrics
-from lakehouse import intraday, warehouse
+from lakehouse import intraday, tags, warehouse
 from lakehouse.settings import Settings
+from lakehouse.tags.columns import offered
 from tests.conftest import create_database
-from tests.pipeline.bank import EMPTY, READER_SCHEMAS, RUN_COLUMNS, deployment_at, send_events
+from tests.pipeline.bank import EMPTY, READER_SCHEMAS, RUN_COLUMNS, TAGS, deployment_at, send_events
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
 OF_A_FILE = ("ops.store", "ops.retired_files")  # what the store in one file has besides
@@ -85,6 +88,30 @@ def test_the_pages_of_the_workbench_read_the_same(postgres: Settings, day_by_day
             read.append((parts, feeds, shown.query(by_token, (found["token"],)).to_pylist()))
     assert read[0] == read[1]
     assert all(read[0])
+
+
+def test_who_has_a_tag_is_the_same_and_so_is_its_preview(postgres: Settings, day_by_day: Undisturbed) -> None:
+    said = []
+    for settings in (postgres, day_by_day.settings):
+        sizes = {
+            row["tag"]: (row["member_count"], row["contactable_count"])
+            for row in warehouse.query_serving(settings, "select * from marts.tags where is_current").to_pylist()
+        }
+        tagged = warehouse.query_serving(settings, "select tag, customer_key, block_reason from marts.customer_tags")
+        for tag, (texts, matching, _) in TAGS.items():
+            found = tags.count(settings, [tags.condition_of(text) for text in texts], matching)
+            assert (found.members, found.contactable) == sizes[tag], tag
+        with warehouse.shown(settings) as shown:
+            keys = keys_of(shown.query, "tag", "either")
+            listed = rows_of(shown.query, keys[:25])
+            segment = keys_of(shown.query, "segment", "1")
+            values = values_of(shown.query, offered()["customer_360", "life_cycle_stage"])
+        said.append((sizes, {tuple(row.values()) for row in tagged.to_pylist()}, keys, listed, segment, values))
+    assert said[0] == said[1]
+    sizes, tagged, keys, *_ = said[0]
+    assert sizes["over"] == sizes["taken_back"] == (None, None)
+    assert {tag for tag, *_ in tagged} == TAGS.keys() - {"nobody"}
+    assert len(keys) == sizes["either"][0] > 20
 
 
 @pytest.mark.full  # on DuckDB, every run compares a full build with the days (test_replay)

@@ -18,16 +18,15 @@ from c360 import pipeline
 from c360.access import Sees, add_person, load_roles, revoke_token
 from c360.app.outcomes import FEED
 from c360.app.server import create_workbench
-from lakehouse import warehouse
+from lakehouse import tags, warehouse
 from lakehouse.ingestion import ingest_feed
 from lakehouse.lake import read_outcomes
 from lakehouse.lake.page_views import Event, read_events
 from lakehouse.settings import Settings
 from tests.pipeline.bank import copy_of
-from tests.pipeline.conftest import D1, D3, LAST_OF_HISTORY, Undisturbed
+from tests.pipeline.conftest import D1, D2, D3, LAST_OF_HISTORY, Undisturbed
 
 FOREVER = date(9999, 1, 1)
-OF_CASES = ("/cases/{case_id}", "/cases/events")
 PAGES = {  # page -> what it needs
     "/find": "customers:read",
     "/worklist": "actions:read",
@@ -35,7 +34,26 @@ PAGES = {  # page -> what it needs
     "/cases": "cases:read",
     "/status": "status:read",
     "/audit": "audit:read",
+    "/tags": "tags:read",
+    "/tag": "tags:write",
 }
+WITHIN = {"/", "/sign-in", "/sign-out", "/customers/{customer_key}", "/worklist/outcomes"}  # reached from pages
+WITHIN |= {"/tags/{tag}", "/tags/{tag}/retire", "/cases/{case_id}", "/cases/events"}
+TAG = {  # a form that chooses somebody
+    "version": "0",
+    "matching": "all",
+    "column_1": "customer_360.star_tier",
+    "operator_1": ">=",
+    "values_1": "2",
+    "column_2": "customer_360.occupation",
+    "operator_2": "in",
+    "values_2": "医生，教师",
+    "tag": "fund_week",
+    "owner": "wealth desk",
+    "description": "基金周",
+    "expires_date": "2099-12-31",
+}
+TAG_SQL = "star_tier > 1 and occupation in ('医生', '教师')"
 
 
 def rows(bank: Settings, sql: str) -> list[dict]:
@@ -98,7 +116,7 @@ def test_every_page_is_for_whom_it_is_and_no_hint_for_others(
     bank: Settings, app: FastAPI, clients: dict[str, TestClient]
 ) -> None:
     routes = {route.path for route in app.routes if not getattr(route, "path", "/api").startswith(("/api", "/health"))}
-    assert routes - {"/", "/sign-in", "/sign-out", "/customers/{customer_key}", "/worklist/outcomes", *OF_CASES} == PAGES.keys()
+    assert routes - WITHIN == PAGES.keys()
     nothing = clients["auditor"].get("/no-such-page")
     assert nothing.status_code == 404
     for name, client in clients.items():
@@ -325,6 +343,119 @@ def test_what_may_not_be_reported_is_refused(
     assert "buttons" not in reader.get("/worklist").text.partition("<main")[2]
 
 
+def figures(answer: Response) -> list[int]:
+    """What the tiles of a preview say."""
+    found = re.findall(r"<b>([\d,]+)</b>", answer.text.partition('id="preview"')[2].partition("</section>")[0])
+    return [int(figure.replace(",", "")) for figure in found]
+
+
+def test_a_tag_is_previewed_saved_as_a_delivery_changed_and_retired(
+    bank: Settings, clients: dict[str, TestClient]
+) -> None:
+    client = clients["business_analyst"]
+    form = TAG | {"csrf": csrf_of(client.get("/tag"))}
+    before = len(journal(bank))
+    preview = client.post("/tag", data=form | {"do": "preview"})
+    (expected,) = rows(
+        bank,
+        "select count(*) as members, count(*) filter (where is_allowed and not is_control) as contactable from "
+        f"marts.customer_360 left join actions.contact_policy using (customer_key) where {TAG_SQL}",
+    )
+    assert figures(preview) == list(expected.values())
+    assert not tags.told(bank, D3), "to look changes nothing"
+    seen = re.search(r'name="seen" value="([^"]+)"', preview.text)[1]
+    unseen = client.post("/tag", data=form | {"do": "save", "seen": ""})
+    assert "were not previewed" in unseen.text
+    form |= {"do": "save", "seen": seen}
+    saved = client.post("/tag", data=form, follow_redirects=False)
+    assert (saved.status_code, saved.headers["location"]) == (303, "/tags/fund_week")
+    assert "made or changed it meanwhile" in client.post("/tag", data=form).text, "two people at once"
+    changed = form | {"version": "1", "owner": "deposits desk"}
+    assert client.post("/tag", data=changed, follow_redirects=False).status_code == 303
+    retired = client.post("/tags/fund_week/retire", data={"csrf": form["csrf"], "why": "over"}, follow_redirects=False)
+    assert retired.headers["location"] == "/tags/fund_week"
+    assert client.post("/tags/fund_week/retire", data={"csrf": form["csrf"]}).status_code == 404
+    told = [(one.version, one.change_kind, one.owner, one.changed_by, one.note) for one in tags.told(bank, D3)]
+    who = "S-business_analyst"
+    assert told == [
+        (1, "save", "wealth desk", who, ""),
+        (2, "save", "deposits desk", who, ""),
+        (3, "retire", "deposits desk", who, "over"),
+    ]
+    events = journal(bank)[before:]
+    assert {one["user_name"] for one in events} == {who}
+    writes = [one["detail"] for one in events if one["event_kind"] == "write"]
+    assert writes == ["fund_week:1 save", "fund_week:2 save", "fund_week:3 retire"]
+    assert events[0]["detail"] == "all: star_tier >= 2; occupation in 医生, 教师"
+
+
+def test_who_reads_tags_sees_those_in_their_sight_and_changes_nothing(
+    bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
+) -> None:
+    nothing = clients["auditor"].get("/no-such-page")
+    for name, client in clients.items():
+        before = len(journal(bank))
+        answer = client.get("/tags/at_work")
+        events = journal(bank)[before:]
+        may = load_roles()[name].may
+        assert answer.status_code == (200 if "tags:read" in may else 404)
+        assert {one["event_kind"] for one in events} == {"view" if "tags:read" in may else "refusal"}
+        keys = re.findall(r'href="/customers/([^"]+)"', answer.text)
+        if not {"tags:read", "customers:read"} <= may:
+            assert keys == []
+        else:
+            assert [quote(one["customer_key"], safe="") for one in events] == keys
+        if "tags:write" not in may:
+            csrf = csrf_of(client.get("/"))
+            assert client.post("/tag", data=TAG | {"csrf": csrf}).text == nothing.text
+            assert client.post("/tags/at_work/retire", data={"csrf": csrf}).text == nothing.text
+    assert clients["auditor"].get("/tags/nobody_knows").text == nothing.text
+    (size,) = rows(bank, "select member_count from marts.tags where tag = 'at_work'")
+    shown = clients["auditor"].get("/tags/at_work").text
+    assert f"<b>{size['member_count']:,}</b>" in shown
+    assert all(f'<td class="d">{day}</td>' in shown for day in (D1, D2, D3)), "its size on each day"
+
+
+def test_customers_are_found_by_tag_and_segment_within_sight(
+    bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
+) -> None:
+    mine = {
+        "branch_manager": "home_branch_code = '{branch}' or exists (select 1 from actions.worklist as w where "
+        "w.customer_key = c.customer_key and w.branch_code = '{branch}')",
+        "relationship_manager": "rm_id = '{manager}' or exists (select 1 from actions.worklist as w where "
+        "w.customer_key = c.customer_key and w.rm_id = '{manager}')",
+        "call_centre": "exists (select 1 from actions.worklist as w where w.customer_key = c.customer_key and "
+        "w.owner = 'call_centre' and is_handed_out)",
+        "auditor": "true",
+    }
+    groups = {
+        "tag=not_at_work": "customer_key in (select customer_key from marts.customer_tags where tag = 'not_at_work')",
+        "segment=1": "segment_id = 1",
+    }
+    for name, sight in mine.items():
+        for asked, condition in groups.items():
+            if asked.startswith("tag") and "tags:read" not in load_roles()[name].may:
+                assert clients[name].get(f"/find?{asked}").status_code == 404
+                continue
+            expected = [
+                row["customer_key"]
+                for row in rows(
+                    bank,
+                    f"select customer_key from marts.customer_360 as c where ({sight.format(**place)}) and {condition} "
+                    "order by aum_amount desc nulls last, customer_key",
+                )
+            ]
+            found, number, before = [], 1, len(journal(bank))
+            while number <= -(-len(expected) // 25):
+                page = clients[name].get(f"/find?{asked}&page={number}").text
+                found += re.findall(r'href="/customers/([^"]+)"', page)
+                number += 1
+            assert found == [quote(key, safe="") for key in expected], (name, asked)
+            assert [one["customer_key"] for one in journal(bank)[before:]] == expected
+    assert clients["auditor"].get("/find?tag=over").status_code == 404
+    assert clients["auditor"].get("/find?segment=x").status_code == 404
+
+
 def test_pages_have_no_script_and_say_so(clients: dict[str, TestClient]) -> None:
     for language in ("en", "zh"):
         for page in ("/", *PAGES):
@@ -364,6 +495,44 @@ def test_a_person_who_sees_some_gets_nothing_of_the_api(bank: Settings, app: Fas
         for token in (some, every)
     ]
     assert answers == [403, 200]
+
+
+@pytest.mark.full
+def test_the_next_day_counts_a_tag_that_was_saved_and_nobody_has_it_once_it_is_retired(
+    history: Settings, tmp_path: Path
+) -> None:
+    landing = tmp_path / "landing"
+    shutil.copytree(history.landing, landing)
+    bank = copy_of(history, tmp_path, landing)
+    token = add_person(bank.api_tokens, "S1", "business_analyst", FOREVER)
+    reader = add_person(bank.api_tokens, "S2", "auditor", FOREVER)
+
+    def signed_in(app: FastAPI, name: str, token: str) -> TestClient:
+        client = TestClient(app, headers={"accept-language": "en"})
+        assert client.post("/sign-in", data={"name": name, "token": token}).status_code == 200
+        return client
+
+    for day, is_last in ((D1, False), (D2, True)):
+        app = create_workbench(bank)
+        with TestClient(app):
+            client = signed_in(app, "S1", token)
+            csrf = csrf_of(client.get("/tag"))
+            if is_last:
+                keys = re.findall(
+                    r'href="/customers/([^"]+)"', signed_in(app, "S2", reader).get("/find?tag=fund_week").text
+                )
+                assert keys
+                client.post("/tags/fund_week/retire", data={"csrf": csrf, "why": "over"})
+            else:
+                preview = client.post("/tag", data=TAG | {"csrf": csrf, "do": "preview"})
+                seen = re.search(r'name="seen" value="([^"]+)"', preview.text)[1]
+                client.post("/tag", data=TAG | {"csrf": csrf, "do": "save", "seen": seen})
+        pipeline.run(bank, day, day)
+        members = {row["customer_key"] for row in rows(bank, f"select * from marts.customer_360 where {TAG_SQL}")}
+        tagged = rows(bank, "select customer_key from marts.customer_tags where tag = 'fund_week'")
+        assert {row["customer_key"] for row in tagged} == (set() if is_last else members)
+    (state,) = rows(bank, "select state from marts.tags where tag = 'fund_week' and is_current")
+    assert state == {"state": "retired"}
 
 
 @pytest.mark.full

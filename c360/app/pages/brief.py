@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from c360.access import Sees
+from c360.api.sight import CUSTOMER
 from c360.api.snapshot import Snapshot
 from c360.app.keeping import Kept
-from c360.app.sight import CUSTOMER
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, Row
 
@@ -96,7 +96,7 @@ def routes(workbench: Workbench) -> APIRouter:
         column, value = _whose(visit, branches)
         if visit.asked.get("branch", value) != value:
             workbench.refuse(visit)
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             read = partial(read_brief, shown.query, visit.shown.business_date, column, value)
             parts = briefs.once((shown.publish_id, column, value), read)
             known = names.once(shown.publish_id, partial(_names, shown.query))

@@ -12,9 +12,9 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from c360.access import Grant, read_grants
+from c360.api.sight import sees_case
 from c360.app.cases import FEED, LONGEST_REMARK, Case, choices, event_row, has_number, opened_row, plain, titles
 from c360.app.outcomes import working_day
-from c360.app.sight import sees_case
 from c360.app.workbench import Visit, Workbench
 
 PAGE = 25

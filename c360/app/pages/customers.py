@@ -1,16 +1,18 @@
 """Find a customer; the page of one customer."""
 
+from collections.abc import Mapping
 from datetime import tzinfo
 from functools import partial
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from c360.api.sight import sees_customer
+from c360.app.groups import KINDS, Groups, Kind
 from c360.app.keeping import Kept
 from c360.app.pages.worklist import cards
-from c360.app.sight import sees_customer
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, customer
 from lakehouse.ingestion.rules import token_of
@@ -33,14 +35,27 @@ def routes(workbench: Workbench) -> APIRouter:
     router = APIRouter()
     drawn: Kept[dict[str, object]] = Kept(KEPT_PAGES)
 
+    groups = Groups(workbench)
+
     @router.get("/find")
     def ask(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
-        return workbench.page(visit, "find.html.j2", ways=WAYS, way="key", problem=None, found=())
+        offered = _offered(groups, visit)
+        kinds = [kind for kind in KINDS if kind in visit.asked]
+        if not kinds:
+            return workbench.page(visit, "find.html.j2", **_nothing_found(offered))
+        kind, name = kinds[0], visit.asked[kinds[0]]
+        titles = dict(offered.get(kind, ()))
+        if name not in titles:
+            workbench.refuse(visit)
+        listing = groups.listing(visit, kind, name)
+        workbench.note(visit, "view", "find", listing.keys, f"by {kind} {name}")
+        shown = {"listing": listing, "asked_group": titles[name], "page_link": partial(_group_address, kind, name)}
+        return workbench.page(visit, "find.html.j2", **_nothing_found(offered) | shown)
 
     @router.post("/find")
     def find(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
         way, value = visit.form.get("way", ""), visit.form.get("value", "").strip()
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             found = _keys(workbench.settings, shown.query, way, value)
         seen = [key for key in found if sees_customer(visit.person, visit.shown, key)]
         if len(seen) == 1:
@@ -48,21 +63,46 @@ def routes(workbench: Workbench) -> APIRouter:
             return RedirectResponse(f"/customers/{quote(seen[0], safe='')}", 303)
         by = f"by {way if way in WAYS else 'nothing'}"
         workbench.note(visit, "view" if seen else "refusal", "find", seen or found or [None], by)
-        problem = "several" if seen else "nobody"
-        return workbench.page(visit, "find.html.j2", ways=WAYS, way=way, problem=problem, found=seen)
+        told = {"way": way, "problem": "several" if seen else "nobody", "found": seen}
+        return workbench.page(visit, "find.html.j2", **_nothing_found(_offered(groups, visit)) | told)
 
     @router.get("/customers/{customer_key}")
     def page(customer_key: str, visit: Annotated[Visit, workbench.may("customer", "customers:read")]) -> Response:
         if not sees_customer(visit.person, visit.shown, customer_key):
             workbench.refuse(visit, customer_key if len(customer_key) <= 100 else None)
         workbench.note(visit, "view", "customer", [customer_key])
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             read = partial(_content, shown.query, customer_key, workbench.zone, visit.language)
             content = drawn.once((shown.publish_id, customer_key, visit.language), read)
         actions = cards(workbench, visit, {"customer_key": customer_key})
         return workbench.page(visit, "customer_live.html.j2", actions=actions, **content)
 
     return router
+
+
+def warm(query: Query) -> None:
+    """Read the page of somebody once, so that who comes first does not wait for what is read from the disk."""
+    for row in query("select min(customer_key) as one from marts.customer_360 having count(*) > 0", ()).to_pylist():
+        customer.read_by(query, row["one"])
+
+
+def _nothing_found(offered: Mapping[Kind, list[tuple[str, str]]]) -> dict[str, object]:
+    """What the page shows before anybody is found."""
+    return {"ways": WAYS, "way": "key", "problem": None, "found": (), "groups": offered, "listing": None}
+
+
+def _offered(groups: Groups, visit: Visit) -> dict[Kind, list[tuple[str, str]]]:
+    """The groups by which a person may look for customers, by kind: name, and how it is shown."""
+    found: dict[Kind, list[tuple[str, str]]] = {}
+    if visit.person.may("tags:read"):
+        found["tag"] = [(name, name) for name in groups.tags()]
+    title = f"segment_name_{visit.language}"
+    found["segment"] = [(str(row["segment_id"]), row[title]) for row in groups.segments()]
+    return {kind: options for kind, options in found.items() if options}
+
+
+def _group_address(kind: Kind, name: str, number: int) -> str:
+    return f"/find?{urlencode({kind: name, 'page': number})}#found"
 
 
 def _content(query: Query, customer_key: str, zone: tzinfo, language: Language) -> dict[str, object]:

@@ -36,7 +36,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/status")
     def page(visit: Annotated[Visit, workbench.may("status", "status:read")]) -> Response:
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             parts = read_status(shown.query)
         workbench.note(visit, "view", "status")
         return workbench.page(visit, "status.html.j2", parts=parts, publish_id=visit.shown.publish_id)

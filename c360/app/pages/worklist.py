@@ -10,8 +10,8 @@ from uuid import uuid4
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from c360.api.sight import WORKLIST, own_filter, sees_place
 from c360.app.outcomes import FEED, RESULTS, outcome_row, working_day
-from c360.app.sight import WORKLIST, own_filter, sees_place
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Row
 from c360.reports.worklist import sure

@@ -14,6 +14,7 @@ from lakehouse.warehouse.canaries import Texts
 from lakehouse.warehouse.comments import Comments
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import Columns, Hasher, Model, Partition, Snapshot
+from lakehouse.warehouse.rights import Rights
 
 
 class Publishing(Protocol):
@@ -60,6 +61,12 @@ class Publishing(Protocol):
         Every table and column has its comment then.
 
         Files are kept for the readers of the last whole publishes; one of ``ops`` alone, after a failure, is none.
+        """
+
+    def guard(self, rights: Rights, is_whole: bool) -> None:
+        """Give each role what it may read, and only that; raises `CannotPublish` if that does not hold afterwards.
+
+        A store that is a file has no roles: who may open it sees all of it.
         """
 
     def note_published(self, publish_id: int, is_whole: bool) -> None:

@@ -39,6 +39,7 @@ from lakehouse.warehouse.publication import (
     Partition,
     Snapshot,
 )
+from lakehouse.warehouse.rights import Rights
 from lakehouse.warehouse.stores import Shown
 
 BATCH_ROWS = 100_000
@@ -276,6 +277,9 @@ class DuckDBPublishing:
                     connection.execute(";\n".join(statements))
                     _comment(connection, comments)
         self.used = _files(self._settings, now) | retired.keys()
+
+    def guard(self, rights: Rights, is_whole: bool) -> None:
+        """Nothing: a file has no roles."""
 
     def note_published(self, publish_id: int, is_whole: bool) -> None:
         engine.note_published(self._build, self.last.publish_id, publish_id, is_whole)

@@ -29,10 +29,11 @@ from lakehouse.warehouse.publication import (
     Partition,
     Snapshot,
 )
-from lakehouse.warehouse.stores import Shown
+from lakehouse.warehouse.rights import Found, Rights, Unguarded
+from lakehouse.warehouse.stores import Shown, postgres_rights
+from lakehouse.warehouse.stores.postgres_rights import PII_READER, READER
 
 PUBLISH_LOCK = 361
-READER, PII_READER = "c360_reader", "c360_pii_reader"
 
 
 def query_serving(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
@@ -152,7 +153,7 @@ class PostgresPublishing:
                 self.drop(name)
         else:
             self.drop(name)
-        statement = sql.SQL("create or replace view {} as {}")
+        statement = sql.SQL("create or replace view {} with (security_invoker = true) as {}")
         self._connection.execute(statement.format(_identifier(name), as_sql(definition)))
 
     def show(self, now: Snapshot, comments: Comments, has_live: bool, is_whole: bool) -> None:
@@ -162,8 +163,23 @@ class PostgresPublishing:
         _refill(self._connection, PARTITIONS.full_name, now.partition_rows())
         _comment(self._connection, comments)
 
+    def guard(self, rights: Rights, is_whole: bool) -> None:
+        try:
+            postgres_rights.guard(self._connection, rights, is_whole)
+        except Unguarded as error:
+            raise CannotPublish(f"readers would see what is not theirs: {error}; see `c360 roles verify`") from error
+
     def note_published(self, publish_id: int, is_whole: bool) -> None:
         engine.note_published(self._connection, self.last.publish_id, publish_id, is_whole)
+
+    def _policies_of(self, table: str) -> list[str]:
+        """Our policies on a table that name its columns: all but the owner's own."""
+        rows = self._connection.execute(
+            "select policyname from pg_policies where schemaname || '.' || tablename = %s "
+            "and policyname like 'c360%%' and policyname <> %s",
+            [table, postgres_rights.BY_OWNER],
+        )
+        return [name for (name,) in rows]
 
     def _ensure_columns(self, model: Model, columns: Columns, views: Sequence[str]) -> None:
         """Give the readers' table the columns of the built one, without dropping it: its grants and policies stay."""
@@ -179,12 +195,27 @@ class PostgresPublishing:
             return
         for view in views:
             self.drop(view)
+        for policy in self._policies_of(model.full_name):  # they come back before the publish ends
+            execute(sql.SQL("drop policy {} on {}").format(sql.Identifier(policy), table))
         for name, _ in present - set(columns):
             execute(sql.SQL("alter table {} drop column {}").format(table, sql.Identifier(name)))
         for name, type_ in columns:
             if (name, type_) not in present:
                 statement = sql.SQL("alter table {} add column {} {}")
                 execute(statement.format(table, sql.Identifier(name), as_sql(type_)))
+
+
+def apply_rights(settings: Settings, rights: Rights) -> list[Found]:
+    """Make rights what they should be; returns what an administrator has to mend."""
+    with connect(settings) as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
+        return postgres_rights.apply(connection, rights)
+
+
+def look_at_rights(settings: Settings, rights: Rights) -> list[Found]:
+    """Every right as it should be and as it is."""
+    with connect(settings) as connection:
+        return postgres_rights.look_at(connection, rights)
 
 
 def show_live(
@@ -220,6 +251,7 @@ def _upsert(connection: psycopg.Connection, table: LiveTable, rows: list[tuple])
 def _ensure_live(connection: psycopg.Connection) -> None:
     """The tables of the intraday loop, and the views through which readers see them; once."""
     connection.execute("create schema if not exists intraday")
+    _open_schema(connection, "intraday", READER)  # views ask for the rights of who reads them
     for table in LIVE:
         columns = ", ".join(f"{name} {type_}" for name, type_ in table.columns)
         _drop_other_shape(connection, table)
@@ -247,7 +279,9 @@ def _drop_other_shape(connection: psycopg.Connection, table: LiveTable) -> None:
 
 def _ensure_view(connection: psycopg.Connection, name: str, definition: str) -> None:
     if _kind(connection, name) is None:
-        connection.execute(as_sql(f"create view {{}} as {definition}").format(_identifier(name)))
+        connection.execute(
+            as_sql(f"create view {{}} with (security_invoker = true) as {definition}").format(_identifier(name))
+        )
 
 
 def _published(connection: psycopg.Connection) -> Snapshot:

@@ -8,7 +8,7 @@ import pytest
 
 from c360.access import SCOPES, Grant, Register, add_person, add_token, hash_of, load_roles, revoke_token
 from c360.api import resources
-from c360.app.sight import WORKLIST, own_filter, sees_customer, sees_place
+from c360.api.sight import WORKLIST, cut_of, own_filter, sees_customer, sees_place
 from lakehouse.errors import Stop
 from tests.c360.app.small import ACTIONS, CUSTOMERS, small_publish
 
@@ -20,6 +20,7 @@ SEEN = {  # by role
     "branch_reader": {"cif:1", "cif:2", "cif:5"},
     "call_centre": {"cif:2", "lead:4"},
     "clerk": set(),
+    "business_analyst": set(),
     "risk_officer": {key for key, *_ in CUSTOMERS},
     "auditor": {key for key, *_ in CUSTOMERS},
 }
@@ -39,10 +40,13 @@ def test_a_role_sees_its_customers_and_no_others(role: str) -> None:
     shown = small_publish()
     seen = {key for key, *_ in CUSTOMERS if sees_customer(person(role), shown, key)}
     assert seen == SEEN[role]
+    cut = cut_of(person(role), shown)
+    assert (cut is None) == (load_roles()[role].sees == "all")
+    assert cut is None or cut.customers == seen
     assert not sees_customer(person(role), shown, "cif:nobody")
 
 
-@pytest.mark.parametrize("role", [role for role in load_roles() if role != "clerk"])
+@pytest.mark.parametrize("role", [name for name, role in load_roles().items() if role.sees != "none"])
 def test_the_filter_of_a_list_gives_what_a_person_sees_one_by_one(role: str) -> None:
     shown, who = small_publish(), person(role)
     columns = list(shown.columns[WORKLIST.name])
@@ -54,6 +58,9 @@ def test_the_filter_of_a_list_gives_what_a_person_sees_one_by_one(role: str) -> 
 def test_nobody_sees_what_has_no_branch_by_having_none() -> None:
     nowhere = Grant("S1", (), FOREVER, "branch_reader")
     assert not sees_place(nowhere, {"branch_code": None})
+    cut = cut_of(nowhere, small_publish())
+    assert cut is not None
+    assert cut.customers == frozenset()
     unmanaged = Grant("S1", (), FOREVER, "relationship_manager")
     assert not sees_place(unmanaged, {"rm_id": None})
 

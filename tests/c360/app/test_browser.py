@@ -21,9 +21,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from c360.access import add_person, revoke_token
-from c360.app import cases, words
+from c360.app import cases
 from c360.app.outcomes import FEED
-from lakehouse import warehouse
+from lakehouse import tags, warehouse
+from lakehouse.language import Language, Voice
 from lakehouse.settings import PROJECT, Settings
 
 pytestmark = [pytest.mark.app, pytest.mark.timeout(600)]
@@ -36,6 +37,7 @@ CASES = {  # the words of a case: page, step, outcome, hand in, sign, closed
     "en": ("Cases", "Add the step", "Payment plan agreed *", "Hand in the outcome", "Sign", "Closed"),
     "zh": ("个案", "登记步骤", "已达成还款计划 *", "提交结案意见", "复核通过", "已结案"),
 }
+SAVE = {"en": "Save", "zh": "保存"}
 PICTURES = os.environ.get("C360_PICTURES")  # a folder that gets a picture of every page
 
 
@@ -84,6 +86,7 @@ def running(bank: Settings) -> Iterator[Running]:
     people = {
         "branch_manager": ("S0001", add_person(bank.api_tokens, "S0001", "branch_manager", forever, branch)),
         "auditor": ("S0002", add_person(bank.api_tokens, "S0002", "auditor", forever)),
+        "business_analyst": ("S0003", add_person(bank.api_tokens, "S0003", "business_analyst", forever)),
     }
     command = [sys.executable, "-m", "c360", "app", "serve", "--port", str(port)]
     server = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
@@ -168,6 +171,88 @@ def test_a_branch_manager_goes_from_the_list_to_the_outcome(
         sleep(0.2)
 
 
+@pytest.mark.parametrize("language", NAMES)
+def test_an_analyst_makes_a_tag_looks_at_its_size_saves_and_retires_it(
+    page: Page, running: Running, bank: Settings, language: str
+) -> None:
+    tag = f"fund_week_{language}_{page.viewport_size['width']}"
+    sign_in(page, running, "business_analyst")
+    page.goto(f"/tags?lang={language}")
+    look(page, f"tags-{language}")
+    page.locator("a.button.main").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tag")
+    page.select_option("#column_1", "customer_360.star_tier")
+    page.fill("#values_1", "many")
+    page.keyboard.press("Enter")  # the first button of the form: preview
+    assert "50000" in page.locator("#about_1 .bad").inner_text(), "a sentence beside the field"
+    look(page, f"tag-form-wrong-{language}")
+    page.select_option("#operator_1", ">=")
+    page.fill("#values_1", "4")
+    page.select_option("#column_2", "contact_policy.preferred_channel")
+    page.select_option("#operator_2", "in")
+    page.fill("#values_2", "app，branch")
+    page.keyboard.press("Enter")
+    page.locator("#preview").wait_for()
+    (expected,) = warehouse.query_serving(
+        bank,
+        "select count(*) as members, count(*) filter (where is_allowed and not is_control) as contactable "
+        "from marts.customer_360 join actions.contact_policy using (customer_key) "
+        "where star_tier >= 4 and preferred_channel in ('app', 'branch')",
+    ).to_pylist()
+    tiles = [int(text.replace(",", "")) for text in page.locator("#preview .tile b").all_inner_texts()]
+    assert tiles == list(expected.values())
+    look(page, f"tag-form-{language}")
+    page.fill("#tag", tag)
+    page.fill("#owner", "财富管理部")
+    page.fill("#description", "基金周邀请: stars 4 and more")
+    page.fill("#expires_date", "2099-12-31")
+    page.get_by_role("button", name=SAVE[language], exact=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/tags/{tag}")
+    assert "S0003" in page.locator("p.said").inner_text()
+    look(page, f"tag-new-{language}")
+    page.locator("a.button.main").click()
+    page.select_option("#matching", "any")
+    page.get_by_role("button", name=SAVE[language], exact=True).click()
+    page.locator("#save_problem").wait_for()  # what was not seen is not saved
+    page.get_by_role("button", name=SAVE[language], exact=True).click()
+    page.wait_for_url(f"**/tags/{tag}")
+    page.fill("#why", "the week is over")
+    page.keyboard.press("Enter")
+    page.locator(".version").nth(2).wait_for()
+    look(page, f"tag-retired-{language}")
+    told = [(one.version, one.change_kind, one.matching) for one in tags.told(bank) if one.tag == tag]
+    assert told == [(1, "save", "all"), (2, "save", "any"), (3, "retire", "any")]
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_a_branch_manager_finds_by_tag_and_by_segment(
+    page: Page, running: Running, bank: Settings, language: str
+) -> None:
+    (group,) = warehouse.query_serving(
+        bank,
+        "select tag, count(*) as n from marts.customer_tags join marts.customer_360 using (customer_key) "
+        f"where home_branch_code = '{running.branch}' group by 1 order by 2 desc, 1 limit 1",
+    ).to_pylist()
+    sign_in(page, running, "branch_manager")
+    page.goto(f"/find?lang={language}")
+    page.select_option("#tag", group["tag"])
+    page.locator("form:has(#tag) button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/find?tag=*")
+    seen = int(page.locator("#found h2 small").inner_text().split()[-1].replace(",", ""))
+    assert seen >= group["n"]
+    look(page, f"find-tag-{language}")
+    page.goto(f"/tags/{group['tag']}")
+    look(page, f"tag-{language}")
+    assert page.locator("form[action$=retire]").count() == 0, "who reads, only reads"
+    page.goto("/find?segment=1")
+    look(page, f"find-segment-{language}")
+    page.locator("#found a").first.click()
+    page.wait_for_url("**/customers/**")
+
+
 def test_the_first_tab_leads_to_the_content(page: Page, running: Running) -> None:
     sign_in(page, running, "branch_manager")
     page.keyboard.press("Tab")
@@ -198,7 +283,7 @@ def test_a_token_that_is_taken_back_ends_the_session(page: Page, running: Runnin
 
 @pytest.mark.parametrize("language", CASES)
 def test_a_case_goes_from_the_list_to_the_outcome_that_a_second_person_signs(
-    page: Page, running: Running, bank: Settings, language: words.Language
+    page: Page, running: Running, bank: Settings, language: Language
 ) -> None:
     title, add_step, outcome, hand_in, sign, closed = CASES[language]
     place = [*CASES].index(language) * len(WIDTHS) + (page.viewport_size["width"] > 400)
@@ -217,7 +302,7 @@ def test_a_case_goes_from_the_list_to_the_outcome_that_a_second_person_signs(
     look(page, f"cases-{language}")
     texts = page.locator("#show option").all_inner_texts()
     counts = {text.rsplit(" (", 1)[0]: int(text.rsplit("(", 1)[1][:-1].replace(",", "")) for text in texts}
-    still_open, ended = counts[words.text("cases_open", language)], counts[words.text("cases_closed", language)]
+    still_open, ended = counts[Voice(language)("cases_open")], counts[Voice(language)("cases_closed")]
     assert still_open + ended == len(ids)
     assert f" {still_open:,}" in page.locator("p.after").last.inner_text()
     page.goto("/cases?kind=early_warning")

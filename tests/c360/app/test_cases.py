@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from c360.access import Grant
+from c360.api.sight import sees_case
 from c360.app import cases
 from c360.app.cases import FEED, Case, after, choices, event_row, hand_in, has_number, opened_row, plain
-from c360.app.sight import sees_case
 from lakehouse import warehouse
 from lakehouse.ingestion import ingest_feed
 from lakehouse.lake import read_outcomes

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from c360.api.sight import WORKLIST
 from c360.app.outcomes import FEED, WrittenDown, hand_in, outcome_row, working_day
-from c360.app.sight import WORKLIST
 from lakehouse.ingestion import ingest_feed, land
 from lakehouse.lake import read_outcomes
 from lakehouse.lake.page_views import Event, Journal

@@ -56,7 +56,9 @@ class Store:
         self._built.model(
             "actions.contact_policy",
             f"select cast(customer_key as varchar) as customer_key, customer_key not in ({barred}) as is_allowed, "
-            f"true as is_service_allowed, customer_key = 'control' as is_control from {given} where {known}",
+            f"case when customer_key in ({barred}) then 'opted out' end as block_reason, "
+            f"true as is_service_allowed, cast(null as varchar) as service_block_reason, "
+            f"customer_key = 'control' as is_control from {given} where {known}",
         )
         self._built.model(
             "actions.list",
@@ -78,6 +80,8 @@ class Made:
         keys = pa.array(scores, pa.string())
         made = {"score": list(scores.values()), "amount": len(scores) * [1], "as_of_date": len(scores) * [DAY]}
         policy = {"is_allowed": [key not in forbidden for key in scores]}
+        policy["block_reason"] = pa.array(["opted out" if key in forbidden else None for key in scores], pa.string())
+        policy["service_block_reason"] = pa.array(len(scores) * [None], pa.string())
         policy |= {"is_service_allowed": len(scores) * [True], "is_control": [key == "control" for key in scores]}
         self._tables = {
             "scores.made": pa.table({"customer_key": keys, **made}),

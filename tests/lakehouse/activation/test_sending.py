@@ -1,7 +1,7 @@
 """What is published reaches a target once, whatever happens on the way; the plan is what is sent."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import pytest
@@ -10,7 +10,7 @@ from lakehouse import warehouse
 from lakehouse.activation import NotDelivered, plan, send
 from lakehouse.activation.contract import Activation
 from lakehouse.activation.ledger import Ledger
-from lakehouse.activation.planning import read_rows
+from lakehouse.activation.planning import NOBODY, read_permitted
 from lakehouse.errors import Stop
 from lakehouse.lake.activations import Receipt, activation_folder, plans_of
 from lakehouse.settings import Settings
@@ -275,15 +275,26 @@ def test_the_list_decides_and_policy_by_purpose(settings: Settings, store: Shop)
     target = {"kind": "file", "folder": "calls"}
     store.publish(FIVE | {"control": 0.9}, forbidden={"c2"})
 
-    def sent(**changed: object) -> set[str]:
+    left_out: list[dict[str, int]] = []
+
+    def sent(since: Mapping[str, str] = NOBODY, **changed: object) -> set[str]:
         with warehouse.shown(settings) as shown:
-            return {key[-4:-2] for key in read_rows(shown, contract(target, **changed))}
+            permitted = read_permitted(shown, contract(target, **changed), since)
+            assert len(permitted.rows) + sum(permitted.left_out.values()) == 6
+            left_out.append(permitted.left_out)
+            return {key[-4:-2] for key in permitted.rows}
 
     assert sent() == {"c1", "c3", "c4", "c5"}
     assert sent(purpose="service") == {"c1", "c2", "c3", "c4", "c5", "ol"}
     assert sent(purpose="inform", why="for figures alone") == {"c1", "c2", "c3", "c4", "c5", "ol"}
     listed = {"table": "actions.list", "key": ["action_id"], "columns": ["customer_key", "score"]}
     assert sent(**listed) == {"c1", "c3", "c4", "c5", "ol"}
+    assert left_out == [{"control group": 1, "opted out": 1}, {}, {}, {"not handed out": 1}]
+    # what was said since the publish counts at once; an objection to marketing forbids no service
+    since = {"c3": "opted out", "c4": "deceased"}
+    assert sent(since) == {"c1", "c5"}
+    assert sent(since, purpose="service") == {"c1", "c2", "c3", "c5", "ol"}
+    assert left_out[-2:] == [{"opted out": 2, "control group": 1, "deceased": 1}, {"deceased": 1}]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from lakehouse import lake
 from lakehouse.errors import Stop
 from lakehouse.ingestion import ingest_feed
 from lakehouse.settings import Settings
-from lakehouse.tags import Definition, condition_of, handed_in, retire, save
+from lakehouse.tags import Definition, Misfit, condition_of, handed_in, retire, save, told
 
 DAY, NEXT = date(2026, 1, 30), date(2026, 1, 31)
 
@@ -59,6 +59,21 @@ def test_versions_and_retirement_are_deliveries_that_hold_all_of_their_day(setti
     retired = ("affluent", 3, "retire", NEXT, text, "S0044", "offer is over")
     assert in_lake(settings, NEXT) == [*first_day[:2], retired, first_day[2]]
     assert save(settings, defined(), NEXT, "S0042").version == 4  # it comes back
+
+
+def test_who_changes_what_somebody_else_has_changed_is_told(settings: Settings) -> None:
+    assert save(settings, defined(), DAY, "S0042", after=0).version == 1
+    for version in (0, 2):
+        with pytest.raises(Misfit) as misfit:
+            save(settings, defined(owner="other desk"), DAY, "S0043", after=version)
+        assert (misfit.value.part, misfit.value.reason, misfit.value.given) == ("tag", "changed", "1")
+    assert save(settings, defined(owner="other desk"), DAY, "S0043", "why", after=1).version == 2
+    later = told(settings)
+    assert [(one.version, one.owner, one.changed_by, one.note) for one in later] == [
+        (1, "wealth desk", "S0042", ""),
+        (2, "other desk", "S0043", "why"),
+    ]
+    assert told(settings, after=DAY) == []
 
 
 def test_what_cannot_count_is_refused_and_nothing_lands(settings: Settings) -> None:

@@ -1,0 +1,66 @@
+"""The group ``roles``: who reads what on Postgres."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.table import Table
+
+from c360.cli.output import Json, Target, console, show
+
+roles = typer.Typer(no_args_is_help=True, help="Roles on Postgres: what c360/access/roles.yml gives them, and no more.")
+
+
+@roles.command()
+def apply(target: Target = None) -> None:
+    """Grant each role what it may read, follow who is of which branch, and name what an administrator has to do.
+
+    Every publish does the same.
+    """
+    from c360.access import load_rights
+    from lakehouse import warehouse
+    from lakehouse.settings import Settings
+
+    settings = Settings.from_env(target=target)
+    rights = load_rights(settings)
+    left = warehouse.apply_rights(settings, rights)
+    console.print(f"{len(rights.roles)} roles and {len(rights.people)} people follow c360/access/roles.yml")
+    if left:
+        console.print("an administrator of the server has to run:")
+        for one in left:
+            console.print(f"  {one.remedy};", highlight=False, soft_wrap=True)
+
+
+@roles.command()
+def verify(
+    every: Annotated[bool, typer.Option("--all", help="Every right, not only what is wrong.")] = False,
+    target: Target = None,
+    json_: Json = False,
+) -> None:
+    """Hold every right on every published table against the table of permissions; exit code 1 if one differs."""
+    from c360.access import load_rights
+    from lakehouse import warehouse
+    from lakehouse.settings import Settings
+
+    settings = Settings.from_env(target=target)
+    found = warehouse.look_at_rights(settings, load_rights(settings))
+    wrong = [one for one in found if not one.is_fine]
+
+    def tables() -> Iterator[RenderableType]:
+        table = Table("role", "table", "verb", "expected", "found")
+        for one in found if every else wrong:
+            table.add_row(one.role, one.about, one.verb, one.expected, one.found)
+        if table.row_count:
+            yield table
+        count, table_of = f"{len(found):,}", "what c360/access/roles.yml gives"
+        yield (
+            f"{len(wrong):,} of {count} rights are not {table_of}: run `c360 roles apply`"
+            if wrong
+            else f"all {count} rights are {table_of}"
+        )
+
+    show({"rights": [asdict(one) for one in (found if every else wrong)], "count": len(found)}, json_, tables)
+    if wrong:
+        raise typer.Exit(1)
