@@ -8,8 +8,7 @@ from typing import TypedDict
 
 import yaml
 
-from c360.bi.specs import LANGUAGES, Language, words
-from c360.reports.language import Voice
+from lakehouse.language import LANGUAGES, Language, Voice
 from lakehouse.tags import Condition
 from lakehouse.tags.columns import FIRST, Kind, Offered, offered, tables
 
@@ -43,7 +42,7 @@ def label(column: str, language: Language) -> str:
     if (found := _SCORE.fullmatch(column)) and found["score"] in _names()["scores"]:
         colon = ": " if language == "en" else "："
         return f"{_of('scores', found['score'], language)}{colon}{_of('measures', found['measure'], language)}"
-    return words()[column].of(language) if column in words() else column.replace("_", " ")
+    return Voice(language).column(column).replace("_", " ")
 
 
 def name_of(table: str, column: str) -> str:

@@ -5,10 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from hashlib import sha256
 
-from c360.app import words
 from c360.app.conditions import condition_from, name_of, value_words, values_text
-from c360.bi.specs import Language
-from c360.reports.language import Voice
+from lakehouse.language import Language, Voice
 from lakehouse.tags import Condition, Definition, Misfit
 from lakehouse.tags.columns import Offered, offered
 from lakehouse.tags.definition import CONDITIONS
@@ -117,7 +115,7 @@ def judge(draft: Draft, today: date, dialect: str, language: Language, occurring
     whole = replace(draft, lines=lines)
     if not any(conditions):
         is_told = any(line.problems for line in lines)
-        none = {} if is_told else {"conditions": words.text("misfit_no_condition", language)}
+        none = {} if is_told else {"conditions": Voice(language)("misfit_no_condition")}
         return Judged(whole, None, none)
     fits = not any(line.problems for line in lines)
     return Judged(whole, tuple(filter(None, conditions)) if fits else None)
@@ -127,7 +125,7 @@ def define(judged: Judged, language: Language) -> tuple[Definition | None, Mappi
     """The definition, or what of its fields does not fit: field -> sentence."""
     draft = judged.draft
     empty = [name for name in FIELDS if not getattr(draft, name)]
-    problems = dict.fromkeys(empty, words.text("misfit_missing", language))
+    problems = dict.fromkeys(empty, Voice(language)("misfit_missing"))
     if problems or judged.conditions is None:
         return None, problems
     parts = {name: getattr(draft, name) for name in (*FIELDS, "matching")}
@@ -140,15 +138,15 @@ def define(judged: Judged, language: Language) -> tuple[Definition | None, Mappi
 def said(misfit: Misfit, language: Language) -> str:
     """A misfit as a sentence beside its field."""
     name = f"misfit_{misfit.reason}" + (f"_{misfit.given}" if misfit.reason == "count" else "")
-    given = words.text(f"kind_{misfit.given}", language) if misfit.reason == "operator" else misfit.given
-    return words.text(name, language).format(given=given)
+    given = Voice(language)(f"kind_{misfit.given}") if misfit.reason == "operator" else misfit.given
+    return Voice(language)(name, given=given)
 
 
 def _judged(
     line: Line, today: date, dialect: str, language: Language, occurring: Occurring
 ) -> tuple[Line, Condition | None]:
     if not line.column:
-        return replace(line, problems={"column": words.text("misfit_missing", language)}), None
+        return replace(line, problems={"column": Voice(language)("misfit_missing")}), None
     table, _, name = line.column.rpartition(".")
     column = offered().get((table, name))
     parts = condition_from(line.column, line.operator, line.values, column.kind if column else None)
@@ -167,6 +165,6 @@ def _judged(
     nowhere = [value for value in condition.values if known is not None and value not in known]
     line = replace(line, values=values_text(condition), hint=hint)
     if nowhere:
-        sentence = words.text("misfit_nowhere", language).format(given=", ".join(nowhere))
+        sentence = Voice(language)("misfit_nowhere", given=", ".join(nowhere))
         return replace(line, warning=sentence), condition
     return line, condition

@@ -18,10 +18,10 @@ from c360.app.outcomes import working_day
 from c360.app.tag_form import MORE, MOST, Draft, Judged, define, judge, said
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, Row
-from c360.reports.language import Voice
 from lakehouse import tags
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
+from lakehouse.language import Voice
 from lakehouse.sql import identifier
 from lakehouse.tags.columns import Offered, tables
 from lakehouse.tags.definition import CONDITIONS, VALUES

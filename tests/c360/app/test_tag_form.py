@@ -5,11 +5,9 @@ from datetime import date
 
 import pytest
 
-from c360.app import words
 from c360.app.conditions import choices, label, sentence, values_text
 from c360.app.tag_form import MORE, MOST, Draft, Judged, define, judge
-from c360.bi.specs import LANGUAGES
-from c360.reports.language import Voice
+from lakehouse.language import LANGUAGES, Voice
 from lakehouse.tags import Condition, condition_of
 from lakehouse.tags.columns import Offered, offered
 from lakehouse.tags.definition import CONDITIONS, VALUES
@@ -132,7 +130,7 @@ def test_every_column_and_operator_has_words(language: str) -> None:
         said = sentence(Condition(column="star_tier", operator=operator, values=("4",)), Voice(language))
         assert "4" in said
     for kind in ("number", "text", "date", "boolean"):
-        assert words.text(f"kind_{kind}", language)
+        assert Voice(language)(f"kind_{kind}")
 
 
 def test_sentences_have_thousands_words_and_names() -> None:
