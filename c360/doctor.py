@@ -89,7 +89,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     yield _attempt("token secret", lambda: _secret(settings), "")
     yield _attempt("outbox", lambda: _writable(settings.outbox), "correct C360_OUTBOX")
     yield _attempt("activation secrets", lambda: _activation_secrets(settings), "correct C360_ACTIVATION_SECRETS")
-    yield _attempt("alerts", lambda: _alerts(settings), "correct alerts.yml")
+    yield _attempt("alerts", lambda: _alerts(settings), f"correct {settings.alerts}")
     yield _attempt("api tokens", lambda: f"{len(read_grants(settings.api_tokens))} tokens", "correct C360_API_TOKENS")
     yield Finding("api rate", True, settings.api_rate)
     dsn = settings.postgres_dsn.get_secret_value()
@@ -137,7 +137,7 @@ def _activation_secrets(settings: Settings) -> str:
 
 def _alerts(settings: Settings) -> str:
     """The rules of alerts, and the secrets of those whom the deployment tells."""
-    rules, deployment = load_alerts(), _deployment(settings)
+    rules, deployment = load_alerts(settings.alerts), _deployment(settings)
     named = rules.chosen(deployment.alerts if deployment else ())
     names = sorted({name for one in named if (name := rules.receivers[one].target.credential)})
     for name in names:

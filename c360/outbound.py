@@ -58,13 +58,13 @@ def alert(
     Stop
         If nothing is published, a rule does not fit its table, or a target did not take a message.
     """
-    rules = alerts.load_alerts()
+    rules = alerts.load_alerts(settings.alerts)
     named = rules.chosen(tuple(load_deployment(settings.deployment).alerts if receivers is None else receivers))
-    now = alerts.plan(settings, rules, named, at)
-    if not (now.messages or now.over):
-        return alerts.Result(sent=0, held=len(now.held), over=0)
-    run_id = run_id or new_run_id(now.business_date)
-    with step(settings, run_id, "alert", now.business_date) as detail:
-        result = alerts.send(settings, rules, named, at, run_id)
-        detail.update(vars(result))
-        return result
+    with alerts.planned(settings, rules, named, at) as now:
+        if not (now.messages or now.over):
+            return alerts.Result(sent=0, held=len(now.held), over=0)
+        run_id = run_id or new_run_id(now.business_date)
+        with step(settings, run_id, "alert", now.business_date) as detail:
+            result = alerts.tell(settings, rules, now, at, run_id)
+            detail.update(vars(result))
+            return result

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     activation_secrets: Folder = Field(
         VAR / "activation_secrets", description="the folder with a file for each secret of the activations"
     )
+    alerts: File = Field(PROJECT / "alerts.yml", description="the file with the rules of alerts")
     memory_limit: str = Field(
         "6GB",
         pattern=r"(?i)^(-1|none|[0-9]*\.?[0-9]+ ?(%|b|[kmgt]i?b?|(kilo|mega|giga|tera)?bytes?))$",

@@ -5,6 +5,6 @@ of a case yet gets one message per rule (`messages`, `targets`); the lake rememb
 """
 
 from c360.alerts.rules import Alerts, load_alerts
-from c360.alerts.telling import NotTold, Plan, Result, acknowledge, plan, send
+from c360.alerts.telling import NotTold, Plan, Result, acknowledge, plan, planned, send, tell
 
-__all__ = ["Alerts", "NotTold", "Plan", "Result", "acknowledge", "load_alerts", "plan", "send"]
+__all__ = ["Alerts", "NotTold", "Plan", "Result", "acknowledge", "load_alerts", "plan", "planned", "send", "tell"]

@@ -1,7 +1,7 @@
 """The cases of a rule: the rows of a published table that meet its condition."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,8 +27,8 @@ class Case:
     values: Mapping[str, Value]
 
 
-def cases_of(shown: Shown, rule: Rule, local_date: date) -> list[Case]:
-    """The cases as one publish shows them, in the order in which they are told.
+def cases_of(shown: Shown, rules: Iterable[Rule], local_date: date) -> dict[str, list[Case]]:
+    """The cases of every rule as one publish shows them, in the order in which they are told; a table is read once.
 
     Parameters
     ----------
@@ -38,24 +38,39 @@ def cases_of(shown: Shown, rule: Rule, local_date: date) -> list[Case]:
     Raises
     ------
     Stop
-        If the table is not published, lacks a column, a column is personal, or the key does not tell cases apart.
+        If a table is not published, lacks a column, a column is personal, or the key does not tell cases apart.
     """
-    if rule.table not in {published for published, _, _ in shown.comments}:
-        raise Stop(f"rule {rule.name}: {rule.table} is not published", "correct `table` in alerts.yml")
-    with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as connection:
-        connection.register("given", shown.rows(rule.table))
-        for name, day in (("local_date", local_date), ("published_date", shown.business_date)):
-            connection.execute(f"create macro {name}() as date {literal(str(day))}")
-        columns = {column for column, *_ in connection.execute("describe given").fetchall()}
-        wanted = list(dict.fromkeys(rule.columns()))
-        _check_columns(rule, wanted, columns)
-        try:
-            result = connection.execute(
-                f"select {', '.join(map(identifier, wanted))} from given where ({rule.condition}) {_order(rule)}"
-            )
-            rows = result.fetchall()
-        except duckdb.Error as error:
-            raise Stop(f"rule {rule.name}: its condition cannot be read: {error}", "correct it in alerts.yml") from None
+    published = {name for name, _, _ in shown.comments}
+    of_tables: dict[str, list[Rule]] = {}
+    for rule in rules:
+        if rule.table not in published:
+            raise Stop(f"rule {rule.name}: {rule.table} is not published", "correct `table` in alerts.yml")
+        of_tables.setdefault(rule.table, []).append(rule)
+    found: dict[str, list[Case]] = {}
+    for table, asking in of_tables.items():
+        with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as connection:
+            connection.register("read", shown.rows(table))
+            # what is read is gone: rules that share a table ask a copy
+            kind = "table" if len(asking) > 1 else "view"
+            connection.execute(f"create temp {kind} given as select * from read")
+            for name, day in (("local_date", local_date), ("published_date", shown.business_date)):
+                connection.execute(f"create macro {name}() as date {literal(str(day))}")
+            columns = {column for column, *_ in connection.execute("describe given").fetchall()}
+            found |= {rule.name: _cases(connection, rule, columns) for rule in asking}
+    return found
+
+
+def _cases(connection: duckdb.DuckDBPyConnection, rule: Rule, columns: set[str]) -> list[Case]:
+    """The cases of a rule, from its table as `given`."""
+    wanted = list(dict.fromkeys(rule.columns()))
+    _check_columns(rule, wanted, columns)
+    try:
+        result = connection.execute(
+            f"select {', '.join(map(identifier, wanted))} from given where ({rule.condition}) {_order(rule)}"
+        )
+        rows = result.fetchall()
+    except duckdb.Error as error:
+        raise Stop(f"rule {rule.name}: its condition cannot be read: {error}", "correct it in alerts.yml") from None
     return _named(rule, [dict(zip(wanted, row, strict=True)) for row in rows])
 
 

@@ -17,6 +17,7 @@ from lakehouse.settings import PROJECT
 from lakehouse.warehouse.publication import SCHEMAS
 
 FILE = PROJECT / "alerts.yml"
+CASES = "actions.cases"  # its rows are worked on in the workbench
 Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\{language\})?$")]
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]  # in quotes: YAML reads 22:00 as a number
 Address = Annotated[str, Field(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")]
@@ -93,6 +94,11 @@ class Rule(_Part):
     to: tuple[Name, ...] = Field(min_length=1)
     quiet_hours: QuietHours | None = None
 
+    @property
+    def is_of_cases(self) -> bool:
+        """Whether its cases are those that people work on in the workbench."""
+        return self.table == CASES
+
     def columns(self) -> Iterator[str]:
         """Every column that it reads, but for those of its condition."""
         named = (*self.key, *self.changes, *self.shows, *filter(None, (self.group, self.largest)))
@@ -138,6 +144,11 @@ def load_alerts(path: Path = FILE) -> Alerts:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise Stop(f"{path.name}: {place + ': ' if place else ''}{first['msg']}", "see docs/ALERTS.md") from None
+        raise Stop(
+            f"{path.name}: {place + ': ' if place else ''}{first['msg']}",
+            "correct the file that C360_ALERTS names: docs/ALERTS.md",
+        ) from None
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise Stop(f"{path.name} cannot be read as rules: {error!r}", "see docs/ALERTS.md") from error
+        raise Stop(
+            f"{path.name} cannot be read as rules: {error!r}", "correct the file that C360_ALERTS names: docs/ALERTS.md"
+        ) from error

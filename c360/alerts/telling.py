@@ -24,6 +24,7 @@ from lakehouse.errors import Stop
 from lakehouse.lake.alerts import CaseState, Entry, Kind, State, after, append, folder_of, read_state
 from lakehouse.settings import Settings
 
+LOCK_SECONDS = 60.0  # for which a run waits until another one has told what it had to tell
 Sleep = Callable[[float], None]
 
 
@@ -38,7 +39,8 @@ class Plan:
     publish_id: int
     business_date: date
     cases: Mapping[str, Sequence[Case]]  # by rule
-    state: State  # what is known of them
+    known: State  # what the log comes to
+    state: State  # the same without the cases that are over
     over: Sequence[tuple[str, str]]  # rule and case of those that are no more
     messages: Sequence[Message]
     held: Sequence[Message]  # until the quiet hours of their rule end
@@ -80,7 +82,7 @@ def plan(settings: Settings, alerts: Alerts, receivers: Sequence[str], at: datet
     known = read_state(settings.lake)
     local = at.astimezone(load_deployment(settings.deployment).zone)
     with warehouse.shown(settings) as shown:
-        cases = {rule.name: cases_of(shown, rule, local.date()) for rule in alerts.rules.values()}
+        cases = cases_of(shown, alerts.rules.values(), local.date())
         publish_id, business_date = shown.publish_id, shown.business_date
     present = {(rule, case.name) for rule, found in cases.items() for case in found}
     over = [key for key in known.cases if key not in present]
@@ -96,7 +98,7 @@ def plan(settings: Settings, alerts: Alerts, receivers: Sequence[str], at: datet
                 language = alerts.receivers[name].language
                 message = message_of(rule, name, language, news, state, business_date, local.tzinfo or UTC)
                 (held if is_quiet else due).append(message)
-    return Plan(publish_id, business_date, cases, state, over, due, held)
+    return Plan(publish_id, business_date, cases, known, state, over, due, held)
 
 
 def send(
@@ -123,17 +125,34 @@ def send(
     Stop
         If nothing is published, a rule does not fit its table, or another run sends.
     """
+    with planned(settings, alerts, receivers, at) as now:
+        return tell(settings, alerts, now, at, run_id, sleep)
+
+
+@contextmanager
+def planned(settings: Settings, alerts: Alerts, receivers: Sequence[str], at: datetime) -> Generator[Plan]:
+    """What is to be told now; until the block ends, no other process tells anything.
+
+    Raises
+    ------
+    Stop
+        If nothing is published, a rule does not fit its table, or another run has been sending for a minute.
+    """
     with _alone(settings):
-        now = plan(settings, alerts, receivers, at)
-        state = read_state(settings.lake)
-        for entry in _ended(now.over, at):
-            state = append(settings.lake, entry, state)
-        failures: list[Stop] = []
-        for message in now.messages:
-            told = _tell(settings, message, alerts.receivers[message.receiver], at, sleep)
-            if told.kind != "sent":
-                failures.append(Stop(f"{message.receiver}: {told.error}"))
-            state = append(settings.lake, _entry(now, message, alerts, told, at, run_id), state)
+        yield plan(settings, alerts, receivers, at)
+
+
+def tell(settings: Settings, alerts: Alerts, now: Plan, at: datetime, run_id: str, sleep: Sleep = time.sleep) -> Result:
+    """Tell what is `planned`; see `send`."""
+    state = now.known
+    for entry in _ended(now.over, at):
+        state = append(settings.lake, entry, state)
+    failures: list[Stop] = []
+    for message in now.messages:
+        told = _tell(settings, message, alerts.receivers[message.receiver], at, sleep)
+        if told.kind != "sent":
+            failures.append(Stop(f"{message.receiver}: {told.error}"))
+        state = append(settings.lake, _entry(now, message, alerts, told, at, run_id), state)
     if failures:
         count = len(now.messages) - len(failures)
         raise NotTold(
@@ -148,14 +167,15 @@ def acknowledge(settings: Settings, alerts: Alerts, rule: str, case: str, by: st
     Raises
     ------
     Stop
-        If there is no such rule, or the case is not open.
+        If there is no such rule, the case is not open, or it is one of those that are worked on in the workbench.
     """
     if rule not in alerts.rules:
         raise Stop(f"there is no rule {rule}", f"use one of {', '.join(alerts.rules)}")
+    if alerts.rules[rule].is_of_cases:
+        raise Stop(f"the cases of rule {rule} are worked on in the workbench", "take the case on there, under Cases")
     if not by.strip():
         raise Stop("nobody acknowledges it", "give a name or a staff number with --by")
-    with _alone(settings):
-        now = plan(settings, alerts, (), at)
+    with planned(settings, alerts, (), at) as now:
         found = next((one for one in now.cases[rule] if one.name == case), None)
         if found is None:
             raise Stop(f"rule {rule} has no case {case} now", f"c360 alerts list --rule {rule} shows those it has")
@@ -167,7 +187,7 @@ def acknowledge(settings: Settings, alerts: Alerts, rule: str, case: str, by: st
             by=by,
             why=why,
         )
-        append(settings.lake, taken, read_state(settings.lake))
+        append(settings.lake, taken, now.known)
 
 
 def _news(rule: Rule, receiver: str, cases: Sequence[Case], state: State) -> list[Case]:
@@ -227,7 +247,7 @@ def _alone(settings: Settings) -> Generator[None]:
     folder = folder_of(settings.lake)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
             yield
     except Timeout:
         raise Stop("alerts are being sent by another run", "wait until it has ended") from None

@@ -98,3 +98,10 @@ def own_filter(person: Grant) -> dict[str, object]:
             return {"owner": person.owner, "is_handed_out": True}
         case _:
             return {}
+
+
+def sees_case(person: Grant, shown: Snapshot, case: Mapping[str, object]) -> bool:
+    """Whether a person sees a case: of a customer whoever sees the customer, else whoever watches over the system."""
+    if case["customer_key"] is not None:
+        return sees_customer(person, shown, str(case["customer_key"]))
+    return person.sees in (Sees.all, Sees.none) and person.may("status:read")

@@ -6,7 +6,7 @@ handed in for the day before it, whoever sent that, as the next version; at most
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -32,6 +32,7 @@ _CHANNELS = {"phone": "phone", "branch": "visit"}  # anything else is a message
 _UNIT = ("source", "branch_code", "owner", "rm_id")
 _LISTED = ("action_id", "customer_key", "business_date", "arm", "channel", *_UNIT)
 Row = additions.Row
+HandIn = Callable[[Settings, Snapshot, date], int]  # of a feed: lands what was written down; new rows
 log = logging.getLogger(__name__)
 
 
@@ -61,8 +62,8 @@ def outcome_row(action: Mapping[str, object], result: str, event_id: str, day: d
 class HandingIn:
     """Hands in what was written down, now and then."""
 
-    def __init__(self, settings: Settings, current: Current, seconds: float = SECONDS) -> None:
-        self._settings, self._current, self._seconds = settings, current, seconds
+    def __init__(self, settings: Settings, current: Current, feeds: Sequence[HandIn], seconds: float = SECONDS) -> None:
+        self._settings, self._current, self._feeds, self._seconds = settings, current, feeds, seconds
         self._asked, self._stopping = threading.Event(), threading.Event()
         self._asked.set()  # what the server before this one left
         self._thread = threading.Thread(target=self._hand_in_now_and_then, name="outcomes", daemon=True)
@@ -95,9 +96,9 @@ class HandingIn:
         shown = self._current.snapshot
         try:
             days = days_of_events(self._settings.lake, shown.business_date)[-2:]  # a publish may have come since
-            return sum(hand_in(self._settings, shown, published) for published in days) > 0
+            return sum(one(self._settings, shown, published) for one in self._feeds for published in days) > 0
         except (Stop, OSError):
-            log.exception("outcomes are written down, but were not handed in: it is tried again")
+            log.exception("reports are written down, but were not handed in: it is tried again")
             self._asked.set()
             return True
 
@@ -114,7 +115,7 @@ class WrittenDown:
         """List and customer, with a colon between them -> the row; read from the journal once."""
         with self._lock:
             if self._kept[0] != published:
-                events = read_events(self._lake, published)
+                events = (event for event in read_events(self._lake, published) if event["page"] == FEED)
                 self._kept = (published, {_name(row): row for event in events if (row := event["delivered"])})
             return self._kept[1]
 

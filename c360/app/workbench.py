@@ -19,6 +19,7 @@ from limits.strategies import MovingWindowRateLimiter
 from c360.access import Grant, Register, events_of
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
+from c360.app import cases, outcomes
 from c360.app.outcomes import HandingIn, WrittenDown, working_day
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
@@ -34,7 +35,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_FORM = 100_000  # bytes
 SIGN_INS = parse("10/minute")  # by name, and by address
 NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
-NAVIGATION += (("desk", "identity:read"), ("tags", "tags:read"), ("status", "status:read"), ("audit", "audit:read"))
+NAVIGATION += (("cases", "cases:read"), ("desk", "identity:read"), ("tags", "tags:read"))
+NAVIGATION += (("status", "status:read"), ("audit", "audit:read"))
 
 
 class SignInFirst(Exception):
@@ -80,8 +82,9 @@ class Workbench:
         self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
-        self.handing_in = HandingIn(settings, current)
+        self.handing_in = HandingIn(settings, current, (outcomes.hand_in, cases.hand_in))
         self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
+        self.cases = cases.Cases(settings.lake, self.reading)
         deployment = load_deployment(settings.deployment)
         self.zone, self.currency = deployment.zone, deployment.currency
         self._templates = self._environment()

@@ -35,7 +35,8 @@ def list_(
     from lakehouse.errors import Stop
     from lakehouse.settings import Settings
 
-    settings, rules = Settings.from_env(target=target), module.load_alerts()
+    settings = Settings.from_env(target=target)
+    rules = module.load_alerts(settings.alerts)
     if rule is not None and rule not in rules.rules:
         raise Stop(f"there is no rule {rule}", f"use one of {', '.join(rules.rules)}")
     now = module.plan(settings, rules, tuple(rules.receivers), _moment(settings, at))
@@ -80,7 +81,8 @@ def send(
     from lakehouse.errors import Stop
     from lakehouse.settings import Settings
 
-    settings, rules = Settings.from_env(target=target), module.load_alerts()
+    settings = Settings.from_env(target=target)
+    rules = module.load_alerts(settings.alerts)
     receivers = rules.chosen(tuple(to or ()) or load_deployment(settings.deployment).alerts)
     if dry_run:
         now = module.plan(settings, rules, receivers or tuple(rules.receivers), _moment(settings, at))
@@ -115,7 +117,7 @@ def acknowledge(
     from lakehouse.settings import Settings
 
     settings = Settings.from_env(target=target)
-    module.acknowledge(settings, module.load_alerts(), rule, case, by, why, _moment(settings, at))
+    module.acknowledge(settings, module.load_alerts(settings.alerts), rule, case, by, why, _moment(settings, at))
     console.print(f"{rule}: {case} is taken on by {by}", soft_wrap=True, highlight=False)
 
 

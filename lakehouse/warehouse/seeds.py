@@ -43,6 +43,11 @@ class Seed:
     def path(self) -> Path:
         return FOLDER / f"{self.name}.csv"
 
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of the file, as text."""
+        with self.path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
     @property
     def is_by_currency(self) -> bool:
         """Whether each currency has rows of its own, which a bank with another one has to add."""

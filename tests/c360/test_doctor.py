@@ -45,6 +45,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "api tokens": ("C360_API_TOKENS", "{file}"),
     "outbox": ("C360_OUTBOX", "{file}"),
     "activation secrets": ("C360_ACTIVATION_SECRETS", "{file}"),
+    "alerts": ("C360_ALERTS", "{file}"),
     "api rate": ("C360_API_RATE", "often"),
     "broker": ("C360_BROKER_URL", "redis://127.0.0.1:1/0"),
     "variables": ("C360_LANDNIG", "elsewhere"),

@@ -17,21 +17,51 @@ from lakehouse import warehouse
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import PROJECT
 from simulator.intraday import replay, to_landing
+from tests.c360.alerts.servers import Hook, HookServer
 from tests.conftest import parsed, temporary_settings
 
 DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers", "retrain_models"}
 
 
+HOURLY = "send_alerts"  # runs by the clock
+
+
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory):
+def hook():
+    """What a chat's webhook on loopback gets."""
+    hook = Hook()
+    with HookServer(hook) as url:
+        yield hook, url
+
+
+def rules(url: str, *days: int) -> str:
+    """Rules of alerts: one of each number, all of what readers have been given."""
+    rule = {
+        "title": {"en": "Published", "zh": "已发布"},
+        "severity": "info",
+        "table": "ops.publications",
+        "condition": "schema_name = 'marts' and table_name = 'customer_360'",
+        "key": ["business_date"],
+        "to": ["chat"],
+    }
+    target = {"kind": "webhook", "url": url}
+    return yaml.safe_dump(
+        {"receivers": {"chat": {"target": target}}, "rules": {f"published_{number}": rule for number in days}}
+    )
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory, hook):
     """Settings and business dates of a bank of 200 customers; the third day lacks its transactions."""
     folder = tmp_path_factory.mktemp("bank")
     simulator.generate(200, 7, 1, folder, days=2)
     # each feed is a task for every date: few of them wire the DAGs as many do
     few_feeds = yaml.safe_load((PROJECT / "deployments" / "simulated.yml").read_text())
     few_feeds["optional"] = ["wallet_bindings", "wallet_payments"]
+    few_feeds["alerts"] = ["chat"]
+    (folder / "alerts.yml").write_text(rules(hook[1], 1))
     (folder / "few_feeds.yml").write_text(yaml.safe_dump(few_feeds))
-    settings = parsed(temporary_settings(folder, deployment=folder / "few_feeds.yml"))
+    settings = parsed(temporary_settings(folder, deployment=folder / "few_feeds.yml", alerts=folder / "alerts.yml"))
     dates = landed_dates(settings.landing)
     (settings.landing / "transactions" / f"transactions_{dates[-1]}_v1.manifest.json").unlink()
     return settings, dates
@@ -58,7 +88,9 @@ def ended(airflow, run: dict) -> dict:
 
 
 def runs(airflow) -> Counter:
-    return Counter((run["dag_id"], run["partition_key"], run["state"]) for run in airflow.runs())
+    """Of the DAGs of a date; how often."""
+    found = (run for run in airflow.runs() if run["dag_id"] != HOURLY)
+    return Counter((run["dag_id"], run["partition_key"], run["state"]) for run in found)
 
 
 def test_every_dag_ran_once_per_date_and_nothing_else_ran(bank, airflow):
@@ -67,6 +99,17 @@ def test_every_dag_ran_once_per_date_and_nothing_else_ran(bank, airflow):
 
 def test_readers_have_the_last_date(bank, airflow):
     assert warehouse.published_date(bank[0]) == bank[1][-2]
+
+
+def test_the_end_of_a_date_and_the_hourly_dag_tell_whoever_is_to_know_each_once(bank, airflow, hook):
+    settings, dates = bank
+    said = [(body["rule"], body["business_date"]) for body in hook[0].bodies]
+    assert said == [("published_1", str(day)) for day in dates[:-1]], "at the end of each date"
+    settings.alerts.write_text(rules(hook[1], 1, 2))
+    for _ in range(2):
+        run = airflow.ask("POST", f"/dags/{HOURLY}/dagRuns", json={"logical_date": None})
+        assert ended(airflow, run)["state"] == "success"
+    assert [body["rule"] for body in hook[0].bodies[len(said) :]] == ["published_2"]
 
 
 def test_a_run_without_a_key_is_refused_and_starts_nothing(bank, airflow):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from time import sleep
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, unquote
 
 import duckdb
 import pyarrow.parquet as pq
@@ -36,6 +36,7 @@ PAGES = {  # page -> what it needs
     "/worklist": "actions:read",
     "/brief": "brief:read",
     "/desk": "identity:read",
+    "/cases": "cases:read",
     "/status": "status:read",
     "/audit": "audit:read",
     "/tags": "tags:read",
@@ -43,6 +44,7 @@ PAGES = {  # page -> what it needs
 }
 WITHIN = {"/", "/sign-in", "/sign-out", "/customers/{customer_key}", "/worklist/outcomes"}  # reached from pages
 WITHIN |= {"/tags/{tag}", "/tags/{tag}/retire", "/desk/pair", "/desk/rehearse", "/desk/rehearsal", "/desk/decide"}
+WITHIN |= {"/cases/{case_id}", "/cases/events"}
 TAG = {  # a form that chooses somebody
     "version": "0",
     "matching": "all",
@@ -551,6 +553,7 @@ def test_the_next_day_knows_what_was_handed_in(history: Settings, tmp_path: Path
         page = client.get("/worklist")
         action_id = actions_on(page)[0]
         client.post("/worklist/outcomes", data={"csrf": csrf_of(page), "action_id": action_id, "result": "promise"})
+        case_id = proposed_and_signed(bank, app)
     (action,) = rows(bank, f"select customer_key from actions.worklist where action_id = '{action_id}'")
     key = action["customer_key"]
     pipeline.run(bank, D1, D1)
@@ -569,6 +572,31 @@ def test_the_next_day_knows_what_was_handed_in(history: Settings, tmp_path: Path
     views = rows(bank, f"select * from ops.page_views where business_date = date '{LAST_OF_HISTORY}'")
     assert {row["event_kind"] for row in views} == {"refusal", "sign_in", "view", "write"} - {"refusal"}
     assert any(row["event_kind"] == "write" and row["customer_key"] == key for row in views)
+    cases = {row["case_id"]: row for row in rows(bank, "select * from actions.cases")}
+    ended = cases[case_id]
+    assert (ended["state"], ended["proposed_by"], ended["signed_by"]) == ("closed", "S2", "S3")
+    new = {row["is_recorded"] for row in cases.values() if row["opened_date"] == LAST_OF_HISTORY}
+    assert new == {True}, "handed in with the first event of the day"
+    events = rows(bank, f"select event_kind from actions.case_events where case_id = '{case_id}' order by event_number")
+    assert [row["event_kind"] for row in events] == ["opened", "proposed", "signed"], "what is refused is not written"
+
+
+def proposed_and_signed(bank: Settings, app: FastAPI) -> str:
+    """The case with the most money at risk of a borrower; one person proposes how it ends, and another signs."""
+    clients = {}
+    for name in ("S2", "S3"):
+        clients[name] = TestClient(app, headers={"accept-language": "en"})
+        token = add_person(bank.api_tokens, name, "risk_officer", FOREVER)
+        clients[name].post("/sign-in", data={"name": name, "token": token})
+    page = clients["S2"].get("/cases?kind=early_warning")
+    case_id = unquote(re.search(r'href="/cases/(early_warning[^"]+)"', page.text)[1])
+    plan = {"do": "proposed", "outcome": "plan_agreed", "remark": "12 x 120 until 2026-01-31"}
+    for name, form in (("S2", plan), ("S2", {"do": "signed"}), ("S3", {"do": "signed"}), ("S3", plan)):
+        form |= {"csrf": csrf_of(clients[name].get("/cases")), "case_id": case_id}
+        clients[name].post("/cases/events", data=form)
+    found = clients["S2"].get("/cases?show=closed").text
+    assert len(re.findall(r'href="/cases/early_warning', found)) == 1
+    return case_id
 
 
 def test_a_pair_is_decided_by_a_clerk_alone_and_lands_with_the_name(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -37,9 +37,14 @@ class Shown:
     flows: Mapping[str, tuple[str, float, str]]
     publish_id: int = 1
     business_date: date = DAY
-    comments = (("marts.outflows", None, None), ("ops.feeds", None, None))
+    comments = (("marts.outflows", None, None), ("ops.feeds", None, None), ("actions.cases", None, None))
+    read: list[str] = field(default_factory=list)  # tables, whenever their rows were asked for
 
-    def rows(self, name: str) -> pa.Table:
+    def rows(self, name: str) -> pa.Table | pa.RecordBatchReader:
+        self.read.append(name)
+        if name == "actions.cases":
+            cases = pa.table({"case_id": ["k:C1:1", "k:C2:1"], "state": ["open", "in work"], "owner": [None, "S1"]})
+            return cases.to_reader()  # as a store gives rows: once
         if name == "ops.feeds":
             return pa.table({"feed": ["cards", "loans"], "last": [date(2026, 2, 20), DAY], "rm_name": ["a", "b"]})
         keys = list(self.flows)
@@ -219,6 +224,40 @@ def test_a_case_that_is_taken_on_is_silent_until_it_changes(office: Office) -> N
         alerts.acknowledge(office.settings, office.rules(), "outflow", "C1", "R007", "", MORNING)
 
 
+def of_cases(rules: Alerts, **conditions: str) -> Alerts:
+    """The same rules, and some over the cases that people work on."""
+    raw = rules.model_dump(mode="json", by_alias=True)
+    for name, condition in conditions.items():
+        raw["rules"][name] = raw["rules"]["silent"] | {
+            "name": name,
+            "table": "actions.cases",
+            "condition": condition,
+            "key": ["case_id"],
+            "shows": ["owner"],
+        }
+    return Alerts.model_validate(raw)
+
+
+def test_rules_over_one_table_read_it_once_and_a_sending_reads_the_log_once(office: Office) -> None:
+    read: list[Path] = []
+    office.patch.setattr(telling, "read_state", lambda lake: read.append(lake) or read_state(lake))
+    shown = Shown(FLOWS)
+    office.patch.setattr(warehouse, "shown", lambda _: nullcontext(shown))
+    office.send(of_cases(office.rules(), untouched="state = 'open'", theirs="owner is not null"))
+    assert sorted(shown.read) == ["actions.cases", "marts.outflows", "ops.feeds"]
+    assert len(read) == 1
+    assert office.mails.taken[2].get_body(("plain",)).get_content().splitlines()[2] == "- k:C1:1"
+
+
+def test_a_case_of_the_workbench_is_taken_on_there_and_nowhere_else(office: Office) -> None:
+    rules = of_cases(office.rules(), untouched="state = 'open'")
+    with pytest.raises(Stop, match="untouched are worked on in the workbench"):
+        alerts.acknowledge(office.settings, rules, "untouched", "k:C1:1", "R007", "", MORNING)
+    office.send(rules)
+    text = office.mails.taken[2].get_body(("plain",)).get_content()
+    assert "Take a case on in the workbench, under Cases." in text and "acknowledge" not in text
+
+
 def test_a_kill_between_sending_and_noting_sends_the_same_message_once_more(office: Office) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -375,7 +414,7 @@ def test_the_command_shows_sends_and_takes_on(office: Office, monkeypatch: pytes
     for name, value in office.settings.environment().items():
         monkeypatch.setenv(name, value)
     rules = office.rules()
-    monkeypatch.setattr(alerts, "load_alerts", lambda: rules)
+    monkeypatch.setattr(alerts, "load_alerts", lambda _: rules)
     run = CliRunner()
     at = ["--at", "2026-03-02T09:00"]
     shown = run.invoke(app, ["alerts", "send", "--dry-run", *at])

@@ -21,6 +21,7 @@ SEEN = {  # by role
     "call_centre": {"cif:2", "lead:4"},
     "clerk": set(),
     "business_analyst": set(),
+    "operator": set(),
     "risk_officer": {key for key, *_ in CUSTOMERS},
     "auditor": {key for key, *_ in CUSTOMERS},
 }

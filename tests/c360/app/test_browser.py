@@ -21,9 +21,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from c360.access import add_person, revoke_token
+from c360.app import cases
 from c360.app.outcomes import FEED
 from c360.desk import FEED as IDENTITY_DECISIONS
 from lakehouse import tags, warehouse
+from lakehouse.language import Language, Voice
 from lakehouse.settings import PROJECT, Settings
 
 pytestmark = [pytest.mark.app, pytest.mark.timeout(600)]
@@ -32,6 +34,10 @@ WIDTHS = {"phone": (390, 844), "desk": (1280, 900)}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SERIOUS = {"serious", "critical"}
 NAMES = {"en": ("Worklist", "Promise", "Handed in"), "zh": ("工作清单", "客户承诺", "已提交")}
+CASES = {  # the words of a case: page, step, outcome, hand in, sign, closed
+    "en": ("Cases", "Add the step", "Payment plan agreed *", "Hand in the outcome", "Sign", "Closed"),
+    "zh": ("个案", "登记步骤", "已达成还款计划 *", "提交结案意见", "复核通过", "已结案"),
+}
 SAVE = {"en": "Save", "zh": "保存"}
 PICTURES = os.environ.get("C360_PICTURES")  # a folder that gets a picture of every page
 
@@ -318,3 +324,63 @@ def test_a_token_that_is_taken_back_ends_the_session(page: Page, running: Runnin
     revoke_token(bank.api_tokens, name)
     page.goto("/status")
     assert "/sign-in" in page.url
+
+
+@pytest.mark.parametrize("language", CASES)
+def test_a_case_goes_from_the_list_to_the_outcome_that_a_second_person_signs(
+    page: Page, running: Running, bank: Settings, language: Language
+) -> None:
+    title, add_step, outcome, hand_in, sign, closed = CASES[language]
+    place = [*CASES].index(language) * len(WIDTHS) + (page.viewport_size["width"] > 400)
+    ids = [
+        row["case_id"]
+        for row in warehouse.query_serving(
+            bank, "select case_id from actions.cases where state <> 'closed' order by amount_at_risk desc, due_date"
+        ).to_pylist()
+    ]
+    one = [name for name in ids if name.startswith("early_warning:")][place]
+    for name in (f"M{place}", f"C{place}"):
+        running.people[name] = (name, add_person(bank.api_tokens, name, "risk_officer", date(9999, 1, 1)))
+    sign_in(page, running, f"M{place}")
+    page.goto(f"/?lang={language}")
+    page.get_by_role("link", name=title, exact=True).first.click()
+    look(page, f"cases-{language}")
+    texts = page.locator("#show option").all_inner_texts()
+    counts = {text.rsplit(" (", 1)[0]: int(text.rsplit("(", 1)[1][:-1].replace(",", "")) for text in texts}
+    still_open, ended = counts[Voice(language)("cases_open")], counts[Voice(language)("cases_closed")]
+    assert still_open + ended == len(ids)
+    assert f" {still_open:,}" in page.locator("p.after").last.inner_text()
+    page.goto("/cases?kind=early_warning")
+    page.locator("section.card a").filter(has_text=one.split(":", 1)[1].rsplit(":", 1)[0]).click()
+    page.wait_for_url("**/cases/early_warning*")
+    page.select_option("#step_kind", "called")
+    page.fill("#remark-step", "call 138 0013 8000")
+    page.get_by_role("button", name=add_step, exact=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=alert]")
+    assert page.input_value("#remark-step"), "what was typed stands"
+    look(page, f"case-refused-{language}")
+    page.fill("#remark-step", "pays 1,388 on 2026-01-09")
+    page.get_by_role("button", name=add_step, exact=True).click()
+    page.select_option("#outcome", label=outcome)
+    page.fill("#remark-proposed", "12 x 120")
+    page.get_by_role("button", name=hand_in, exact=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("p[role=status].said")
+    assert page.get_by_role("button", name=sign, exact=True).count() == 0, "not one's own"
+    look(page, f"case-waits-{language}")
+    page.locator("header button").click()
+    page.wait_for_url("**/sign-in")
+    sign_in(page, running, f"C{place}")
+    page.goto("/cases?show=to_sign")
+    page.locator("section.card a").first.click()
+    page.wait_for_url("**/cases/early_warning*")
+    look(page, f"case-to-sign-{language}")
+    page.get_by_role("button", name=sign, exact=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"section.card b:text-is('{closed}')")
+    look(page, f"case-closed-{language}")
+    deadline = monotonic() + 30
+    while not list((bank.landing / cases.FEED).glob("*.manifest.json")):
+        assert monotonic() < deadline
+        sleep(0.2)
