@@ -104,12 +104,13 @@ def run_dbt(
 
     arguments = ["build", "--select", selection, "--indirect-selection", "cautious"]
     arguments += ["--exclude-resource-type", "unit_test"]
-    arguments += ["--exclude", f"tag:whole_history {CHECKED_AT_END} {without}".strip()]
     arguments += ["--no-write-json"]  # the manifest was written when the project was parsed
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)
-        outcome = _invoke(settings, arguments, {**variables, "checks_at_end": True}, manifest, [report])
+        arguments += ["--exclude", f"tag:whole_history {_checked_at_end(manifest)} {without}".strip()]
+        asked = {**variables, "checks_at_end": "resource_type:test" not in without}
+        outcome = _invoke(settings, arguments, asked, manifest, [report])
     results = [result for result in getattr(outcome.result, "results", ()) if result.node.resource_type != "operation"]
     nodes = (
         *(Node(one.node.name, str(one.status), one.execution_time, one.message or "") for one in results),
@@ -122,6 +123,11 @@ def run_dbt(
     if not nodes:
         raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
     return nodes
+
+
+def _checked_at_end(manifest: Manifest) -> str:
+    """The tests that are no nodes of a run, for dbt to leave out: in a project that asks them when it ends."""
+    return CHECKED_AT_END if any(key.startswith("operation.") for key in manifest.nodes) else ""
 
 
 def _checked(name: str, failures: int) -> Node:
