@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from psycopg.conninfo import conninfo_to_dict
 
 from lakehouse.errors import Stop
+from lakehouse.lake import running
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse.engines import postgres
 
@@ -95,10 +96,13 @@ def run_dbt(
     """
 
     checked: list[Node] = []
+    count = running.counter("tables and their tests")
 
     def report(event: Any) -> None:
         if event.info.name == "JinjaLogInfo" and event.info.msg.startswith(_CHECKS):
             checked.extend(_checked(name, failures) for name, failures in json.loads(event.info.msg)["checks"])
+        if event.info.name == "LogStartLine":
+            count(event.data.index, event.data.total)
         if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             progress(event.info.msg)
 
@@ -245,6 +249,7 @@ def _ensure_parsed(settings: Settings, variables: Mapping[str, Any]) -> Path:
     parsed_from = parsed.with_name(PARSED_FROM)
     project = f"{DBT_PROJECT} {project_version()}"
     if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == project):
+        running.part("the models are read")
         parsed_from.unlink(missing_ok=True)
         outcome = _invoke(settings, ["parse", "--no-partial-parse"], variables)
         if not outcome.success:
@@ -275,11 +280,14 @@ def _invoke(
     events = get_event_manager()
     ctx_set_event_manager(cast("IEventManager", HeardEvents()))
     try:
-        return dbtRunner(manifest, callbacks).invoke(arguments)
+        outcome = dbtRunner(manifest, callbacks).invoke(arguments)
     finally:
         ctx_set_event_manager(events)
         reset_adapters()
         DuckDBConnectionManager.close_all_connections()  # else dbt keeps the build file open until the process ends
+    if isinstance(outcome.exception, KeyboardInterrupt):  # dbt takes it for an error of its own
+        raise outcome.exception
+    return outcome
 
 
 @contextmanager
