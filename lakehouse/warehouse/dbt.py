@@ -108,17 +108,14 @@ def run_dbt(
 
     arguments = ["build", "--select", selection, "--indirect-selection", "cautious"]
     arguments += ["--exclude-resource-type", "unit_test"]
-    arguments += ["--exclude", f"tag:whole_history {CHECKED_AT_END} {without}".strip()]
     arguments += ["--no-write-json"]  # the manifest was written when the project was parsed
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)
-        outcome = _invoke(settings, arguments, {**variables, "checks_at_end": True}, manifest, [report])
-    results = [result for result in getattr(outcome.result, "results", ()) if result.node.resource_type != "operation"]
-    nodes = (
-        *(Node(one.node.name, str(one.status), one.execution_time, one.message or "") for one in results),
-        *checked,
-    )
+        arguments += ["--exclude", f"tag:whole_history {_checked_at_end(manifest)} {without}".strip()]
+        asked = {**variables, "checks_at_end": "resource_type:test" not in without}
+        outcome = _invoke(settings, arguments, asked, manifest, [report])
+    nodes = (*_nodes(outcome), *checked)
     if failed := [node for node in nodes if node.status in FAILED]:
         raise DbtFailed("\n".join(f"{node.name}: {node.status}: {node.message}" for node in failed))
     if not outcome.success:
@@ -126,6 +123,17 @@ def run_dbt(
     if not nodes:
         raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
     return nodes
+
+
+def _nodes(outcome: dbtRunnerResult) -> list[Node]:
+    """What became of the nodes, in the order of their end; what asks the tests at the end is none."""
+    results = [one for one in getattr(outcome.result, "results", ()) if one.node.resource_type != "operation"]
+    return [Node(one.node.name, str(one.status), one.execution_time, one.message or "") for one in results]
+
+
+def _checked_at_end(manifest: Manifest) -> str:
+    """The tests that are no nodes of a run, for dbt to leave out: in a project that asks them when it ends."""
+    return CHECKED_AT_END if any(key.startswith("operation.") for key in manifest.nodes) else ""
 
 
 def _checked(name: str, failures: int) -> Node:
