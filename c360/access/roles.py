@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import yaml
 
@@ -33,8 +33,34 @@ class Role:
     owner: str | None = None  # of the worklist, of a role that sees those listed
 
 
+class RawRole(TypedDict):
+    """A role as it is written."""
+
+    title: tuple[str, str]
+    sees: str
+    may: list[str]
+    owner: NotRequired[str]
+
+
+class RawSystem(TypedDict):
+    """A system's role on Postgres as it is written."""
+
+    reads: list[str]
+    without: NotRequired[list[str]]
+
+
+class Table(TypedDict):
+    """The file as it is written; it explains its parts."""
+
+    scopes: dict[str, str]
+    roles: dict[str, RawRole]
+    opens: dict[str, list[str]]
+    shared: list[str]
+    systems: dict[str, RawSystem]
+
+
 @cache
-def read_table() -> dict[str, Any]:
+def read_table() -> Table:
     """The file as it stands."""
     return yaml.safe_load(_TABLE.read_text("utf-8"))
 

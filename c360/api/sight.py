@@ -26,22 +26,18 @@ class Cut:
     @cached_property
     def actions(self) -> np.ndarray:
         """Places of the worklist's rows that are theirs, in order."""
-        rows = self.shown.rows(WORKLIST, {}, _PLACE) if self.person.sees is not Sees.none else []
-        return np.asarray([at for at, row in enumerate(rows) if sees_place(self.person, row)], dtype=np.int64)
+        fixed = own_filter(self.person)
+        return np.asarray(self.shown.find(WORKLIST, fixed) if fixed else [], dtype=np.int64)
 
     @cached_property
     def customers(self) -> frozenset[str]:
         """Those whom their branch or manager keeps, or for whom the worklist gives them something to do."""
-        if self.person.sees is Sees.none:
-            return frozenset()
-        kept = self.shown.rows(CUSTOMER, {}, ("customer_key", "home_branch_code", "rm_id"))
-        keys = {
-            str(row["customer_key"])
-            for row in kept
-            if sees_place(self.person, {"branch_code": row["home_branch_code"], "rm_id": row["rm_id"]})
-        }
-        listed = self.shown.rows(WORKLIST, {}, ("customer_key",)) if len(self.actions) else []
-        keys.update(str(key) for at in self.actions if (key := listed[at]["customer_key"]) is not None)
+        kept = {Sees.branch: {"home_branch_code": self.person.branch_code}, Sees.own: {"rm_id": self.person.rm_id}}
+        fixed = kept.get(self.person.sees)
+        found = self.shown.rows(CUSTOMER, fixed, ("customer_key",)) if fixed else []
+        if own := own_filter(self.person):
+            found += self.shown.rows(WORKLIST, own, ("customer_key",))
+        keys = {str(row["customer_key"]) for row in found if row["customer_key"] is not None}
         return frozenset(key for key in keys if self.shown.has(CUSTOMER, key))
 
     def rows(self, resource: Resource) -> np.ndarray:

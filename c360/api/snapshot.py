@@ -160,6 +160,10 @@ class Snapshot:
         """Places of the rows of some customers, in order."""
         return self._rows[resource.name].places_of(customers)
 
+    def find(self, resource: Resource, fixed: Mapping[str, Any]) -> Sequence[int]:
+        """Places of the rows with the values, in order."""
+        return self._rows[resource.name].find(fixed, None, None)
+
     def rows(
         self,
         resource: Resource,
