@@ -12,11 +12,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from c360 import desk
 from c360.api.resources import RESOURCES
+from c360.api.sight import CUSTOMER, WORKLIST
 from c360.api.snapshot import Snapshot
 from c360.app.keeping import Kept
 from c360.app.outcomes import working_day
 from c360.app.rehearsals import Rehearsals
-from c360.app.sight import CUSTOMER, WORKLIST
 from c360.app.workbench import Visit, Workbench
 from c360.desk.comparison import PARTS
 from c360.desk.decisions import Names, names_of
