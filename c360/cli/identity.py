@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from c360.cli.output import Json, console, errors, show, table_of, write_page
+from c360.cli.output import Json, console, errors, long_work, show, table_of, write_page
 from lakehouse.errors import Stop
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def train() -> None:
     from lakehouse.settings import Settings
 
     settings = Settings.from_env()
-    model = retrain(settings, latest_pin(settings))
+    with long_work(settings.lake, "identity train"):
+        model = retrain(settings, latest_pin(settings))
     if model is None:
         raise Stop("the records cannot support a model", "see training in lakehouse/identity/linkage.yml")
     console.print(f"model {model.version} compares {', '.join(model.columns)}; it holds from the next run on")
@@ -71,7 +72,9 @@ def rehearse(
     said = [kind for kind, is_said in zip(KINDS, (same, different, withdrawn), strict=True) if is_said]
     if len(said) != 1:
         raise Stop("a rehearsal is of one decision", "give one of --same, --different, --withdrawn")
-    found = rehearsed(Settings.from_env(), left, right, said[0], lambda step: errors.print(step, highlight=False))
+    settings = Settings.from_env()
+    with long_work(settings.lake, "identity rehearse"):
+        found = rehearsed(settings, left, right, said[0], lambda step: errors.print(step, highlight=False))
     show(found, as_json, lambda: _tables_of(found))
 
 
