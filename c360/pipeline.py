@@ -148,9 +148,9 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
 def rehearse(settings: Settings, business_date: date, progress: Callable[[str], None]) -> None:
     """Build all that readers would see of a published date, once more and as a run does; nothing is judged or shown."""
     run_id = new_run_id(business_date)
-    for one in (build, score, network):
-        progress(one.__name__)
-        one(settings, business_date, run_id)
+    for do in (build, score, network):
+        progress(do.__name__)
+        do(settings, business_date, run_id)
     progress("serve")
     with step(settings, run_id, "serve", business_date), warehouse.exclusive(settings):
         _build_serving(settings)

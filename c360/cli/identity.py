@@ -72,7 +72,9 @@ def rehearse(
     said = [kind for kind, is_said in zip(KINDS, (same, different, withdrawn), strict=True) if is_said]
     if len(said) != 1:
         raise Stop("a rehearsal is of one decision", "give one of --same, --different, --withdrawn")
-    found = rehearsed(Settings.from_env(), left, right, said[0], lambda step: errors.print(step, highlight=False))
+    settings = Settings.from_env()
+    with long_work(settings.lake, "identity rehearse"):
+        found = rehearsed(settings, left, right, said[0], lambda step: errors.print(step, highlight=False))
     show(found, as_json, lambda: _tables_of(found))
 
 

@@ -197,7 +197,9 @@ def test_a_clerk_goes_from_the_list_through_the_rehearsal_to_the_decision(
     page.keyboard.press("Enter")
     page.wait_for_url("**/desk/rehearsal?**")
     look(page, f"at-work-{language}")
-    page.get_by_role("heading", name=moves).wait_for(timeout=500_000)  # the page asks again by itself
+    page.locator("#decide").wait_for(timeout=500_000)  # the page asks again by itself
+    assert page.locator("p.bad").all_inner_texts() == []  # for instance: the bank is of other code
+    assert page.get_by_role("heading", name=moves).count() == 1
     look(page, f"rehearsal-{language}")
     assert page.locator("td.changed").count() > 10
     for kind in ("same", "withdrawn"):
