@@ -85,7 +85,8 @@ class Workbench:
         self.handing_in = HandingIn(settings, current, (outcomes.hand_in, cases.hand_in))
         self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
         self.cases = cases.Cases(settings.lake, self.reading)
-        self.zone = load_deployment(settings.deployment).zone
+        deployment = load_deployment(settings.deployment)
+        self.zone, self.currency = deployment.zone, deployment.currency
         self._templates = self._environment()
 
     def may(self, page: str, scope: str) -> Any:
@@ -185,6 +186,7 @@ class Workbench:
             say=Voice(language),
             links=links,
             local=self._local,
+            currency=self.currency,
             here=path,
             asked=asked,
             **frame,
