@@ -144,6 +144,11 @@ def load_alerts(path: Path = FILE) -> Alerts:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise Stop(f"{path.name}: {place + ': ' if place else ''}{first['msg']}", "correct the file that C360_ALERTS names: docs/ALERTS.md") from None
+        raise Stop(
+            f"{path.name}: {place + ': ' if place else ''}{first['msg']}",
+            "correct the file that C360_ALERTS names: docs/ALERTS.md",
+        ) from None
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise Stop(f"{path.name} cannot be read as rules: {error!r}", "correct the file that C360_ALERTS names: docs/ALERTS.md") from error
+        raise Stop(
+            f"{path.name} cannot be read as rules: {error!r}", "correct the file that C360_ALERTS names: docs/ALERTS.md"
+        ) from error

@@ -142,9 +142,7 @@ def planned(settings: Settings, alerts: Alerts, receivers: Sequence[str], at: da
         yield plan(settings, alerts, receivers, at)
 
 
-def tell(
-    settings: Settings, alerts: Alerts, now: Plan, at: datetime, run_id: str, sleep: Sleep = time.sleep
-) -> Result:
+def tell(settings: Settings, alerts: Alerts, now: Plan, at: datetime, run_id: str, sleep: Sleep = time.sleep) -> Result:
     """Tell what is `planned`; see `send`."""
     state = now.known
     for entry in _ended(now.over, at):

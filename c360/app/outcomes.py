@@ -32,9 +32,7 @@ _CHANNELS = {"phone": "phone", "branch": "visit"}  # anything else is a message
 _UNIT = ("source", "branch_code", "owner", "rm_id")
 _LISTED = ("action_id", "customer_key", "business_date", "arm", "channel", *_UNIT)
 Row = additions.Row
-HandIn = Callable[
-    [Settings, Snapshot, date], int
-]  # of a feed: lands what was written down; new rows
+HandIn = Callable[[Settings, Snapshot, date], int]  # of a feed: lands what was written down; new rows
 log = logging.getLogger(__name__)
 
 
