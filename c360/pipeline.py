@@ -10,6 +10,7 @@ from c360.access import load_rights
 from c360.elements import describe
 from c360.intake import ingest
 from c360.outbound import activate, alert
+from c360.progress import stage_line
 from c360.steps import step
 from expectations import gates
 from expectations.marts_profile import ExpectedScore
@@ -20,6 +21,7 @@ from lakehouse.identity import link, unbelieved
 from lakehouse.lake import Pin
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.model_files import Known, abstention_path
+from lakehouse.lake.running import part
 from lakehouse.lake.runs import new_run_id, read_records, warnings_of
 from lakehouse.settings import Settings
 from lakehouse.warehouse import seeds
@@ -82,6 +84,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         built = state.deliveries if state else {}
         warnings = ingestion.check_agreement(settings, pin, built, CHANNELS)
         detail["warnings"] = warnings
+        part("records are joined to customers")
         xref = link(settings, pin)
         warnings += unbelieved(xref)
         project = warehouse.project_version()
@@ -233,19 +236,16 @@ def dates_to_run(settings: Settings, first: date | None, last: date | None) -> l
 
 def run_date(settings: Settings, business_date: date, run_id: str, progress: Callable[[str], None]) -> None:
     """All steps of one business date."""
-    deployment = load_deployment(settings.deployment)
     try:
-        progress(f"{business_date} ingest")
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # DuckDB works outside Python's lock
-            jobs = [pool.submit(ingest, settings, feed, business_date, run_id) for feed in deployment.feeds]
-        for outcome in (outcome for job in jobs for outcome in job.result() if not outcome.is_loaded):
+        progress(stage_line(settings.lake, business_date, "ingest"))
+        for outcome in _ingest_all(settings, business_date, run_id):
             progress(f"{business_date} rejected {outcome.delivery_id}: {outcome.reason}")
         said: set[str] = set()
         check_delivered(settings, business_date, CHANNELS, run_id)
-        for part in (build, score, network, serve):
+        for do in (build, score, network, serve):
             _say_warnings(settings, business_date, run_id, said, progress)
-            progress(f"{business_date} {part.__name__}")
-            part(settings, business_date, run_id)
+            progress(stage_line(settings.lake, business_date, do.__name__))
+            do(settings, business_date, run_id)
         _say_warnings(settings, business_date, run_id, said, progress)
     except Exception as failure:
         try:
@@ -255,6 +255,17 @@ def run_date(settings: Settings, business_date: date, run_id: str, progress: Cal
         else:
             _alert_of(failure, settings, run_id)
         raise
+
+
+def _ingest_all(settings: Settings, business_date: date, run_id: str) -> list[lake.Outcome]:
+    """Take in what every feed has delivered; what was not loaded."""
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count())  # DuckDB works outside Python's lock
+    try:
+        feeds = load_deployment(settings.deployment).feeds
+        jobs = [pool.submit(ingest, settings, feed, business_date, run_id) for feed in feeds]
+        return [outcome for job in jobs for outcome in job.result() if not outcome.is_loaded]
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C or a fault, those that have not begun do not
 
 
 def _alert_of(failure: Exception, settings: Settings, run_id: str) -> None:
@@ -349,11 +360,13 @@ def _derive(settings: Settings) -> dict[str, str]:
     from ml_jobs.derived.segments import write_segments
 
     pin = lake.pin(settings.lake, warehouse.built_state(settings).business_date)
-    return {
-        "change_points": write_change_points(settings, pin).name,
-        "segments": str(write_segments(settings, pin)),
-        "forecasts": str(write_forecasts(settings, pin)),
-    }
+    part("change points")
+    made = {"change_points": write_change_points(settings, pin).name}
+    part("groups of customers")
+    made["segments"] = str(write_segments(settings, pin))
+    part("forecasts")
+    made["forecasts"] = str(write_forecasts(settings, pin))
+    return made
 
 
 def _summary(result: gates.GateResult, doubts: Iterable[str] = ()) -> dict:

@@ -4,12 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
+from c360.progress import step_said
 from lakehouse import warehouse
 from lakehouse.lake import read_outcomes
 from lakehouse.lake.runs import Record, read_records, warnings_of
+from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
 
 LAST_STEPS = 12
@@ -68,27 +70,34 @@ def read_status(settings: Settings) -> Status:
     )
 
 
-def lines_of(status: Status) -> Iterator[tuple[str, str]]:
-    """The status for people: a name and a text, line by line, what failed first."""
+def lines_of(status: Status, say: Voice = ENGLISH) -> Iterator[tuple[str, str]]:
+    """The status for people: a name and a text, line by line, what failed first; errors and warnings are English."""
     for failure in status.failed:
         gate = f" (gate {failure.gate})" if failure.gate else ""
-        yield "failed", f"{failure.business_date} {failure.step}{gate}: {failure.error}"
-        yield "  what to do", failure.remedy
-    yield "target", status.target
-    yield "built", str(status.built or "nothing")
-    yield "published", str(status.published or "nothing")
-    yield "deliveries", ", ".join(f"{count:,} {outcome}" for outcome, count in status.deliveries.items()) or "none"
+        yield say("failed"), f"{failure.business_date} {failure.step}{gate}: {failure.error}"
+        yield f"  {say('what to do')}", failure.remedy
+    yield say("target"), status.target
+    yield say("built"), str(status.built or say("nothing yet"))
+    yield say("published"), str(status.published or say("nothing yet"))
+    counts = [f"{count:,} {say.code(outcome)}" for outcome, count in status.deliveries.items()]
+    yield say("deliveries so far"), say.listed(counts) or say("none")
     for delivery, reason in status.rejected.items():
-        yield "not taken in", f"{delivery}: {reason}"
+        yield say("not taken in"), f"{delivery}: {reason}"
     for step, said in status.warnings.items():
         for warning in said:
-            yield f"warning of {step}", warning
+            yield say("warning of {step}", step=step_said(step, say)), warning
 
 
-def steps_of(status: Status) -> Iterator[tuple[str, str, str, str]]:
-    """The newest steps for people: when each ended (UTC), business date, name and how it ended."""
+def steps_of(status: Status, zone: tzinfo, say: Voice = ENGLISH) -> Iterator[tuple[str, str, str, str]]:
+    """The newest steps for people: when each ended in the bank's time, business date, name and how it ended."""
     for step in status.steps:
-        yield step["ended_at"][:19], step["business_date"], step["step"], step["status"]
+        ended = datetime.fromisoformat(step["ended_at"]).replace(tzinfo=UTC).astimezone(zone)
+        yield (
+            f"{ended:%Y-%m-%d %H:%M:%S}",
+            step["business_date"],
+            step_said(step["step"], say),
+            say.code(step["status"]),
+        )
 
 
 def _failures(records: Sequence[Record]) -> list[Failure]:

@@ -13,12 +13,13 @@ from lakehouse import pages, warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
 from lakehouse.lake.model_files import newest_model
-from lakehouse.language import Language
+from lakehouse.language import LANGUAGES, Language, Voice
 from lakehouse.settings import Settings
-from ml_jobs.task_file import load_tasks
+from ml_jobs.task_file import Task, load_tasks
 
 TEMPLATES = Path(__file__).with_name("templates")
 INDEX = "index.html"
+INDEXES: dict[Language, str] = {"en": INDEX, "zh": "index_zh.html"}
 GRANT = "app grant S0001 --role auditor"  # who sees everything
 _RICHEST = "select customer_key from marts.customer_360 order by aum_amount desc, customer_key limit 1"
 _BUSIEST = """
@@ -31,41 +32,39 @@ _BUSIEST = """
 """
 
 
+Said = dict[Language, str]  # a text in every language
+
+
 @dataclass(frozen=True)
 class Link:
     """A page, and what is on it; without a page, why there is none."""
 
-    title: str
-    about: str
-    path: str | None  # relative to the folder of the demo
-    in_chinese: str | None = None  # the same page
+    title: Said
+    about: Said
+    paths: dict[Language, str]  # relative to the folder of the demo; a page in one language is for readers of both
 
 
 def write_index(settings: Settings) -> Path:
-    """Write the pages of the reports, and ``index.html`` over them and over what the runs wrote.
+    """Write the pages of the reports, and an index in each language over them and over what the runs wrote.
 
     The links are relative: the folder may move.
 
     Returns
     -------
     Path
-        The index.
+        The index in English.
     """
     folder = settings.lake.parent
+    gates, docs = folder / "data_docs" / INDEX, docs_page(settings)
     sections = {
-        "Customers": _reports(settings, folder),
+        "Reports": _reports(settings, folder),
         "What stopped a day, or would have": [
-            _made(folder, "Gates", "every expectation on every date", folder / "data_docs" / INDEX)
+            _made(folder, both("Gates"), both("every expectation on every date"), gates)
         ],
         "Tables": [
-            _made(
-                folder,
-                "Tables and columns",
-                "every model, with its tests and where it comes from",
-                docs_page(settings),
-            )
+            _made(folder, both("Tables and columns"), both("every model, with its tests and where it comes from"), docs)
         ],
-        "Models": [_card(settings, folder, name) for name in load_tasks()],
+        "Models": [_card(settings, folder, name, task) for name, task in load_tasks().items()],
     }
     commands = {
         "state, and what failed": in_shell(settings, "status"),
@@ -74,12 +73,18 @@ def write_index(settings: Settings) -> Path:
         "a token to sign in to the workbench with": in_shell(settings, GRANT),
         "the workbench, then at http://127.0.0.1:8360/": in_shell(settings, "app serve"),
     }
-    index = folder / INDEX
     content = {"sections": sections, "commands": commands, "date": warehouse.last_published(settings)}
-    with appearing(index) as temporary:
-        text = pages.environment(TEMPLATES).get_template("index.html.j2").render(content)
-        temporary.write_text(text, encoding="utf-8")
-    return index
+    template = pages.environment(TEMPLATES).get_template("index.html.j2")
+    for language in LANGUAGES:
+        with appearing(folder / INDEXES[language]) as temporary:
+            text = template.render(content, say=Voice(language), language=language, indexes=INDEXES)
+            temporary.write_text(text, encoding="utf-8")
+    return folder / INDEX
+
+
+def both(text: str, **values: object) -> Said:
+    """A text of the list of words in every language."""
+    return {language: Voice(language)(text, **values) for language in LANGUAGES}
 
 
 def in_shell(settings: Settings, command: str) -> str:
@@ -106,61 +111,50 @@ def _reports(settings: Settings, folder: Path) -> list[Link]:
     def of_manager(language: Language) -> str:
         return handover.page(handover.read(settings, rm_id), language)
 
+    manager, made = both("Hand-over of {number}", number=rm_id), folder / "reports"
+    of_tail, of_stay = both("customers without a manager"), both("how long customers stay")
+    what = both("what is to be done, for whom and why")
     return [
-        _report(folder, name, title, about, page)
-        for name, title, about, page in (
-            ("worklist", "Worklist", "what is to be done, for whom and why", partial(worklist.page, todo)),
-            ("customer", f"Customer {key}", "one customer on one page", of_customer),
-            ("handover", f"Hand-over of {rm_id}", "what a manager who leaves hands on", of_manager),
-            (
-                "segments",
-                "Groups",
-                "customers without a manager",
-                lambda language: segments.page(segments.read(settings), language),
-            ),
-            (
-                "survival",
-                "Survival",
-                "how long customers stay",
-                lambda language: survival.page(survival.read(settings), language),
-            ),
-            (
-                "forecast",
-                "Forecast",
-                "balances by week",
-                lambda language: forecast.page(forecast.read(settings, {}), language),
-            ),
-        )
+        _report(made / "worklist", both("Worklist"), what, partial(worklist.page, todo)),
+        _report(made / "customer", both("Customer {key}", key=key), both("one customer on one page"), of_customer),
+        _report(made / "handover", manager, both("what a manager who leaves hands on"), of_manager),
+        _report(made / "segments", both("Groups"), of_tail, lambda in_: segments.page(segments.read(settings), in_)),
+        _report(made / "survival", both("Survival"), of_stay, lambda in_: survival.page(survival.read(settings), in_)),
+        _report(
+            made / "forecast",
+            both("Forecast"),
+            both("balances by week"),
+            lambda in_: forecast.page(forecast.read(settings, {}), in_),
+        ),
     ]
 
 
-def _report(folder: Path, name: str, title: str, about: str, page: Callable[[Language], str]) -> Link:
-    paths: dict[Language, Path] = {
-        "en": folder / "reports" / f"{name}.html",
-        "zh": folder / "reports" / f"{name}_zh.html",
-    }
+def _report(place: Path, title: Said, about: Said, page: Callable[[Language], str]) -> Link:
+    """Write a report beside the others, in each language."""
+    paths: dict[Language, Path] = {"en": place.with_suffix(".html"), "zh": place.with_name(f"{place.name}_zh.html")}
     for language, path in paths.items():
         try:
             text = page(language)
         except Stop as none:
-            return Link(title, str(none), None)
+            return Link(title, dict.fromkeys(LANGUAGES, str(none)), {})
         with appearing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return Link(title, about, *(path.relative_to(folder).as_posix() for path in paths.values()))
+    return Link(title, about, {language: f"{place.parent.name}/{path.name}" for language, path in paths.items()})
 
 
-def _card(settings: Settings, folder: Path, task: str) -> Link:
-    model = newest_model(settings, task)
+def _card(settings: Settings, folder: Path, name: str, task: Task) -> Link:
+    title: Said = {"en": task.title.en, "zh": task.title.zh} if task.title else dict.fromkeys(LANGUAGES, name)
+    model = newest_model(settings, name)
     if model is None:
-        return Link(task, "abstains: the data do not support it", None)
-    return _made(folder, task, "how good the model is, and what it goes by", model / "card.html")
+        return Link(title, both("abstains: the data do not support it"), {})
+    return _made(folder, title, both("how good the model is, and what it goes by"), model / "card.html")
 
 
-def _made(folder: Path, title: str, about: str, path: Path) -> Link:
+def _made(folder: Path, title: Said, about: Said, path: Path) -> Link:
     """A link to what is there; what is not is said."""
-    if not path.exists():
-        return Link(title, "was not made", None)
-    return Link(title, about, Path(os.path.relpath(path, folder)).as_posix())
+    paths: dict[Language, Path] = {"en": path, "zh": path.with_stem(f"{path.stem}_zh")}
+    there = {one: Path(os.path.relpath(made, folder)).as_posix() for one, made in paths.items() if made.exists()}
+    return Link(title, about if there else both("was not made"), there)
 
 
 def _value(settings: Settings, sql: str) -> str:

@@ -4,6 +4,7 @@ Each file is of one subject, and has words of up to four kinds. An entry is ``na
 language is given, it is the other's: a text is called by its English, a code by its words, a name by its Chinese.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,10 @@ import yaml
 Language = Literal["en", "zh"]
 Kind = Literal["texts", "codes", "names", "columns"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+CODES = {  # within a sentence that SQL made; in Chinese every word of small letters that is known is one
+    "en": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)+(?![A-Za-z0-9_])"),
+    "zh": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)*(?![A-Za-z0-9_])"),
+}
 WORDS = Path(__file__).with_name("words")
 
 
@@ -49,6 +54,15 @@ class Voice:
         """
         return self._said("names", name or "")
 
+    def name_beside_code(self, name: str | None) -> str:
+        """The same where its code stands beside it: what has no English name goes by its code alone.
+
+        >>> Voice().name_beside_code("上海滨河路支行"), Voice("zh").name_beside_code("上海滨河路支行")
+        ('', '上海滨河路支行')
+        """
+        said = self.name(name)
+        return said if self.language == "zh" or said.isascii() else ""
+
     def column(self, name: str) -> str:
         """How a published column is called.
 
@@ -58,8 +72,18 @@ class Voice:
         return self._said("columns", name)
 
     def of(self, row: Mapping[str, Any], column: str) -> str:
-        """What a row says in the language, in the column with its ending."""
-        return row[f"{column}_{self.language}"] or ""
+        """What a row says in the language, in the column with its ending; names and codes within it, too.
+
+        >>> row = {"what_en": "Offer 债券基金, see term_deposit", "what_zh": "关注fund, fixed_term_wealth"}
+        >>> Voice().of(row, "what"), Voice("zh").of(row, "what")
+        ('Offer Bond fund, see term deposit', '关注基金, 定期理财')
+        """
+        said = row[f"{column}_{self.language}"] or ""
+        if self.language == "zh" or "_" in said:
+            said = CODES[self.language].sub(lambda found: self.code(found[0]), said)
+        if self.language == "en" and not said.isascii():
+            said = _names_within().sub(lambda found: self.name(found[0]), said)
+        return said
 
     def listed(self, parts: list[str]) -> str:
         """Parts of a sentence, those that there are."""
@@ -73,13 +97,17 @@ ENGLISH = Voice()
 
 
 @cache
+def _names_within() -> re.Pattern[str]:
+    """All names of the list, the longest first: one may begin as another does."""
+    return re.compile("|".join(map(re.escape, sorted(words("names"), key=len, reverse=True))))
+
+
+@cache
 def words(kind: Kind) -> Mapping[str, Mapping[Language, str]]:
     """All words of a kind, by their names."""
     found: dict[str, Mapping[Language, str]] = {}
     for path in sorted(WORDS.glob("*.yml")):
         for name, said in (yaml.safe_load(path.read_text("utf-8")).get(kind) or {}).items():
-            if name in found:
-                raise ValueError(f"{path.name}: {kind} has {name!r} twice")
             found[name] = _entry(kind, name, said)
     return found
 

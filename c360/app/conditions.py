@@ -1,18 +1,19 @@
 """Conditions in words of the reader's language, and as a person fills them into a form."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TypedDict
 
-import yaml
-
-from lakehouse.language import LANGUAGES, Language, Voice
+from lakehouse.language import Language, Voice, words
 from lakehouse.tags import Condition
 from lakehouse.tags.columns import FIRST, Kind, Offered, offered, tables
 
-_NAMES = Path(__file__).with_name("columns.yml")
+OPERATORS = {  # as conditions have them -> how words for them are called
+    ">=": "at_least", "<=": "at_most", "=": "equal", "!=": "not_equal", ">": "above", "<": "below",
+    "between": "between", "in": "in", "not in": "not_in", "in last days": "in_last_days",
+    "not in last days": "not_in_last_days", "is empty": "is_empty", "is not empty": "is_not_empty",
+}  # fmt: skip
 _CONTACTS = re.compile(r"(?P<channel>[a-z]+)_count_(?P<days>\d+)d")
 _SCORE = re.compile(r"(?P<score>.+)_(?P<measure>probability|band|uplift)")
 _ONE_VALUE = re.compile(r'"([^"]*)"|([^,，、;；]+)')
@@ -28,21 +29,20 @@ class Parts(TypedDict):
     values: list[str]
 
 
-def label(column: str, language: Language) -> str:
+def label(column: str, say: Voice) -> str:
     """What a column is called.
 
-    >>> label("star_tier", "zh"), label("app_count_30d", "en"), label("churn_probability", "en")
+    >>> label("star_tier", Voice("zh")), label("app_count_30d", Voice()), label("churn_probability", Voice())
     ('星级', 'Contacts by app, 30 days', 'Leaves: probability')
     """
-    if column in _names()["columns"]:
-        return _of("columns", column, language)
-    if (found := _CONTACTS.fullmatch(column)) and found["channel"] in _names()["channels"]:
-        said = _names()["contacts"][LANGUAGES.index(language)]
-        return said.format(channel=_of("channels", found["channel"], language), days=found["days"])
-    if (found := _SCORE.fullmatch(column)) and found["score"] in _names()["scores"]:
-        colon = ": " if language == "en" else "："
-        return f"{_of('scores', found['score'], language)}{colon}{_of('measures', found['measure'], language)}"
-    return Voice(language).column(column).replace("_", " ")
+    if column in words("columns"):
+        of_language = column[-2:] if column.endswith(("_en", "_zh")) else None
+        return say.column(column) + (f" ({say(f'language_{of_language}')})" if of_language else "")
+    if found := _CONTACTS.fullmatch(column):
+        return say("contacts_by_channel", channel=say.code(found["channel"]), days=found["days"])
+    if (found := _SCORE.fullmatch(column)) and f"score_{found['score']}" in words("texts"):
+        return _about(say(f"score_{found['score']}"), say(f"measure_{found['measure']}"), say)
+    return column.replace("_", " ")
 
 
 def name_of(table: str, column: str) -> str:
@@ -55,9 +55,9 @@ def choices(language: Language) -> Sequence[tuple[str, Sequence[tuple[str, str]]
     """The columns that a form offers, by table: what the form sends, and what the reader sees, by the latter."""
     found: dict[str, list[tuple[str, str]]] = {table: [] for table in tables()}
     for table, column in offered():
-        found[table].append((name_of(table, column), label(column, language)))
+        found[table].append((name_of(table, column), label(column, Voice(language))))
     return [
-        (table_title(table, language), sorted(columns, key=lambda one: one[1].casefold()))
+        (table_title(table, Voice(language)), sorted(columns, key=lambda one: one[1].casefold()))
         for table, columns in found.items()
     ]
 
@@ -69,15 +69,18 @@ def catalogue(language: Language) -> Sequence[tuple[str, Sequence[tuple[str, Off
     ]
 
 
-def table_title(table: str, language: Language) -> str:
+def table_title(table: str, say: Voice) -> str:
     """What a table is about."""
-    return _of("tables", table, language) if table in _names()["tables"] else table.replace("_", " ")
+    return say(f"table_{table}") if f"table_{table}" in words("texts") else table.replace("_", " ")
 
 
-def operator_words(operator: str, language: Language) -> str:
-    """An operator, with dots for its values where words follow them."""
-    before, after = _names()["operators"][operator][LANGUAGES.index(language)]
-    return f"{before} … {after}" if after else before
+def operator_words(operator: str, say: Voice) -> str:
+    """An operator, with dots for its values where words follow them.
+
+    >>> operator_words(">=", Voice()), operator_words("in last days", Voice())
+    ('is at least', 'lies in the last … days')
+    """
+    return say(f"compare_{OPERATORS[operator]}", values="…").removesuffix(" …")
 
 
 def sentence(condition: Condition, say: Voice) -> str:
@@ -89,15 +92,14 @@ def sentence(condition: Condition, say: Voice) -> str:
     >>> sentence(Condition(column="opened_date", operator="in last days", values=("30",)), Voice())
     'Customer since lies in the last 30 days'
     """
-    before, after = _names()["operators"][condition.operator][LANGUAGES.index(say.language)]
     kind = offered()[condition.table, condition.column].kind if _is_offered(condition) else "text"
     values = [value_words(value, kind, say) for value in condition.values]
     between = " and " if say.language == "en" else " 和 "
     listed = between.join(values) if condition.operator == "between" else say.listed(values)
-    about = label(condition.column, say.language)
+    about = label(condition.column, say)
     if condition.table != FIRST:
-        about = f"{table_title(condition.table, say.language)}{': ' if say.language == 'en' else '：'}{about}"
-    return " ".join(filter(None, (about, before, listed, after)))
+        about = _about(table_title(condition.table, say), about, say)
+    return f"{about} {say(f'compare_{OPERATORS[condition.operator]}', values=listed)}"
 
 
 def value_words(value: str, kind: Kind, say: Voice) -> str:
@@ -109,8 +111,8 @@ def value_words(value: str, kind: Kind, say: Voice) -> str:
     if kind == "number" and value.isascii() and value.isdigit():
         return f"{int(value):,}"
     if kind in ("text", "boolean"):
-        if value in _names()["values"]:
-            return _of("values", value, say.language)
+        if f"value_{value}" in words("texts"):
+            return say(f"value_{value}")
         named = say.name(value)
         return named if named != value else say.code(value)
     return value
@@ -151,10 +153,5 @@ def _is_offered(condition: Condition) -> bool:
     return (condition.table, condition.column) in offered()
 
 
-def _of(section: str, name: str, language: Language) -> str:
-    return _names()[section][name][LANGUAGES.index(language)]
-
-
-@cache
-def _names() -> Mapping[str, dict]:
-    return yaml.safe_load(_NAMES.read_text("utf-8"))
+def _about(subject: str, what: str, say: Voice) -> str:
+    return f"{subject}{': ' if say.language == 'en' else '：'}{what}"

@@ -137,9 +137,8 @@ def define(judged: Judged, language: Language) -> tuple[Definition | None, Mappi
 
 def said(misfit: Misfit, language: Language) -> str:
     """A misfit as a sentence beside its field."""
-    name = f"misfit_{misfit.reason}" + (f"_{misfit.given}" if misfit.reason == "count" else "")
-    given = Voice(language)(f"kind_{misfit.given}") if misfit.reason == "operator" else misfit.given
-    return Voice(language)(name, given=given)
+    say, name = Voice(language), f"misfit_{misfit.reason}" + (f"_{misfit.given}" if misfit.reason == "count" else "")
+    return say(name, given=say(f"kind_{misfit.given}") if misfit.reason == "operator" else misfit.given)
 
 
 def _judged(

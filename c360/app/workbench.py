@@ -82,7 +82,8 @@ class Workbench:
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
         self.handing_in = HandingIn(settings, current)
         self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
-        self.zone = load_deployment(settings.deployment).zone
+        deployment = load_deployment(settings.deployment)
+        self.zone, self.currency = deployment.zone, deployment.currency
         self._templates = self._environment()
 
     def may(self, page: str, scope: str) -> Any:
@@ -182,6 +183,7 @@ class Workbench:
             say=Voice(language),
             links=links,
             local=self._local,
+            currency=self.currency,
             here=path,
             asked=asked,
             **frame,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import console, write_page
+from c360.cli.output import console, long_work, write_page
 from lakehouse.errors import Stop
 
 identity = typer.Typer(no_args_is_help=True, help="The linkage model, and why it joins two records.")
@@ -19,7 +19,8 @@ def train() -> None:
     from lakehouse.settings import Settings
 
     settings = Settings.from_env()
-    model = retrain(settings, latest_pin(settings))
+    with long_work(settings.lake, "identity train"):
+        model = retrain(settings, latest_pin(settings))
     if model is None:
         raise Stop("the records cannot support a model", "see training in lakehouse/identity/linkage.yml")
     console.print(f"model {model.version} compares {', '.join(model.columns)}; it holds from the next run on")

@@ -1,10 +1,12 @@
 """The group ``c360 intraday``: events to readers within seconds."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from c360.cli.output import Json, Target, console, show
+from c360.cli.output import Json, Lang, Target, console, show
+from lakehouse.language import Voice
 
 intraday = typer.Typer(no_args_is_help=True, help="The intraday loop: events to readers within seconds.")
 
@@ -24,9 +26,15 @@ def intraday_run(
 
 
 @intraday.command("status")
-def intraday_status(target: Target = None, json_: Json = False) -> None:
-    """Events taken in, their delay until readers see them, and what waits."""
+def intraday_status(lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
+    """Events taken in, their delay until readers see them, and what waits; times are the bank's."""
+    from lakehouse.contracts import load_deployment
     from lakehouse.intraday import read_status
     from lakehouse.settings import Settings
 
-    show(read_status(Settings.from_env(target=target)), json_)
+    settings = Settings.from_env(target=target)
+    found: dict[str, object] = dict(read_status(settings))
+    if not json_ and isinstance(last := found["last_readable_at"], datetime):
+        zone = load_deployment(settings.deployment).zone
+        found["last_readable_at"] = (last if last.tzinfo else last.replace(tzinfo=UTC)).astimezone(zone)
+    show(found, json_, say=Voice(lang))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,10 +23,11 @@ from c360.cli.intraday import intraday
 from c360.cli.lineage import lineage, reproduce
 from c360.cli.metrics import metrics
 from c360.cli.ml import ml
-from c360.cli.output import Json, StoppingGroup, Target, console, day_of, labelled, progress, show
+from c360.cli.output import Json, Lang, StoppingGroup, Target, console, day_of, labelled, progress, show
 from c360.cli.roles import roles
 from c360.cli.secret import secret
 from c360.cli.tags import tags
+from lakehouse.language import Voice
 
 app = typer.Typer(
     cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
@@ -86,22 +87,28 @@ def run(
     from lakehouse.settings import Settings
 
     settings = Settings.from_env(landing=landing, target=target)
-    dates = pipeline.run(settings, day_of(first), day_of(last), progress())
+    dates = pipeline.run(settings, day_of(first), day_of(last), progress(settings.lake))
     console.print(f"built and published {', '.join(map(str, dates))} in {settings.warehouse}")
 
 
 @app.command()
-def status(target: Target = None, json_: Json = False) -> None:
+def status(lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
     """What was built, what was published, and how the deliveries and the last runs went."""
+    from c360.progress import going_on, line_of
     from c360.status import lines_of, read_status, steps_of
+    from lakehouse.contracts import load_deployment
     from lakehouse.settings import Settings
 
-    current = read_status(Settings.from_env(target=target))
+    settings, now = Settings.from_env(target=target), datetime.now(UTC)
+    current, say = read_status(settings), Voice(lang)
+    zone = load_deployment(settings.deployment).zone
 
     def tables() -> Iterator[RenderableType]:
-        yield from (labelled(name, text) for name, text in lines_of(current))
-        table = Table("ended, UTC", "business date", "step", "outcome", title="Last steps", title_justify="left")
-        for step in steps_of(current):
+        yield from (labelled(name, text) for name, text in lines_of(current, say))
+        yield from (labelled(say("at work"), line_of(going, now, say)) for going in going_on(settings.lake, now))
+        heads = (say("Ended"), say("Business date"), say("Step"), say("Outcome"))
+        table = Table(*heads, title=say("Last steps"), title_justify="left")
+        for step in steps_of(current, zone, say):
             table.add_row(*step)
         if table.row_count:
             yield table

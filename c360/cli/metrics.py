@@ -8,24 +8,28 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from c360.cli.output import Json, Target, day_of, labelled, show
+from c360.cli.output import Json, Lang, Target, day_of, labelled, show
+from lakehouse.language import Voice
 
 metrics = typer.Typer(no_args_is_help=True, help="Figures by name, each from its one definition.")
 
 
 @metrics.command("list")
-def list_(target: Target = None, json_: Json = False) -> None:
+def list_(lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
     """Every metric: what it is, its unit, and by what it can be divided."""
     from c360 import metrics as module
     from lakehouse.settings import Settings
 
+    say = Voice(lang)
     found = module.list_metrics(Settings.from_env(target=target))
 
     def lines() -> Iterator[Text]:
         for metric in found:
-            yield labelled(metric.name, f"{metric.label_en} {metric.label_zh} [{metric.unit}]")
+            yield labelled(metric.name, f"{say.of(vars(metric), 'label')} [{say.code(metric.unit)}]")
             yield Text(f"  {metric.description}")
-            yield Text(f"  by {', '.join([*module.TIMES, *metric.dimensions])}", style="dim")
+            yield Text(
+                f"  {say('divided by {names}', names=', '.join([*module.TIMES, *metric.dimensions]))}", style="dim"
+            )
 
     show({"metrics": found}, json_, lines)
 
@@ -38,6 +42,7 @@ def query(
     ] = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -52,11 +57,13 @@ def query(
     figures = module.query_metrics(settings, names, by or (), day_of(first), day_of(last))
 
     def tables() -> list[Table]:
-        units = {metric.name: metric.unit for metric in figures.metrics}
+        say, asked = Voice(lang), {metric.name: metric for metric in figures.metrics}
         table = Table()
         for column in figures.columns:
-            name = f"{column}\n({units[column]})" if column in units else column
-            table.add_column(name, justify="right" if column in units else "left")
+            metric = asked.get(column)
+            unit = f"\n({say.code(metric.unit)})" if metric else ""
+            name = say.of(vars(metric), "label") if metric else say.column(column)
+            table.add_column(f"{name}{unit}", justify="right" if metric else "left")
         for row in figures.rows:
             table.add_row(*map(_shown, row))
         return [table]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from c360.cli.output import Json, console, show, write_page, writing
+from c360.cli.output import Json, console, long_work, show, write_page, writing
 from lakehouse.errors import Stop
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def evaluate(
             task = type(task).model_validate(task.model_dump() | {"split": task.split.model_dump() | {"scheme": split}})
         except ValueError as error:
             raise Stop(f"--split {split} does not suit {task.task}: {error}") from error
-    evaluation, _, _ = judged(_settings(), task, data_path(task, path, data))
+    settings = _settings()
+    with long_work(settings.lake, f"ml evaluate {task.task}"):
+        evaluation, _, _ = judged(settings, task, data_path(task, path, data))
     from ml_jobs.registry.card import html as page
 
     write_page(html, lambda: page(evaluation))
@@ -99,11 +101,14 @@ def train(name: Name, data: Data = None, day: Day = None, json_: Json = False) -
         from lakehouse.lake.dates import training_date
         from ml_jobs.scores.training import train as trained
 
-        model = trained(settings, task, training_date(_business_date(settings, day)))
+        trained_on = training_date(_business_date(settings, day))
+        with long_work(settings.lake, f"ml train {task.task}"):
+            model = trained(settings, task, trained_on)
     else:
         from ml_jobs.own_tables.models import train_table
 
-        model = train_table(settings, task, data_path(task, path, data))
+        with long_work(settings.lake, f"ml train {task.task}"):
+            model = train_table(settings, task, data_path(task, path, data))
     card = model.card
     folder = settings.lake / "models" / task.task / card["model_version"]
     figures = {

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import is_dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -18,30 +18,44 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from lakehouse.errors import Stop
+from lakehouse.language import ENGLISH, Language, Voice
 
 # Without markup: a name or a message in brackets is text, and not a style that may not exist.
 console, errors = Console(markup=False), Console(stderr=True, markup=False)
+_ON_SCREEN = ExitStack()  # what shows itself until the command ends
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 WIDEST = 180  # columns of a table of figures
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Target = Annotated[
     str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
 ]
+Lang = Annotated[Language, typer.Option("--lang", help="Language of what is printed and of the page.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
 
 class StoppingGroup(TyperGroup):
-    """The root of the commands: a ``Stop`` from any of them is printed with its remedy, and ends with exit code 1."""
+    """The root of the commands: a ``Stop`` is printed with its remedy and ends with exit code 1, Ctrl-C with 130."""
 
     def invoke(self, ctx: Any) -> Any:  # the type is typer's alone
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            errors.print("stopped by Ctrl-C: what was not finished is left out; run it again to go on")
+            raise typer.Exit(INTERRUPTED) from None
         except Stop as stop:
             lines = [f"stopped: {stop}", *getattr(stop, "__notes__", ())]
             errors.print("\n".join(lines), style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(1) from stop
+        finally:
+            _ON_SCREEN.close()
 
 
-def show(content: object, as_json: bool, tables: Callable[[], Iterable[RenderableType]] | None = None) -> None:
+def show(
+    content: object,
+    as_json: bool,
+    tables: Callable[[], Iterable[RenderableType]] | None = None,
+    say: Voice = ENGLISH,
+) -> None:
     """Print as JSON, or as tables, or, where there are none, a line per name.
 
     Parameters
@@ -56,26 +70,26 @@ def show(content: object, as_json: bool, tables: Callable[[], Iterable[Renderabl
             _print_whole(table)
     else:
         for name, value in (content if isinstance(content, Mapping) else vars(content)).items():
-            console.print(labelled(name, value), soft_wrap=True, highlight=False)
+            console.print(labelled(name, value, say), soft_wrap=True, highlight=False)
 
 
-def labelled(name: str, value: object) -> Text:
+def labelled(name: str, value: object, say: Voice = ENGLISH) -> Text:
     """A line: a name in bold, and what it is."""
-    return Text.assemble((name.replace("_", " "), "bold"), f" {in_words(value)}")
+    return Text.assemble((say.code(name), "bold"), f" {in_words(value, say)}")
 
 
-def in_words(value: object) -> str:
+def in_words(value: object, say: Voice = ENGLISH) -> str:
     """A value for people.
 
     >>> in_words({"transactions": 1200, "wallet_payments": None})
-    'transactions 1,200, wallet_payments none'
-    >>> in_words([]), in_words(2.2261619567871094), in_words(True)
-    ('none', '2.226', 'yes')
+    'transactions 1,200, wallet payments none'
+    >>> in_words([]), in_words(2.2261619567871094), in_words(True), in_words(False, Voice("zh"))
+    ('none', '2.226', 'yes', '否')
     """
     if value is None:
-        return "none"
+        return say("none")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
@@ -83,9 +97,9 @@ def in_words(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {in_words(part)}" for name, part in value.items()) or "none"
+        return say.listed([f"{say.code(name)} {in_words(part, say)}" for name, part in value.items()]) or say("none")
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(map(in_words, value)) or "none"
+        return say.listed([in_words(part, say) for part in value]) or say("none")
     return str(value)
 
 
@@ -144,12 +158,49 @@ def day_of(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
 
 
-def progress() -> Callable[[str], None]:
-    """A function that prints a line with the seconds since now."""
+def progress(lake: Path | None = None) -> Callable[[str], None]:
+    """A function that prints a line with the seconds since now.
+
+    On a terminal a last line says what is at work on the lake, and for how long yet.
+    """
     began = monotonic()
+    if lake is not None:
+        show_work(lake)
     return lambda line: errors.print(
         Text.assemble((f"{monotonic() - began:6.1f} s", "dim"), f" {line}"), highlight=False, soft_wrap=True
     )
+
+
+@contextmanager
+def long_work(lake: Path, name: str) -> Generator[None]:
+    """A block that takes long: the terminal and the workbench show that it is at work, and for how long yet."""
+    from lakehouse.lake.running import working
+
+    show_work(lake)
+    with working(lake, name):
+        yield
+
+
+def show_work(lake: Path) -> None:
+    """On a terminal: a last line with what is at work on the lake, until the command ends."""
+    if errors.is_terminal:
+        _ON_SCREEN.enter_context(errors.status(_AtWork(lake)))
+
+
+class _AtWork:
+    """What is at work, read anew every second."""
+
+    def __init__(self, lake: Path) -> None:
+        self._lake, self._read, self._line = lake, -1.0, Text()
+
+    def __rich__(self) -> Text:
+        from c360.progress import going_on, line_of
+
+        if monotonic() - self._read >= 1:
+            now = datetime.now(UTC)
+            lines = [line_of(going, now) for going in going_on(self._lake, now)]
+            self._read, self._line = monotonic(), Text("\n".join(lines), "dim", no_wrap=True, overflow="ellipsis")
+        return self._line
 
 
 def _plain(value: object) -> object:

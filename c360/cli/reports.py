@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import Json, Target, show, write_page, writing
+from c360.cli.output import Json, Lang, Target, show, write_page, writing
 from lakehouse.language import Language
 
 report = typer.Typer(no_args_is_help=True, help="Reports over what is published.")
 WHY_NOT = "the detail of the step score in ops.runs says why"
 
 Html = Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as a page, too.")]
-Lang = Annotated[Language, typer.Option("--lang", help="Language of tables and page.")]
 
 
 def customer(

@@ -194,7 +194,7 @@ def read(settings: Settings, rm_id: str, with_names: bool = False) -> HandoverRe
                 open_actions=[
                     *(
                         OpenAction(
-                            f"{row['action_en']}: {row['reason_en']}; until",
+                            f"{ENGLISH.of(row, 'action')}: {ENGLISH.of(row, 'reason')}; until",
                             f"{row['action_zh']}：{row['reason_zh']}；截止",
                             row["due_date"],
                         )

@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 
 from lakehouse.errors import Stop, without_values
 from lakehouse.lake.files import write_json
+from lakehouse.lake.running import working
 from lakehouse.settings import Settings
 
 Detail = dict[str, object]  # what a step says of its work, by name
@@ -37,14 +38,16 @@ def warnings_of(record: Record) -> list[str]:
 
 @contextmanager
 def recorded(settings: Settings, run_id: str, step: str, business_date: date) -> Generator[Detail]:
-    """Time a step and write how it ended to ``runs/<run_id>/<step>.json``; the block may fill the yielded detail.
+    """Show a step as at work, time it, and write how it ended to ``runs/<run_id>/<step>.json``.
 
+    The block may fill the yielded detail.
     The clock is read for these records only: nothing in the data depends on it.
     """
     started, error, remedy = datetime.now(UTC), None, ""
     detail: Detail = {}
     try:
-        yield detail
+        with working(settings.lake, step, business_date, run_id):
+            yield detail
     except BaseException as failure:
         error = without_values(failure)
         remedy = failure.remedy if isinstance(failure, Stop) else ""

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 
 from markupsafe import Markup
 
+from lakehouse.language import ENGLISH
 from lakehouse.pages import environment
 from ml_jobs.learning.calibration import Promise, is_off
 from ml_jobs.learning.classifier import Parameters
@@ -133,7 +134,7 @@ def html(card: Card) -> str:
     names = {
         name: text for name, text in names.items() if any(figures.get(name) for figures in card["figures"].values())
     }
-    return templates.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot)
+    return templates.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot, say=ENGLISH)
 
 
 def figure(value: Figure | None) -> str:
@@ -183,7 +184,7 @@ def calibration_plot(lines: list[Promise]) -> Markup:
         )
     marks.append(f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">promised</text>')
     marks.append(f'<text transform="translate(11 {SIZE / 2 - 16}) rotate(-90)" text-anchor="middle">observed</text>')
-    return Markup(f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="Calibration plot">{"".join(marks)}</svg>')
+    return _drawn("Calibration plot", "".join(marks))
 
 
 def qini_plot(curve: list[QiniPoint]) -> Markup:
@@ -201,4 +202,10 @@ def qini_plot(curve: list[QiniPoint]) -> Markup:
     marks += (
         f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">share of the customers treated</text>'
     )
-    return Markup(f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="Qini curve">{marks}</svg>')
+    return _drawn("Qini curve", marks)
+
+
+def _drawn(title: str, marks: str) -> Markup:
+    return Markup(
+        f'<svg viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="{title}"><title>{title}</title>{marks}</svg>'
+    )

@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from lakehouse import lake, warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.model_files import Known, abstention_path, in_force, promotion_path, score_path
+from lakehouse.lake.running import part
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.rows import Rows
@@ -71,8 +72,17 @@ def score_all(settings: Settings, known: Known) -> dict[str, Scored | Abstained]
     waiting = sum(not promotion_path(settings, task, in_force(settings, task, known)).exists() for task in tasks)
     # processes take seconds to start: too long for the scores alone, and for the few tasks that abstain on every date
     jobs = min(waiting, os.cpu_count() or 1) if 2 * waiting > len(tasks) else 1
-    outcomes = Parallel(n_jobs=jobs)(delayed(score)(settings, task, known) for task in tasks)
-    return dict(zip(tasks, outcomes, strict=True))
+    outcomes: dict[str, Scored | Abstained] = {}
+    for task in tasks if jobs == 1 else ():
+        part(task, len(outcomes) + 1, len(tasks))
+        outcomes[task] = score(settings, task, known)
+    if jobs > 1:
+        part("models are trained", 0, len(tasks))
+        made = Parallel(n_jobs=jobs, return_as="generator")(delayed(score)(settings, task, known) for task in tasks)
+        for task, outcome in zip(tasks, made, strict=True):
+            outcomes[task] = outcome
+            part("models are trained", len(outcomes), len(tasks))
+    return outcomes
 
 
 def is_scored(settings: Settings, known: Known) -> bool:

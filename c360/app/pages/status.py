@@ -1,12 +1,18 @@
-"""The status at a glance: days, feeds, runs and models, as published."""
+"""The status at a glance: what is at work now; days, feeds, runs and models, as published."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from c360.app.workbench import Visit, Workbench
+from c360.progress import clock, going_on, step_said
 from c360.reports import Query, Row
+from lakehouse.language import Voice
+from ml_jobs.task_file import Phrase, load_tasks, phrases
+
+FOLLOW, EVERY = "follow", 10  # parameter of the address; seconds
 
 _PARTS = {
     "feeds": """
@@ -38,10 +44,37 @@ def routes(workbench: Workbench) -> APIRouter:
     def page(visit: Annotated[Visit, workbench.may("status", "status:read")]) -> Response:
         with workbench.reading.shown(visit.shown.publish_id) as shown:
             parts = read_status(shown.query)
-        workbench.note(visit, "view", "status")
-        return workbench.page(visit, "status.html.j2", parts=parts, publish_id=visit.shown.publish_id)
+        follows = FOLLOW in visit.asked
+        if not follows:  # who follows has opened the page before: the same look is not written down every ten seconds
+            workbench.note(visit, "view", "status")
+        now = datetime.now(UTC)
+        going = going_on(workbench.settings.lake, now)
+        content = {"parts": parts, "going": going, "follows": follows, "clock": clock, "now": now}
+        content |= {"step_said": step_said, "task_said": task_said, "feature_said": feature_said}
+        answer = workbench.page(visit, "status.html.j2", publish_id=visit.shown.publish_id, **content)
+        if follows:
+            answer.headers["refresh"] = str(EVERY)
+        return answer
 
     return router
+
+
+def task_said(task: str, say: Voice) -> str:
+    """What a score is about; one that the bank no longer has keeps its name."""
+    found = load_tasks().get(task)
+    return say.code(task) if found is None or found.title is None else said_in(found.title, say)
+
+
+def feature_said(task: str, feature: str, say: Voice) -> str:
+    """What a feature is, as reasons say it."""
+    found = load_tasks().get(task)
+    phrase = phrases(found).get(feature) if found else None
+    return said_in(phrase, say) if phrase else say.code(feature)
+
+
+def said_in(phrase: Phrase, say: Voice) -> str:
+    """A phrase in the language."""
+    return phrase.zh if say.language == "zh" else phrase.en
 
 
 def read_status(query: Query) -> dict[str, list[Row]]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from c360.app.conditions import catalogue, choices, operator_words, sentence
+from c360.app.conditions import OPERATORS, catalogue, choices, operator_words, sentence
 from c360.app.groups import Groups
 from c360.app.keeping import Kept
 from c360.app.outcomes import working_day
@@ -24,7 +24,7 @@ from lakehouse.errors import Stop
 from lakehouse.language import Voice
 from lakehouse.sql import identifier
 from lakehouse.tags.columns import Offered, tables
-from lakehouse.tags.definition import CONDITIONS, VALUES
+from lakehouse.tags.definition import CONDITIONS
 
 FEED = "tag_definitions"
 FEW = 40  # values of a column up to which a form shows them
@@ -264,7 +264,7 @@ def _form(room: Room, visit: Visit, judged: Judged, preview: tags.Preview | None
         seal=judged.seal if preview else "",
         first_day=room.first_day(),
         choices=choices(visit.language),
-        operators=[(name, operator_words(name, visit.language)) for name in _in_order()],
+        operators=[(name, operator_words(name, say)) for name in OPERATORS],
         catalogue=catalogue(visit.language),
         is_declared=room.is_declared,
         is_full=len(judged.draft.lines) >= MOST,
@@ -276,12 +276,6 @@ def _each(judged: Judged, preview: tags.Preview | None, say: Voice) -> list[tupl
     if preview is None:
         return []
     return [(sentence(one, say), n) for one, n in zip(judged.conditions or (), preview.each, strict=True)]
-
-
-def _in_order() -> list[str]:
-    """The operators, those first that are used most."""
-    first = [">=", "<=", "=", "!=", ">", "<", "between", "in", "not in"]
-    return [*first, *(name for name in ("in last days", "not in last days", *VALUES) if name not in first)]
 
 
 def _may_write(visit: Visit, room: Room) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from c360.app.conditions import choices, label, sentence, values_text
 from c360.app.tag_form import MORE, MOST, Draft, Judged, define, judge
-from lakehouse.language import LANGUAGES, Voice
+from lakehouse.language import LANGUAGES, Voice, words
 from lakehouse.tags import Condition, condition_of
 from lakehouse.tags.columns import Offered, offered
 from lakehouse.tags.definition import CONDITIONS, VALUES
@@ -124,13 +124,14 @@ def test_every_column_and_operator_has_words(language: str) -> None:
         names = [name for _, name in columns]
         assert len(set(names)) == len(names), table
     for _, column in offered():
-        said = label(column, language)
+        said = label(column, Voice(language))
         assert bool(re.search("[\u4e00-\u9fff]", said)) if language == "zh" else "_" not in said, column
     for operator in VALUES:
         said = sentence(Condition(column="star_tier", operator=operator, values=("4",)), Voice(language))
-        assert "4" in said
+        assert ("4" in said) != ("empty" in operator)
+        assert "{" not in said
     for kind in ("number", "text", "date", "boolean"):
-        assert Voice(language)(f"kind_{kind}")
+        assert f"kind_{kind}" in words("texts")
 
 
 def test_sentences_have_thousands_words_and_names() -> None:
