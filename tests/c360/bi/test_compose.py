@@ -109,6 +109,7 @@ def make_databases(server: str, deploy: Path) -> None:
     """Run what the images run when their volumes are empty."""
     secrets = values(deploy / "secrets" / "warehouse.env") | values(deploy / "secrets" / "metadata.env")
     with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("drop role c360_reader, c360_pii_reader")  # of the server's fixture: the script makes them
         connection.execute("create database warehouse")
         connection.execute(
             sql.SQL("create role airflow login password {}").format(sql.Literal(secrets["POSTGRES_PASSWORD"]))
