@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import console, long_work, write_page
+from c360.cli.output import Lang, console, long_work, write_page
 from lakehouse.errors import Stop
+from lakehouse.language import Voice
 
 identity = typer.Typer(no_args_is_help=True, help="The linkage model, and why it joins two records.")
 
@@ -41,10 +42,11 @@ def explain(
     left: Annotated[str, typer.Argument(help="Party record, such as cif:C100000001.")],
     right: Annotated[str, typer.Argument(help="Another one.")],
     out: Annotated[Path, typer.Option(help="HTML file to write; it shows personal data.")] = Path("waterfall.html"),
+    lang: Lang = "en",
 ) -> None:
     """Why two party records are one customer or are not: a waterfall of the evidence."""
     from lakehouse.identity.explain import waterfall
     from lakehouse.settings import Settings
 
-    write_page(out, lambda: waterfall(Settings.from_env(), left, right))
+    write_page(out, lambda: waterfall(Settings.from_env(), left, right, Voice(lang)))
     console.print(f"written to {out}")

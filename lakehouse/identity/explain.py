@@ -12,6 +12,7 @@ from lakehouse.identity.link import opened
 from lakehouse.identity.model import Model, current_model, linker
 from lakehouse.lake import Pin, pin_of, read_outcomes
 from lakehouse.lake.dates import built_dates
+from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
 
 NUMBERS = ("id_no", "phone")  # whose characters are shown where they differ, and their last ones
@@ -54,7 +55,7 @@ def match_weights(settings: Settings) -> str:
         return splink.visualisations.match_weights_chart().to_html(inline=True)
 
 
-def waterfall(settings: Settings, left: str, right: str) -> str:
+def waterfall(settings: Settings, left: str, right: str, say: Voice = ENGLISH) -> str:
     """How the weight of a pair of party records adds up: the best of their records. It shows personal data.
 
     Raises
@@ -77,7 +78,9 @@ def waterfall(settings: Settings, left: str, right: str) -> str:
     limits = model.linkage.raw["weights"]
     template = pages.environment(pages.LAYOUT).get_template("waterfall.html.j2")
     reach = max(abs(edge) for step in steps for edge in (step.total, step.total - step.bits)) or 1.0
-    return template.render(left=left, right=right, steps=steps, limits=limits, reach=reach)
+    return template.render(
+        left=left, right=right, steps=steps, limits=limits, reach=reach, say=say, language=say.language
+    )
 
 
 def steps_of(bars: Iterable[Mapping[str, Any]], pair: Mapping[str, Any]) -> list[Step]:
