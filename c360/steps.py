@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date
 
+from lakehouse.collector import seldom_collecting
 from lakehouse.lake.runs import Detail, recorded
 from lakehouse.settings import Settings
 
@@ -15,7 +16,7 @@ LISTENS = "OPENLINEAGE_"  # variables by which the client of OpenLineage is told
 def step(settings: Settings, run_id: str, name: str, business_date: date) -> Generator[Detail]:
     """Record how the block ends, whatever comes of it; the block may fill the yielded detail."""
     try:
-        with recorded(settings, run_id, name, business_date) as detail:
+        with seldom_collecting(), recorded(settings, run_id, name, business_date) as detail:
             yield detail
     finally:
         if any(variable.startswith(LISTENS) for variable in os.environ):

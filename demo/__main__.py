@@ -19,6 +19,7 @@ from demo.airflow import LocalAirflow, local_airflow
 from demo.docs import writing_dbt_docs
 from demo.pages import GRANT, in_shell, write_index
 from demo.progress import Say, follow, stop_watch
+from demo.reading import reading_models
 from demo.summary import print_summary
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
@@ -171,7 +172,7 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
 def _run(bank: Bank, say: Say) -> None:
     """Back-fill the initial load, then the days after it, by Airflow; the other DAGs follow from the assets."""
     initial, *days = bank.dates
-    with _airflow(bank, say) as (airflow, dag_ids):
+    with reading_models(bank.settings, initial), _airflow(bank, say) as (airflow, dag_ids):
 
         def backfill(what: str, *dates: date) -> None:
             say(f"back-fill of {what}: {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else ""))

@@ -1,5 +1,6 @@
 """What tests share: settings in temporary folders, and a real Postgres that lives for the session."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from psycopg import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from lakehouse.collector import SELDOM
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 from lakehouse.warehouse.derivation import keep_lineage
@@ -126,7 +128,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
     return _OneFolderPerWorker(config, log)
 
 
+# One worker makes the bank of pipeline's tests, on both engines, for eight minutes. The other does meanwhile what has
+# banks of its own; then both do pipeline's, and at last what is short.
+ORDER = ("test_parity.py", "dags", "golden", "dbt", "dbt_features", "docs", "pipeline")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest starts first; while one worker makes the bank of pipeline's tests, the other runs the DAGs."""
-    first = ("test_parity.py", "test_dags.py", "test_scheduler.py")
-    items.sort(key=lambda item: (item.path.name not in first, item.path.parent.name != "pipeline"))
+    """The longest starts first, and nobody waits for the bank that another makes."""
+    items.sort(
+        key=lambda item: next((place for place, name in enumerate(ORDER) if name in item.path.parts), len(ORDER))
+    )
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: it is not looked through for garbage again."""
+    gc.freeze()
+    gc.set_threshold(*SELDOM)

@@ -25,7 +25,7 @@ class Imported:
 
 
 class Server:
-    """A session of the account ``admin`` with a Superset.
+    """A session of an account with a Superset; what makes or changes something needs ``admin``.
 
     Raises
     ------
@@ -33,9 +33,9 @@ class Server:
         If the server does not answer, or refuses.
     """
 
-    def __init__(self, address: str, password: str) -> None:
+    def __init__(self, address: str, password: str, account: str = ADMIN) -> None:
         self._client = httpx.Client(base_url=address, timeout=SECONDS, headers={"Referer": address})
-        login = {"username": ADMIN, "password": password, "provider": "db", "refresh": False}
+        login = {"username": account, "password": password, "provider": "db", "refresh": False}
         token = self.ask("POST", "security/login", json=login)["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
         self._client.headers["X-CSRFToken"] = self.ask("GET", "security/csrf_token/")["result"]

@@ -44,6 +44,11 @@ class Place:
         return self.folder / "password"
 
     @property
+    def reader_password_file(self) -> Path:
+        """The password of the account ``reader``, which sees dashboards and changes nothing."""
+        return self.folder / "reader_password"
+
+    @property
     def log(self) -> Path:
         """What the server says."""
         return self.folder / "server.log"
@@ -57,6 +62,7 @@ class Place:
             "C360_BI_BIND": f"127.0.0.1:{self.port}",
             "C360_BI_SECRET_KEY_FILE": str(self.folder / "secret_key"),
             "C360_BI_PASSWORD_FILE": str(self.password_file),
+            "C360_BI_READER_PASSWORD_FILE": str(self.reader_password_file),
             "C360_WAREHOUSE": str(settings.warehouse),
             "C360_PUBLISHED": str(settings.published),
             "C360_MEMORY_LIMIT": settings.memory_limit,
@@ -103,11 +109,13 @@ def _make_secrets(place: Place) -> None:
     place.folder.chmod(0o700)
     write_secret(place.folder / "secret_key", secrets.token_hex(32))
     write_secret(place.password_file, secrets.token_urlsafe(18))
+    write_secret(place.reader_password_file, secrets.token_urlsafe(18))
 
 
 def _prepare(place: Place, variables: dict[str, str], progress: Callable[[str], None]) -> None:
-    """Superset's own database, once per version and password: it takes half a minute."""
-    files = (LOCK, place.password_file, DEPLOY / "prepare.py", DEPLOY / "superset_config.py")
+    """Superset's own database, once per version and passwords: it takes half a minute."""
+    passwords = (place.password_file, place.reader_password_file)
+    files = (LOCK, *passwords, DEPLOY / "prepare.py", DEPLOY / "superset_config.py")
     state = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     prepared = place.folder / "prepared"
     if prepared.exists() and prepared.read_text() == state:

@@ -35,6 +35,8 @@ def serve(
         with serving(Settings.from_env(target=target), place, progress()) as imported:
             for path in imported.paths:
                 console.print(f"{place.address}{path}", soft_wrap=True)
+            reader = f"account reader, who changes nothing, password in {place.reader_password_file}"
+            console.print(reader, soft_wrap=True)
             console.print(f"account admin, password in {place.password_file}; Ctrl-C ends it", soft_wrap=True)
             signal.pause()
     except KeyboardInterrupt:

@@ -1,10 +1,11 @@
 """One customer on one page: who, holdings, tier, stage, money, chain, changes, scores, next action, journey."""
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 
 from markupsafe import Markup
 from rich.console import RenderableType
@@ -18,11 +19,13 @@ from lakehouse import warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.language import ENGLISH, Language, Voice
-from lakehouse.settings import Settings
+from lakehouse.settings import PROJECT, Settings
 
 ACCENT, SOFT, WARN = "#0b5cad", "#8fb8de", "#c2560a"
 CLASSES = ("#0b5cad", "#c2560a", "#3a9679", "#8a5aa8", "#d4a017", "#5c6b7a", "#c3ccd6")  # of counterparties; all others
 MONTHS = 12
+CLOSED_DAYS = 31  # how long the page still shows what was closed or came due
+SILENT_DAYS = 90  # after which a main payer's last date is told
 
 _ACCOUNTS = """
     select accounts.account_no_token as asset_id, accounts.product_code, products.product_name, accounts.product_family,
@@ -51,9 +54,29 @@ _HOLDINGS = """
     where holdings.recency = 1 and holdings.market_value_amount <> 0
 """
 
+_CLOSINGS = f"""
+    with today as (select max(as_of_date) as as_of_date from marts.customer_360 where customer_key = $1)
+
+    select accounts.product_code, products.product_name, accounts.closed_date, accounts.maturity_date,
+        balances.debit_amount as amount
+    from marts.dim_account as accounts
+    cross join today
+    left join marts.dim_product as products on accounts.product_code = products.product_code
+    left join marts.fct_balances_daily as balances
+        on accounts.account_no_token = balances.account_no_token and accounts.closed_date = balances.business_date
+    where accounts.customer_key = $1 and accounts.closed_date > today.as_of_date - interval '{CLOSED_DAYS} days'
+    order by accounts.closed_date desc, accounts.account_no_token
+"""
+
 _PARTS = {
     "records": "select party_key, source, first_known_date from marts.dim_party where customer_key = $1 order by 3, 1",
     "holdings": f"{_ACCOUNTS} union all {_HOLDINGS} order by amount desc nulls last, asset_id",
+    "closings": _CLOSINGS,
+    "managers": """
+        select rm_id, valid_from, valid_to, is_current, rm_left_date
+        from marts.rm_assignment where customer_key = $1 order by valid_from desc
+    """,
+    "leak": "select * from marts.leaking_customers where customer_key = $1",
     "months": """
         select as_of_date, deposit_amount, investment_amount, aum_amount, star_tier, life_cycle_stage
         from marts.customer_360_monthly where customer_key = $1 order by as_of_date
@@ -123,6 +146,9 @@ class CustomerReport:
     scores: list[Row]  # of customer_scores, by task; a task that abstains has none
     records: list[Row]
     holdings: list[Row]  # the largest first
+    closings: list[Row]  # accounts that were closed of late, the newest first
+    managers: list[Row]  # who the customer is and was assigned to, the newest first
+    leak: Row | None  # of leaking_customers
     months: list[Row]  # the oldest first
     stages: list[Row]  # the newest first
     flow: list[Row]  # per month, counterparty class and direction, over twelve months
@@ -184,15 +210,17 @@ def read_by(query: Query, key: str, zone: tzinfo = UTC) -> CustomerReport:
         )
     customer = customers[0]
     parts = {name: _rows(query, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
-    runway = next(iter(parts.pop("runway")), None)
-    return CustomerReport(customer=customer, runway=runway, zone=zone, **parts)
+    runway, leak = (next(iter(parts.pop(name)), None) for name in ("runway", "leak"))
+    return CustomerReport(customer=customer, runway=runway, leak=leak, zone=zone, **parts)
 
 
 def tables(report: CustomerReport, language: Language = "en") -> list[RenderableType]:
     """The report for a terminal."""
     customer, say = report.customer, Voice(language)
     heading = Panel(
-        "\n".join([who(report, say), tier_distance(customer, say), stage(report, say)]),
+        "\n".join(
+            filter(None, [who(report, say), tier_distance(customer, say), stage(report, say), loans(customer, say)])
+        ),
         title=Text.assemble((customer["customer_key"], "bold"), " ", say("as of {date}", date=customer["as_of_date"])),
         title_align="left",
     )
@@ -208,6 +236,7 @@ def tables(report: CustomerReport, language: Language = "en") -> list[Renderable
         ),
         _scores_table(report, say),
         _holdings_table(report, say),
+        *(Text(closing_line(row, customer["currency"], say)) for row in report.closings),
         _table(
             say,
             say("Money by counterparty, {months} months", months=MONTHS),
@@ -217,6 +246,7 @@ def tables(report: CustomerReport, language: Language = "en") -> list[Renderable
                 for row in flow_by_class(report)
             ),
         ),
+        *([Text(leak_line(report.leak, customer["currency"], say))] if report.leak else []),
         _chain_table(report, say),
         _table(
             say,
@@ -240,12 +270,14 @@ def content(report: CustomerReport, language: Language = "en") -> dict[str, obje
         "who": who(report, say),
         "tier_distance": tier_distance(report.customer, say),
         "stage": stage(report, say),
-        "runway_line": runway_line(report.runway, say) if report.runway else None,
+        "runway_line": runway_line(report.runway, say, report.payers) if report.runway else None,
+        "leak_line": leak_line(report.leak, report.customer["currency"], say) if report.leak else None,
+        "closing_line": lambda row: closing_line(row, report.customer["currency"], say),
         "touch_line": lambda touch: touch_line(touch, say),
         "touch_time": lambda touch: touch_time(touch, report.zone),
         "action_line": lambda action: action_line(action, say),
         "flow_rows": flow_by_class(report),
-        "assets_plot": assets_plot(report.months, say) if report.months else None,
+        "assets_plot": assets_plot(until_today(report), say) if report.months else None,
         "flow_plot": flow_plot(report.flow, say) if report.flow else None,
         "flow_months": MONTHS,
     }
@@ -261,7 +293,7 @@ def who(report: CustomerReport, say: Voice = ENGLISH) -> str:
         say.name(customer["occupation"]),
         say.name(customer["city"]),
         say("branch {code}", code=customer["home_branch_code"]) if customer["home_branch_code"] else "",
-        say("manager {number}", number=customer["rm_id"]) if customer["rm_id"] else say("no relationship manager"),
+        manager_line(customer["rm_id"], report.managers, say),
         say("in the group: {name}", name=name) if (name := say.of(customer, "segment_name")) else "",
         say("with us since {date}", date=customer["first_opened_date"]) if customer["first_opened_date"] else "",
         say("risk {rating}", rating=customer["risk_rating"]) if customer["risk_rating"] else "",
@@ -272,6 +304,57 @@ def who(report: CustomerReport, say: Voice = ENGLISH) -> str:
         ),
     ]
     return say.listed(parts)
+
+
+def manager_line(rm_id: str | None, managers: list[Row], say: Voice = ENGLISH) -> str:
+    """Who looks after the customer; since when, and who did before, where that has changed."""
+    current = next((row for row in managers if row["is_current"] and row["rm_id"] == rm_id), None)
+    before = next((row for row in managers if not row["is_current"] and row["rm_id"] != rm_id), None)
+    now = say("manager {number}", number=rm_id) if rm_id else say("no relationship manager")
+    if before is None or (rm_id and current is None):
+        return now
+    since = current["valid_from"] if current else before["valid_to"]
+    left = before["rm_left_date"]
+    was = say("before {number}, who left on {date}" if left else "before {number}", number=before["rm_id"], date=left)
+    if since is None:  # the assignment outlived the customer's last account
+        return say("{manager} ({before})", manager=now, before=was)
+    return say("{manager} since {date} ({before})", manager=now, date=since, before=was)
+
+
+def loans(customer: Row, say: Voice = ENGLISH) -> str:
+    """What is owed, and for how long it is overdue; empty without a loan."""
+    if not customer["loan_amount"]:
+        return ""
+    owed = f"{customer['currency']} {money(customer['loan_amount'])}"
+    days = customer["days_past_due"]
+    return say("owes {amount}", amount=owed) + (say(", {days} days past due", days=days) if days else "")
+
+
+def closing_line(closing: Row, currency: str, say: Voice = ENGLISH) -> str:
+    """An account that was closed of late: when, whether it came due, and what was paid out."""
+    product = say.name(closing["product_name"]) or closing["product_code"]
+    closed, due = closing["closed_date"], closing["maturity_date"]
+    if due is None:
+        said = say("{product}: closed on {date}", product=product, date=closed)
+    elif closed < due:
+        said = say("{product}: closed on {date}, before it was due on {due}", product=product, date=closed, due=due)
+    else:
+        said = say("{product}: came due on {date}", product=product, date=due)
+    return said + (say(", {paid} paid out", paid=f"{currency} {money(closing['amount'])}") if closing["amount"] else "")
+
+
+def leak_line(leak: Row, currency: str, say: Voice = ENGLISH) -> str:
+    """What went to outside funds and wallets in 30 days, beside what was there and the 30 days before."""
+    if not leak["leak_30d_amount"]:
+        return ""
+    return say(
+        "{currency} {amount} went to outside funds and wallets in 30 days ({share} of what was there); "
+        "in the 30 days before {currency} {previous}",
+        currency=currency,
+        amount=money(leak["leak_30d_amount"]),
+        share=f"{leak['leak_rate'] or 0:.0%}",
+        previous=money(leak["previous_30d_amount"]),
+    )
 
 
 def tier_distance(customer: Row, say: Voice = ENGLISH) -> str:
@@ -294,17 +377,28 @@ def tier_distance(customer: Row, say: Voice = ENGLISH) -> str:
 
 
 def stage(report: CustomerReport, say: Voice = ENGLISH) -> str:
-    """Life-cycle stage of today, since when a month-end showed it, and why."""
+    """Life-cycle stage of today, since when a month-end showed it, and why it is so today, however it began."""
     now = say.code(report.customer["life_cycle_stage"])
     last = next(iter(report.stages), None)
     if last is None or say.code(last["life_cycle_stage"]) != now:
         return now
     since = say("{stage} since {date}", stage=now, date=last["valid_from"])
-    return since + (say(": {why}", why=reason) if (reason := say.of(last, "reason")) else "")
+    reason = say.of(_stage_reasons().get(report.customer["life_cycle_reason"], last), "reason")
+    return since + (say(": {why}", why=reason) if reason else "")
 
 
-def runway_line(runway: Row, say: Voice = ENGLISH) -> str:
-    """Whether the money lasts, in a line; empty for who has left."""
+@cache
+def _stage_reasons() -> dict[str, Row]:
+    """The phrases of the seed, by the code that the customer's row has."""
+    with (PROJECT / "dbt_project" / "seeds" / "life_cycle_reasons.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            row["reason_code"]: {"reason_en": row["phrase_en"], "reason_zh": row["phrase_zh"]}
+            for row in csv.DictReader(file)
+        }
+
+
+def runway_line(runway: Row, say: Voice = ENGLISH, payers: Sequence[Row] = ()) -> str:
+    """Whether the money lasts, in a line; empty for who has left. A main payer who is silent is said to be."""
     if runway["chain_state"] == "left":
         return ""
     parts = []
@@ -316,6 +410,9 @@ def runway_line(runway: Row, say: Voice = ENGLISH) -> str:
     if runway["main_payer_share"] is not None:
         share, count = f"{runway['main_payer_share']:.0%}", runway["payer_count"]
         parts.append(say("main payer {share} of {count} payers' money", share=share, count=count))
+        last = next((row["last_date"] for row in payers), None)
+        if last and (runway["as_of_date"] - last).days > SILENT_DAYS and not runway["broken_payer_count"]:
+            parts.append(say("last paid on {date}", date=last))
     if runway["broken_payer_count"]:
         parts.append(say("payers overdue: {count}", count=runway["broken_payer_count"]))
         parts.append(say("the largest of them last paid on {date}", date=runway["broken_last_date"]))
@@ -366,16 +463,22 @@ def flow_by_class(report: CustomerReport) -> list[ClassFlow]:
     return sorted(rows, key=lambda row: -(row.incoming + row.outgoing))
 
 
-def assets_plot(months: list[Row], say: Voice) -> Markup:
-    """Deposits and investments by month-end, and the star tier above them."""
+def until_today(report: CustomerReport) -> list[Row]:
+    """The month-ends and, where it is none of them, the day of the report: what left yesterday is to be seen."""
+    today = report.customer
+    return [row for row in report.months if row["as_of_date"] != today["as_of_date"]] + [today]
+
+
+def assets_plot(days: list[Row], say: Voice) -> Markup:
+    """Deposits and investments by date, and the star tier above them."""
     return drawing.stacked_areas(
-        say("Assets and star tier at month-ends"),
-        [f"{row['as_of_date']:%m/%y}" for row in months],
+        say("Assets and star tier at month-ends, and today"),
+        [f"{row['as_of_date']:%m/%y}" for row in days],
         [
-            drawing.Series(say(name), color, [float(row[f"{name.removesuffix('s')}_amount"]) for row in months])
+            drawing.Series(say(name), color, [float(row[f"{name.removesuffix('s')}_amount"]) for row in days])
             for name, color in (("deposits", ACCENT), ("investments", SOFT))
         ],
-        drawing.Series(say("star tier"), WARN, [row["star_tier"] for row in months]),
+        drawing.Series(say("star tier"), WARN, [row["star_tier"] for row in days]),
         most=7,
     )
 
@@ -437,11 +540,11 @@ def _chain_table(report: CustomerReport, say: Voice) -> RenderableType:
     runway = report.runway
     title = say("Fund chain")
     if runway:
-        title = say.listed([f"{title} {say.code(runway['chain_state'])}", runway_line(runway, say)])
+        title = say.listed([f"{title} {say.code(runway['chain_state'])}", runway_line(runway, say, report.payers)])
     return _table(
         say,
         title,
-        ("", "Who", "Relation", "Share", "Amount", "Last"),
+        ("", "Who", "Relation", "Recent share", "Amount", "Last"),
         (
             (
                 say(role),
@@ -463,7 +566,7 @@ def _table(say: Voice, title: str, columns: tuple[str, ...], rows: Iterable[tupl
         return Text.assemble((title, "bold"), f"  {say('none')}")
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
-        right = name in ("Amount", "In", "Out", "Share", "Probability")
+        right = name in ("Amount", "In", "Out", "Recent share", "Probability")
         table.add_column(say(name) if name else "", justify="right" if right else "left")
     for line in lines:
         table.add_row(*line)

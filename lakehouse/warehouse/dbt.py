@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -22,11 +22,14 @@ from lakehouse.warehouse.engines import postgres
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.event_manager import IEventManager
 
 DBT_PROJECT = PROJECT / "dbt_project"
 PROFILES = PROJECT / "dbt_project"
 SOURCES = {".sql", ".yml", ".csv"}
 PARSED_FROM = "parsed_from"  # file beside the manifest: folder and version of the project that was parsed
+CHECKED_AT_END = "test_type:generic,path:models,config.severity:ERROR"  # by macros/checks.sql, not by nodes
+_CHECKS = '{"checks"'  # begins the line that it logs
 FAILED = {"error", "fail", "runtime error", "partial success"}
 
 
@@ -65,7 +68,7 @@ def run_dbt(
     progress: Callable[[str], None] | None = None,
     without: str = "",
 ) -> tuple[Node, ...]:
-    """``dbt build`` of ``selection``, its data tests included.
+    """``dbt build`` of ``selection``, its data tests included: those of models at the end, each model's in one query.
 
     Left to ``make test`` are unit tests, which judge the code, and tests that read a table's whole history (tag
     ``whole_history``): what a table of the day is fed by cannot be doubled without doubling a key that the day tests.
@@ -92,24 +95,29 @@ def run_dbt(
         If a node failed, dbt itself did, or a part of the selection matches nothing.
     """
 
+    checked: list[Node] = []
     count = running.counter("tables and their tests")
 
     def report(event: Any) -> None:
+        if event.info.name == "JinjaLogInfo" and event.info.msg.startswith(_CHECKS):
+            checked.extend(_checked(name, failures) for name, failures in json.loads(event.info.msg)["checks"])
         if event.info.name == "LogStartLine":
             count(event.data.index, event.data.total)
         if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             progress(event.info.msg)
 
     arguments = ["build", "--select", selection, "--indirect-selection", "cautious"]
-    arguments += ["--exclude-resource-type", "unit_test", "--exclude", f"tag:whole_history {without}".strip()]
+    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--exclude", f"tag:whole_history {CHECKED_AT_END} {without}".strip()]
     arguments += ["--no-write-json"]  # the manifest was written when the project was parsed
     arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)
-        outcome = _invoke(settings, arguments, variables, manifest, [report])
-    results = getattr(outcome.result, "results", ())
-    nodes = tuple(
-        Node(result.node.name, str(result.status), result.execution_time, result.message or "") for result in results
+        outcome = _invoke(settings, arguments, {**variables, "checks_at_end": True}, manifest, [report])
+    results = [result for result in getattr(outcome.result, "results", ()) if result.node.resource_type != "operation"]
+    nodes = (
+        *(Node(one.node.name, str(one.status), one.execution_time, one.message or "") for one in results),
+        *checked,
     )
     if failed := [node for node in nodes if node.status in FAILED]:
         raise DbtFailed("\n".join(f"{node.name}: {node.status}: {node.message}" for node in failed))
@@ -118,6 +126,13 @@ def run_dbt(
     if not nodes:
         raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
     return nodes
+
+
+def _checked(name: str, failures: int) -> Node:
+    """A test of those at the end, in dbt's words."""
+    if failures:
+        return Node(name, "fail", 0.0, f"Got {failures} results, configured to fail if != 0")
+    return Node(name, "pass", 0.0, "")
 
 
 def parse(settings: Settings, variables: Mapping[str, Any]) -> None:
@@ -245,15 +260,21 @@ def _invoke(
     from dbt.adapters.duckdb import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
+    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
+
+    from lakehouse.warehouse.dbt_events import HeardEvents  # it loads dbt, too
 
     target = target_path(settings)
     arguments = [*arguments, "--vars", json.dumps(dict(variables), default=str), "--target", settings.target]
     arguments += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)]
     arguments += ["--target-path", str(target), "--log-path", str(target / "logs")]
     arguments += ["--log-level", "none", "--log-level-file", "none"]
+    events = get_event_manager()
+    ctx_set_event_manager(cast("IEventManager", HeardEvents()))
     try:
         outcome = dbtRunner(manifest, callbacks).invoke(arguments)
     finally:
+        ctx_set_event_manager(events)
         reset_adapters()
         DuckDBConnectionManager.close_all_connections()  # else dbt keeps the build file open until the process ends
     if isinstance(outcome.exception, KeyboardInterrupt):  # dbt takes it for an error of its own

@@ -1,10 +1,25 @@
 """Lines of the customer's page."""
 
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
-from c360.reports.customer import runway_line
+import pytest
+
+from c360.reports.customer import (
+    CustomerReport,
+    closing_line,
+    leak_line,
+    loans,
+    manager_line,
+    runway_line,
+    stage,
+    until_today,
+)
+from lakehouse.language import Voice
 
 RUNWAY = {
+    "as_of_date": date(2026, 1, 3),
     "chain_state": "inflow broken",
     "inflow_cover_rate": 0.5,
     "runway_days": 71,
@@ -24,3 +39,83 @@ def test_the_line_of_the_fund_chain_says_since_when_a_payer_is_silent() -> None:
 
 def test_nobody_waits_for_the_payers_of_somebody_who_has_left() -> None:
     assert runway_line(RUNWAY | {"chain_state": "left"}) == ""
+
+
+def test_a_main_payer_who_has_long_been_silent_is_said_to_be() -> None:
+    holds = RUNWAY | {"chain_state": "holds", "broken_payer_count": 0, "inflow_cover_rate": None, "runway_days": None}
+    main = "main payer 68% of 3 payers' money"
+    assert runway_line(holds, payers=[{"last_date": date(2024, 10, 10)}]) == f"{main}, last paid on 2024-10-10"
+    assert runway_line(holds, payers=[{"last_date": date(2025, 12, 5)}]) == main
+    assert runway_line(holds) == main
+
+
+def reported(stages: list[dict[str, object]], **customer: object) -> CustomerReport:
+    nothing = {name: [] for name in CustomerReport.__dataclass_fields__}
+    return CustomerReport(**nothing | {"customer": customer, "stages": stages})
+
+
+def test_a_stage_has_the_reason_of_today_and_not_that_of_its_first_month() -> None:
+    begun = {
+        "life_cycle_stage": "mature", "valid_from": date(2024, 1, 31),
+        "reason_en": "without an earlier average of assets to compare with", "reason_zh": "尚无可比的早期日均资产",
+    }  # fmt: skip
+    report = reported([begun], life_cycle_stage="mature", life_cycle_reason="assets_steady")
+    assert stage(report) == "mature since 2024-01-31: average assets are steady"
+    assert stage(report, Voice("zh")) == "成熟，自 2024-01-31 起：日均资产平稳"
+
+
+MANAGERS = [
+    {"rm_id": "RM2", "valid_from": date(2025, 10, 23), "valid_to": None, "is_current": True, "rm_left_date": None},
+    {"rm_id": "RM1", "valid_from": date(2021, 5, 2), "valid_to": date(2025, 10, 8), "is_current": False,
+     "rm_left_date": date(2025, 10, 7)},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rm_id", "managers", "said"),
+    [
+        ("RM2", MANAGERS, "manager RM2 since 2025-10-23 (before RM1, who left on 2025-10-07)"),
+        ("RM2", [MANAGERS[0]], "manager RM2"),
+        ("RM2", [], "manager RM2"),
+        (None, [], "no relationship manager"),
+        (None, MANAGERS[1:], "no relationship manager since 2025-10-08 (before RM1, who left on 2025-10-07)"),
+        (None, [MANAGERS[0] | {"is_current": False}], "no relationship manager (before RM2)"),
+        ("RM2", [MANAGERS[0], MANAGERS[1] | {"rm_left_date": None}], "manager RM2 since 2025-10-23 (before RM1)"),
+    ],
+)
+def test_a_change_of_manager_is_told(rm_id: str | None, managers: list[dict[str, object]], said: str) -> None:
+    assert manager_line(rm_id, managers) == said
+
+
+@pytest.mark.parametrize(
+    ("closed", "due", "amount", "said"),
+    [
+        (date(2026, 1, 2), date(2026, 1, 2), Decimal("22062.38"), "came due on 2026-01-02, CNY 22,062 paid out"),
+        (date(2026, 1, 2), None, None, "closed on 2026-01-02"),
+        (date(2025, 12, 20), date(2026, 1, 4), None, "closed on 2025-12-20, before it was due on 2026-01-04"),
+    ],
+)
+def test_what_was_closed_of_late_stays_on_the_page(
+    closed: date, due: date | None, amount: Decimal | None, said: str
+) -> None:
+    closing = {"product_code": "FD03", "product_name": None, "closed_date": closed, "maturity_date": due}
+    assert closing_line(closing | {"amount": amount}, "CNY") == f"FD03: {said}"
+
+
+def test_debts_and_leaks_are_told_where_there_are_any() -> None:
+    owing = {"currency": "CNY", "loan_amount": Decimal("294239.54"), "days_past_due": 20}
+    assert loans(owing) == "owes CNY 294,240, 20 days past due"
+    assert loans(owing | {"days_past_due": 0}) == "owes CNY 294,240"
+    assert loans(owing | {"loan_amount": Decimal(0)}) == ""
+    leak = {"leak_30d_amount": Decimal(19954), "previous_30d_amount": Decimal(8022), "leak_rate": 0.364}
+    assert leak_line(leak, "CNY") == (
+        "CNY 19,954 went to outside funds and wallets in 30 days (36% of what was there); "
+        "in the 30 days before CNY 8,022"
+    )
+
+
+def test_the_last_point_of_the_plot_is_the_day_of_the_report() -> None:
+    december, today = {"as_of_date": date(2025, 12, 31)}, date(2026, 1, 3)
+    report = reported([], as_of_date=today, aum_amount=24765)
+    assert [row["as_of_date"] for row in until_today(replace(report, months=[december]))] == [date(2025, 12, 31), today]
+    assert len(until_today(replace(report, months=[december, {"as_of_date": today}]))) == 2

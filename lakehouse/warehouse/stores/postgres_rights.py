@@ -311,8 +311,8 @@ def _of_columns(role: str, name: str, wanted: Collection[str], readable: Collect
         parts.append(f'revoke select ({listed(gone)}) on {_quoted(name)} from "{role}"')
     if new := set(wanted) - set(readable):
         parts.append(f'grant select ({listed(new)}) on {_quoted(name)} to "{role}"')
-    told = [", ".join(sorted(columns)) for columns in (wanted, readable)]
-    return Found(role, name, "select, columns", *told, "; ".join(parts))
+    expected, found = (", ".join(sorted(columns)) for columns in (wanted, readable))
+    return Found(role, name, "select, columns", expected, found, "; ".join(parts))
 
 
 def _of_policy(

@@ -200,6 +200,9 @@ def test_superset_and_the_api_start_as_docker_compose_starts_them(host: Host) ->
 def assert_charts_answer(host: Host) -> None:
     """Every dataset can be asked on Postgres, by the reader's account."""
     password = (host.folder / "deploy" / "secrets" / "bi_password").read_text()
+    reader = (host.folder / "deploy" / "secrets" / "bi_reader_password").read_text()
+    with Server(f"http://127.0.0.1:{host.ports['8361']}", reader, "reader") as server:
+        assert len(server.numbers("dashboard")) == 14
     with Server(f"http://127.0.0.1:{host.ports['8361']}", password) as server:
         for number in server.numbers("dataset").values():
             described = server.ask("GET", f"dataset/{number}")["result"]

@@ -176,18 +176,22 @@ def page(browser: Browser, running: Running) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=running.address)
     context.set_default_timeout(1000 * CHART_SECONDS)
     page = context.new_page()
-    page.goto("/login/")
-    page.fill("#username", "admin")
-    page.fill("#password", running.password)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/superset/welcome/**")
+    sign_in(page, "admin", running.password)
     yield page
     context.close()
 
 
+def sign_in(page: Page, account: str, password: str) -> None:
+    page.goto("/login/")
+    page.fill("#username", account)
+    page.fill("#password", password)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/superset/welcome/**")
+
+
 def test_make_bi_ends_with_the_addresses_and_keeps_secrets_closed(running: Running) -> None:
     assert running.paths == tuple(f"/superset/dashboard/{slug}/" for slug in SLUGS)
-    for name in ("password", "secret_key"):
+    for name in ("password", "reader_password", "secret_key"):
         assert (running.folder / name).stat().st_mode & 0o777 == 0o600
     assert running.folder.stat().st_mode & 0o777 == 0o700
 
@@ -252,6 +256,51 @@ def test_a_dashboard_opens_without_an_error_and_shows_the_figures_of_the_store(
         page.mouse.wheel(0, -10_000)
         page.wait_for_timeout(1000)
         page.screenshot(path=PICTURES / f"dashboard_{slug.replace('-', '_')}.png", full_page=True)
+
+
+def test_a_reader_sees_dashboards_and_changes_nothing(
+    browser: Browser, running: Running, bank: Settings, numbers: Mapping[int, Placed]
+) -> None:
+    password = (running.folder / "reader_password").read_text()
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=running.address)
+    context.set_default_timeout(1000 * CHART_SECONDS)
+    reading = context.new_page()
+    sign_in(reading, "reader", password)
+    for slug in ("board-en", "risk-zh"):
+        seen, charts = opened(reading, slug)
+        assert not seen.errors
+        assert len(charts) == CHARTS[slug.partition("-")[0]]
+        for number, answer in charts.items():
+            (query,) = answer.json()["result"]
+            assert_equal(bank, numbers[number].chart, numbers[number].keys, query["data"])
+    context.close()
+    assert_changes_nothing(running, password)
+
+
+def assert_changes_nothing(running: Running, password: str) -> None:
+    with Server(running.address, running.password) as admin:
+        dashboard, chart, dataset = (min(admin.numbers(kind).values()) for kind in KINDS)
+        (database,) = admin.ask("GET", "database/")["result"]
+        before = counts(admin)
+    title, made = {"dashboard_title": "changed"}, {"slice_name": "new", "datasource_id": dataset}
+    with Server(running.address, password, "reader") as reader:
+        assert counts(reader) == before
+        for method, path, given in (
+            ("PUT", f"dashboard/{dashboard}", title),
+            ("POST", "dashboard/", title),
+            ("DELETE", f"dashboard/{dashboard}", {}),
+            ("PUT", f"chart/{chart}", {"slice_name": "changed"}),
+            ("POST", "chart/", made | {"datasource_type": "table"}),
+            ("DELETE", f"chart/{chart}", {}),
+            ("PUT", f"dataset/{dataset}", {"sql": "select 1"}),
+            ("DELETE", f"dataset/{dataset}", {}),
+            ("POST", "sqllab/execute/", {"database_id": database["id"], "sql": "select 1", "client_id": "1"}),
+            ("POST", "assets/import/", {}),
+            ("GET", "database/", {}),
+            ("GET", "dashboard/export/?q=!(1)", {}),
+        ):
+            with pytest.raises(Stop, match=r": (403|404) "):
+                reader.ask(method, path, json=given)
 
 
 def assert_equal(bank: Settings, chart: Chart, keys: set[str], rows: list[dict[str, object]]) -> None:

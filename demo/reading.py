@@ -1,0 +1,43 @@
+"""The dbt project, parsed and followed column by column while Airflow starts: a deployment does it once per version.
+
+``python -m demo.reading 2026-01-01`` does it for the deployment of the environment.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import date
+
+from lakehouse import warehouse
+from lakehouse.settings import PROJECT, Settings
+from lakehouse.warehouse.derivation import keep_lineage
+
+
+@contextmanager
+def reading_models(settings: Settings, business_date: date) -> Generator[None]:
+    """Read them beside the block, by a process of its own; a build that comes before it has ended waits for it.
+
+    If it fails, the first build does the same, and says why it cannot.
+    """
+    command = [sys.executable, "-m", "demo.reading", str(business_date)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=PROJECT, env=os.environ | settings.environment(), **quiet)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def main(business_date: date) -> None:
+    """Read the project as the build of the date would."""
+    settings = Settings.from_env()
+    variables = {"business_date": str(business_date), "from_date": str(business_date), "as_of_dates": []}
+    with warehouse.exclusive(settings):
+        keep_lineage(settings, variables)
+
+
+if __name__ == "__main__":
+    main(date.fromisoformat(sys.argv[1]))

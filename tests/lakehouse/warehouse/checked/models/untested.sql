@@ -1,0 +1,1 @@
+select customer_key from {{ ref('spells') }}
