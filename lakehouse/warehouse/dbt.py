@@ -106,11 +106,7 @@ def run_dbt(
         if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             progress(event.info.msg)
 
-    arguments = ["build", "--select", selection, "--indirect-selection", "cautious"]
-    arguments += ["--exclude-resource-type", "unit_test"]
-    arguments += ["--exclude", f"tag:whole_history {CHECKED_AT_END} {without}".strip()]
-    arguments += ["--no-write-json"]  # the manifest was written when the project was parsed
-    arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
+    arguments = _arguments_of_build(selection, without)
     with _connection(settings):
         manifest = _parsed(settings, variables)
         outcome = _invoke(settings, arguments, {**variables, "checks_at_end": True}, manifest, [report])
@@ -126,6 +122,14 @@ def run_dbt(
     if not nodes:
         raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
     return nodes
+
+
+def _arguments_of_build(selection: str, without: str) -> list[str]:
+    arguments = ["build", "--select", selection, "--indirect-selection", "cautious"]
+    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--exclude", f"tag:whole_history {CHECKED_AT_END} {without}".strip()]
+    arguments += ["--no-write-json"]  # the manifest was written when the project was parsed
+    return [*arguments, "--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
 
 
 def _checked(name: str, failures: int) -> Node:
