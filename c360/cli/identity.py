@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from c360.cli.output import Json, console, errors, long_work, show, table_of, write_page
+from c360.cli.output import Json, Lang, console, errors, long_work, show, table_of, write_page
 from lakehouse.errors import Stop
+from lakehouse.language import Voice
 
 if TYPE_CHECKING:
     from c360.desk import Rehearsal
@@ -47,12 +48,13 @@ def explain(
     left: Annotated[str, typer.Argument(help="Party record, such as cif:C100000001.")],
     right: Annotated[str, typer.Argument(help="Another one.")],
     out: Annotated[Path, typer.Option(help="HTML file to write; it shows personal data.")] = Path("waterfall.html"),
+    lang: Lang = "en",
 ) -> None:
     """Why two party records are one customer or are not: a waterfall of the evidence."""
     from lakehouse.identity.explain import waterfall
     from lakehouse.settings import Settings
 
-    write_page(out, lambda: waterfall(Settings.from_env(), left, right))
+    write_page(out, lambda: waterfall(Settings.from_env(), left, right, Voice(lang)))
     console.print(f"written to {out}")
 
 

@@ -34,6 +34,7 @@ ACCURACY_HEADS = (
     *("Inside 80 %", "Inside 95 %"),
 )
 SHOWN_WEEKS = (1, 4, 8, 13)
+NUMBERED = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S"]  # dates without names of months
 SHOWN_HISTORY = 78  # weeks
 
 EFFECT_HEADS = ("Measure", "Series", "Rate", "Change", "95 % interval", "What the data say")
@@ -270,8 +271,9 @@ def _plot(report: ForecastReport, measure: str, say: Voice) -> Markup:
     baseline = say(METHODS[ahead[0]["baseline"]])
     axes.plot(days, line("mean"), color="#2f6db3", label=say("forecast ({methods})", methods=methods))
     axes.plot(days, line("baseline"), color="#b3562f", linestyle=":", label=say("baseline ({method})", method=baseline))
-    axes.set(ylabel=f"{report.currency}{unit}")
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    axes.set(ylabel=f"{report.currency} {unit.strip()}".strip())
+    months = {} if say.language == "en" else {"formats": NUMBERED, "show_offset": False}
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator(), **months))
     axes.grid(alpha=0.3)
     axes.legend(loc="best", fontsize="small")
     return svg(figure, say(TITLES[measure]))

@@ -12,6 +12,7 @@ from lakehouse.identity.link import opened, opened_records
 from lakehouse.identity.model import Model, current_model, linker
 from lakehouse.lake import Pin, pin_of, read_outcomes
 from lakehouse.lake.dates import built_dates
+from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
 
 Show = Callable[[str, object, object], tuple[str, str]]
@@ -80,7 +81,7 @@ def match_weights(settings: Settings) -> str:
         return splink.visualisations.match_weights_chart().to_html(inline=True)
 
 
-def waterfall(settings: Settings, left: str, right: str) -> str:
+def waterfall(settings: Settings, left: str, right: str, say: Voice = ENGLISH) -> str:
     """How the weight of a pair of party records adds up: the best of their records. It shows personal data.
 
     Raises
@@ -90,7 +91,9 @@ def waterfall(settings: Settings, left: str, right: str) -> str:
     """
     found = evidence_of(settings, latest_pin(settings), left, right, shown_pair)
     template = pages.environment(pages.LAYOUT).get_template("waterfall.html.j2")
-    return template.render(left=left, right=right, steps=found.steps, limits=found, reach=found.reach)
+    return template.render(
+        left=left, right=right, steps=found.steps, limits=found, reach=found.reach, say=say, language=say.language
+    )
 
 
 def evidence_of(settings: Settings, pin: Pin, left: str, right: str, show: Show) -> Evidence:

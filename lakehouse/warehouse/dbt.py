@@ -94,7 +94,6 @@ def run_dbt(
     DbtFailed
         If a node failed, dbt itself did, or a part of the selection matches nothing.
     """
-
     checked: list[Node] = []
     count = running.counter("tables and their tests")
 
