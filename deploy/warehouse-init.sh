@@ -18,6 +18,7 @@ from unnest(array[
     'c360_call_centre',
     'c360_clerk',
     'c360_business_analyst',
+    'c360_operator',
     'c360_risk_officer',
     'c360_auditor',
     'c360_scorer',

@@ -1,6 +1,5 @@
 """The workbench: pages for people who act, over one publish, in the process of the read API.
 
 It reads published tables and writes two things: events into the journal of the lake, and deliveries into the landing
-folder. Each module of ``pages`` is one place of work; the clerk's desk, cases, and tags with audiences become modules
-there, too.
+folder. Each module of ``pages`` is one place of work.
 """

@@ -138,7 +138,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (f"evaluate identity --truth {NOWHERE}", {}, 2, "--truth"),
         ("identity train", {}, 1, "run a business date first"),
         ("identity chart", {}, 1, "there is no model yet"),
-        ("identity explain cif:C1 cif:C2", {}, 1, "there is no model yet"),
+        ("identity explain cif:C1 cif:C2", {}, 1, "run a business date first"),
         ("ml evaluate nothing", {}, 1, "nothing is neither a task"),
         ("ml train nothing", {}, 1, "nothing is neither a task"),
         ("ml evaluate {broken.yml}", {}, 1, "not YAML"),

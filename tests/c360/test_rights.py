@@ -50,6 +50,7 @@ SHARED = {"marts.dim_date"}
 READ = {  # role -> tables
     "c360_clerk": SHARED | {"ops.runs"},
     "c360_business_analyst": SHARED | {"ops.runs"},
+    "c360_operator": SHARED | {"ops.runs"},
     "c360_scorer": SHARED | {"features.customer_features"},
     "c360_downstream": SHARED | {"scores.customer_scores", "actions.worklist"},
     "c360_analyst": SHARED
