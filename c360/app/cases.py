@@ -106,11 +106,11 @@ class Cases:
         self._published: Kept[dict[str, Case]] = Kept(2)
         self._written: dict[date, list[additions.Row]] = {}
 
-    def of(self, business_date: date) -> dict[str, Case]:
+    def of(self, publish: Snapshot) -> dict[str, Case]:
         """Every case by its id; what was written down for the shown date and the one before it counts already."""
-        with self._reading.shown() as shown:
-            cases = dict(self._published.once(shown.publish_id, lambda: _read(shown.query)))
-        for row in self._since(business_date):
+        with self._reading.shown(publish.publish_id) as shown:
+            cases = dict(self._published.once(publish.publish_id, lambda: _read(shown.query)))
+        for row in self._since(publish.business_date):
             case = cases.get(row["case_id"])
             if case is not None:
                 cases[case.id] = after(case, row)

@@ -105,13 +105,9 @@ def run_dbt(
         if progress and event.info.name in ("LogModelResult", "LogSeedResult", "LogTestResult"):
             progress(event.info.msg)
 
-    arguments = ["build", "--select", selection, "--indirect-selection", "cautious"]
-    arguments += ["--exclude-resource-type", "unit_test"]
-    arguments += ["--no-write-json"]  # the manifest was written when the project was parsed
-    arguments += ["--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
     with _connection(settings):
         manifest = _parsed(settings, variables)
-        arguments += ["--exclude", f"tag:whole_history {_checked_at_end(manifest)} {without}".strip()]
+        arguments = _arguments_of_build(selection, f"tag:whole_history {_checked_at_end(manifest)} {without}".strip())
         asked = {**variables, "checks_at_end": "resource_type:test" not in without}
         outcome = _invoke(settings, arguments, asked, manifest, [report])
     nodes = (*_nodes(outcome), *checked)
@@ -122,6 +118,13 @@ def run_dbt(
     if not nodes:
         raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
     return nodes
+
+
+def _arguments_of_build(selection: str, without: str) -> list[str]:
+    arguments = ["build", "--select", selection, "--indirect-selection", "cautious", "--exclude", without]
+    arguments += ["--exclude-resource-type", "unit_test"]
+    arguments += ["--no-write-json"]  # the manifest was written when the project was parsed
+    return [*arguments, "--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}']
 
 
 def _nodes(outcome: dbtRunnerResult) -> list[Node]:

@@ -77,13 +77,13 @@ def routes(workbench: Workbench) -> APIRouter:
 
 def _seen(workbench: Workbench, visit: Visit) -> list[Case]:
     """The cases that the person sees."""
-    cases = workbench.cases.of(visit.shown.business_date).values()
+    cases = workbench.cases.of(visit.shown).values()
     return [case for case in cases if sees_case(visit.person, visit.shown, case.row)]
 
 
 def _one(workbench: Workbench, visit: Visit, case_id: str) -> Case:
     """The case, if the person sees it; one that they do not see looks like none."""
-    case = workbench.cases.of(visit.shown.business_date).get(case_id)
+    case = workbench.cases.of(visit.shown).get(case_id)
     if case is None or not sees_case(visit.person, visit.shown, case.row):
         workbench.refuse(visit, case.row["customer_key"] if case else None)
     assert case is not None

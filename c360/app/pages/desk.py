@@ -76,9 +76,8 @@ class Table:
 def routes(workbench: Workbench) -> APIRouter:
     """The list, a pair, its rehearsals, its decision."""
     router, rehearsals = APIRouter(), Rehearsals(workbench.settings)
-    kept: Kept[Evidence] = Kept(KEPT_PAIRS)
-    lists: Kept[list[desk.Pair]] = Kept(1)
-    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide")
+    kept, lists = Kept[Evidence](KEPT_PAIRS), Kept[list[desk.Pair]](1)
+    reading, deciding = (workbench.may("desk", f"identity:{what}") for what in ("read", "decide"))
 
     @router.get("/desk")
     def listed(visit: Annotated[Visit, reading]) -> Response:
@@ -107,17 +106,40 @@ def routes(workbench: Workbench) -> APIRouter:
     def pair(visit: Annotated[Visit, reading]) -> Response:
         line = _line(workbench, visit, visit.asked, lists)
         workbench.note(visit, "view", "pair", line.customers, f"{line.left}, {line.right}")
+        about = (visit.shown.publish_id, line.left, line.right)
         try:
-            evidence = kept.once(
-                (visit.shown.publish_id, line.left, line.right), partial(_evidence, workbench, visit, line)
-            )
+            evidence = kept.once(about, partial(_evidence, workbench, visit, line))
         except Stop:
             evidence = None  # there is no model, or a record has gone since
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             today = {key: _today(visit.shown, shown.query, key) for key in line.customers}
-        trials = {kind: rehearsals.of((visit.shown.publish_id, line.left, line.right, kind)) for kind in desk.KINDS}
-        content = {"line": line, "evidence": evidence, "today": today, "facts": FACTS, "trials": trials}
-        return workbench.page(visit, "desk_pair.html.j2", **content)
+        trials = {kind: rehearsals.of((*about, kind)) for kind in desk.KINDS}
+        content = {"evidence": evidence, "today": today, "facts": FACTS, "trials": trials}
+        return workbench.page(visit, "desk_pair.html.j2", line=line, **content)
+
+    @router.post("/desk/decide")
+    def decide(visit: Annotated[Visit, deciding]) -> Response:
+        line, kind = _line(workbench, visit, visit.form, lists), _kind(workbench, visit, visit.form)
+        why, day = visit.form.get("why", "")[:LONGEST], working_day(workbench.settings, visit.shown.business_date)
+        back = f"/desk/pair?{line.address}"
+        if not why.strip():
+            return RedirectResponse(f"{back}#decide", 303)
+        workbench.note(visit, "write", desk.FEED, line.customers, f"{kind}: {line.left}, {line.right}")
+        try:
+            desk.decide(workbench.settings, day, line.left, line.right, kind, visit.person.name, why)
+        except Stop as stop:
+            return workbench.page(visit, "desk_stopped.html.j2", line=line, problem=f"{stop}")
+        return RedirectResponse(f"{back}#decide", 303)
+
+    _add_rehearsals(router, workbench, rehearsals, lists)
+    return router
+
+
+def _add_rehearsals(
+    router: APIRouter, workbench: Workbench, rehearsals: Rehearsals, lists: Kept[list[desk.Pair]]
+) -> None:
+    """The page that begins a rehearsal, and the one that shows it."""
+    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide")
 
     @router.post("/desk/rehearse")
     def begin(visit: Annotated[Visit, deciding]) -> Response:
@@ -145,22 +167,6 @@ def routes(workbench: Workbench) -> APIRouter:
             answer.headers["Refresh"] = str(AGAIN)
         return answer
 
-    @router.post("/desk/decide")
-    def decide(visit: Annotated[Visit, deciding]) -> Response:
-        line, kind = _line(workbench, visit, visit.form, lists), _kind(workbench, visit, visit.form)
-        why, day = visit.form.get("why", "")[:LONGEST], working_day(workbench.settings, visit.shown.business_date)
-        back = f"/desk/pair?{line.address}"
-        if not why.strip():
-            return RedirectResponse(f"{back}#decide", 303)
-        workbench.note(visit, "write", desk.FEED, line.customers, f"{kind}: {line.left}, {line.right}")
-        try:
-            desk.decide(workbench.settings, day, line.left, line.right, kind, visit.person.name, why)
-        except Stop as stop:
-            return workbench.page(visit, "desk_stopped.html.j2", line=line, problem=f"{stop}")
-        return RedirectResponse(f"{back}#decide", 303)
-
-    return router
-
 
 def _lines(workbench: Workbench, visit: Visit, lists: Kept[list[desk.Pair]]) -> list[Line]:
     """Every pair that is doubtful or decided, with what it moves."""
@@ -173,7 +179,7 @@ def _lines(workbench: Workbench, visit: Visit, lists: Kept[list[desk.Pair]]) -> 
         total = sum((money.get(key, Decimal(0)) for key in customers), Decimal(0))
         lines[name] = Line(*name, customers, total, pair.match_weight, pair.reason, said.get(name))
     if gone := said.keys() - lines.keys():
-        with workbench.reading.shown() as shown:
+        with workbench.reading.shown(visit.shown.publish_id) as shown:
             rows = shown.query("select party_key, customer_key from marts.dim_party", ()).to_pylist()
         customer_of = {row["party_key"]: row["customer_key"] for row in rows}
         for name in gone:
