@@ -16,6 +16,7 @@ from lakehouse.errors import Stop
 from lakehouse.language import ENGLISH, Language, Voice
 from lakehouse.settings import Settings
 
+LEAST_SHOWN = 0.005  # of a probability: below it, whole percents say nought
 COLUMNS = (
     "action_id, customer_key, business_date, source, urgency, priority, action_en, action_zh, reason_en, reason_zh, "
     "probability, basis, amount_at_stake, expected_amount, channel, owner, rm_id, branch_code, due_date, arm, "
@@ -136,8 +137,17 @@ def actions_table(title: str, actions: list[Row], say: Voice = ENGLISH) -> Table
 
 
 def sure(action: Row, say: Voice = ENGLISH) -> str:
-    """How sure the reason is: a probability, or that it is a fact."""
-    return say.code(action["basis"]) if action["probability"] is None else f"{action['probability']:.0%}"
+    """How sure the reason is: a probability, or that it is a fact.
+
+    >>> [sure({"basis": "score", "probability": share}) for share in (0.001, 0.4, 0.999)]
+    ['<1%', '40%', '>99%']
+    """
+    share = action["probability"]
+    if share is None:
+        return say.code(action["basis"])
+    if 0 < share < LEAST_SHOWN:
+        return "<1%"
+    return ">99%" if 1 - LEAST_SHOWN < share < 1 else f"{share:.0%}"
 
 
 def owner(action: Row, say: Voice = ENGLISH) -> str:

@@ -24,7 +24,8 @@ def statuses(history: Settings, tmp_path_factory: pytest.TempPathFactory) -> dic
     run_dbt(connection, folder, variables, "test", "--select", "test_type:unit", "tag:whole_history")
     found: dict[str, list[str]] = {"unit_test": [], "test": []}
     for result in json.loads((folder / "target" / "run_results.json").read_text())["results"]:
-        found[result["unique_id"].partition(".")[0]].append(result["status"])
+        if (kind := result["unique_id"].partition(".")[0]) in found:  # else what a run asks at its end
+            found[kind].append(result["status"])
     return found
 
 

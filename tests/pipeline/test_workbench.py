@@ -199,7 +199,7 @@ def test_a_customer_is_shown_to_who_sees_them_and_each_look_is_written_down(
 def test_the_worklist_is_the_published_one_most_money_first(
     bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
 ) -> None:
-    order = "order by coalesce(expected_amount, 0) desc, coalesce(amount_at_stake, 0) desc, priority, action_id"
+    order = "order by action_state <> 'open', coalesce(expected_amount, 0) desc, coalesce(amount_at_stake, 0) desc, priority, action_id"
     for name, whose in (
         ("branch_manager", f"branch_code = '{place['branch']}'"),
         ("relationship_manager", f"rm_id = '{place['manager']}'"),
@@ -477,30 +477,46 @@ def test_pages_have_no_script_and_say_so(clients: dict[str, TestClient]) -> None
     clients["auditor"].get("/?lang=en")
 
 
-def test_who_is_sent_away_at_the_door(bank: Settings, app: FastAPI) -> None:
+def test_who_is_sent_away_at_the_door(bank: Settings) -> None:
     token = add_person(bank.api_tokens, "S-short", "auditor", FOREVER)
-    client = TestClient(app, follow_redirects=False)
-    form = {"name": "S-short", "token": token}
-    assert client.post("/sign-in", data=form | {"name": "S-auditor"}).status_code == 401
-    assert client.post("/sign-in", data=form | {"token": "made up"}).status_code == 401
-    away = client.post("/sign-in", data=form | {"next": "//evil.example/"})
-    assert (away.status_code, away.headers["location"]) == (303, "/")
-    assert client.get("/status").status_code == 200
-    assert client.get("/api/v1/customers").status_code == 401, "a session is not for the API"
-    revoke_token(bank.api_tokens, "S-short")
-    assert client.get("/status").status_code == 303, "at once"
-    answers = [client.post("/sign-in", data={"name": "S-x", "token": "x"}).status_code for _ in range(12)]
-    assert answers[-1] == 429
+    # an application of its own: at that of all tests others have signed in
+    with TestClient(create_workbench(bank), follow_redirects=False) as client:
+        form = {"name": "S-short", "token": token}
+        assert client.post("/sign-in", data=form | {"name": "S-auditor"}).status_code == 401
+        assert client.post("/sign-in", data=form | {"token": "made up"}).status_code == 401
+        away = client.post("/sign-in", data=form | {"next": "//evil.example/"})
+        assert (away.status_code, away.headers["location"]) == (303, "/")
+        assert client.get("/status").status_code == 200
+        assert client.get("/api/v1/customers").status_code == 401, "a session is not for the API"
+        revoke_token(bank.api_tokens, "S-short")
+        assert client.get("/status").status_code == 303, "at once"
+        answers = [client.post("/sign-in", data={"name": "S-x", "token": "x"}).status_code for _ in range(12)]
+        assert answers[-1] == 429
 
 
-def test_a_person_who_sees_some_gets_nothing_of_the_api(bank: Settings, app: FastAPI) -> None:
-    some = add_person(bank.api_tokens, "S-some", "branch_reader", FOREVER, "B0001")
+def test_a_person_gets_from_the_api_whom_they_see(bank: Settings, app: FastAPI) -> None:
+    branch = rows(bank, "select min(home_branch_code) as code from marts.customer_360")[0]["code"]
+    some = add_person(bank.api_tokens, "S-some", "branch_reader", FOREVER, branch)
     every = add_person(bank.api_tokens, "S-every", "risk_officer", FOREVER)
-    answers = [
-        TestClient(app).get("/api/v1/customers?limit=1", headers={"authorization": f"Bearer {token}"}).status_code
-        for token in (some, every)
-    ]
-    assert answers == [403, 200]
+    all_of_them = {row["customer_key"] for row in rows(bank, "select customer_key from marts.customer_360")}
+    theirs = {
+        row["customer_key"]
+        for row in rows(
+            bank,
+            "select customer_key from marts.customer_360 left join "
+            "(select customer_key, branch_code from actions.worklist) using (customer_key) "
+            f"where '{branch}' in (home_branch_code, branch_code)",
+        )
+    }
+    for token, expected in ((some, theirs), (every, all_of_them)):
+        found, after = set(), ""
+        while after is not None:
+            asked = f"/api/v1/customers?limit=1000&fields=customer_key{after}"
+            page = TestClient(app).get(asked, headers={"authorization": f"Bearer {token}"}).json()
+            found |= {row["customer_key"] for row in page["rows"]}
+            after = f"&after={page['next']}" if page["next"] else None
+        assert found == expected
+    assert theirs < all_of_them
 
 
 @pytest.mark.full

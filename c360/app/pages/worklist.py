@@ -25,6 +25,7 @@ ORDERED = (
     "expected_amount",
     "amount_at_stake",
     "is_handed_out",
+    "action_state",
     "owner",
     "customer_key",
     *FILTERS,
@@ -107,7 +108,9 @@ def cards(workbench: Workbench, visit: Visit, fixed: Mapping[str, Any]) -> list[
 
 
 def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dict[str, Any]]:
-    """The rows of a person's list that are asked for, the most money first, or the most pressing."""
+    """The rows of a person's list that are asked for: what nobody has reported on, then the rest; the most money first,
+    or the most pressing.
+    """
     mine = own_filter(visit.person)
     if any(fixed.get(name, value) != value for name, value in mine.items()):
         return []
@@ -118,11 +121,8 @@ def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dic
         return tuple(-(row[name] or Decimal(0)) for name in ("expected_amount", "amount_at_stake"))  # type: ignore[return-value]
 
     def place(row: dict[str, Any]) -> tuple:
-        return (
-            (*money(row), row["priority"], row["action_id"])
-            if is_by_money
-            else (row["priority"], *money(row), row["action_id"])
-        )
+        order = (*money(row), row["priority"]) if is_by_money else (row["priority"], *money(row))
+        return row["action_state"] != "open", *order, row["action_id"]
 
     return sorted(rows, key=place)
 
