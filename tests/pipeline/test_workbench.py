@@ -199,7 +199,8 @@ def test_a_customer_is_shown_to_who_sees_them_and_each_look_is_written_down(
 def test_the_worklist_is_the_published_one_most_money_first(
     bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
 ) -> None:
-    order = "order by action_state <> 'open', coalesce(expected_amount, 0) desc, coalesce(amount_at_stake, 0) desc, priority, action_id"
+    money = "coalesce(expected_amount, 0) desc, coalesce(amount_at_stake, 0) desc"
+    order = f"order by action_state <> 'open', {money}, priority, action_id"
     for name, whose in (
         ("branch_manager", f"branch_code = '{place['branch']}'"),
         ("relationship_manager", f"rm_id = '{place['manager']}'"),

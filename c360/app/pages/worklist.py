@@ -108,9 +108,7 @@ def cards(workbench: Workbench, visit: Visit, fixed: Mapping[str, Any]) -> list[
 
 
 def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dict[str, Any]]:
-    """The rows of a person's list that are asked for: what nobody has reported on, then the rest; the most money first,
-    or the most pressing.
-    """
+    """The rows of a person's list that are asked for, open ones before others: by money, or the most pressing first."""
     mine = own_filter(visit.person)
     if any(fixed.get(name, value) != value for name, value in mine.items()):
         return []
