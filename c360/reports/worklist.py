@@ -22,7 +22,11 @@ COLUMNS = (
     "probability, basis, amount_at_stake, expected_amount, channel, owner, rm_id, branch_code, due_date, arm, "
     "action_state, reported_date"
 )
-_ORDER = "order by priority, expected_amount desc nulls last, amount_at_stake desc nulls last, action_id"
+REACHED = ("done", "promised", "refused")  # states of an action that nobody need call about again
+_ORDER = (
+    f"order by action_state in {REACHED}, priority, expected_amount desc nulls last, "
+    "amount_at_stake desc nulls last, action_id"
+)
 _TO_DO = f"select {COLUMNS} from actions.worklist where is_handed_out and {{whose}} {_ORDER}"
 _HELD_BACK = """
     select coalesce(block_reason, 'control group') as reason, count(*) as actions

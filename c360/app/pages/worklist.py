@@ -14,7 +14,7 @@ from c360.api.sight import WORKLIST, own_filter, sees_place
 from c360.app.outcomes import FEED, RESULTS, outcome_row, working_day
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Row
-from c360.reports.worklist import sure
+from c360.reports.worklist import REACHED, sure
 
 PAGE = 25
 _NAMES = ("action_id", "customer_key")
@@ -108,7 +108,7 @@ def cards(workbench: Workbench, visit: Visit, fixed: Mapping[str, Any]) -> list[
 
 
 def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dict[str, Any]]:
-    """The rows of a person's list that are asked for, open ones before others: by money, or the most pressing first."""
+    """The rows of a person's list that are asked for, those to call about first: by money or by urgency."""
     mine = own_filter(visit.person)
     if any(fixed.get(name, value) != value for name, value in mine.items()):
         return []
@@ -120,7 +120,7 @@ def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dic
 
     def place(row: dict[str, Any]) -> tuple:
         order = (*money(row), row["priority"]) if is_by_money else (row["priority"], *money(row))
-        return row["action_state"] != "open", *order, row["action_id"]
+        return row["action_state"] in REACHED, *order, row["action_id"]
 
     return sorted(rows, key=place)
 
