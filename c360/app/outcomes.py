@@ -6,7 +6,7 @@ handed in for the day before it, whoever sent that, as the next version; at most
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -60,13 +60,13 @@ def outcome_row(action: Mapping[str, object], result: str, event_id: str, day: d
 
 
 class HandingIn:
-    """Hands in what was written down, now and then."""
+    """Hands in what was written down for a feed, now and then."""
 
-    def __init__(self, settings: Settings, current: Current, feeds: Sequence[HandIn], seconds: float = SECONDS) -> None:
-        self._settings, self._current, self._feeds, self._seconds = settings, current, feeds, seconds
+    def __init__(self, settings: Settings, current: Current, feed: HandIn, seconds: float = SECONDS) -> None:
+        self._settings, self._current, self._feed, self._seconds = settings, current, feed, seconds
         self._asked, self._stopping = threading.Event(), threading.Event()
         self._asked.set()  # what the server before this one left
-        self._thread = threading.Thread(target=self._hand_in_now_and_then, name="outcomes", daemon=True)
+        self._thread = threading.Thread(target=self._hand_in_now_and_then, name="handing in", daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -96,7 +96,7 @@ class HandingIn:
         shown = self._current.snapshot
         try:
             days = days_of_events(self._settings.lake, shown.business_date)[-2:]  # a publish may have come since
-            return sum(one(self._settings, shown, published) for one in self._feeds for published in days) > 0
+            return sum(self._feed(self._settings, shown, published) for published in days) > 0
         except (Stop, OSError):
             log.exception("reports are written down, but were not handed in: it is tried again")
             self._asked.set()

@@ -36,9 +36,11 @@ def create_workbench(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(one: FastAPI) -> AsyncGenerator[None]:
         async with of_api(one):
-            workbench.handing_in.start()
+            for feed in workbench.handing_in.values():
+                feed.start()
             yield
-            workbench.handing_in.stop()
+            for feed in workbench.handing_in.values():
+                feed.stop()
             workbench.reading.close()
 
     app.router.lifespan_context = lifespan

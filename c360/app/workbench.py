@@ -82,7 +82,8 @@ class Workbench:
         self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
-        self.handing_in = HandingIn(settings, current, (outcomes.hand_in, cases.hand_in))
+        hand_in = {outcomes.FEED: outcomes.hand_in, cases.FEED: cases.hand_in}
+        self.handing_in = {feed: HandingIn(settings, current, one) for feed, one in hand_in.items()}
         self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
         self.cases = cases.Cases(settings.lake, self.reading)
         deployment = load_deployment(settings.deployment)

@@ -69,7 +69,7 @@ def routes(workbench: Workbench) -> APIRouter:
             if problem:
                 return _page(workbench, visit, case, problem)
             _write(workbench, visit, case, kind, told)
-        workbench.handing_in.ask()
+        workbench.handing_in[FEED].ask()
         return RedirectResponse(_path(case), 303)
 
     return router

@@ -86,7 +86,7 @@ def routes(workbench: Workbench) -> APIRouter:
         row = outcome_row(action, result, number, day, visit.person.name)
         workbench.note(visit, "write", FEED, [action["customer_key"]], result, row, event_id=number)
         workbench.written.add(visit.shown.business_date, row)
-        workbench.handing_in.ask()
+        workbench.handing_in[FEED].ask()
         return RedirectResponse(_back(visit.form.get("back", "")), 303)
 
     return router

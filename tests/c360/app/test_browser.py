@@ -11,7 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from time import monotonic, sleep
@@ -39,6 +39,7 @@ CASES = {  # the words of a case: page, step, outcome, hand in, sign, closed
     "zh": ("个案", "登记步骤", "已达成还款计划 *", "提交结案意见", "复核通过", "已结案"),
 }
 SAVE = {"en": "Save", "zh": "保存"}
+AT_ONCE = 8  # sign-ins within a minute
 PICTURES = os.environ.get("C360_PICTURES")  # a folder that gets a picture of every page
 
 
@@ -73,6 +74,7 @@ class Running:
     address: str
     people: dict[str, tuple[str, str]]  # role -> name, token
     branch: str
+    sign_ins: list[float] = field(default_factory=list)  # when
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +130,10 @@ def page(request: pytest.FixtureRequest, browser: Browser, running: Running) -> 
 
 
 def sign_in(page: Page, running: Running, role: str) -> None:
+    """Tests sign in oftener than the ten times a minute that an address may."""
+    while len(running.sign_ins) >= AT_ONCE and monotonic() - running.sign_ins[-AT_ONCE] < 61:
+        sleep(1)
+    running.sign_ins.append(monotonic())
     name, token = running.people[role]
     page.goto("/sign-in")
     page.fill("#name", name)
@@ -162,7 +168,7 @@ def test_a_branch_manager_goes_from_the_list_to_the_outcome(
     card = page.locator("section.card").first
     card.get_by_role("button", name=promise, exact=True).focus()
     page.keyboard.press("Enter")
-    assert handed_in in page.locator("section.card").first.inner_text()
+    page.locator("section.card").first.get_by_text(handed_in).wait_for()
     page.locator("section.card a").first.click()
     page.wait_for_url("**/customers/**")
     look(page, f"customer-{language}")
@@ -209,10 +215,8 @@ def test_a_clerk_goes_from_the_list_through_the_rehearsal_to_the_decision(
             for _ in range(2):
                 page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/desk/pair?**")
-        said = page.locator("#decide .said").inner_text()
-        assert handed_in in said
-        assert "S0004: papers compared" in said
+        said = page.locator("#decide .said").filter(has_text=Voice(language)(kind))
+        said.filter(has_text=handed_in).filter(has_text="S0004: papers compared").wait_for()
         assert page.get_by_role("button", name=decide).count() == 3
     assert sorted(path.name for path in (bank.landing / IDENTITY_DECISIONS).glob("*.manifest.json"))
     assert not list(bank.build.parent.glob("*.rehearsal"))
