@@ -67,8 +67,7 @@ class Groups:
         with self._workbench.reading.shown(visit.shown.publish_id) as shown:
             keys = self._keys.once((shown.publish_id, kind, name), partial(keys_of, shown.query, kind, name))
             mine = [key for key in keys if key in cut.customers] if cut else keys
-            wanted = int(asked) if (asked := visit.asked.get("page", "")).isdecimal() and len(asked) < 9 else 1
-            number = min(max(1, wanted), max(1, -(-len(mine) // PAGE)))
+            number = visit.page_of(len(mine), PAGE)
             here = mine[(number - 1) * PAGE : number * PAGE]
             rows = rows_of(shown.query, here)
         return Listing(rows, len(mine), number)

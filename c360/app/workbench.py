@@ -33,6 +33,7 @@ from lakehouse.settings import Settings
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_FORM = 100_000  # bytes
+LONGEST_PAGE = 9  # digits: no list has as many pages, and what is longer is a page beyond it
 SIGN_INS = parse("10/minute")  # by name, and by address
 NAVIGATION = (("find", "customers:read"), ("worklist", "actions:read"), ("brief", "brief:read"))
 NAVIGATION += (("cases", "cases:read"), ("desk", "identity:read"), ("tags", "tags:read"))
@@ -71,6 +72,12 @@ class Visit:
     def text(self, name: str) -> str:
         """A text in the reader's language."""
         return Voice(self.language)(name)
+
+    def page_of(self, count: int, size: int) -> int:
+        """The page of a list, from 1 on, that the address asks for by ``page``; beyond the list, its last one."""
+        asked = self.asked.get("page", "")
+        wanted = int(asked[:LONGEST_PAGE]) if asked.isdecimal() else 1
+        return min(max(1, wanted), max(1, -(-count // size)))
 
 
 class Workbench:

@@ -32,8 +32,7 @@ def routes(workbench: Workbench) -> APIRouter:
         asked = visit.asked
         seen = _seen(workbench, visit)
         found = sorted((case for case in seen if _is_asked(case, visit)), key=_place)
-        wanted = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
-        number = min(max(1, wanted), max(1, -(-len(found) // PAGE)))
+        number = visit.page_of(len(found), PAGE)
         shown = found[(number - 1) * PAGE : number * PAGE]
         keys = [case.row["customer_key"] for case in shown if case.row["customer_key"]]
         workbench.note(visit, "view", "cases", keys or [None])

@@ -77,7 +77,7 @@ def routes(workbench: Workbench) -> APIRouter:
     """The list, a pair, its rehearsals, its decision."""
     router, rehearsals = APIRouter(), Rehearsals(workbench.settings)
     kept, lists = Kept[Evidence](KEPT_PAIRS), Kept[list[desk.Pair]](1)
-    reading, deciding = (workbench.may("desk", f"identity:{what}") for what in ("read", "decide"))
+    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide")
 
     @router.get("/desk")
     def listed(visit: Annotated[Visit, reading]) -> Response:
@@ -86,8 +86,7 @@ def routes(workbench: Workbench) -> APIRouter:
         sort = asked.get("sort") if asked.get("sort") in SORTED else "by_money"
         lines = [line for line in _lines(workbench, visit, lists) if show == "all" or line.is_open == (show == "open")]
         lines.sort(key=_by_weight if sort == "by_weight" else _by_money)
-        wanted = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
-        number = min(max(1, wanted), max(1, -(-len(lines) // PAGE)))
+        number = visit.page_of(len(lines), PAGE)
         found = lines[(number - 1) * PAGE : number * PAGE]
         workbench.note(visit, "view", "desk", [key for line in found for key in line.customers] or [None])
         return workbench.page(
@@ -171,7 +170,7 @@ def _add_rehearsals(
 def _lines(workbench: Workbench, visit: Visit, lists: Kept[list[desk.Pair]]) -> list[Line]:
     """Every pair that is doubtful or decided, with what it moves."""
     said = desk.decisions(workbench.settings)
-    money = _money(visit.shown)
+    money = visit.shown.once("money", partial(_money, visit.shown))
     lines: dict[Names, Line] = {}
     read = partial(desk.doubtful_pairs, workbench.settings, visit.shown.business_date)
     for pair in lists.once(visit.shown.publish_id, read):

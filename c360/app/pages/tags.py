@@ -23,10 +23,10 @@ from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.language import Voice
 from lakehouse.sql import identifier
+from lakehouse.tags.changes import FEED
 from lakehouse.tags.columns import Offered, tables
 from lakehouse.tags.definition import CONDITIONS
 
-FEED = "tag_definitions"
 FEW = 40  # values of a column up to which a form shows them
 KEPT_COLUMNS = 256
 DAYS = 92  # of which sizes are shown
@@ -58,7 +58,7 @@ class Version:
     problem: str | None = None
     changed_by: str | None = None
     note: str | None = None
-    differences: Sequence[tuple[str, str, str]] = ()  # what, before, after; names of `words.yml`
+    differences: Sequence[tuple[str, str, str]] = ()  # what, before, after
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Room:
         """Every version of a tag, the last one first, each with what it changed."""
         with self.workbench.reading.shown(visit.shown.publish_id) as shown:
             published = shown.query(_VERSIONS, (tag,)).to_pylist()
-            before = self._told.once(shown.publish_id, partial(_told, self.settings))
+            before = self._told.once(shown.publish_id, lambda: list(tags.told(self.settings)))
         say = Voice(visit.language)
         told = {one.version: one for one in before if one.tag == tag}
         versions = [_published(row, told.get(row["version"]), say) for row in published]
@@ -285,10 +285,6 @@ def _may_write(visit: Visit, room: Room) -> bool:
 
 def _address(tag: str) -> str:
     return f"/tags/{quote(tag, safe='')}"
-
-
-def _told(settings: object) -> list[tags.Told]:
-    return list(tags.told(settings))  # type: ignore[arg-type]
 
 
 def _published(row: Row, told: tags.Told | None, say: Voice) -> Version:

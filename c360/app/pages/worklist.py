@@ -57,8 +57,7 @@ def routes(workbench: Workbench) -> APIRouter:
         fixed: dict[str, Any] = {name: asked[name] for name in FILTERS if asked.get(name)}
         fixed["is_handed_out"] = asked.get("show") != "held_back"
         rows = _ordered(visit, fixed, asked.get("sort") != "priority")
-        wanted = int(asked["page"]) if asked.get("page", "").isdecimal() else 1
-        number = min(max(1, wanted), max(1, -(-len(rows) // PAGE)))
+        number = visit.page_of(len(rows), PAGE)
         shown = [{name: row[name] for name in _NAMES} for row in rows[(number - 1) * PAGE : number * PAGE]]
         found = [card for one in shown for card in cards(workbench, visit, one)]
         workbench.note(visit, "view", "worklist", [card.action["customer_key"] for card in found] or [None])
