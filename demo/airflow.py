@@ -4,11 +4,12 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,7 @@ from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
+METADATA = "airflow.db"
 START_TIMEOUT = 120.0  # seconds
 
 
@@ -118,6 +120,7 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
     environment |= settings.environment()
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
     _run(home, environment, "db", "migrate")
+    _let_readers_and_a_writer_work_at_once(home / METADATA)
     _run(home, environment, "pools", "import", str(PROJECT / "deploy" / "pools.json"))
     processes: dict[str, subprocess.Popen] = {}
     try:
@@ -152,7 +155,11 @@ def _configuration(home: Path, port: int) -> dict[str, str]:
         },
         "api": {"host": "127.0.0.1", "base_url": f"http://127.0.0.1:{port}", "workers": 1},
         "api_auth": {"jwt_secret": secrets.token_hex(32)},
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        "database": {
+            "sql_alchemy_conn": f"sqlite:///{home / METADATA}",
+            "sql_alchemy_connect_args": "airflow_local_settings.sqlite_connect_args",
+            "sql_alchemy_connect_args_async": "airflow_local_settings.sqlite_connect_args",
+        },
         "dag_processor": {"min_file_process_interval": 600},  # the files do not change meanwhile
         "scheduler": {"scheduler_idle_sleep_time": 0.3},
         "logging": {"base_log_folder": home / "logs"},
@@ -162,6 +169,11 @@ def _configuration(home: Path, port: int) -> dict[str, str]:
         for section, options in sections.items()
         for name, value in options.items()
     }
+
+
+def _let_readers_and_a_writer_work_at_once(metadata: Path) -> None:
+    with closing(sqlite3.connect(metadata)) as database:
+        database.execute("pragma journal_mode = wal")  # kept in the file
 
 
 def _command(*arguments: str) -> list[str]:

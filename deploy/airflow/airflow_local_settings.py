@@ -6,6 +6,10 @@ That is one second of each task, and four of each gate. After an update, restart
 
 import sys
 
+# Where the metadata are in SQLite (the demonstration, tests): on a busy machine a component may hold the file for
+# longer than the five seconds that SQLite waits by default, and the other's request would fail.
+sqlite_connect_args = {"timeout": 120}  # seconds
+
 if "scheduler" in sys.argv:
     import great_expectations  # noqa: F401
 

@@ -1,8 +1,11 @@
 """A small bank under a real Airflow scheduler: back-fill of the producers, the rest by assets, and a day that fails."""
 
 import json
+import sqlite3
+import threading
 import time
 from collections import Counter
+from contextlib import closing
 
 import duckdb
 import pytest
@@ -10,7 +13,7 @@ import yaml
 
 import simulator
 from c360 import pipeline
-from demo.airflow import AirflowError, local_airflow
+from demo.airflow import METADATA, AirflowError, local_airflow
 from demo.progress import follow
 from expectations.gates import GateFailed
 from lakehouse import warehouse
@@ -110,6 +113,16 @@ def test_the_end_of_a_date_and_the_hourly_dag_tell_whoever_is_to_know_each_once(
         run = airflow.ask("POST", f"/dags/{HOURLY}/dagRuns", json={"logical_date": None})
         assert ended(airflow, run)["state"] == "success"
     assert [body["rule"] for body in hook[0].bodies[len(said) :]] == ["published_2"]
+
+
+def test_a_request_waits_while_another_writes_the_metadata(bank, airflow):
+    with closing(sqlite3.connect(airflow.home / METADATA, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("begin immediate")
+        release = threading.Timer(8, other.execute, ["rollback"])  # longer than SQLite waits by default
+        release.start()
+        airflow.ask("PATCH", "/dags/retrain_models", json={"is_paused": True})
+        release.join()
+    airflow.ask("PATCH", "/dags/retrain_models", json={"is_paused": False})
 
 
 def test_a_run_without_a_key_is_refused_and_starts_nothing(bank, airflow):
