@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import psycopg
 
+from c360.api.prepared import Statements, found, name_of
 from c360.api.snapshot import Snapshot, published_id, write_store
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
@@ -31,14 +32,24 @@ AWAY = (Stop, duckdb.Error, psycopg.Error, OSError)  # a store that is away for 
 
 
 class Current:
-    """The snapshot of the last publish, looked for once a second."""
+    """The snapshot of the last publish, looked for once a second.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    Parameters
+    ----------
+    statements : Statements, optional
+        What pages show of a publish beside the resources of the API; a function of a module.
+    """
+
+    def __init__(self, settings: Settings, statements: Statements | None = None) -> None:
+        self._settings, self._statements = settings, statements
         self._stopping = threading.Event()
         self._process: subprocess.Popen[str] | None = None
-        self.snapshot = Snapshot.of_store(settings)
+        self.renew()
         self.adopt: Callable[[Snapshot], bool] = lambda _: True  # asked before a publish is shown
+
+    def renew(self) -> None:
+        """Read what is published now, here and at once."""
+        self.snapshot = Snapshot.of_store(self._settings, self._statements)
 
     def __enter__(self) -> Current:
         self._folder = TemporaryDirectory(prefix="c360-api-")  # only its owner may enter
@@ -55,7 +66,8 @@ class Current:
 
     def _follow(self) -> None:
         while not self._stopping.is_set():
-            command = [sys.executable, "-m", "c360.api.following", self._folder.name, str(self.snapshot.publish_id)]
+            known, statements = str(self.snapshot.publish_id), name_of(self._statements)
+            command = [sys.executable, "-m", "c360.api.following", self._folder.name, known, statements]
             environment = os.environ | self._settings.environment()
             places = os.pathsep.join(filter(None, [str(PROJECT), environment.get("PYTHONPATH")]))
             with subprocess.Popen(
@@ -78,7 +90,7 @@ class Current:
             self._stopping.wait(SECONDS)
 
 
-def follow(settings: Settings, folder: Path, known: int) -> None:
+def follow(settings: Settings, folder: Path, known: int, statements: Statements | None) -> None:
     """Write every new publish to a folder of its own below ``folder``, and print its path, until standard input ends.
 
     Parameters
@@ -94,7 +106,7 @@ def follow(settings: Settings, folder: Path, known: int) -> None:
                 continue
             if published_id(settings) != known:
                 written = Path(tempfile.mkdtemp(dir=folder))
-                known = write_store(settings, written)
+                known = write_store(settings, written, statements)
                 sys.stdout.write(f"{written}\n")
                 sys.stdout.flush()
             seen = file
@@ -110,4 +122,4 @@ def _file_of(settings: Settings) -> tuple[int, int] | None:
 
 if __name__ == "__main__":
     os.nice(NICE)
-    follow(Settings.from_env(), Path(sys.argv[1]), int(sys.argv[2]))
+    follow(Settings.from_env(), Path(sys.argv[1]), int(sys.argv[2]), found(sys.argv[3]))

@@ -12,18 +12,21 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from c360.api.prepared import Prepared, Statements, prepare
 from c360.api.resources import RESOURCES, Resource
 from lakehouse import warehouse
 from lakehouse.settings import Settings
 
 FEW = 16  # rows up to which cells are read one by one
 ABOUT = b"c360"
+ABOUT_FILE = "about.json"
 Made = TypeVar("Made")
 
 
@@ -118,10 +121,17 @@ class Rows:
 
 
 class Snapshot:
-    """What one publish holds of every resource."""
+    """What one publish holds of every resource, and what pages show of it."""
 
-    def __init__(self, publish_id: int, business_date: date, tables: Mapping[str, pa.Table]) -> None:
+    def __init__(
+        self,
+        publish_id: int,
+        business_date: date,
+        tables: Mapping[str, pa.Table],
+        prepared: Mapping[str, pa.Table] = MappingProxyType({}),
+    ) -> None:
         self.publish_id, self.business_date = publish_id, business_date
+        self.prepared = Prepared(prepared)
         self.columns = {
             name: {
                 field.name: Column(field.name, field.type, (field.metadata or {}).get(ABOUT, b"").decode())
@@ -137,20 +147,16 @@ class Snapshot:
         return self._made[name] if name in self._made else self._made.setdefault(name, make())
 
     @classmethod
-    def of_store(cls, settings: Settings) -> Snapshot:
+    def of_store(cls, settings: Settings, statements: Statements | None = None) -> Snapshot:
         """What is published now."""
-        publish_id, business_date, tables = read_store(settings)
-        return cls(publish_id, business_date, tables)
+        return cls(*read_store(settings, statements))
 
     @classmethod
     def of_folder(cls, folder: Path) -> Snapshot:
         """What `write_store` wrote; the files may be removed once they are mapped."""
-        about = json.loads((folder / "about.json").read_text())
-        tables = {}
-        for resource in RESOURCES:
-            with pa.memory_map(str(folder / resource.name)) as mapped, pa.ipc.open_file(mapped) as file:
-                tables[resource.name] = file.read_all()
-        return cls(about["publish_id"], date.fromisoformat(about["business_date"]), tables)
+        about = json.loads((folder / ABOUT_FILE).read_text())
+        served, prepared = ({name: _mapped(folder / name) for name in about[part]} for part in ("served", "prepared"))
+        return cls(about["publish_id"], date.fromisoformat(about["business_date"]), served, prepared)
 
     def has(self, resource: Resource, customer_key: str) -> bool:
         """Whether the resource has a row of the customer."""
@@ -178,8 +184,13 @@ class Snapshot:
         return rows.read(rows.find(fixed, after, limit, among), fields)
 
 
-def read_store(settings: Settings) -> tuple[int, date, dict[str, pa.Table]]:
-    """Publish id, business date, and the table of every resource: in the order of its key, with comments."""
+def read_store(
+    settings: Settings, statements: Statements | None = None
+) -> tuple[int, date, dict[str, pa.Table], dict[str, pa.Table]]:
+    """Publish id, business date, the table of every resource, and the rows of the statements; all of one publish.
+
+    A resource is in the order of its key, with comments.
+    """
     with warehouse.shown(settings) as shown:
         comments = {(table, column): comment or "" for table, column, comment in shown.comments}
         tables = {resource.name: in_order(resource, shown.rows(resource.table)) for resource in RESOURCES}
@@ -190,16 +201,17 @@ def read_store(settings: Settings) -> tuple[int, date, dict[str, pa.Table]]:
                 for field in table.schema
             ]
             tables[resource.name] = table.cast(pa.schema(described))
-        return shown.publish_id, shown.business_date, tables
+        return shown.publish_id, shown.business_date, tables, prepare(shown, statements)
 
 
-def write_store(settings: Settings, folder: Path) -> int:
+def write_store(settings: Settings, folder: Path, statements: Statements | None = None) -> int:
     """Write the same for another process to map into memory; returns the publish id."""
-    publish_id, business_date, tables = read_store(settings)
-    for name, table in tables.items():
+    publish_id, business_date, served, prepared = read_store(settings, statements)
+    for name, table in (served | prepared).items():
         with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-    (folder / "about.json").write_text(json.dumps({"publish_id": publish_id, "business_date": str(business_date)}))
+    about = {"publish_id": publish_id, "business_date": str(business_date)}
+    (folder / ABOUT_FILE).write_text(json.dumps(about | {"served": [*served], "prepared": [*prepared]}))
     return publish_id
 
 
@@ -213,6 +225,11 @@ def in_order(resource: Resource, rows: pa.RecordBatchReader | pa.Table) -> pa.Ta
     """The rows of a resource in the order of its key, each column in one piece."""
     table = rows.read_all() if isinstance(rows, pa.RecordBatchReader) else rows
     return pa.Table.from_batches(_batches(table.sort_by([(name, "ascending") for name in resource.key])))
+
+
+def _mapped(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
+        return file.read_all()
 
 
 def _batches(table: pa.Table) -> list[pa.RecordBatch]:

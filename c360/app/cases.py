@@ -14,10 +14,8 @@ from pathlib import Path
 from threading import RLock
 
 from c360.api.snapshot import Snapshot
-from c360.app.keeping import Kept
 from c360.app.outcomes import working_day
-from c360.app.reading import Reading
-from c360.reports import Query, Row
+from c360.reports import Row
 from lakehouse import warehouse
 from lakehouse.ingestion import additions
 from lakehouse.lake.page_views import days_of_events, read_events
@@ -97,19 +95,25 @@ class Case:
         return self.is_to_sign and (self.proposed_by or "").strip().lower() != name.strip().lower()
 
 
+def statements() -> dict[str, str]:
+    """The SQL of all cases, and of what was told of each."""
+    return {
+        f"{FEED}.cases": "select * from actions.cases order by case_id",
+        f"{FEED}.told": "select case_id as whose, told.* from actions.case_events as told order by event_number",
+    }
+
+
 class Cases:
     """All cases of the publish that is shown, with what was written down since."""
 
-    def __init__(self, lake: Path, reading: Reading) -> None:
+    def __init__(self, lake: Path) -> None:
         self.writing = RLock()  # held from looking at a case to writing down what is done about it
-        self._lake, self._reading = lake, reading
-        self._published: Kept[dict[str, Case]] = Kept(2)
+        self._lake = lake
         self._written: dict[date, list[additions.Row]] = {}
 
     def of(self, publish: Snapshot) -> dict[str, Case]:
         """Every case by its id; what was written down for the shown date and the one before it counts already."""
-        with self._reading.shown(publish.publish_id) as shown:
-            cases = dict(self._published.once(publish.publish_id, lambda: _read(shown.query)))
+        cases = dict(publish.once("cases", lambda: _read(publish)))
         for row in self._since(publish.business_date):
             case = cases.get(row["case_id"])
             if case is not None:
@@ -252,13 +256,11 @@ def titles() -> dict[str, tuple[str, str]]:
     return {row["case_kind"]: (row["title_en"], row["title_zh"]) for row in load_seeds()["case_kinds"].rows()}
 
 
-def _read(query: Query) -> dict[str, Case]:
-    events: dict[str, list[Row]] = {}
-    for row in query("select * from actions.case_events order by case_id, event_number", ()).to_pylist():
-        events.setdefault(row["case_id"], []).append(row)
+def _read(publish: Snapshot) -> dict[str, Case]:
+    of = publish.prepared.of
     return {
-        row["case_id"]: _published(row, events.get(row["case_id"], []))
-        for row in query("select * from actions.cases order by case_id", ()).to_pylist()
+        row["case_id"]: _published(row, of(f"{FEED}.told", row["case_id"]))
+        for row in publish.prepared.rows(f"{FEED}.cases")
     }
 
 

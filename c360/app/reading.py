@@ -1,15 +1,13 @@
-"""Queries of one page are of one publish; on DuckDB the opened store serves all pages until the next publish."""
+"""Questions that pages cannot know beforehand go to the store, to the very publish whose tables are in memory."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
 from time import sleep
 
 from c360.api.following import AWAY, Current
-from c360.api.snapshot import Snapshot
-from c360.reports import Query
+from c360.api.snapshot import Snapshot, published_id
 from lakehouse import warehouse
-from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.warehouse.stores import Shown
 
@@ -17,37 +15,50 @@ KEPT = 3  # opened stores: a page that was begun may still ask the ones before
 TRIES, SECONDS = 10, 0.5  # to open a store that is away for a moment
 
 
-class Reading:
-    """What is published, for queries that the tables in memory do not answer.
+class MovedOn(Exception):
+    """The store shows another publish than the page that was begun; asked again, all of it is of the new one."""
 
-    A file that was replaced cannot be opened any more. So a publish is shown only once its file is open here: the
-    tables in memory and the queries of a page are always of one.
+
+class Reading:
+    """What is published, for queries that the tables in memory do not answer; each is of the publish in memory.
+
+    A file that was replaced cannot be opened any more. So a publish is shown only once its file is open here, and stays
+    open for the pages that were begun. A server shows the publish of the moment, in a transaction of its own for each
+    block: a page that was begun before must begin again.
     """
 
-    def __init__(self, settings: Settings, current: Current, warm: Callable[[Query], None] = lambda _: None) -> None:
-        self._settings, self._current, self._warm = settings, current, warm
+    def __init__(self, settings: Settings, current: Current) -> None:
+        self._settings, self._current = settings, current
         self._lock = Lock()
         self._opened: dict[int, tuple[Shown, ExitStack]] = {}  # by publish, the newest last
         if settings.target == "duckdb":
             for _ in range(TRIES):
                 if self.adopt(current.snapshot):
                     break
-                current.snapshot = Snapshot.of_store(settings)
+                current.renew()
             current.adopt = self.adopt
 
     @contextmanager
-    def shown(self, publish_id: int | None = None) -> Generator[Shown]:
-        """One publish, for as long as the block lasts; by default the one that is current now."""
+    def shown(self, publish_id: int) -> Generator[Shown]:
+        """The publish of the page, for as long as the block lasts; raises `MovedOn` if it cannot be asked any more."""
         if self._settings.target != "duckdb":  # to open Postgres is cheap, and a long transaction holds back vacuuming
             with warehouse.shown(self._settings) as shown:
+                if shown.publish_id != publish_id:
+                    raise MovedOn
                 yield shown
             return
         with self._lock:
-            wanted = publish_id or self._current.snapshot.publish_id
-            if wanted not in self._opened:
-                raise Stop("this page is of a publish that is no longer kept", "load it again")
-            opened, _ = self._opened[wanted]
+            if publish_id not in self._opened:
+                raise MovedOn
+            opened, _ = self._opened[publish_id]
         yield opened
+
+    def caught_up(self) -> bool:
+        """Whether the publish in memory is the one that the store shows; what is away for a moment is not."""
+        try:
+            return published_id(self._settings) == self._current.snapshot.publish_id
+        except AWAY:
+            return False
 
     def adopt(self, snapshot: Snapshot) -> bool:
         """Open the store for a publish; False if it shows another by now, which will be told, too."""
@@ -69,7 +80,6 @@ class Reading:
             shown = stack.enter_context(warehouse.shown(self._settings))
             if shown.publish_id != wanted:
                 return False
-            self._warm(shown.query)
             with self._lock:
                 self._opened[wanted] = (shown, stack.pop_all())
                 old = [self._opened.pop(one)[1] for one in list(self._opened)[:-KEPT]]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from anyio import move_on_after, sleep, to_thread
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
@@ -11,6 +12,8 @@ from c360.api import problems
 from c360.api.app import create_app
 from c360.api.following import Current
 from c360.app.pages import audit, brief, cases, customers, desk, entrance, status, tags, worklist
+from c360.app.preparing import statements
+from c360.app.reading import MovedOn
 from c360.app.workbench import Hidden, SignInFirst, Stale, Workbench, language_of
 from lakehouse.lake.page_views import Journal
 from lakehouse.settings import Settings
@@ -23,14 +26,15 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+LONGEST_WAIT, AGAIN = 10.0, 0.2  # seconds for a publish to be in memory, and between two looks
 OF_SYSTEMS = ("/api/", "/health")  # answered as JSON
 
 
 def create_workbench(settings: Settings) -> FastAPI:
     """The application over the published store; raises ``Stop`` if nothing is published yet."""
-    current, journal = Current(settings), Journal(settings.lake)
+    current, journal = Current(settings, statements), Journal(settings.lake)
     app = create_app(settings, current, journal)
-    workbench = Workbench(settings, current, journal, customers.warm)
+    workbench = Workbench(settings, current, journal)
     of_api = app.router.lifespan_context
 
     @asynccontextmanager
@@ -76,6 +80,13 @@ def _install_errors(app: FastAPI, workbench: Workbench) -> None:
     async def of_stale(request: Request, _: Exception) -> Response:
         return workbench.html(language_of(request), "/", {}, "stale.html.j2", status=403)
 
+    async def of_moved_on(request: Request, _: Exception) -> Response:
+        """The same page again, form and all, once the new publish is in memory: nothing was written yet."""
+        with move_on_after(LONGEST_WAIT):
+            while not await to_thread.run_sync(workbench.reading.caught_up):
+                await sleep(AGAIN)
+        return RedirectResponse(request.url.path + (f"?{request.url.query}" if request.url.query else ""), 307)
+
     async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if request.url.path.startswith(OF_SYSTEMS):
@@ -85,4 +96,5 @@ def _install_errors(app: FastAPI, workbench: Workbench) -> None:
     app.add_exception_handler(SignInFirst, of_stranger)
     app.add_exception_handler(Hidden, of_hidden)
     app.add_exception_handler(Stale, of_stale)
+    app.add_exception_handler(MovedOn, of_moved_on)
     app.add_exception_handler(HTTPException, of_http)

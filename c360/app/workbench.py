@@ -1,11 +1,11 @@
 """What the pages of the workbench share: who asks, what they may, what is written down of it, and the frame."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi import Depends, Request
@@ -23,11 +23,11 @@ from c360.app import cases, outcomes
 from c360.app.outcomes import HandingIn, WrittenDown, working_day
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
-from c360.reports import Query
 from c360.reports import pages as reports
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.page_views import Journal, Kind
-from lakehouse.language import LANGUAGES, Language, Voice
+from lakehouse.language import LANGUAGES, Language, Voice, words
+from lakehouse.language import Kind as Words
 from lakehouse.pages import LAYOUT
 from lakehouse.settings import Settings
 
@@ -83,19 +83,18 @@ class Visit:
 class Workbench:
     """What runs behind the pages."""
 
-    def __init__(
-        self, settings: Settings, current: Current, journal: Journal, warm: Callable[[Query], None] = lambda _: None
-    ) -> None:
+    def __init__(self, settings: Settings, current: Current, journal: Journal) -> None:
         self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
         hand_in = {outcomes.FEED: outcomes.hand_in, cases.FEED: cases.hand_in}
         self.handing_in = {feed: HandingIn(settings, current, one) for feed, one in hand_in.items()}
-        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
-        self.cases = cases.Cases(settings.lake, self.reading)
+        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
+        self.cases = cases.Cases(settings.lake)
         deployment = load_deployment(settings.deployment)
         self.zone, self.currency = deployment.zone, deployment.currency
         self._templates = self._environment()
+        self._get_ready()
 
     def may(self, page: str, scope: str) -> Any:
         """The dependency of a route: a `Visit` of a person who may do what it is for; a refusal is written down."""
@@ -200,6 +199,13 @@ class Workbench:
             **frame,
         )
         return HTMLResponse(text, status)
+
+    def _get_ready(self) -> None:
+        """Compile the templates and read the words: who comes first does not wait for it."""
+        for name in FileSystemLoader(TEMPLATES).list_templates():
+            self._templates.get_template(name)
+        for kind in get_args(Words):
+            words(kind)
 
     def _local(self, moment: datetime | None) -> str:
         """A time in UTC, as the bank's clock shows it."""

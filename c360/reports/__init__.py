@@ -10,3 +10,4 @@ import pyarrow as pa
 
 Row = Mapping[str, Any]  # a row of a published table: column -> value
 Query = Callable[[str, tuple[object, ...]], pa.Table]  # answers SQL over what is published; parameters are $1, $2, …
+WHOSE = "whose"  # column of the SQL of many rows at once: whose the row is, a customer's, a branch's

@@ -1,7 +1,7 @@
 """One customer on one page: who, holdings, tier, stage, money, chain, changes, scores, next action, journey."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from c360.reports import Query, Row, drawing
+from c360.reports import WHOSE, Query, Row, drawing
 from c360.reports.pages import money, render
 from lakehouse import warehouse
 from lakehouse.contracts import load_deployment
@@ -27,111 +27,131 @@ MONTHS = 12
 CLOSED_DAYS = 31  # how long the page still shows what was closed or came due
 SILENT_DAYS = 90  # after which a main payer's last date is told
 
+# Whose rows: ``{of}`` stands after each customer_key, ``= $1`` for one of them or ``is not null`` for everybody.
 _ACCOUNTS = """
-    select accounts.account_no_token as asset_id, accounts.product_code, products.product_name, accounts.product_family,
-        accounts.opened_date, accounts.maturity_date, balances.balance_amount as amount
+    select accounts.customer_key as whose, accounts.account_no_token as asset_id, accounts.product_code,
+        products.product_name, accounts.product_family, accounts.opened_date, accounts.maturity_date,
+        balances.balance_amount as amount
     from marts.dim_account as accounts
     left join marts.dim_product as products on accounts.product_code = products.product_code
     left join (
         select account_no_token, coalesce(bank_balance_amount, balance_amount) as balance_amount,
             row_number() over (partition by account_no_token order by business_date desc) as recency
         from marts.fct_balances_daily
-        where account_no_token in (select account_no_token from marts.dim_account where customer_key = $1)
+        where account_no_token in (select account_no_token from marts.dim_account where customer_key {of})
     ) as balances on accounts.account_no_token = balances.account_no_token and balances.recency = 1
-    where accounts.customer_key = $1 and accounts.status <> 'closed'
+    where accounts.customer_key {of} and accounts.status <> 'closed'
 """
 
 _HOLDINGS = """
-    select holdings.holding_id as asset_id, holdings.product_code, products.product_name, products.product_family,
-        holdings.start_date as opened_date, holdings.maturity_date, holdings.market_value_amount as amount
+    select holdings.customer_key as whose, holdings.holding_id as asset_id, holdings.product_code,
+        products.product_name, products.product_family, holdings.start_date as opened_date, holdings.maturity_date,
+        holdings.market_value_amount as amount
     from (
-        select held.*, row_number() over (partition by held.holding_id order by held.business_date desc) as recency
+        select held.*, parties.customer_key,
+            row_number() over (partition by held.holding_id order by held.business_date desc) as recency
         from marts.fct_holdings_daily as held
         inner join marts.dim_party as parties on held.party_key = parties.party_key
-        where parties.customer_key = $1
+        where parties.customer_key {of}
     ) as holdings
     left join marts.dim_product as products on holdings.product_code = products.product_code
     where holdings.recency = 1 and holdings.market_value_amount <> 0
 """
 
 _CLOSINGS = f"""
-    with today as (select max(as_of_date) as as_of_date from marts.customer_360 where customer_key = $1)
-
-    select accounts.product_code, products.product_name, accounts.closed_date, accounts.maturity_date,
-        balances.debit_amount as amount
+    select accounts.customer_key as whose, accounts.product_code, products.product_name, accounts.closed_date,
+        accounts.maturity_date, balances.debit_amount as amount
     from marts.dim_account as accounts
-    cross join today
+    inner join marts.customer_360 as customers on accounts.customer_key = customers.customer_key
     left join marts.dim_product as products on accounts.product_code = products.product_code
     left join marts.fct_balances_daily as balances
         on accounts.account_no_token = balances.account_no_token and accounts.closed_date = balances.business_date
-    where accounts.customer_key = $1 and accounts.closed_date > today.as_of_date - interval '{CLOSED_DAYS} days'
+    where accounts.customer_key {{of}} and accounts.closed_date > customers.as_of_date - interval '{CLOSED_DAYS} days'
     order by accounts.closed_date desc, accounts.account_no_token
 """
 
 _PARTS = {
-    "records": "select party_key, source, first_known_date from marts.dim_party where customer_key = $1 order by 3, 1",
+    "records": """
+        select customer_key as whose, party_key, source, first_known_date
+        from marts.dim_party where customer_key {of} order by first_known_date, party_key
+    """,
     "holdings": f"{_ACCOUNTS} union all {_HOLDINGS} order by amount desc nulls last, asset_id",
     "closings": _CLOSINGS,
     "managers": """
-        select rm_id, valid_from, valid_to, is_current, rm_left_date
-        from marts.rm_assignment where customer_key = $1 order by valid_from desc
+        select customer_key as whose, rm_id, valid_from, valid_to, is_current, rm_left_date
+        from marts.rm_assignment where customer_key {of} order by valid_from desc
     """,
-    "leak": "select * from marts.leaking_customers where customer_key = $1",
+    "leak": "select customer_key as whose, leaking.* from marts.leaking_customers as leaking where customer_key {of}",
     "months": """
-        select as_of_date, deposit_amount, investment_amount, aum_amount, star_tier, life_cycle_stage
-        from marts.customer_360_monthly where customer_key = $1 order by as_of_date
+        select customer_key as whose, as_of_date, deposit_amount, investment_amount, aum_amount, star_tier,
+            life_cycle_stage
+        from marts.customer_360_monthly where customer_key {of} order by as_of_date
     """,
     "stages": """
-        select life_cycle_stage, valid_from, valid_to, reason_en, reason_zh
-        from marts.customer_lifecycle_history where customer_key = $1 order by valid_from desc
+        select customer_key as whose, life_cycle_stage, valid_from, valid_to, reason_en, reason_zh
+        from marts.customer_lifecycle_history where customer_key {of} order by valid_from desc
     """,
     "flow": f"""
-        select cast(date_trunc('month', business_date) as date) as month_date, counterparty_class, direction,
-            cast(sum(txn_count) as bigint) as txn_count, cast(sum(amount) as decimal(38,2)) as amount
-        from marts.fund_flow_daily
-        where customer_key = $1 and counterparty_class not in ('opening', 'own_transfer')
-            and business_date > (
-                select max(as_of_date) - interval '{MONTHS} months' from marts.customer_360 where customer_key = $1
-            )
-        group by 1, 2, 3 order by 1, 2, 3
+        select flows.customer_key as whose, cast(date_trunc('month', flows.business_date) as date) as month_date,
+            flows.counterparty_class, flows.direction, cast(sum(flows.txn_count) as bigint) as txn_count,
+            cast(sum(flows.amount) as decimal(38,2)) as amount
+        from marts.fund_flow_daily as flows
+        inner join marts.customer_360 as customers on flows.customer_key = customers.customer_key
+        where flows.customer_key {{of}} and flows.counterparty_class not in ('opening', 'own_transfer')
+            and flows.business_date > customers.as_of_date - interval '{MONTHS} months'
+        group by 1, 2, 3, 4 order by 2, 3, 4
     """,
     "payers": """
-        select payer_key as other_key, relation, payment_count, payment_amount, payee_share as share, last_date
-        from marts.fund_chain_edges where payee_key = $1 and payer_rank <= 5 order by payer_rank
+        select payee_key as whose, payer_key as other_key, relation, payment_count, payment_amount,
+            payee_share as share, last_date
+        from marts.fund_chain_edges where payee_key {of} and payer_rank <= 5 order by payer_rank
     """,
     "payees": """
-        select payee_key as other_key, relation, payment_count, payment_amount, payer_share as share, last_date
-        from marts.fund_chain_edges where payer_key = $1 and payee_rank <= 5 order by payee_rank
+        select payer_key as whose, payee_key as other_key, relation, payment_count, payment_amount,
+            payer_share as share, last_date
+        from marts.fund_chain_edges where payer_key {of} and payee_rank <= 5 order by payee_rank
     """,
     "household": """
-        select related_customer_key, relation from marts.household_links
-        where customer_key = $1 order by relation, related_customer_key
+        select customer_key as whose, related_customer_key, relation from marts.household_links
+        where customer_key {of} order by relation, related_customer_key
     """,
-    "runway": "select * from marts.fund_chain_runway where customer_key = $1",
-    "losses": "select lost_role, lost_key, relation, lost_share from marts.fund_chain_losses where customer_key = $1",
+    "runway": "select customer_key as whose, runway.* from marts.fund_chain_runway as runway where customer_key {of}",
+    "losses": """
+        select customer_key as whose, lost_role, lost_key, relation, lost_share
+        from marts.fund_chain_losses where customer_key {of}
+    """,
     "changes": """
-        select change_rank, change_date, change_kind, sentence_en, sentence_zh
-        from marts.customer_changes where customer_key = $1 order by change_rank limit 12
+        select customer_key as whose, change_rank, change_date, change_kind, sentence_en, sentence_zh
+        from marts.customer_changes where customer_key {of} and change_rank <= 12 order by change_rank
     """,
     "scores": """
-        select task, task_en, task_zh, measure, score, band, rank, as_of_date, horizon_days, reason_en, reason_zh
-        from scores.customer_scores where customer_key = $1 order by task
+        select customer_key as whose, task, task_en, task_zh, measure, score, band, rank, as_of_date, horizon_days,
+            reason_en, reason_zh
+        from scores.customer_scores where customer_key {of} order by task
     """,
     "actions": """
-        select source, action_en, action_zh, reason_en, reason_zh, channel, owner, due_date, is_handed_out,
-            action_state, coalesce(block_reason, case when not is_handed_out then 'control group' end) as why_not
-        from actions.worklist where customer_key = $1 order by is_handed_out desc, priority, action_id
+        select customer_key as whose, source, action_en, action_zh, reason_en, reason_zh, channel, owner, due_date,
+            is_handed_out, action_state,
+            coalesce(block_reason, case when not is_handed_out then 'control group' end) as why_not
+        from actions.worklist where customer_key {of} order by is_handed_out desc, priority, action_id
     """,
     "journey": """
-        select journey.touched_at, journey.channel, journey.touch_kind, journey.topic, journey.product_code,
-            products.product_name, journey.is_own
-        from marts.fct_journey as journey
-        left join marts.dim_product as products on journey.product_code = products.product_code
-        where journey.customer_key = $1
-        order by journey.touch_number desc
-        limit 15
+        select touches.customer_key as whose, touches.touched_at, touches.channel, touches.touch_kind, touches.topic,
+            touches.product_code, products.product_name, touches.is_own
+        from (
+            select journey.*,
+                row_number() over (partition by journey.customer_key order by journey.touch_number desc) as recency
+            from marts.fct_journey as journey
+            where journey.customer_key {of}
+        ) as touches
+        left join marts.dim_product as products on touches.product_code = products.product_code
+        where touches.recency <= 15
+        order by touches.recency
     """,
 }
+
+
+PARTS = tuple(_PARTS)
 
 
 class NoSuchCustomer(Stop):
@@ -209,9 +229,20 @@ def read_by(query: Query, key: str, zone: tzinfo = UTC) -> CustomerReport:
             "the key of a branch record is cif:<customer number>, of an online one online:<user>",
         )
     customer = customers[0]
-    parts = {name: _rows(query, sql, customer["customer_key"]) for name, sql in _PARTS.items()}
-    runway, leak = (next(iter(parts.pop(name)), None) for name in ("runway", "leak"))
-    return CustomerReport(customer=customer, runway=runway, leak=leak, zone=zone, **parts)
+    parts = {name: _rows(query, sql.format(of="= $1"), customer["customer_key"]) for name, sql in _PARTS.items()}
+    return report_of(customer, parts, zone)
+
+
+def statements() -> dict[str, str]:
+    """The SQL of each part of the page for everybody at once; its column ``whose`` is the customer."""
+    return {name: sql.format(of="is not null") for name, sql in _PARTS.items()}
+
+
+def report_of(customer: Row, parts: Mapping[str, list[Row]], zone: tzinfo = UTC) -> CustomerReport:
+    """The report from the customer's row of ``customer_360`` and the rows of every part."""
+    rows = {name: [_without_owner(row) for row in found] for name, found in parts.items()}
+    runway, leak = (next(iter(rows.pop(name)), None) for name in ("runway", "leak"))
+    return CustomerReport(customer=customer, runway=runway, leak=leak, zone=zone, **rows)
 
 
 def tables(report: CustomerReport, language: Language = "en") -> list[RenderableType]:
@@ -571,6 +602,10 @@ def _table(say: Voice, title: str, columns: tuple[str, ...], rows: Iterable[tupl
     for line in lines:
         table.add_row(*line)
     return table
+
+
+def _without_owner(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != WHOSE}
 
 
 def _rows(query: Query, sql: str, key: str) -> list[Row]:

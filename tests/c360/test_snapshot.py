@@ -8,11 +8,15 @@ import pyarrow as pa
 import pytest
 
 from c360.api import snapshot
+from c360.api.prepared import prepare
 from c360.api.resources import RESOURCES
 from c360.api.snapshot import Snapshot
 from lakehouse.settings import Settings
+from lakehouse.warehouse.stores import Shown
 
 DAY = date(2026, 3, 1)
+OWNERS = ["c1", "c10", "é", "c2", None, "z", "号"]
+PART = [{"whose": owner, "place": place} for place, owner in enumerate(random.Random(7).choices(OWNERS, k=80))]
 
 
 def made_up(name: str, draws: random.Random, count: int) -> pa.Table:
@@ -42,9 +46,16 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, pa.Table]:
     monkeypatch.setattr(
         snapshot,
         "read_store",
-        lambda _: (7, DAY, {one.name: snapshot.in_order(one, made[one.name]) for one in RESOURCES}),
+        lambda *_: (7, DAY, {one.name: snapshot.in_order(one, made[one.name]) for one in RESOURCES}, prepared()),
     )
     return made
+
+
+def prepared() -> dict[str, pa.Table]:
+    """What `prepare` makes of the answers to two statements."""
+    answers = {"a.part": pa.Table.from_pylist(PART), "a.whole": pa.table({"n": [3, 1, 2]})}
+    shown = Shown(7, DAY, [], lambda _: pa.table({}), lambda sql, _: answers[sql])
+    return prepare(shown, lambda day: {name: name for name in answers if day == DAY})
 
 
 def test_a_search_finds_what_all_rows_say(settings: Settings, tmp_path: Path, tables: dict[str, pa.Table]) -> None:
@@ -56,6 +67,10 @@ def test_a_search_finds_what_all_rows_say(settings: Settings, tmp_path: Path, ta
         assert (shown.publish_id, shown.business_date) == (7, DAY)
         for resource in RESOURCES:
             _compare(shown, resource, tables[resource.name])
+        for owner in [*filter(None, OWNERS), "nobody", ""]:
+            expected = [{"place": row["place"]} for row in PART if row["whose"] == owner]
+            assert shown.prepared.of("a.part", owner) == expected, "in the order of the statement"
+        assert shown.prepared.rows("a.whole") == [{"n": 3}, {"n": 1}, {"n": 2}]
 
 
 def _compare(shown: Snapshot, resource: snapshot.Resource, table: pa.Table) -> None:

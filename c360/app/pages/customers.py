@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from c360.api.sight import sees_customer
+from c360.api.sight import CUSTOMER, sees_customer
+from c360.api.snapshot import Snapshot
 from c360.app.groups import KINDS, Groups, Kind
 from c360.app.keeping import Kept
 from c360.app.pages.worklist import cards
@@ -71,19 +72,28 @@ def routes(workbench: Workbench) -> APIRouter:
         if not sees_customer(visit.person, visit.shown, customer_key):
             workbench.refuse(visit, customer_key if len(customer_key) <= 100 else None)
         workbench.note(visit, "view", "customer", [customer_key])
-        with workbench.reading.shown(visit.shown.publish_id) as shown:
-            read = partial(_content, shown.query, customer_key, workbench.zone, visit.language)
-            content = drawn.once((shown.publish_id, customer_key, visit.language), read)
+        read = partial(_content, visit.shown, customer_key, workbench.zone, visit.language)
+        content = drawn.once((visit.shown.publish_id, customer_key, visit.language), read)
         actions = cards(workbench, visit, {"customer_key": customer_key})
         return workbench.page(visit, "customer_live.html.j2", actions=actions, **content)
 
     return router
 
 
-def warm(query: Query) -> None:
-    """Read the page of somebody once, so that who comes first does not wait for what is read from the disk."""
-    for row in query("select min(customer_key) as one from marts.customer_360 having count(*) > 0", ()).to_pylist():
-        customer.read_by(query, row["one"])
+def statements() -> dict[str, str]:
+    """The SQL of each part of a customer's page."""
+    return {_part(name): sql for name, sql in customer.statements().items()}
+
+
+def read_customer(shown: Snapshot, key: str, zone: tzinfo) -> customer.CustomerReport:
+    """The report on a customer who is published."""
+    (row,) = shown.rows(CUSTOMER, {"customer_key": key}, list(shown.columns[CUSTOMER.name]))
+    parts = {name: shown.prepared.of(_part(name), key) for name in customer.PARTS}
+    return customer.report_of(row, parts, zone)
+
+
+def _part(name: str) -> str:
+    return f"customer.{name}"
 
 
 def _nothing_found(offered: Mapping[Kind, list[tuple[str, str]]]) -> dict[str, object]:
@@ -105,8 +115,8 @@ def _group_address(kind: Kind, name: str, number: int) -> str:
     return f"/find?{urlencode({kind: name, 'page': number})}#found"
 
 
-def _content(query: Query, customer_key: str, zone: tzinfo, language: Language) -> dict[str, object]:
-    return customer.content(customer.read_by(query, customer_key, zone), language)
+def _content(shown: Snapshot, key: str, zone: tzinfo, language: Language) -> dict[str, object]:
+    return customer.content(read_customer(shown, key, zone), language)
 
 
 def _keys(settings: Settings, query: Query, way: str, value: str) -> list[str]:

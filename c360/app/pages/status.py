@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from c360.api.prepared import Prepared
 from c360.app.workbench import Visit, Workbench
 from c360.progress import clock, going_on, step_said
-from c360.reports import Query, Row
+from c360.reports import Row
 from lakehouse.language import Voice
 from ml_jobs.task_file import Phrase, load_tasks, phrases
 
@@ -42,8 +43,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/status")
     def page(visit: Annotated[Visit, workbench.may("status", "status:read")]) -> Response:
-        with workbench.reading.shown(visit.shown.publish_id) as shown:
-            parts = read_status(shown.query)
+        parts = read_status(visit.shown.prepared)
         follows = FOLLOW in visit.asked
         if not follows:  # who follows has opened the page before: the same look is not written down every ten seconds
             workbench.note(visit, "view", "status")
@@ -77,6 +77,11 @@ def said_in(phrase: Phrase, say: Voice) -> str:
     return phrase.zh if say.language == "zh" else phrase.en
 
 
-def read_status(query: Query) -> dict[str, list[Row]]:
+def statements() -> dict[str, str]:
+    """The SQL of each part."""
+    return {f"status.{name}": sql for name, sql in _PARTS.items()}
+
+
+def read_status(prepared: Prepared) -> dict[str, list[Row]]:
     """The parts of the page, by name."""
-    return {name: query(sql, ()).to_pylist() for name, sql in _PARTS.items()}
+    return {name: prepared.rows(f"status.{name}") for name in _PARTS}

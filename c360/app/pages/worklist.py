@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -10,13 +11,15 @@ from uuid import uuid4
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from c360.api.sight import WORKLIST, own_filter, sees_place
+from c360.api.sight import WORKLIST, own_filter, sees_place, sight_of
+from c360.app.keeping import Kept
 from c360.app.outcomes import FEED, RESULTS, outcome_row, working_day
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Row
 from c360.reports.worklist import REACHED, sure
 
 PAGE = 25
+KEPT_LISTS = 128  # of who sees the same and asks for the same
 _NAMES = ("action_id", "customer_key")
 FILTERS = ("branch_code", "rm_id", "channel")
 ORDERED = (
@@ -50,25 +53,28 @@ class Card:
 def routes(workbench: Workbench) -> APIRouter:
     """The list, and what is handed in of it."""
     router = APIRouter()
+    lists: Kept[list[dict[str, Any]]] = Kept(KEPT_LISTS)
+    choices: Kept[dict[str, list[str]]] = Kept(KEPT_LISTS)
 
     @router.get("/worklist")
-    def listed(visit: Annotated[Visit, workbench.may("worklist", "actions:read")]) -> Response:
+    def show(visit: Annotated[Visit, workbench.may("worklist", "actions:read")]) -> Response:
         asked = visit.asked
         fixed: dict[str, Any] = {name: asked[name] for name in FILTERS if asked.get(name)}
         fixed["is_handed_out"] = asked.get("show") != "held_back"
-        rows = _ordered(visit, fixed, asked.get("sort") != "priority")
-        number = visit.page_of(len(rows), PAGE)
-        shown = [{name: row[name] for name in _NAMES} for row in rows[(number - 1) * PAGE : number * PAGE]]
-        found = [card for one in shown for card in cards(workbench, visit, one)]
+        is_by_money, sight = asked.get("sort") != "priority", (visit.shown.publish_id, sight_of(visit.person))
+        name = *sight, *sorted(fixed.items()), is_by_money
+        listed = lists.once(name, partial(_ordered, visit, fixed, is_by_money))
+        number = visit.page_of(len(listed), PAGE)
+        found = [card for one in listed[(number - 1) * PAGE : number * PAGE] for card in cards(workbench, visit, one)]
         workbench.note(visit, "view", "worklist", [card.action["customer_key"] for card in found] or [None])
         return workbench.page(
             visit,
             "worklist_live.html.j2",
             cards=found,
-            count=len(rows),
+            count=len(listed),
             number=number,
             size=PAGE,
-            choices=_choices(visit),
+            choices=choices.once(sight, partial(_choices, visit)),
             fixed=fixed,
             address=_address(asked),
             page_link=lambda one: _address(asked | {"page": str(one)}),
@@ -107,7 +113,7 @@ def cards(workbench: Workbench, visit: Visit, fixed: Mapping[str, Any]) -> list[
 
 
 def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dict[str, Any]]:
-    """The rows of a person's list that are asked for, those to call about first: by money or by urgency."""
+    """The names of a person's actions that are asked for, those to call about first: by money or by urgency."""
     mine = own_filter(visit.person)
     if any(fixed.get(name, value) != value for name, value in mine.items()):
         return []
@@ -121,7 +127,7 @@ def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dic
         order = (*money(row), row["priority"]) if is_by_money else (row["priority"], *money(row))
         return row["action_state"] in REACHED, *order, row["action_id"]
 
-    return sorted(rows, key=place)
+    return [{name: row[name] for name in _NAMES} for row in sorted(rows, key=place)]
 
 
 def _choices(visit: Visit) -> dict[str, list[str]]:
