@@ -58,8 +58,6 @@ class Groups:
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
         self._keys: Kept[list[str]] = Kept(KEPT_GROUPS)
-        self._segments: Kept[list[Row]] = Kept(1)
-        self._tags: Kept[list[str]] = Kept(1)
 
     def listing(self, visit: Visit, kind: Kind, name: str) -> Listing:
         """The page of a group that is asked for by ``page`` in the address."""
@@ -74,13 +72,22 @@ class Groups:
 
     def tags(self, visit: Visit) -> list[str]:
         """The tags that customers may have today."""
-        with self._workbench.reading.shown(visit.shown.publish_id) as shown:
-            return self._tags.once(shown.publish_id, partial(tags_of, shown.query))
+        return [row["tag"] for row in visit.shown.prepared.rows("groups.tags")]
 
     def segments(self, visit: Visit) -> list[Row]:
         """The segments that customers are in: number, and name in both languages."""
-        with self._workbench.reading.shown(visit.shown.publish_id) as shown:
-            return self._segments.once(shown.publish_id, partial(segments_of, shown.query))
+        return [*visit.shown.prepared.rows("groups.segments")]
+
+
+def statements() -> dict[str, str]:
+    """The SQL of the groups that there are: active tags, and segments that somebody is in."""
+    return {
+        "groups.tags": "select tag from marts.tags where is_current and state = 'active' order by tag",
+        "groups.segments": """
+            select segment_id, segment_name_en, segment_name_zh from marts.customer_360 where segment_id is not null
+            group by segment_id, segment_name_en, segment_name_zh order by segment_id
+        """,
+    }
 
 
 def keys_of(query: Query, kind: Kind, name: str) -> list[str]:
@@ -92,18 +99,3 @@ def rows_of(query: Query, keys: Sequence[str]) -> list[Row]:
     """Customers with what a list shows of them, and whether they may be contacted."""
     places = ", ".join(f"${place}" for place in range(1, len(keys) + 1))
     return query(_ROWS.format(places=places), tuple(keys)).to_pylist() if keys else []
-
-
-def tags_of(query: Query) -> list[str]:
-    """The active tags."""
-    active = "select tag from marts.tags where is_current and state = 'active' order by tag"
-    return query(active, ())["tag"].to_pylist()
-
-
-def segments_of(query: Query) -> list[Row]:
-    """The segments that somebody is in."""
-    return query(
-        "select segment_id, segment_name_en, segment_name_zh from marts.customer_360 where segment_id is not null "
-        "group by segment_id, segment_name_en, segment_name_zh order by segment_id",
-        (),
-    ).to_pylist()

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import date
 
-from c360.app import cases
-from c360.app.pages import brief, customers, status
+from c360.app import cases, groups
+from c360.app.pages import brief, customers, status, tags
 
 
 def statements(today: date) -> Mapping[str, str]:
     """SQL by the name under which a page finds its rows; the names of two pages differ in their first word."""
-    return {**customers.statements(), **brief.statements(today), **cases.statements(), **status.statements()}
+    of_places = (customers, cases, groups, tags, status)
+    return brief.statements(today) | {name: sql for one in of_places for name, sql in one.statements().items()}

@@ -13,7 +13,7 @@ from c360.api.app import create_app
 from c360.api.following import Current
 from c360.app.pages import audit, brief, cases, customers, desk, entrance, status, tags, worklist
 from c360.app.preparing import statements
-from c360.app.reading import MovedOn
+from c360.app.reading import MovedOn, Reading
 from c360.app.workbench import Hidden, SignInFirst, Stale, Workbench, language_of
 from lakehouse.lake.page_views import Journal
 from lakehouse.settings import Settings
@@ -51,6 +51,7 @@ def create_workbench(settings: Settings) -> FastAPI:
     for pages in (entrance, customers, worklist, brief, cases, desk, tags, status, audit):
         app.include_router(pages.routes(workbench), include_in_schema=False)
     _install_errors(app, workbench)
+    add_moving_on(app, workbench.reading)
 
     @app.middleware("http")
     async def framed(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -80,13 +81,6 @@ def _install_errors(app: FastAPI, workbench: Workbench) -> None:
     async def of_stale(request: Request, _: Exception) -> Response:
         return workbench.html(language_of(request), "/", {}, "stale.html.j2", status=403)
 
-    async def of_moved_on(request: Request, _: Exception) -> Response:
-        """The same page again, form and all, once the new publish is in memory: nothing was written yet."""
-        with move_on_after(LONGEST_WAIT):
-            while not await to_thread.run_sync(workbench.reading.caught_up):
-                await sleep(AGAIN)
-        return RedirectResponse(request.url.path + (f"?{request.url.query}" if request.url.query else ""), 307)
-
     async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if request.url.path.startswith(OF_SYSTEMS):
@@ -96,5 +90,16 @@ def _install_errors(app: FastAPI, workbench: Workbench) -> None:
     app.add_exception_handler(SignInFirst, of_stranger)
     app.add_exception_handler(Hidden, of_hidden)
     app.add_exception_handler(Stale, of_stale)
-    app.add_exception_handler(MovedOn, of_moved_on)
     app.add_exception_handler(HTTPException, of_http)
+
+
+def add_moving_on(app: FastAPI, reading: Reading) -> None:
+    """A page of a publish that cannot be asked any more begins again, form and all, with the one that follows."""
+
+    async def of_moved_on(request: Request, _: Exception) -> Response:
+        with move_on_after(LONGEST_WAIT):
+            while not await to_thread.run_sync(reading.caught_up):
+                await sleep(AGAIN)
+        return RedirectResponse(request.url.path + (f"?{request.url.query}" if request.url.query else ""), 307)
+
+    app.add_exception_handler(MovedOn, of_moved_on)

@@ -1,7 +1,7 @@
 """The same deliveries give the same tables on Postgres, built at once or with days on top, as on DuckDB day by day."""
 
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,11 +13,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from c360 import pipeline
 from c360.access import add_person, load_rights
+from c360.api.snapshot import Snapshot
 from c360.app.groups import keys_of, rows_of
 from c360.app.pages.brief import read_brief
+from c360.app.pages.customers import read_customer
 from c360.app.pages.status import read_status
 from c360.app.pages.tags import values_of
+from c360.app.preparing import statements
 from c360.metrics import list_metrics, query_metrics
+from c360.reports import customer
 from lakehouse import intraday, tags, warehouse
 from lakehouse.settings import Settings
 from lakehouse.tags.columns import offered
@@ -82,11 +86,15 @@ def test_the_pages_of_the_workbench_read_the_same(postgres: Settings, day_by_day
     by_token = "select customer_key from marts.customer_handles where handle_kind = 'account' and handle_token = $1"
     read = []
     for settings in (postgres, day_by_day.settings):
+        publish = Snapshot.of_store(settings, statements)
+        brief = read_brief(publish.prepared, "home_branch_code", found["branch_code"])
+        parts = {name: {tuple(row.items()) for row in rows} for name, rows in brief.items()}
+        feeds = {tuple(row.items()) for row in read_status(publish.prepared)["feeds"]}
         with warehouse.shown(settings) as shown:
-            brief = read_brief(shown.query, D3, "home_branch_code", found["branch_code"])
-            parts = {name: {tuple(row.items()) for row in rows} for name, rows in brief.items()}
-            feeds = {tuple(row.items()) for row in read_status(shown.query)["feeds"]}
-            read.append((parts, feeds, shown.query(by_token, (found["token"],)).to_pylist()))
+            of_token = shown.query(by_token, (found["token"],)).to_pylist()
+            asked = customer.read_by(shown.query, of_token[0]["customer_key"])
+        assert read_customer(publish, asked.customer["customer_key"], UTC) == asked
+        read.append((parts, feeds, of_token))
     assert read[0] == read[1]
     assert all(read[0])
 

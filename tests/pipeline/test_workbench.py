@@ -4,7 +4,7 @@ import html
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 from time import sleep
 from urllib.parse import parse_qs, quote, unquote
@@ -18,10 +18,14 @@ from httpx import Response
 
 from c360 import pipeline
 from c360.access import Sees, add_person, load_roles, revoke_token
+from c360.api.snapshot import Snapshot
 from c360.app.outcomes import FEED
+from c360.app.pages.customers import read_customer
+from c360.app.preparing import statements
 from c360.app.server import create_workbench
 from c360.desk import decisions, doubtful_pairs
 from c360.desk.decisions import names_of
+from c360.reports import customer
 from lakehouse import tags, warehouse
 from lakehouse.ingestion import ingest_feed
 from lakehouse.lake import read_outcomes
@@ -194,6 +198,22 @@ def test_a_customer_is_shown_to_who_sees_them_and_each_look_is_written_down(
             assert event["customer_key"] == key
         if is_shown:
             assert f"{of_table['aum_amount']:,.0f}" in answer.text
+
+
+def test_what_is_prepared_for_everybody_is_what_each_customer_is_asked_for(bank: Settings) -> None:
+    publish, fullest = Snapshot.of_store(bank, statements), "select customer_key from {} group by 1 order by {} limit 2"
+    tables = ("fct_journey", "household_links", "leaking_customers", "fund_chain_losses", "customer_changes")
+    asked = [fullest.format(f"marts.{name} where customer_key is not null", "count(*) desc, 1") for name in tables]
+    closed = "marts.dim_account where closed_date > date '{}' - interval '31 days'".format(publish.business_date)
+    asked += [fullest.format(closed, 1), fullest.format("marts.customer_360", "max(aum_amount) desc, 1")]
+    keys = {row["customer_key"] for sql in asked for row in rows(bank, sql)}
+    filled = set()
+    with warehouse.shown(bank) as shown:
+        for key in sorted(keys & {row["customer_key"] for row in rows(bank, "from marts.customer_360")}):
+            report = customer.read_by(shown.query, key)
+            assert read_customer(publish, key, UTC) == report
+            filled |= {name for name in customer.PARTS if getattr(report, name)}
+    assert filled == {*customer.PARTS}, "each part is there for somebody"
 
 
 def test_the_worklist_is_the_published_one_most_money_first(

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from c360.api.prepared import Prepared
 from c360.app.conditions import OPERATORS, catalogue, choices, operator_words, sentence
 from c360.app.groups import Groups
 from c360.app.keeping import Kept
@@ -30,16 +31,18 @@ from lakehouse.tags.definition import CONDITIONS
 FEW = 40  # values of a column up to which a form shows them
 KEPT_COLUMNS = 256
 DAYS = 92  # of which sizes are shown
-_CURRENT = "select * from marts.tags where is_current order by tag"
-_VERSIONS = "select * from marts.tags where tag = $1 order by version"
-_BARRED = """
-    select block_reason, count(*) as customers from marts.customer_tags
-    where tag = $1 and block_reason is not null group by block_reason order by customers desc, block_reason
-"""
-_RECORDS = """
-    select business_date, detail from ops.runs
-    where step = 'serve' and status = 'success' order by business_date desc, ended_at desc
-"""
+_STATEMENTS = {
+    "tags.current": "select * from marts.tags where is_current order by tag",
+    "tags.versions": "select tag as whose, versions.* from marts.tags as versions order by version",
+    "tags.barred": """
+        select tag as whose, block_reason, count(*) as customers from marts.customer_tags
+        where block_reason is not null group by tag, block_reason order by customers desc, block_reason
+    """,
+    "tags.records": """
+        select business_date, detail from ops.runs
+        where step = 'serve' and status = 'success' order by business_date desc, ended_at desc
+    """,
+}
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,7 @@ class Room:
 
     def draft(self, visit: Visit, tag: str) -> Draft | None:
         """The last version of a tag, to be changed; None if there is none."""
-        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
-            published = shown.query(_VERSIONS, (tag,)).to_pylist()
+        published = visit.shown.prepared.of("tags.versions", tag)
         names = ("tag", "description", "owner", "matching", "expires_date", "conditions", "version")
         rows = [[row[name] for name in names] for row in published]
         rows += [[getattr(one, name) for name in names] for one in self.waiting(visit).get(tag, [])]
@@ -110,9 +112,8 @@ class Room:
 
     def history(self, visit: Visit, tag: str) -> list[Version]:
         """Every version of a tag, the last one first, each with what it changed."""
-        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
-            published = shown.query(_VERSIONS, (tag,)).to_pylist()
-            before = self._told.once(shown.publish_id, lambda: list(tags.told(self.settings)))
+        published = visit.shown.prepared.of("tags.versions", tag)
+        before = self._told.once(visit.shown.publish_id, lambda: list(tags.told(self.settings)))
         say = Voice(visit.language)
         told = {one.version: one for one in before if one.tag == tag}
         versions = [_published(row, told.get(row["version"]), say) for row in published]
@@ -122,8 +123,7 @@ class Room:
 
     def sizes(self, visit: Visit, tag: str, today: Row) -> list[Size]:
         """Sizes of a tag as each day's last run published them, the newest first."""
-        with self.workbench.reading.shown(visit.shown.publish_id) as shown:
-            records = self._records.once(shown.publish_id, partial(read_sizes, shown.query))
+        records = self._records.once(visit.shown.publish_id, partial(read_sizes, visit.shown.prepared))
         found = {row["day"]: row["sizes"][tag] for row in records if tag in row["sizes"]}
         if today["member_count"] is not None:
             found[today["business_date"]] = [today["member_count"], today["contactable_count"]]
@@ -157,8 +157,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/tags")
     def listed(visit: Annotated[Visit, workbench.may("tags", "tags:read")]) -> Response:
-        with workbench.reading.shown(visit.shown.publish_id) as shown:
-            rows = shown.query(_CURRENT, ()).to_pylist()
+        rows = visit.shown.prepared.rows("tags.current")
         waiting = room.waiting(visit)
         new = [told[-1] for tag, told in waiting.items() if tag not in {row["tag"] for row in rows}]
         workbench.note(visit, "view", "tags")
@@ -203,9 +202,9 @@ def _page(room: Room, visit: Visit, tag: str) -> Response:
     versions = room.history(visit, tag)
     if not versions:
         workbench.refuse(visit)
-    with workbench.reading.shown(visit.shown.publish_id) as shown:
-        current = next((row for row in shown.query(_VERSIONS, (tag,)).to_pylist() if row["is_current"]), None)
-        barred = shown.query(_BARRED, (tag,)).to_pylist()
+    prepared = visit.shown.prepared
+    current = next((row for row in prepared.of("tags.versions", tag) if row["is_current"]), None)
+    barred = prepared.of("tags.barred", tag)
     members = room.groups.listing(visit, "tag", tag) if visit.person.may("customers:read") and current else None
     workbench.note(visit, "view", "tag", members.keys if members else [None], tag)
     return workbench.page(
@@ -341,10 +340,15 @@ def _compared(now: Version, before: Version | None) -> Version:
     return replace(now, differences=found)
 
 
-def read_sizes(query: Query) -> list[Row]:
+def statements() -> dict[str, str]:
+    """The SQL of what is published of all tags."""
+    return _STATEMENTS
+
+
+def read_sizes(prepared: Prepared) -> list[Row]:
     """Day -> tag -> members and contactable, by the last record of each day."""
     days: dict[date, dict[str, list[int]]] = {}
-    for row in query(_RECORDS, ()).to_pylist():
+    for row in prepared.rows("tags.records"):
         sizes = json.loads(row["detail"]).get("tag_sizes", {})
         days.setdefault(row["business_date"], sizes)
     return [{"day": day, "sizes": sizes} for day, sizes in days.items()]
