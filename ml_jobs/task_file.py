@@ -289,7 +289,12 @@ def data_path(task: Task, path: Path, data: Path | None) -> Path | None:
 
 def phrases(task: Task) -> dict[str, Phrase]:
     """Reasons in words, by feature: those of the bank's seed; those of the task have precedence."""
-    return {line["reason_code"]: Phrase(en=line["phrase_en"], zh=line["phrase_zh"]) for line in _seed()} | task.reasons
+    return _seed_phrases() | task.reasons
+
+
+@cache
+def _seed_phrases() -> dict[str, Phrase]:
+    return {line["reason_code"]: Phrase(en=line["phrase_en"], zh=line["phrase_zh"]) for line in _seed()}
 
 
 @cache

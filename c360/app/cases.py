@@ -99,7 +99,7 @@ def statements() -> dict[str, str]:
     """The SQL of all cases, and of what was told of each."""
     return {
         f"{FEED}.cases": "select * from actions.cases order by case_id",
-        f"{FEED}.told": "select case_id as whose, told.* from actions.case_events as told order by event_number",
+        f"{FEED}.told": "select * from actions.case_events order by case_id, event_number",
     }
 
 
@@ -257,9 +257,11 @@ def titles() -> dict[str, tuple[str, str]]:
 
 
 def _read(publish: Snapshot) -> dict[str, Case]:
-    of = publish.prepared.of
+    events: dict[str, list[Row]] = {}
+    for row in publish.prepared.rows(f"{FEED}.told"):
+        events.setdefault(row["case_id"], []).append(row)
     return {
-        row["case_id"]: _published(row, of(f"{FEED}.told", row["case_id"]))
+        row["case_id"]: _published(row, events.get(row["case_id"], []))
         for row in publish.prepared.rows(f"{FEED}.cases")
     }
 

@@ -1,6 +1,6 @@
 """Questions that pages cannot know beforehand go to the store, to the very publish whose tables are in memory."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
 from time import sleep
@@ -27,16 +27,16 @@ class Reading:
     block: a page that was begun before must begin again.
     """
 
-    def __init__(self, settings: Settings, current: Current) -> None:
-        self._settings, self._current = settings, current
+    def __init__(self, settings: Settings, current: Current, make_ready: Callable[[Snapshot], object]) -> None:
+        """``make_ready`` is called with each publish before anybody sees it."""
+        self._settings, self._current, self._make_ready = settings, current, make_ready
         self._lock = Lock()
         self._opened: dict[int, tuple[Shown, ExitStack]] = {}  # by publish, the newest last
-        if settings.target == "duckdb":
-            for _ in range(TRIES):
-                if self.adopt(current.snapshot):
-                    break
-                current.renew()
-            current.adopt = self.adopt
+        for _ in range(TRIES):
+            if self.adopt(current.snapshot):
+                break
+            current.renew()
+        current.adopt = self.adopt
 
     @contextmanager
     def shown(self, publish_id: int) -> Generator[Shown]:
@@ -61,19 +61,26 @@ class Reading:
             return False
 
     def adopt(self, snapshot: Snapshot) -> bool:
-        """Open the store for a publish; False if it shows another by now, which will be told, too."""
-        for _ in range(TRIES):
-            try:
-                return self._open(snapshot.publish_id)
-            except AWAY:
-                sleep(SECONDS)
-        return False
+        """Get ready to show a publish; False if the store shows another by now, which will be told, too."""
+        if self._settings.target == "duckdb" and not self._is_open(snapshot.publish_id):
+            return False
+        self._make_ready(snapshot)
+        return True
 
     def close(self) -> None:
         """Close what is open."""
         with self._lock:
             while self._opened:
                 self._opened.popitem()[1][1].close()
+
+    def _is_open(self, wanted: int) -> bool:
+        """Open the store for a publish, which may be away for a moment."""
+        for _ in range(TRIES):
+            try:
+                return self._open(wanted)
+            except AWAY:
+                sleep(SECONDS)
+        return False
 
     def _open(self, wanted: int) -> bool:
         with ExitStack() as stack:

@@ -20,7 +20,7 @@ from c360.access import Grant, Register, events_of
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
 from c360.app import cases, outcomes
-from c360.app.outcomes import HandingIn, WrittenDown, working_day
+from c360.app.outcomes import HandingIn, WrittenDown
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
 from c360.reports import pages as reports
@@ -89,10 +89,10 @@ class Workbench:
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
         hand_in = {outcomes.FEED: outcomes.hand_in, cases.FEED: cases.hand_in}
         self.handing_in = {feed: HandingIn(settings, current, one) for feed, one in hand_in.items()}
-        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current)
-        self.cases = cases.Cases(settings.lake)
-        deployment = load_deployment(settings.deployment)
-        self.zone, self.currency = deployment.zone, deployment.currency
+        self.written, self.cases = WrittenDown(settings.lake), cases.Cases(settings.lake)
+        self.reading = Reading(settings, current, self.cases.of)
+        self.deployment = load_deployment(settings.deployment)
+        self.zone, self.currency = self.deployment.zone, self.deployment.currency
         self._templates = self._environment()
         self._get_ready()
 
@@ -167,7 +167,7 @@ class Workbench:
             "csrf": visit.session.csrf,
             "navigation": navigation,
             "business_date": visit.shown.business_date,
-            "working_day": working_day(self.settings, visit.shown.business_date),
+            "working_day": self.deployment.next_delivery_day(visit.shown.business_date),
         }
         return self.html(visit.language, visit.path, visit.asked, template, frame | content)
 

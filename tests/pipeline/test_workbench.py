@@ -204,7 +204,7 @@ def test_what_is_prepared_for_everybody_is_what_each_customer_is_asked_for(bank:
     publish, fullest = Snapshot.of_store(bank, statements), "select customer_key from {} group by 1 order by {} limit 2"
     tables = ("fct_journey", "household_links", "leaking_customers", "fund_chain_losses", "customer_changes")
     asked = [fullest.format(f"marts.{name} where customer_key is not null", "count(*) desc, 1") for name in tables]
-    closed = "marts.dim_account where closed_date > date '{}' - interval '31 days'".format(publish.business_date)
+    closed = f"marts.dim_account where closed_date > date '{publish.business_date}' - interval '31 days'"
     asked += [fullest.format(closed, 1), fullest.format("marts.customer_360", "max(aum_amount) desc, 1")]
     keys = {row["customer_key"] for sql in asked for row in rows(bank, sql)}
     filled = set()

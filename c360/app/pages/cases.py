@@ -26,6 +26,7 @@ NEED_A_REMARK = ("proposed", "returned")
 def routes(workbench: Workbench) -> APIRouter:
     """The list, a case, and what is done about it."""
     router = APIRouter()
+    titles()  # reads the seeds: who comes first does not wait for it
 
     @router.get("/cases")
     def listed(visit: Annotated[Visit, workbench.may("cases", "cases:read")]) -> Response:

@@ -40,6 +40,7 @@ _PARTS = {
 def routes(workbench: Workbench) -> APIRouter:
     """The status."""
     router = APIRouter()
+    load_tasks()  # who comes first does not wait for it
 
     @router.get("/status")
     def page(visit: Annotated[Visit, workbench.may("status", "status:read")]) -> Response:

@@ -69,8 +69,8 @@ def test_a_block_that_is_open_stays_at_its_publish_and_the_next_one_is_of_the_sa
     any_settings: Settings, publish: Callable[[int], int]
 ) -> None:
     first = publish(1)
-    following = Following(any_settings)
-    reading = Reading(any_settings, cast("Current", following))
+    following, ready = Following(any_settings), []
+    reading = Reading(any_settings, cast("Current", following), lambda one: ready.append(one.publish_id))
     with reading.shown(first) as shown:
         before = shown.query(SUM, ()).to_pylist()
         second = publish(2)
@@ -83,6 +83,7 @@ def test_a_block_that_is_open_stays_at_its_publish_and_the_next_one_is_of_the_sa
         assert amount(reading, first) == 1, "the file of the publish stays open"
     following.catch_up()
     assert reading.caught_up()
+    assert ready == [first, second], "before anybody sees it"
     assert amount(reading, second) == 2
     with pytest.raises(MovedOn), reading.shown(second + 1):
         pass
@@ -96,7 +97,7 @@ def test_a_page_that_was_begun_before_a_publish_is_shown_again_of_the_new_one(
 ) -> None:
     publish(1)
     following = Following(any_settings)
-    reading = Reading(any_settings, cast("Current", following))
+    reading = Reading(any_settings, cast("Current", following), lambda _: None)
     app, begun = FastAPI(), []
     add_moving_on(app, reading)
 
