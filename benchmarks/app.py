@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import httpx
+import psutil
 import typer
 
 from benchmarks.api import served
@@ -70,12 +71,16 @@ def main(
         with served(settings, tokens, "app", is_alone=False) as base:
             publishing = context.Process(target=_publish, args=(origin, settings, day, over, results))
             publishing.start()
+            before = _worked(base)
             readings = look(base, people, seconds, pause)
+            worked = _worked(base) - before
             over.set()
             count = results.get()
     if isinstance(count, str):
         raise Stop(f"publishing failed: {count}")
     _print(readings, seconds, first, count)
+    pages = sum(len(one.took) for one in readings.values())
+    print(f"the server: {1000 * worked / pages:.0f} ms of processor time a page, load {os.getloadavg()[0]:.0f}")
     if any(one.mixed or one.errors or one.cuts()[1] >= P99_GOAL_MS for one in readings.values()):
         raise typer.Exit(1)
     if len(set().union(*(one.seen for one in readings.values()))) < 2:
@@ -166,6 +171,14 @@ def _publish(origin: Settings, settings: Settings, day: date, over: Event, resul
         results.put(f"{type(error).__name__}: {error}")
         raise
     results.put(count)
+
+
+def _worked(base: str) -> float:
+    """Seconds of processor time that the server at an address has taken; the process beside it is another."""
+    port = base.rpartition(":")[2]
+    (server,) = (one for one in psutil.Process().children() if port in one.cmdline())
+    taken = server.cpu_times()
+    return taken.user + taken.system
 
 
 def _print(readings: dict[str, Readings], seconds: int, first: int, count: int) -> None:
