@@ -10,12 +10,11 @@ from datetime import date
 from functools import partial
 from operator import methodcaller
 from pkgutil import resolve_name
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360.reports import WHOSE
+from c360.reports import WHOSE, Row
 from lakehouse.warehouse.stores import Shown
 
 Statements = Callable[[date], Mapping[str, str]]  # business date that is shown -> SQL by its name, in the page's order
@@ -28,11 +27,11 @@ class Prepared:
         self._rows = {name: table.drop_columns(WHOSE) if _is_owned(table) else table for name, table in tables.items()}
         self._owners = {name: table.column(WHOSE) for name, table in tables.items() if _is_owned(table)}
 
-    def rows(self, name: str) -> list[dict[str, Any]]:
+    def rows(self, name: str) -> list[Row]:
         """All rows of a statement, as it orders them."""
         return self._rows[name].to_pylist()
 
-    def of(self, name: str, whose: str) -> list[dict[str, Any]]:
+    def of(self, name: str, whose: str) -> list[Row]:
         """The rows of one customer, or whatever the statement names, as it orders them."""
         owners = self._owners[name]
         search = partial(_search, owners, whose)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from threading import Timer
+from time import monotonic, sleep
 from typing import cast
 
 import pytest
@@ -11,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from c360.api.following import Current
+from c360.api.resources import RESOURCES
 from c360.api.snapshot import published_id
 from c360.app.reading import MovedOn, Reading
 from c360.app.server import add_moving_on
@@ -48,8 +50,12 @@ class Following:
 
 @pytest.fixture
 def publish(any_settings: Settings) -> Callable[[int], int]:
-    """Publishes one row with an amount; returns the publish id."""
+    """Publishes one row with an amount, and what the API serves, empty; returns the publish id."""
     built = Built(any_settings)
+    for resource in RESOURCES:
+        names = sorted({"customer_key", *resource.key})
+        columns = ", ".join(f"cast(null as varchar) as {name}" for name in names)
+        built.model(resource.table, f"select {columns} limit 0", described=dict.fromkeys(names, "What it is"))
 
     def publish(amount: int) -> int:
         rows = f"select date '{DAY}' as business_date, cast({amount} as bigint) as amount"
@@ -114,3 +120,24 @@ def test_a_page_that_was_begun_before_a_publish_is_shown_again_of_the_new_one(
     assert [one.status_code for one in answer.history] == [307]
     assert answer.json() == [second, 2, "a=1", "form" if method == "POST" else ""]
     assert begun == [second - 1, second]
+
+
+def amounts(day: date) -> dict[str, str]:
+    """What the pages of this bank show."""
+    return {"amounts": f"select '0' as whose, amount from marts.facts where business_date = date '{day}'"}
+
+
+def test_what_pages_show_comes_with_the_publish_from_a_process_of_its_own(
+    any_settings: Settings, publish: Callable[[int], int]
+) -> None:
+    first = publish(1)
+    with Current(any_settings, amounts) as current:
+        assert current.snapshot.publish_id == first
+        assert current.snapshot.prepared.of("amounts", "0") == [{"amount": 1}]
+        begun, second = current.snapshot, publish(2)
+        deadline = monotonic() + 120
+        while current.snapshot.publish_id != second and monotonic() < deadline:
+            sleep(0.1)
+        assert current.snapshot.publish_id == second
+        assert current.snapshot.prepared.of("amounts", "0") == [{"amount": 2}]
+        assert begun.prepared.of("amounts", "0") == [{"amount": 1}], "a page that was begun goes on with its own"
