@@ -63,6 +63,9 @@ bench-api: setup ## A minute of requests to the read API of the store that C360_
 bench-app: setup ## A minute of ten people in the workbench on a copy of that store, while it is published
 	$(PY) -m benchmarks.app
 
+bench-charts: setup $(BI)/.installed ## Every chart asked of Superset over that store, enlarged to 100,000 customers
+	$(PY) -m benchmarks.charts --superset $(BI)
+
 bench-readers: setup $(BI)/.installed ## A minute of API, pools and Superset on a copy of that store, while it is published
 	$(PY) -m benchmarks.readers --target duckdb --superset $(BI)
 	$(PY) -m benchmarks.readers --target postgres --superset $(BI)
@@ -93,5 +96,5 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures bench bench-api bench-app bench-readers bi test-bi test-app linkage lock \
-	clean
+.PHONY: help setup demo check test test-full fuzz figures bench bench-api bench-app bench-charts bench-readers bi test-bi \
+	test-app linkage lock clean

@@ -152,6 +152,15 @@ QUESTIONS = {
         where counterparty_class not in ('opening', 'own_transfer', 'own_product', 'bank', 'loan_grant') group by all
         """,
     ),
+    "new money of the customers of a branch, a tier and a manager": Question(
+        ("net_new_money",),
+        ("home_branch_code", "star_tier", "rm_id"),
+        f"""
+        select home_branch_code, star_tier, rm_id, sum(signed_amount) from ({_POSTINGS})
+        left join (from positions where as_of_date = getvariable('business_date')) as today using (customer_key)
+        where counterparty_class not in ('opening', 'own_transfer', 'own_product', 'bank', 'loan_grant') group by all
+        """,
+    ),
     "a manager's portfolio": Question(
         ("customers", "aum"),
         ("rm_id",),

@@ -19,17 +19,13 @@ from lakehouse import intraday, warehouse
 from lakehouse.intraday import batches
 from lakehouse.intraday.brokers import connect, protocol
 from lakehouse.settings import Settings
+from lakehouse.warehouse.live import FLOWS
 from simulator.intraday import replay, to_broker, to_landing
 from tests.brokers import KafkaServer, RedisServer, Server
 from tests.pipeline.bank import copy_of
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY
 
-FLOW = (
-    "select customer_key, counterparty_class, direction, txn_count, amount, wallet_payment_count, "
-    "wallet_payment_amount from marts.fund_flow_intraday order by 1, 2, 3"
-)
-
-
+Shown = dict[str, list[dict[str, object]]]  # rows by table
 UNSAID = {"transactions": None, "wallet_payments": None}  # by Redis before 7
 SERVERS = {"redis": RedisServer, "kafka": KafkaServer}
 
@@ -53,18 +49,26 @@ def bank(history: Settings, tmp_path: Path, server: Server) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def by_files(history: Settings, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+def by_files(history: Settings, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     """The day as readers see it when its events come as files."""
     folder = tmp_path_factory.mktemp("files")
     settings = copy_of(history, folder / "bank").model_copy(update={"landing": folder / "landing"})
     pipeline.publish_ops(settings, LAST_OF_HISTORY, "copy")
     replay(landing, D3, to_landing(settings.landing), rate=0, seconds=1)
     intraday.run(settings, every=0, seconds=0)
-    return flow(settings)
+    shown = within_the_day(settings)
+    assert all(shown.values()), "a table without rows would prove nothing"
+    return shown
 
 
-def flow(settings: Settings) -> list[dict]:
-    return warehouse.query_serving(settings, FLOW).to_pylist()
+def within_the_day(settings: Settings) -> Shown:
+    """Every row that readers see of the day: flows, alerts and actions."""
+    return {
+        table.full_name: warehouse.query_serving(
+            settings, f"select * from {table.full_name} order by {', '.join(table.key)}"
+        ).to_pylist()
+        for table in FLOWS
+    }
 
 
 def waiting(settings: Settings) -> dict[str, int | None]:
@@ -72,14 +76,14 @@ def waiting(settings: Settings) -> dict[str, int | None]:
 
 
 def test_a_day_from_the_broker_equals_the_day_from_files(
-    bank: Settings, server: Server, landing: Path, by_files: list[dict], monkeypatch: pytest.MonkeyPatch
+    bank: Settings, server: Server, landing: Path, by_files: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop reads in small steps, so that there are several micro-batches."""
     monkeypatch.setattr(protocol, "READ", 50)
     sent = replay(landing, D3, to_broker(connect(bank)), rate=0, seconds=1)
     assert waiting(bank) in (sent, UNSAID)
     intraday.run(bank, every=0, seconds=0)
-    assert flow(bank) == by_files
+    assert within_the_day(bank) == by_files
     status = intraday.read_status(bank)
     assert (status["events"], status["new_events"]) == (sum(sent.values()), sum(sent.values()))
     assert status["broker"] in ({"transactions": 0, "wallet_payments": 0}, UNSAID)
@@ -89,7 +93,7 @@ def test_a_day_from_the_broker_equals_the_day_from_files(
 
 @pytest.mark.parametrize("server", ["redis"], indirect=True)
 def test_what_was_not_acknowledged_comes_again_and_counts_once(
-    bank: Settings, server: Server, landing: Path, by_files: list[dict], monkeypatch: pytest.MonkeyPatch
+    bank: Settings, server: Server, landing: Path, by_files: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loop died after its events had landed and been taken in, and the server after that."""
     replay(landing, D3, to_broker(connect(bank)), rate=0, seconds=1)
@@ -105,7 +109,7 @@ def test_what_was_not_acknowledged_comes_again_and_counts_once(
 
 @pytest.mark.parametrize("server", ["kafka"], indirect=True)
 def test_what_a_crash_kept_from_being_noted_comes_again_and_counts_once(
-    bank: Settings, server: Server, landing: Path, by_files: list[dict]
+    bank: Settings, server: Server, landing: Path, by_files: Shown
 ) -> None:
     """A loop died after its events had landed, before it wrote where to go on."""
     replay(landing, D3, to_broker(connect(bank)), rate=0, seconds=1)
@@ -115,9 +119,9 @@ def test_what_a_crash_kept_from_being_noted_comes_again_and_counts_once(
     counted_once(bank, by_files)
 
 
-def counted_once(bank: Settings, by_files: list[dict]) -> None:
+def counted_once(bank: Settings, by_files: Shown) -> None:
     intraday.run(bank, every=0, seconds=0)
-    assert flow(bank) == by_files
+    assert within_the_day(bank) == by_files
     status = intraday.read_status(bank)
     assert status["repeated_events"] == status["new_events"] > 0
     assert status["broker"] in ({"transactions": 0, "wallet_payments": 0}, UNSAID)
@@ -167,7 +171,7 @@ def test_a_broker_that_is_away_holds_up_no_file(
     bank: Settings,
     server: Server,
     landing: Path,
-    by_files: list[dict],
+    by_files: Shown,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -175,7 +179,7 @@ def test_a_broker_that_is_away_holds_up_no_file(
     server.kill()
     replay(landing, D3, to_landing(bank.landing), rate=0, seconds=1)
     intraday.run(bank, every=0, seconds=0)
-    assert flow(bank) == by_files
+    assert within_the_day(bank) == by_files
     assert "broker, feed transactions: the broker cannot be reached: " in caplog.text
     assert intraday.read_status(bank)["broker"].startswith("away: ")
     (finding,) = (finding for finding in examine(bank) if finding.subject == "broker")

@@ -272,6 +272,17 @@ def test_fund_flow_is_of_customers_and_adds_up(bank: duckdb.DuckDBPyConnection) 
         "select customer_key, direction, cast(sum(amount) as decimal(38, 2)) from transactions_once "
         "join owner using (account_no) group by all",
     )
+    assert not differing(
+        bank,
+        "select business_date, counterparty_class, home_branch_code, party_type, star_tier, life_cycle_stage, rm_id, "
+        "inflow_amount, outflow_amount from readers.marts.fund_flow_groups_daily",
+        """
+        select business_date, counterparty_class, home_branch_code, party_type, star_tier, life_cycle_stage, rm_id,
+            cast(coalesce(sum(amount) filter (where direction = 'C'), 0) as decimal(38, 2)),
+            cast(coalesce(sum(amount) filter (where direction = 'D'), 0) as decimal(38, 2))
+        from readers.marts.fund_flow_daily join readers.marts.customer_360 using (customer_key) group by all
+        """,
+    )
     assert bank.execute("""
         select count(*) from readers.marts.account_flow_daily
         where account_no_token not in (select account_no_token from accounts_now)
