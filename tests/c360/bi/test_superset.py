@@ -97,16 +97,18 @@ def running(bank: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     assert server.stdout and server.stderr
-    paths = []
+    address, said = f"http://127.0.0.1:{port}", []
     for line in server.stdout:
         if "account admin" in line:
             break
-        paths.append(line.strip().removeprefix(f"http://127.0.0.1:{port}"))
+        said.append(line.strip())
     else:
         pytest.fail(server.stderr.read())
     password_file = Path(re.search(r"password in (\S+);", line)[1])
     print(f"\nmake bi: {monotonic() - began:.0f} s to its address, Superset installed before")
-    yield Running(f"http://127.0.0.1:{port}", tuple(paths), password_file.read_text(), folder)
+    paths = tuple(one.removeprefix(address) for one in said if one.startswith(address))
+    assert [one.partition(",")[0] for one in said[len(paths) :]] == ["account reader"]
+    yield Running(address, paths, password_file.read_text(), folder)
     os.killpg(server.pid, signal.SIGTERM)
     server.communicate(timeout=60)
 
