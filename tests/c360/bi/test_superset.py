@@ -283,7 +283,7 @@ def assert_changes_nothing(running: Running, password: str) -> None:
     with Server(running.address, running.password) as admin:
         dashboard, chart, dataset = (min(admin.numbers(kind).values()) for kind in KINDS)
         (database,) = admin.ask("GET", "database/")["result"]
-        before = counts(admin)
+        before, kept = counts(admin), admin.ask("GET", f"dashboard/{dashboard}")["result"]["json_metadata"]
     title, made = {"dashboard_title": "changed"}, {"slice_name": "new", "datasource_id": dataset}
     with Server(running.address, password, "reader") as reader:
         assert counts(reader) == before
@@ -303,6 +303,9 @@ def assert_changes_nothing(running: Running, password: str) -> None:
         ):
             with pytest.raises(Stop, match=r": (403|404) "):
                 reader.ask(method, path, json=given)
+        reader.ask("PUT", f"dashboard/{dashboard}/colors", json={"label_colors": {"changed": "#000000"}})
+    with Server(running.address, running.password) as admin:
+        assert admin.ask("GET", f"dashboard/{dashboard}")["result"]["json_metadata"] == kept
 
 
 def assert_equal(bank: Settings, chart: Chart, keys: set[str], rows: list[dict[str, object]]) -> None:
