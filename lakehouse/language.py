@@ -20,6 +20,7 @@ CODES = {  # within a sentence that SQL made; in Chinese every word of small let
     "en": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)+(?![A-Za-z0-9_])"),
     "zh": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)*(?![A-Za-z0-9_])"),
 }
+CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 WORDS = Path(__file__).with_name("words")
 
 
@@ -54,14 +55,16 @@ class Voice:
         """
         return self._said("names", name or "")
 
-    def name_beside_code(self, name: str | None) -> str:
-        """The same where its code stands beside it: what has no English name goes by its code alone.
+    def named(self, code: str | None, name: str | None, name_en: str | None) -> str:
+        """A code and the name that the bank gives it; in English a name in Chinese alone is left out.
 
-        >>> Voice().name_beside_code("上海滨河路支行"), Voice("zh").name_beside_code("上海滨河路支行")
-        ('', '上海滨河路支行')
+        >>> Voice().named("B1", "滨河路支行", "Binhe Road Branch"), Voice("zh").named("B1", "滨河路支行", "Binhe Road")
+        ('B1 Binhe Road Branch', 'B1 滨河路支行')
+        >>> Voice().named("B1", "滨河路支行", None), Voice().named("B1", "Plzeň", None)
+        ('B1', 'B1 Plzeň')
         """
-        said = self.name(name)
-        return said if self.language == "zh" or said.isascii() else ""
+        said = name or "" if self.language == "zh" else name_en or self.name(name)
+        return f"{code or ''} {said if self.language == 'zh' or is_english(said) else ''}".strip()
 
     def column(self, name: str) -> str:
         """How a published column is called.
@@ -94,6 +97,15 @@ class Voice:
 
 
 ENGLISH = Voice()
+
+
+def is_english(text: str) -> bool:
+    """Whether a text has no Chinese in it; other letters than ours may have accents.
+
+    >>> is_english("Plzeň"), is_english("分行 1")
+    (True, False)
+    """
+    return not CHINESE.search(text)
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -20,10 +21,12 @@ from c360.access import Grant, Register, events_of
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
 from c360.app import cases, outcomes
-from c360.app.outcomes import HandingIn, WrittenDown, working_day
+from c360.app.handing_in import HandingIn, working_day
+from c360.app.keeping import Kept
+from c360.app.outcomes import WrittenDown
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
-from c360.reports import Query
+from c360.reports import Query, Row
 from c360.reports import pages as reports
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.page_views import Journal, Kind
@@ -89,19 +92,26 @@ class Workbench:
         self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
-        hand_in = {outcomes.FEED: outcomes.hand_in, cases.FEED: cases.hand_in}
-        self.handing_in = {feed: HandingIn(settings, current, one) for feed, one in hand_in.items()}
-        self.written, self.reading = WrittenDown(settings.lake), Reading(settings, current, warm)
-        self.cases = cases.Cases(settings.lake, self.reading)
-        deployment = load_deployment(settings.deployment)
-        self.zone, self.currency = deployment.zone, deployment.currency
+        self.deployment = load_deployment(settings.deployment)
+        self.zone, self.currency = self.deployment.zone, self.deployment.currency
+        feeds = (outcomes.HANDED_IN, cases.HANDED_IN)
+        self.handing_in = {one.feed: HandingIn(settings, current, one) for one in feeds}
+        self.written, self.reading = WrittenDown(settings), Reading(settings, current, warm)
+        self.cases = cases.Cases(settings, self.reading)
+        self._branches: Kept[dict[str, Row]] = Kept(1)
         self._templates = self._environment()
 
-    def may(self, page: str, scope: str) -> Any:
-        """The dependency of a route: a `Visit` of a person who may do what it is for; a refusal is written down."""
+    def may(self, page: str, scope: str, feed: str | None = None) -> Any:
+        """The dependency of a route: a `Visit` of a person who may do what it is for; a refusal is written down.
+
+        Parameters
+        ----------
+        feed
+            Into which the route writes: where the bank does not take it in, nobody may.
+        """
 
         def visit(made: Annotated[Visit, self.signed_in(page)]) -> Visit:
-            if not made.person.may(scope):
+            if not made.person.may(scope) or not (feed is None or self.deployment.takes_in(feed)):
                 self.refuse(made)
             return made
 
@@ -169,6 +179,8 @@ class Workbench:
             "navigation": navigation,
             "business_date": visit.shown.business_date,
             "working_day": working_day(self.settings, visit.shown.business_date),
+            "branch": partial(self._branch, visit),
+            "takes_in": self.deployment.takes_in,
         }
         return self.html(visit.language, visit.path, visit.asked, template, frame | content)
 
@@ -201,6 +213,13 @@ class Workbench:
         )
         return HTMLResponse(text, status)
 
+    def _branch(self, visit: Visit, code: str | None) -> str:
+        """A branch as its code and its name in the reader's language."""
+        with self.reading.shown(visit.shown.publish_id) as shown:
+            known = self._branches.once(shown.publish_id, partial(_branches, shown.query))
+        one = known.get(code or "", {})
+        return Voice(visit.language).named(code, one.get("branch_name"), one.get("branch_name_en"))
+
     def _local(self, moment: datetime | None) -> str:
         """A time in UTC, as the bank's clock shows it."""
         return "" if moment is None else f"{moment.replace(tzinfo=UTC).astimezone(self.zone):%Y-%m-%d %H:%M}"
@@ -212,6 +231,12 @@ class Workbench:
         made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
         made.filters |= {"money": reports.money, "words": _in_words, "path": _in_path, "term": _as_term}
         return made
+
+
+def _branches(query: Query) -> dict[str, Row]:
+    """Branch -> its names."""
+    rows = query("select branch_code, branch_name, branch_name_en from marts.dim_branch", ()).to_pylist()
+    return {row["branch_code"]: row for row in rows}
 
 
 def _in_path(text: str) -> str:

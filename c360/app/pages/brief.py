@@ -88,7 +88,6 @@ def routes(workbench: Workbench) -> APIRouter:
     """The brief."""
     router = APIRouter()
     briefs: Kept[dict[str, list[Row]]] = Kept(KEPT_BRIEFS)
-    names: Kept[dict[str, str]] = Kept(1)
 
     @router.get("/brief")
     def page(visit: Annotated[Visit, workbench.may("brief", "brief:read")]) -> Response:
@@ -99,13 +98,10 @@ def routes(workbench: Workbench) -> APIRouter:
         with workbench.reading.shown(visit.shown.publish_id) as shown:
             read = partial(read_brief, shown.query, visit.shown.business_date, column, value)
             parts = briefs.once((shown.publish_id, column, value), read)
-            known = names.once(shown.publish_id, partial(_names, shown.query))
         customers = [row["customer_key"] for rows in parts.values() for row in rows if "customer_key" in row]
         workbench.note(visit, "view", "brief", customers or [None], value)
         choices = branches if visit.person.sees is Sees.all else ()
-        return workbench.page(
-            visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices, names=known
-        )
+        return workbench.page(visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices)
 
     return router
 
@@ -153,9 +149,3 @@ def _whose(visit: Visit, branches: tuple[str, ...]) -> tuple[str, str]:
             return "home_branch_code", asked if asked in branches else next(iter(branches), "")
         case _:
             return "home_branch_code", ""  # of no branch: who sees customers of a list has no brief
-
-
-def _names(query: Query) -> dict[str, str]:
-    """Branch -> its name."""
-    rows = query("select branch_code, branch_name from marts.dim_branch", ()).to_pylist()
-    return {row["branch_code"]: row["branch_name"] for row in rows}

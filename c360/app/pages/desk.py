@@ -14,8 +14,8 @@ from c360 import desk
 from c360.api.resources import RESOURCES
 from c360.api.sight import CUSTOMER, WORKLIST
 from c360.api.snapshot import Snapshot
+from c360.app.handing_in import working_day
 from c360.app.keeping import Kept
-from c360.app.outcomes import working_day
 from c360.app.rehearsals import Rehearsals
 from c360.app.workbench import Visit, Workbench
 from c360.desk.comparison import PARTS
@@ -77,7 +77,7 @@ def routes(workbench: Workbench) -> APIRouter:
     """The list, a pair, its rehearsals, its decision."""
     router, rehearsals = APIRouter(), Rehearsals(workbench.settings)
     kept, lists = Kept[Evidence](KEPT_PAIRS), Kept[list[desk.Pair]](1)
-    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide")
+    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide", desk.FEED)
 
     @router.get("/desk")
     def listed(visit: Annotated[Visit, reading]) -> Response:
@@ -138,7 +138,7 @@ def _add_rehearsals(
     router: APIRouter, workbench: Workbench, rehearsals: Rehearsals, lists: Kept[list[desk.Pair]]
 ) -> None:
     """The page that begins a rehearsal, and the one that shows it."""
-    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide")
+    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide", desk.FEED)
 
     @router.post("/desk/rehearse")
     def begin(visit: Annotated[Visit, deciding]) -> Response:
