@@ -21,6 +21,7 @@ from c360.access import Grant, Register, events_of
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
 from c360.app import cases, outcomes
+from c360.app.group_sizes import GroupSizes
 from c360.app.handing_in import HandingIn, working_day
 from c360.app.keeping import Kept
 from c360.app.outcomes import WrittenDown
@@ -72,9 +73,9 @@ class Visit:
     asked: dict[str, str]  # parameters of the address
     form: dict[str, str] = field(default_factory=dict)
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, **values: object) -> str:
         """A text in the reader's language."""
-        return Voice(self.language)(name)
+        return Voice(self.language)(name, **values)
 
     def page_of(self, count: int, size: int) -> int:
         """The page of a list, from 1 on, that the address asks for by ``page``; beyond the list, its last one."""
@@ -181,6 +182,7 @@ class Workbench:
             "working_day": working_day(self.settings, visit.shown.business_date),
             "branch": partial(self._branch, visit),
             "takes_in": self.deployment.takes_in,
+            "sizes_of": GroupSizes.of(visit.person, Voice(visit.language)),
         }
         return self.html(visit.language, visit.path, visit.asked, template, frame | content)
 

@@ -11,6 +11,7 @@ from c360.access import Sees
 from c360.api.sight import CUSTOMER
 from c360.api.snapshot import Snapshot
 from c360.app.keeping import Kept
+from c360.app.pages.cases import open_cases
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, Row
 
@@ -101,7 +102,10 @@ def routes(workbench: Workbench) -> APIRouter:
         customers = [row["customer_key"] for rows in parts.values() for row in rows if "customer_key" in row]
         workbench.note(visit, "view", "brief", customers or [None], value)
         choices = branches if visit.person.sees is Sees.all else ()
-        return workbench.page(visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices)
+        cases = open_cases(workbench, visit)
+        return workbench.page(
+            visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices, cases=cases
+        )
 
     return router
 

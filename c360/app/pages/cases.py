@@ -80,6 +80,15 @@ def _seen(workbench: Workbench, visit: Visit) -> list[Case]:
     return [case for case in cases if sees_case(visit.person, visit.shown, case.row)]
 
 
+def open_cases(workbench: Workbench, visit: Visit) -> dict[str, list[Case]]:
+    """Customer -> their open cases that the person sees, the most money at risk first; none without the right."""
+    found: dict[str, list[Case]] = {}
+    for case in sorted(_seen(workbench, visit), key=_place) if visit.person.may("cases:read") else ():
+        if case.row["customer_key"] and case.state != "closed":
+            found.setdefault(case.row["customer_key"], []).append(case)
+    return found
+
+
 def _one(workbench: Workbench, visit: Visit, case_id: str) -> Case:
     """The case, if the person sees it; one that they do not see looks like none."""
     case = workbench.cases.of(visit.shown).get(case_id)

@@ -203,7 +203,7 @@ def _page(room: Room, visit: Visit, tag: str) -> Response:
         workbench.refuse(visit)
     with workbench.reading.shown(visit.shown.publish_id) as shown:
         current = next((row for row in shown.query(_VERSIONS, (tag,)).to_pylist() if row["is_current"]), None)
-        barred = shown.query(_BARRED, (tag,)).to_pylist()
+        barred = {row["block_reason"]: row["customers"] for row in shown.query(_BARRED, (tag,)).to_pylist()}
     members = room.groups.listing(visit, "tag", tag) if visit.person.may("customers:read") and current else None
     workbench.note(visit, "view", "tag", members.keys if members else [None], tag)
     return workbench.page(
