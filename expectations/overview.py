@@ -3,13 +3,16 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lakehouse import pages
 from lakehouse.lake import appearing
+from lakehouse.language import LANGUAGES, NAMES, Language, Voice
 
 TEMPLATES = Path(__file__).with_name("templates")
+INDEX = "index.html"
 VERDICTS = ("stopped the day", "warning", "met")
 DATES = 30  # newest first; however long the history is, no more is read
 
@@ -44,15 +47,21 @@ class SuiteRun:
 
 @dataclass(frozen=True)
 class Check:
-    """An expectation of a suite, and what came of it."""
+    """An expectation of a suite, and what came of it; ``subject``, ``limits`` and ``observed`` are of the table."""
 
     verdict: str  # one of VERDICTS
     expectation: str
     subject: str
     limits: str
     observed: str  # empty where it was met
-    why: str
-    what_to_do: str
+    why_en: str
+    why_zh: str
+    what_to_do_en: str
+    what_to_do_zh: str
+
+    def said(self, part: str, say: Voice) -> str:
+        """Why it is made, or what to do, in the reader's language."""
+        return getattr(self, f"{part}_{say.language}")
 
 
 def suite_runs(docs: Path, dates: int | None = None, gate: str = "*", business_date: str = "*") -> Iterator[SuiteRun]:
@@ -75,9 +84,14 @@ def write_overview(docs: Path) -> Path:
         Folder of all gates.
     """
     template = pages.environment(TEMPLATES).get_template("overview.html.j2")
-    with appearing(docs / "index.html") as temporary:
-        temporary.write_text(template.render(runs=suite_runs(docs, DATES)), encoding="utf-8")
-    return docs / "index.html"
+    runs = list(suite_runs(docs, DATES))
+    for language in LANGUAGES:
+        content = {"runs": runs, "in_language": partial(in_language, language=language)}
+        links = _links(Path(INDEX), language)
+        with appearing(docs / in_language(Path(INDEX), language)) as temporary:
+            text = template.render(content, say=Voice(language), language=language, links=links)
+            temporary.write_text(text, encoding="utf-8")
+    return docs / INDEX
 
 
 def write_pages(docs: Path, gate: str, business_date: str) -> None:
@@ -90,9 +104,27 @@ def write_pages(docs: Path, gate: str, business_date: str) -> None:
     """
     template = pages.environment(TEMPLATES).get_template("suite.html.j2")
     for run in suite_runs(docs, gate=gate, business_date=business_date):
-        index = "/".join(".." for _ in run.page.parts[:-1]) + "/index.html"
-        with appearing(docs / run.page) as temporary:
-            temporary.write_text(template.render(run=run, index=index), encoding="utf-8")
+        up = Path(*(".." for _ in run.page.parts[:-1]))
+        for language in LANGUAGES:
+            content = {"run": run, "index": in_language(up / INDEX, language).as_posix()}
+            links = _links(Path(run.page.name), language)
+            with appearing(docs / in_language(run.page, language)) as temporary:
+                text = template.render(content, say=Voice(language), language=language, links=links)
+                temporary.write_text(text, encoding="utf-8")
+
+
+def _links(page: Path, language: Language) -> list[tuple[str, Language, Path]]:
+    """To the page in other languages: name, language, place."""
+    return [(NAMES[other], other, in_language(page, other)) for other in LANGUAGES if other != language]
+
+
+def in_language(page: Path, language: Language) -> Path:
+    """Where a page stands in a language.
+
+    >>> in_language(Path("marts/index.html"), "zh").as_posix(), in_language(Path("index.html"), "en").as_posix()
+    ('marts/index_zh.html', 'index.html')
+    """
+    return page if language == "en" else page.with_stem(f"{page.stem}_{language}")
 
 
 def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
@@ -142,6 +174,8 @@ def _check(result: Mapping[str, Any]) -> Check:
         subject=subject(kwargs),
         limits=limits(kwargs),
         observed="" if is_met else observed(seen, columns, key),
-        why=config["meta"]["notes"]["content"][0],
-        what_to_do=config["meta"]["what_to_do"],
+        why_en=config["meta"]["notes"]["content"][0],
+        why_zh=config["meta"]["why_zh"],
+        what_to_do_en=config["meta"]["what_to_do"],
+        what_to_do_zh=config["meta"]["what_to_do_zh"],
     )

@@ -16,6 +16,7 @@ import yaml
 Language = Literal["en", "zh"]
 Kind = Literal["texts", "codes", "names", "columns"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}  # each as its readers call it
 CODES = {  # within a sentence that SQL made; in Chinese every word of small letters that is known is one
     "en": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)+(?![A-Za-z0-9_])"),
     "zh": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)*(?![A-Za-z0-9_])"),
@@ -65,6 +66,16 @@ class Voice:
         """
         said = name or "" if self.language == "zh" else name_en or self.name(name)
         return f"{code or ''} {said if self.language == 'zh' or is_english(said) else ''}".strip()
+
+    def heading(self, name: str) -> str:
+        """What stands over a column of a table, or before a value: a text, the name of a column, else a code.
+
+        >>> Voice("zh").heading("star_tier"), Voice("zh").heading("Business date"), Voice().heading("dead_letters")
+        ('星级', '业务日', 'dead letters')
+        """
+        kinds: tuple[Kind, ...] = ("texts", "columns")
+        said = (words(kind)[name][self.language] for kind in kinds if name in words(kind))
+        return next(said, self.code(name))
 
     def column(self, name: str) -> str:
         """How a published column is called.

@@ -31,7 +31,7 @@ from c360.reports import Query, Row
 from c360.reports import pages as reports
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.page_views import Journal, Kind
-from lakehouse.language import LANGUAGES, Language, Voice
+from lakehouse.language import LANGUAGES, NAMES, Language, Voice
 from lakehouse.pages import LAYOUT
 from lakehouse.settings import Settings
 
@@ -197,9 +197,7 @@ class Workbench:
     ) -> Response:
         """A page, of a visit or without one."""
         links = [
-            (name, one, f"{path}?{urlencode(asked | {'lang': one})}")
-            for one, name in (("en", "English"), ("zh", "中文"))
-            if one != language
+            (name, one, f"{path}?{urlencode(asked | {'lang': one})}") for one, name in NAMES.items() if one != language
         ]
         frame = {"visit": None, "navigation": ()} | dict(content)
         text = self._templates.get_template(template).render(
