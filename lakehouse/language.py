@@ -22,6 +22,8 @@ CODES = {  # within a sentence that SQL made; in Chinese every word of small let
     "zh": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)*(?![A-Za-z0-9_])"),
 }
 CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+LEAST_SAID = 12  # letters of a sentence beside its values: with fewer it would be found in many others
+FIELD = re.compile(r"\{(\w+)\}")  # the place of a value in a text
 WORDS = Path(__file__).with_name("words")
 
 
@@ -39,6 +41,19 @@ class Voice:
         """
         said = self._said("texts", text)
         return said.format(**values) if values else said
+
+    def again(self, text: str) -> str:
+        """A sentence that was written down in English by the list, in this language; another one stays as it is.
+
+        >>> Voice("zh").again("born 1972"), Voice("zh").again("nobody wrote this"), Voice().again("born 1972")
+        ('1972 年出生', 'nobody wrote this', 'born 1972')
+        """
+        if self.language == "en":
+            return text
+        for name, pattern in _sentences().items():
+            if found := pattern.fullmatch(text):
+                return self(name, **{field: self.again(value) for field, value in found.groupdict().items()})
+        return text
 
     def code(self, code: str | None) -> str:
         """A code as words.
@@ -123,6 +138,24 @@ def is_english(text: str) -> bool:
 def _names_within() -> re.Pattern[str]:
     """All names of the list, the longest first: one may begin as another does."""
     return re.compile("|".join(map(re.escape, sorted(words("names"), key=len, reverse=True))))
+
+
+@cache
+def _sentences() -> Mapping[str, re.Pattern[str]]:
+    """Name of a text -> how its English looks with values in it; those that say most in front."""
+    said = {name: entry["en"] for name, entry in words("texts").items()}
+    said = {name: text for name, text in said.items() if len(FIELD.sub("", text)) >= LEAST_SAID}
+    order = sorted(said, key=lambda name: -len(FIELD.sub("", said[name])))
+    return {name: _pattern(said[name]) for name in order}
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    made, seen = "", set()
+    for number, part in enumerate(FIELD.split(text)):  # texts and names of values in turn
+        is_value = number % 2 == 1
+        made += (f"(?P={part})" if part in seen else f"(?P<{part}>.+)") if is_value else re.escape(part)
+        seen |= {part} if is_value else set()
+    return re.compile(made)
 
 
 @cache

@@ -18,6 +18,7 @@ from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.shapley import Importance
 from ml_jobs.learning.survival import HorizonFigures
 from ml_jobs.learning.uplift import QiniPoint
+from ml_jobs.task_file import task_said
 
 TEMPLATE = Path(__file__).with_name("card.html.j2")
 FIGURES = {
@@ -150,7 +151,7 @@ def html(card: Card, language: Language = "en", links: Sequence[tuple[str, Langu
     }
     return templates.get_template(TEMPLATE.name).render(
         card=card,
-        title=title_of(card, say),
+        title=task_said(card["task_name"], say),
         names=names,
         plot=plot,
         say=say,
@@ -158,30 +159,32 @@ def html(card: Card, language: Language = "en", links: Sequence[tuple[str, Langu
         links=links,
         score=lambda name: say(SCORES.get(name, name)),
         part=partial(part_said, say=say),
-        group=lambda name: say.name(name) if name in words("names") else say.code(name),
+        group=partial(group_said, say=say),
     )
 
 
-def title_of(card: Card, say: Voice) -> str:
-    """What the model is about, else the name of its task.
+def group_said(column: str, group: str, say: Voice) -> str:
+    """A group of rows, by the column that tells them apart.
 
-    >>> card = {"task_name": "churn", "task": {"title": {"en": "Leaves", "zh": "离行"}}}
-    >>> title_of(card, Voice("zh")), title_of({"task_name": "churn"}, Voice("zh"))
-    ('离行', 'churn')
+    >>> group_said("has_rm", "1", Voice()), group_said("gender", "F", Voice("zh")), group_said("city", "x y", Voice())
+    ('yes', '女', 'x y')
     """
-    title = card.get("task", {}).get("title")
-    return str(title[say.language]) if isinstance(title, dict) else card["task_name"]
+    if column.startswith(("has_", "is_")) and group in ("0", "1"):
+        return say("yes") if group == "1" else say("no")
+    return say.name(group) if group in words("names") else say.code(group)
 
 
 def part_said(part: str, say: Voice) -> str:
     """A part of the list.
 
-    >>> part_said("decile 1", Voice("zh")), part_said("top 5 %", Voice())
-    ('第 1 十分位', 'top 5 %')
+    >>> part_said("decile 1", Voice("zh")), part_said("top 5%", Voice()), part_said("band high", Voice("zh"))
+    ('第 1 十分位', 'top 5%', '等级：高')
     """
     kind, _, number = part.partition(" ")
     if kind == "decile":
         return say("decile {number}", number=number)
+    if kind == "band":
+        return say("band {name}", name=say.code(number))
     return say("top {share}", share=number) if kind == "top" else say.code(part)
 
 
@@ -238,9 +241,7 @@ def calibration_plot(lines: list[Promise], say: Voice = ENGLISH) -> Markup:
         marks.append(f'<line class="reach" x1="{at}" x2="{at}" y1="{y(line["low"]):.1f}" y2="{y(line["high"]):.1f}"/>')
         marks.append(f'<circle cx="{at}" cy="{y(line["observed"]):.1f}" r="4"><title>{tip(line)}</title></circle>')
     marks.append(f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">{say("promised")}</text>')
-    marks.append(
-        f'<text transform="translate(11 {SIZE / 2 - 16}) rotate(-90)" text-anchor="middle">{say("observed")}</text>'
-    )
+    marks.append(f'<text x="4" y="12">{say("observed")}</text>')
     return _drawn(say("Calibration plot"), "".join(marks))
 
 

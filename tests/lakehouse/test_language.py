@@ -16,7 +16,7 @@ from lakehouse.settings import PROJECT
 CHINESE = re.compile(r"[一-鿿]")
 FIELD = re.compile(r"\{\w*\}")
 ROOMS = ("c360", "demo", "expectations", "lakehouse", "ml_jobs")
-ASKING = ("say", "t", "text", "voice", "tell", "spoken")  # how a `Voice` is called where it is at hand
+ASKING = ("say", "t", "text", "voice", "tell", "spoken", "ENGLISH")  # how a `Voice` is called where it is at hand
 QUOTED = r'"((?:[^"\\]|\\.)*)"' + r"|'((?:[^'\\]|\\.)*)'"
 # files that ask, or name what is asked for
 SPEAKS = re.compile(r"lakehouse\.language|workbench|\b(?:say|both|text|tell|spoken)\(")
