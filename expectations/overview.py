@@ -9,7 +9,7 @@ from typing import Any
 
 from lakehouse import pages
 from lakehouse.lake import appearing
-from lakehouse.language import LANGUAGES, NAMES, Language, Voice
+from lakehouse.language import ENGLISH, LANGUAGES, NAMES, Language, Voice
 
 TEMPLATES = Path(__file__).with_name("templates")
 INDEX = "index.html"
@@ -47,20 +47,22 @@ class SuiteRun:
 
 @dataclass(frozen=True)
 class Check:
-    """An expectation of a suite, and what came of it; ``subject``, ``limits`` and ``observed`` are of the table."""
+    """An expectation of a suite, and what came of it; names of columns and limits are as in the suite."""
 
     verdict: str  # one of VERDICTS
     expectation: str
-    subject: str
+    subject_en: str
+    subject_zh: str
     limits: str
-    observed: str  # empty where it was met
+    observed_en: str  # empty where it was met
+    observed_zh: str
     why_en: str
     why_zh: str
     what_to_do_en: str
     what_to_do_zh: str
 
     def said(self, part: str, say: Voice) -> str:
-        """Why it is made, or what to do, in the reader's language."""
+        """A part in the reader's language: what is looked at, what was seen, why, or what to do."""
         return getattr(self, f"{part}_{say.language}")
 
 
@@ -86,7 +88,7 @@ def write_overview(docs: Path) -> Path:
     template = pages.environment(TEMPLATES).get_template("overview.html.j2")
     runs = list(suite_runs(docs, DATES))
     for language in LANGUAGES:
-        content = {"runs": runs, "in_language": partial(in_language, language=language)}
+        content = {"runs": runs, "in_language": partial(in_language, language=language), "gate_said": gate_said}
         links = _links(Path(INDEX), language)
         with appearing(docs / in_language(Path(INDEX), language)) as temporary:
             text = template.render(content, say=Voice(language), language=language, links=links)
@@ -106,7 +108,7 @@ def write_pages(docs: Path, gate: str, business_date: str) -> None:
     for run in suite_runs(docs, gate=gate, business_date=business_date):
         up = Path(*(".." for _ in run.page.parts[:-1]))
         for language in LANGUAGES:
-            content = {"run": run, "index": in_language(up / INDEX, language).as_posix()}
+            content = {"run": run, "index": in_language(up / INDEX, language).as_posix(), "gate_said": gate_said}
             links = _links(Path(run.page.name), language)
             with appearing(docs / in_language(run.page, language)) as temporary:
                 text = template.render(content, say=Voice(language), language=language, links=links)
@@ -132,13 +134,24 @@ def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
     return [kwargs[name] for name in ("column", "column_A", "column_B") if name in kwargs]
 
 
-def subject(kwargs: Mapping[str, Any]) -> str:
+def gate_said(gate: str, say: Voice) -> str:
+    """A gate for people: of which channels.
+
+    >>> gate_said("raw_branch_online", Voice("zh")), gate_said("raw_online", Voice()), gate_said("marts", Voice())
+    ('入库：网点，线上', 'raw: online', 'marts')
+    """
+    if not gate.startswith("raw_"):
+        return say.code(gate)
+    return say("raw: {channels}", channels=say.listed([say.code(one) for one in gate.split("_")[1:]]))
+
+
+def subject(kwargs: Mapping[str, Any], say: Voice = ENGLISH) -> str:
     """What an expectation is about, in words.
 
     >>> subject({"column_A": "rows_loaded", "column_B": "rows_accounted"})
     'rows_loaded and rows_accounted'
     """
-    return " and ".join(columns_of(kwargs)) or "table"
+    return say(" and ").join(columns_of(kwargs)) or "table"
 
 
 def limits(kwargs: Mapping[str, Any]) -> str:
@@ -146,20 +159,19 @@ def limits(kwargs: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {kwargs[name]}" for name in ("min_value", "max_value") if kwargs.get(name) is not None)
 
 
-def observed(result: Mapping[str, Any], columns: list[str], key: str) -> str:
+def observed(result: Mapping[str, Any], columns: list[str], key: str, say: Voice = ENGLISH) -> str:
     """What was seen, with the first rows that do not meet an expectation, by their key."""
     if "observed_value" in result:
-        return f"observed {result['observed_value']}"
+        return say("observed {value}", value=result["observed_value"])
     rows = [
         f"{row[key]} ({', '.join(f'{column} = {row[column]}' for column in columns if column != key)})"
         for row in result["partial_unexpected_index_list"]
     ]
     more = result["unexpected_count"] - len(rows)
-    return (
-        f"{result['unexpected_count']} of {result['element_count']} rows: "
-        + ", ".join(rows)
-        + (f", and {more} more" if more > 0 else "")
-    )
+    if more > 0:
+        rows.append(say("and {count} more", count=more))
+    counts = {"count": result["unexpected_count"], "total": result["element_count"]}
+    return say("{count} of {total} rows: {rows}", rows=", ".join(rows), **counts)
 
 
 def _check(result: Mapping[str, Any]) -> Check:
@@ -171,9 +183,11 @@ def _check(result: Mapping[str, Any]) -> Check:
     return Check(
         verdict="met" if is_met else "stopped the day" if config["severity"] == "critical" else "warning",
         expectation=config["type"].removeprefix("expect_").replace("_", " "),
-        subject=subject(kwargs),
+        subject_en=subject(kwargs),
+        subject_zh=subject(kwargs, Voice("zh")),
         limits=limits(kwargs),
-        observed="" if is_met else observed(seen, columns, key),
+        observed_en="" if is_met else observed(seen, columns, key),
+        observed_zh="" if is_met else observed(seen, columns, key, Voice("zh")),
         why_en=config["meta"]["notes"]["content"][0],
         why_zh=config["meta"]["why_zh"],
         what_to_do_en=config["meta"]["what_to_do"],

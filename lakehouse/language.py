@@ -45,8 +45,8 @@ class Voice:
     def again(self, text: str) -> str:
         """A sentence that was written down in English by the list, in this language; another one stays as it is.
 
-        >>> Voice("zh").again("born 1972"), Voice("zh").again("nobody wrote this"), Voice().again("born 1972")
-        ('1972 年出生', 'nobody wrote this', 'born 1972')
+        >>> Voice("zh").again("says what happens within 90 days, not when, nor what would happen if the bank acted")
+        '说明 90 天内会发生什么，不说明何时发生，也不说明银行采取行动后会怎样'
         """
         if self.language == "en":
             return text
