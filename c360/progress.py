@@ -46,7 +46,7 @@ class Going:
         return STAGES[self.stage - 1] if self.stage else ""
 
 
-def going_on(lake: Path, now: datetime) -> list[Going]:
+def going_on(lake: Path | None, now: datetime) -> list[Going]:
     """Runs and commands at work on this lake, what began first in front."""
     runs: dict[object, list[Work]] = {}
     for work in at_work(lake):
@@ -93,10 +93,10 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def _going(lake: Path, works: list[Work], now: datetime) -> Going:
+def _going(lake: Path | None, works: list[Work], now: datetime) -> Going:
     stage = _stage(works[0].name)
     left = [work.seconds_left(now) for work in works]
-    if stage is not None:
+    if stage is not None and lake:
         left += [usual_seconds(lake, later) for later in STAGES[stage:]]
     known = [seconds for seconds in left if seconds is not None]
     if len(known) < len(left):

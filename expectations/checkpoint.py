@@ -74,11 +74,12 @@ def load_suite(name: str) -> gx.ExpectationSuite:
     Raises
     ------
     ValueError
-        If an expectation lacks a key: type, arguments, severity, why it is there, what to do if it is not met.
+        If an expectation lacks a key: type, arguments, severity, why it is there and what to do if it is not met, both
+        in Chinese, too.
     """
     raw = yaml.safe_load((SUITES / f"{name}.yml").read_text())
     for item in raw["expectations"]:
-        if missing := {"type", "kwargs", "severity", "why", "what_to_do"} - set(item):
+        if missing := {"type", "kwargs", "severity", "why", "what_to_do", "zh"} - set(item):
             raise ValueError(f"suites/{name}.yml: {item.get('type')} lacks {', '.join(sorted(missing))}")
     return gx.ExpectationSuite(
         name=name,
@@ -90,6 +91,8 @@ def load_suite(name: str) -> gx.ExpectationSuite:
                 severity=item["severity"],
                 meta={
                     "what_to_do": item["what_to_do"],
+                    "why_zh": item["zh"]["why"],
+                    "what_to_do_zh": item["zh"]["what_to_do"],
                     "notes": {"format": "markdown", "content": [item["why"], f"**If not met:** {item['what_to_do']}"]},
                 },
             ).to_domain_obj()

@@ -3,13 +3,16 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lakehouse import pages
 from lakehouse.lake import appearing
+from lakehouse.language import ENGLISH, LANGUAGES, NAMES, Language, Voice
 
 TEMPLATES = Path(__file__).with_name("templates")
+INDEX = "index.html"
 VERDICTS = ("stopped the day", "warning", "met")
 DATES = 30  # newest first; however long the history is, no more is read
 
@@ -44,15 +47,23 @@ class SuiteRun:
 
 @dataclass(frozen=True)
 class Check:
-    """An expectation of a suite, and what came of it."""
+    """An expectation of a suite, and what came of it; names of columns and limits are as in the suite."""
 
     verdict: str  # one of VERDICTS
     expectation: str
-    subject: str
+    subject_en: str
+    subject_zh: str
     limits: str
-    observed: str  # empty where it was met
-    why: str
-    what_to_do: str
+    observed_en: str  # empty where it was met
+    observed_zh: str
+    why_en: str
+    why_zh: str
+    what_to_do_en: str
+    what_to_do_zh: str
+
+    def said(self, part: str, say: Voice) -> str:
+        """A part in the reader's language: what is looked at, what was seen, why, or what to do."""
+        return getattr(self, f"{part}_{say.language}")
 
 
 def suite_runs(docs: Path, dates: int | None = None, gate: str = "*", business_date: str = "*") -> Iterator[SuiteRun]:
@@ -75,9 +86,14 @@ def write_overview(docs: Path) -> Path:
         Folder of all gates.
     """
     template = pages.environment(TEMPLATES).get_template("overview.html.j2")
-    with appearing(docs / "index.html") as temporary:
-        temporary.write_text(template.render(runs=suite_runs(docs, DATES)), encoding="utf-8")
-    return docs / "index.html"
+    runs = list(suite_runs(docs, DATES))
+    for language in LANGUAGES:
+        content = {"runs": runs, "in_language": partial(in_language, language=language), "gate_said": gate_said}
+        links = _links(Path(INDEX), language)
+        with appearing(docs / in_language(Path(INDEX), language)) as temporary:
+            text = template.render(content, say=Voice(language), language=language, links=links)
+            temporary.write_text(text, encoding="utf-8")
+    return docs / INDEX
 
 
 def write_pages(docs: Path, gate: str, business_date: str) -> None:
@@ -90,9 +106,27 @@ def write_pages(docs: Path, gate: str, business_date: str) -> None:
     """
     template = pages.environment(TEMPLATES).get_template("suite.html.j2")
     for run in suite_runs(docs, gate=gate, business_date=business_date):
-        index = "/".join(".." for _ in run.page.parts[:-1]) + "/index.html"
-        with appearing(docs / run.page) as temporary:
-            temporary.write_text(template.render(run=run, index=index), encoding="utf-8")
+        up = Path(*(".." for _ in run.page.parts[:-1]))
+        for language in LANGUAGES:
+            content = {"run": run, "index": in_language(up / INDEX, language).as_posix(), "gate_said": gate_said}
+            links = _links(Path(run.page.name), language)
+            with appearing(docs / in_language(run.page, language)) as temporary:
+                text = template.render(content, say=Voice(language), language=language, links=links)
+                temporary.write_text(text, encoding="utf-8")
+
+
+def _links(page: Path, language: Language) -> list[tuple[str, Language, Path]]:
+    """To the page in other languages: name, language, place."""
+    return [(NAMES[other], other, in_language(page, other)) for other in LANGUAGES if other != language]
+
+
+def in_language(page: Path, language: Language) -> Path:
+    """Where a page stands in a language.
+
+    >>> in_language(Path("marts/index.html"), "zh").as_posix(), in_language(Path("index.html"), "en").as_posix()
+    ('marts/index_zh.html', 'index.html')
+    """
+    return page if language == "en" else page.with_stem(f"{page.stem}_{language}")
 
 
 def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
@@ -100,13 +134,24 @@ def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
     return [kwargs[name] for name in ("column", "column_A", "column_B") if name in kwargs]
 
 
-def subject(kwargs: Mapping[str, Any]) -> str:
+def gate_said(gate: str, say: Voice) -> str:
+    """A gate for people: of which channels.
+
+    >>> gate_said("raw_branch_online", Voice("zh")), gate_said("raw_online", Voice()), gate_said("marts", Voice())
+    ('入库：网点，线上', 'raw: online', 'marts')
+    """
+    if not gate.startswith("raw_"):
+        return say.code(gate)
+    return say("raw: {channels}", channels=say.listed([say.code(one) for one in gate.split("_")[1:]]))
+
+
+def subject(kwargs: Mapping[str, Any], say: Voice = ENGLISH) -> str:
     """What an expectation is about, in words.
 
     >>> subject({"column_A": "rows_loaded", "column_B": "rows_accounted"})
     'rows_loaded and rows_accounted'
     """
-    return " and ".join(columns_of(kwargs)) or "table"
+    return say(" and ").join(columns_of(kwargs)) or "table"
 
 
 def limits(kwargs: Mapping[str, Any]) -> str:
@@ -114,20 +159,19 @@ def limits(kwargs: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {kwargs[name]}" for name in ("min_value", "max_value") if kwargs.get(name) is not None)
 
 
-def observed(result: Mapping[str, Any], columns: list[str], key: str) -> str:
+def observed(result: Mapping[str, Any], columns: list[str], key: str, say: Voice = ENGLISH) -> str:
     """What was seen, with the first rows that do not meet an expectation, by their key."""
     if "observed_value" in result:
-        return f"observed {result['observed_value']}"
+        return say("observed {value}", value=result["observed_value"])
     rows = [
         f"{row[key]} ({', '.join(f'{column} = {row[column]}' for column in columns if column != key)})"
         for row in result["partial_unexpected_index_list"]
     ]
     more = result["unexpected_count"] - len(rows)
-    return (
-        f"{result['unexpected_count']} of {result['element_count']} rows: "
-        + ", ".join(rows)
-        + (f", and {more} more" if more > 0 else "")
-    )
+    if more > 0:
+        rows.append(say("and {count} more", count=more))
+    counts = {"count": result["unexpected_count"], "total": result["element_count"]}
+    return say("{count} of {total} rows: {rows}", rows=", ".join(rows), **counts)
 
 
 def _check(result: Mapping[str, Any]) -> Check:
@@ -139,9 +183,13 @@ def _check(result: Mapping[str, Any]) -> Check:
     return Check(
         verdict="met" if is_met else "stopped the day" if config["severity"] == "critical" else "warning",
         expectation=config["type"].removeprefix("expect_").replace("_", " "),
-        subject=subject(kwargs),
+        subject_en=subject(kwargs),
+        subject_zh=subject(kwargs, Voice("zh")),
         limits=limits(kwargs),
-        observed="" if is_met else observed(seen, columns, key),
-        why=config["meta"]["notes"]["content"][0],
-        what_to_do=config["meta"]["what_to_do"],
+        observed_en="" if is_met else observed(seen, columns, key),
+        observed_zh="" if is_met else observed(seen, columns, key, Voice("zh")),
+        why_en=config["meta"]["notes"]["content"][0],
+        why_zh=config["meta"]["why_zh"],
+        what_to_do_en=config["meta"]["what_to_do"],
+        what_to_do_zh=config["meta"]["what_to_do_zh"],
     )

@@ -138,6 +138,15 @@ class Deployment:
     def feeds(self) -> tuple[str, ...]:
         return self.required + self.optional
 
+    def takes_in(self, feed: str) -> bool:
+        """Whether a feed is declared: what lands of another never counts."""
+        return feed in self.feeds
+
+    def require(self, feed: str) -> None:
+        """Raise `Stop` if a feed into which somebody writes is not declared."""
+        if not self.takes_in(feed):
+            raise Stop(f"the deployment {self.name} does not take in {feed}", "add it to `optional` in its file")
+
     def next_delivery_day(self, day: date) -> date:
         """The first day after another on which the bank sends files: what people hand in meanwhile counts from it."""
         ahead = (day + timedelta(days=number) for number in range(1, 8))

@@ -16,10 +16,14 @@ import yaml
 Language = Literal["en", "zh"]
 Kind = Literal["texts", "codes", "names", "columns"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}  # each as its readers call it
 CODES = {  # within a sentence that SQL made; in Chinese every word of small letters that is known is one
     "en": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)+(?![A-Za-z0-9_])"),
     "zh": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)*(?![A-Za-z0-9_])"),
 }
+CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+LEAST_SAID = 12  # letters of a sentence beside its values: with fewer it would be found in many others
+FIELD = re.compile(r"\{(\w+)\}")  # the place of a value in a text
 WORDS = Path(__file__).with_name("words")
 
 
@@ -38,6 +42,19 @@ class Voice:
         said = self._said("texts", text)
         return said.format(**values) if values else said
 
+    def again(self, text: str) -> str:
+        """A sentence that was written down in English by the list, in this language; another one stays as it is.
+
+        >>> Voice("zh").again("says what happens within 90 days, not when, nor what would happen if the bank acted")
+        '说明 90 天内会发生什么，不说明何时发生，也不说明银行采取行动后会怎样'
+        """
+        if self.language == "en":
+            return text
+        for name, pattern in _sentences().items():
+            if found := pattern.fullmatch(text):
+                return self(name, **{field: self.again(value) for field, value in found.groupdict().items()})
+        return text
+
     def code(self, code: str | None) -> str:
         """A code as words.
 
@@ -54,14 +71,26 @@ class Voice:
         """
         return self._said("names", name or "")
 
-    def name_beside_code(self, name: str | None) -> str:
-        """The same where its code stands beside it: what has no English name goes by its code alone.
+    def named(self, code: str | None, name: str | None, name_en: str | None) -> str:
+        """A code and the name that the bank gives it; in English a name in Chinese alone is left out.
 
-        >>> Voice().name_beside_code("上海滨河路支行"), Voice("zh").name_beside_code("上海滨河路支行")
-        ('', '上海滨河路支行')
+        >>> Voice().named("B1", "滨河路支行", "Binhe Road Branch"), Voice("zh").named("B1", "滨河路支行", "Binhe Road")
+        ('B1 Binhe Road Branch', 'B1 滨河路支行')
+        >>> Voice().named("B1", "滨河路支行", None), Voice().named("B1", "Plzeň", None)
+        ('B1', 'B1 Plzeň')
         """
-        said = self.name(name)
-        return said if self.language == "zh" or said.isascii() else ""
+        said = name or "" if self.language == "zh" else name_en or self.name(name)
+        return f"{code or ''} {said if self.language == 'zh' or is_english(said) else ''}".strip()
+
+    def heading(self, name: str) -> str:
+        """What stands over a column of a table, or before a value: a text, the name of a column, else a code.
+
+        >>> Voice("zh").heading("star_tier"), Voice("zh").heading("Business date"), Voice().heading("dead_letters")
+        ('星级', '业务日', 'dead letters')
+        """
+        kinds: tuple[Kind, ...] = ("texts", "columns")
+        said = (words(kind)[name][self.language] for kind in kinds if name in words(kind))
+        return next(said, self.code(name))
 
     def column(self, name: str) -> str:
         """How a published column is called.
@@ -96,10 +125,37 @@ class Voice:
 ENGLISH = Voice()
 
 
+def is_english(text: str) -> bool:
+    """Whether a text has no Chinese in it; other letters than ours may have accents.
+
+    >>> is_english("Plzeň"), is_english("分行 1")
+    (True, False)
+    """
+    return not CHINESE.search(text)
+
+
 @cache
 def _names_within() -> re.Pattern[str]:
     """All names of the list, the longest first: one may begin as another does."""
     return re.compile("|".join(map(re.escape, sorted(words("names"), key=len, reverse=True))))
+
+
+@cache
+def _sentences() -> Mapping[str, re.Pattern[str]]:
+    """Name of a text -> how its English looks with values in it; those that say most in front."""
+    said = {name: entry["en"] for name, entry in words("texts").items()}
+    said = {name: text for name, text in said.items() if len(FIELD.sub("", text)) >= LEAST_SAID}
+    order = sorted(said, key=lambda name: -len(FIELD.sub("", said[name])))
+    return {name: _pattern(said[name]) for name in order}
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    made, seen = "", set()
+    for number, part in enumerate(FIELD.split(text)):  # texts and names of values in turn
+        is_value = number % 2 == 1
+        made += (f"(?P={part})" if part in seen else f"(?P<{part}>.+)") if is_value else re.escape(part)
+        seen |= {part} if is_value else set()
+    return re.compile(made)
 
 
 @cache

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from lakehouse.errors import Stop
+from lakehouse.language import Voice
 from lakehouse.settings import PROJECT
 
 TASK_NAME = r"^[a-z][a-z0-9_]*$"
@@ -91,6 +92,10 @@ class Phrase(_Strict):
 
     en: str
     zh: str
+
+    def said(self, say: Voice) -> str:
+        """In the reader's language."""
+        return self.zh if say.language == "zh" else self.en
 
 
 class Minimum(_Strict):
@@ -220,6 +225,22 @@ def load_tasks(folder: Path = FOLDER) -> dict[str, Task]:
         If a file is not a valid task, or its name is not the task's; the message names the file and the key.
     """
     return {path.stem: load_task(path) for path in sorted(folder.glob("*.yml"))}
+
+
+def task_said(task: str, say: Voice) -> str:
+    """What a score is about; one that the bank no longer has keeps its name."""
+    found = load_tasks().get(task)
+    return say.code(task) if found is None or found.title is None else found.title.said(say)
+
+
+def task_named(task: str, say: Voice) -> str:
+    """A score as commands call it; in Chinese with what it is about.
+
+    >>> task_named("churn", Voice()), task_named("churn", Voice("zh"))
+    ('churn', 'churn 90天内离行')
+    """
+    title = "" if say.language == "en" else task_said(task, say)
+    return f"{task} {title}".strip() if title != say.code(task) else task
 
 
 def load_task(path: Path) -> Task:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lakehouse.errors import Stop
+from lakehouse.lake.running import part
 from simulator import reference
 from simulator.campaigns import Campaigns
 from simulator.channels import Channels
@@ -193,7 +194,9 @@ class _Chunk:
 def _simulate(bank: _Bank, first: int, last: int) -> None:
     """All months of the customers from ``first`` to ``last``."""
     chunk = _Chunk.of(bank, first, last)
-    for month in bank.timeline.months:
+    done, total = first * len(bank.timeline.months), bank.customers * len(bank.timeline.months)
+    for number, month in enumerate(bank.timeline.months):
+        part("customers and months", done + (last - first) * number, total)
         _act(bank, _turn(bank, chunk, month), chunk)
     for owner, party_key, person_id in chunk.records.truth:
         bank.truth.add("persons", owner, {"party_key": party_key, "person_id": person_id})

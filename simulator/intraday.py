@@ -12,6 +12,7 @@ import duckdb
 from lakehouse.contracts import Feed, load_feeds
 from lakehouse.intraday.brokers import Broker
 from lakehouse.lake import appearing
+from lakehouse.lake.running import part
 
 KEYS = {"transactions": "txn_id", "wallet_payments": "payment_id"}
 TIMES = {"transactions": "txn_at", "wallet_payments": "paid_at"}
@@ -71,6 +72,7 @@ def replay(
     for copy in range(copies):
         for start in range(0, len(events), size):
             batch = events[start : start + size]
+            part("events", count, copies * len(events))
             if rate:
                 time.sleep(max(0.0, (count + len(batch)) / rate - (time.monotonic() - began)))
             for feed, texts in _texts(batch, copy, spread=seconds if rate else 0.0).items():

@@ -468,7 +468,7 @@ def _identity_numbers(
     weights = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
     community = person // COMMUNITY
     district = 1 + (community // len(names.CITIES)) % 89
-    prefix = np.array([int(code) for _, _, code in names.CITIES])[city] * 100 + district
+    prefix = np.array([int(place[2]) for place in names.CITIES])[city] * 100 + district
     dates = birth.astype("datetime64[D]")
     year = dates.astype("datetime64[Y]").astype(int) + 1970
     month = dates.astype("datetime64[M]").astype(int) % 12 + 1

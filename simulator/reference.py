@@ -145,12 +145,15 @@ def products() -> dict[str, Values]:
 def branches(draws: Draws, count: int) -> dict[str, Values]:
     """The branches with pay and unemployment of their places, as the feed's columns."""
     index = np.arange(count)
-    city = branch_city(count)
+    city, road = branch_city(count), index * 7 % len(names.ROADS)
     salary = np.round(11_000 * 0.985**city * (0.9 + 0.2 * draws.uniform("branch salary", index))) * 100
     return {
         "branch_code": pa.array(branch_codes(count)),
         "branch_name": pa.array(
-            [f"{names.CITIES[c][0][:-1]}{names.ROADS[(i * 7) % len(names.ROADS)]}支行" for i, c in enumerate(city)]
+            [f"{names.CITIES[c][0][:-1]}{names.ROADS[r]}支行" for c, r in zip(city, road, strict=True)]
+        ),
+        "branch_name_en": pa.array(
+            [f"{names.CITIES[c][3]} {names.ROADS_EN[r]} Branch" for c, r in zip(city, road, strict=True)]
         ),
         "city": pa.array([names.CITIES[c][0] for c in city]),
         "region": pa.array([names.CITIES[c][1] for c in city]),

@@ -3,7 +3,7 @@
 from c360.access.noting import events_of
 from c360.access.postgres import load_rights
 from c360.access.register import Grant, Register, add_person, add_token, hash_of, read_grants, revoke_token
-from c360.access.roles import SCOPES, Role, Sees, load_roles
+from c360.access.roles import SCOPES, Role, Sees, least_group_size, load_roles
 
 __all__ = [
     "SCOPES",
@@ -15,6 +15,7 @@ __all__ = [
     "add_token",
     "events_of",
     "hash_of",
+    "least_group_size",
     "load_rights",
     "load_roles",
     "read_grants",

@@ -53,6 +53,7 @@ class Table(TypedDict):
     """The file as it is written; it explains its parts."""
 
     scopes: dict[str, str]
+    least_group_size: int
     roles: dict[str, RawRole]
     opens: dict[str, list[str]]
     shared: list[str]
@@ -66,6 +67,11 @@ def read_table() -> Table:
 
 
 SCOPES: tuple[str, ...] = tuple(read_table()["scopes"])
+
+
+def least_group_size() -> int:
+    """Customers of whom a number is shown, at the least, to who does not see all of them."""
+    return read_table()["least_group_size"]
 
 
 @cache

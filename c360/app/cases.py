@@ -6,19 +6,17 @@ those do not have yet.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
-from pathlib import Path
 from threading import RLock
 
 from c360.api.snapshot import Snapshot
-from c360.app.outcomes import working_day
+from c360.app import handing_in
+from c360.app.handing_in import HandedIn, Written, written_down
 from c360.reports import Row
 from lakehouse import warehouse
-from lakehouse.ingestion import additions
-from lakehouse.lake.page_views import days_of_events, read_events
+from lakehouse.lake.page_views import days_of_events
 from lakehouse.language import Language
 from lakehouse.settings import Settings
 from lakehouse.warehouse.seeds import load_seeds
@@ -106,10 +104,10 @@ def statements() -> dict[str, str]:
 class Cases:
     """All cases of the publish that is shown, with what was written down since."""
 
-    def __init__(self, lake: Path) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.writing = RLock()  # held from looking at a case to writing down what is done about it
-        self._lake = lake
-        self._written: dict[date, list[additions.Row]] = {}
+        self._settings = settings
+        self._written: dict[date, list[handing_in.Row]] = {}
 
     def of(self, publish: Snapshot) -> dict[str, Case]:
         """Every case by its id; what was written down for the shown date and the one before it counts already."""
@@ -120,23 +118,23 @@ class Cases:
                 cases[case.id] = after(case, row)
         return cases
 
-    def add(self, published: date, row: additions.Row) -> None:
+    def add(self, published: date, row: handing_in.Row) -> None:
         """One more, which the journal has."""
         with self.writing:
             self._of_day(published).append(row)
 
-    def _since(self, business_date: date) -> list[additions.Row]:
+    def _since(self, business_date: date) -> list[handing_in.Row]:
         with self.writing:
-            days = [*days_of_events(self._lake, business_date)[-_DAYS:]]
+            days = [*days_of_events(self._settings.lake, business_date)[-_DAYS:]]
             return [row for day in days for row in self._of_day(day)]
 
-    def _of_day(self, day: date) -> list[additions.Row]:
+    def _of_day(self, day: date) -> list[handing_in.Row]:
         if day not in self._written:
-            self._written[day] = _journal(self._lake, day)
+            self._written[day] = written_down(self._settings, FEED, day)
         return self._written[day]
 
 
-def after(case: Case, row: additions.Row) -> Case:
+def after(case: Case, row: handing_in.Row) -> Case:
     """The case after an event of the feed; what does not count, or is published already, changes nothing."""
     kind, by = row["event_kind"], row["done_by"]
     if row["event_id"] in case.row["event_ids"] or kind == "opened" or case.stage == "closed":
@@ -188,28 +186,6 @@ def opened_row(row: Row, day: date) -> dict[str, str]:
         "evidence_en": plain(row["evidence_en"] or ""),
         "evidence_zh": plain(row["evidence_zh"] or ""),
     }
-
-
-def hand_in(settings: Settings, shown: Snapshot, published: date) -> int:
-    """Land what was written down and is not handed in yet, and what every case was opened for that nobody has touched.
-
-    Returns
-    -------
-    int
-        Rows that the delivery has beyond the version before it.
-    """
-    with additions.adding(settings, FEED):
-        day = working_day(settings, published)
-        before = {row["event_id"]: row for row in additions.handed_in(settings, FEED).get(str(day), [])}
-        ours = {row["event_id"]: row for row in _journal(settings.lake, published)}
-        if ours.keys() <= before.keys():
-            return 0
-        rest = {}
-        if published == shown.business_date:  # else what was new then is not known any more
-            rest = {row["event_id"]: row for row in _new(settings, published, day)}
-        rows = before | rest | ours
-        additions.hand_in(settings, FEED, day, [rows[name] for name in sorted(rows)])
-        return len(rows) - len(before)
 
 
 def has_number(text: str) -> bool:
@@ -308,12 +284,10 @@ def _named(row: Row, kind: str, by: str, day: date) -> dict[str, str]:
     }
 
 
-def _new(settings: Settings, published: date, day: date) -> Iterable[Mapping[str, str]]:
-    """What each case was opened for of which nothing is known but today's warning."""
+def _new(settings: Settings, shown: Snapshot, day: date, _: Written) -> list[dict[str, str]]:
+    """What each case was opened for of which nothing is known but today's warning, if that is published still."""
     rows = warehouse.query_serving(settings, "select * from actions.cases where not is_recorded").to_pylist()
-    return [opened_row(row, day) for row in rows if row["business_date"] == published]
+    return [opened_row(row, day) for row in rows if row["business_date"] == shown.business_date]
 
 
-def _journal(lake: Path, day: date) -> list[additions.Row]:
-    written = (event["delivered"] for event in read_events(lake, day) if event["page"] == FEED)
-    return [row for row in written if row]
+HANDED_IN = HandedIn(FEED, "event_id", _new)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, get_args
@@ -20,13 +21,16 @@ from c360.access import Grant, Register, events_of
 from c360.api.following import Current
 from c360.api.snapshot import Snapshot
 from c360.app import cases, outcomes
-from c360.app.outcomes import HandingIn, WrittenDown
+from c360.app.group_sizes import GroupSizes
+from c360.app.handing_in import HandingIn
+from c360.app.outcomes import WrittenDown
 from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
+from c360.reports import Row
 from c360.reports import pages as reports
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.page_views import Journal, Kind
-from lakehouse.language import LANGUAGES, Language, Voice, words
+from lakehouse.language import LANGUAGES, NAMES, Language, Voice, words
 from lakehouse.language import Kind as Words
 from lakehouse.pages import LAYOUT
 from lakehouse.settings import Settings
@@ -69,9 +73,9 @@ class Visit:
     asked: dict[str, str]  # parameters of the address
     form: dict[str, str] = field(default_factory=dict)
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, **values: object) -> str:
         """A text in the reader's language."""
-        return Voice(self.language)(name)
+        return Voice(self.language)(name, **values)
 
     def page_of(self, count: int, size: int) -> int:
         """The page of a list, from 1 on, that the address asks for by ``page``; beyond the list, its last one."""
@@ -87,20 +91,26 @@ class Workbench:
         self.settings, self.current, self.journal = settings, current, journal
         self.register, self.sessions = Register(settings.api_tokens), Sessions()
         self.sign_ins = MovingWindowRateLimiter(MemoryStorage())
-        hand_in = {outcomes.FEED: outcomes.hand_in, cases.FEED: cases.hand_in}
-        self.handing_in = {feed: HandingIn(settings, current, one) for feed, one in hand_in.items()}
-        self.written, self.cases = WrittenDown(settings.lake), cases.Cases(settings.lake)
-        self.reading = Reading(settings, current, self.cases.of)
         self.deployment = load_deployment(settings.deployment)
         self.zone, self.currency = self.deployment.zone, self.deployment.currency
+        feeds = (outcomes.HANDED_IN, cases.HANDED_IN)
+        self.handing_in = {one.feed: HandingIn(settings, current, one) for one in feeds}
+        self.written, self.cases = WrittenDown(settings), cases.Cases(settings)
+        self.reading = Reading(settings, current, self.cases.of)
         self._templates = self._environment()
         self._get_ready()
 
-    def may(self, page: str, scope: str) -> Any:
-        """The dependency of a route: a `Visit` of a person who may do what it is for; a refusal is written down."""
+    def may(self, page: str, scope: str, feed: str | None = None) -> Any:
+        """The dependency of a route: a `Visit` of a person who may do what it is for; a refusal is written down.
+
+        Parameters
+        ----------
+        feed
+            Into which the route writes: where the bank does not take it in, nobody may.
+        """
 
         def visit(made: Annotated[Visit, self.signed_in(page)]) -> Visit:
-            if not made.person.may(scope):
+            if not made.person.may(scope) or not (feed is None or self.deployment.takes_in(feed)):
                 self.refuse(made)
             return made
 
@@ -168,6 +178,9 @@ class Workbench:
             "navigation": navigation,
             "business_date": visit.shown.business_date,
             "working_day": self.deployment.next_delivery_day(visit.shown.business_date),
+            "branch": partial(self._branch, visit),
+            "takes_in": self.deployment.takes_in,
+            "sizes_of": GroupSizes.of(visit.person, Voice(visit.language)),
         }
         return self.html(visit.language, visit.path, visit.asked, template, frame | content)
 
@@ -182,9 +195,7 @@ class Workbench:
     ) -> Response:
         """A page, of a visit or without one."""
         links = [
-            (name, one, f"{path}?{urlencode(asked | {'lang': one})}")
-            for one, name in (("en", "English"), ("zh", "中文"))
-            if one != language
+            (name, one, f"{path}?{urlencode(asked | {'lang': one})}") for one, name in NAMES.items() if one != language
         ]
         frame = {"visit": None, "navigation": ()} | dict(content)
         text = self._templates.get_template(template).render(
@@ -207,6 +218,11 @@ class Workbench:
         for kind in get_args(Words):
             words(kind)
 
+    def _branch(self, visit: Visit, code: str | None) -> str:
+        """A branch as its code and its name in the reader's language."""
+        one = visit.shown.once("branches", partial(_branches, visit.shown)).get(code or "", {})
+        return Voice(visit.language).named(code, one.get("branch_name"), one.get("branch_name_en"))
+
     def _local(self, moment: datetime | None) -> str:
         """A time in UTC, as the bank's clock shows it."""
         return "" if moment is None else f"{moment.replace(tzinfo=UTC).astimezone(self.zone):%Y-%m-%d %H:%M}"
@@ -218,6 +234,17 @@ class Workbench:
         made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
         made.filters |= {"money": reports.money, "words": _in_words, "path": _in_path, "term": _as_term}
         return made
+
+
+def statements() -> dict[str, str]:
+    """The SQL of what every page shows."""
+    return {"workbench.branches": "select branch_code, branch_name, branch_name_en from marts.dim_branch"}
+
+
+def _branches(shown: Snapshot) -> dict[str, Row]:
+    """Branch -> its names."""
+    rows = shown.prepared.rows("workbench.branches")
+    return {row["branch_code"]: row for row in rows}
 
 
 def _in_path(text: str) -> str:

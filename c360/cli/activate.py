@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from c360.cli.output import Json, Target, labelled, show, table_of
+from c360.cli.output import Json, Target, labelled, show, spoken, table_of
 
 activate = typer.Typer(no_args_is_help=True, help="What is published, sent to other systems as changes.")
 Name = Annotated[str, typer.Argument(help="Activation: a contract below activations/.")]
@@ -131,8 +131,9 @@ def _send(name: str, plan_id: str | None, again: bool, target: str | None, json_
 
 def _line(sent: dict[str, object]) -> Text:
     """What arrived of a plan."""
-    counts = ", ".join(f"{sent[name]} {name}" for name in ("added", "updated", "deleted"))
-    arrived = f"{sent['delivered']} arrived, {sent['refused']} refused, {sent['absent']} not there"
-    end = "" if sent["is_closed"] else "; not finished"
-    what = f"publish {sent['publish_id']}, {sent['business_date']}: {counts}; {arrived}{end}"
-    return labelled(f"plan {sent['plan_number']}", what)
+    say = spoken()
+    names = ("added", "updated", "deleted", "delivered", "refused", "absent")
+    counts = [f"{say.heading(name)} {sent[name]}" for name in names]
+    end = "" if sent["is_closed"] else say("not finished")
+    place = say("publish {number}, {date}", number=sent["publish_id"], date=sent["business_date"])
+    return labelled(say("plan {number}", number=sent["plan_number"]), say.listed([place, *counts, end]))

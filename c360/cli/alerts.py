@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from c360.cli.output import Json, Target, console, labelled, show
+from c360.cli.output import Json, Target, labelled, show, spoken, tell
 
 if TYPE_CHECKING:  # they load DuckDB, for which the help does not wait
     from c360.alerts.messages import Message
@@ -60,7 +60,9 @@ def list_(
         if rule in (None, name)
     ]
     shown = cases if all_ or json_ else cases[:SHOWN]
-    more = [Text(f"{len(cases) - len(shown)} more cases: --all")] if len(shown) < len(cases) else []
+    more = (
+        [Text(spoken()("{count} more cases: --all", count=len(cases) - len(shown)))] if len(shown) < len(cases) else []
+    )
     show({"rules": listed, "cases": shown}, json_, lambda: [_table(listed), _table(shown), *more])
 
 
@@ -92,7 +94,7 @@ def send(
         show(
             content,
             json_,
-            lambda: [*map(_preview, now.messages), labelled("in quiet hours", ", ".join(waiting) or "none")],
+            lambda: [*map(_preview, now.messages), labelled("in quiet hours", waiting)],
         )
         return
     if not receivers:
@@ -118,7 +120,7 @@ def acknowledge(
 
     settings = Settings.from_env(target=target)
     module.acknowledge(settings, module.load_alerts(settings.alerts), rule, case, by, why, _moment(settings, at))
-    console.print(f"{rule}: {case} is taken on by {by}", soft_wrap=True, highlight=False)
+    tell("{rule}: {case} is taken on by {by}", rule=rule, case=case, by=by)
 
 
 def _moment(settings: "Settings", at: datetime | None) -> datetime:
@@ -140,12 +142,12 @@ def _told_of(rule: str, case: str, known: "OpenCase") -> dict[str, object]:
 
 
 def _preview(message: "Message") -> Text:
-    return Text.assemble((f"to {message.receiver}: ", "bold"), message.text)
+    return Text.assemble((spoken()("to {receiver}: ", receiver=message.receiver), "bold"), message.text)
 
 
 def _table(rows: list[dict[str, object]]) -> Table:
     if not rows:
-        return Table("no cases")
+        return Table(spoken()("no cases"))
     table = Table(*rows[0])
     for row in rows:
         table.add_row(*map(str, row.values()))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from c360.cli.output import Json, Target, show
+from c360.cli.output import Json, Target, show, spoken
 from c360.cli.serving import LOOPBACK, PORT, YEAR, Days, Host, Port, answer, last_day, take_back
 
 api = typer.Typer(no_args_is_help=True, help="The read API for other systems, and who may ask it.")
@@ -56,9 +56,13 @@ def tokens(json_: Json = False) -> None:
     grants = sorted(read_grants(Settings.from_env().api_tokens).values(), key=lambda grant: grant.name)
 
     def tables() -> list[Table]:
-        table = Table("name", "may read", "last day")
+        say, table = spoken(), Table("name", "may read", "last day")
         for one in grants:
-            table.add_row(one.name, ", ".join(one.scopes) or f"workbench, as {one.role_name}", str(one.last_day))
+            table.add_row(
+                one.name,
+                ", ".join(one.scopes) or say("workbench, as {role}", role=say.code(one.role_name)),
+                str(one.last_day),
+            )
         return [table]
 
     show({"tokens": grants}, json_, tables)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import Target, console, progress
+from c360.cli.output import Target, console, progress, tell
 from lakehouse.settings import PROJECT, VAR
 
 bi = typer.Typer(no_args_is_help=True, help="Dashboards for Apache Superset, made from the metrics.")
@@ -35,12 +35,11 @@ def serve(
         with serving(Settings.from_env(target=target), place, progress()) as imported:
             for path in imported.paths:
                 console.print(f"{place.address}{path}", soft_wrap=True)
-            reader = f"account reader, who changes nothing, password in {place.reader_password_file}"
-            console.print(reader, soft_wrap=True)
-            console.print(f"account admin, password in {place.password_file}; Ctrl-C ends it", soft_wrap=True)
+            tell("account reader, who changes nothing, password in {path}", path=place.reader_password_file)
+            tell("account admin, password in {path}; Ctrl-C ends it", path=place.password_file)
             signal.pause()
     except KeyboardInterrupt:
-        console.print("ended")
+        tell("ended")
 
 
 @bi.command()
@@ -54,7 +53,8 @@ def assets(
 
     made = make_assets(Settings.from_env(target=target))
     file.write_bytes(made.bundle())
-    console.print(f"{len(made.slugs())} dashboards and {len(made.identifiers('charts'))} charts in {file}")
+    charts = len(made.identifiers("charts"))
+    tell("{count} dashboards and {charts} charts in {path}", count=len(made.slugs()), charts=charts, path=file)
 
 
 @bi.command("import")
@@ -78,4 +78,9 @@ def import_(
         raise Stop(f"{password_file} cannot be read: {error.strerror}", "c360 bi serve makes it") from error
     with Server(address, password) as server:
         done = server.put(made)
-    console.print(f"{len(done.paths)} dashboards imported; {done.replaced} assets replaced, {done.removed} removed")
+    tell(
+        "{count} dashboards imported; {replaced} assets replaced, {removed} removed",
+        count=len(done.paths),
+        replaced=done.replaced,
+        removed=done.removed,
+    )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import Json, Target, show
+from c360.cli.output import Json, Target, long_work, show, spoken
 
 evaluate = typer.Typer(
     no_args_is_help=True,
@@ -25,8 +25,10 @@ def scores(
     from lakehouse.settings import Settings
     from ml_jobs.quality.report import quality_tables, score_quality
 
-    quality = score_quality(Settings.from_env(target=target), truth)
-    show(quality, json_, lambda: quality_tables(quality))
+    settings = Settings.from_env(target=target)
+    with long_work(settings.lake, "evaluate"):
+        quality = score_quality(settings, truth)
+    show(quality, json_, lambda: quality_tables(quality, spoken()))
 
 
 @evaluate.command()
@@ -35,8 +37,10 @@ def recommendations(target: Target = None, json_: Json = False) -> None:
     from lakehouse.settings import Settings
     from ml_jobs.quality import recommendations
 
-    quality = recommendations.evaluate(Settings.from_env(target=target))
-    show(quality, json_, lambda: recommendations.tables(quality))
+    settings = Settings.from_env(target=target)
+    with long_work(settings.lake, "evaluate"):
+        quality = recommendations.evaluate(settings)
+    show(quality, json_, lambda: recommendations.tables(quality, spoken()))
 
 
 @evaluate.command()
@@ -45,8 +49,10 @@ def reasons(target: Target = None, json_: Json = False) -> None:
     from lakehouse.settings import Settings
     from ml_jobs.quality import reasons
 
-    quality = reasons.reason_quality(Settings.from_env(target=target))
-    show(quality, json_, lambda: reasons.tables(quality))
+    settings = Settings.from_env(target=target)
+    with long_work(settings.lake, "evaluate"):
+        quality = reasons.reason_quality(settings)
+    show(quality, json_, lambda: reasons.tables(quality, spoken()))
 
 
 @evaluate.command()
@@ -55,8 +61,10 @@ def changes(target: Target = None, json_: Json = False) -> None:
     from lakehouse.settings import Settings
     from ml_jobs.quality import changes
 
-    quality = changes.change_quality(Settings.from_env(target=target))
-    show(quality, json_, lambda: changes.tables(quality))
+    settings = Settings.from_env(target=target)
+    with long_work(settings.lake, "evaluate"):
+        quality = changes.change_quality(settings)
+    show(quality, json_, lambda: changes.tables(quality, spoken()))
 
 
 @evaluate.command()
@@ -69,8 +77,10 @@ def alerts(
     from lakehouse.settings import Settings
     from ml_jobs.quality import alerts as module
 
-    quality = module.evaluate(Settings.from_env(target=target), truth)
-    show(quality, json_, lambda: module.tables(quality))
+    settings = Settings.from_env(target=target)
+    with long_work(settings.lake, "evaluate"):
+        quality = module.evaluate(settings, truth)
+    show(quality, json_, lambda: module.tables(quality, spoken()))
 
 
 @evaluate.command("identity")
@@ -87,5 +97,6 @@ def evaluate_identity(
     from lakehouse.settings import Settings
 
     settings = Settings.from_env(landing=landing)
-    quality = evaluate(settings, truth or settings.landing.parent / "truth")
-    show(quality, json_, lambda: [quality_table(quality)])
+    with long_work(settings.lake, "evaluate"):
+        quality = evaluate(settings, truth or settings.landing.parent / "truth")
+    show(quality, json_, lambda: [quality_table(quality, spoken())])

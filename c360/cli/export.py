@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import Json, Target, console, progress, show, writing
+from c360.cli.output import Json, Target, progress, show, tell, writing
 
 export = typer.Typer(no_args_is_help=True, help="Copies of what is published that stand alone.")
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -43,4 +43,9 @@ def relocate() -> None:
 
     settings = Settings.from_env()
     files = warehouse.relocate(settings)
-    console.print(f"{settings.warehouse} reads {files:,} files in {settings.published}", soft_wrap=True)
+    tell(
+        "{store} reads {count} files in {folder}",
+        store=settings.warehouse,
+        count=f"{files:,}",
+        folder=settings.published,
+    )

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from c360.cli.output import Json, Lang, console, errors, long_work, show, table_of, write_page
+from c360.cli.output import Json, errors, long_work, show, spoken, table_of, tell, write_page
 from lakehouse.errors import Stop
-from lakehouse.language import Voice
 
 if TYPE_CHECKING:
     from c360.desk import Rehearsal
@@ -30,7 +29,9 @@ def train() -> None:
         model = retrain(settings, latest_pin(settings))
     if model is None:
         raise Stop("the records cannot support a model", "see training in lakehouse/identity/linkage.yml")
-    console.print(f"model {model.version} compares {', '.join(model.columns)}; it holds from the next run on")
+    say = spoken()
+    compared = say.listed([say.heading(column) for column in model.columns])
+    tell("model {version} compares {columns}; it holds from the next run on", version=model.version, columns=compared)
 
 
 @identity.command()
@@ -39,8 +40,10 @@ def chart(out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path(
     from lakehouse.identity.explain import match_weights
     from lakehouse.settings import Settings
 
-    write_page(out, lambda: match_weights(Settings.from_env()))
-    console.print(f"written to {out}")
+    settings = Settings.from_env()
+    with long_work(settings.lake, "identity chart"):
+        write_page(out, lambda: match_weights(settings))
+    tell("written to {path}", path=out)
 
 
 @identity.command()
@@ -48,14 +51,15 @@ def explain(
     left: Annotated[str, typer.Argument(help="Party record, such as cif:C100000001.")],
     right: Annotated[str, typer.Argument(help="Another one.")],
     out: Annotated[Path, typer.Option(help="HTML file to write; it shows personal data.")] = Path("waterfall.html"),
-    lang: Lang = "en",
 ) -> None:
     """Why two party records are one customer or are not: a waterfall of the evidence."""
     from lakehouse.identity.explain import waterfall
     from lakehouse.settings import Settings
 
-    write_page(out, lambda: waterfall(Settings.from_env(), left, right, Voice(lang)))
-    console.print(f"written to {out}")
+    settings = Settings.from_env()
+    with long_work(settings.lake, "identity explain"):
+        write_page(out, lambda: waterfall(settings, left, right, spoken()))
+    tell("written to {path}", path=out)
 
 
 @identity.command()
@@ -76,7 +80,9 @@ def rehearse(
         raise Stop("a rehearsal is of one decision", "give one of --same, --different, --withdrawn")
     settings = Settings.from_env()
     with long_work(settings.lake, "identity rehearse"):
-        found = rehearsed(settings, left, right, said[0], lambda step: errors.print(step, highlight=False))
+        found = rehearsed(
+            settings, left, right, said[0], lambda step: errors.print(spoken()("step_" + step), highlight=False)
+        )
     show(found, as_json, lambda: _tables_of(found))
 
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import Json, Lang, Target, console, show
-from lakehouse.language import Voice
+from c360.cli.output import Json, Target, show, tell
 
 intraday = typer.Typer(no_args_is_help=True, help="The intraday loop: events to readers within seconds.")
 
@@ -22,11 +21,11 @@ def intraday_run(
     from lakehouse.settings import Settings
 
     cycles = run(Settings.from_env(target=target), every, seconds)
-    console.print(f"{cycles} cycles")
+    tell("{count} cycles", count=cycles)
 
 
 @intraday.command("status")
-def intraday_status(lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
+def intraday_status(target: Target = None, json_: Json = False) -> None:
     """Events taken in, their delay until readers see them, and what waits; times are the bank's."""
     from lakehouse.contracts import load_deployment
     from lakehouse.intraday import read_status
@@ -37,4 +36,4 @@ def intraday_status(lang: Lang = "en", target: Target = None, json_: Json = Fals
     if not json_ and isinstance(last := found["last_readable_at"], datetime):
         zone = load_deployment(settings.deployment).zone
         found["last_readable_at"] = (last if last.tzinfo else last.replace(tzinfo=UTC)).astimezone(zone)
-    show(found, json_, say=Voice(lang))
+    show(found, json_)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from c360.cli.output import Json, Target, progress, show, writing
+from c360.cli.output import Json, Target, progress, show, spoken, writing
 from lakehouse.errors import Stop
 
 if TYPE_CHECKING:  # it loads pydantic, for which most commands do not wait
@@ -84,13 +84,13 @@ def reproduce(
         done = build_again(settings, publish, table, progress())
 
     def tables() -> list[Table]:
-        compared = Table("table", "published", "reproduced", "")
+        say, compared = spoken(), Table("table", "published", "reproduced", "")
         for each in done.tables:
             compared.add_row(
                 each.table,
                 each.published_hash[:12],
-                (each.reproduced_hash or "not made")[:12],
-                "equal" if each.is_equal else "DIFFERS",
+                each.reproduced_hash[:12] if each.reproduced_hash else say("not made"),
+                say("equal") if each.is_equal else say("DIFFERS"),
             )
         return [compared]
 

@@ -23,11 +23,10 @@ from c360.cli.intraday import intraday
 from c360.cli.lineage import lineage, reproduce
 from c360.cli.metrics import metrics
 from c360.cli.ml import ml
-from c360.cli.output import Json, Lang, StoppingGroup, Target, console, day_of, labelled, progress, show
+from c360.cli.output import Json, StoppingGroup, Target, day_of, labelled, long_work, progress, show, spoken, tell
 from c360.cli.roles import roles
 from c360.cli.secret import secret
 from c360.cli.tags import tags
-from lakehouse.language import Voice
 
 app = typer.Typer(
     cls=StoppingGroup, no_args_is_help=True, help="A bank's customer information: feeds in, customers and scores out."
@@ -88,11 +87,11 @@ def run(
 
     settings = Settings.from_env(landing=landing, target=target)
     dates = pipeline.run(settings, day_of(first), day_of(last), progress(settings.lake))
-    console.print(f"built and published {', '.join(map(str, dates))} in {settings.warehouse}")
+    tell("built and published {dates} in {store}", dates=spoken().listed([*map(str, dates)]), store=settings.warehouse)
 
 
 @app.command()
-def status(lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
+def status(target: Target = None, json_: Json = False) -> None:
     """What was built, what was published, and how the deliveries and the last runs went."""
     from c360.progress import going_on, line_of
     from c360.status import lines_of, read_status, steps_of
@@ -100,7 +99,7 @@ def status(lang: Lang = "en", target: Target = None, json_: Json = False) -> Non
     from lakehouse.settings import Settings
 
     settings, now = Settings.from_env(target=target), datetime.now(UTC)
-    current, say = read_status(settings), Voice(lang)
+    current, say = read_status(settings), spoken()
     zone = load_deployment(settings.deployment).zone
 
     def tables() -> Iterator[RenderableType]:
@@ -122,7 +121,9 @@ def verify(json_: Json = False) -> None:
     from lakehouse.lake.integrity import verify as verified
     from lakehouse.settings import Settings
 
-    result = verified(Settings.from_env())
+    settings = Settings.from_env()
+    with long_work(settings.lake, "verify"):
+        result = verified(settings)
     show(asdict(result), json_)
     if result.changed or result.lost:
         raise typer.Exit(1)
@@ -135,7 +136,7 @@ def doctor(target: Target = None, json_: Json = False) -> None:
 
     findings = examine_environment(target)
     content = {finding.subject: finding.verdict for finding in findings}
-    marks = {True: "OK  ", False: "FAIL"}
+    marks = {True: "OK", False: "FAIL"}
     show(content, json_, lambda: [labelled(marks[f.is_fine], f"{f.subject}: {f.verdict}") for f in findings])
     if not all(finding.is_fine for finding in findings):
         raise typer.Exit(1)

@@ -8,19 +8,18 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from c360.cli.output import Json, Lang, Target, day_of, labelled, show
-from lakehouse.language import Voice
+from c360.cli.output import Json, Target, day_of, labelled, show, spoken
 
 metrics = typer.Typer(no_args_is_help=True, help="Figures by name, each from its one definition.")
 
 
 @metrics.command("list")
-def list_(lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
+def list_(target: Target = None, json_: Json = False) -> None:
     """Every metric: what it is, its unit, and by what it can be divided."""
     from c360 import metrics as module
     from lakehouse.settings import Settings
 
-    say = Voice(lang)
+    say = spoken()
     found = module.list_metrics(Settings.from_env(target=target))
 
     def lines() -> Iterator[Text]:
@@ -42,7 +41,6 @@ def query(
     ] = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
-    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -57,7 +55,7 @@ def query(
     figures = module.query_metrics(settings, names, by or (), day_of(first), day_of(last))
 
     def tables() -> list[Table]:
-        say, asked = Voice(lang), {metric.name: metric for metric in figures.metrics}
+        say, asked = spoken(), {metric.name: metric for metric in figures.metrics}
         table = Table()
         for column in figures.columns:
             metric = asked.get(column)

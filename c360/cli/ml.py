@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from c360.cli.output import Json, console, long_work, show, write_page, writing
+from c360.cli.output import Json, console, long_work, show, spoken, tell, write_page, writing
 from lakehouse.errors import Stop
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def new(
     with writing(path):
         path.write_text(text, encoding="utf-8")
     typer.echo(text)
-    console.print(f"wrote {path}: review it, then `c360 ml evaluate {path}`", soft_wrap=True)
+    tell("wrote {path}: review it, then `c360 ml evaluate {path}`", path=path)
 
 
 @ml.command()
@@ -72,7 +72,7 @@ def evaluate(
     task, path = find_task(name)
     if task.is_of_the_bank:
         quality = report.task_quality(_settings(), truth, task.task)
-        show(quality, json_, lambda: report.quality_tables({task.task: quality}))
+        show(quality, json_, lambda: report.quality_tables({task.task: quality}, spoken()))
         return
     from ml_jobs.own_tables.judging import evaluate as judged
 
@@ -86,8 +86,8 @@ def evaluate(
         evaluation, _, _ = judged(settings, task, data_path(task, path, data))
     from ml_jobs.registry.card import html as page
 
-    write_page(html, lambda: page(evaluation))
-    show(evaluation, json_, lambda: report.evaluation_tables(evaluation))
+    write_page(html, lambda: page(evaluation, spoken().language))
+    show(evaluation, json_, lambda: report.evaluation_tables(evaluation, spoken()))
 
 
 @ml.command()
@@ -156,7 +156,9 @@ def score(
         from lakehouse.lake.model_files import Known
         from ml_jobs.scores.scoring import score as scored
 
-        console.print(str(scored(settings, task.task, Known.by(settings, _business_date(settings, day)))))
+        with long_work(settings.lake, f"ml score {task.task}"):
+            scores = scored(settings, task.task, Known.by(settings, _business_date(settings, day)))
+        console.print(str(scores))
         return
     import pyarrow.parquet as pq
 
@@ -170,7 +172,7 @@ def score(
         pq.write_table(rows, out, compression="zstd")
     for note in (*delivered.notes, *remarks):
         console.print(note, soft_wrap=True)
-    console.print(f"scored {len(rows):,} {'row' if len(rows) == 1 else 'rows'}: {out}", soft_wrap=True)
+    tell("rows scored: {count}, in {path}", count=f"{len(rows):,}", path=out)
 
 
 @ml.command()
@@ -240,7 +242,7 @@ def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False)
         "drift": feature_drift(model.card["reference"], model.columns, values, model.margin(values)),
         "ripe": ripe,
     }
-    show(monitoring, json_, lambda: report.monitor_tables(monitoring))
+    show(monitoring, json_, lambda: report.monitor_tables(monitoring, spoken()))
 
 
 def _settings() -> "Settings":

@@ -3,8 +3,11 @@
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from copy import copy
 from dataclasses import is_dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -16,6 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from lakehouse.errors import Stop
 from lakehouse.language import ENGLISH, Language, Voice
@@ -29,18 +33,38 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 Target = Annotated[
     str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
 ]
-Lang = Annotated[Language, typer.Option("--lang", help="Language of what is printed and of the page.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+_SPOKEN = ContextVar("spoken", default=ENGLISH)
+
+
+def _speak(language: Language) -> Language:
+    _SPOKEN.set(Voice(language))
+    return language
+
+
+Lang = Annotated[Language, typer.Option("--lang", callback=_speak, help="Language of what is printed and of the page.")]
+
+
+def spoken() -> Voice:
+    """The language of the command that runs, by its ``--lang``."""
+    return _SPOKEN.get()
 
 
 class StoppingGroup(TyperGroup):
-    """The root of the commands: a ``Stop`` is printed with its remedy and ends with exit code 1, Ctrl-C with 130."""
+    """The root of the commands: a ``Stop`` is printed with its remedy and ends with exit code 1, Ctrl-C with 130.
+
+    Every command has ``--lang``, also one whose function does not ask for it: `spoken` is what it then prints by.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # the types are typer's alone
+        super().__init__(*args, **kwargs)
+        _give_language(self)
 
     def invoke(self, ctx: Any) -> Any:  # the type is typer's alone
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            errors.print("stopped by Ctrl-C: what was not finished is left out; run it again to go on")
+            errors.print(spoken()("stopped by Ctrl-C: what was not finished is left out; run it again to go on"))
             raise typer.Exit(INTERRUPTED) from None
         except Stop as stop:
             lines = [f"stopped: {stop}", *getattr(stop, "__notes__", ())]
@@ -50,11 +74,38 @@ class StoppingGroup(TyperGroup):
             _ON_SCREEN.close()
 
 
+def _give_language(group: Any) -> None:
+    """Add ``--lang`` to every command below a group that lacks it."""
+    for command in group.commands.values():
+        if hasattr(command, "commands"):
+            _give_language(command)
+        elif not any("--lang" in parameter.opts for parameter in command.params):
+            command.params.append(copy(_language_option()))
+
+
+@cache
+def _language_option() -> Any:
+    """The option as a command has it whose function does not take it."""
+    alone = typer.Typer(add_completion=False)
+
+    @alone.command()
+    def one(lang: Lang = "en") -> None:
+        """A command with nothing else."""
+
+    (option,) = (parameter for parameter in get_command(alone).params if "--lang" in parameter.opts)
+    option.expose_value = False
+    return option
+
+
+def tell(text: str, **values: object) -> None:
+    """Print a sentence of the list of words in the reader's language; what it tells of is not cut at the margin."""
+    console.print(spoken()(text, **values), soft_wrap=True, highlight=False)
+
+
 def show(
     content: object,
     as_json: bool,
     tables: Callable[[], Iterable[RenderableType]] | None = None,
-    say: Voice = ENGLISH,
 ) -> None:
     """Print as JSON, or as tables, or, where there are none, a line per name.
 
@@ -70,12 +121,12 @@ def show(
             _print_whole(table)
     else:
         for name, value in (content if isinstance(content, Mapping) else vars(content)).items():
-            console.print(labelled(name, value, say), soft_wrap=True, highlight=False)
+            console.print(labelled(name, value), soft_wrap=True, highlight=False)
 
 
-def labelled(name: str, value: object, say: Voice = ENGLISH) -> Text:
+def labelled(name: str, value: object) -> Text:
     """A line: a name in bold, and what it is."""
-    return Text.assemble((say.code(name), "bold"), f" {in_words(value, say)}")
+    return Text.assemble((spoken().heading(name), "bold"), f" {in_words(value, spoken())}")
 
 
 def in_words(value: object, say: Voice = ENGLISH) -> str:
@@ -106,7 +157,7 @@ def in_words(value: object, say: Voice = ENGLISH) -> str:
 def table_of(rows: Sequence[Mapping[str, object]], *without: str) -> Table:
     """Rows that have the same names, as a table; some columns are for programs alone."""
     if not rows:
-        return Table("nothing")
+        return Table(spoken()("nothing"))
     names = [name for name in rows[0] if name not in without]
     table = Table(*names)
     for row in rows:
@@ -120,6 +171,8 @@ def _print_whole(content: RenderableType) -> None:
         console.print(content, soft_wrap=not isinstance(content, Panel), highlight=False)
         return
     for column in content.columns:
+        if isinstance(column.header, str):
+            column.header = spoken().heading(column.header)
         column.overflow = "fold"  # Chinese has no spaces at which a line could end: it was cut off
     needed = Measurement.get(console, console.options.update(max_width=2 * WIDEST), content).maximum
     width = max(console.width, needed if needed <= WIDEST else 0)  # sentences in cells are folded
@@ -172,8 +225,11 @@ def progress(lake: Path | None = None) -> Callable[[str], None]:
 
 
 @contextmanager
-def long_work(lake: Path, name: str) -> Generator[None]:
-    """A block that takes long: the terminal and the workbench show that it is at work, and for how long yet."""
+def long_work(lake: Path | None, name: str) -> Generator[None]:
+    """A block that takes long: the terminal and the workbench show that it is at work, and for how long yet.
+
+    Of what is about no lake, such as a bank to be made, the terminal alone shows it.
+    """
     from lakehouse.lake.running import working
 
     show_work(lake)
@@ -181,8 +237,8 @@ def long_work(lake: Path, name: str) -> Generator[None]:
         yield
 
 
-def show_work(lake: Path) -> None:
-    """On a terminal: a last line with what is at work on the lake, until the command ends."""
+def show_work(lake: Path | None) -> None:
+    """On a terminal: a last line with what is at work on the lake, or in this process, until the command ends."""
     if errors.is_terminal:
         _ON_SCREEN.enter_context(errors.status(_AtWork(lake)))
 
@@ -190,7 +246,7 @@ def show_work(lake: Path) -> None:
 class _AtWork:
     """What is at work, read anew every second."""
 
-    def __init__(self, lake: Path) -> None:
+    def __init__(self, lake: Path | None) -> None:
         self._lake, self._read, self._line = lake, -1.0, Text()
 
     def __rich__(self) -> Text:
@@ -198,7 +254,7 @@ class _AtWork:
 
         if monotonic() - self._read >= 1:
             now = datetime.now(UTC)
-            lines = [line_of(going, now) for going in going_on(self._lake, now)]
+            lines = [line_of(going, now, spoken()) for going in going_on(self._lake, now)]
             self._read, self._line = monotonic(), Text("\n".join(lines), "dim", no_wrap=True, overflow="ellipsis")
         return self._line
 

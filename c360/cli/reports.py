@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from c360.cli.output import Json, Lang, Target, show, write_page, writing
-from lakehouse.language import Language
+from c360.cli.output import Json, Target, show, spoken, write_page, writing
 
 report = typer.Typer(no_args_is_help=True, help="Reports over what is published.")
 WHY_NOT = "the detail of the step score in ops.runs says why"
@@ -18,7 +17,6 @@ Html = Annotated[Path | None, typer.Option(dir_okay=False, help="Write the repor
 def customer(
     key: Annotated[str, typer.Argument(help="Customer, or any record of one, such as cif:C100000001.")],
     html: Html = None,
-    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -26,14 +24,13 @@ def customer(
     from c360.reports import customer as module
     from lakehouse.settings import Settings
 
-    _present(module, module.read(Settings.from_env(target=target), key), html, lang, json_)
+    _present(module, module.read(Settings.from_env(target=target), key), html, json_)
 
 
 def handover(
     rm: Annotated[str, typer.Argument(help="Staff number of the relationship manager.")],
     names: Annotated[bool, typer.Option("--names", help="Show customers' names: personal data.")] = False,
     html: Html = None,
-    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -41,7 +38,7 @@ def handover(
     from c360.reports import handover as module
     from lakehouse.settings import Settings
 
-    _present(module, module.read(Settings.from_env(target=target), rm, names), html, lang, json_)
+    _present(module, module.read(Settings.from_env(target=target), rm, names), html, json_)
 
 
 def worklist(
@@ -49,7 +46,6 @@ def worklist(
     rm: Annotated[str | None, typer.Option(help="Only customers of this relationship manager.")] = None,
     csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the list as a CSV file, too.")] = None,
     html: Html = None,
-    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -61,26 +57,26 @@ def worklist(
     if csv:
         with writing(csv):
             csv.write_text(module.lines(content), encoding="utf-8-sig")
-    _present(module, content, html, lang, json_)
+    _present(module, content, html, json_)
 
 
 @report.command()
-def survival(html: Html = None, lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
+def survival(html: Html = None, target: Target = None, json_: Json = False) -> None:
     """How long customers stay, per cohort of their first product, with intervals."""
     from c360.reports import survival as module
     from lakehouse.settings import Settings
 
-    _present(module, module.read(Settings.from_env(target=target)), html, lang, json_)
+    _present(module, module.read(Settings.from_env(target=target)), html, json_)
 
 
 @report.command()
-def segments(html: Html = None, lang: Lang = "en", target: Target = None, json_: Json = False) -> None:
+def segments(html: Html = None, target: Target = None, json_: Json = False) -> None:
     """The customers without a relationship manager in groups: size, value, cost, churn, the channel that works."""
     from c360.reports import segments as module
     from lakehouse.settings import Settings
 
     content = module.read(Settings.from_env(target=target))
-    _present(module, content, html, lang, json_, "" if content.groups else f"no groups: {WHY_NOT}")
+    _present(module, content, html, json_, "" if content.groups else f"no groups: {WHY_NOT}")
 
 
 @report.command()
@@ -90,7 +86,6 @@ def forecast(
         float, typer.Option(help="Percentage points by which the one-year deposit rate rises.")
     ] = 0.0,
     html: Html = None,
-    lang: Lang = "en",
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -103,12 +98,11 @@ def forecast(
 
     shifts = {"mmf_yield": fund_yield, "deposit_1y": deposit_rate}
     content = module.read(Settings.from_env(target=target), {rate: shift for rate, shift in shifts.items() if shift})
-    _present(module, content, html, lang, json_, "" if content.forecasts else f"no forecast: {WHY_NOT}")
+    _present(module, content, html, json_, "" if content.forecasts else f"no forecast: {WHY_NOT}")
 
 
-def _present(
-    module: ModuleType, content: object, html: Path | None, language: Language, as_json: bool, hint: str = ""
-) -> None:
+def _present(module: ModuleType, content: object, html: Path | None, as_json: bool, hint: str = "") -> None:
     """Write the page, if asked, and print the report of a module, or in place of empty tables a hint."""
+    language = spoken().language
     write_page(html, lambda: module.page(content, language))
     show(content, as_json, lambda: [hint] if hint else module.tables(content, language))

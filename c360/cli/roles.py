@@ -8,7 +8,7 @@ import typer
 from rich.console import RenderableType
 from rich.table import Table
 
-from c360.cli.output import Json, Target, console, show
+from c360.cli.output import Json, Target, console, show, spoken, tell
 
 roles = typer.Typer(no_args_is_help=True, help="Roles on Postgres: what c360/access/roles.yml gives them, and no more.")
 
@@ -26,9 +26,13 @@ def apply(target: Target = None) -> None:
     settings = Settings.from_env(target=target)
     rights = load_rights(settings)
     left = warehouse.apply_rights(settings, rights)
-    console.print(f"{len(rights.roles)} roles and {len(rights.people)} people follow c360/access/roles.yml")
+    tell(
+        "{roles} roles and {people} people follow c360/access/roles.yml",
+        roles=len(rights.roles),
+        people=len(rights.people),
+    )
     if left:
-        console.print("an administrator of the server has to run:")
+        tell("an administrator of the server has to run:")
         for one in left:
             console.print(f"  {one.remedy};", highlight=False, soft_wrap=True)
 
@@ -54,12 +58,11 @@ def verify(
             table.add_row(one.role, one.about, one.verb, one.expected, one.found)
         if table.row_count:
             yield table
-        count, table_of = f"{len(found):,}", "what c360/access/roles.yml gives"
-        yield (
-            f"{len(wrong):,} of {count} rights are not {table_of}: run `c360 roles apply`"
-            if wrong
-            else f"all {count} rights are {table_of}"
-        )
+        say, counts = spoken(), {"wrong": f"{len(wrong):,}", "count": f"{len(found):,}"}
+        if wrong:
+            yield say("{wrong} of {count} rights are not as roles.yml says: run `c360 roles apply`", **counts)
+        else:
+            yield say("all {count} rights are as roles.yml says", count=counts["count"])
 
     show({"rights": [asdict(one) for one in (found if every else wrong)], "count": len(found)}, json_, tables)
     if wrong:

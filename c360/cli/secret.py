@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from c360.cli.output import console
+from c360.cli.output import tell
 
 secret = typer.Typer(no_args_is_help=True, help="The key of the tokens and of the models' signatures.")
 
@@ -32,7 +32,7 @@ def rotate(
 
     new = SecretStr(new_secret.read_text().strip()) if new_secret else None
     done = rotation.rotate(Settings.from_env(), new)
-    console.print(f"{done.written_anew} files of the lake written anew, {done.as_they_were} as they were")
+    tell("{count} files of the lake written anew, {rest} as they were", count=done.written_anew, rest=done.as_they_were)
     if not done.keeps_secret_file:
-        console.print("set C360_TOKEN_SECRET to the new secret before the next run")
-    console.print("the next run builds and publishes anew; until then readers have the old tokens")
+        tell("set C360_TOKEN_SECRET to the new secret before the next run")
+    tell("the next run builds and publishes anew; until then readers have the old tokens")

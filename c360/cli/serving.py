@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c360.cli.output import console
+from c360.cli.output import console, tell
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -49,4 +49,4 @@ def take_back(name: str) -> None:
     from lakehouse.settings import Settings
 
     revoke_token(Settings.from_env().api_tokens, name)
-    console.print(f"{name} has no token any more")
+    tell("{name} has no token any more", name=name)

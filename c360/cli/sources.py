@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from c360.cli.output import Json, console, progress, show, writing
+from c360.cli.output import Json, console, long_work, progress, show, spoken, tell, writing
 from lakehouse.errors import Stop
 
 if TYPE_CHECKING:  # it loads DuckDB and Arrow, for which most commands do not wait
@@ -63,10 +63,10 @@ def accept(delivery: OfDeliveryOrDay, by: By, why: Why) -> None:
 
     if re.fullmatch(r"\d{4}-\d\d-\d\d", delivery):
         accept_silence(Settings.from_env(), date.fromisoformat(delivery), by, why)
-        console.print(f"{delivery} is accepted as a day without deliveries: run the next date again", soft_wrap=True)
+        tell("{day} is accepted as a day without deliveries: run the next date again", day=delivery)
         return
     outcome = decide(Settings.from_env(), delivery, by, why)
-    console.print(f"{outcome.delivery_id} is accepted: run {outcome.cutoff_date} again", soft_wrap=True)
+    tell("{delivery} is accepted: run {date} again", delivery=outcome.delivery_id, date=outcome.cutoff_date)
 
 
 def retract(delivery: OfDelivery, by: By, why: Why) -> None:
@@ -75,25 +75,30 @@ def retract(delivery: OfDelivery, by: By, why: Why) -> None:
     from lakehouse.settings import Settings
 
     outcome = decide(Settings.from_env(), delivery, by, why)
-    console.print(f"{outcome.delivery_id} is retracted: run the last business date again", soft_wrap=True)
+    tell("{delivery} is retracted: run the last business date again", delivery=outcome.delivery_id)
 
 
 def _show_draft(draft: "Draft", what: str, as_json: bool) -> None:
     """A line for the delivery, one per kind of bad row, and one per control sum."""
     findings = draft.findings
     is_refused = findings.problem or (draft.implausible and what.startswith("would"))
+    say = spoken()
+    rows = {"rows": f"{findings.rows:,}", "bad": f"{findings.bad_rows:,}"}
     content = {
-        "delivery": f"{draft.name} {'would be rejected' if is_refused else what}",
-        "rows": f"{findings.rows:,}, of them {findings.bad_rows:,} for the quarantine",
+        "delivery": f"{draft.name} {say('would be rejected') if is_refused else say(what)}",
+        "rows": say("{rows}, of them {bad} for the quarantine", **rows),
     }
     if findings.min_business_date:
-        content["business dates"] = f"{findings.min_business_date} to {findings.max_business_date}"
+        days = {"first": findings.min_business_date, "last": findings.max_business_date}
+        content["business dates"] = say("{first} to {last}", **days)
     for kind in findings.kinds:
-        about = f"column {kind.column}: " if kind.column else ""
-        content[f"{about}{kind.reason.replace('_', ' ')}"] = f"{kind.rows:,} rows, the first in row {kind.first_row}"
+        about = say("column {column}: ", column=kind.column) if kind.column else ""
+        counts = {"count": f"{kind.rows:,}", "row": kind.first_row}
+        content[f"{about}{say.code(kind.reason)}"] = say("{count} rows, the first in row {row}", **counts)
     for column, count in draft.unknown.items():
-        content[f"column {column}: unknown"] = f"{count:,} rows: no delivery that was taken in has the value"
-    content |= {f"sum of {name}": f"{total:,}" for name, total in findings.control_sums.items()}
+        about = say("column {column}: unknown", column=column)
+        content[about] = say("{count} rows: no delivery that was taken in has the value", count=f"{count:,}")
+    content |= {say("sum of {column}", column=name): f"{total:,}" for name, total in findings.control_sums.items()}
     document = vars(findings) | {"implausible": draft.implausible, "unknown": draft.unknown}
     show(document if as_json else content, as_json)
 
@@ -112,7 +117,7 @@ def simulate(
     """Write the deliveries of a simulated bank, and the truth behind them."""
     import simulator
 
-    with writing(out):
+    with writing(out), long_work(None, "simulate"):
         summary = simulator.generate(
             customers,
             months,
@@ -149,10 +154,11 @@ def simulate_intraday(
             "no broker", "set C360_BROKER_URL, for instance to redis://localhost:6379/0 or kafka://localhost:9092"
         )
     send = to_broker(connect(settings)) if broker else to_landing(settings.landing)
-    with writing(settings.landing):
+    with writing(settings.landing), long_work(settings.lake, "simulate intraday"):
         hours = range(24) if hour is None else range(hour, hour + 1)
         sent = replay(source, day.date(), send, rate, seconds, copies, hours)
-    show({f"{feed} sent": count for feed, count in sent.items()} if not json_ else sent, json_)
+    say = spoken()
+    show(sent if json_ else {say("{feed} sent", feed=say.code(feed)): count for feed, count in sent.items()}, json_)
 
 
 @adapt.command()
@@ -164,7 +170,7 @@ def berka(
     """The PKDD'99 Berka bank as branch deliveries."""
     from lakehouse.adapters import berka as adapter
 
-    with writing(out):
+    with writing(out), long_work(None, "adapt"):
         summary = adapter.adapt(source, out)
     show(summary, json_)
 
@@ -177,9 +183,9 @@ def berka_loans(
     """The Berka bank's loans, as known before each grant, for ml_jobs/examples/loan_default.yml."""
     from lakehouse.adapters import berka as adapter
 
-    with writing(out):
+    with writing(out), long_work(None, "adapt"):
         count = adapter.write_loans(source, out)
-    console.print(f"{count} loans: {out}")
+    tell("{count} loans: {path}", count=count, path=out)
 
 
 @adapt.command("csv")
@@ -200,8 +206,8 @@ def csv_(
     if unreadable := [item for item in column if "=" not in item]:
         raise Stop(f"--set {unreadable[0]}: no column is named", "write column=SQL, for instance name=full_name")
     expressions = dict(item.split("=", 1) for item in column)
-    with writing(out):
+    with writing(out), long_work(None, "adapt"):
         adapted = adapt_csv(source, feed, expressions, month.date(), out, delimiter, encoding)
     for note in adapted.notes:
         console.print(note, soft_wrap=True)
-    console.print(f"{adapted.rows:,} rows delivered", highlight=False)
+    tell("{count} rows delivered", count=f"{adapted.rows:,}")

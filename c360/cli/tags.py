@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import RenderableType
 
-from c360.cli.output import Json, Target, day_of, labelled, show, table_of
+from c360.cli.output import Json, Target, day_of, labelled, show, spoken, table_of
 
 if TYPE_CHECKING:
     from lakehouse.settings import Settings
@@ -156,7 +156,7 @@ def export(
 
 
 def _left_out(counts: dict[str, int]) -> Sequence[RenderableType]:
-    return [labelled("left out", f"{n}: {why}") for why, n in counts.items()]
+    return [labelled("left out", f"{n}: {spoken().code(why)}") for why, n in counts.items()]
 
 
 def _first_day(settings: "Settings", day: datetime | None) -> date:
@@ -168,12 +168,15 @@ def _first_day(settings: "Settings", day: datetime | None) -> date:
 
 def _counts(found: dict) -> Sequence[RenderableType]:
     lines = [labelled(name, found[name]) for name in ("business_date", "members", "contactable")]
-    return [*lines, *(labelled("not to be contacted", f"{n}: {why}") for why, n in found["blocked"].items())]
+    return [
+        *lines,
+        *(labelled("not to be contacted", f"{n}: {spoken().code(why)}") for why, n in found["blocked"].items()),
+    ]
 
 
 def _waiting(waiting: list[dict]) -> Sequence[RenderableType]:
     """What is handed in, if anything is."""
-    return [labelled("handed in", "counts from its day's run on"), table_of(waiting)] if waiting else []
+    return [labelled("handed in", spoken()("counts from its day's run on")), table_of(waiting)] if waiting else []
 
 
 def _operators() -> Sequence[RenderableType]:

@@ -54,7 +54,7 @@ def decide(settings: Settings, day: date, left: str, right: str, kind: str, by: 
         If no name or reason is given, or it is no decision.
     """
     person = decision_of(by, " ".join(why.split()))
-    require_feed(settings)
+    load_deployment(settings.deployment).require(FEED)
     if kind not in KINDS:
         raise Stop(f"{kind} is no decision", f"give one of {', '.join(KINDS)}")
     left, right = names_of(left, right)
@@ -63,12 +63,6 @@ def decide(settings: Settings, day: date, left: str, right: str, kind: str, by: 
         row = row_of(day, left, right, kind, before) | {"decided_by": person.by, "note": person.why}
         additions.hand_in(settings, FEED, day, [*before, row])
     return Decided(left, right, kind, person.by, person.why, day)
-
-
-def require_feed(settings: Settings) -> None:
-    """Raise `Stop` if the deployment does not take in decisions: they would land, and never count."""
-    if FEED not in load_deployment(settings.deployment).feeds:
-        raise Stop(f"{settings.deployment.name} does not take in {FEED}", f"add {FEED} to its optional feeds")
 
 
 def row_of(day: date, left: str, right: str, kind: str, before: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -18,9 +18,10 @@ from filelock import FileLock, Timeout
 from c360 import pipeline
 from c360.desk import comparison
 from c360.desk.comparison import Figure, Move, TableChange
-from c360.desk.decisions import FEED, KINDS, Names, decisions, names_of, require_feed, row_of
+from c360.desk.decisions import FEED, KINDS, Names, decisions, names_of, row_of
 from c360.steps import LISTENS
 from lakehouse import ingestion, lake, warehouse
+from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.identity import link
 from lakehouse.ingestion import additions
@@ -71,7 +72,7 @@ def rehearse(settings: Settings, left: str, right: str, decision: str, progress:
     if decision not in KINDS:
         raise Stop(f"{decision} is no decision", f"give one of {', '.join(KINDS)}")
     begun = monotonic()
-    require_feed(settings)
+    load_deployment(settings.deployment).require(FEED)
     with _silent(), _copied(settings, progress) as copy:
         state = warehouse.built_state(copy)
         day, before = state.business_date, copy.lake / state.identity

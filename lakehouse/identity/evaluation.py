@@ -16,6 +16,7 @@ from lakehouse.identity.link import link, opened, unbelieved
 from lakehouse.identity.linkage import Linkage
 from lakehouse.lake import Pin
 from lakehouse.lake.dates import landed_dates
+from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
 
 # A truth file names a record by its party key, or by its bare number where only one feed has that number.
@@ -150,24 +151,29 @@ def _compared(con: duckdb.DuckDBPyConnection, pin: Pin, truth: Path, warnings: l
     }
 
 
-def quality_table(quality: Quality) -> Table:
+def quality_table(quality: Quality, say: Voice = ENGLISH) -> Table:
     """The result of `evaluate`, to be printed."""
-    table = Table(title=f"Identity on {quality['business_date']}: {quality['records']:,} records")
+    table = Table(
+        title=say("Identity on {date}: {count} records", date=quality["business_date"], count=f"{quality['records']:,}")
+    )
     for name in ("", "precision", "recall", "F1", "found", "true"):
         table.add_column(name, justify="left" if not name else "right")
     for name in ("pairs", "clusters"):
         figures = quality[name]
         shares = (f"{figures[key]:.4f}" for key in ("precision", "recall", "f1"))
-        table.add_row(name, *shares, f"{figures['found']:,}", f"{figures['true']:,}")
-    table.caption = (
-        f"{quality['customers']:,} customers, {quality['persons']:,} persons; customers with documents of two persons: "
-        f"{quality['clusters_of_two_persons']}; records of the truth that were not delivered: "
-        f"{quality['records_not_delivered']}"
+        table.add_row(say.code(name), *shares, f"{figures['found']:,}", f"{figures['true']:,}")
+    table.caption = say(
+        "{customers} customers, {persons} persons; customers with documents of two persons: {mixed}; records of the "
+        "truth that were not delivered: {absent}",
+        customers=f"{quality['customers']:,}",
+        persons=f"{quality['persons']:,}",
+        mixed=quality["clusters_of_two_persons"],
+        absent=quality["records_not_delivered"],
     )
     for delivery, reason in quality["rejected"].items():
-        table.caption += f"\nrejected {delivery}: {reason}"
+        table.caption += f"\n{say('not taken in')} {delivery}: {reason}"
     for warning in quality["warnings"]:
-        table.caption += f"\nwarning: {warning}"
+        table.caption += f"\n{say('warning')}: {warning}"
     return table
 
 

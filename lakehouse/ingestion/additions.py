@@ -45,6 +45,16 @@ def handed_in(settings: Settings, feed: str, after: date | None = None) -> dict[
     }
 
 
+def state_of(settings: Settings, feed: str) -> tuple[tuple[str, int], ...]:
+    """Of every manifest and record by which `handed_in` goes, its name and when it was written: a listing alone.
+
+    As long as it stays the same, so does what was handed in.
+    """
+    places = [settings.landing / feed, *(settings.lake / kind / feed for kind in ("deliveries", "retractions"))]
+    paths = [path for place in places for path in place.rglob("[!.]*.json")]
+    return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in paths))
+
+
 def add(settings: Settings, feed: str, day: date, rows: Sequence[Mapping[str, object]]) -> None:
     """Land the day's delivery of a delimited feed again, with more rows; the caller holds `adding`.
 

@@ -33,7 +33,7 @@ class Known:
 
 
 def model_folder(settings: Settings, task: str, known: Known) -> Path:
-    """Holds ``model.skops``, ``card.json``, ``card.html``, ``evaluation.parquet`` and ``signature``."""
+    """Holds ``model.skops``, ``card.json``, the pages of the card, ``evaluation.parquet`` and ``signature``."""
     return settings.lake / "models" / task / known.model_version
 
 

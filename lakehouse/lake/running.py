@@ -49,48 +49,69 @@ class Work:
 
 
 class _Written:
-    """The work as its file has it. To show it must never stop it: what cannot be written is not shown."""
+    """The work as its file has it; without a file it is shown by its own process alone.
 
-    def __init__(self, path: Path, work: Work) -> None:
-        self._path, self._work, self._lock = path, work, Lock()
+    To show it must never stop it: what cannot be written is not shown.
+    """
+
+    def __init__(self, path: Path | None, work: Work) -> None:
+        self._path, self.work, self._lock = path, work, Lock()
         self.part("")
 
     def part(self, text: str, done: int | None = None, total: int | None = None) -> None:
         """Say what of it is being done."""
         with self._lock, suppress(OSError):
-            self._work = replace(self._work, part=text, done=done, total=total)
-            write_json(self._path, asdict(self._work))
+            self.work = replace(self.work, part=text, done=done, total=total)
+            if self._path:
+                write_json(self._path, asdict(self.work))
 
 
+_HERE: list[tuple[Path | None, _Written]] = []  # of this process, on a lake that is not there yet, or on none
 _CURRENT: ContextVar[_Written | None] = ContextVar("work", default=None)
 
 
 @contextmanager
-def working(lake: Path, name: str, business_date: date | None = None, run_id: str = "") -> Generator[None]:
+def working(lake: Path | None, name: str, business_date: date | None = None, run_id: str = "") -> Generator[None]:
     """A block that is shown as at work, with how long it usually takes.
 
-    A step of a run has its record in the lake; of what is none, how long it took is kept here.
+    A step of a run has its record in the lake; of what is none, how long it took is kept here. Where there is no lake
+    to write to, `at_work` shows it to this process alone.
     """
-    path = lake / FOLDER / f"{uuid4().hex}.json"
-    lock = path.with_suffix(".lock")
+    usual = usual_seconds(lake, name) if lake else None
     day = str(business_date) if business_date else None
+    work = Work(name, run_id, day, datetime.now(UTC), usual)
     with ExitStack() as held:
-        work = Work(name, run_id, day, datetime.now(UTC), usual_seconds(lake, name))
-        written = None
-        with suppress(OSError, NotImplementedError):
-            path.parent.mkdir(exist_ok=True)  # where there is no lake, there is nothing to show it on
-            held.enter_context(FileLock(lock, fallback_to_soft=False))
-            written = _Written(path, work)
+        written = held.enter_context(_written(lake, work))
         token = _CURRENT.set(written)
         try:
             yield
         finally:
             _CURRENT.reset(token)
-            for left in (path, lock):
+    if lake and not run_id:
+        _keep(lake, work)
+
+
+@contextmanager
+def _written(lake: Path | None, work: Work) -> Generator[_Written]:
+    """The work where others see it, for as long as the block lasts."""
+    path = lake / FOLDER / f"{uuid4().hex}.json" if lake else None
+    with ExitStack() as held:
+        try:
+            if path is None:
+                raise FileNotFoundError
+            path.parent.mkdir(exist_ok=True)
+            held.enter_context(FileLock(path.with_suffix(".lock"), fallback_to_soft=False))
+            written = _Written(path, work)
+        except (OSError, NotImplementedError):
+            written = _Written(None, work)
+            _HERE.append((lake, written))
+        try:
+            yield written
+        finally:
+            _HERE[:] = [one for one in _HERE if one[1] is not written]
+            for left in (path, path.with_suffix(".lock")) if path else ():
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
-        if not run_id:
-            _keep(lake, work)
 
 
 def part(text: str, done: int | None = None, total: int | None = None) -> None:
@@ -114,10 +135,10 @@ def counter(text: str) -> Callable[[int, int], None]:
     return count
 
 
-def at_work(lake: Path) -> list[Work]:
-    """All work that is being done on this lake, what began first in front."""
-    found = []
-    for path in (lake / FOLDER).glob("[!.]*.json"):
+def at_work(lake: Path | None) -> list[Work]:
+    """All work that is being done on this lake, or on none by this process, what began first in front."""
+    found = [written.work for place, written in _HERE if place == lake]
+    for path in (lake / FOLDER).glob("[!.]*.json") if lake else ():
         if not _is_held(path.with_suffix(".lock")):
             continue
         with suppress(OSError, ValueError, TypeError):  # it has just ended, or is of another version

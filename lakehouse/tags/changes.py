@@ -126,9 +126,7 @@ def _hand_in(
 ) -> Handed:
     if not by.strip():
         raise Stop("nobody says who does it", "give --by NAME")
-    deployment = load_deployment(settings.deployment)
-    if FEED not in deployment.feeds:
-        raise Stop(f"the deployment {deployment.name} has no feed {FEED}", "add it to `optional` in its file")
+    load_deployment(settings.deployment).require(FEED)
     published = warehouse.published_date(settings)
     if published and day <= published:
         raise Stop(f"{day} is published already", f"give a day after {published}")

@@ -11,6 +11,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from lakehouse.language import ENGLISH
 from ml_jobs.task_file import Task
 
 DECILES = 10
@@ -100,8 +101,15 @@ def broken(lines: list[Promise], about: str = "") -> list[str]:
     ['decile 1 was promised 30.0 %, and 10.0 % came (6.0 to 17.0 %): read ranks, not probabilities, there']
     """
     return [
-        f"{line['part']}{about} was promised {100 * line['promised']:.1f} %, and {100 * line['observed']:.1f} % came "
-        f"({100 * line['low']:.1f} to {100 * line['high']:.1f} %): read ranks, not probabilities, there"
+        ENGLISH(
+            "{part} was promised {promised} %, and {came} % came ({low} to {high} %): read ranks, not probabilities, "
+            "there",
+            part=f"{line['part']}{about}",
+            promised=f"{100 * line['promised']:.1f}",
+            came=f"{100 * line['observed']:.1f}",
+            low=f"{100 * line['low']:.1f}",
+            high=f"{100 * line['high']:.1f}",
+        )
         for line in lines
         if is_off(line)
     ]

@@ -28,6 +28,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, QuantileTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from lakehouse.language import ENGLISH
 from ml_jobs.learning import SEED
 from ml_jobs.learning.folds import Fold, turns
 from ml_jobs.learning.metrics import (
@@ -124,21 +125,27 @@ def select_model(
     candidates = {TREES: trees, REGRESSION: regression}
     margins = {TREES: trees_margin, REGRESSION: regression_margin}
     if task.algorithm != "automatic":
-        return Selection(candidates, task.algorithm, "the task file says so", margins)
+        return Selection(candidates, task.algorithm, ENGLISH("the task file says so"), margins)
     truth, weights = label[held_out], bootstrap_weights(groups[held_out])
     better = interval(auc(truth, trees_margin, weights) - auc(truth, regression_margin, weights))
     saved = log_losses(truth, regression.probability(regression_margin)) - log_losses(
         truth, trees.probability(trees_margin)
     )
     surer = interval(weighted_means(weights, saved))
-    comparison = (
-        f"ROC AUC {better.value:+.3f} ({better.low:+.3f} to {better.high:+.3f}), "
-        f"log loss {-surer.value:+.4f} ({-surer.high:+.4f} to {-surer.low:+.4f}) on the validation rows"
+    comparison = ENGLISH(
+        "ROC AUC {area}, log loss {loss} on the validation rows",
+        area=f"{better.value:+.3f} ({better.low:+.3f} to {better.high:+.3f})",
+        loss=f"{-surer.value:+.4f} ({-surer.high:+.4f} to {-surer.low:+.4f})",
     )
     if max(better.low, surer.low) > 0 and min(better.high, surer.high) > 0:
-        return Selection(candidates, TREES, f"boosted trees are better than logistic regression: {comparison}", margins)
-    why = "boosted trees are not better than logistic regression beyond the interval, so the simpler is used"
-    return Selection(candidates, REGRESSION, f"{why}: {comparison}", margins)
+        why = ENGLISH("boosted trees are better than logistic regression: {comparison}", comparison=comparison)
+        return Selection(candidates, TREES, why, margins)
+    why = ENGLISH(
+        "boosted trees are not better than logistic regression beyond the interval, so the simpler is used: "
+        "{comparison}",
+        comparison=comparison,
+    )
+    return Selection(candidates, REGRESSION, why, margins)
 
 
 def _fit_trees(

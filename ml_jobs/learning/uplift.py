@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from lakehouse.language import ENGLISH
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning import SEED
 from ml_jobs.learning.calibration import TOP, Promise, in_top_decile
@@ -76,14 +77,19 @@ def fit_uplift(
         log_losses(label, np.where(treated == 1, with_it, untreated)) for untreated, with_it in (one_risks, two_risks)
     )
     surer = interval(weighted_means(weights, np.subtract(*losses)))
-    comparison = (
-        f"Qini {ranked.value:+.4f} ({ranked.low:+.4f} to {ranked.high:+.4f}), "
-        f"log loss {-surer.value:+.4f} ({-surer.high:+.4f} to {-surer.low:+.4f}) on rows not fitted"
+    comparison = ENGLISH(
+        "Qini {area}, log loss {loss} on rows not fitted",
+        area=f"{ranked.value:+.4f} ({ranked.low:+.4f} to {ranked.high:+.4f})",
+        loss=f"{-surer.value:+.4f} ({-surer.high:+.4f} to {-surer.low:+.4f})",
     )
     if max(ranked.low, surer.low) > 0 and min(ranked.high, surer.high) > 0:
-        return UpliftModel(*two, "two_risks", f"the risks of the arms, learned apart, are better: {comparison}")
-    why = "the risks of the arms, learned apart, are not better beyond the interval, so one risk is used"
-    return UpliftModel(*one, "one_risk", f"{why}: {comparison}")
+        why = ENGLISH("the risks of the arms, learned apart, are better: {comparison}", comparison=comparison)
+        return UpliftModel(*two, "two_risks", why)
+    why = ENGLISH(
+        "the risks of the arms, learned apart, are not better beyond the interval, so one risk is used: {comparison}",
+        comparison=comparison,
+    )
+    return UpliftModel(*one, "one_risk", why)
 
 
 def average_effect(label: np.ndarray, treated: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from lakehouse import warehouse
 from lakehouse.errors import Stop
+from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
 from ml_jobs.learning.calibration import wilson
 
@@ -82,19 +83,21 @@ def evaluate(settings: Settings, truth: Path) -> AlertQuality:
     return {"first_date": first, "last_date": last, "planted": planted, "rules": rules}
 
 
-def tables(quality: AlertQuality) -> Iterator[Table | str]:
+def tables(quality: AlertQuality, say: Voice = ENGLISH) -> Iterator[Table | str]:
     """The figures for a person."""
-    yield (
-        f"alerts {quality['first_date']} to {quality['last_date']}: "
-        f"{quality['planted']:,} planted outflows want an alert"
+    yield say(
+        "alerts {first} to {last}: {count} planted outflows want an alert",
+        first=quality["first_date"],
+        last=quality["last_date"],
+        count=f"{quality['planted']:,}",
     )
-    table = Table(title="Alerts per customer and day: share, and 95 % interval", title_justify="left")
+    table = Table(title=say("Alerts per customer and day: share, and 95 % interval"), title_justify="left")
     for name in ("rule", "alerts", "right", "precision", "found", "recall"):
         table.add_column(name, justify="left" if name == "rule" else "right")
     for rule, figures in quality["rules"].items():
         precision, recall = figures["precision"], figures["recall"]
         table.add_row(
-            rule.replace("_", " "),
+            say.code(rule),
             f"{precision['whole']:,}",
             f"{precision['part']:,}",
             _shown(precision),

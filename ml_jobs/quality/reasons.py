@@ -15,13 +15,14 @@ from rich.table import Table
 
 from lakehouse import lake, warehouse
 from lakehouse.lake.model_files import Known, in_force
+from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import PROJECT, Settings
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import shapley_values
 from ml_jobs.registry.model import Model
 from ml_jobs.scores.data import read_features
 from ml_jobs.scores.promotion import champion
-from ml_jobs.task_file import Task, load_tasks
+from ml_jobs.task_file import Task, load_tasks, task_named
 
 KIND = "is_enterprise"  # customers of one kind are measured against one usual
 CHECKS = {
@@ -57,16 +58,16 @@ def reason_quality(settings: Settings) -> dict[str, ReasonQuality]:
     return quality
 
 
-def tables(quality: dict[str, ReasonQuality]) -> list[Table]:
+def tables(quality: dict[str, ReasonQuality], say: Voice = ENGLISH) -> list[Table]:
     """`reason_quality` for a person."""
-    table = Table(title="Reasons: sentences that hold", title_justify="left", title_style="bold")
+    table = Table(title=say("Reasons: sentences that hold"), title_justify="left", title_style="bold")
     table.add_column("score")
     for name in ("reasons", *CHECKS):
         table.add_column(name, justify="right")
     for task, figures in quality.items():
         shares = (f"{figures['holds'][check] / figures['reasons']:.1%}" for check in CHECKS)
-        table.add_row(task, f"{figures['reasons']:,}", *shares)
-    table.caption = "; ".join(f"{check}: {meaning}" for check, meaning in CHECKS.items())
+        table.add_row(task_named(task, say), f"{figures['reasons']:,}", *shares)
+    table.caption = "; ".join(f"{say.heading(check)}: {say(meaning)}" for check, meaning in CHECKS.items())
     table.caption_justify = "left"
     return [table]
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake.model_files import newest_model
+from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
 from lakehouse.sql import literal
 from ml_jobs.learning.metrics import Figure, bootstrap_weights, figure, weighted_means
@@ -187,23 +188,25 @@ def _by_worth(candidates: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def tables(quality: RecommendationQuality) -> Iterator[Table | str]:
+def tables(quality: RecommendationQuality, say: Voice = ENGLISH) -> Iterator[Table | str]:
     """The figures for a person."""
-    yield (
-        f"recommendations of {', '.join(quality['as_of_dates'])}: {quality['rows']:,} customers at month-ends, "
-        f"{quality['buyers']:,} bought within 90 days"
+    yield say(
+        "recommendations of {dates}: {count} customers at month-ends, {buyers} bought within 90 days",
+        dates=say.listed(quality["as_of_dates"]),
+        count=f"{quality['rows']:,}",
+        buyers=f"{quality['buyers']:,}",
     )
     for target, lines in quality["figures"].items():
-        table = Table(title=f"A hit is the {target.replace('_', ' ')}: value, and 95 % interval", title_justify="left")
-        for name in ("", *next(iter(lines.values()))):
-            table.add_column(name.replace("_", " "))
+        title = say("A hit is the {target}: value, and 95 % interval", target=say.code(target))
+        table = Table("", *next(iter(lines.values())), title=title, title_justify="left")
         for name, figures in lines.items():
-            table.add_row(name.replace("_", " "), *map(_shown, figures.values()))
+            table.add_row(say.code(name), *map(_shown, figures.values()))
         for name, figures in quality["better_than"][target].items():
-            table.add_row(f"recommended less {name.replace('_', ' ')}", *map(_shown, figures.values()))
+            table.add_row(say("recommended less {name}", name=say.code(name)), *map(_shown, figures.values()))
         yield table
     for name in ("coverage", "diversity"):
-        yield f"{name}: " + ", ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in quality[name].items())
+        figures = [f"{say.code(key)} {value:.3f}" for key, value in quality[name].items()]
+        yield f"{say.code(name)}: {say.listed(figures)}"
 
 
 def _test_dates(settings: Settings, task: Task, models: dict[str, Model]) -> list[date]:

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lakehouse.lake.model_files import newest_model
+from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
 from ml_jobs.learning.calibration import Promise, is_off, top_decile
 from ml_jobs.quality.oracle import OracleFigures, has_hazard, oracle_auc
-from ml_jobs.task_file import load_tasks
+from ml_jobs.task_file import load_tasks, task_named
 
 if TYPE_CHECKING:  # scikit-learn takes seconds to import; a report of abstentions or figures on cards needs none of it
     from ml_jobs.learning.drift import Drift
@@ -71,34 +72,35 @@ def score_quality(settings: Settings, truth: Path | None = None) -> dict[str, Ta
     return {task: task_quality(settings, truth, task) for task in load_tasks()}
 
 
-def quality_tables(quality: dict[str, TaskQuality]) -> Iterator[Table | Text]:
+def quality_tables(quality: dict[str, TaskQuality], say: Voice = ENGLISH) -> Iterator[Table | Text]:
     """`score_quality` for a person: one line per abstention, then the tables."""
     table = _table(
-        "Scores: ROC AUC on untouched rows (95 % interval)",
+        say("Scores: ROC AUC on untouched rows (95 % interval)"),
         ("score", "positives", "model", "logistic regression", "one-line rule", "oracle (true hazards)"),
     )
     others = []
     for task, report in quality.items():
         if "abstained" in report:
-            yield Text.assemble((task, "bold"), f" abstains: {report['abstained']}")
+            yield Text.assemble((task_named(task, say), "bold"), f" {say('abstains')}: {say(report['abstained'])}")
             continue
         if "qini" in report or "concordance" in report:
-            others.append(uplift_table(task, report) if "qini" in report else survival_table(task, report))
+            others.append((uplift_table if "qini" in report else survival_table)(task, report, say))
             continue
         areas = {name: figures["roc_auc"] for name, figures in report["figures"].items()}
         if "oracle" in report:
             areas |= report["oracle"]["roc_auc"]
         rows = report["test_months"]
         names = ("model", "logistic_regression", "rule", "oracle")
-        table.add_row(task, f"{rows['positives']} of {rows['rows']}", *(_interval(areas.get(name)) for name in names))
+        found = say("{part} of {whole}", part=rows["positives"], whole=rows["rows"])
+        table.add_row(task_named(task, say), found, *(_interval(areas.get(name)) for name in names))
     if table.row_count:
         yield table
-    if (promised := promise_table(quality)).row_count:
+    if (promised := promise_table(quality, say)).row_count:
         yield promised
     yield from others
 
 
-def promise_table(quality: dict[str, TaskQuality]) -> Table:
+def promise_table(quality: dict[str, TaskQuality], say: Voice = ENGLISH) -> Table:
     """The top decile of every list: what was promised, what came, and what is true where a truth knows it."""
     columns = (
         "score",
@@ -109,20 +111,21 @@ def promise_table(quality: dict[str, TaskQuality]) -> Table:
         "Gini of the oracle's",
         "newest: promised, true",
     )
-    table = _table("The top decile of the lists, on untouched rows", columns)
+    table = _table(say("The top decile of the lists, on untouched rows"), columns)
     for task, report in quality.items():
         for line in top_decile(report.get("promises", [])):
             oracle = report.get("oracle")
-            table.add_row(task, *_promise(line), *(_truth(oracle) if oracle else ("-", "-", "-")))
+            table.add_row(task_named(task, say), *_promise(line, say), *(_truth(oracle) if oracle else ("-", "-", "-")))
         for horizon in report.get("horizons", []):
-            table.add_row(f"{task}, {horizon['days']} days", *_promise(horizon["top"]), "-", "-", "-")
+            name = say("{task}, {days} days", task=task_named(task, say), days=horizon["days"])
+            table.add_row(name, *_promise(horizon["top"], say), "-", "-", "-")
     return table
 
 
-def _promise(line: Promise) -> tuple[str, str, str]:
+def _promise(line: Promise, say: Voice) -> tuple[str, str, str]:
     """The promise, the observed share with its interval, and whether the promise is off."""
     observed = f"{line['observed']:.1%} ({line['low']:.1%}-{line['high']:.1%})"
-    return f"{line['promised']:.1%}", observed, "off" if is_off(line) else "holds"
+    return f"{line['promised']:.1%}", observed, say("off") if is_off(line) else say("holds")
 
 
 def _truth(oracle: OracleFigures) -> tuple[str, str, str]:
@@ -135,88 +138,106 @@ def _truth(oracle: OracleFigures) -> tuple[str, str, str]:
     )
 
 
-def survival_table(task: str, report: TaskQuality) -> Table:
+def survival_table(task: str, report: TaskQuality, say: Voice = ENGLISH) -> Table:
     """The backtest of a survival model, for a person."""
     area = _interval(report["concordance"])
-    title = f"{task}: {report['rows']:,} customers, {report['positives']:,} left; concordance {area}"
+    title = say(
+        "{task}: {count} customers, {left} left; concordance {area}",
+        task=task_named(task, say),
+        count=f"{report['rows']:,}",
+        left=f"{report['positives']:,}",
+        area=area,
+    )
     table = _table(title, ("days", "expected to stay", "stayed (95 % interval)"))
     for line in report["horizons"]:
         table.add_row(str(line["days"]), f"{line['expected']:.3f}", _interval(line["observed"]))
     return table
 
 
-def uplift_table(task: str, report: TaskQuality) -> Table:
+def uplift_table(task: str, report: TaskQuality, say: Voice = ENGLISH) -> Table:
     """The quality of an uplift model, for a person."""
     effect = report["average_effect"]
-    title = (
-        f"{task}: {report['rows']:,} customers of the last campaign, {report['treated']:,} called; calls kept "
-        f"{effect['value']:.2%} ({effect['low']:.2%} to {effect['high']:.2%})"
+    title = say(
+        "{task}: {count} customers of the last campaign, {called} called; calls kept {kept} ({low} to {high})",
+        task=task_named(task, say),
+        count=f"{report['rows']:,}",
+        called=f"{report['treated']:,}",
+        kept=f"{effect['value']:.2%}",
+        low=f"{effect['low']:.2%}",
+        high=f"{effect['high']:.2%}",
     )
     if "true_effect" in report:
-        title += f", truly {report['true_effect']:.2%}"
+        title = say.listed([title, say("truly {share}", share=f"{report['true_effect']:.2%}")])
     table = _table(title, ("ranked by", "Qini (95 % interval)", "the model's is higher by"))
     for name, area in report["qini"].items():
-        table.add_row(name, _interval(area), _interval(report["model_gain"].get(name)))
+        table.add_row(say.code(name), _interval(area), _interval(report["model_gain"].get(name)))
     return table
 
 
-def evaluation_tables(report: Card) -> Iterator[Table | Text | str]:
+def evaluation_tables(report: Card, say: Voice = ENGLISH) -> Iterator[Table | Text | str]:
     """An evaluation of a user's table, for a person."""
     yield Text.assemble(
         (report["task_name"], "bold"),
-        f"  {report['rows']:,} rows, {report['positives']:,} with the outcome ({report['base_rate']:.1%}); "
-        f"{len(report['features'])} features\n{report['split']}",
+        "  ",
+        say(
+            "{rows} rows, {positives} with the outcome ({share}); {features} features",
+            rows=f"{report['rows']:,}",
+            positives=f"{report['positives']:,}",
+            share=f"{report['base_rate']:.1%}",
+            features=len(report["features"]),
+        ),
+        f"\n{say(report['split'])}",
     )
-    yield from _columns_left_out(report)
+    yield from _columns_left_out(report, say)
     for note in report["notes"]:
-        yield Text.assemble(("note", "dim"), f" {note}")
+        yield Text.assemble((say("note"), "dim"), f" {note}")
     for warning in report["warnings"]:
-        yield Text.assemble(("look at this", "yellow"), f" {warning}")
+        yield Text.assemble((say("look at this"), "yellow"), f" {warning}")
     scores = report["figures"]
-    table = _table("On rows not seen (95 % interval)", ("", *(name.replace("_", " ") for name in scores)))
+    table = _table(say("On rows not seen (95 % interval)"), ("", *scores))
     for name in scores["model"]:
-        table.add_row(name.replace("_", " "), *(_interval(figures.get(name)) for figures in scores.values()))
+        table.add_row(say.code(name), *(_interval(figures.get(name)) for figures in scores.values()))
     yield table
-    yield f"model: {report['model'].replace('_', ' ')}: {report['why']}"
-    direction = "more" if report["rule"]["sign"] > 0 else "less"
-    yield f"one-line rule: {direction} {report['rule']['feature']} ranks first"
-    yield (
-        f"before calibration: Brier {_interval(report['before_calibration']['brier'])}, "
-        f"log loss {_interval(report['before_calibration']['log_loss'])}"
-    )
+    yield f"{say('model')}: {say.code(report['model'])}: {say(report['why'])}"
+    more = say("one-line rule: more {feature} ranks first", feature=report["rule"]["feature"])
+    less = say("one-line rule: less {feature} ranks first", feature=report["rule"]["feature"])
+    yield more if report["rule"]["sign"] > 0 else less
+    before = {name: _interval(report["before_calibration"][name]) for name in ("brier", "log_loss")}
+    yield say("before calibration: Brier {brier}, log loss {log_loss}", **before)
     for title, lines in {"month": report["by_month"], **report["segments"], **report["fairness"]}.items():
         if lines:
-            yield _group_table(title, lines)
+            yield _group_table(title, lines, say)
 
 
-def _columns_left_out(report: Card) -> Iterator[Text | str]:
+def _columns_left_out(report: Card, say: Voice) -> Iterator[Text | str]:
     """Columns that are not features, and why; what leaks would have changed."""
     for leak in (*report["leaks"], *report["suspects"]):
-        why = f" {leak['feature']}: {leak['why']}; ROC AUC alone {leak['roc_auc']:.3f}"
-        yield Text.assemble(("left out", "bold red"), why)
+        alone = say("ROC AUC alone {area}", area=f"{leak['roc_auc']:.3f}")
+        yield Text.assemble((say("left out"), "bold red"), f" {leak['feature']}: {say(leak['why'])}; {alone}")
     if "figures_with_leaks" in report:
-        yield f"  with them the ROC AUC would have been {_interval(report['figures_with_leaks']['roc_auc'])}"
+        area = _interval(report["figures_with_leaks"]["roc_auc"])
+        yield f"  {say('with them the ROC AUC would have been {area}', area=area)}"
     for name, why in report["dropped"].items():
-        yield Text.assemble(("not used", "dim"), f" {name}: {why}")
+        yield Text.assemble((say("not used"), "dim"), f" {name}: {say(why)}")
 
 
-def monitor_tables(report: MonitorReport) -> Iterator[Table | str]:
+def monitor_tables(report: MonitorReport, say: Voice = ENGLISH) -> Iterator[Table | str]:
     """Drift and calibration, for a person."""
-    yield f"model {report['model_version']} on {report['rows']:,} rows"
-    table = _table("Drift since training", ("feature", "stability index", "missing", "verdict"))
+    yield say("model {version} on {count} rows", version=report["model_version"], count=f"{report['rows']:,}")
+    table = _table(say("Drift since training"), ("feature", "stability index", "missing", "verdict"))
     for line in report["drift"][:20]:
         index, rise = f"{line['stability_index']:.3f}", f"{line['missing_rise']:+.1%}"
-        table.add_row(line["feature"], index, rise, line["verdict"])
+        table.add_row(line["feature"], index, rise, say.code(line["verdict"]))
     yield table
     if not report["ripe"]:
-        yield "calibration: no month that was scored has ripe labels yet"
+        yield say("calibration: no month that was scored has ripe labels yet")
         return
     columns = ("as-of date", "rows", "observed", "expected", "ROC AUC", "top decile: promised", "observed", "")
-    table = _table("What was promised, what came", columns)
+    table = _table(say("What was promised, what came"), columns)
     for line in report["ripe"]:
         area = f"{line['roc_auc']:.3f}" if "roc_auc" in line else "-"
         rates = f"{line['observed']:.2%}", f"{line['expected']:.2%}"
-        top = [text for part in top_decile(line["promises"]) for text in _promise(part)]
+        top = [text for part in top_decile(line["promises"]) for text in _promise(part, say)]
         table.add_row(str(line["as_of_date"]), str(line["rows"]), *rates, area, *top)
     yield table
 
@@ -228,12 +249,14 @@ def _table(title: str, columns: tuple[str, ...]) -> Table:
     return table
 
 
-def _group_table(title: str, lines: list[GroupFigures]) -> Table:
-    table = _table(f"By {title}", ("group", "rows", "positives", "observed", "expected", "ROC AUC"))
+def _group_table(title: str, lines: list[GroupFigures], say: Voice) -> Table:
+    table = _table(
+        say("By {name}", name=say.heading(title)), ("group", "rows", "positives", "observed", "expected", "ROC AUC")
+    )
     for line in lines:
         rates = f"{line['observed']:.1%}", f"{line['expected']:.1%}"
         table.add_row(
-            line["group"], f"{line['rows']:,}", str(line["positives"]), *rates, _interval(line.get("roc_auc"))
+            say.name(line["group"]), f"{line['rows']:,}", str(line["positives"]), *rates, _interval(line.get("roc_auc"))
         )
     return table
 

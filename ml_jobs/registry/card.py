@@ -1,12 +1,13 @@
 """The model card: its content, and the HTML page that shows what a model is for, how good it is, and its limits."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from markupsafe import Markup
 
-from lakehouse.language import ENGLISH
+from lakehouse.language import ENGLISH, NAMES, Language, Voice, words
 from lakehouse.pages import environment
 from ml_jobs.learning.calibration import Promise, is_off
 from ml_jobs.learning.classifier import Parameters
@@ -17,6 +18,7 @@ from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.shapley import Importance
 from ml_jobs.learning.survival import HorizonFigures
 from ml_jobs.learning.uplift import QiniPoint
+from ml_jobs.task_file import task_said
 
 TEMPLATE = Path(__file__).with_name("card.html.j2")
 FIGURES = {
@@ -40,6 +42,7 @@ SCORES = {
     "one_risk": "One risk, moved by the treatment",
     "two_risks": "One risk for each arm",
 }
+PAGES: dict[Language, str] = {"en": "card.html", "zh": "card_zh.html"}
 SIZE, MARGIN = 300, 42  # of the plot, in pixels
 
 
@@ -122,19 +125,67 @@ class Card(TypedDict, total=False):
     libraries: dict[str, str]
 
 
-def html(card: Card) -> str:
+def pages(card: Card) -> dict[str, str]:
+    """The page of a model's card in each language, by the name of its file; each leads to the other."""
+    return {
+        name: html(card, language, links=[(other, code, PAGES[code])])
+        for language, name in PAGES.items()
+        for code, other in NAMES.items()
+        if code != language
+    }
+
+
+def html(card: Card, language: Language = "en", links: Sequence[tuple[str, Language, str]] = ()) -> str:
     """The page for a model's card or an evaluation's report."""
-    plot = qini_plot(card["qini_curve"]) if "qini_curve" in card else calibration_plot(card.get("promises", []))
+    say, promises = Voice(language), card.get("promises", [])
+    plot = qini_plot(card["qini_curve"], say) if "qini_curve" in card else calibration_plot(promises, say)
     templates = environment(TEMPLATE.parent)
     templates.filters |= {"bounds": bounds, "figure": figure, "is_off": is_off, "percent": percent}
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
-    names = FIGURES | {name: f"Lift, top {name.split('_')[1]}" for name in lifts}
-    names |= {name: f"Precision, top {name.split('_')[1]}" for name in precisions}
+    names = {name: say(text) for name, text in FIGURES.items()}
+    names |= {name: say("Lift, top {share}", share=name.split("_")[1]) for name in lifts}
+    names |= {name: say("Precision, top {share}", share=name.split("_")[1]) for name in precisions}
     names = {
         name: text for name, text in names.items() if any(figures.get(name) for figures in card["figures"].values())
     }
-    return templates.get_template(TEMPLATE.name).render(card=card, names=names, scores=SCORES, plot=plot, say=ENGLISH)
+    return templates.get_template(TEMPLATE.name).render(
+        card=card,
+        title=task_said(card["task_name"], say),
+        names=names,
+        plot=plot,
+        say=say,
+        language=language,
+        links=links,
+        score=lambda name: say(SCORES.get(name, name)),
+        part=partial(part_said, say=say),
+        group=partial(group_said, say=say),
+    )
+
+
+def group_said(column: str, group: str, say: Voice) -> str:
+    """A group of rows, by the column that tells them apart.
+
+    >>> group_said("has_rm", "1", Voice()), group_said("gender", "F", Voice("zh")), group_said("city", "x y", Voice())
+    ('yes', '女', 'x y')
+    """
+    if column.startswith(("has_", "is_")) and group in ("0", "1"):
+        return say("yes") if group == "1" else say("no")
+    return say.name(group) if group in words("names") else say.code(group)
+
+
+def part_said(part: str, say: Voice) -> str:
+    """A part of the list.
+
+    >>> part_said("decile 1", Voice("zh")), part_said("top 5%", Voice()), part_said("band high", Voice("zh"))
+    ('第 1 十分位', 'top 5%', '等级：高')
+    """
+    kind, _, number = part.partition(" ")
+    if kind == "decile":
+        return say("decile {number}", number=number)
+    if kind == "band":
+        return say("band {name}", name=say.code(number))
+    return say("top {share}", share=number) if kind == "top" else say.code(part)
 
 
 def figure(value: Figure | None) -> str:
@@ -156,7 +207,7 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
 
 
-def calibration_plot(lines: list[Promise]) -> Markup:
+def calibration_plot(lines: list[Promise], say: Voice = ENGLISH) -> Markup:
     """Observed against promised share of each decile as SVG; on the diagonal the probability is calibrated."""
     deciles = [line for line in lines if line["part"].startswith("decile")]
     most = min(1.0, 1.08 * max([*(line["high"] for line in deciles), *(line["promised"] for line in deciles), 1e-6]))
@@ -166,6 +217,16 @@ def calibration_plot(lines: list[Promise]) -> Markup:
 
     def y(rate: float) -> float:
         return SIZE - MARGIN - (SIZE - MARGIN - 20) * rate / most
+
+    def tip(line: Promise) -> str:
+        shares = {"promised": f"{line['promised']:.2%}", "observed": f"{line['observed']:.2%}"}
+        rows = f"{line['rows']:,}"
+        return say(
+            "{part}, {rows} rows: promised {promised}, observed {observed}",
+            part=part_said(line["part"], say),
+            rows=rows,
+            **shares,
+        )
 
     marks = [f'<line class="diagonal" x1="{x(0):.1f}" y1="{y(0):.1f}" x2="{x(most):.1f}" y2="{y(most):.1f}"/>']
     for step in range(5):
@@ -178,16 +239,13 @@ def calibration_plot(lines: list[Promise]) -> Markup:
     for line in deciles:
         at = f"{x(line['promised']):.1f}"
         marks.append(f'<line class="reach" x1="{at}" x2="{at}" y1="{y(line["low"]):.1f}" y2="{y(line["high"]):.1f}"/>')
-        marks.append(
-            f'<circle cx="{at}" cy="{y(line["observed"]):.1f}" r="4"><title>{line["part"]}, {line["rows"]:,} rows: '
-            f"promised {line['promised']:.2%}, observed {line['observed']:.2%}</title></circle>"
-        )
-    marks.append(f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">promised</text>')
-    marks.append(f'<text transform="translate(11 {SIZE / 2 - 16}) rotate(-90)" text-anchor="middle">observed</text>')
-    return _drawn("Calibration plot", "".join(marks))
+        marks.append(f'<circle cx="{at}" cy="{y(line["observed"]):.1f}" r="4"><title>{tip(line)}</title></circle>')
+    marks.append(f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">{say("promised")}</text>')
+    marks.append(f'<text x="4" y="12">{say("observed")}</text>')
+    return _drawn(say("Calibration plot"), "".join(marks))
 
 
-def qini_plot(curve: list[QiniPoint]) -> Markup:
+def qini_plot(curve: list[QiniPoint], say: Voice = ENGLISH) -> Markup:
     """Outcomes prevented against the share of customers treated, highest uplift first, as SVG, beside random order."""
     heights = [point["prevented"] for point in curve]
     low, high = min(0.0, *heights), max(1e-6, *heights)
@@ -198,11 +256,10 @@ def qini_plot(curve: list[QiniPoint]) -> Markup:
 
     line = " ".join(place(point["share"], point["prevented"]) for point in curve)
     marks = f'<polyline class="diagonal" points="{place(0, 0)} {place(1, heights[-1])}"/><polyline points="{line}"/>'
-    marks += f'<text x="4" y="16">{high:.2%} of the treated kept</text>'
-    marks += (
-        f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">share of the customers treated</text>'
-    )
-    return _drawn("Qini curve", marks)
+    marks += f'<text x="4" y="16">{say("{share} of the treated kept", share=f"{high:.2%}")}</text>'
+    share = say("share of the customers treated")
+    marks += f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">{share}</text>'
+    return _drawn(say("Qini curve"), marks)
 
 
 def _drawn(title: str, marks: str) -> Markup:

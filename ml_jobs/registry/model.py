@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 from lakehouse import lake
 from lakehouse.errors import Stop
 from ml_jobs.learning.classifier import Candidate
-from ml_jobs.registry.card import Card, html
+from ml_jobs.registry.card import Card, pages
 
 # Beyond scikit-learn's public estimators and arrays, which skops trusts: the nodes of a grown tree, a number's kind.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "numpy.dtype"]
@@ -88,7 +88,7 @@ def save(model: Model, evaluation: pa.Table, folder: Path, secret: SecretStr) ->
     parts = {"estimator": model.candidate.estimator, "calibrator": model.candidate.calibrator}
     if model.treated:
         parts |= {"treated_estimator": model.treated.estimator, "treated_calibrator": model.treated.calibrator}
-    save_signed(folder, secret, parts, model.card, {"evaluation": evaluation}, html(model.card))
+    save_signed(folder, secret, parts, model.card, {"evaluation": evaluation}, pages(model.card))
 
 
 def save_signed(
@@ -97,7 +97,7 @@ def save_signed(
     parts: Mapping[str, BaseEstimator],
     card: Mapping[str, object],
     tables: dict[str, pa.Table],
-    page: str | None = None,
+    pages: Mapping[str, str] | None = None,
 ) -> None:
     """Write estimators, their card, tables beside them and a signature; the folder appears whole.
 
@@ -109,8 +109,8 @@ def save_signed(
         Of the deployment; without it nobody can sign.
     card : dict
         Becomes ``card.json``.
-    page : str, optional
-        Becomes ``card.html``.
+    pages : mapping of str to str, optional
+        Name of a file -> its text.
     """
     content = skops.io.dumps(parts)
     text = json.dumps(
@@ -119,8 +119,8 @@ def save_signed(
     with lake.appearing_folder(folder) as temporary:
         _write(temporary / "model.skops", content)
         _write(temporary / "card.json", text)
-        if page:
-            _write(temporary / "card.html", page.encode())
+        for name, page in (pages or {}).items():
+            _write(temporary / name, page.encode())
         _write(temporary / "signature", signature(text, secret).encode())
         for name, table in tables.items():
             pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")

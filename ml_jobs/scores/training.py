@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakehouse.lake.model_files import Known, model_folder
+from lakehouse.language import ENGLISH
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.calibration import broken, top_decile
@@ -68,7 +69,7 @@ def _train_classifier(settings: Settings, task: Task, trained_on: date, model_ve
     card: Card = {
         "task": task.model_dump(mode="json"),
         "task_name": task.task,
-        "data": f"{task.table} with {task.labels}",
+        "data": ENGLISH("features of {table}, outcomes of {labels}", table=task.table, labels=task.labels),
         "model_version": model_version,
         "feature_version": feature_version(columns),
         "features": columns,
@@ -178,30 +179,39 @@ def _train_survival(settings: Settings, task: Task, trained_on: date, model_vers
     card: Card = {
         "task": task.model_dump(mode="json"),
         "task_name": task.task,
-        "data": f"who is in {task.table} at later month-ends",
+        "data": ENGLISH("who is in {table} at later month-ends", table=task.table),
         "model": "logistic_regression",
         "model_name": f"{task.task}-logistic_regression",
         "model_version": model_version,
         "feature_version": feature_version(columns),
         "features": columns,
         "chosen": fitted.risk.parameters,
-        "why": "a discrete-time hazard: too few leave to tell more than a line in the risk and the time",
-        "split": f"By time: a model of what was known at the end of {first} is judged on the customers of that day, "
-        f"followed to the end of {last}; the model that scores is fitted on all",
+        "why": ENGLISH("a discrete-time hazard: too few leave to tell more than a line in the risk and the time"),
+        "split": ENGLISH(
+            "By time: a model of what was known at the end of {first} is judged on the customers of that day, followed "
+            "to the end of {last}; the model that scores is fitted on all",
+            first=first,
+            last=last,
+        ),
         "rows": figures["rows"],
         "positives": figures["left"],
         "base_rate": figures["left"] / figures["rows"],
         "figures": {"model": {"concordance": figures["concordance"]}},
         "horizons": figures["horizons"],
         "warnings": [
-            text for line in figures["horizons"] for text in broken([line["top"]], f", within {line['days']} days,")
+            text
+            for line in figures["horizons"]
+            for text in broken([line["top"]], ENGLISH(" within {days} days", days=line["days"]))
         ],
         "line": fitted.coefficients,
         "leaks": [],
         "suspects": [],
         "limits": [
-            f"horizons beyond those above were not followed yet: from {first} on there is not enough history",
-            "who leaves has no open account at a month-end; nothing is said of days within a month",
+            ENGLISH(
+                "horizons beyond those above were not followed yet: from {first} on there is not enough history",
+                first=first,
+            ),
+            ENGLISH("who leaves has no open account at a month-end; nothing is said of days within a month"),
         ],
         "reference": reference_distributions(rows.values, columns, fitted.risk.margin(rows.values)),
         "libraries": library_versions(),
@@ -230,23 +240,31 @@ def _fold(development: Rows, parts: Split) -> Fold:
 
 def _describe_split(parts: Split) -> str:
     first, last = parts.test[0].as_of_date, parts.test[-1].as_of_date
-    return (
-        f"By time: fitted on month-ends up to {parts.development[-1].as_of_date}, of outcomes known on {first}; "
-        f"judged on {first} to {last}, which no choice has seen; the model judged is the model that scores"
+    return ENGLISH(
+        "By time: fitted on month-ends up to {fitted}, of outcomes known on {known}; judged on {first} to {last}, "
+        "which no choice has seen; the model judged is the model that scores",
+        fitted=parts.development[-1].as_of_date,
+        known=first,
+        first=first,
+        last=last,
     )
 
 
 def _limits(task: Task, parts: Split) -> list[str]:
-    history = (
-        f"learned from {parts.development[0].as_of_date} to {parts.development[-1].as_of_date}; what changed since "
-        "then, in the market or in the data, it does not know (`c360 ml monitor` watches it)"
+    history = ENGLISH(
+        "learned from {first} to {last}; what changed since then, in the market or in the data, it does not know "
+        "(`c360 ml monitor` watches it)",
+        first=parts.development[0].as_of_date,
+        last=parts.development[-1].as_of_date,
     )
     if task.treatment:
-        return [history, "holds for the treatment of those campaigns, and for customers whom they could have drawn"]
+        whom = ENGLISH("holds for the treatment of those campaigns, and for customers whom they could have drawn")
+        return [history, whom]
+    within = "says what happens within {days} days, not when, nor what would happen if the bank acted"
     return [
         history,
-        f"says what happens within {task.horizon_days} days, not when, nor what would happen if the bank acted",
-        "groups of people are compared above; a difference is reported, not corrected",
+        ENGLISH(within, days=task.horizon_days),
+        ENGLISH("groups of people are compared above; a difference is reported, not corrected"),
     ]
 
 

@@ -1,6 +1,13 @@
 """How far a run has come, in both languages; Ctrl-C ends a command without a traceback, and dbt does not swallow it."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,7 +18,7 @@ from c360.progress import STAGES, going_on, line_of, stage_line
 from lakehouse.lake.running import Work, at_work, part
 from lakehouse.lake.runs import recorded
 from lakehouse.language import Voice
-from lakehouse.settings import Settings
+from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 
 DAY = date(2026, 1, 5)
@@ -86,3 +93,27 @@ def test_ctrl_c_within_dbt_is_no_fault_of_a_model(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("dbt.cli.main.dbtRunner", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         dbt.parse(lake, {"business_date": str(DAY)})
+
+
+def test_a_bank_that_is_made_shows_how_far_it_is_and_ctrl_c_ends_it_with_one_line(tmp_path: Path) -> None:
+    """A real process on a real terminal."""
+    command = [sys.executable, "-m", "c360", "simulate", "--out", str(tmp_path / "bank"), "--customers", "4000"]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, cwd=PROJECT)
+    os.close(theirs)
+    said = b""
+    try:
+        while b"customers and months" not in said:
+            said += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # the end of a terminal whose other side has gone
+            while more := os.read(ours, 4096):
+                said += more
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())
+    assert re.search(r"simulate \(customers and months, [\d]+ of 96000\)", text)
+    assert text.count("stopped by Ctrl-C") == 1
+    assert "Traceback" not in text

@@ -63,7 +63,7 @@ def test_a_good_day_passes_and_leaves_data_docs(settings):
     assert result.findings == ()
     assert result.checks == sum(len(load_suite(path.stem).expectations) for path in SUITES.glob("raw_*.yml"))
     page = result.docs.read_text()
-    pages = re.findall('href="([^"]+)">raw_deliveries<', page)
+    pages = re.findall('href="([^"]+)">raw deliveries<', page)
     assert len(pages) == 1 and (result.docs.parent / pages[0]).is_file()
     assert "none" in page and "http" not in page  # it is whole without the internet
 
@@ -74,7 +74,28 @@ def test_the_overview_names_what_was_not_met(settings):
     with pytest.raises(GateFailed):
         gate(settings)
     page = (settings.lake.parent / "data_docs" / "index.html").read_text()
-    assert re.search(f"<td>{DAY}</td>.*raw_deliveries.*critical: rows_delivered and rows_accounted", page)
+    assert re.search(f'<td class="d">{DAY}</td>.*raw deliveries.*critical: rows_delivered and rows_accounted', page)
+
+
+def test_the_pages_are_in_both_languages_and_lead_to_each_other(settings):
+    history(settings)
+    deliver(settings, "accounts", DAY, rows_loaded=190)
+    with pytest.raises(GateFailed):
+        gate(settings)
+    docs = settings.lake.parent / "data_docs"
+    index = (docs / "index_zh.html").read_text()
+    assert 'href="index.html"' in index and 'href="index_zh.html"' in (docs / "index.html").read_text()
+    (place,) = re.findall('href="([^"]+raw_deliveries[^"]+)"', index)
+    assert place.endswith("_zh.html")
+    page = (docs / place).read_text()
+    heads = re.findall(r"<(?:h1|th|title|span)[^>]*>([^<]+)<", index + page)
+    assert len(heads) > 10
+    assert [head for head in heads if not re.search(r"[一-鿿]|^[\d-]+$", head)] == []
+    assert "停止当日" in page and "请保留文件" in page
+    assert not re.search("What to do|>none<|>met<", page)
+    for path in SUITES.glob("*.yml"):
+        for one in load_suite(path.stem).expectations:
+            assert all(re.search(r"[一-鿿]", one.meta[name]) for name in ("why_zh", "what_to_do_zh")), path.stem
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 from open_data_contract_standard.model import OpenDataContractStandard
 
+from lakehouse.contracts import load_deployment
+from lakehouse.errors import Stop
+from lakehouse.settings import PROJECT
+
 FEEDS = sorted((Path(__file__).parents[2] / "feeds").glob("*/*.yml"))
 
 
@@ -17,3 +21,11 @@ def test_contract_is_valid_and_complete(path: Path) -> None:
     assert all(column.description for column in table.properties)
     properties = {item.property: item.value for item in contract.customProperties}
     assert {"channel", "delivery", "format", "encoding", "rejectLimit"} <= set(properties)
+
+
+def test_what_a_bank_does_not_take_in_is_said_with_what_to_do() -> None:
+    deployment = load_deployment(PROJECT / "deployments" / "berka.yml")
+    assert deployment.takes_in("cards") and not deployment.takes_in("case_events")
+    deployment.require("cards")
+    with pytest.raises(Stop, match="berka does not take in case_events: add it to `optional` in its file"):
+        deployment.require("case_events")

@@ -16,9 +16,10 @@ from lakehouse.settings import PROJECT
 CHINESE = re.compile(r"[一-鿿]")
 FIELD = re.compile(r"\{\w*\}")
 ROOMS = ("c360", "demo", "expectations", "lakehouse", "ml_jobs")
-ASKING = ("say", "t", "text", "voice")  # how a `Voice` is called where it is at hand
+ASKING = ("say", "t", "text", "voice", "tell", "spoken", "ENGLISH")  # how a `Voice` is called where it is at hand
 QUOTED = r'"((?:[^"\\]|\\.)*)"' + r"|'((?:[^'\\]|\\.)*)'"
-SPEAKS = re.compile(r"lakehouse\.language|workbench|\b(?:say|both|text)\(")  # files that ask, or name what is asked for
+# files that ask, or name what is asked for
+SPEAKS = re.compile(r"lakehouse\.language|workbench|\b(?:say|both|text|tell|spoken)\(")
 ABBREVIATIONS = {"CRM", "ID"}  # the same in Chinese
 
 
@@ -40,7 +41,8 @@ def said() -> tuple[set[str], dict[str, Path]]:
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     strings.add(node.value)
                 if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-                    called = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
+                    of = node.func.func if isinstance(node.func, ast.Call) else node.func  # spoken()("...")
+                    called = getattr(of, "id", None) or getattr(of, "attr", None)
                     is_asked = called == "both" if room == "demo" else called in ASKING
                     if is_asked and isinstance(node.args[0].value, str):
                         asked.setdefault(node.args[0].value, path)

@@ -19,6 +19,7 @@ from httpx import Response
 from c360 import pipeline
 from c360.access import Sees, add_person, load_roles, revoke_token
 from c360.api.snapshot import Snapshot
+from c360.app import rehearsals
 from c360.app.outcomes import FEED
 from c360.app.pages.customers import read_customer
 from c360.app.preparing import statements
@@ -116,6 +117,12 @@ def journal(bank: Settings) -> list[Event]:
 
 def csrf_of(answer: Response) -> str:
     return re.search(r'name="csrf" value="([^"]+)"', answer.text)[1]
+
+
+def signed_in(app: FastAPI, name: str, token: str) -> TestClient:
+    client = TestClient(app, headers={"accept-language": "en"})
+    assert client.post("/sign-in", data={"name": name, "token": token}).status_code == 200
+    return client
 
 
 def actions_on(answer: Response) -> list[str]:
@@ -550,11 +557,6 @@ def test_the_next_day_counts_a_tag_that_was_saved_and_nobody_has_it_once_it_is_r
     token = add_person(bank.api_tokens, "S1", "business_analyst", FOREVER)
     reader = add_person(bank.api_tokens, "S2", "auditor", FOREVER)
 
-    def signed_in(app: FastAPI, name: str, token: str) -> TestClient:
-        client = TestClient(app, headers={"accept-language": "en"})
-        assert client.post("/sign-in", data={"name": name, "token": token}).status_code == 200
-        return client
-
     for day, is_last in ((D1, False), (D2, True)):
         app = create_workbench(bank)
         with TestClient(app):
@@ -636,8 +638,74 @@ def proposed_and_signed(bank: Settings, app: FastAPI) -> str:
     return case_id
 
 
+def test_a_customer_and_the_brief_lead_to_the_case_within_rights(
+    bank: Settings, clients: dict[str, TestClient]
+) -> None:
+    cases = rows(
+        bank,
+        "select cases.case_id, cases.customer_key, customers.home_branch_code as branch from actions.cases as cases "
+        "inner join marts.customer_360 as customers on cases.customer_key = customers.customer_key "
+        "where cases.state = 'open' order by cases.opened_date desc, cases.case_id limit 5",
+    )
+    assert cases
+    officer, nobody = clients["risk_officer"], clients["call_centre"]
+    for case in cases:
+        link = f'href="/cases/{quote(case["case_id"], safe="")}"'
+        customer = f"/customers/{quote(case['customer_key'], safe='')}"
+        assert link in officer.get(customer).text
+        assert f'href="{customer}"' in officer.get(f"/cases/{quote(case['case_id'], safe='')}").text
+        brief = officer.get(f"/brief?branch={case['branch']}").text
+        assert (f'href="{customer}"' in brief) == (link in brief)
+    for one in actions_on(nobody.get("/worklist")):
+        key = quote(one.split(":", 1)[1].rsplit(":", 1)[0], safe="")
+        assert "/cases/" not in nobody.get(f"/customers/{key}").text, "the call centre has no right to cases"
+
+
+def test_an_analyst_reads_no_number_of_few(bank: Settings, clients: dict[str, TestClient]) -> None:
+    (rich,) = rows(
+        bank,
+        "select aum_amount from marts.customer_360 where aum_amount is not null order by 1 desc offset 2 limit 1",
+    )
+    analyst = clients["business_analyst"]
+    form = {"version": "0", "matching": "all", "column_1": "customer_360.aum_amount", "operator_1": ">="}
+    form |= {"values_1": f"{rich['aum_amount']:f}", "do": "preview", "csrf": csrf_of(analyst.get("/tag"))}
+    preview = analyst.post("/tag", data=form).text.partition('id="preview"')[2].partition("</section>")[0]
+    assert preview.count("fewer than 10") >= 3, "members, whom of them the bank may contact, and of the one condition"
+    assert re.findall(r"<(?:b|td[^>]*)>([\d,]+)<", preview) == []
+    (small,) = rows(bank, "select count(*) as n from marts.customer_tags where tag = 'at_work'")
+    shown = "fewer than 10" if small["n"] < 10 else f"{small['n']:,}"
+    assert f"<b>{shown}</b>" in analyst.get("/tags/at_work").text
+
+
+def test_where_a_feed_is_not_taken_in_every_page_says_so_and_no_form_is_heard(
+    bank: Settings, tmp_path: Path, place: dict[str, str]
+) -> None:
+    text = bank.deployment.read_text()
+    for feed in ("action_outcomes", "case_events", "identity_decisions", "tag_definitions"):
+        text = re.sub(rf"\b{feed},\s*", "", text)
+    deployment = tmp_path / "simulated.yml"
+    deployment.write_text(text)
+    lacking = bank.model_copy(update={"deployment": deployment, "api_tokens": tmp_path / "tokens.json"})
+    pages = {
+        "branch_manager": {
+            "/worklist": ("action_outcomes", "/worklist/outcomes"),
+            "/cases": ("case_events", "/cases/events"),
+        },
+        "clerk": {"/desk": ("identity_decisions", "/desk/decide")},
+        "business_analyst": {"/tags": ("tag_definitions", "/tag")},
+    }
+    with TestClient(app := create_workbench(lacking)):
+        for role, theirs in pages.items():
+            branch = place["branch"] if role == "branch_manager" else None
+            client = signed_in(app, role, add_person(lacking.api_tokens, role, role, FOREVER, branch))
+            for path, (feed, write) in theirs.items():
+                page = client.get(path)
+                assert f"does not take in the feed {feed}" in page.text
+                assert client.post(write, data={"csrf": csrf_of(page)}).status_code == 404
+
+
 def test_a_pair_is_decided_by_a_clerk_alone_and_lands_with_the_name(
-    bank: Settings, app: FastAPI, clients: dict[str, TestClient]
+    bank: Settings, app: FastAPI, clients: dict[str, TestClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = decisions(bank)
     pairs = [one for one in doubtful_pairs(bank, D3) if names_of(one.left, one.right) not in said]
@@ -666,6 +734,10 @@ def test_a_pair_is_decided_by_a_clerk_alone_and_lands_with_the_name(
     stranger = f"left={left}&right=cif%3Anobody"
     assert clients["clerk"].get(f"/desk/pair?{stranger}").status_code == 404
     assert "not been rehearsed" in clients["auditor"].get(f"/desk/rehearsal?{html.unescape(asked)}&kind=same").text
+    monkeypatch.setattr(rehearsals, "WAITING", 0)
+    full = clients["clerk"].post("/desk/rehearse", data=given)
+    assert "no more may wait" in full.text and "The rehearsal did not begin" in full.text
+    assert "not been rehearsed" in clients["clerk"].get(f"/desk/rehearsal?{html.unescape(asked)}&kind=different").text
     assert decisions(bank) == said
     before = len(journal(bank))
     answer = clients["clerk"].post("/desk/decide", data=given)

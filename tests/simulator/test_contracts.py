@@ -94,3 +94,11 @@ def test_truth_names_the_person_behind_every_delivered_record(bank: Path) -> Non
     assert {row["party_key"] for row in persons} == delivered
     assert len(persons) == len(delivered)
     assert len({row["person_id"] for row in persons}) < 0.8 * len(delivered)
+
+
+def test_every_branch_has_a_name_of_its_own_in_either_language(bank: Path) -> None:
+    rows = list(read(max((bank / "landing" / "branches").glob("*.dat")), "branches"))
+    assert len(rows) > 3
+    for name, letters in (("branch_name", r"[一-鿿]+支行"), ("branch_name_en", r"[A-Z][A-Za-z' ]+ Branch")):
+        assert all(re.fullmatch(letters, row[name]) for row in rows)
+        assert len({row[name] for row in rows}) == len({row["branch_code"] for row in rows})

@@ -11,6 +11,7 @@ from c360.access import Sees
 from c360.api.prepared import Prepared
 from c360.api.sight import CUSTOMER
 from c360.api.snapshot import Snapshot
+from c360.app.pages.cases import open_cases
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Row
 
@@ -91,7 +92,6 @@ _PARTS = {
         order by action_count desc, contacts.outcome, contacts.channel
     """,
 }
-_BRANCHES = "select branch_code, branch_name from marts.dim_branch"
 
 
 def routes(workbench: Workbench) -> APIRouter:
@@ -105,12 +105,12 @@ def routes(workbench: Workbench) -> APIRouter:
         if visit.asked.get("branch", value) != value:
             workbench.refuse(visit)
         parts = read_brief(visit.shown.prepared, column, value)
-        names = {row["branch_code"]: row["branch_name"] for row in visit.shown.prepared.rows("brief.branches")}
         customers = [row["customer_key"] for rows in parts.values() for row in rows if "customer_key" in row]
         workbench.note(visit, "view", "brief", customers or [None], value)
         choices = branches if visit.person.sees is Sees.all else ()
+        cases = open_cases(workbench, visit)
         return workbench.page(
-            visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices, names=names
+            visit, "brief.html.j2", parts=parts, column=column, value=value, choices=choices, cases=cases
         )
 
     return router
@@ -123,10 +123,9 @@ def statements(today: date) -> dict[str, str]:
         "since": f"date '{today - timedelta(days=DAYS)}'",
         "ahead": f"date '{today + timedelta(days=DAYS)}'",
     }
-    parts = {
+    return {
         _name(column, part): sql.format(column=column, **days) for column in COLUMNS for part, sql in _PARTS.items()
     }
-    return parts | {"brief.branches": _BRANCHES}
 
 
 def read_brief(prepared: Prepared, column: str, value: str) -> dict[str, list[Row]]:

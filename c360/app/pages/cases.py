@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from c360.access import Grant, read_grants
 from c360.api.sight import sees_case
 from c360.app.cases import FEED, LONGEST_REMARK, Case, choices, event_row, has_number, opened_row, plain, titles
-from c360.app.outcomes import working_day
+from c360.app.handing_in import working_day
 from c360.app.workbench import Visit, Workbench
 
 PAGE = 25
@@ -59,7 +59,7 @@ def routes(workbench: Workbench) -> APIRouter:
         return _page(workbench, visit, case)
 
     @router.post("/cases/events")
-    def do(visit: Annotated[Visit, workbench.may("case", "cases:write")]) -> Response:
+    def do(visit: Annotated[Visit, workbench.may("case", "cases:write", FEED)]) -> Response:
         with workbench.cases.writing:
             case = _one(workbench, visit, visit.form.get("case_id", ""))
             kind = visit.form.get("do", "")
@@ -79,6 +79,15 @@ def _seen(workbench: Workbench, visit: Visit) -> list[Case]:
     """The cases that the person sees."""
     cases = workbench.cases.of(visit.shown).values()
     return [case for case in cases if sees_case(visit.person, visit.shown, case.row)]
+
+
+def open_cases(workbench: Workbench, visit: Visit) -> dict[str, list[Case]]:
+    """Customer -> their open cases that the person sees, the most money at risk first; none without the right."""
+    found: dict[str, list[Case]] = {}
+    for case in sorted(_seen(workbench, visit), key=_place) if visit.person.may("cases:read") else ():
+        if case.row["customer_key"] and case.state != "closed":
+            found.setdefault(case.row["customer_key"], []).append(case)
+    return found
 
 
 def _one(workbench: Workbench, visit: Visit, case_id: str) -> Case:
@@ -119,8 +128,8 @@ def _place(case: Case) -> tuple[Decimal, date, str]:
 
 def _page(workbench: Workbench, visit: Visit, case: Case, problem: str | None = None) -> Response:
     row, person = case.row, visit.person
-    is_open = case.state != "closed"
-    may_decide = is_open and person.may("cases:sign") and case.may_be_signed_by(person.name)
+    is_open, takes_in = case.state != "closed", workbench.deployment.takes_in(FEED)
+    may_decide = is_open and takes_in and person.may("cases:sign") and case.may_be_signed_by(person.name)
     return workbench.page(
         replace(visit, path=_path(case)),
         "case.html.j2",
@@ -129,7 +138,7 @@ def _page(workbench: Workbench, visit: Visit, case: Case, problem: str | None = 
         steps=choices(row["subject_kind"], "steps"),
         outcomes=choices(row["case_kind"], "outcomes"),
         others=[one.name for one in _who_may(workbench, visit, case)],
-        may_write=is_open and person.may("cases:write"),
+        may_write=is_open and takes_in and person.may("cases:write"),
         may_decide=may_decide,
         problem=problem,
         doing=visit.form.get("do") if problem else None,

@@ -11,8 +11,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from c360.api.sight import CUSTOMER, sees_customer
 from c360.api.snapshot import Snapshot
+from c360.app.cases import titles
 from c360.app.groups import KINDS, Groups, Kind
 from c360.app.keeping import Kept
+from c360.app.pages.cases import open_cases
 from c360.app.pages.worklist import cards
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, customer
@@ -75,7 +77,10 @@ def routes(workbench: Workbench) -> APIRouter:
         read = partial(_content, visit.shown, customer_key, workbench.zone, visit.language)
         content = drawn.once((visit.shown.publish_id, customer_key, visit.language), read)
         actions = cards(workbench, visit, {"customer_key": customer_key})
-        return workbench.page(visit, "customer_live.html.j2", actions=actions, **content)
+        found = open_cases(workbench, visit).get(customer_key, [])
+        return workbench.page(
+            visit, "customer_live.html.j2", actions=actions, cases=found, case_titles=titles(), **content
+        )
 
     return router
 

@@ -14,9 +14,9 @@ from c360 import desk
 from c360.api.resources import RESOURCES
 from c360.api.sight import CUSTOMER, WORKLIST
 from c360.api.snapshot import Snapshot
+from c360.app.handing_in import working_day
 from c360.app.keeping import Kept
-from c360.app.outcomes import working_day
-from c360.app.rehearsals import Rehearsals
+from c360.app.rehearsals import WAITING, Rehearsals
 from c360.app.workbench import Visit, Workbench
 from c360.desk.comparison import PARTS
 from c360.desk.decisions import Names, names_of
@@ -25,6 +25,7 @@ from lakehouse import lake
 from lakehouse.errors import Stop
 from lakehouse.identity.explain import Evidence, evidence_of
 from lakehouse.identity.masking import masked_pair
+from lakehouse.ingestion import additions
 from lakehouse.language import Language
 
 PAGE = 25
@@ -73,18 +74,58 @@ class Table:
     rows: list[tuple[str, list[tuple[str | None, str | None]]]]  # name, (before, after) by customer
 
 
+class Pairs:
+    """The pairs of the desk: those of the last publish, with what is handed in of them by now."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench, self._settings = workbench, workbench.settings
+        self._doubtful: Kept[list[desk.Pair]] = Kept(1)
+        self._decided: Kept[dict[Names, desk.Decided]] = Kept(1)
+
+    def lines(self, visit: Visit) -> list[Line]:
+        """Every pair that is doubtful or decided, with what it moves."""
+        said = self._decided.once(additions.state_of(self._settings, desk.FEED), self._read_decisions)
+        money = visit.shown.once("money", partial(_money, visit.shown))
+        lines: dict[Names, Line] = {}
+        read = partial(desk.doubtful_pairs, self._settings, visit.shown.business_date)
+        for pair in self._doubtful.once(visit.shown.publish_id, read):
+            name, customers = names_of(pair.left, pair.right), (pair.left_customer, pair.right_customer)
+            total = sum((money.get(key, Decimal(0)) for key in customers), Decimal(0))
+            lines[name] = Line(*name, customers, total, pair.match_weight, pair.reason, said.get(name))
+        if gone := said.keys() - lines.keys():
+            with self._workbench.reading.shown(visit.shown.publish_id) as shown:
+                rows = shown.query("select party_key, customer_key from marts.dim_party", ()).to_pylist()
+            customer_of = {row["party_key"]: row["customer_key"] for row in rows}
+            for name in gone:
+                customers = tuple(dict.fromkeys(customer_of[key] for key in name if key in customer_of))
+                total = sum((money.get(key, Decimal(0)) for key in customers), Decimal(0))
+                lines[name] = Line(*name, customers, total, None, "", said[name])
+        return list(lines.values())
+
+    def line(self, visit: Visit, given: dict[str, str]) -> Line:
+        """The pair that is asked for; of one that is neither doubtful nor decided there is no page."""
+        name = names_of(given.get("left", ""), given.get("right", ""))
+        found = [line for line in self.lines(visit) if (line.left, line.right) == name]
+        if not found:
+            self._workbench.refuse(visit)
+        return found[0]
+
+    def _read_decisions(self) -> dict[Names, desk.Decided]:
+        return desk.decisions(self._settings)
+
+
 def routes(workbench: Workbench) -> APIRouter:
     """The list, a pair, its rehearsals, its decision."""
     router, rehearsals = APIRouter(), Rehearsals(workbench.settings)
-    kept, lists = Kept[Evidence](KEPT_PAIRS), Kept[list[desk.Pair]](1)
-    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide")
+    kept, pairs = Kept[Evidence](KEPT_PAIRS), Pairs(workbench)
+    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide", desk.FEED)
 
     @router.get("/desk")
     def listed(visit: Annotated[Visit, reading]) -> Response:
         asked = visit.asked
         show = asked.get("show") if asked.get("show") in SHOWN else "open"
         sort = asked.get("sort") if asked.get("sort") in SORTED else "by_money"
-        lines = [line for line in _lines(workbench, visit, lists) if show == "all" or line.is_open == (show == "open")]
+        lines = [line for line in pairs.lines(visit) if show == "all" or line.is_open == (show == "open")]
         lines.sort(key=_by_weight if sort == "by_weight" else _by_money)
         number = visit.page_of(len(lines), PAGE)
         found = lines[(number - 1) * PAGE : number * PAGE]
@@ -103,7 +144,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/desk/pair")
     def pair(visit: Annotated[Visit, reading]) -> Response:
-        line = _line(workbench, visit, visit.asked, lists)
+        line = pairs.line(visit, visit.asked)
         workbench.note(visit, "view", "pair", line.customers, f"{line.left}, {line.right}")
         about = (visit.shown.publish_id, line.left, line.right)
         try:
@@ -118,7 +159,7 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.post("/desk/decide")
     def decide(visit: Annotated[Visit, deciding]) -> Response:
-        line, kind = _line(workbench, visit, visit.form, lists), _kind(workbench, visit, visit.form)
+        line, kind = pairs.line(visit, visit.form), _kind(workbench, visit, visit.form)
         why, day = visit.form.get("why", "")[:LONGEST], working_day(workbench.settings, visit.shown.business_date)
         back = f"/desk/pair?{line.address}"
         if not why.strip():
@@ -127,29 +168,30 @@ def routes(workbench: Workbench) -> APIRouter:
         try:
             desk.decide(workbench.settings, day, line.left, line.right, kind, visit.person.name, why)
         except Stop as stop:
-            return workbench.page(visit, "desk_stopped.html.j2", line=line, problem=f"{stop}")
+            return workbench.page(visit, "desk_stopped.html.j2", line=line, title="not_handed_in", problem=f"{stop}")
         return RedirectResponse(f"{back}#decide", 303)
 
-    _add_rehearsals(router, workbench, rehearsals, lists)
+    _add_rehearsals(router, workbench, rehearsals, pairs)
     return router
 
 
-def _add_rehearsals(
-    router: APIRouter, workbench: Workbench, rehearsals: Rehearsals, lists: Kept[list[desk.Pair]]
-) -> None:
+def _add_rehearsals(router: APIRouter, workbench: Workbench, rehearsals: Rehearsals, pairs: Pairs) -> None:
     """The page that begins a rehearsal, and the one that shows it."""
-    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide")
+    reading, deciding = workbench.may("desk", "identity:read"), workbench.may("desk", "identity:decide", desk.FEED)
 
     @router.post("/desk/rehearse")
     def begin(visit: Annotated[Visit, deciding]) -> Response:
-        line, kind = _line(workbench, visit, visit.form, lists), _kind(workbench, visit, visit.form)
+        line, kind = pairs.line(visit, visit.form), _kind(workbench, visit, visit.form)
         workbench.note(visit, "view", "rehearsal", line.customers, f"{kind}: {line.left}, {line.right}")
-        rehearsals.begin((visit.shown.publish_id, line.left, line.right, kind), datetime.now(UTC).replace(tzinfo=None))
+        name = (visit.shown.publish_id, line.left, line.right, kind)
+        if not rehearsals.begin(name, datetime.now(UTC).replace(tzinfo=None)):
+            problem = visit.text("too_many_rehearsals", count=WAITING)
+            return workbench.page(visit, "desk_stopped.html.j2", line=line, title="not_begun", problem=problem)
         return RedirectResponse(f"/desk/rehearsal?{line.address}&kind={kind}", 303)
 
     @router.get("/desk/rehearsal")
     def rehearsal(visit: Annotated[Visit, reading]) -> Response:
-        line, kind = _line(workbench, visit, visit.asked, lists), _kind(workbench, visit, visit.asked)
+        line, kind = pairs.line(visit, visit.asked), _kind(workbench, visit, visit.asked)
         trial = rehearsals.of((visit.shown.publish_id, line.left, line.right, kind))
         found = trial.found if trial else None
         workbench.note(visit, "view", "rehearsal", found["customers"] if found else line.customers, kind)
@@ -165,36 +207,6 @@ def _add_rehearsals(
         if trial and not trial.is_ended:
             answer.headers["Refresh"] = str(AGAIN)
         return answer
-
-
-def _lines(workbench: Workbench, visit: Visit, lists: Kept[list[desk.Pair]]) -> list[Line]:
-    """Every pair that is doubtful or decided, with what it moves."""
-    said = desk.decisions(workbench.settings)
-    money = visit.shown.once("money", partial(_money, visit.shown))
-    lines: dict[Names, Line] = {}
-    read = partial(desk.doubtful_pairs, workbench.settings, visit.shown.business_date)
-    for pair in lists.once(visit.shown.publish_id, read):
-        name, customers = names_of(pair.left, pair.right), (pair.left_customer, pair.right_customer)
-        total = sum((money.get(key, Decimal(0)) for key in customers), Decimal(0))
-        lines[name] = Line(*name, customers, total, pair.match_weight, pair.reason, said.get(name))
-    if gone := said.keys() - lines.keys():
-        with workbench.reading.shown(visit.shown.publish_id) as shown:
-            rows = shown.query("select party_key, customer_key from marts.dim_party", ()).to_pylist()
-        customer_of = {row["party_key"]: row["customer_key"] for row in rows}
-        for name in gone:
-            customers = tuple(dict.fromkeys(customer_of[key] for key in name if key in customer_of))
-            total = sum((money.get(key, Decimal(0)) for key in customers), Decimal(0))
-            lines[name] = Line(*name, customers, total, None, "", said[name])
-    return list(lines.values())
-
-
-def _line(workbench: Workbench, visit: Visit, given: dict[str, str], lists: Kept[list[desk.Pair]]) -> Line:
-    """The pair that is asked for; of one that is neither doubtful nor decided there is no page."""
-    name = names_of(given.get("left", ""), given.get("right", ""))
-    found = [line for line in _lines(workbench, visit, lists) if (line.left, line.right) == name]
-    if not found:
-        workbench.refuse(visit)
-    return found[0]
 
 
 def _kind(workbench: Workbench, visit: Visit, given: dict[str, str]) -> str:

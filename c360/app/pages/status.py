@@ -11,7 +11,7 @@ from c360.app.workbench import Visit, Workbench
 from c360.progress import clock, going_on, step_said
 from c360.reports import Row
 from lakehouse.language import Voice
-from ml_jobs.task_file import Phrase, load_tasks, phrases
+from ml_jobs.task_file import load_tasks, phrases, task_said
 
 FOLLOW, EVERY = "follow", 10  # parameter of the address; seconds
 
@@ -60,22 +60,11 @@ def routes(workbench: Workbench) -> APIRouter:
     return router
 
 
-def task_said(task: str, say: Voice) -> str:
-    """What a score is about; one that the bank no longer has keeps its name."""
-    found = load_tasks().get(task)
-    return say.code(task) if found is None or found.title is None else said_in(found.title, say)
-
-
 def feature_said(task: str, feature: str, say: Voice) -> str:
     """What a feature is, as reasons say it."""
     found = load_tasks().get(task)
     phrase = phrases(found).get(feature) if found else None
-    return said_in(phrase, say) if phrase else say.code(feature)
-
-
-def said_in(phrase: Phrase, say: Voice) -> str:
-    """A phrase in the language."""
-    return phrase.zh if say.language == "zh" else phrase.en
+    return phrase.said(say) if phrase else say.code(feature)
 
 
 def statements() -> dict[str, str]:

@@ -14,13 +14,12 @@ from fastapi.responses import RedirectResponse, Response
 from c360.api.prepared import Prepared
 from c360.app.conditions import OPERATORS, catalogue, choices, operator_words, sentence
 from c360.app.groups import Groups
+from c360.app.handing_in import working_day
 from c360.app.keeping import Kept
-from c360.app.outcomes import working_day
 from c360.app.tag_form import MORE, MOST, Draft, Judged, define, judge, said
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, Row
 from lakehouse import tags
-from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.language import Voice
 from lakehouse.sql import identifier
@@ -80,7 +79,6 @@ class Room:
         self.workbench = workbench
         self.settings = workbench.settings
         self.groups = Groups(workbench)
-        self.is_declared = FEED in load_deployment(workbench.settings.deployment).feeds
         self._told: Kept[list[tags.Told]] = Kept(1)
         self._day: Kept[date] = Kept(1)
         self._records: Kept[list[Row]] = Kept(1)
@@ -162,11 +160,11 @@ def routes(workbench: Workbench) -> APIRouter:
         new = [told[-1] for tag, told in waiting.items() if tag not in {row["tag"] for row in rows}]
         workbench.note(visit, "view", "tags")
         return workbench.page(
-            visit, "tags.html.j2", rows=rows, waiting=waiting, new=new, may_write=_may_write(visit, room)
+            visit, "tags.html.j2", rows=rows, waiting=waiting, new=new, may_write=_may_write(visit, workbench)
         )
 
     @router.get("/tag")
-    def form(visit: Annotated[Visit, workbench.may("tag_form", "tags:write")]) -> Response:
+    def form(visit: Annotated[Visit, workbench.may("tag_form", "tags:write", FEED)]) -> Response:
         draft = room.draft(visit, tag) if (tag := visit.asked.get("tag", "")) else Draft()
         if draft is None:
             workbench.refuse(visit)
@@ -175,7 +173,7 @@ def routes(workbench: Workbench) -> APIRouter:
         return _form(room, visit, Judged(draft.with_room(), None))
 
     @router.post("/tag")
-    def fill(visit: Annotated[Visit, workbench.may("tag_form", "tags:write")]) -> Response:
+    def fill(visit: Annotated[Visit, workbench.may("tag_form", "tags:write", FEED)]) -> Response:
         return _filled(room, visit)
 
     @router.get("/tags/{tag}")
@@ -183,7 +181,7 @@ def routes(workbench: Workbench) -> APIRouter:
         return _page(room, visit, tag)
 
     @router.post("/tags/{tag}/retire")
-    def retire(tag: str, visit: Annotated[Visit, workbench.may("tag_retire", "tags:write")]) -> Response:
+    def retire(tag: str, visit: Annotated[Visit, workbench.may("tag_retire", "tags:write", FEED)]) -> Response:
         why = " ".join(visit.form.get("why", "").split())[:200]
         try:
             handed = tags.retire(workbench.settings, tag, room.first_day(visit), visit.person.name, why)
@@ -204,7 +202,7 @@ def _page(room: Room, visit: Visit, tag: str) -> Response:
         workbench.refuse(visit)
     prepared = visit.shown.prepared
     current = next((row for row in prepared.of("tags.versions", tag) if row["is_current"]), None)
-    barred = prepared.of("tags.barred", tag)
+    barred = {row["block_reason"]: row["customers"] for row in prepared.of("tags.barred", tag)}
     members = room.groups.listing(visit, "tag", tag) if visit.person.may("customers:read") and current else None
     workbench.note(visit, "view", "tag", members.keys if members else [None], tag)
     return workbench.page(
@@ -219,7 +217,7 @@ def _page(room: Room, visit: Visit, tag: str) -> Response:
         sizes=room.sizes(visit, tag, current) if current else [],
         members=members,
         page_link=lambda number: f"{_address(tag)}?page={number}#members",
-        may_write=_may_write(visit, room),
+        may_write=_may_write(visit, workbench),
     )
 
 
@@ -266,7 +264,6 @@ def _form(room: Room, visit: Visit, judged: Judged, preview: tags.Preview | None
         choices=choices(visit.language),
         operators=[(name, operator_words(name, say)) for name in OPERATORS],
         catalogue=catalogue(visit.language),
-        is_declared=room.is_declared,
         is_full=len(judged.draft.lines) >= MOST,
     )
 
@@ -278,8 +275,8 @@ def _each(judged: Judged, preview: tags.Preview | None, say: Voice) -> list[tupl
     return [(sentence(one, say), n) for one, n in zip(judged.conditions or (), preview.each, strict=True)]
 
 
-def _may_write(visit: Visit, room: Room) -> bool:
-    return room.is_declared and visit.person.may("tags:write")
+def _may_write(visit: Visit, workbench: Workbench) -> bool:
+    return workbench.deployment.takes_in(FEED) and visit.person.may("tags:write")
 
 
 def _address(tag: str) -> str:

@@ -12,8 +12,9 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from c360.api.sight import WORKLIST, own_filter, sees_place, sight_of
+from c360.app.handing_in import working_day
 from c360.app.keeping import Kept
-from c360.app.outcomes import FEED, RESULTS, outcome_row, working_day
+from c360.app.outcomes import FEED, RESULTS, outcome_row
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Row
 from c360.reports.worklist import REACHED, sure
@@ -81,7 +82,7 @@ def routes(workbench: Workbench) -> APIRouter:
         )
 
     @router.post("/worklist/outcomes")
-    def report(visit: Annotated[Visit, workbench.may("outcome", "actions:report")]) -> Response:
+    def report(visit: Annotated[Visit, workbench.may("outcome", "actions:report", FEED)]) -> Response:
         action_id, result = visit.form.get("action_id", ""), visit.form.get("result", "")
         found = [card for card in cards(workbench, visit, {"action_id": action_id}) if card.may_report]
         if not found or result not in RESULTS:
@@ -102,7 +103,7 @@ def cards(workbench: Workbench, visit: Visit, fixed: Mapping[str, Any]) -> list[
     columns = list(visit.shown.columns[WORKLIST.name])
     rows = [row for row in visit.shown.rows(WORKLIST, fixed, columns) if sees_place(visit.person, row)]
     written = workbench.written.of(visit.shown.business_date)
-    may_report = visit.person.may("actions:report")
+    may_report = visit.person.may("actions:report") and workbench.deployment.takes_in(FEED)
     found = []
     for row in sorted(rows, key=lambda row: (not row["is_handed_out"], row["priority"], row["action_id"])):
         can_be = bool(row["is_handed_out"]) and row["channel"] != "internal"  # said to a customer, not done within

@@ -13,6 +13,7 @@ from lakehouse.adapters.berka.balance_chain import add_booking_order
 from lakehouse.adapters.berka.source import MalformedSource, load
 from lakehouse.adapters.landing import create_table, write_month
 from lakehouse.contracts import load_feeds
+from lakehouse.lake.running import part
 from lakehouse.sql import only_row
 
 __all__ = ["FEEDS", "MalformedSource", "Summary", "adapt", "write_loans"]
@@ -60,6 +61,7 @@ def adapt(source: Path, out: Path) -> Summary:
     """
     contracts = load_feeds()
     feeds = [contracts[name] for name in FEEDS]
+    part("the files are read")
     con = duckdb.connect()
     repeated_rows = load(con, Path(source))
     add_booking_order(con)
@@ -70,6 +72,7 @@ def adapt(source: Path, out: Path) -> Summary:
     rows, deliveries = dict.fromkeys(FEEDS, 0), 0
     for feed in feeds:
         for month in months[-1:] if feed.is_snapshot else months:
+            part(feed.name, deliveries, len(feeds) * len(months))
             rows[feed.name] += write_month(con, feed, month, UTC_OFFSET, Path(out))
             deliveries += 1
     return Summary(deliveries, rows, repeated_rows, last_business_date)

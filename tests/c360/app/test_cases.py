@@ -11,7 +11,7 @@ import pytest
 from c360.access import Grant
 from c360.api.sight import sees_case
 from c360.app import cases
-from c360.app.cases import FEED, Case, after, choices, event_row, hand_in, has_number, opened_row, plain
+from c360.app.cases import FEED, HANDED_IN, Case, after, choices, event_row, has_number, opened_row, plain
 from lakehouse import warehouse
 from lakehouse.ingestion import ingest_feed
 from lakehouse.lake import read_outcomes
@@ -160,8 +160,8 @@ def test_an_event_goes_in_with_what_every_untouched_case_was_opened_for(
     row = told(case_of(), "step", "S1", 0, step_kind="called", case_note=note, due_date="2026-01-09")
     write_down(settings, opened_row(published("cif:1"), NEXT))
     write_down(settings, row)
-    assert hand_in(settings, small_publish(), DAY) == 3
-    assert hand_in(settings, small_publish(), DAY) == 0, "nothing new makes no version"
+    assert HANDED_IN.hand_in(settings, small_publish(), DAY) == 3
+    assert HANDED_IN.hand_in(settings, small_publish(), DAY) == 0, "nothing new makes no version"
     rows = loaded(settings)
     assert set(rows) == {"opened:early_warning:cif:1:1", "opened:early_warning:cif:2:1", row["event_id"]}
     opened, step = rows["opened:early_warning:cif:2:1"], rows[row["event_id"]]
@@ -177,7 +177,7 @@ def test_an_event_goes_in_with_what_every_untouched_case_was_opened_for(
         NEXT,
     )
     write_down(settings, told(case_of(), "handed_over", "S1", 1, handed_to="S2"))
-    assert hand_in(settings, small_publish(), DAY) == 1
+    assert HANDED_IN.hand_in(settings, small_publish(), DAY) == 1
     assert len(loaded(settings)) == 4, "what was there stays"
 
 

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from c360.api.sight import WORKLIST
-from c360.app.outcomes import FEED, WrittenDown, hand_in, outcome_row, working_day
+from c360.app.handing_in import working_day
+from c360.app.outcomes import FEED, HANDED_IN, WrittenDown, outcome_row
 from lakehouse.ingestion import ingest_feed, land
 from lakehouse.lake import read_outcomes
 from lakehouse.lake.page_views import Event, Journal
@@ -50,21 +51,21 @@ def loaded(settings: Settings) -> list[Mapping[str, object]]:
 
 def test_an_outcome_goes_in_with_the_rest_of_its_list(settings: Settings) -> None:
     write_down(settings, "cif:1", "retention", "promise", "a")
-    assert hand_in(settings, small_publish(), DAY) == 1
+    assert HANDED_IN.hand_in(settings, small_publish(), DAY) == 1
     (row,) = loaded(settings)
     assert (row["party_key"], row["outcome"], row["is_done"], row["arm"]) == ("cif:1", "promised", True, "treatment")
     assert (row["business_date"], row["action_date"], row["reported_by"]) == (NEXT, DAY, "S0001")
     write_down(settings, "cif:2", "outflow_actions", "no_answer", "b")
-    assert hand_in(settings, small_publish(), DAY) == 1
+    assert HANDED_IN.hand_in(settings, small_publish(), DAY) == 1
     assert {row["outcome"] for row in loaded(settings)} == {"promised", "not_reached"}
 
 
 def test_nothing_new_makes_no_version(settings: Settings) -> None:
     write_down(settings, "cif:1", "retention", "done", "a")
-    hand_in(settings, small_publish(), DAY)
-    assert hand_in(settings, small_publish(), DAY) == 0
+    HANDED_IN.hand_in(settings, small_publish(), DAY)
+    assert HANDED_IN.hand_in(settings, small_publish(), DAY) == 0
     loaded(settings)
-    assert hand_in(settings, small_publish(), DAY) == 0, "a version that was taken in counts, too"
+    assert HANDED_IN.hand_in(settings, small_publish(), DAY) == 0, "a version that was taken in counts, too"
     assert len(list((settings.landing / FEED).glob("*.manifest.json"))) == 1
 
 
@@ -81,7 +82,7 @@ def test_what_another_system_sent_stays(settings: Settings, tmp_path: Path, is_t
         for file in (settings.landing / FEED).iterdir():
             file.unlink()
     write_down(settings, "cif:1", "retention", "refused", "a")
-    hand_in(settings, small_publish(), DAY)
+    HANDED_IN.hand_in(settings, small_publish(), DAY)
     assert {(row["party_key"], row["outcome"], row["channel"]) for row in loaded(settings)} == {
         ("cif:3", "accepted", "visit"),
         ("cif:1", "refused", "phone"),
@@ -90,19 +91,19 @@ def test_what_another_system_sent_stays(settings: Settings, tmp_path: Path, is_t
 
 def test_the_rest_of_a_worked_list_goes_in_as_not_done_the_control_group_too(settings: Settings) -> None:
     write_down(settings, "cif:5", "retention", "done", "a")
-    hand_in(settings, small_publish(), DAY)
+    HANDED_IN.hand_in(settings, small_publish(), DAY)
     told = {row["party_key"]: (row["arm"], row["is_done"], row["outcome"]) for row in loaded(settings)}
     assert told == {"cif:5": ("treatment", True, "reached"), "cif:2": ("control", False, None)}
     write_down(settings, "cif:2", "outflow_actions", "done", "b")
-    hand_in(settings, small_publish(), DAY)
+    HANDED_IN.hand_in(settings, small_publish(), DAY)
     assert len(loaded(settings)) == 3, "nothing is told twice"
 
 
 def test_the_last_word_counts_and_a_restart_knows_it(settings: Settings) -> None:
     write_down(settings, "cif:1", "retention", "no_answer", "a")
-    written = WrittenDown(settings.lake)
+    written = WrittenDown(settings)
     written.add(DAY, write_down(settings, "cif:1", "retention", "promise", "b"))
-    for one in (written, WrittenDown(settings.lake)):
+    for one in (written, WrittenDown(settings)):
         assert {name: row["outcome"] for name, row in one.of(DAY).items()} == {"retention:cif:1": "promised"}
 
 

@@ -29,6 +29,19 @@ def test_a_decision_lands_with_its_name_and_a_later_one_corrects_it(settings: Se
     assert decisions(settings)["cif:C1", "online:U1"].kind == "same"
 
 
+def test_decisions_are_read_again_when_a_file_has_come_and_not_before(settings: Settings) -> None:
+    seen = [additions.state_of(settings, FEED)]
+    for change in (
+        lambda: decide(settings, DAY, "cif:C1", "cif:C2", "same", "S1", "papers compared"),
+        lambda: ingest_feed(settings, FEED, DAY),
+        lambda: decide(settings, DAY, "cif:C1", "cif:C2", "different", "S1", "two persons"),
+    ):
+        change()
+        seen.append(additions.state_of(settings, FEED))
+        assert additions.state_of(settings, FEED) == seen[-1], "nothing has come"
+    assert len(set(seen)) == len(seen)
+
+
 def test_the_desk_has_the_last_word_of_a_day_whatever_ids_others_give(settings: Settings) -> None:
     row = {"decision_id": "zzz", "business_date": str(DAY), "decision": "different", "decided_by": "CRM", "note": ""}
     with additions.adding(settings, FEED):

@@ -68,3 +68,17 @@ def test_work_goes_on_where_it_cannot_be_shown(tmp_path: Path) -> None:
         part("is not shown")
     assert not (tmp_path / "no lake").exists()
     assert at_work(tmp_path) == []
+
+
+@pytest.mark.parametrize("is_of_a_lake", [True, False])
+def test_work_before_there_is_a_lake_is_shown_by_its_process_and_leaves_nothing(
+    tmp_path: Path, is_of_a_lake: bool
+) -> None:
+    lake = tmp_path / "none" / "lake" if is_of_a_lake else None
+    with working(lake, "simulate"):
+        part("customers and months", 3, 24)
+        (work,) = at_work(lake)
+        assert (work.name, work.part, work.done, work.total) == ("simulate", "customers and months", 3, 24)
+        assert at_work(tmp_path) == []
+    assert at_work(lake) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """The Qini coefficient by its definition, and planted effects that learning finds, or rightly does not."""
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -155,6 +156,11 @@ def test_scores_of_a_treatment_are_effects_and_the_kept_model_gives_them_again(c
     assert np.allclose(model.margin(values.astype(np.float32)), scores["probability"], atol=1e-12)
     card = (folder / "card.html").read_text()
     assert "of the treated kept" in card and "Qini curve" in card
+    chinese = (folder / "card_zh.html").read_text()
+    assert 'href="card_zh.html"' in card and 'href="card.html"' in chinese
+    heads = [head for head in re.findall(r"<(?:h1|h2|th|title)[^>]*>([^<]+)<", chinese) if head.strip() != "ROC AUC"]
+    assert len(heads) > 10
+    assert [head for head in heads if not re.search(r"[一-鿿]", head)] == []
 
 
 def test_the_report_holds_the_model_against_risk_and_the_true_effect(campaigns: Settings, rows, tmp_path: Path) -> None:

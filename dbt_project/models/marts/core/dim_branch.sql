@@ -7,6 +7,7 @@ with branches as (
 select
     branch_code,
     branch_name,
+    branch_name_en,
     city,
     region,
     average_salary as average_salary_amount,

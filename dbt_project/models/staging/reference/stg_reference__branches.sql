@@ -14,6 +14,7 @@ renamed as (
         branch_code,
         ---------- texts
         branch_name,
+        branch_name_en,
         city,
         region,
         ---------- numbers
