@@ -49,9 +49,7 @@ def test_the_points_say_all_of_the_model(drawn, fitted):
     points = np.array([score_of(table, row) for row in rows(drawn[0][5_000:])])
     expected = POINTS - POINTS_PER_LOG_ODDS * (np.log(50) + margin)
     assert np.abs(points - expected).max() <= 0.5 * (1 + len(table["features"])) + 1e-6
-    assert roc_auc_score(drawn[1][5_000:], -points) == pytest.approx(
-        roc_auc_score(drawn[1][5_000:], margin), abs=0.005
-    )
+    assert roc_auc_score(drawn[1][5_000:], -points) == pytest.approx(roc_auc_score(drawn[1][5_000:], margin), abs=0.005)
 
 
 def test_more_risk_never_has_more_points_and_what_is_left_out_has_none(fitted):

@@ -80,9 +80,6 @@ def test_the_bank_may_score_by_points_and_sees_what_that_costs(rows, tmp_path):
     areas = [card["figures"][name]["roc_auc"]["value"] for name in ("hist_gradient_boosting", "scorecard")]
     assert lost["value"] == pytest.approx(2 * (areas[0] - areas[1]))
     assert lost["low"] <= lost["value"] <= lost["high"] < 0.1
-    with pytest.raises(CannotScore, match="scorecard: the feature table has no column trends"):
-        other = points.model_copy(update={"scorecard": {"trends": 1}})
-        train(made_up_bank(tmp_path / "other", *rows), other, BUSINESS_DATE)
 
 
 def test_training_again_elsewhere_gives_the_same_model(model, judged_rows, rows, tmp_path):
