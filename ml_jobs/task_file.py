@@ -149,7 +149,8 @@ class Task(_Strict):
     categorical: tuple[str, ...] = ()  # numbers that are codes
     groups: str | None = None  # rows that stay on one side of every split; by default those of one entity
     split: Split = Split()
-    algorithm: Literal["automatic", "hist_gradient_boosting", "logistic_regression"] = "automatic"
+    algorithm: Literal["automatic", "hist_gradient_boosting", "logistic_regression", "scorecard"] = "automatic"
+    scorecard: dict[Name, Literal[-1, 1]] = {}  # feature: 1 if more of it is riskier; judged beside the model
     parameters: Parameters = Parameters()
     search: tuple[Alternative, ...] = ()
     training_rows: Count = 400_000
@@ -188,6 +189,10 @@ class Task(_Strict):
             raise ValueError("with `labels`, horizon_days must be that of the label model")
         if self.split.scheme == "time" and not self.as_of_date:
             raise ValueError("split: scheme time needs `as_of_date`; use folds for rows without a date")
+        if self.scorecard and (not self.labels or self.treatment or self.horizons):
+            raise ValueError("`scorecard` is for the bank's tasks with one horizon and without a `treatment`")
+        if self.algorithm == "scorecard" and not self.scorecard:
+            raise ValueError("algorithm: a scorecard needs its features and their directions under `scorecard`")
         if self.bands.high >= self.bands.medium:
             raise ValueError("bands: high must be a smaller share than medium")
         return self

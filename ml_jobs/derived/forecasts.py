@@ -17,10 +17,13 @@ from lakehouse import lake, warehouse
 from lakehouse.catalog import FORECAST_ACCURACY, FORECAST_BALANCES
 from lakehouse.lake import Pin
 from lakehouse.settings import Settings
+from ml_jobs.errors import CannotScore
+from ml_jobs.inventory import require_entry
 from ml_jobs.learning.candidates import HORIZON, Drivers
 from ml_jobs.learning.forecasting import CannotForecast, Forecast, forecast
 from ml_jobs.learning.hierarchy import Hierarchy
 
+MODEL = "forecast_balances"  # in the inventory
 WEEKS = 156  # of history, at most
 MEASURES = {"deposit": True, "investment": True, "outflow": False}  # whether it is a stock
 RATES = ("mmf_yield", "deposit_1y")
@@ -119,11 +122,12 @@ def read_history(query: Callable[[str, Sequence[object]], pa.Table], marts: str,
 
 def _forecast(settings: Settings, business_date: date) -> dict[str, str]:
     try:
+        require_entry(MODEL)
         history = read_history(partial(warehouse.query, settings), "build_marts", business_date)
         folder = settings.lake / lake.FORECASTS / f"{history.as_of_date}-{history.digest}"
         if not folder.exists():
             _write(folder, history)
-    except CannotForecast as reason:
+    except (CannotForecast, CannotScore) as reason:
         return {"reason": str(reason)}
     return {"forecast": folder.name}
 

@@ -23,6 +23,7 @@ from lakehouse.lake.dates import built_dates, training_date
 from lakehouse.lake.model_files import Known, model_folder
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
+from ml_jobs.inventory import require_entry
 from ml_jobs.learning.clustering import (
     Agreement,
     ClusterDescription,
@@ -116,6 +117,7 @@ def write_segments(settings: Settings, pin: Pin) -> dict[str, str]:
 def _assign(settings: Settings, pin: Pin) -> dict[str, str]:
     known = Known.by(settings, pin.business_date)
     try:
+        require_entry(TASK)
         clustering, _ = _model(settings, known)
     except CannotScore as reason:
         return {"reason": str(reason)}

@@ -14,8 +14,9 @@ the more the fewer the outcomes. Isotonic steps, which have as many parameters a
 chance was best.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def select_model(
     """
     held_out = np.concatenate([validated for _, validated in folds])
     with threadpool_limits(min(THREADS, 1 + values.size // VALUES_PER_THREAD)):
-        trees, trees_margin = _fit_trees(task, values, label, groups, folds)
+        trees, trees_margin = fit_trees(task, values, label, groups, folds)
         regression, regression_margin = fit_regression(values, label, groups, folds)
     candidates = {TREES: trees, REGRESSION: regression}
     margins = {TREES: trees_margin, REGRESSION: regression_margin}
@@ -148,16 +149,25 @@ def select_model(
     return Selection(candidates, REGRESSION, why, margins)
 
 
-def _fit_trees(
-    task: Task, values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
+def fit_trees(
+    task: Task,
+    values: np.ndarray,
+    label: np.ndarray,
+    groups: np.ndarray,
+    folds: Sequence[Fold],
+    shape: Mapping[str, object] = MappingProxyType({}),
 ) -> tuple[Candidate, np.ndarray]:
-    """Boosted trees, and their margins of the validation rows, fold by fold."""
+    """Boosted trees, and their margins of the validation rows, fold by fold.
+
+    ``shape``: hyperparameters, by the estimator's name for them, that no task and no search changes.
+    """
     trials: list[Parameters] = [{}, *(alternative.model_dump(exclude_none=True) for alternative in task.search)]
     searched = [
-        (float(_loss_per_iteration(*_staged_margins(task, values, label, *folds[0], trial)).min()), trial)
+        (float(_loss_per_iteration(*_staged_margins(task, values, label, *folds[0], trial | dict(shape))).min()), trial)
         for trial in (trials if task.search else ())
     ]
-    parameters = min(searched, key=lambda tried: tried[0])[1] if searched else {}
+    chosen = min(searched, key=lambda tried: tried[0])[1] if searched else {}
+    parameters = chosen | dict(shape)
     staged = [_staged_margins(task, values, label, *fold, parameters) for fold in folds]
     iterations = min(len(margins) for margins, _ in staged)
     losses = np.sum([_loss_per_iteration(margins[:iterations], truth) for margins, truth in staged], axis=0)
@@ -170,11 +180,16 @@ def _fit_trees(
 
     calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, validated))
     trees = fitted(np.arange(len(label)))
-    return Candidate(trees, calibrator, {**parameters, "iterations": iterations}), validated
+    return Candidate(trees, calibrator, {**chosen, "iterations": iterations}), validated
 
 
 def _staged_margins(
-    task: Task, values: np.ndarray, label: np.ndarray, fit: np.ndarray, calibrate: np.ndarray, parameters: Parameters
+    task: Task,
+    values: np.ndarray,
+    label: np.ndarray,
+    fit: np.ndarray,
+    calibrate: np.ndarray,
+    parameters: Mapping[str, object],
 ) -> tuple[np.ndarray, np.ndarray]:
     """(iterations, n) margins of the validation rows after each tree, and their (n,) labels."""
     held_out, truth = values[calibrate], label[calibrate]
@@ -184,8 +199,8 @@ def _staged_margins(
     return np.stack([margin.ravel() for margin in trial.staged_decision_function(held_out)]), truth
 
 
-def _trees(task: Task, parameters: Parameters, early_stopping: bool) -> HistGradientBoostingClassifier:
-    hyperparameters: dict[str, Any] = task.parameters.model_dump() | parameters
+def _trees(task: Task, parameters: Mapping[str, object], early_stopping: bool) -> HistGradientBoostingClassifier:
+    hyperparameters: dict[str, Any] = task.parameters.model_dump() | dict(parameters)
     return HistGradientBoostingClassifier(
         **hyperparameters,
         early_stopping=early_stopping,

@@ -15,6 +15,7 @@ from ml_jobs.learning.drift import Distribution
 from ml_jobs.learning.evaluation import GroupFigures, Rule
 from ml_jobs.learning.fairness import FairnessGaps
 from ml_jobs.learning.metrics import Figure
+from ml_jobs.learning.scorecard import Points
 from ml_jobs.learning.shapley import Importance
 from ml_jobs.learning.survival import HorizonFigures
 from ml_jobs.learning.uplift import QiniPoint
@@ -35,6 +36,7 @@ SCORES = {
     "model": "This model",
     "hist_gradient_boosting": "Boosted trees",
     "logistic_regression": "Logistic regression",
+    "scorecard": "Scorecard",
     "rule": "One-line rule",
     "base_rate": "Base rate",
     "oracle": "Oracle",
@@ -120,6 +122,8 @@ class Card(TypedDict, total=False):
     single_feature_roc_auc: dict[str, float]
     capacity: Sequence[float]
     importance: list[Importance]
+    points: Points  # of the scorecard
+    gini_above_scorecard: dict[str, Figure]  # by model: Gini coefficient less the scorecard's
     limits: list[str]
     reference: dict[str, Distribution]
     libraries: dict[str, str]

@@ -1,11 +1,11 @@
-"""Monitoring: drift since training, and calibration once labels are ripe.
+"""Monitoring: drift since training, what the scores are expected to be worth, and how they did once labels are ripe.
 
 Each scoring writes a file of figures into the lake (`write_monitoring`). ``ops.model_monitoring`` is made from it, and
 the gate marts -> readers warns of its alerts. Alerts on the score itself lead to a retraining out of turn, if labels
 have become ripe since the training date; drift of a single feature is reported, and left to the monthly training.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from math import sqrt
 from typing import NotRequired, TypedDict
@@ -18,8 +18,10 @@ from lakehouse import lake
 from lakehouse.catalog import MODEL_MONITORING
 from lakehouse.lake.model_files import Known, in_force, monitored_dates, monitoring_path, retraining_path, score_path
 from lakehouse.settings import Settings
-from ml_jobs.learning.calibration import TOP, Promise, is_off, promises
+from ml_jobs.learning.calibration import TOP, Promise, Z, is_off, promises
 from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, feature_drift
+from ml_jobs.learning.estimates import auc_interval, expected_auc
+from ml_jobs.learning.evaluation import band_names
 from ml_jobs.learning.metrics import auc
 from ml_jobs.learning.rows import Rows
 from ml_jobs.registry.model import Model
@@ -31,6 +33,7 @@ MONTH = timedelta(31)  # how far the first figures look back for labels
 ROWS = 100_000  # at most, evenly spread: more rows have the same drift
 # Observed less expected rate; the limit is at least three standard errors, so that small months raise no alert.
 CALIBRATION_GAP = 0.02
+ESTIMATE_GAP = 0.05  # of the estimated area under the ROC curve; likewise
 
 
 class RipeMonth(TypedDict):
@@ -43,6 +46,7 @@ class RipeMonth(TypedDict):
     observed: float
     expected: float
     promises: list[Promise]  # by part of the list
+    estimated_roc_auc: float  # by its probabilities alone, as it was said before there were outcomes
     roc_auc: NotRequired[float]
 
 
@@ -68,6 +72,7 @@ def write_monitoring(
         about = _About(feature=drift["feature"], model_version=version, measured_date=today)
         lines.append(_line(about, "stability_index", drift["stability_index"], ALERT))
         lines.append(_line(about, "missing_rise", drift["missing_rise"], MISSING_RISE))
+    lines += _expected(task, model, rows, margin, _About(feature=SCORE, model_version=version, measured_date=today))
     for month in ripe_calibration(settings, task, today, _newly_ripe(settings, task, today)):
         about = _About(feature=SCORE, model_version=month["model_version"], measured_date=month["as_of_date"])
         error = sqrt(month["expected"] * (1 - month["expected"]) / month["rows"])
@@ -77,6 +82,7 @@ def write_monitoring(
         if month["positives"] >= task.minimum.test_positives and "roc_auc" in month:
             least = task.promotion.minimum_roc_auc
             lines.append(_line(about, "roc_auc", month["roc_auc"], least, is_least=True))
+            lines.append(_estimate_line(about, month["estimated_roc_auc"], month["roc_auc"], month))
     alerts = [line for line in lines if line["is_alert"] and line["feature"].startswith(SCORE)]
     months = labelled_months(settings, task, today) if alerts else []
     news = [month for month in months if month.ripe_date > known.trained_on]
@@ -126,6 +132,7 @@ def ripe_calibration(
             "observed": float(label.mean()),
             "expected": float(probability.mean()),
             "promises": promises(task, label, -rank[None], probability[None], customer),
+            "estimated_roc_auc": expected_auc(probability),
         }
         if 0 < label.sum() < len(label):
             line["roc_auc"] = float(auc(label, probability, np.ones((1, len(label))))[0])
@@ -160,6 +167,39 @@ class _Line(_About):
     observed_rate: NotRequired[float]
     observed_low_rate: NotRequired[float]
     observed_high_rate: NotRequired[float]
+
+
+def _expected(task: Task, model: Model, rows: Rows, margin: np.ndarray, about: _About) -> Iterator[_Line]:
+    """What the day's scores are expected to be worth, of all customers and by segment; alarms of all of them only."""
+    if task.treatment or task.horizons or not len(margin):
+        return
+    probability = model.probability(margin)
+    least = task.promotion.minimum_roc_auc
+    if not np.isnan(area := expected_auc(probability)):
+        yield _line(about, "estimated_roc_auc", area, least, is_least=True)
+    for name, edges in task.segments.items():
+        if name not in rows.columns:
+            continue
+        bands = band_names(rows.column(name), edges).astype(str)
+        for band in np.unique(bands):
+            if not np.isnan(area := expected_auc(probability[bands == band])):
+                of_band: _About = {**about, "feature": f"{SCORE} {name} {band}"}
+                line = _line(of_band, "estimated_roc_auc", area, least, is_least=True)
+                yield {**line, "is_alert": False, "row_count": int((bands == band).sum())}
+
+
+def _estimate_line(about: _About, estimated: float, came: float, month: RipeMonth) -> _Line:
+    """The estimate of before against what came; an alert where the interval of what came leaves it out by far."""
+    interval = auc_interval(came, month["positives"], month["rows"] - month["positives"])
+    reach = max(ESTIMATE_GAP, (interval.high - interval.low) / 2 * 3 / Z)
+    return {
+        **_line(about, "estimate_gap", abs(came - estimated), reach),
+        "row_count": month["rows"],
+        "promised_rate": estimated,
+        "observed_rate": came,
+        "observed_low_rate": interval.low,
+        "observed_high_rate": interval.high,
+    }
 
 
 def _line(about: _About, measure: str, value: float, threshold: float, is_least: bool = False) -> _Line:

@@ -14,6 +14,7 @@ from lakehouse.lake.model_files import Known, abstention_path, in_force, promoti
 from lakehouse.lake.running import part
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
+from ml_jobs.inventory import require_entry
 from ml_jobs.learning.rows import Rows
 from ml_jobs.scores.data import feature_columns, read_features
 from ml_jobs.task_file import Activity, Task, load_tasks
@@ -57,6 +58,7 @@ def score(settings: Settings, task: str, known: Known) -> Scored | Abstained:
     try:
         if reason := load_deployment(settings.deployment).unsupported_scores.get(task):
             raise CannotScore(reason)
+        require_entry(task)
         path = score_path(settings, task, known)
         if not path.exists():
             _write_scores(settings, described, known, path)

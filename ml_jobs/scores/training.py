@@ -5,24 +5,28 @@ more on all development months, and calibrated on them, each customer by a model
 evaluated on the test months, kept, and scores; it is not fitted again.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lakehouse.lake.model_files import Known, model_folder
 from lakehouse.language import ENGLISH
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.calibration import broken, top_decile
-from ml_jobs.learning.classifier import select_model
+from ml_jobs.learning.classifier import REGRESSION, TREES, Selection, select_model
 from ml_jobs.learning.drift import reference_distributions
 from ml_jobs.learning.evaluation import Predictions, evaluate_predictions, predict
 from ml_jobs.learning.folds import Fold
 from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
-from ml_jobs.learning.metrics import bootstrap_weights, figure
+from ml_jobs.learning.metrics import auc, bootstrap_weights, figure
 from ml_jobs.learning.rows import Rows
+from ml_jobs.learning.scorecard import SCORECARD, fit_scorecard, point_table
 from ml_jobs.learning.shapley import importance
 from ml_jobs.learning.survival import MONTHS, QUARTER, FollowUp, evaluate_survival, fit_survival, follow_up
 from ml_jobs.learning.uplift import average_effect, effect_promises, fit_uplift, qini, qini_curve
@@ -98,6 +102,8 @@ def _fit_and_evaluate(
 ) -> tuple[Model, pa.Table]:
     columns = development.columns
     selection = select_model(task, development.values, development.label, development.customer, (fold,))
+    if task.scorecard:
+        selection = _with_scorecard(task, selection, development, fold)
     if selection.selected.is_uninformative:
         raise CannotScore("of customers that it has not seen, the outcome is not more frequent where it is expected")
     ranking, probability, rule = predict(task, selection, columns, (development.values, development.label), test.values)
@@ -124,11 +130,36 @@ def _fit_and_evaluate(
         "suspects": [],
         "capacity": task.capacity,
         **evaluation,
+        **(_of_scorecard(selection, columns, predictions) if task.scorecard else {}),
         "warnings": broken(top_decile(evaluation["promises"])),
         "importance": importance(task, selection, test.values, columns),
         "reference": reference_distributions(development.values, columns, ranking["model"]),
     }
     return Model(selection.selected, card), predictions.to_table()
+
+
+def _with_scorecard(task: Task, selection: Selection, development: Rows, fold: Fold) -> Selection:
+    """The selection with the scorecard as one more candidate, which scores where the task file says so."""
+    if unknown := [name for name in task.scorecard if name not in development.columns]:
+        raise CannotScore(f"scorecard: the feature table has no column {', '.join(unknown)}")
+    card = fit_scorecard(
+        task, development.columns, development.values, development.label, development.customer, (fold,)
+    )
+    candidates = {**selection.candidates, SCORECARD: card}
+    is_chosen = task.algorithm == SCORECARD
+    return replace(selection, candidates=candidates, choice=SCORECARD if is_chosen else selection.choice)
+
+
+def _of_scorecard(selection: Selection, columns: Sequence[str], predictions: Predictions) -> Card:
+    """What a card says of the scorecard: its points, and how much better the other models rank, by ROC AUC."""
+    trees = selection.candidates[SCORECARD].estimator
+    assert isinstance(trees, HistGradientBoostingClassifier)
+    weights = bootstrap_weights(predictions.groups)
+    areas = {
+        name: auc(predictions.label, predictions.ranking[name][0], weights) for name in (SCORECARD, TREES, REGRESSION)
+    }
+    lost = {name: figure(2 * (area - areas[SCORECARD]), -2, 2) for name, area in areas.items() if name != SCORECARD}
+    return {"points": point_table(trees, columns), "gini_above_scorecard": lost}
 
 
 def _train_uplift(task: Task, development: Rows, test: Rows, card: Card) -> tuple[Model, pa.Table]:

@@ -58,6 +58,13 @@ def test_figures_of_a_date_name_what_has_drifted(settings):
     assert drifted["stability_index", "noise_rate"]["threshold"] == 0.25
 
 
+def test_what_the_scores_are_worth_is_said_before_there_are_outcomes(settings):
+    lines = figures(settings, MONTH_END)
+    of_all = lines["estimated_roc_auc", "(score)"]
+    assert of_all["threshold"] == 0.6 and not of_all["is_alert"]
+    assert 0.6 < of_all["value"] < 1
+
+
 def test_without_new_outcomes_an_alert_retrains_nothing(settings):
     assert not retraining_path(settings, "churn", Known.by(settings, BEFORE)).exists()
     assert retrain(settings, "churn", BEFORE) is None
@@ -82,12 +89,14 @@ def test_an_alert_with_new_outcomes_retrains_whoever_comes_first(settings, tmp_p
     assert score(settings, "churn", Known.by(settings, AFTER)).path == by_scoring
 
 
-@pytest.mark.parametrize("is_planted", [False, True], ids=["as promised", "all of them"])
-def test_the_promise_is_judged_once_its_outcomes_are_known(settings, is_planted):
+@pytest.mark.parametrize("came_true", ["as promised", "all of them", "by lot"])
+def test_the_promise_is_judged_once_its_outcomes_are_known(settings, came_true):
     scored = next((settings.lake / "scores" / "churn" / f"as_of_date={MONTH_END}").glob("*.parquet"))
     scores = pq.read_table(scored, columns=["customer_key", "probability"], partitioning=None).sort_by("customer_key")
-    drawn = np.random.default_rng(3).random(len(scores)) < scores["probability"].to_numpy()
-    came = pa.table({"customer_key": scores["customer_key"], "label": (drawn | is_planted).astype(np.int32)})
+    random = np.random.default_rng(3)
+    drawn = random.random(len(scores)) < scores["probability"].to_numpy()
+    outcome = {"as promised": drawn, "all of them": np.ones_like(drawn), "by lot": random.permutation(drawn)}[came_true]
+    came = pa.table({"customer_key": scores["customer_key"], "label": outcome.astype(np.int32)})
     with duckdb.connect(str(settings.build)) as engine:
         engine.execute(f"delete from build_features.label_churn where as_of_date = date '{MONTH_END}'")
         engine.register("came", came)
@@ -104,10 +113,18 @@ def test_the_promise_is_judged_once_its_outcomes_are_known(settings, is_planted)
     lines = figures(settings, ALARMED)
     gap, top = lines["calibration_gap", "(score)"], lines["promise_gap", "(score) decile 1"]
     assert gap["measured_date"] == top["measured_date"] == MONTH_END
-    assert gap["is_alert"] is top["is_alert"] is is_planted
+    assert gap["is_alert"] is (came_true == "all of them")
+    assert top["is_alert"] is (came_true != "as promised")
     assert top["row_count"] == len(scores) // 10
     assert top["promised_rate"] == pytest.approx(np.sort(scores["probability"].to_numpy())[-len(scores) // 10 :].mean())
     assert top["observed_low_rate"] <= top["observed_rate"] <= top["observed_high_rate"]
+    if came_true == "all of them":
+        assert ("estimate_gap", "(score)") not in lines  # nobody stayed: there is no ranking to judge
+    else:
+        worth = lines["estimate_gap", "(score)"]
+        assert worth["is_alert"] is (came_true == "by lot")
+        assert worth["value"] == pytest.approx(abs(worth["promised_rate"] - worth["observed_rate"]))
+        assert worth["observed_low_rate"] < worth["observed_rate"] < worth["observed_high_rate"]
     parts = [line for (measure, _), line in lines.items() if measure == "promise_gap"]
     assert len(parts) == 16 and not any(line["is_alert"] for line in parts if line is not top)
     assert lines["stability_index", "noise_rate"]["promised_rate"] is None

@@ -65,6 +65,23 @@ def test_the_probability_is_that_of_the_hidden_hazard(model, judged_rows):
     )
 
 
+def test_the_bank_may_score_by_points_and_sees_what_that_costs(rows, tmp_path):
+    """The made-up hazard is a sum of steps and slopes of two features, so a scorecard loses little."""
+    points = type(CHURN).model_validate(
+        CHURN.model_dump()
+        | {"scorecard": {"trend_rate": 1, "tension_rate": 1}, "algorithm": "scorecard", "title": CHURN.title}
+    )
+    trained = train(made_up_bank(tmp_path, *rows), points, BUSINESS_DATE)
+    card = trained.card
+    assert card["model"] == "scorecard" and card["why"] == "the task file says so"
+    assert set(card["points"]["features"]) == {"trend_rate", "tension_rate"}
+    assert card["figures"]["model"] == card["figures"]["scorecard"]
+    lost = card["gini_above_scorecard"]["hist_gradient_boosting"]
+    areas = [card["figures"][name]["roc_auc"]["value"] for name in ("hist_gradient_boosting", "scorecard")]
+    assert lost["value"] == pytest.approx(2 * (areas[0] - areas[1]))
+    assert lost["low"] <= lost["value"] <= lost["high"] < 0.1
+
+
 def test_training_again_elsewhere_gives_the_same_model(model, judged_rows, rows, tmp_path):
     shuffled = [table.take(np.random.default_rng(3).permutation(len(table))) for table in rows]
     again = train(made_up_bank(tmp_path, *shuffled), CHURN, BUSINESS_DATE)

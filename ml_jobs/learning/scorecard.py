@@ -1,0 +1,142 @@
+"""A scorecard: points per band of a feature, which add up, and never fall where a feature says more risk.
+
+It is boosted trees of one split each, with a direction per feature: such a model is a sum of steps, one function per
+feature, so a table of points says all of it. Points are scaled as scorecards are: 20 points double the odds of a good
+outcome, and 600 points stand for odds of 50 to 1 (Siddiqi, Intelligent Credit Scoring, 2017). The points of a band are
+rounded, so their sum differs from the model by at most half a point per feature.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import log
+from typing import TypedDict
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
+
+from ml_jobs.learning.classifier import Candidate, fit_trees
+from ml_jobs.learning.folds import Fold
+from ml_jobs.task_file import Task
+
+SCORECARD = "scorecard"
+BANDS = 8  # of a feature, at most
+POINTS_PER_LOG_ODDS = 20 / log(2)
+POINTS, ODDS = 600, 50.0
+
+
+class Band(TypedDict):
+    """A band of a feature, above ``low`` up to ``high`` (None: no bound; both None: no value), and its points."""
+
+    low: float | None
+    high: float | None
+    points: int
+
+
+class Points(TypedDict):
+    """The whole table: points that everybody has, and the bands of each feature, the riskiest of which has none."""
+
+    base: int
+    features: dict[str, list[Band]]
+
+
+class Change(TypedDict):
+    """One feature in another band: the points that it would add."""
+
+    feature: str
+    to: Band
+    gain: int
+
+
+def fit_scorecard(
+    task: Task, columns: Sequence[str], values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
+) -> Candidate:
+    """The scorecard of the task's features, calibrated like every model.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of the columns of ``values``, (n, features).
+    """
+    signs = [task.scorecard.get(name, 0) for name in columns]
+    used = np.array(signs) != 0
+    # A column that is the same everywhere is never split: only those of the scorecard are.
+    seen = np.where(used, values, np.float32(0))
+    shape = {
+        "max_leaf_nodes": 2,
+        "max_bins": BANDS,
+        "max_features": 1.0,
+        "monotonic_cst": signs,
+        "learning_rate": 0.1,
+    }
+    with threadpool_limits(1):  # trees of one split are too small for more
+        return fit_trees(task, seen, label, groups, folds, shape)[0]
+
+
+def point_table(trees: HistGradientBoostingClassifier, columns: Sequence[str]) -> Points:
+    """The points of a scorecard.
+
+    Parameters
+    ----------
+    trees : HistGradientBoostingClassifier
+        Of one split each, fitted.
+    columns : sequence of str
+        The names of its features.
+    """
+    # scikit-learn has no public view of its trees.
+    margin = float(trees._baseline_prediction.item())  # noqa: SLF001  # pyrefly: ignore[missing-attribute]
+    steps: dict[str, list[tuple[float, float, float, float]]] = {}
+    for (predictor,) in trees._predictors:  # noqa: SLF001  # pyrefly: ignore[missing-attribute]
+        root = predictor.nodes[0]
+        if root["is_leaf"]:
+            margin += float(root["value"])
+            continue
+        left, right = (float(predictor.nodes["value"][root[side]]) for side in ("left", "right"))
+        missing = left if root["missing_go_to_left"] else right
+        steps.setdefault(columns[root["feature_idx"]], []).append((float(root["num_threshold"]), left, right, missing))
+    features: dict[str, list[Band]] = {}
+    for name in (name for name in columns if name in steps):
+        edges = [-np.inf, *sorted({threshold for threshold, *_ in steps[name]}), np.inf]
+        bands = [
+            (low, high, sum(left if high <= threshold else right for threshold, left, right, _ in steps[name]))
+            for low, high in pairwise(edges)
+        ]
+        bands.append((-np.inf, -np.inf, sum(missing for *_, missing in steps[name])))
+        riskiest = max(pushes for *_, pushes in bands)
+        margin += riskiest
+        features[name] = [_band(low, high, riskiest - pushes) for low, high, pushes in bands]
+    return {"base": round(POINTS - POINTS_PER_LOG_ODDS * (log(ODDS) + margin)), "features": features}
+
+
+def _band(low: float, high: float, safer: float) -> Band:
+    """``safer``: log odds below those of the riskiest band."""
+    bounds = [None if np.isinf(bound) else bound for bound in (low, high)]
+    return {"low": bounds[0], "high": bounds[1], "points": round(POINTS_PER_LOG_ODDS * safer)}
+
+
+def band_of(bands: Sequence[Band], value: float) -> Band:
+    """The band in which a value lies; nan is no value."""
+    if np.isnan(value):
+        return bands[-1]
+    return next(band for band in bands if band["high"] is None or value <= band["high"])
+
+
+def score_of(table: Points, values: Mapping[str, float]) -> int:
+    """The points of one row, by feature."""
+    return table["base"] + sum(band_of(bands, values[name])["points"] for name, bands in table["features"].items())
+
+
+def changes(table: Points, values: Mapping[str, float], needed: int) -> list[Change]:
+    """What would lift one row by ``needed`` points: the nearest band of one feature, for each that can alone.
+
+    Those that lie nearest to the points come first. That a band says so does not mean that a person can move there, or
+    that moving there would change the outcome.
+    """
+    found: list[Change] = []
+    for name, bands in table["features"].items():
+        own = band_of(bands, values[name])
+        enough = [band for band in bands[:-1] if band["points"] - own["points"] >= needed]
+        if enough:
+            nearest = min(enough, key=lambda band: band["points"])
+            found.append({"feature": name, "to": nearest, "gain": nearest["points"] - own["points"]})
+    return sorted(found, key=lambda change: (change["gain"], change["feature"]))
