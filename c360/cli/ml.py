@@ -214,6 +214,36 @@ def explain(
 
 
 @ml.command()
+def scorecard(
+    name: Name,
+    entity: Annotated[str | None, typer.Option(help="Customer key whose points; by default all.")] = None,
+    day: Day = None,
+    json_: Json = False,
+) -> None:
+    """Points of a score that add up: the table, or one customer's, with what would lift them out of the top band."""
+    from ml_jobs.learning.scorecard import standing
+    from ml_jobs.quality.points import points_tables, standing_tables
+    from ml_jobs.task_file import find_task
+
+    settings = _settings()
+    task, _ = find_task(name)
+    if not task.scorecard:
+        raise Stop(f"{name} has no scorecard", "name its features and their directions under `scorecard` in its file")
+    model, rows = _in_use(settings, task, _business_date(settings, day))
+    points = model.card.get("points")
+    if points is None:
+        raise Stop(f"the model of {name} in use has no scorecard: it is older than its task file", "train it again")
+    if entity is None:
+        show(points, json_, lambda: points_tables(task, points, spoken()))
+        return
+    found = (rows.customer == entity).nonzero()[0]
+    if not len(found):
+        raise Stop(f"--entity: there is no {entity}", "give a key that the model scores on that date")
+    stands = standing(points, rows.columns, rows.values, int(found[0]), task.bands.high)
+    show(stands, json_, lambda: standing_tables(task, stands, spoken()))
+
+
+@ml.command()
 def monitor(name: Name, data: Data = None, day: Day = None, json_: Json = False) -> None:
     """Drift of features and scores since training (PSI, missing values), and calibration where labels are ripe."""
     from ml_jobs.learning.drift import feature_drift

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from lakehouse.language import Voice
 from ml_jobs.learning.classifier import Candidate, fit_trees
 from ml_jobs.learning.folds import Fold
 from ml_jobs.task_file import Task
@@ -38,6 +39,15 @@ class Points(TypedDict):
 
     base: int
     features: dict[str, list[Band]]
+
+
+class Standing(TypedDict):
+    """One row by its points: its band of each feature, and what would lift it out of the riskiest part of the list."""
+
+    score: int
+    limit: int  # the highest score of that part
+    bands: dict[str, Band]
+    changes: list["Change"]
 
 
 class Change(TypedDict):
@@ -140,3 +150,42 @@ def changes(table: Points, values: Mapping[str, float], needed: int) -> list[Cha
             nearest = min(enough, key=lambda band: band["points"])
             found.append({"feature": name, "to": nearest, "gain": nearest["points"] - own["points"]})
     return sorted(found, key=lambda change: (change["gain"], change["feature"]))
+
+
+def standing(table: Points, columns: Sequence[str], values: np.ndarray, row: int, share: float) -> Standing:
+    """How one row stands among all.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of the columns of ``values``, (n, features).
+    row : int
+        Its place among the rows.
+    share : float
+        Of the rows, the riskiest part of the list.
+    """
+    used = {name: values[:, list(columns).index(name)].astype(float) for name in table["features"]}
+    scores = [score_of(table, {name: column[at] for name, column in used.items()}) for at in range(len(values))]
+    limit = sorted(scores)[max(0, int(share * len(scores)) - 1)]
+    own = {name: float(column[row]) for name, column in used.items()}
+    return {
+        "score": scores[row],
+        "limit": limit,
+        "bands": {name: band_of(bands, own[name]) for name, bands in table["features"].items()},
+        "changes": changes(table, own, limit + 1 - scores[row]) if scores[row] <= limit else [],
+    }
+
+
+def band_text(band: Band, say: Voice) -> str:
+    """The bounds of a band.
+
+    >>> from lakehouse.language import ENGLISH
+    >>> band_text({"low": 0.5, "high": None, "points": 3}, ENGLISH)
+    'above 0.5'
+    """
+    low, high = (None if bound is None else f"{bound:,.4g}" for bound in (band["low"], band["high"]))
+    if low and high:
+        return say("above {low}, up to {high}", low=low, high=high)
+    if low or high:
+        return say("above {low}", low=low) if low else say("up to {high}", high=high)
+    return say("no value")

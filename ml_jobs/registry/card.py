@@ -15,7 +15,7 @@ from ml_jobs.learning.drift import Distribution
 from ml_jobs.learning.evaluation import GroupFigures, Rule
 from ml_jobs.learning.fairness import FairnessGaps
 from ml_jobs.learning.metrics import Figure
-from ml_jobs.learning.scorecard import Points
+from ml_jobs.learning.scorecard import Points, band_text
 from ml_jobs.learning.shapley import Importance
 from ml_jobs.learning.survival import HorizonFigures
 from ml_jobs.learning.uplift import QiniPoint
@@ -162,6 +162,8 @@ def html(card: Card, language: Language = "en", links: Sequence[tuple[str, Langu
         language=language,
         links=links,
         score=lambda name: say(SCORES.get(name, name)),
+        features={item["feature"]: item[language] or item["en"] for item in card.get("importance", [])},
+        band_text=band_text,
         part=partial(part_said, say=say),
         group=partial(group_said, say=say),
     )
