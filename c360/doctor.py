@@ -18,6 +18,7 @@ import psycopg
 
 from c360.access import read_grants
 from c360.alerts.rules import load_alerts
+from c360.audit.anchoring import STDOUT
 from lakehouse.activation.contract import activation_of, secret_of
 from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
@@ -89,6 +90,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     yield _attempt("token secret", lambda: _secret(settings), "")
     yield _attempt("outbox", lambda: _writable(settings.outbox), "correct C360_OUTBOX")
     yield _attempt("activation secrets", lambda: _activation_secrets(settings), "correct C360_ACTIVATION_SECRETS")
+    yield _attempt("audit anchor", lambda: _anchor(settings), "correct C360_AUDIT_ANCHOR")
     yield _attempt("alerts", lambda: _alerts(settings), f"correct {settings.alerts}")
     yield _attempt("api tokens", lambda: f"{len(read_grants(settings.api_tokens))} tokens", "correct C360_API_TOKENS")
     yield Finding("api rate", True, settings.api_rate)
@@ -123,6 +125,23 @@ def _contracts(settings: Settings) -> Iterator[Finding]:
         lambda: f"{load_deployment(settings.deployment).name} ({settings.deployment})",
         "correct it, or set C360_DEPLOYMENT",
     )
+    if deployment := _deployment(settings):
+        off = "off: one name is enough (four_eyes: false in the deployment)"
+        on = "on: overrides, changed rules, re-keys and new models need two names"
+        yield Finding("four eyes", True, on if deployment.four_eyes else off)
+
+
+def _anchor(settings: Settings) -> str:
+    """A folder must take files and lie outside the lake; whether an address answers is seen at the next publish."""
+    place = settings.audit_anchor
+    if not place:
+        return "none: whoever can write the lake can write another audit"
+    if place == STDOUT or "://" in place:
+        return place
+    folder = Path(place).resolve()
+    if folder == settings.lake or settings.lake in folder.parents:
+        raise ValueError(f"{folder} lies in the lake")
+    return _writable(folder)
 
 
 def _activation_secrets(settings: Settings) -> str:

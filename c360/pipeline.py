@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import ml_jobs.scores.scoring
+from c360 import audit, four_eyes
 from c360.access import load_rights
 from c360.elements import describe
 from c360.intake import ingest
 from c360.outbound import activate, alert
 from c360.progress import stage_line
+from c360.receipts import write_receipts
 from c360.steps import step
 from expectations import gates
 from expectations.marts_profile import ExpectedScore
@@ -19,6 +21,7 @@ from lakehouse.contracts import CHANNELS, load_deployment
 from lakehouse.errors import Stop
 from lakehouse.identity import link, unbelieved
 from lakehouse.lake import Pin
+from lakehouse.lake.audit import seal
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.model_files import Known, abstention_path
 from lakehouse.lake.running import part
@@ -81,6 +84,8 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
         target = max(business_date, state.business_date) if state else business_date
         _require_feeds(settings, target, CHANNELS, state)
         pin = lake.pin(settings.lake, target)
+        four_eyes.require_signed_rules(settings)
+        audit.note_rules(settings, run_id)
         built = state.deliveries if state else {}
         warnings = ingestion.check_agreement(settings, pin, built, CHANNELS)
         detail["warnings"] = warnings
@@ -135,14 +140,18 @@ def network(settings: Settings, business_date: date, run_id: str) -> None:
 def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, check it, and publish it; if the gate fails, readers keep yesterday's tables."""
     with step(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
+        seal(settings.lake, run_id)
         pin, state, tagged = _build_serving(settings)
         with warehouse.reading(settings):
             scores = expected_scores(settings, pin)
             misfits = (f"tag {tag['tag']}: {tag['problem']}" for tag in tagged if tag["problem"])
-            detail.update(_summary(gates.check_marts(settings, state.business_date, scores), misfits))
+            said = _summary(gates.check_marts(settings, state.business_date, scores), misfits)
+            detail.update(said)
         detail["tag_sizes"] = _tag_sizes(settings)
         publish_id = warehouse.publish(settings, state.business_date, run_id, rights=load_rights(settings))
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
+        write_receipts(settings, publish_id, run_id, pin, state.project)
+        detail["warnings"] = [*said["warnings"], *audit.close(settings, run_id)]
 
 
 def rehearse(settings: Settings, business_date: date, progress: Callable[[str], None]) -> None:
@@ -196,6 +205,7 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
             return  # readers have nothing yet; `c360 status` reads the failure from the lake
         pin = lake.pin(settings.lake, max(business_date, state.business_date))
         variables = _variables(settings, pin)
+        seal(settings.lake, run_id)
         warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
         warehouse.run_dbt(settings, "path:models/ops", variables)
         warehouse.publish(settings, pin.business_date, run_id, ("ops",), load_rights(settings))

@@ -143,6 +143,8 @@ def _lake_of(settings: Settings, record: PublishRecord) -> Generator[Settings]:
         for model in (settings.lake / "models").glob("*/*"):
             if model.name not in COMPUTED_ANEW:
                 shutil.copytree(model, lake / model.relative_to(settings.lake), copy_function=os.symlink)
+        for signed in (settings.lake / "proposals").glob("[!.]*.json"):
+            _borrow(settings.lake, lake, str(signed.relative_to(settings.lake)))
         yield settings.model_copy(
             update={
                 "lake": lake,

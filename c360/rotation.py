@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import SecretStr
 
+from c360.audit import who
 from lakehouse import lake, warehouse
 from lakehouse.contracts import Feed, load_feeds
 from lakehouse.errors import Stop
@@ -28,7 +29,9 @@ from lakehouse.identity.comparable import create_comparable
 from lakehouse.identity.link import opened
 from lakehouse.identity.linkage import Linkage
 from lakehouse.ingestion import rules
-from lakehouse.lake.integrity import digest, require_intact
+from lakehouse.lake import audit
+from lakehouse.lake.files import digest
+from lakehouse.lake.integrity import require_intact
 from lakehouse.lake.secret import fingerprint, fingerprint_file, require_same_secret, rotation_folder
 from lakehouse.settings import SHORTEST_SECRET, Settings, secret_file, write_secret
 from lakehouse.sql import identifier, literal
@@ -101,6 +104,8 @@ def _prepare(settings: Settings, folder: Path, new: SecretStr) -> None:
             written += 1
     for file in sorted(file for file in before if file.parts[0] == "deliveries"):
         written += _record(settings.lake, folder / "lake", file)
+    broken = {found.file for found in audit.verify(settings.lake).breaks}
+    audit.reseal(folder / "lake", who(), "the secret was rotated", broken)
     (folder / "lake" / fingerprint_file(settings).name).unlink()
     (folder / "lake" / fingerprint_file(settings).name).write_text(fingerprint(new))
     if _listing(settings.lake) != before:

@@ -515,6 +515,23 @@ PAGE_VIEWS = Relation(
     ),
     key=("event_id",),
 )
+AUDIT = Relation(
+    "audit",
+    "The last records of the audit: what was done, by whom, each with the hash of the one before.",
+    (
+        Column("record_number", "bigint", "Number of the record, from 1 on"),
+        Column("happened_at", "timestamp", "When it was noted, UTC"),
+        Column("record_kind", "varchar", "file, replaced, rule, receipts, export, rights, token, model, ..."),
+        Column("done_by", "varchar", "Who did it, or the run; null where a step noted it that knows no run"),
+        Column("subject", "varchar", "What it is about: a file of the lake, a rule, what was done"),
+        Column("detail", "varchar", "What is said of it"),
+        Column("old_sha256", "varchar", "SHA-256 of the file before"),
+        Column("new_sha256", "varchar", "SHA-256 of the file now"),
+        Column("previous_hash", "varchar", "Hash of the record before"),
+        Column("record_hash", "varchar", "Hash of this record"),
+    ),
+    key=("record_number",),
+)
 INTRADAY_COLUMNS = {  # of an event, those that are reconciled with the daily delivery
     "transactions": ("txn_id", "business_date", "direction", "amount"),
     "wallet_payments": ("payment_id", "binding_id", "business_date", "amount"),
@@ -562,6 +579,7 @@ def step_relations() -> tuple[Relation, ...]:
         COLUMN_LINEAGE,
         ELEMENT_CONTROLS,
         PAGE_VIEWS,
+        AUDIT,
         ALERT_MESSAGES,
         ALERT_CASES,
         CUSTOMER_XREF,

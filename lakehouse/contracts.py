@@ -126,6 +126,7 @@ class Deployment:
     delivery_days: tuple[int, ...] = tuple(range(7))  # weekdays on which it sends files, Monday being 0
     activations: tuple[str, ...] = ()  # contracts below activations/ whose targets get what each date publishes
     alerts: tuple[str, ...] = ()  # receivers of alerts.yml who are told of alerts
+    four_eyes: bool = True  # what overrides a rule, or changes one, needs two names
 
     @property
     def zone(self) -> timezone:
@@ -202,6 +203,9 @@ def load_deployment(path: Path) -> Deployment:
     delivery_days = [str(day).lower() for day in raw.get("delivery_days", WEEKDAYS)]
     if not delivery_days or set(delivery_days) - set(WEEKDAYS):
         raise Stop(f"{path}: delivery_days has what is no weekday", f"list some of {', '.join(WEEKDAYS)}")
+    four_eyes = raw.get("four_eyes", True)
+    if not isinstance(four_eyes, bool):
+        raise Stop(f"{path}: four_eyes is {four_eyes!r}", "write true, or false in a bank of one person")
     return Deployment(
         name=raw["name"],
         currency=raw["currency"],
@@ -213,6 +217,7 @@ def load_deployment(path: Path) -> Deployment:
         delivery_days=tuple(sorted(map(WEEKDAYS.index, delivery_days))),
         activations=tuple(raw.get("activations", ())),
         alerts=tuple(raw.get("alerts", ())),
+        four_eyes=four_eyes,
     )
 
 

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         VAR / "activation_secrets", description="the folder with a file for each secret of the activations"
     )
     alerts: File = Field(PROJECT / "alerts.yml", description="the file with the rules of alerts")
+    audit_anchor: str = Field(
+        "",
+        pattern=r"^$|^stdout$|^https?://[^@\s]+$|^[^\s:]+$",
+        description="a folder or an https:// address that keeps heads of the audit, stdout, or nothing",
+    )
     memory_limit: str = Field(
         "6GB",
         pattern=r"(?i)^(-1|none|[0-9]*\.?[0-9]+ ?(%|b|[kmgt]i?b?|(kilo|mega|giga|tera)?bytes?))$",

@@ -35,9 +35,12 @@ def grant(
 ) -> None:
     """Make a token and print it, this once: only its hash is kept."""
     from c360.access import add_token
+    from c360.audit import note
     from lakehouse.settings import Settings
 
-    token = add_token(Settings.from_env().api_tokens, name, tuple(dict.fromkeys(scope)), last_day(days))
+    settings = Settings.from_env()
+    token = add_token(settings.api_tokens, name, tuple(dict.fromkeys(scope)), last_day(days))
+    note(settings, "token", name, f"granted, for {', '.join(dict.fromkeys(scope))}, until {last_day(days)}")
     typer.echo(token)
 
 

@@ -33,9 +33,13 @@ def grant(
 ) -> None:
     """Make a person's token and print it, this once: it is what they sign in with, and only its hash is kept."""
     from c360.access import add_person
+    from c360.audit import note
     from lakehouse.settings import Settings
 
-    typer.echo(add_person(Settings.from_env().api_tokens, name, role, last_day(days), branch, manager))
+    settings = Settings.from_env()
+    token = add_person(settings.api_tokens, name, role, last_day(days), branch, manager)
+    note(settings, "token", name, f"granted, as {role}, until {last_day(days)}")
+    typer.echo(token)
 
 
 @app.command()

@@ -22,12 +22,19 @@ def snapshot(
     json_: Json = False,
 ) -> None:
     """All that is published, as one DuckDB file, or as Parquet files; only you may read them."""
+    from c360.audit import note
     from lakehouse import warehouse
     from lakehouse.settings import Settings
 
     if (file is None) == (parquet is None):
         raise typer.BadParameter("give a file, or a folder with --parquet")
     settings = Settings.from_env(target=target)
+    note(
+        settings,
+        "export",
+        "snapshot",
+        f"as {'one file' if file else 'Parquet files'}, {(file or parquet or Path()).name}",
+    )
     with writing(file or parquet or Path()):
         if file:
             done = warehouse.export_snapshot(settings, file, force, progress())

@@ -20,15 +20,20 @@ identity = typer.Typer(no_args_is_help=True, help="The linkage model, and why it
 @identity.command()
 def train() -> None:
     """Train a new model on all records in the lake, as linkage.yml says: customers get new keys (a re-key)."""
+    from c360 import four_eyes
+    from c360.audit import note
     from lakehouse.identity.explain import latest_pin
     from lakehouse.identity.link import retrain
     from lakehouse.settings import Settings
 
     settings = Settings.from_env()
+    if four_eyes.is_on(settings):
+        raise Stop("a re-key needs two names", "c360 propose rekey identity, and somebody else: c360 sign")
     with long_work(settings.lake, "identity train"):
         model = retrain(settings, latest_pin(settings))
     if model is None:
         raise Stop("the records cannot support a model", "see training in lakehouse/identity/linkage.yml")
+    note(settings, "model", "identity", f"model {model.version}: customers get new keys (a re-key)")
     say = spoken()
     compared = say.listed([say.heading(column) for column in model.columns])
     tell("model {version} compares {columns}; it holds from the next run on", version=model.version, columns=compared)
@@ -53,12 +58,15 @@ def explain(
     out: Annotated[Path, typer.Option(help="HTML file to write; it shows personal data.")] = Path("waterfall.html"),
 ) -> None:
     """Why two party records are one customer or are not: a waterfall of the evidence."""
+    from c360.audit import note_views
     from lakehouse.identity.explain import waterfall
     from lakehouse.settings import Settings
 
     settings = Settings.from_env()
     with long_work(settings.lake, "identity explain"):
-        write_page(out, lambda: waterfall(settings, left, right, spoken()))
+        page = waterfall(settings, left, right, spoken())
+    note_views(settings, "identity explain", [left, right], "with names")
+    write_page(out, lambda: page)
     tell("written to {path}", path=out)
 
 

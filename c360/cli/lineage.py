@@ -54,8 +54,10 @@ def lineage(
 
 
 def _show_rows(settings: "Settings", feeds: "Collection[str]", customer: str, as_json: bool) -> None:
+    from c360.audit import note_views
     from lakehouse.warehouse.provenance import rows_behind
 
+    note_views(settings, "lineage", [customer])
     behind = rows_behind(settings, customer, feeds)
 
     def tables() -> list[Table]:

@@ -15,6 +15,7 @@ from c360.cli.activate import activate
 from c360.cli.alerts import alerts
 from c360.cli.api import api
 from c360.cli.app import app as workbench
+from c360.cli.audit import audit
 from c360.cli.bi import bi
 from c360.cli.evaluate import evaluate
 from c360.cli.export import export, relocate
@@ -24,6 +25,8 @@ from c360.cli.lineage import lineage, reproduce
 from c360.cli.metrics import metrics
 from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, day_of, labelled, long_work, progress, show, spoken, tell
+from c360.cli.proposals import list_proposals, propose, sign
+from c360.cli.receipt import receipt
 from c360.cli.roles import roles
 from c360.cli.secret import secret
 from c360.cli.tags import tags
@@ -50,6 +53,9 @@ app.command()(sources.simulate_intraday)
 app.command()(reports.customer)
 app.command()(reports.handover)
 app.command()(reports.worklist)
+app.command()(propose)
+app.command()(sign)
+app.command(name="proposals")(list_proposals)
 app.command()(relocate)
 app.command()(lineage)
 app.command()(reproduce)
@@ -61,11 +67,13 @@ app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
 app.add_typer(api, name="api")
 app.add_typer(workbench, name="app")
+app.add_typer(audit, name="audit")
 app.add_typer(bi, name="bi")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(export, name="export")
 app.add_typer(metrics, name="metrics")
 app.add_typer(ml, name="ml")
+app.add_typer(receipt, name="receipt")
 app.add_typer(roles, name="roles")
 app.add_typer(secret, name="secret")
 app.add_typer(tags, name="tags")

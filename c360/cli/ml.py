@@ -184,6 +184,7 @@ def explain(
     json_: Json = False,
 ) -> None:
     """Why a score is what it is: contributions that add up to the margin (log odds before calibration)."""
+    from c360.audit import note_views
     from ml_jobs.task_file import data_path, find_task, phrases
 
     settings = _settings()
@@ -194,6 +195,7 @@ def explain(
     if task.is_of_the_bank:
         model, rows = _in_use(settings, task, _business_date(settings, day))
         values = rows.values[rows.customer == entity]
+        note_views(settings, f"ml explain {task.task}", [entity])
     else:
         from ml_jobs.own_tables.delivered import read_rows
         from ml_jobs.own_tables.frames import entities

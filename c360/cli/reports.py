@@ -21,10 +21,14 @@ def customer(
     json_: Json = False,
 ) -> None:
     """One customer on one page: holdings, tier, stage, money, chain, changes, scores, next action, journey."""
+    from c360.audit import note_views
     from c360.reports import customer as module
     from lakehouse.settings import Settings
 
-    _present(module, module.read(Settings.from_env(target=target), key), html, json_)
+    settings = Settings.from_env(target=target)
+    content = module.read(settings, key)
+    note_views(settings, "customer", [str(content.customer["customer_key"])])
+    _present(module, content, html, json_)
 
 
 def handover(
@@ -35,10 +39,15 @@ def handover(
     json_: Json = False,
 ) -> None:
     """What a colleague needs to take over from a relationship manager: customers, open actions, promises, contacts."""
+    from c360.audit import note_views
     from c360.reports import handover as module
     from lakehouse.settings import Settings
 
-    _present(module, module.read(Settings.from_env(target=target), rm, names), html, json_)
+    settings = Settings.from_env(target=target)
+    content = module.read(settings, rm, names)
+    keys = [str(one.facts["customer_key"]) for one in content.customers]
+    note_views(settings, "handover", keys, "with names" if names else None)
+    _present(module, content, html, json_)
 
 
 def worklist(
@@ -50,10 +59,14 @@ def worklist(
     json_: Json = False,
 ) -> None:
     """Everything to do today, once: whom to turn to, why, how sure, for how much money, who does it, and by when."""
+    from c360.audit import note_views
     from c360.reports import worklist as module
     from lakehouse.settings import Settings
 
-    content = module.read(Settings.from_env(target=target), branch, rm)
+    settings = Settings.from_env(target=target)
+    content = module.read(settings, branch, rm)
+    written = ", ".join(f"written to {path.name}" for path in (csv, html) if path)
+    note_views(settings, "worklist", [str(one["customer_key"]) for one in content.actions], written or None)
     if csv:
         with writing(csv):
             csv.write_text(module.lines(content), encoding="utf-8-sig")

@@ -20,11 +20,13 @@ def apply(target: Target = None) -> None:
     Every publish does the same.
     """
     from c360.access import load_rights
+    from c360.audit import note
     from lakehouse import warehouse
     from lakehouse.settings import Settings
 
     settings = Settings.from_env(target=target)
     rights = load_rights(settings)
+    note(settings, "rights", "roles apply", f"{len(rights.roles)} roles, {len(rights.people)} people")
     left = warehouse.apply_rights(settings, rights)
     tell(
         "{roles} roles and {people} people follow c360/access/roles.yml",

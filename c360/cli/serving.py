@@ -46,7 +46,10 @@ def last_day(days: int) -> date:
 def take_back(name: str) -> None:
     """Take back the token of a system or person."""
     from c360.access import revoke_token
+    from c360.audit import note
     from lakehouse.settings import Settings
 
-    revoke_token(Settings.from_env().api_tokens, name)
+    settings = Settings.from_env()
+    revoke_token(settings.api_tokens, name)
+    note(settings, "token", name, "taken back")
     tell("{name} has no token any more", name=name)

@@ -27,7 +27,7 @@ from lakehouse.ingestion.landing import (
 from lakehouse.ingestion.loading import Figures, connection, load
 from lakehouse.ingestion.plausibility import Implausible, check_cutoff, check_encoding, check_shrunk
 from lakehouse.lake import Outcome, is_accepted, read_outcomes, write_outcome
-from lakehouse.lake.integrity import digest
+from lakehouse.lake.files import digest
 from lakehouse.settings import Settings
 
 log = logging.getLogger(__name__)

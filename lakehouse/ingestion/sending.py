@@ -8,7 +8,7 @@ from pathlib import Path
 from lakehouse.contracts import Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.ingestion.agreement import unknown_values
-from lakehouse.ingestion.decisions import decision_of
+from lakehouse.ingestion.decisions import override_of
 from lakehouse.ingestion.feeds import check_place
 from lakehouse.ingestion.landing import (
     Delivery,
@@ -95,7 +95,7 @@ def land(settings: Settings, source: Path, feed: str, period: str, by: str = "",
         raise Stop(draft.findings.problem)
     if draft.implausible and not (by or why):
         raise Stop(draft.implausible, "or, if it is right, give --by and --why")
-    decision = decision_of(by, why) if draft.implausible else None
+    decision = override_of(settings, by, why, None) if draft.implausible else None
     with appearing(draft.delivery.path.with_name(draft.name)) as temporary:
         shutil.copyfile(source, temporary)
         copied = measure_file(temporary, contract.delimiter)

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
-from lakehouse.lake.files import write_json
+from lakehouse.lake.audit.sealing import replacing
+from lakehouse.lake.files import json_text, write_json
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,12 @@ class Decision:
 
     by: str
     why: str
+    signed_by: str | None = None  # the second name, where the deployment asks for one
 
 
 def decide(lake: Path, kind: Literal["acceptances", "retractions"], delivery_id: str, decision: Decision) -> None:
     """Keep a person's decision: to accept what was rejected as implausible, or to take back what was loaded."""
-    write_json(_decision_file(lake, kind, delivery_id), asdict(decision))
+    _keep_decision(lake, _decision_file(lake, kind, delivery_id), decision)
 
 
 def is_accepted(lake: Path, delivery_id: str) -> bool:
@@ -112,7 +114,12 @@ def is_asked(lake: Path, delivery_id: str) -> bool:
 
 def accept_day(lake: Path, day: date, decision: Decision) -> None:
     """Keep that a person accepts a day on which no feed delivered."""
-    write_json(_day_file(lake, day), asdict(decision))
+    _keep_decision(lake, _day_file(lake, day), decision)
+
+
+def _keep_decision(lake: Path, path: Path, decision: Decision) -> None:
+    replacing(lake, path, json_text(asdict(decision)), decision.by, "it was decided anew")
+    write_json(path, asdict(decision))
 
 
 def is_day_accepted(lake: Path, day: date) -> bool:
@@ -130,7 +137,9 @@ def _decision_file(lake: Path, kind: str, delivery_id: str) -> Path:
 
 def write_outcome(lake: Path, outcome: Outcome) -> None:
     """Write the record of one delivery, its last file to appear: a data file without a record does not count."""
-    write_json(outcome_path(lake, outcome.delivery_id), asdict(outcome))
+    path, content = outcome_path(lake, outcome.delivery_id), asdict(outcome)
+    replacing(lake, path, json_text(content), None, "the delivery was taken in again")
+    write_json(path, content)
 
 
 def outcome_path(lake: Path, delivery_id: str) -> Path:

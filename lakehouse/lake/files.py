@@ -1,5 +1,6 @@
 """Files and folders that appear whole, by one atomic rename, and who may read them."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -84,7 +85,32 @@ def appearing_folder(folder: Path) -> Generator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def digest(path: Path) -> str:
+    """SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_new(path: Path, text: str) -> None:
+    """Let a file appear whole and on the disk, unless there is one of its name; then `FileExistsError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def json_text(content: object) -> str:
+    """The content as `write_json` writes it; dates become ISO text."""
+    return json.dumps(content, default=str, ensure_ascii=False, indent=1)
+
+
 def write_json(path: Path, content: object) -> None:
     """Write ``content`` as one file that appears whole; dates become ISO text."""
     with appearing(path) as temporary:
-        temporary.write_text(json.dumps(content, default=str, ensure_ascii=False, indent=1))
+        temporary.write_text(json_text(content))

@@ -4,7 +4,6 @@ A run trusts a file whose size and time of change it has seen with the right dig
 them all. This finds slips, disks and half restores; it does not stop somebody who can write records, too.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from lakehouse.errors import Stop
 from lakehouse.lake.deliveries import Outcome, Pin, read_outcomes
-from lakehouse.lake.files import write_json
+from lakehouse.lake.files import digest, write_json
 from lakehouse.settings import Settings
 
 
@@ -28,12 +27,6 @@ class Verified:
     without_digest: int  # of deliveries that an older version took in
     changed: tuple[str, ...]
     lost: tuple[str, ...]
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_intact(settings: Settings, pin: Pin) -> None:

@@ -1,8 +1,8 @@
 """Who has seen whom, who was refused, and what people handed in: a journal in the lake that is only appended to.
 
 Below ``page_views/<business date that was shown>/`` each server has a file of its own, a JSON line per event; a line is
-on the disk before the page is shown. A run gathers the lines of a date in ``<number of lines>.parquet``: the largest
-number holds all of them.
+on the disk before the page is shown, and linked to the line before it (`linked`). A run gathers the lines of a date in
+``<number of lines>.parquet``: the largest number holds all of them.
 """
 
 import json
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 from uuid import uuid4
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.catalog import PAGE_VIEWS
 from lakehouse.lake.files import appearing
+from lakehouse.lake.linked import beginning, linked
 
 Kind = Literal["view", "refusal", "write", "sign_in", "sign_out"]
 
@@ -46,6 +47,7 @@ class Journal:
         self._lake = lake
         self._name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:12]}.jsonl"
         self._lock = threading.Lock()
+        self._last: dict[Path, str] = {}  # hash of the last line, by folder
 
     def append(self, events: Sequence[Event]) -> None:
         """Keep events of one business date; they are on the disk when this returns."""
@@ -53,12 +55,16 @@ class Journal:
             return
         folder = events_folder(self._lake, date.fromisoformat(events[0]["business_date"]))
         folder.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
         with self._lock:
+            previous, lines = self._last.get(folder, beginning(self._name)), []
+            for event in events:
+                line, previous = linked(event, previous)
+                lines.append(line)
             descriptor = os.open(folder / self._name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                os.write(descriptor, text.encode())
+                os.write(descriptor, "".join(lines).encode())
                 os.fsync(descriptor)
+                self._last[folder] = previous
             finally:
                 os.close(descriptor)
 
@@ -74,8 +80,13 @@ def read_events(lake: Path, day: date) -> list[Event]:
     A server that was killed may leave half of a line, of a page that was never shown.
     """
     lines = (line for file in _files(lake, day) for line in file.read_text("utf-8").splitlines(keepends=True))
-    events: list[Event] = [json.loads(line) for line in lines if line.endswith("\n")]
+    events = [_event(json.loads(line)) for line in lines if line.endswith("\n")]
     return sorted(events, key=lambda event: event["happened_at"])
+
+
+def _event(line: dict[str, Any]) -> Event:
+    """An event without the hashes of its line."""
+    return cast("Event", {name: line[name] for name in Event.__annotations__})
 
 
 def gather(lake: Path, first: date, last: date) -> list[Path]:

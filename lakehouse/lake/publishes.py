@@ -49,7 +49,7 @@ def write_publish(lake: Path, record: PublishRecord) -> None:
         "refused": {delivery: fate for delivery, fate in new.items() if fate != COUNTED},
         "gone": sorted(before.keys() - fates.keys()),
     }
-    write_json(_path(lake, record.publish_id), content)
+    write_json(publish_path(lake, record.publish_id), content)
 
 
 def read_publish(lake: Path, publish_id: int | None = None) -> PublishRecord:
@@ -100,7 +100,7 @@ def _fates(lake: Path, number: int) -> dict[str, str]:
 
 
 def _read(lake: Path, number: int) -> dict[str, Any]:
-    path = _path(lake, number)
+    path = publish_path(lake, number)
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -111,5 +111,6 @@ def _numbers(lake: Path) -> list[int]:
     return sorted(int(path.stem) for path in (lake / "publishes").glob("[!.]*.json"))
 
 
-def _path(lake: Path, publish_id: int) -> Path:
+def publish_path(lake: Path, publish_id: int) -> Path:
+    """The file of the record of a publish."""
     return lake / "publishes" / f"{publish_id:08}.json"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from lakehouse.errors import Stop, without_values
-from lakehouse.lake.files import write_json
+from lakehouse.lake.audit.sealing import replacing
+from lakehouse.lake.files import json_text, write_json
 from lakehouse.lake.running import working
 from lakehouse.settings import Settings
 
@@ -64,7 +65,9 @@ def recorded(settings: Settings, run_id: str, step: str, business_date: date) ->
             "remedy": remedy,
             "detail": detail,
         }
-        write_json(settings.lake / "runs" / safe_run_id(run_id) / f"{step}.json", record)
+        path = settings.lake / "runs" / safe_run_id(run_id) / f"{step}.json"
+        replacing(settings.lake, path, json_text(record), run_id, "the step ran again")
+        write_json(path, record)
 
 
 def read_records(lake: Path, run_id: str = "*") -> list[Record]:

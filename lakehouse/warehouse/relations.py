@@ -11,6 +11,7 @@ import pyarrow as pa
 from lakehouse import catalog, lake
 from lakehouse.catalog import Column, Relation
 from lakehouse.contracts import load_feeds
+from lakehouse.lake import audit
 from lakehouse.lake.activations import PlanFiles, all_plans, delivery_of, read_dead_letters
 from lakehouse.lake.alerts import read_log, read_state
 from lakehouse.lake.model_files import current_monitoring, current_scores
@@ -115,6 +116,7 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None, lineage: Path | No
         ),
         LakeTable(catalog.ACTIVATION_CHANGES, _present(*_sent(root, pin))),
         LakeTable(catalog.PAGE_VIEWS, _page_views(root, pin)),
+        LakeTable(catalog.AUDIT, tuple(LakeFile(path) for path in audit.gather(root))),
         LakeTable(catalog.SCORES, _of_tasks(current_scores(root, pin))),
         LakeTable(catalog.MODEL_MONITORING, _of_tasks(current_monitoring(root, pin, first_monitored))),
     ]

@@ -15,7 +15,9 @@ import pandas as pd
 import pyarrow as pa
 
 from lakehouse import lake
+from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
+from lakehouse.lake.proposals import signed
 from lakehouse.settings import Settings
 from ml_jobs.learning.calibration import top_decile
 from ml_jobs.learning.classifier import select_model
@@ -60,16 +62,29 @@ def promote(settings: Settings, task: Task) -> Decision:
 
     Raises
     ------
-    ValueError
-        If the task has no model yet.
+    Stop
+        If the task has no model yet, or the deployment asks for two names and they are lacking.
     """
     versions = _versions(settings, task)
     if not versions:
         raise Stop(f"{task.task} has no model: train one with `c360 ml train`")
     path = settings.lake / "models" / task.task / "promotions" / f"{versions[-1]}.json"
     if not path.exists():
-        lake.write_json(path, _decide(settings, task, versions))
+        decided = _decide(settings, task, versions)
+        if decided.get("champion") == versions[-1]:
+            _require_two_names(settings, task, versions[-1])
+        lake.write_json(path, decided)
     return json.loads(path.read_text())
+
+
+def _require_two_names(settings: Settings, task: Task, version: str) -> None:
+    if not load_deployment(settings.deployment).four_eyes:
+        return
+    if version not in (one.content for one in signed(settings.lake, "promotion", task.task)):
+        raise Stop(
+            f"the model {version} waits for two names",
+            f"c360 propose promotion {task.task} --by NAME --why REASON, and somebody else: c360 sign; then again",
+        )
 
 
 def champion(settings: Settings, task: Task) -> Model:

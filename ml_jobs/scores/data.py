@@ -1,5 +1,6 @@
 """Reading features and labels from the build engine, as of a date: only the columns and dates that are needed."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import numpy as np
@@ -157,6 +158,22 @@ def read_month_ends(settings: Settings, task: Task, columns: tuple[str, ...], kn
         f"""
         select features.customer_key, features.as_of_date{_reals(columns)}
         {source} and {_is_sampled(share)}
+        """,
+    )
+    return _rows(table, columns)
+
+
+def read_features_of(
+    settings: Settings, task: Task, columns: tuple[str, ...], as_of_date: date, customers: Collection[str]
+) -> Rows:
+    """The features at ``as_of_date`` of these customers, whether or not they are in the task's population."""
+    table = warehouse.query(
+        settings,
+        f"""
+        select features.customer_key, features.as_of_date{_reals(columns)}
+        from build_{task.table} as features
+        where features.as_of_date = {literal(as_of_date)}
+            and features.customer_key in ({", ".join(map(literal, sorted(customers)))})
         """,
     )
     return _rows(table, columns)

@@ -49,6 +49,19 @@ def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray, saying
     return _per_horizon(table, margin[order], model, task.horizons) if task.horizons else table
 
 
+def stated(task: Task, model: Model, margin: np.ndarray, horizon_days: int) -> np.ndarray:
+    """(n,) what the score table says of each margin: a probability, or the effect of a treatment.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Of a task of several horizons, the one that is meant.
+    """
+    if not task.horizons:
+        return model.probability(margin)
+    return 1 - survival_probabilities(margin, model.card["line"], (horizon_days,))[:, 0]
+
+
 def _per_horizon(table: pa.Table, margin: np.ndarray, model: Model, days: tuple[int, ...]) -> pa.Table:
     """The table once per horizon, with the probability of leaving within it."""
     leaves = 1 - survival_probabilities(margin, model.card["line"], days)

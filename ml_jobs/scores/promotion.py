@@ -13,8 +13,10 @@ from typing import TypedDict
 import pyarrow.parquet as pq
 
 from lakehouse import lake
+from lakehouse.contracts import load_deployment
 from lakehouse.lake.dates import built_dates
 from lakehouse.lake.model_files import Known, in_force, model_folder, promotion_path, retraining_path
+from lakehouse.lake.proposals import signed
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.calibration import Promise, promises, top_decile
@@ -45,7 +47,23 @@ def champion(settings: Settings, task: Task, known: Known) -> Model:
     decided = decision(settings, task, in_force(settings, task.task, known))
     if decided["champion"] is None:
         raise CannotScore(decided["why"])
-    return load(settings.lake / "models" / task.task / decided["champion"], settings.token_secret)
+    version = _signed_version(settings, task.task, decided["champion"], known.business_date)
+    return load(settings.lake / "models" / task.task / version, settings.token_secret)
+
+
+def _signed_version(settings: Settings, task: str, champion: str, day: date) -> str:
+    """The champion, or, until two people stand for it, the newest model of the task for which they do on that date."""
+    if not load_deployment(settings.deployment).four_eyes:
+        return champion
+    versions = [one.content for one in signed(settings.lake, "promotion", task, day)]
+    if champion in versions:
+        return champion
+    if not versions:
+        raise CannotScore(
+            f"the model {champion} waits for two names: c360 propose promotion {task} --by NAME --why REASON, and "
+            "somebody else: c360 sign"
+        )
+    return max(versions)
 
 
 def retrain(settings: Settings, task: str, business_date: date) -> str | None:

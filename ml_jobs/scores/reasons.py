@@ -10,8 +10,10 @@ among customers of one kind and day.
 """
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -142,6 +144,41 @@ def reasons(model: Model, rows: Rows, saying: Rows | None = None) -> Reasons:
         named = (np.take_along_axis(array, place, axis=1) for array in (heard.astype(np.float64), compared))
         parts.append((feature, *(np.where(feature >= 0, array, np.nan) for array in named)))
     return Reasons(said.columns, *(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def are_lower_without(model: Model, values: np.ndarray, scored: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Of rows of the score table with their features, the reasons that are none: by column, as a rule none of a row.
+
+    A reason must be a value of the features, and the score lower with what similar customers have in its place. Where
+    another column says a feature, what similar customers have of the feature is not known: it is passed over.
+
+    Parameters
+    ----------
+    values : (n, features) array
+        In the order of the model.
+    """
+    margin, is_flag = model.margin(values), dict(zip(model.columns, _is_flag(model.columns), strict=True))
+    wrong: list[list[str]] = [[] for _ in scored]
+    changed, named = [], []
+    for number, row in enumerate(scored):
+        for place in range(1, REASONS + 1):
+            code, value, reference = (row[f"reason_{place}_{part}"] for part in ("code", "value", "reference"))
+            if code not in is_flag:
+                continue
+            position = model.columns.index(code)
+            if np.float32(value) != values[number, position]:
+                wrong[number].append(code)
+                continue
+            without = values[number].copy()
+            without[position] = 1 - value if is_flag[code] else reference
+            changed.append(without)
+            named.append((number, code))
+    if changed:
+        is_lower = model.margin(np.array(changed)) < margin[[number for number, _ in named]]
+        for (number, code), lower in zip(named, is_lower, strict=True):
+            if not lower:
+                wrong[number].append(code)
+    return wrong
 
 
 def _codes(columns: tuple[str, ...]) -> tuple[str, ...]:

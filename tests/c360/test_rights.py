@@ -63,7 +63,7 @@ for _role in CUT:
     READ[_role] = SHARED | OF_CUSTOMERS | {"scores.customer_scores", "actions.worklist"}
 READ["c360_branch_manager"] |= {"ops.runs"}
 READ["c360_risk_officer"] = READ["c360_branch_manager"] | OF_ALL
-READ["c360_auditor"] = READ["c360_risk_officer"] | {"ops.page_views"}
+READ["c360_auditor"] = READ["c360_risk_officer"] | {"ops.page_views", "ops.audit"}
 WITHOUT = {"c360_analyst": {"birth_year", "occupation"}}
 PRIVATE = ("build_marts.customer_360", "pii.people", "raw.customers")
 
@@ -100,6 +100,7 @@ def build(built: Built, more: str = "") -> None:
     built.model("actions.worklist", f"select *{more} from ({actions}) as listed")
     built.model("ops.page_views", f"select customer_key, 'S0001' as user_name{more} from ({kept}) as kept")
     built.model("ops.runs", "select 'serve' as step")
+    built.model("ops.audit", "select 1 as record_number")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from c360 import rotation
 from lakehouse import lake
 from lakehouse.errors import Stop
+from lakehouse.lake import audit
 from lakehouse.lake.integrity import require_intact, verify
 from lakehouse.lake.secret import AnotherSecret, fingerprint, fingerprint_file, require_same_secret
 from lakehouse.settings import Settings
@@ -103,6 +104,17 @@ def test_everything_is_of_the_new_secret(bank: Bank) -> None:
     _assert_new(bank, before, file.read_text())
     with pytest.raises(AnotherSecret):
         require_same_secret(bank.settings)
+
+
+def test_what_is_written_anew_is_in_the_audit_and_what_was_wrong_before_stays_wrong(bank: Bank) -> None:
+    root = bank.settings.lake
+    audit.seal(root)
+    assert audit.verify(root).is_whole
+    (root / "models/churn/forged/card.json").write_text("{}")
+    rotation.rotate(bank.settings)
+    *_, last = audit.read(root)
+    assert (last["kind"], last["detail"]) == ("replaced", "the secret was rotated")
+    assert [found.file for found in audit.verify(root).breaks] == ["models/churn/forged/card.json"]
 
 
 def test_a_secret_from_elsewhere_is_given(bank: Bank, settings: Settings) -> None:

@@ -26,6 +26,8 @@ MODELS = (
     "outflow_watch",
     "counterparty_rules",
     "own_banks",
+    "int_customer__contact_facts",
+    "int_customer__contact_bars",
     "contact_policy",
     "action_words",
 )

@@ -179,7 +179,8 @@ def quiet(bank: Bank, tmp_path: Path) -> Quiet:
 
     def make(*numbers: int, delivery_days: str = "") -> Bank:
         deployment = tmp_path / "quiet.yml"
-        deployment.write_text(f"name: quiet\ncurrency: CNY\nrequired: [transactions]\n{delivery_days}\n")
+        declared = "name: quiet\ncurrency: CNY\nfour_eyes: false\nrequired: [transactions]\n"
+        deployment.write_text(f"{declared}{delivery_days}\n")
         for number in numbers:
             day = str(date(2026, 1, 5) + timedelta(days=number))  # 2026-01-05 is a Monday
             bank.deliver("transactions", postings({"business_date": day, "txn_id": f"T{number}"}), period=day)

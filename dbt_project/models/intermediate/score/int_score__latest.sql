@@ -78,11 +78,13 @@ select
     cast(task_en as varchar) as task_en,
     cast(task_zh as varchar) as task_zh,
     today_customer_key as customer_key,
+    resolved.customer_key as scored_customer_key,
     as_of_date,
     horizon_days,
     cast(measure as varchar) as measure,
     is_dated,
     score,
+    probability as model_probability,
     band,
     rank,
     {%- for place in [1, 2, 3] %}
