@@ -141,7 +141,10 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
             misfits = (f"tag {tag['tag']}: {tag['problem']}" for tag in tagged if tag["problem"])
             detail.update(_summary(gates.check_marts(settings, state.business_date, scores), misfits))
         detail["tag_sizes"] = _tag_sizes(settings)
-        publish_id = warehouse.publish(settings, state.business_date, run_id, rights=load_rights(settings))
+        levels = warehouse.read_levels(settings)
+        publish_id = warehouse.publish(
+            settings, state.business_date, run_id, rights=load_rights(settings), levels=levels
+        )
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
 
 
@@ -198,7 +201,8 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
         variables = _variables(settings, pin)
         warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
         warehouse.run_dbt(settings, "path:models/ops", variables)
-        warehouse.publish(settings, pin.business_date, run_id, ("ops",), load_rights(settings))
+        levels = warehouse.read_levels(settings)
+        warehouse.publish(settings, pin.business_date, run_id, ("ops",), load_rights(settings), levels)
 
 
 def run(
