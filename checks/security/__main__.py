@@ -1,4 +1,4 @@
-"""Print a table of what was measured; exit code 1 if something is not as it should be: ``python -m checks.security``."""
+"""Prints a table of what was measured; exit code 1 if something is amiss: ``python -m checks.security``."""
 
 import json
 import os
