@@ -12,14 +12,6 @@ from checks.security.__main__ import Row, bill_of_materials, lines_of
 from checks.security.scanning import scan
 
 PLANTED = {"name": "欧阳卡娜丽", "phone": "19912345670"}
-PACKERS = {
-    "page.html": lambda path, text: path.write_text(f"<p>{text}</p>"),
-    "old.txt": lambda path, text: path.write_bytes(text.encode("gb18030")),
-    "log.gz": lambda path, text: path.write_bytes(gzip.compress(text.encode())),
-    "model.skops": lambda path, text: _zip(path, text),
-    "rows.parquet": lambda path, text: duckdb.sql(f"select '{text}' as note, 1 as n").write_parquet(str(path)),
-    "store.duckdb": lambda path, text: _store(path, text),
-}
 
 
 def _zip(path: Path, text: str) -> None:
@@ -30,6 +22,16 @@ def _zip(path: Path, text: str) -> None:
 def _store(path: Path, text: str) -> None:
     with duckdb.connect(str(path)) as connection:
         connection.execute(f"create table people as select '{text}' as note from range(5000)")
+
+
+PACKERS = {
+    "page.html": lambda path, text: path.write_text(f"<p>{text}</p>"),
+    "old.txt": lambda path, text: path.write_bytes(text.encode("gb18030")),
+    "log.gz": lambda path, text: path.write_bytes(gzip.compress(text.encode())),
+    "model.skops": _zip,
+    "rows.parquet": lambda path, text: duckdb.sql(f"select '{text}' as note, 1 as n").write_parquet(str(path)),
+    "store.duckdb": _store,
+}
 
 
 @pytest.mark.parametrize("name", PACKERS)
