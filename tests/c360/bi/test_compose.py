@@ -194,7 +194,7 @@ def test_services_have_limits_health_and_secrets_by_file() -> None:
         if service["restart"] != "no":
             assert service["healthcheck"]["test"][0] == "CMD"
     assert all(one["file"].startswith("deploy/secrets/") for one in COMPOSE["secrets"].values())
-    named = {secret for name in READERS for secret in services[name].get("secrets", ())}
+    named = {secret for service in services.values() for secret in service.get("secrets", ())}
     assert named == COMPOSE["secrets"].keys()
 
 
