@@ -123,7 +123,9 @@ def test_an_explained_break_and_an_abstention_only_warn(settings):
 
 
 def test_too_many_in_small_groups_warn_of_those_who_serve_nobody(settings):
-    change(settings, "update build_ops.reidentification set below_least_share = 0.06 where security_level = 'sensitive'")
+    change(
+        settings, "update build_ops.reidentification set below_least_share = 0.06 where security_level = 'sensitive'"
+    )
     assert [warning.subject for warning in check_marts(settings, DAY).warnings] == ["below_least_share"]
 
 
