@@ -54,6 +54,9 @@ fuzz: setup ## Files, manifests, events and tables spoilt at random, for ten min
 figures: setup ## Lines by folder, long functions, loose types, copied lines
 	$(PY) -m checks.figures
 
+security: setup | .git ## Who reads what, levels, TLS, personal values in all that a small bank writes, secrets, libraries, licences
+	$(PY) -m checks.security
+
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench
 
@@ -96,5 +99,5 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures bench bench-api bench-app bench-charts bench-readers bi test-bi \
-	test-app linkage lock clean
+.PHONY: help setup demo check test test-full fuzz figures security bench bench-api bench-app bench-charts bench-readers bi \
+	test-bi test-app linkage lock clean

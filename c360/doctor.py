@@ -24,7 +24,7 @@ from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.errors import Stop
 from lakehouse.intraday import brokers
 from lakehouse.lake.secret import fingerprint_file, require_same_secret
-from lakehouse.settings import Settings, secret_file
+from lakehouse.settings import SECRETS, Settings, secret_file
 from lakehouse.warehouse.seeds import load_seeds
 
 ENOUGH_DISK = 5 * 2**30
@@ -32,6 +32,7 @@ ENOUGH_DISK = 5 * 2**30
 OTHER_VARIABLES = {"C360_LAST_DATE", "C360_LANDING_FOLDER", "C360_WAREHOUSE_PASSWORD", "C360_FUZZ_SECONDS"}
 OTHER_VARIABLES |= {f"C360_BI_{name}_FILE" for name in ("METADATA", "PASSWORD", "SECRET_KEY", "STORE")}
 OTHER_VARIABLES |= {"C360_BI_BIND", "C360_BI_TLS", "C360_BI_METADATA_PASSWORD", "C360_READER_PASSWORD"}
+OTHER_VARIABLES |= {f"C360_{name.upper()}_FILE" for name in SECRETS}
 OF_DBT = "C360_PG_"
 
 

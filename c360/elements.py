@@ -1,7 +1,7 @@
-"""What the project says of its published columns: where each comes from, and what checks the critical data elements.
+"""What the project says of its published columns: where each comes from, its level, what checks the critical ones.
 
-It is read from the code, once per version of it, and kept in the lake, from which dbt makes ``ops.lineage`` and
-``ops.critical_elements``.
+It is read from the code, once per version of it, and kept in the lake, from which dbt makes ``ops.lineage``,
+``ops.column_levels`` and ``ops.critical_elements``.
 """
 
 import csv
@@ -14,15 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import expectations
-from lakehouse import lake
-from lakehouse.catalog import COLUMN_LINEAGE, ELEMENT_CONTROLS, Relation
+from lakehouse import catalog, lake
+from lakehouse.catalog import COLUMN_LEVELS, COLUMN_LINEAGE, ELEMENT_CONTROLS, Relation
 from lakehouse.contracts import load_feeds
-from lakehouse.settings import Settings
-from lakehouse.warehouse import origins, seeds
+from lakehouse.settings import PROJECT, Settings
+from lakehouse.warehouse import levels, origins, seeds
 from lakehouse.warehouse.dbt import ManifestFile, read_manifest
 from lakehouse.warehouse.derivation import Lineage, keep_lineage, name_of, read_lineage
 
 CHECKS = Path(expectations.__file__).parent  # its suites, and what their frames are made of
+CONTRACTS = PROJECT / "feeds"
 BREAKS = "ops.reconciliation.break_amount"
 KEY_TESTS = ("unique", "has_unique_key")
 Row = Mapping[str, str | None]
@@ -42,7 +43,8 @@ def describe(settings: Settings, variables: Mapping[str, object]) -> Path:
         If the SQL of a model cannot be followed; the message names it.
     """
     digest = hashlib.sha256(keep_lineage(settings, variables).encode())
-    for path in sorted([*CHECKS.glob("*.py"), *CHECKS.glob("suites/*.yml"), Path(__file__)]):
+    levelled = (levels.RULES, Path(levels.__file__), Path(catalog.__file__), *CONTRACTS.glob("*/*.yml"))
+    for path in sorted([*CHECKS.glob("*.py"), *CHECKS.glob("suites/*.yml"), *levelled, Path(__file__)]):
         digest.update(path.read_bytes())
     folder = lake.lineage_folder(settings.lake, digest.hexdigest()[:16])
     if not folder.exists():
@@ -50,6 +52,7 @@ def describe(settings: Settings, variables: Mapping[str, object]) -> Path:
         controls = list(_controls(settings, lineage))
         with lake.appearing_folder(folder) as temporary:
             _write(temporary, COLUMN_LINEAGE, origins.rows(lineage))
+            _write(temporary, COLUMN_LEVELS, levels.levels_of(lineage, levels.load_rules()).rows)
             _write(temporary, ELEMENT_CONTROLS, controls)
     return folder
 

@@ -148,7 +148,10 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
             said = _summary(gates.check_marts(settings, state.business_date, scores), misfits)
             detail.update(said)
         detail["tag_sizes"] = _tag_sizes(settings)
-        publish_id = warehouse.publish(settings, state.business_date, run_id, rights=load_rights(settings))
+        levels = warehouse.read_levels(settings)
+        publish_id = warehouse.publish(
+            settings, state.business_date, run_id, rights=load_rights(settings), levels=levels
+        )
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
         write_receipts(settings, publish_id, run_id, pin, state.project)
         detail["warnings"] = [*said["warnings"], *audit.close(settings, run_id)]
@@ -208,7 +211,8 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
         seal(settings.lake, run_id)
         warehouse.attach(settings, pin, settings.lake / state.identity, describe(settings, variables))
         warehouse.run_dbt(settings, "path:models/ops", variables)
-        warehouse.publish(settings, pin.business_date, run_id, ("ops",), load_rights(settings))
+        levels = warehouse.read_levels(settings)
+        warehouse.publish(settings, pin.business_date, run_id, ("ops",), load_rights(settings), levels)
 
 
 def run(

@@ -115,7 +115,7 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
     """
     (home / "logs").mkdir(parents=True, exist_ok=True)
     port = _free_port()
-    environment = {**os.environ, **_configuration(home, port), "C360_LAST_DATE": str(last_date)}
+    environment = {**os.environ, **configuration(home, port), "C360_LAST_DATE": str(last_date)}
     environment["PYTHONPATH"] = str(PROJECT / "deploy" / "airflow")
     environment |= settings.environment()
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
@@ -142,7 +142,8 @@ def tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _configuration(home: Path, port: int) -> dict[str, str]:
+def configuration(home: Path, port: int) -> dict[str, str]:
+    """The variables of an Airflow that listens on this machine alone, and asks nobody for a password."""
     sections = {
         "core": {
             "dags_folder": PROJECT / "dags",

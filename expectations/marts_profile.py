@@ -54,6 +54,11 @@ BREAKS = """
         count(explanation) as explained_breaks
     from build_marts.balance_breaks
 """
+TOLD_APART = """
+    select security_level, columns_known, least_group_size, below_least_share, unique_share
+    from build_ops.reidentification
+    where security_level <> 'important'
+"""
 TOTALS = "select count(*) as customers, cast(sum(aum_amount) as double precision) as aum_amount from {}.customer_360"
 
 
@@ -71,7 +76,8 @@ def frames(settings: Settings, business_date: date, scores: Iterable[ExpectedSco
     """Suite name -> frame.
 
     ``marts_customers``: one row per customer, the columns under audit only. ``marts_scores``: one row per score.
-    ``marts_dates``: one row per table. ``marts_postings``, ``marts_balance_breaks``: one row. ``marts_totals``: one row
+    ``marts_dates``: one row per table. ``marts_privacy``: one row per security level of those who do not serve the
+    person. ``marts_postings``, ``marts_balance_breaks``: one row. ``marts_totals``: one row
     per total that readers watch.
     """
     return {
@@ -81,6 +87,7 @@ def frames(settings: Settings, business_date: date, scores: Iterable[ExpectedSco
         "marts_postings": _postings(settings, business_date),
         "marts_balance_breaks": _balance_breaks(settings),
         "marts_totals": _totals(settings),
+        "marts_privacy": warehouse.query(settings, TOLD_APART),
     }
 
 
@@ -99,6 +106,7 @@ def queries(customer_columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
         "marts_postings": (FACTS, REPEATED),
         "marts_balance_breaks": (BREAKS,),
         "marts_totals": (TOTALS.format("build_marts"),),
+        "marts_privacy": (TOLD_APART,),
     }
 
 

@@ -39,6 +39,7 @@ class Column:
     description: str
     is_per_file: bool = False  # one value for all rows of a file, known by the file's place: not in the file itself
     is_later: bool = False  # files that were written before there was such a column have none: it reads as null
+    level: str = "sensitive"  # of security, `lakehouse.contracts.LEVELS`
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,22 @@ COLUMN_LINEAGE = Relation(
     ),
     key=("schema_name", "table_name", "column_name", "source_name", "source_column"),
 )
+COLUMN_LEVELS = Relation(
+    "column_levels",
+    "The security level of every published column, from lakehouse/warehouse/levels.py.",
+    (
+        Column("schema_name", "varchar", "Schema of the published column", level="general"),
+        Column("table_name", "varchar", "Its table or view", level="general"),
+        Column("column_name", "varchar", "Published column", level="general"),
+        Column("security_level", "varchar", "general, sensitive or important", level="general"),
+        Column("level_of_sources", "varchar", "The highest level of what it derives from", level="general"),
+        Column(
+            "reason", "varchar", "Why it is lower, or is shown though important; null: as its sources", level="general"
+        ),
+        Column("reviewer", "varchar", "Who reviewed that; null: nothing to review", level="general"),
+    ),
+    key=("schema_name", "table_name", "column_name"),
+)
 ELEMENT_CONTROLS = Relation(
     "element_controls",
     "The checks that look at the critical data elements.",
@@ -261,9 +278,9 @@ ALERT_CASES = Relation(
         Column("case_key", "varchar", "Key of the row that is the case, its columns with / between them"),
         Column("receivers", "varchar", "Who was told, with commas; empty: nobody yet"),
         Column("last_told_at", "timestamp", "When somebody was last told, UTC; null: not yet"),
-        Column("acknowledged_by", "varchar", "Who took it on; null: nobody"),
+        Column("acknowledged_by", "varchar", "Who took it on; null: nobody", level="important"),
         Column("acknowledged_at", "timestamp", "When, UTC"),
-        Column("acknowledged_why", "varchar", "What they said"),
+        Column("acknowledged_why", "varchar", "What they said", level="important"),
         Column("is_changed", "boolean", "It has changed since it was taken on, and was told again"),
     ),
     key=("rule", "case_key"),
@@ -491,7 +508,7 @@ REJECTS = Relation(
         Column("row", "bigint", LINE),
         Column("column_name", "varchar", "Column at fault; null for the whole row"),
         Column("reason", "varchar", "Why the row was refused"),
-        Column("raw_text", "varchar", "The row as it came"),
+        Column("raw_text", "varchar", "The row as it came", level="important"),
         Column("business_date", "date", "Business date, where it could be read"),
         Column("account_no_token", "varchar", "Token of the account, where it could be read"),
     ),
@@ -506,7 +523,7 @@ PAGE_VIEWS = Relation(
         Column("happened_at", "timestamp", "When, UTC"),
         Column("business_date", "date", "Business date that was shown"),
         Column("publish_id", "bigint", "Publish that was shown"),
-        Column("user_name", "varchar", "Who, as granted; null of one who has not signed in"),
+        Column("user_name", "varchar", "Who, as granted; null of one who has not signed in", level="important"),
         Column("role_name", "varchar", "In which role; null of one who has not signed in"),
         Column("event_kind", "varchar", "view, refusal, write, sign_in or sign_out"),
         Column("page", "varchar", "Page, or what was handed in"),
@@ -577,6 +594,7 @@ def step_relations() -> tuple[Relation, ...]:
         ACTIVATION_CHANGES,
         FEED_CONTRACTS,
         COLUMN_LINEAGE,
+        COLUMN_LEVELS,
         ELEMENT_CONTROLS,
         PAGE_VIEWS,
         AUDIT,

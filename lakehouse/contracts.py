@@ -19,6 +19,8 @@ LEAST_SHARE_OF_LAST = 0.7  # of a snapshot, unless its contract says otherwise
 DOUBT_LIMIT, DOUBT_FLOOR = 0.01, 5  # unless the contract says otherwise
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CHANNELS = ("branch", "online", "reference", "feedback")
+LEVELS = ("general", "sensitive", "important")  # of security, lowest first; docs/CONTRACTS.md says what each means
+IMPORTANT = LEVELS[-1]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Column:
     maximum: Decimal | None
     may_be_absent: bool = False  # a delimited file may lack it, header and all: it is null then
     references: str | None = None  # feed whose first key column tells its values
+    level: str = IMPORTANT  # one of LEVELS
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,7 @@ def _feed(contract: Any) -> Feed:
         name=contract.id,
         description=contract.description.purpose,
         channel=custom["channel"],
-        columns=tuple(_column(item) for item in table.properties),
+        columns=tuple(_column(item, custom["securityLevel"]) for item in table.properties),
         key=tuple(
             item.name for item in sorted(table.properties, key=lambda p: p.primaryKeyPosition or 0) if item.primaryKey
         ),
@@ -249,15 +252,19 @@ def _feed(contract: Any) -> Feed:
     )
 
 
-def _column(item: Any) -> Column:
+def _column(item: Any, level_of_feed: str) -> Column:
     options = item.logicalTypeOptions or {}
     custom = _custom(item)
+    is_pii = item.classification == "pii"
+    level = custom.get("securityLevel", IMPORTANT if is_pii else level_of_feed)
+    if level not in LEVELS or (is_pii and level != IMPORTANT):
+        raise ValueError(f"{item.name}: securityLevel is one of {', '.join(LEVELS)}; of pii it is {IMPORTANT}")
     return Column(
         name=item.name,
         type=item.physicalType,
         description=item.description,
         is_required=bool(item.required),
-        is_pii=item.classification == "pii",
+        is_pii=is_pii,
         is_tokenised=bool(custom.get("tokenise")),
         normalise=custom.get("normalise"),
         allowed=tuple(custom.get("allowedValues", ())),
@@ -265,6 +272,7 @@ def _column(item: Any) -> Column:
         maximum=None if options.get("maximum") is None else Decimal(str(options["maximum"])),
         may_be_absent=bool(custom.get("mayBeAbsent")),
         references=custom.get("references"),
+        level=level,
     )
 
 

@@ -4,7 +4,7 @@ import os
 import secrets
 import shlex
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -90,14 +90,14 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_env(cls, **overrides: Any) -> "Settings":
-        """Read ``C360_*``; keyword arguments that are not None win.
+        """Read ``C360_*``, secrets also from files (``C360_*_FILE``); keyword arguments that are not None win.
 
         Raises
         ------
         Stop
-            If a value is not one that the setting may have; the message never shows a secret.
+            If a value is not one that the setting may have, or a secret's file cannot be read. No secret is shown.
         """
-        given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+        given = _given(overrides)
         try:
             return cls(**given)
         except ValidationError as error:
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     @classmethod
     def refused(cls, **overrides: Any) -> dict[str, Stop]:
         """Every setting with a value that it may not have, and why; none of them is used."""
-        given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+        given = _given(overrides)
         try:
             cls(**given)
         except ValidationError as error:
@@ -150,6 +150,39 @@ class Settings(BaseSettings):
         if len(secret.get_secret_value().strip()) < SHORTEST_SECRET:
             raise ValueError("too short")
         return secret
+
+
+SECRETS = tuple(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+
+
+def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    return _secrets_by_file() | {name: value for name, value in overrides.items() if value is not None}
+
+
+def _secrets_by_file() -> dict[str, SecretStr]:
+    """The secrets of which the environment names a file; a variable that has the secret itself wins.
+
+    Raises
+    ------
+    Stop
+        If a file cannot be read or is empty: nothing starts without its secrets.
+    """
+    found = {}
+    for name in SECRETS:
+        variable = f"C360_{name.upper()}"
+        path = os.environ.get(f"{variable}_FILE")
+        if not path or os.environ.get(variable):
+            continue
+        try:
+            text = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Stop(
+                f"{path} ({variable}_FILE) cannot be read", "put the secret there, readable for who runs"
+            ) from error
+        if not text:
+            raise Stop(f"{path} ({variable}_FILE) is empty", "put the secret there")
+        found[name] = SecretStr(text)
+    return found
 
 
 def _refused(first: ErrorDetails) -> Stop:

@@ -18,11 +18,13 @@ def load_rights(settings: Settings) -> Rights:
             shared + tuple(name for scope in sorted(role.may) for name in table["opens"].get(scope, ())),
             role.sees.value,
             role.owner,
+            level=role.level,
         )
         for role in load_roles().values()
     ]
     for name, raw in table["systems"].items():
-        roles.append(Right(PREFIX + name, shared + tuple(raw["reads"]), without=tuple(raw.get("without", ()))))
+        without = tuple(raw.get("without", ()))
+        roles.append(Right(PREFIX + name, shared + tuple(raw["reads"]), without=without, level=raw["level"]))
     people = [
         Person(grant.name, PREFIX + grant.role_name, grant.branch_code, grant.rm_id, grant.last_day)
         for grant in read_grants(settings.api_tokens).values()

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from c360.access.roles import SCOPES, Role, Sees, load_roles
+from lakehouse.contracts import LEVELS
 from lakehouse.errors import Stop
 from lakehouse.lake.files import appearing
 
@@ -41,6 +42,11 @@ class Grant:
     def sees(self) -> Sees:
         """Whose customers: of a system all, of a person whose role is gone nobody's."""
         return (self.role.sees if self.role else Sees.none) if self.role_name else Sees.all
+
+    @property
+    def level(self) -> str:
+        """Highest security level of the columns that they see: a system acts on keys, and serves nobody by itself."""
+        return (self.role.level if self.role else LEVELS[0]) if self.role_name else "sensitive"
 
     def may(self, scope: str) -> bool:
         """Whether the scope is granted; a person's role decides at the moment of asking."""

@@ -8,6 +8,8 @@ from typing import NotRequired, TypedDict
 
 import yaml
 
+from lakehouse.contracts import LEVELS
+
 _TABLE = Path(__file__).with_name("roles.yml")
 
 
@@ -30,6 +32,7 @@ class Role:
     title_zh: str
     sees: Sees
     may: frozenset[str]  # scopes
+    level: str  # highest security level of the columns that they see
     owner: str | None = None  # of the worklist, of a role that sees those listed
 
 
@@ -38,6 +41,7 @@ class RawRole(TypedDict):
 
     title: tuple[str, str]
     sees: str
+    level: str
     may: list[str]
     owner: NotRequired[str]
 
@@ -46,6 +50,7 @@ class RawSystem(TypedDict):
     """A system's role on Postgres as it is written."""
 
     reads: list[str]
+    level: str
     without: NotRequired[list[str]]
 
 
@@ -81,12 +86,19 @@ def load_roles() -> dict[str, Role]:
     Raises
     ------
     ValueError
-        If the table names a scope that it does not explain: nobody gets what nobody has described.
+        If the table names a scope that it does not explain, or no level: nobody gets what nobody has described.
     """
     roles = {}
     for name, raw in read_table()["roles"].items():
         if unknown := set(raw["may"]) - set(SCOPES):
             raise ValueError(f"{_TABLE.name}: {name} may {min(unknown)}, which is no scope")
         title_en, title_zh = raw["title"]
-        roles[name] = Role(name, title_en, title_zh, Sees(raw["sees"]), frozenset(raw["may"]), raw.get("owner"))
+        level, may, owner = _level(name, raw["level"]), frozenset(raw["may"]), raw.get("owner")
+        roles[name] = Role(name, title_en, title_zh, Sees(raw["sees"]), may, level, owner)
     return roles
+
+
+def _level(name: str, level: str) -> str:
+    if level not in LEVELS:
+        raise ValueError(f"{_TABLE.name}: {name} sees {level}, which is none of {', '.join(LEVELS)}")
+    return level

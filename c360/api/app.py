@@ -23,7 +23,8 @@ from c360.api.asking import Asking, Doorkeeper
 from c360.api.following import Current
 from c360.api.resources import CUSTOMERS, METRICS, RESOURCES, Resource
 from c360.api.sight import CUSTOMER, sees_customer
-from c360.api.snapshot import Column, Snapshot
+from c360.api.snapshot import Column
+from lakehouse.contracts import LEVELS
 from lakehouse.lake.page_views import Journal
 from lakehouse.settings import Settings
 
@@ -147,7 +148,7 @@ def _add_customer(router: APIRouter, columns: Mapping[str, Column], asker: Any) 
         request: Request, asking: Annotated[Asking, asker], customer_key: CustomerKey, asked: Annotated[Fields, Query()]
     ) -> Response:
         await _require(asking, customer_key)
-        fields = _fields(asking.shown, CUSTOMER, asked.fields)
+        fields = _fields(asking, CUSTOMER, asked.fields)
         (found,) = asking.shown.rows(CUSTOMER, {"customer_key": customer_key}, fields)
         await asking.note("view", [customer_key])
         return _answer(request, asking, found)
@@ -210,9 +211,11 @@ def _type(of: pa.DataType) -> Any:
     return date if pa.types.is_date(of) else str
 
 
-def _fields(shown: Snapshot, resource: Resource, asked: str | None) -> list[str]:
-    known = shown.columns[resource.name]
-    chosen = list(dict.fromkeys(asked.split(","))) if asked else list(known)
+def _fields(asking: Asking, resource: Resource, asked: str | None) -> list[str]:
+    """The columns that are asked for, of those up to the asker's security level."""
+    columns, highest = asking.shown.columns[resource.name], LEVELS.index(asking.grant.level)
+    known = [name for name, column in columns.items() if LEVELS.index(column.level) <= highest]
+    chosen = list(dict.fromkeys(asked.split(","))) if asked else known
     if unknown := [name for name in chosen if name not in known]:
         raise HTTPException(422, f"query.fields: there is no {unknown[0]}; there are {', '.join(known)}")
     return chosen
@@ -231,7 +234,7 @@ async def _page(
     shown = asking.shown
     fixed = asked.model_dump(include=set(resource.filters), exclude_none=True)
     fixed |= {"customer_key": customer_key} if customer_key is not None else {}
-    fields = _fields(shown, resource, asked.fields)
+    fields = _fields(asking, resource, asked.fields)
     read = list(dict.fromkeys([*fields, *resource.key, "customer_key"]))
     among = asking.cut.rows(resource) if asking.cut else None
     try:

@@ -45,8 +45,9 @@ class Asking:
 
     @property
     def tag(self) -> str:
-        """What an answer depends on besides the address: the publish, and of who sees less than all, how much."""
-        seen = "" if self.cut is None else "-" + hashlib.sha256(repr(sight_of(self.grant)).encode()).hexdigest()[:12]
+        """What an answer depends on besides the address: the publish, and how much of it they see."""
+        sight = (self.grant.level, *sight_of(self.grant))
+        seen = "-" + hashlib.sha256(repr(sight).encode()).hexdigest()[:12] if self.grant.role_name else ""
         return f'W/"{self.shown.publish_id}{seen}"'
 
     async def note(self, kind: Kind, customer_keys: Iterable[str | None] = (None,), detail: str | None = None) -> None:

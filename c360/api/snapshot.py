@@ -22,11 +22,13 @@ import pyarrow.compute as pc
 from c360.api.prepared import Prepared, Statements, prepare
 from c360.api.resources import RESOURCES, Resource
 from lakehouse import warehouse
+from lakehouse.contracts import IMPORTANT
 from lakehouse.settings import Settings
 
 FEW = 16  # rows up to which cells are read one by one
-ABOUT = b"c360"
+ABOUT, LEVEL = b"c360", b"c360_level"
 ABOUT_FILE = "about.json"
+LEVELS_SQL = "select schema_name, table_name, column_name, security_level from ops.column_levels"
 Made = TypeVar("Made")
 
 
@@ -37,6 +39,7 @@ class Column:
     name: str
     type: pa.DataType
     comment: str
+    level: str = IMPORTANT  # of security
 
 
 class Rows:
@@ -132,13 +135,7 @@ class Snapshot:
     ) -> None:
         self.publish_id, self.business_date = publish_id, business_date
         self.prepared = Prepared(prepared)
-        self.columns = {
-            name: {
-                field.name: Column(field.name, field.type, (field.metadata or {}).get(ABOUT, b"").decode())
-                for field in table.schema
-            }
-            for name, table in tables.items()
-        }
+        self.columns = {name: {field.name: _column(field) for field in table.schema} for name, table in tables.items()}
         self._rows = {resource.name: Rows(resource, tables[resource.name]) for resource in RESOURCES}
         self._made: dict[Hashable, Any] = {}
 
@@ -184,20 +181,35 @@ class Snapshot:
         return rows.read(rows.find(fixed, after, limit, among), fields)
 
 
+def _column(field: pa.Field) -> Column:
+    about = field.metadata or {}
+    level = about.get(LEVEL, IMPORTANT.encode()).decode()
+    return Column(field.name, field.type, about.get(ABOUT, b"").decode(), level)
+
+
 def read_store(
     settings: Settings, statements: Statements | None = None
 ) -> tuple[int, date, dict[str, pa.Table], dict[str, pa.Table]]:
     """Publish id, business date, the table of every resource, and the rows of the statements; all of one publish.
 
-    A resource is in the order of its key, with comments.
+    A resource is in the order of its key, with comments and levels.
     """
     with warehouse.shown(settings) as shown:
         comments = {(table, column): comment or "" for table, column, comment in shown.comments}
+        levels = {
+            f"{row['schema_name']}.{row['table_name']}.{row['column_name']}": row["security_level"]
+            for row in shown.query(LEVELS_SQL, ()).to_pylist()
+        }
         tables = {resource.name: in_order(resource, shown.rows(resource.table)) for resource in RESOURCES}
         for resource in RESOURCES:
             table = tables[resource.name]
             described = [
-                field.with_metadata({ABOUT: comments.get((resource.table, field.name), "").encode()})
+                field.with_metadata(
+                    {
+                        ABOUT: comments.get((resource.table, field.name), "").encode(),
+                        LEVEL: levels.get(f"{resource.table}.{field.name}", IMPORTANT).encode(),
+                    }
+                )
                 for field in table.schema
             ]
             tables[resource.name] = table.cast(pa.schema(described))

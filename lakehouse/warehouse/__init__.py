@@ -24,6 +24,7 @@ from lakehouse.warehouse.engines import LOCK_SECONDS, Engine, EngineLocked
 from lakehouse.warehouse.engines import duckdb as duckdb_engine
 from lakehouse.warehouse.engines import postgres as postgres_engine
 from lakehouse.warehouse.exporting import Exported
+from lakehouse.warehouse.levels import Levels, read_levels
 from lakehouse.warehouse.live import LiveTable
 from lakehouse.warehouse.publication import CannotPublish
 from lakehouse.warehouse.relations import lake_tables, small_tables
@@ -39,6 +40,7 @@ __all__ = [
     "DbtFailed",
     "EngineLocked",
     "Found",
+    "Levels",
     "Node",
     "Rights",
     "apply_rights",
@@ -59,6 +61,7 @@ __all__ = [
     "published_date",
     "query",
     "query_serving",
+    "read_levels",
     "read_state",
     "reading",
     "record_publish",
@@ -173,6 +176,7 @@ def publish(
     run_id: str,
     schemas: Sequence[str] | None = None,
     rights: Rights | None = None,
+    levels: Levels | None = None,
 ) -> int:
     """Show readers what dbt built: changed partitions are replaced, and all of it appears at one moment.
 
@@ -182,6 +186,8 @@ def publish(
         Published schemas to replace; the others stay as they are. By default all, and then every model must be built.
     rights : Rights, optional
         Who may read what of it, on a store with roles.
+    levels : Levels, optional
+        The security level of every column, as `read_levels` has them; none is checked without.
 
     Returns
     -------
@@ -191,16 +197,16 @@ def publish(
     Raises
     ------
     CannotPublish
-        If a build was cut short, or a model was never built, shows personal data or derives from it, or is a view over
-        what readers do not have.
+        If a build was cut short, or a model was never built, shows personal data or derives from it, has a column of a
+        level above what its schema or a role may show, or is a view over what readers do not have.
     """
     chosen = tuple(schemas or publication.SCHEMAS)
     lineage.check_lineage(settings, chosen)
     described = publication.read_models(dbt.target_path(settings) / "manifest.json")
-    comments = comments_of(described, load_deployment(settings.deployment).currency)
+    comments = comments_of(described, load_deployment(settings.deployment).currency, levels)
     models = [model for model in described if model.schema in chosen]
     new = publication.Publication(business_date, None, "", run_id, datetime.now(UTC).replace(tzinfo=None))
-    return publishing.publish(store_of(settings), settings, models, chosen, new, comments, rights)
+    return publishing.publish(store_of(settings), settings, models, chosen, new, comments, rights, levels)
 
 
 def apply_rights(settings: Settings, rights: Rights) -> list[Found]:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lakehouse.catalog import Relation
+from lakehouse.warehouse.levels import GENERAL, Levels
 from lakehouse.warehouse.live import CYCLE, DAILY_FLOW, LIVE
 from lakehouse.warehouse.publication import PARTITIONS, PUBLICATIONS, Comment, Model
 
@@ -26,7 +28,7 @@ UNITS = {
 WINDOW_OR_END = re.compile(r"(_\d+[dmw]?|_low|_high)+$")
 
 
-def comments_of(models: Iterable[Model], currency: str) -> Comments:
+def comments_of(models: Iterable[Model], currency: str, levels: Levels | None = None) -> Comments:
     """The comments of all that is published: models as dbt describes them, and what stores add to these.
 
     Parameters
@@ -35,8 +37,10 @@ def comments_of(models: Iterable[Model], currency: str) -> Comments:
         All published models, whether or not they are published now.
     currency : str
         ISO code of the currency in which the bank's amounts are.
+    levels : Levels, optional
+        Security levels of the columns; those above general are named.
     """
-    described = {model.full_name: model.comment for model in models}
+    described = {model.full_name: _with_levels(model, levels) for model in models}
     for relation in (PUBLICATIONS, PARTITIONS, CYCLE):
         described[relation.full_name] = comment_of(relation)
     for table in LIVE:
@@ -84,6 +88,16 @@ def missing_statements(comments: Comments, present: Iterable[tuple[str, str | No
         if wanted and wanted != text:
             found.append((name, column, wanted))
     return found
+
+
+def _with_levels(model: Model, levels: Levels | None) -> Comment:
+    if levels is None:
+        return model.comment
+    columns = {}
+    for name, text in model.comment.columns.items():
+        level = levels.level(f"{model.full_name}.{name}")
+        columns[name] = text if level == GENERAL else f"{text} ({level})"
+    return replace(model.comment, columns=columns)
 
 
 def _with_units(comment: Comment, currency: str) -> Comment:

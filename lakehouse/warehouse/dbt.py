@@ -12,8 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from psycopg.conninfo import conninfo_to_dict
-
 from lakehouse.errors import Stop
 from lakehouse.lake import running
 from lakehouse.settings import PROJECT, Settings
@@ -301,10 +299,7 @@ def _connection(settings: Settings) -> Generator[None]:
         "C360_MEMORY_LIMIT": settings.memory_limit,
     }
     if settings.target == "postgres":
-        names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
-        stated = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
-        given |= {f"C360_PG_{name}": str(stated[key]) for key, name in names.items() if stated.get(key)}
-        given["PGOPTIONS"] = postgres.OPTIONS
+        given |= postgres.environment(settings)
     before = dict(os.environ)
     os.environ.update(given)
     try:

@@ -7,6 +7,7 @@ from lakehouse.settings import Settings
 from lakehouse.warehouse import live, publication
 from lakehouse.warehouse.canaries import Canaries
 from lakehouse.warehouse.comments import Comments
+from lakehouse.warehouse.levels import Levels, check_columns, check_roles
 from lakehouse.warehouse.publication import Columns, Model, Partition, Publication, Snapshot
 from lakehouse.warehouse.rights import Rights
 from lakehouse.warehouse.stores import Publishing, Store
@@ -20,6 +21,7 @@ def publish(
     new: Publication,
     comments: Comments,
     rights: Rights | None = None,
+    levels: Levels | None = None,
 ) -> int:
     """Replace the published schemas by what dbt built of them.
 
@@ -33,6 +35,8 @@ def publish(
         Of all that readers see, whether or not it is published now.
     rights : Rights, optional
         Who may read what of it. Without them the store's stay as they are, and what is new is the owner's.
+    levels : Levels, optional
+        The security level of every column, where the lineage of the project is known.
 
     Returns
     -------
@@ -42,7 +46,8 @@ def publish(
     Raises
     ------
     CannotPublish
-        If a build was cut short, or a model was never built, or it shows personal data; readers see nothing of it then.
+        If a build was cut short, or a model was never built, or it shows personal data, or more than its schema or a
+        role may show; readers see nothing of it then.
     """
     with store.publishing(settings) as work:
         publication.check_finished(schemas, work.is_building)
@@ -51,6 +56,9 @@ def publish(
         for name in work.last.publications.keys() - kept.publications.keys() - {model.full_name for model in models}:
             work.drop(name)
         built = {model.full_name: work.columns(model.built_name) for model in models}
+        if levels:
+            check_columns(levels, built, models)
+            check_roles(levels, rights or Rights(()))
         _check_privacy(work, settings, models, built, new.business_date)
         for model in models:
             columns = built[model.full_name]

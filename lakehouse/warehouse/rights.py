@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from lakehouse.contracts import IMPORTANT, LEVELS
+
 Sees = Literal["all", "branch", "own", "listed", "none"]
 KEY = "customer_key"  # a table with this column has rows of customers
 
@@ -22,12 +24,18 @@ class Right:
     sees: Sees = "all"  # whose rows of tables with customers
     owner: str | None = None  # on the worklist, of a role that sees those listed
     without: tuple[str, ...] = ()  # of what it reads
+    level: str = LEVELS[0]  # the highest level of the columns that it reads, whatever ``reads`` opens
 
-    def columns(self, table: str, columns: Collection[str]) -> frozenset[str]:
-        """Those of a table's columns that the role reads.
+    def columns(self, table: str, columns: Collection[str], levels: Mapping[str, str]) -> frozenset[str]:
+        """Those of a table's columns that the role reads: none above its level.
 
         A schema as a whole is opened to who sees all. To others of it only tables with customers are, whose rows can be
         cut to theirs; tables without are, if they are named.
+
+        Parameters
+        ----------
+        levels : mapping
+            Security level by ``schema.table.column``.
         """
         schema, is_whole = table.partition(".")[0], self.sees == "all" or (KEY in columns and self.sees != "none")
         if KEY in columns and self.sees == "none":
@@ -38,7 +46,13 @@ class Right:
             read = {name for name in columns if f"{table}.{name}" in self.reads}
         if table in self.without:
             return frozenset()
-        return frozenset(name for name in read if f"{table}.{name}" not in self.without)
+        highest = LEVELS.index(self.level)
+        return frozenset(
+            name
+            for name in read
+            if f"{table}.{name}" not in self.without
+            and LEVELS.index(levels.get(f"{table}.{name}", IMPORTANT)) <= highest
+        )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from c360.access import Grant, Sees, add_person, add_token, load_roles
 from c360.api.app import create_app
 from c360.api.resources import CUSTOMERS, RESOURCES
 from c360.api.sight import cut_of
-from c360.api.snapshot import Snapshot
+from c360.api.snapshot import LEVEL, Snapshot
 from lakehouse.lake.page_views import Event, Journal
 from lakehouse.settings import Settings
 from tests.c360.app.small import CUSTOMERS as KEPT
@@ -66,7 +66,13 @@ def publish(number: int = 7) -> Snapshot:
                 for n in ((1, 2) if "task" not in resource.key or "place" in resource.key else (1,))
             ]
         rows.sort(key=lambda row, key=resource.key: tuple(row[name] for name in key))
-        tables[resource.name] = pa.Table.from_pylist(rows)
+        if resource is RESOURCES[0]:
+            rows = [row | {"birth_year": 1970} for row in rows]
+        table = pa.Table.from_pylist(rows)
+        levels = {name: b"important" if name == "birth_year" else b"sensitive" for name in table.column_names}
+        tables[resource.name] = table.cast(
+            pa.schema([field.with_metadata({LEVEL: levels[field.name]}) for field in table.schema])
+        )
     return Snapshot(number, DAY, tables)
 
 
@@ -127,7 +133,7 @@ def test_every_route_shows_a_role_its_own_and_of_others_nothing(
     settings: Settings, client: TestClient, journal: Remembered, name: str
 ) -> None:
     role, found = load_roles()[name], routes(client)
-    system = {"Authorization": f"Bearer {add_token(settings.api_tokens, 'crm', ROWS, FOREVER)}"}
+    everybody = {"Authorization": f"Bearer {add_person(settings.api_tokens, 'S-all', 'risk_officer', FOREVER)}"}
     client.headers |= bearer(settings, name)
     assert len(found) > 10
     for path, scope in found.items():
@@ -139,7 +145,7 @@ def test_every_route_shows_a_role_its_own_and_of_others_nothing(
         elif "{customer_key}" in path:
             one_by_one(client, journal, path, SEEN[name])
         elif "metrics" not in path and "publication" not in path:
-            lists(client, journal, path, all_rows(client, path, 100, system), name)
+            lists(client, journal, path, all_rows(client, path, 100, everybody), name)
 
 
 def one_by_one(client: TestClient, journal: Remembered, path: str, seen: set[str]) -> None:
@@ -184,6 +190,20 @@ def lists(client: TestClient, journal: Remembered, path: str, whole: list[dict[s
         cursor = base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
         later = [one for one in seen if [one[name] for name in resource.key] > key]
         assert client.get(path, params={"after": cursor}).json()["rows"] == later
+
+
+def test_a_system_sees_nothing_above_its_level(settings: Settings, client: TestClient) -> None:
+    """Of everybody, and of one; who serves the person sees it."""
+    system = {"Authorization": f"Bearer {add_token(settings.api_tokens, 'crm', ROWS, FOREVER)}"}
+    adviser, key = bearer(settings, "relationship_manager"), min(SEEN["relationship_manager"])
+    for path in (f"{ROOT}/customers/{key}", f"{ROOT}/customers"):
+        for headers, is_shown in ((system, False), (adviser, True)):
+            answer = client.get(path, headers=headers).raise_for_status().json()
+            for row in answer.get("rows", [answer]):
+                assert ("birth_year" in row, "home_branch_code" in row) == (is_shown, True)
+            asked = client.get(path, headers=headers, params={"fields": "birth_year"})
+            assert asked.status_code == (200 if is_shown else 422)
+    assert "1970" not in client.get(f"{ROOT}/customers", headers=system, params={"birth_year": 1970}).text
 
 
 def test_what_one_person_keeps_is_no_answer_to_another(

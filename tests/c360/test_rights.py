@@ -56,7 +56,7 @@ READ = {  # role -> tables
     "c360_analyst": SHARED
     | (OF_CUSTOMERS - {"marts.customer_handles"})
     | OF_ALL
-    | {"features.customer_features", "scores.customer_scores", "actions.worklist", "ops.runs"},
+    | {"features.customer_features", "scores.customer_scores", "actions.worklist", "ops.runs", "ops.column_levels"},
 }
 CUT = ("c360_relationship_manager", "c360_branch_manager", "c360_branch_reader", "c360_call_centre")
 for _role in CUT:
@@ -64,7 +64,20 @@ for _role in CUT:
 READ["c360_branch_manager"] |= {"ops.runs"}
 READ["c360_risk_officer"] = READ["c360_branch_manager"] | OF_ALL
 READ["c360_auditor"] = READ["c360_risk_officer"] | {"ops.page_views", "ops.audit"}
-WITHOUT = {"c360_analyst": {"birth_year", "occupation"}}
+IMPORTANT = {"birth_year", "occupation", "user_name"}
+WITHOUT = {"c360_analyst": IMPORTANT}
+LEVELS = """
+    with columns as (
+        select cast(replace(table_schema, 'build_', '') as varchar) as schema_name,
+            cast(table_name as varchar) as table_name, cast(column_name as varchar) as column_name
+        from information_schema.columns where table_schema like 'build_%' and table_name <> 'column_levels'
+        union all
+        select 'ops', 'column_levels', told.column_name
+        from (values ('schema_name'), ('table_name'), ('column_name'), ('security_level')) as told (column_name)
+    )
+    select *, case when column_name in ({important}) then 'important' else 'sensitive' end as security_level
+    from columns
+"""
 PRIVATE = ("build_marts.customer_360", "pii.people", "raw.customers")
 
 
@@ -101,6 +114,7 @@ def build(built: Built, more: str = "") -> None:
     built.model("ops.page_views", f"select customer_key, 'S0001' as user_name{more} from ({kept}) as kept")
     built.model("ops.runs", "select 'serve' as step")
     built.model("ops.audit", "select 1 as record_number")
+    built.model("ops.column_levels", LEVELS.format(important=", ".join(f"'{name}'" for name in sorted(IMPORTANT))))
 
 
 @pytest.fixture
@@ -151,7 +165,7 @@ def hold(settings: Settings, connection: psycopg.Connection) -> None:
         ).fetchall()
     )
     assert READ.keys() == {right.role for right in load_rights(settings).roles}
-    assert READ["c360_auditor"] | READ["c360_scorer"] == tables.keys()
+    assert READ["c360_auditor"] | READ["c360_scorer"] | READ["c360_analyst"] == tables.keys()
     systems = [
         right.role for right in load_rights(settings).roles if right.role.removeprefix("c360_") not in load_roles()
     ]
@@ -206,6 +220,20 @@ def test_every_right_holds_before_and_after_a_rebuild(store: tuple[Built, psycop
     built.execute("drop schema marts, features, scores, actions, ops cascade")
     publish(built.settings)
     hold(built.settings, connection)
+
+
+def test_a_column_without_a_level_is_read_by_those_alone_who_serve_the_person(
+    store: tuple[Built, psycopg.Connection],
+) -> None:
+    built, connection = store
+    built.execute("alter table build_marts.fct_postings add column remarks varchar default 'x'")
+    publish(built.settings)
+    found = {}
+    for login in ("S-risk_officer", "c360_analyst"):
+        connection.execute(f'set session authorization "{login}"')
+        found[login] = [rows_of(connection, "marts.fct_postings", name) is not None for name in ("amount", "remarks")]
+        connection.execute("reset session authorization")
+    assert found == {"S-risk_officer": [True, True], "c360_analyst": [True, False]}
 
 
 def test_what_somebody_changed_is_found_and_mended(store: tuple[Built, psycopg.Connection]) -> None:

@@ -24,6 +24,10 @@ ENGINE = """
     create schema build_ops;
     create table build_ops.model_monitoring
         (task varchar, as_of_date date, measure varchar, feature varchar, value double, is_alert boolean);
+    create table build_ops.reidentification as
+        select 'sensitive' as security_level, 'gender, age_band' as columns_known, 10 as least_group_size,
+            0.01 as below_least_share, 0.0 as unique_share
+        union all select 'important', 'gender, birth_year', 10, 1.0, 0.9;
     create table build_marts.customer_360 as
         select 'cif:' || i as customer_key, date '2026-01-09' as as_of_date, 1 + i % 7 as star_tier,
             cast(100 * i as decimal(38, 2)) as aum_amount, 0.1 as churn_probability, 0.2 as tier_upgrade_probability,
@@ -116,6 +120,13 @@ def test_an_explained_break_and_an_abstention_only_warn(settings):
     abstention = {"task": "churn", "as_of_date": DAY, "reason": "too few"}
     lake.write_json(settings.lake / "models" / "churn" / "abstentions" / f"{DAY}-{known}.json", abstention)
     assert {warning.subject for warning in check_marts(settings, DAY).warnings} == {"explained_breaks", "is_abstained"}
+
+
+def test_too_many_in_small_groups_warn_of_those_who_serve_nobody(settings):
+    change(
+        settings, "update build_ops.reidentification set below_least_share = 0.06 where security_level = 'sensitive'"
+    )
+    assert [warning.subject for warning in check_marts(settings, DAY).warnings] == ["below_least_share"]
 
 
 def test_alerts_of_the_models_warn_and_name_the_feature(settings):

@@ -84,6 +84,30 @@ def test_a_secret_that_can_be_guessed_is_refused(tmp_path: Path, text: str) -> N
             temporary_settings(tmp_path, token_secret=text)
 
 
+def test_secrets_come_by_file_and_nothing_starts_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "token_secret": "x" * 40,
+        "postgres_dsn": "postgresql://u:hidden@h/d",
+        "broker_url": "redis://:hidden@h/0",
+    }
+    for name, value in secrets.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        monkeypatch.setenv(f"C360_{name.upper()}_FILE", str(tmp_path / name))
+    settings = Settings.from_env(lake=tmp_path / "lake")
+    assert {name: getattr(settings, name).get_secret_value() for name in secrets} == secrets
+    assert all(value not in repr(settings) + str(settings) for value in secrets.values())
+    assert not (tmp_path / "token.secret").exists()
+    monkeypatch.setenv("C360_TOKEN_SECRET", "y" * 40)
+    assert Settings.from_env(lake=tmp_path / "lake").token_secret == SecretStr("y" * 40)
+    monkeypatch.delenv("C360_TOKEN_SECRET")
+    (tmp_path / "token_secret").write_text(" \n")
+    with pytest.raises(Stop, match=r"\(C360_TOKEN_SECRET_FILE\) is empty"):
+        Settings.from_env(lake=tmp_path / "lake")
+    (tmp_path / "token_secret").unlink()
+    with pytest.raises(Stop, match=r"\(C360_TOKEN_SECRET_FILE\) cannot be read"):
+        Settings.from_env(lake=tmp_path / "lake")
+
+
 def test_a_full_disk_leaves_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -50,6 +50,15 @@ def published(bank: Settings, sql: str) -> list[dict[str, Any]]:
     return from_json(to_json(warehouse.query_serving(bank, sql).to_pylist(), inf_nan_mode="null"))
 
 
+def seen(bank: Settings, table: str) -> str:
+    """The columns of a table that a system sees: none by which somebody is told from others."""
+    columns = f"""
+        select column_name from ops.column_levels
+        where schema_name || '.' || table_name = '{table}' and security_level <> 'important'
+    """
+    return ", ".join(warehouse.query_serving(bank, columns)["column_name"].to_pylist())
+
+
 def pages(client: TestClient, path: str, **asked: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     after = None
@@ -62,7 +71,9 @@ def pages(client: TestClient, path: str, **asked: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_pages_hold_every_row_of_the_table_once(bank: Settings, client: TestClient, resource: Any) -> None:
-    expected = published(bank, f"select * from {resource.table} order by {', '.join(resource.key)}")
+    expected = published(
+        bank, f"select {seen(bank, resource.table)} from {resource.table} order by {', '.join(resource.key)}"
+    )
     assert len(expected) > 100
     assert pages(client, f"{ROOT}/{resource.name}", limit=97) == expected
 
@@ -72,11 +83,16 @@ def test_a_customer_has_what_the_tables_say_of_them(bank: Settings, client: Test
     key = busy["customer_key"]
     assert (
         client.get(f"{ROOT}/customers/{key}").json()
-        == published(bank, f"select * from marts.customer_360 where customer_key = '{key}'").pop()
+        == published(
+            bank,
+            f"select {seen(bank, 'marts.customer_360')} from marts.customer_360 where customer_key = '{key}'",
+        ).pop()
     )
     for resource in RESOURCES[1:]:
         expected = published(
-            bank, f"select * from {resource.table} where customer_key = '{key}' order by {', '.join(resource.key)}"
+            bank,
+            f"select {seen(bank, resource.table)} from {resource.table} where customer_key = '{key}' "
+            f"order by {', '.join(resource.key)}",
         )
         assert client.get(f"{ROOT}/customers/{key}/{resource.name}").json() == {"rows": expected, "next": None}
 

@@ -14,7 +14,8 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 
 from lakehouse.catalog import Relation
 from lakehouse.errors import Stop
@@ -29,6 +30,7 @@ from lakehouse.warehouse.relations import ATTACHED, LakeTable, SmallTable, attac
 BUILD_SCHEMAS = ("raw", "quarantine", "staging", "pii", "build_seeds", "build_intermediate", *BUILT_SCHEMAS)
 BUILD_LOCK = 360  # the advisory lock of a whole build
 BATCH_ROWS = 100_000
+PROFILE = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}  # of dbt
 OPTIONS = "-c client_connection_check_interval=1000 -c timezone=UTC"
 
 
@@ -146,10 +148,41 @@ def connect(settings: Settings, autocommit: bool = False) -> psycopg.Connection:
 
 def dsn(settings: Settings) -> str:
     """The connection string; a statement whose client was killed ends within a second."""
+    return make_conninfo("", **_stated(settings))
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The same for dbt: the variables of its profile, and of all else, such as ``sslmode``, those that libpq reads.
+
+    Raises
+    ------
+    Stop
+        If the connection string states what libpq reads from no variable: it would not hold for dbt.
+    """
+    variables = {
+        option.keyword.decode(): option.envvar.decode()
+        for option in Conninfo.get_defaults()
+        if option.envvar is not None
+    } | {key: f"C360_PG_{name}" for key, name in PROFILE.items()}
+    stated = _stated(settings)
+    if unknown := sorted(stated.keys() - variables.keys()):
+        raise Stop(f"C360_POSTGRES_DSN states {unknown[0]}, which does not reach dbt", "leave it out")
+    return {variables[key]: value for key, value in stated.items()}
+
+
+def _stated(settings: Settings) -> dict[str, str]:
+    """What the connection string states, with what the project adds; without one, libpq would connect anywhere."""
+    if not settings.postgres_dsn:
+        raise Stop(
+            "C360_POSTGRES_DSN is not set", "give postgresql://user:password@host:port/database, or name its file"
+        )
     try:
-        return make_conninfo(settings.postgres_dsn.get_secret_value(), application_name="c360", options=OPTIONS)
+        stated = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
     except psycopg.ProgrammingError:  # its text may show the password
         raise Stop("C360_POSTGRES_DSN is wrong", "give postgresql://user:password@host:port/database") from None
+    given = {key: str(value) for key, value in stated.items() if value not in (None, "")}
+    options = " ".join(filter(None, (given.get("options"), OPTIONS)))
+    return {"application_name": "c360"} | given | {"options": options}
 
 
 def as_sql(text: str) -> sql.SQL:

@@ -11,12 +11,13 @@ administrator's.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import psycopg
 
+from lakehouse.contracts import LEVELS
 from lakehouse.sql import only_row
 from lakehouse.warehouse import publication
 from lakehouse.warehouse.engines.postgres import as_sql as _sql
@@ -24,6 +25,7 @@ from lakehouse.warehouse.engines.postgres import has_table
 from lakehouse.warehouse.rights import KEY, Found, Right, Rights, Unguarded
 
 READER, PII_READER = "c360_reader", "c360_pii_reader"
+COLUMN_LEVELS = "ops.column_levels"
 SHOWN = (*publication.SCHEMAS, "intraday")  # what published views read lies there, too
 ACCESS = {
     "access.people": "login text not null, role text not null, branch_code text, rm_id text, last_day date not null",
@@ -81,6 +83,7 @@ class Look:
         self.there = {name for (name,) in known}
         self.roles = [right for right in rights.roles if right.role in self.there]
         self.tables = _tables(connection)
+        self.levels = _levels(connection, self.tables)
 
     def all(self) -> list[Found]:
         """Every right, as it should be and as it is."""
@@ -149,7 +152,7 @@ class Look:
         for right in self.roles:
             for name, table in self.tables.items():
                 if not name.startswith(("access.", "intraday.")):
-                    wanted[right.role, name] = right.columns(name, table.columns)
+                    wanted[right.role, name] = right.columns(name, table.columns, self.levels)
                 elif name.startswith("access.") and right.sees not in ("all", "none"):
                     wanted[right.role, name] = frozenset(table.columns)
             self._open_live(right, wanted)
@@ -392,6 +395,22 @@ def _tables(connection: psycopg.Connection) -> dict[str, Table]:
     ):
         tables[view].bases.add((base, column))
     return tables
+
+
+def _levels(connection: psycopg.Connection, tables: Mapping[str, Table]) -> dict[str, str]:
+    """The security level of published columns, as readers see it; what has none there counts as important.
+
+    The store's own tables say nothing of a person, and of a view that the store makes, what it reads decides.
+    """
+    levels: dict[str, str] = {}
+    if has_table(connection, COLUMN_LEVELS):
+        statement = _sql(f"select schema_name, table_name, column_name, security_level from {COLUMN_LEVELS}")
+        for schema, table, column, level in connection.execute(statement):
+            levels[f"{schema}.{table}.{column}"] = level
+    known = {column.rpartition(".")[0] for column in levels}
+    own = {publication.PUBLICATIONS.full_name, publication.PARTITIONS.full_name}
+    own |= {name for name, table in tables.items() if table.kind == "v" and name not in known}
+    return levels | {f"{name}.{column}": LEVELS[0] for name in own & tables.keys() for column in tables[name].columns}
 
 
 def _yes(is_so: bool) -> str:

@@ -167,7 +167,7 @@ def host(bank: Settings, postgres_server: str, tmp_path_factory: pytest.TempPath
     make_databases(postgres_server, folder / "deploy")
     (socket,) = parse_qs(urlsplit(postgres_server).query)["host"]
     made = Host(folder, socket, {port: free_port() for port in PORTS})
-    for name in ("bi_metadata", "bi_store"):
+    for name in ("bi_metadata", "bi_store", "reader_dsn", "tasks_dsn"):
         secret = folder / "deploy" / "secrets" / name
         secret.write_text(made.here(secret.read_text()))
     password = values(folder / "deploy" / "secrets" / "warehouse.env")["C360_WAREHOUSE_PASSWORD"]
@@ -194,7 +194,7 @@ def test_services_have_limits_health_and_secrets_by_file() -> None:
         if service["restart"] != "no":
             assert service["healthcheck"]["test"][0] == "CMD"
     assert all(one["file"].startswith("deploy/secrets/") for one in COMPOSE["secrets"].values())
-    named = {secret for name in READERS for secret in services[name].get("secrets", ())}
+    named = {secret for service in services.values() for secret in service.get("secrets", ())}
     assert named == COMPOSE["secrets"].keys()
 
 

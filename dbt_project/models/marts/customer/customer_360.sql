@@ -53,6 +53,8 @@ select
     profiles.risk_rating,
     profiles.home_branch_code,
     profiles.opened_date,
+    coarse.age_band,
+    coarse.opened_period,
     profiles.is_marketing_opt_out,
     profiles.party_count,
     profiles.completeness_rate,
@@ -95,6 +97,7 @@ select
     {%- endfor %}
 from positions
 inner join profiles on positions.customer_key = profiles.customer_key
+left join {{ ref('int_customer__coarse_profiles') }} as coarse on positions.customer_key = coarse.customer_key
 left join accounts on positions.customer_key = accounts.customer_key
 left join managers on positions.customer_key = managers.customer_key
 left join {{ ref('customer_lifetime_value') }} as lifetimes on positions.customer_key = lifetimes.customer_key

@@ -1,0 +1,80 @@
+"""Who gets what in the served deployment, as its files say it; ``tests/c360/bi/test_compose.py`` starts it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo.airflow import configuration
+from lakehouse.settings import PROJECT
+
+COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+WITHOUT_LAKE = ("airflow-init", "api-server", "dag-processor", "superset", "superset-init", "dashboards")
+OF_THE_SYSTEM = {"tasks_dsn", "reader_dsn", "token_secret"}
+
+
+def values(path: Path) -> dict[str, str]:
+    lines = (line for line in path.read_text().splitlines() if line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``deploy/new-secrets`` makes."""
+    folder = tmp_path_factory.mktemp("deploy")
+    shutil.copy(PROJECT / "deploy" / "new-secrets", folder)
+    subprocess.run([folder / "new-secrets"], check=True, capture_output=True)
+    return folder / "secrets"
+
+
+def environment(service: str, secrets: Path) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for name in SERVICES[service].get("env_file", ()):
+        given |= values(secrets / Path(name).name if "secrets" in name else PROJECT / name)
+    return given
+
+
+def test_every_port_is_on_loopback() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert len(ports) >= 5
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.mark.parametrize("service", WITHOUT_LAKE)
+def test_what_does_not_need_the_lake_has_neither_it_nor_its_secrets(service: str, secrets: Path) -> None:
+    volumes = SERVICES[service].get("volumes", ())
+    assert not [volume for volume in volumes if "lake" in volume or "/data/" in volume]
+    held = set(SERVICES[service].get("secrets", ())) & OF_THE_SYSTEM
+    assert held <= ({"reader_dsn"} if service == "dashboards" else set())
+    text = "\n".join(environment(service, secrets).values())
+    for name in OF_THE_SYSTEM:
+        assert (secrets / name).read_text().strip() not in text
+    warehouse = values(secrets / "warehouse.env")
+    assert warehouse["C360_WAREHOUSE_PASSWORD"] not in text and warehouse["C360_READER_PASSWORD"] not in text
+
+
+def test_who_runs_tasks_and_who_finds_customers_by_number_have_the_token_secret_by_file(secrets: Path) -> None:
+    assert [name for name, service in SERVICES.items() if "token_secret" in service.get("secrets", ())] == [
+        "scheduler",
+        "workbench",
+    ]
+    for name in SERVICES:
+        given = environment(name, secrets)
+        assert not {"C360_POSTGRES_DSN", "C360_TOKEN_SECRET", "C360_BROKER_URL"} & given.keys()
+        for variable, path in given.items():
+            if variable.startswith("C360_") and variable.endswith("_FILE"):
+                assert Path(path).name in SERVICES[name]["secrets"], (name, variable)
+    for name, secret in COMPOSE["secrets"].items():
+        assert (secrets / Path(secret["file"]).name).read_text().strip(), name
+    assert secrets.stat().st_mode & 0o077 == 0
+
+
+def test_a_login_that_is_open_to_all_is_the_demonstrations_and_on_loopback(tmp_path: Path, secrets: Path) -> None:
+    opened = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
+    demonstration = configuration(tmp_path, 8080)
+    assert demonstration[opened] == "True"
+    assert demonstration["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert all(opened not in environment(name, secrets) for name in SERVICES)

@@ -1,0 +1,86 @@
+"""What `make security` measures, on planted faults: a value in each kind of file, a licence that may not be."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from checks.security import licences
+from checks.security.__main__ import Row, bill_of_materials, lines_of
+from checks.security.scanning import scan
+
+PLANTED = {"name": "欧阳卡娜丽", "phone": "19912345670"}
+
+
+def _zip(path: Path, text: str) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("schema.json", text * 3)
+
+
+def _store(path: Path, text: str) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"create table people as select '{text}' as note from range(5000)")
+
+
+PACKERS = {
+    "page.html": lambda path, text: path.write_text(f"<p>{text}</p>"),
+    "old.txt": lambda path, text: path.write_bytes(text.encode("gb18030")),
+    "log.gz": lambda path, text: path.write_bytes(gzip.compress(text.encode())),
+    "model.skops": _zip,
+    "rows.parquet": lambda path, text: duckdb.sql(f"select '{text}' as note, 1 as n").write_parquet(str(path)),
+    "store.duckdb": _store,
+}
+
+
+@pytest.mark.parametrize("name", PACKERS)
+@pytest.mark.parametrize("value", PLANTED)
+def test_a_planted_value_is_found_in_every_kind_of_file(tmp_path: Path, name: str, value: str) -> None:
+    (tmp_path / "deep").mkdir()
+    PACKERS[name](tmp_path / "deep" / name, "nothing of a person")
+    assert scan(tmp_path, PLANTED).finds == ()
+    (tmp_path / "deep" / name).unlink()
+    PACKERS[name](tmp_path / "deep" / name, f"x {PLANTED[value]} x")
+    found = scan(tmp_path, PLANTED)
+    assert [(find.path, find.value_name) for find in found.finds] == [(f"deep/{name}", value)]
+    assert found.file_count == 1
+    assert scan(tmp_path, PLANTED, ["deep/*"]).file_count == 0
+
+
+def test_licences_that_nobody_has_allowed_are_named() -> None:
+    policy = licences.Policy(allowed=["MIT", "Apache"], forbidden=["GPL"], reviewed={"reader": "unchanged"})
+    said = {"good": "Apache-2.0", "odd": "Other", "silent": "", "bad": "MIT; GPL-3.0", "reader": "LGPL"}
+    judged = {one.name: one for one in licences.judge(said, policy)}
+    assert {name: one.verdict for name, one in judged.items()} == {
+        "good": "allowed",
+        "odd": "unknown",
+        "silent": "unknown",
+        "bad": "forbidden",
+        "reader": "reviewed",
+    }
+    assert [name for name, one in judged.items() if not one.is_fine] == ["bad", "odd", "silent"]
+
+
+def test_every_locked_library_may_be_used_and_no_review_is_idle() -> None:
+    from checks.security.__main__ import LOCKS
+
+    names, policy = licences.locked(LOCKS), licences.read_policy()
+    judged = licences.judge({name: licences.licence_of(name) for name in names}, policy)
+    assert [one for one in judged if not one.is_fine] == []
+    assert set(policy["reviewed"]) <= set(names)
+    plain = licences.Policy(allowed=policy["allowed"], forbidden=policy["forbidden"], reviewed={})
+    idle = [name for name in policy["reviewed"] if licences.judge({name: licences.licence_of(name)}, plain)[0].is_fine]
+    assert idle == []
+
+
+def test_the_list_of_libraries_is_whole() -> None:
+    row = bill_of_materials()
+    assert row.is_fine, row
+
+
+def test_a_table_names_faults_and_what_was_not_measured() -> None:
+    rows = [Row("a", "1 find", False, tuple("abcdefg")), Row("b", "NOT MEASURED: no database", None)]
+    lines = list(lines_of(rows))
+    assert lines[0] == ("a", "1 find", "FAIL") and lines[-1] == ("b", "NOT MEASURED: no database", "–")
+    assert ("", "and 2 more", "") in lines
