@@ -11,8 +11,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from lakehouse.catalog import CUSTOMER_XREF
 from lakehouse.identity import clusters, evidence
@@ -77,6 +75,9 @@ def create_xref(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _create_members(con: duckdb.DuckDBPyConnection) -> None:
     """Make ``members``: the component of every party record, which is the smallest key in it."""
+    from scipy.sparse import coo_array  # of the steps of a date one alone joins records
+    from scipy.sparse.csgraph import connected_components
+
     con.execute(
         "create temp table numbered as "
         "select party_key, row_number() over (order by party_key) - 1 as number from parties"

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import duckdb
 import pyarrow as pa
-from scipy.stats import poisson
 
 from lakehouse.identity.linkage import Linkage, SplinkSettings
 from lakehouse.sql import only_row
@@ -42,6 +41,8 @@ def learned_forms(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> pa.Table:
     A pair is learned if it is seen in enough families, and so often that independent names would not come to it
     (Poisson, with the chance divided by the number of pairs that were tried).
     """
+    from scipy.stats import poisson  # half of what a step of a date imports, and seldom is a model trained
+
     rule = linkage.raw["relatives"]["other_forms"]
     rows = con.execute(_TOGETHER.format(home=_HOME), {"least": rule["least"]}).fetchall()
     limit = rule["chance"] / max(len(rows), 1)

@@ -16,7 +16,7 @@ from lakehouse.lake.integrity import require_intact
 from lakehouse.lake.publishes import PublishRecord, write_publish
 from lakehouse.lake.secret import fingerprint
 from lakehouse.settings import Settings
-from lakehouse.warehouse import dbt, exporting, lineage, publication, publishing
+from lakehouse.warehouse import dbt, exporting, publication, publishing
 from lakehouse.warehouse.changes import BuildState
 from lakehouse.warehouse.comments import comments_of
 from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
@@ -200,6 +200,8 @@ def publish(
         If a build was cut short, or a model was never built, shows personal data or derives from it, has a column of a
         level above what its schema or a role may show, or is a view over what readers do not have.
     """
+    from lakehouse.warehouse import lineage  # it brings sqlglot along, and most steps and commands publish nothing
+
     chosen = tuple(schemas or publication.SCHEMAS)
     lineage.check_lineage(settings, chosen)
     described = publication.read_models(dbt.target_path(settings) / "manifest.json")

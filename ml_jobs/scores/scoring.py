@@ -109,13 +109,14 @@ def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> N
     if task.activity is not None:
         _check_activity(task.activity, rows, known.business_date)
     model = champion(settings, task, known)
-    if model.columns != columns:
-        rows = read_features(settings, task, model.columns, known.business_date)
-    margin = model.margin(rows.values)
-    codes = saying_columns(model.columns)
-    saying = read_features(settings, task, codes, known.business_date) if codes else None
-    # The monitoring is written before the scores, so no scores exist without it, even after a crash in between.
-    write_monitoring(settings, task, known, model, rows, margin)
+    with warehouse.reading(settings):  # to open the engine takes longer than what follows
+        if model.columns != columns:
+            rows = read_features(settings, task, model.columns, known.business_date)
+        margin = model.margin(rows.values)
+        codes = saying_columns(model.columns)
+        saying = read_features(settings, task, codes, known.business_date) if codes else None
+        # The monitoring is written before the scores, so no scores exist without it, even after a crash in between.
+        write_monitoring(settings, task, known, model, rows, margin)
     with lake.appearing(path) as temporary:
         pq.write_table(score_table(task, model, rows, margin, saying), temporary, compression="zstd")
 

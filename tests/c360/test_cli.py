@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,24 @@ def test_an_empty_installation_has_a_status(installation: Settings) -> None:
     shown = CliRunner().invoke(app, ["status", "--json"])
     status = json.loads(shown.output)
     assert (status["built"], status["published"], status["deliveries"]) == (None, None, {})
+
+
+LOADED = """
+import sys
+from typer.testing import CliRunner
+from c360.cli.main import app
+shown = CliRunner().invoke(app, ["status", "--json"])
+assert shown.exit_code == 0, shown.output
+of_others = {"adbc_driver_manager", "dbt", "great_expectations", "pandas", "sklearn", "splink", "sqlglot"}
+print(*of_others & set(sys.modules))
+"""
+
+
+def test_a_command_that_only_reads_waits_for_no_library_of_other_steps(installation: Settings) -> None:
+    environment = os.environ | installation.environment()
+    done = subprocess.run([sys.executable, "-c", LOADED], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
 
 
 def test_a_customer_of_an_empty_installation_says_what_to_do(installation: Settings) -> None:

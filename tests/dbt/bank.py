@@ -1,17 +1,21 @@
 """A bank small enough to write down: raw tables in a build engine, filled row by row, and dbt run over them."""
 
-import os
-import subprocess
-import sys
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 import yaml
+from dbt.adapters.duckdb import DuckDBConnectionManager
+from dbt.adapters.factory import reset_adapters
+from dbt.artifacts.schemas.run import RunResult
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from dbt.parser.manifest import extended_mashumuro_decoder
 
 from lakehouse.contracts import load_feeds
-from lakehouse.settings import PROJECT, Settings
+from lakehouse.settings import Settings
 from lakehouse.warehouse import dbt
 from lakehouse.warehouse.dbt_sources import STAGING
 from tests.conftest import parsed, temporary_settings
@@ -111,16 +115,24 @@ def build_marts(settings: Settings, business_date: str, from_date: str, **variab
     dbt.run_dbt(settings, LAYERS, given, without=LATER)
 
 
-def run_dbt(connection: dict[str, str], scratch: Path, variables: dict[str, Any], *arguments: str) -> None:
-    """Run a command of dbt in a process of its own; a failure shows dbt's words."""
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments]
-    command += ["--vars", yaml.safe_dump(variables), "--project-dir", ".", "--profiles-dir", "."]
-    command += ["--target-path", str(scratch / "target"), "--log-path", str(scratch / "logs")]
-    environment = os.environ | connection
-    done = subprocess.run(
-        command, cwd=PROJECT / "dbt_project", env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def run_tests(settings: Settings, variables: dict[str, Any], selection: list[str]) -> list[RunResult]:
+    """``dbt test`` over an engine, of the project as it was parsed beside it: parsing takes longer than the tests."""
+    parsed_project = (dbt.target_path(settings) / "partial_parse.msgpack").read_bytes()
+    manifest = Manifest.from_msgpack(parsed_project, decoder=extended_mashumuro_decoder)
+    folder = settings.build.parent
+    command = ["--quiet", "test", "--select", *selection, "--vars", yaml.safe_dump(variables)]
+    command += ["--project-dir", str(dbt.DBT_PROJECT), "--profiles-dir", str(dbt.PROFILES)]
+    command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("C360_TARGET", settings.target)
+        environment.setenv("C360_BUILD", str(settings.build))
+        try:
+            outcome = dbtRunner(manifest).invoke(command)
+        finally:
+            reset_adapters()
+            DuckDBConnectionManager.close_all_connections()
+    assert outcome.exception is None, outcome.exception
+    return list(outcome.result.results)
 
 
 def _filler(column: Any, day: str) -> Any:

@@ -232,6 +232,7 @@ def tell_again(bank: Bank, as_of: str, next_day: str) -> None:
                 )
 
 
+@pytest.mark.full  # tests/pipeline/test_parity.py compares features and labels of both engines in every run
 def test_engines_agree(full_bank: Bank, tmp_path: Path, postgres_dsn: str) -> None:
     copy_raw(full_bank, postgres_dsn)
     settings = temporary_settings(tmp_path, target="postgres", postgres_dsn=postgres_dsn)

@@ -1,31 +1,30 @@
 """The dbt tests that a run leaves to `make test`: unit tests judge the code, tests of keys read whole histories."""
 
-import json
 import shutil
 
 import pytest
 
 from lakehouse.settings import Settings
 from lakehouse.warehouse import lineage
-from lakehouse.warehouse.dbt import compiled_sql, read_manifest
+from lakehouse.warehouse.dbt import compiled_sql, read_manifest, target_path
 from lakehouse.warehouse.publication import SCHEMAS
-from tests.dbt.bank import run_dbt
+from tests.dbt.bank import run_tests
+from tests.pipeline.bank import deployment_at
 from tests.pipeline.conftest import LAST_OF_HISTORY
 
 
 @pytest.fixture(scope="module")
 def statuses(history: Settings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What became of the tests over a copy of the bank's engine: of models, and of data."""
-    folder = tmp_path_factory.mktemp("left")
-    engine = shutil.copyfile(history.build, folder / "build.duckdb")  # unit tests ask it for columns
+    settings = deployment_at(tmp_path_factory.mktemp("left"), history.landing)
+    shutil.copyfile(history.build, settings.build)  # unit tests ask it for columns
+    shutil.copytree(target_path(history), target_path(settings))
     today = str(LAST_OF_HISTORY)
     variables = {"business_date": today, "from_date": today, "as_of_dates": [today]}
-    connection = {"C360_TARGET": "duckdb", "C360_BUILD": str(engine)}
-    run_dbt(connection, folder, variables, "test", "--select", "test_type:unit", "tag:whole_history")
     found: dict[str, list[str]] = {"unit_test": [], "test": []}
-    for result in json.loads((folder / "target" / "run_results.json").read_text())["results"]:
-        if (kind := result["unique_id"].partition(".")[0]) in found:  # else what a run asks at its end
-            found[kind].append(result["status"])
+    for result in run_tests(settings, variables, ["test_type:unit", "tag:whole_history"]):
+        if (kind := result.node.resource_type.value) in found:  # else what a run asks at its end
+            found[kind].append(str(result.status))
     return found
 
 

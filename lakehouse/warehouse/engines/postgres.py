@@ -1,14 +1,15 @@
 """The served build engine: the lake's files copied into Postgres tables, only new ones, in one transaction."""
 
+from __future__ import annotations
+
 import json
 import time
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date
-from typing import LiteralString, cast
+from typing import TYPE_CHECKING, LiteralString, cast
 
-import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 import psycopg
 import pyarrow as pa
@@ -26,6 +27,9 @@ from lakehouse.warehouse.changes import BuildState
 from lakehouse.warehouse.engines import EngineLocked
 from lakehouse.warehouse.publication import BUILT_SCHEMAS
 from lakehouse.warehouse.relations import ATTACHED, LakeTable, SmallTable, attached_files, select
+
+if TYPE_CHECKING:
+    import adbc_driver_postgresql.dbapi as adbc
 
 BUILD_SCHEMAS = ("raw", "quarantine", "staging", "pii", "build_seeds", "build_intermediate", *BUILT_SCHEMAS)
 BUILD_LOCK = 360  # the advisory lock of a whole build
@@ -223,6 +227,8 @@ def note_published(connection: psycopg.Connection, last_publish: int, publish_id
 
 def connect_arrow(settings: Settings) -> adbc.Connection:
     """A connection that answers in Arrow; raises `Stop` if the server cannot be reached."""
+    import adbc_driver_postgresql.dbapi as adbc  # it brings pandas along, for which no command on DuckDB waits
+
     try:
         return adbc.connect(dsn(settings))
     except adbc.OperationalError as error:
