@@ -9,6 +9,7 @@ from typing import NotRequired, TypedDict
 import yaml
 
 from lakehouse.contracts import LEVELS
+from lakehouse.warehouse.seeds import load_seeds
 
 _TABLE = Path(__file__).with_name("roles.yml")
 
@@ -58,7 +59,6 @@ class Table(TypedDict):
     """The file as it is written; it explains its parts."""
 
     scopes: dict[str, str]
-    least_group_size: int
     roles: dict[str, RawRole]
     opens: dict[str, list[str]]
     shared: list[str]
@@ -74,9 +74,11 @@ def read_table() -> Table:
 SCOPES: tuple[str, ...] = tuple(read_table()["scopes"])
 
 
+@cache
 def least_group_size() -> int:
-    """Customers of whom a number is shown, at the least, to who does not see all of them."""
-    return read_table()["least_group_size"]
+    """Customers of whom a number is shown, at the least, to who does not see all of them (seed privacy_limits)."""
+    limits = {row["threshold"]: row["threshold_value"] for row in load_seeds()["privacy_limits"].rows()}
+    return int(limits["least_group_size"])
 
 
 @cache
