@@ -494,6 +494,8 @@ MODEL_MONITORING = Relation(
         Column("observed_rate", "double precision", "Share of the part with the outcome", is_later=True),
         Column("observed_low_rate", "double precision", "Lower end of its 95 % interval", is_later=True),
         Column("observed_high_rate", "double precision", "Upper end of its 95 % interval", is_later=True),
+        Column("quarter_low_rate", "double precision", "Lower end of the interval that quarters have", is_later=True),
+        Column("quarter_high_rate", "double precision", "Upper end of the interval that quarters have", is_later=True),
     ),
     key=("task", "as_of_date", "model_version", "measure", "feature", "measured_date"),
 )

@@ -1,26 +1,34 @@
 """Probabilities that hold where lists are cut: the promise of each decile against what came, with its interval.
 
 A list is cut by rank within its as-of date: at every tenth, at the shares that the bank can call, and at the bands. For
-each part stand the mean probability (the promise) and the observed share with a 95 % interval. A promise outside the
-interval is *off*.
+each part stand the mean probability (the promise) and the observed share with two 95 % intervals: that of the sample,
+and the wider one that a quarter to come may have, since quarters differ (see `quarters`). A promise outside the wider
+one is *off*; one outside the first alone has *moved*, as quarters do. An alert is raised by what is off, and by what
+has moved by a quarter of itself or more: so much matters to whoever relies on it, whatever the reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TypedDict
+from math import ceil
+from types import MappingProxyType
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 
 from lakehouse.language import ENGLISH
+from ml_jobs.learning.quarters import QuarterSpread, prediction_variance, quarter_spread
 from ml_jobs.task_file import Task
 
 DECILES = 10
 TOP = "decile 1"  # the tenth of the list with the highest ranks
 Z = 1.959964  # half the width of a central 95 % interval, in standard errors
+DAYS_OF_A_MONTH = 31
+MATERIAL = 1.25  # promised over observed rate, or the other way round, from which on a move is told like a fault
+NO_QUARTERS: Mapping[str, QuarterSpread] = MappingProxyType({})
 
 
 class Promise(TypedDict):
-    """A part of the list: how many rows, the mean probability, and the observed share with its 95 % interval."""
+    """A part of the list: how many rows, the mean probability, and the observed share with its 95 % intervals."""
 
     part: str
     rows: int
@@ -28,6 +36,8 @@ class Promise(TypedDict):
     observed: float
     low: float
     high: float
+    quarter_low: NotRequired[float]  # of a quarter to come; absent where too few quarters were seen
+    quarter_high: NotRequired[float]
 
 
 def promises(
@@ -37,6 +47,7 @@ def promises(
     probability: np.ndarray,
     customer: np.ndarray,
     day: np.ndarray | None = None,
+    quarters: Mapping[str, QuarterSpread] = NO_QUARTERS,
 ) -> list[Promise]:
     """The promise of every part of the list.
 
@@ -49,6 +60,8 @@ def promises(
         Whose rows are drawn together: a customer of several months is no new evidence each month.
     day : (n,) array, optional
         Each day has its own list; None: all rows are one list.
+    quarters : dict of str to QuarterSpread, optional
+        By part, how quarters differ from what this model promises.
     """
     repeats = len(ranking)
     place = np.concatenate([_places(one, day) for one in ranking])
@@ -57,16 +70,48 @@ def promises(
     for part, first, last in parts(task):
         inside = (place > first) & (place <= last)
         if inside.any():
-            line = promise(part, outcome[inside], stated[inside], who[inside])
+            line = promise(part, outcome[inside], stated[inside], who[inside], quarters.get(part))
             lines.append({**line, "rows": round(line["rows"] / repeats)})
     return lines
 
 
-def promise(part: str, label: np.ndarray, probability: np.ndarray, customer: np.ndarray) -> Promise:
+def promise(
+    part: str,
+    label: np.ndarray,
+    probability: np.ndarray,
+    customer: np.ndarray,
+    quarters: QuarterSpread | None = None,
+) -> Promise:
     """The promise of the rows of one part."""
     observed, low, high = share_interval(label, customer)
     promised = float(probability.mean())
-    return Promise(part=part, rows=len(label), promised=promised, observed=observed, low=low, high=high)
+    line = Promise(part=part, rows=len(label), promised=promised, observed=observed, low=low, high=high)
+    if quarters is None:
+        return line
+    _, low, high = share_interval(label, customer, prediction_variance(quarters))
+    return {**line, "quarter_low": low, "quarter_high": high}
+
+
+def quarter_spreads(
+    task: Task, label: np.ndarray, ranking: np.ndarray, probability: np.ndarray, day: np.ndarray
+) -> dict[str, QuarterSpread]:
+    """By part of the list, how quarters differed from their promise; none where too few were seen.
+
+    Parameters
+    ----------
+    label, ranking, probability : (n,) arrays
+        Of the development months, by models that have not seen the customer.
+    day : (n,) array of dates
+        The month-end of each row.
+    """
+    place, month = _places(ranking, day), day.astype("datetime64[M]").astype(int)
+    step = ceil(task.horizon_days / DAYS_OF_A_MONTH)
+    spreads = {}
+    for part, first, last in parts(task):
+        inside = (place > first) & (place <= last)
+        if inside.any():
+            spreads[part] = quarter_spread(label[inside], probability[inside], month[inside], step)
+    return {part: spread for part, spread in spreads.items() if spread is not None}
 
 
 def parts(task: Task) -> Iterator[tuple[str, float, float]]:
@@ -85,13 +130,44 @@ def top_decile(lines: list[Promise]) -> list[Promise]:
     return [line for line in lines if line["part"] == TOP]
 
 
-def is_off(line: Promise) -> bool:
-    """Whether the promise lies outside the interval of the observed share.
+def verdict(line: Promise) -> Literal["holds", "moved", "off"]:
+    """What the intervals say of the promise: outside that of the sample alone, it has moved as quarters do.
 
-    >>> is_off({"part": TOP, "rows": 100, "promised": 0.3, "observed": 0.1, "low": 0.06, "high": 0.17})
-    True
+    >>> line: Promise = {"part": TOP, "rows": 100, "promised": 0.2, "observed": 0.1, "low": 0.06, "high": 0.17}
+    >>> verdict(line), verdict({**line, "quarter_low": 0.05, "quarter_high": 0.21})
+    ('off', 'moved')
     """
-    return not line["low"] <= line["promised"] <= line["high"]
+    if line["low"] <= line["promised"] <= line["high"]:
+        return "holds"
+    low, high = line.get("quarter_low", line["low"]), line.get("quarter_high", line["high"])
+    return "moved" if low <= line["promised"] <= high else "off"
+
+
+def is_off(line: Promise) -> bool:
+    """Whether the promise lies outside what a quarter may bring."""
+    return verdict(line) == "off"
+
+
+def limit(line: Promise) -> float:
+    """How far the observed share may lie from the promise; see `alarms`."""
+    if line["promised"] > line["observed"]:
+        end, of_quarter = line["high"], line.get("quarter_high", line["high"])
+    else:
+        end, of_quarter = line["low"], line.get("quarter_low", line["low"])
+    material = (MATERIAL - 1) * min(line["promised"], line["observed"])
+    return max(abs(end - line["observed"]), min(abs(of_quarter - line["observed"]), material))
+
+
+def alarms(line: Promise) -> bool:
+    """Whether the promise is off, or has moved so far that it matters, whatever the reason.
+
+    >>> line: Promise = {"part": TOP, "rows": 100, "promised": 0.2, "observed": 0.1, "low": 0.06, "high": 0.17}
+    >>> alarms({**line, "quarter_low": 0.05, "quarter_high": 0.21})
+    True
+    >>> alarms({**line, "promised": 0.18, "observed": 0.15, "quarter_low": 0.05, "quarter_high": 0.21})
+    False
+    """
+    return abs(line["promised"] - line["observed"]) > limit(line)
 
 
 def broken(lines: list[Promise], about: str = "") -> list[str]:
@@ -102,17 +178,28 @@ def broken(lines: list[Promise], about: str = "") -> list[str]:
     """
     return [
         ENGLISH(
-            "{part} was promised {promised} %, and {came} % came ({low} to {high} %): read ranks, not probabilities, "
-            "there",
+            "{part} was promised {promised} %, and {came} % came ({interval}): read ranks, not probabilities, there",
             part=f"{line['part']}{about}",
             promised=f"{100 * line['promised']:.1f}",
             came=f"{100 * line['observed']:.1f}",
-            low=f"{100 * line['low']:.1f}",
-            high=f"{100 * line['high']:.1f}",
+            interval=_intervals(line),
         )
         for line in lines
-        if is_off(line)
+        if alarms(line)
     ]
+
+
+def _intervals(line: Promise) -> str:
+    low, high = f"{100 * line['low']:.1f}", f"{100 * line['high']:.1f}"
+    if "quarter_low" not in line or "quarter_high" not in line:
+        return ENGLISH("{low} to {high} %", low=low, high=high)
+    return ENGLISH(
+        "{low} to {high} %; as quarters differ, {quarter_low} to {quarter_high} %",
+        low=low,
+        high=high,
+        quarter_low=f"{100 * line['quarter_low']:.1f}",
+        quarter_high=f"{100 * line['quarter_high']:.1f}",
+    )
 
 
 def in_top_decile(ranking: np.ndarray, day: np.ndarray | None = None) -> np.ndarray:
@@ -120,12 +207,13 @@ def in_top_decile(ranking: np.ndarray, day: np.ndarray | None = None) -> np.ndar
     return _places(ranking, day) <= 1 / DECILES
 
 
-def share_interval(label: np.ndarray, customer: np.ndarray) -> tuple[float, float, float]:
+def share_interval(label: np.ndarray, customer: np.ndarray, variance: float = 0.0) -> tuple[float, float, float]:
     """The share of positives with its 95 % interval: Wilson's, at the effective number of rows.
 
     Rows of one customer resemble each other, so they are fewer than their number says: the effective number is that
     of independent rows whose share would have the same variance (Korn and Graubard 1998; Dean and Pagano 2015 for
     Wilson's interval). Without a positive, or a negative, it is the number of customers. The interval holds the share.
+    What else moves the share, by its ``variance`` in log odds, leaves still fewer rows.
 
     >>> [round(figure, 3) for figure in share_interval(np.array([1, 0, 0, 0]), np.arange(4))]
     [0.25, 0.046, 0.699]
@@ -135,9 +223,10 @@ def share_interval(label: np.ndarray, customer: np.ndarray) -> tuple[float, floa
     count = float(customers)
     if 0 < share < 1 and customers > 1:
         residual = np.bincount(codes, weights=label - share)
-        variance = (residual**2).sum() / rows**2
-        count = min(float(rows), share * (1 - share) / variance) if variance > 0 else float(rows)
-    low, high = wilson(share, count)
+        of_sample = (residual**2).sum() / rows**2
+        count = min(float(rows), share * (1 - share) / of_sample) if of_sample > 0 else float(rows)
+    centre = (share * count + Z**2 / 2) / (count + Z**2)  # is never 0 or 1, where log odds cannot move
+    low, high = wilson(share, 1 / (1 / count + centre * (1 - centre) * variance))
     return float(share), min(float(share), low), max(float(share), high)
 
 

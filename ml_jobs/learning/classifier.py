@@ -17,7 +17,7 @@ chance was best.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, ndtri
@@ -91,6 +91,13 @@ class Candidate:
         return isinstance(self.calibrator, LogisticRegression) and bool(self.calibrator.coef_[0, 0] <= FLAT)
 
 
+class Unseen(NamedTuple):
+    """Positions of the rows that calibrate, and their margins by models that have not seen the row's group."""
+
+    rows: np.ndarray
+    margin: np.ndarray
+
+
 @dataclass(frozen=True)
 class Selection:
     """Both candidates, which of them is selected, and why."""
@@ -99,6 +106,7 @@ class Selection:
     choice: str
     why: str
     held_out_margins: dict[str, np.ndarray]  # of the validation rows, fold by fold
+    unseen: dict[str, Unseen]
 
     @property
     def selected(self) -> Candidate:
@@ -121,12 +129,12 @@ def select_model(
     """
     held_out = np.concatenate([validated for _, validated in folds])
     with threadpool_limits(min(THREADS, 1 + values.size // VALUES_PER_THREAD)):
-        trees, trees_margin = fit_trees(task, values, label, groups, folds)
-        regression, regression_margin = fit_regression(values, label, groups, folds)
-    candidates = {TREES: trees, REGRESSION: regression}
+        trees, trees_margin, by_trees = fit_trees(task, values, label, groups, folds)
+        regression, regression_margin, by_regression = fit_regression(values, label, groups, folds)
+    candidates, unseen = {TREES: trees, REGRESSION: regression}, {TREES: by_trees, REGRESSION: by_regression}
     margins = {TREES: trees_margin, REGRESSION: regression_margin}
     if task.algorithm != "automatic":
-        return Selection(candidates, task.algorithm, ENGLISH("the task file says so"), margins)
+        return Selection(candidates, task.algorithm, ENGLISH("the task file says so"), margins, unseen)
     truth, weights = label[held_out], bootstrap_weights(groups[held_out])
     better = interval(auc(truth, trees_margin, weights) - auc(truth, regression_margin, weights))
     saved = log_losses(truth, regression.probability(regression_margin)) - log_losses(
@@ -140,13 +148,13 @@ def select_model(
     )
     if max(better.low, surer.low) > 0 and min(better.high, surer.high) > 0:
         why = ENGLISH("boosted trees are better than logistic regression: {comparison}", comparison=comparison)
-        return Selection(candidates, TREES, why, margins)
+        return Selection(candidates, TREES, why, margins, unseen)
     why = ENGLISH(
         "boosted trees are not better than logistic regression beyond the interval, so the simpler is used: "
         "{comparison}",
         comparison=comparison,
     )
-    return Selection(candidates, REGRESSION, why, margins)
+    return Selection(candidates, REGRESSION, why, margins, unseen)
 
 
 def fit_trees(
@@ -156,8 +164,8 @@ def fit_trees(
     groups: np.ndarray,
     folds: Sequence[Fold],
     shape: Mapping[str, object] = MappingProxyType({}),
-) -> tuple[Candidate, np.ndarray]:
-    """Boosted trees, and their margins of the validation rows, fold by fold.
+) -> tuple[Candidate, np.ndarray, Unseen]:
+    """Boosted trees, their margins of the validation rows, fold by fold, and those of the rows that calibrate.
 
     ``shape``: hyperparameters, by the estimator's name for them, that no task and no search changes.
     """
@@ -178,9 +186,10 @@ def fit_trees(
         trees = _trees(task, parameters | {"max_iter": iterations}, early_stopping=False)
         return trees.fit(_fill_empty_features(values[rows]), label[rows])
 
-    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, validated))
+    unseen = _unseen(fitted, values, label, groups, folds, validated)
+    calibrator = fit_calibrator(unseen.margin, label[unseen.rows], groups[unseen.rows])
     trees = fitted(np.arange(len(label)))
-    return Candidate(trees, calibrator, {**chosen, "iterations": iterations}), validated
+    return Candidate(trees, calibrator, {**chosen, "iterations": iterations}), validated, unseen
 
 
 def _staged_margins(
@@ -223,8 +232,8 @@ def _loss_per_iteration(margins: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 def fit_regression(
     values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
-) -> tuple[Candidate, np.ndarray]:
-    """Logistic regression, and its margins of the validation rows, fold by fold."""
+) -> tuple[Candidate, np.ndarray, Unseen]:
+    """Logistic regression, its margins of the validation rows, fold by fold, and those of the rows that calibrate."""
     truth = np.concatenate([label[validated] for _, validated in folds])
     margins: dict[float, list[np.ndarray]] = {strength: [] for strength in STRENGTHS}
     for development, validated in folds:
@@ -242,8 +251,9 @@ def fit_regression(
         return pipeline.fit(_fill_empty_features(values[fit]).astype(float), label[fit])
 
     margin = np.concatenate(margins[strength])
-    calibrator = fit_calibrator(*_unseen(fitted, values, label, groups, folds, margin))
-    return Candidate(fitted(np.arange(len(label))), calibrator, {"C": strength}), margin
+    unseen = _unseen(fitted, values, label, groups, folds, margin)
+    calibrator = fit_calibrator(unseen.margin, label[unseen.rows], groups[unseen.rows])
+    return Candidate(fitted(np.arange(len(label))), calibrator, {"C": strength}), margin, unseen
 
 
 def _thin(rows: np.ndarray) -> np.ndarray:
@@ -278,8 +288,8 @@ def _unseen(
     groups: np.ndarray,
     folds: Sequence[Fold],
     validated: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Margins, labels and groups of rows, each by a model that has not seen the row's group.
+) -> Unseen:
+    """Rows with their margins, each by a model that has not seen the row's group.
 
     Parameters
     ----------
@@ -290,13 +300,12 @@ def _unseen(
     """
     if len(folds) > 1:
         rows = np.concatenate([validate for _, validate in folds])
-        return validated, label[rows], groups[rows]
+        return Unseen(rows, validated)
     held_outs, margins = [], []
     for rows, held_out in turns(label, groups):
         held_outs.append(held_out)
         margins.append(_margin(fitted(rows), values[held_out]))
-    unseen = np.concatenate(held_outs)
-    return np.concatenate(margins), label[unseen], groups[unseen]
+    return Unseen(np.concatenate(held_outs), np.concatenate(margins))
 
 
 def _margin(estimator: Estimator, values: np.ndarray) -> np.ndarray:

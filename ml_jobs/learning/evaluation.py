@@ -10,7 +10,7 @@ import pyarrow as pa
 from scipy.special import expit, logit
 
 from lakehouse.errors import Stop
-from ml_jobs.learning.calibration import Promise, promises
+from ml_jobs.learning.calibration import NO_QUARTERS, Promise, promises
 from ml_jobs.learning.classifier import Selection
 from ml_jobs.learning.fairness import FairnessGaps, gaps
 from ml_jobs.learning.leaks import Sign, best_rule
@@ -24,6 +24,7 @@ from ml_jobs.learning.metrics import (
     score_metrics,
     weighted_means,
 )
+from ml_jobs.learning.quarters import QuarterSpread
 from ml_jobs.task_file import Baseline, Task
 
 LEAST_POSITIVES = 10  # and as many negatives, for a month or segment to get a ROC AUC
@@ -124,7 +125,11 @@ def comparable_across_folds(
 
 
 def evaluate_predictions(
-    task: Task, predictions: Predictions, margin: np.ndarray, columns: Mapping[str, np.ndarray]
+    task: Task,
+    predictions: Predictions,
+    margin: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    quarters: Mapping[str, QuarterSpread] = NO_QUARTERS,
 ) -> Evaluation:
     """Everything that a card says of the test rows.
 
@@ -134,6 +139,8 @@ def evaluate_predictions(
         The model's log odds before calibration.
     columns : dict of str to (n,) array
         The columns of the task's segments and fairness groups.
+    quarters : dict of str to QuarterSpread, optional
+        By part of the list, how quarters differ from what the model promises.
     """
     share = task.capacity[-1]
     segments, fairness = (
@@ -144,7 +151,7 @@ def evaluate_predictions(
     return {
         "figures": score_figures(predictions, task.capacity),
         "before_calibration": _before_calibration(predictions, margin),
-        "promises": _promises(task, predictions),
+        "promises": _promises(task, predictions, quarters),
         "by_month": _by_month(predictions, share) if task.as_of_date else [],
         "segments": {name: _by_group(predictions, group, share) for name, group in segments.items()},
         "fairness": {name: _by_group(predictions, group, share) for name, group in fairness.items()},
@@ -177,11 +184,11 @@ def _before_calibration(predictions: Predictions, margin: np.ndarray) -> dict[st
     return {name: figure(weighted_means(weights, loss), least=0) for name, loss in losses.items()}
 
 
-def _promises(task: Task, predictions: Predictions) -> list[Promise]:
+def _promises(task: Task, predictions: Predictions, quarters: Mapping[str, QuarterSpread]) -> list[Promise]:
     """What the model promised by part of the list; the bank cuts a list on each date, a user's table is one list."""
     day = predictions.as_of_date if task.is_of_the_bank else None
     ranking, probability = (scores["model"] for scores in (predictions.ranking, predictions.probability))
-    return promises(task, predictions.label, ranking, probability, predictions.groups, day)
+    return promises(task, predictions.label, ranking, probability, predictions.groups, day, quarters)
 
 
 def _by_month(predictions: Predictions, share: float) -> list[GroupFigures]:

@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from lakehouse.language import Voice
-from ml_jobs.learning.classifier import Candidate, fit_trees
+from ml_jobs.learning.classifier import Candidate, Unseen, fit_trees
 from ml_jobs.learning.folds import Fold
 from ml_jobs.task_file import Task
 
@@ -60,8 +60,8 @@ class Change(TypedDict):
 
 def fit_scorecard(
     task: Task, columns: Sequence[str], values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
-) -> Candidate:
-    """The scorecard of the task's features, calibrated like every model.
+) -> tuple[Candidate, Unseen]:
+    """The scorecard of the task's features, calibrated like every model, and the rows that calibrated it.
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ def fit_scorecard(
         "learning_rate": 0.1,
     }
     with threadpool_limits(1):  # trees of one split are too small for more
-        return fit_trees(task, seen, label, groups, folds, shape)[0]
+        candidate, _, unseen = fit_trees(task, seen, label, groups, folds, shape)
+    return candidate, unseen
 
 
 def point_table(trees: HistGradientBoostingClassifier, columns: Sequence[str]) -> Points:

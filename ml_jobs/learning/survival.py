@@ -156,7 +156,7 @@ def fit_survival(task: Task, rows: FollowUp) -> SurvivalModel:
             f"at least {task.minimum.positives} of each are needed (minimum.positives)"
         )
     folds = validation_folds(gone, whole.customer)
-    risk, _ = fit_regression(whole.values, gone, whole.customer, folds)
+    risk, _, _ = fit_regression(whole.values, gone, whole.customer, folds)
     if risk.is_uninformative:
         raise CannotScore("nothing tells who leaves")
     margin = risk.margin(rows.values)

@@ -13,7 +13,7 @@ from rich.text import Text
 from lakehouse.lake.model_files import newest_model
 from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
-from ml_jobs.learning.calibration import Promise, is_off, top_decile
+from ml_jobs.learning.calibration import Promise, top_decile, verdict
 from ml_jobs.quality.oracle import OracleFigures, has_hazard, oracle_auc
 from ml_jobs.task_file import load_tasks, task_named
 
@@ -106,6 +106,7 @@ def promise_table(quality: dict[str, TaskQuality], say: Voice = ENGLISH) -> Tabl
         "score",
         "promised",
         "observed (95 % interval)",
+        "as quarters differ",
         "",
         "true",
         "Gini of the oracle's",
@@ -122,10 +123,12 @@ def promise_table(quality: dict[str, TaskQuality], say: Voice = ENGLISH) -> Tabl
     return table
 
 
-def _promise(line: Promise, say: Voice) -> tuple[str, str, str]:
-    """The promise, the observed share with its interval, and whether the promise is off."""
+def _promise(line: Promise, say: Voice) -> tuple[str, str, str, str]:
+    """The promise, the observed share with its interval, that of quarters, and whether the promise holds."""
     observed = f"{line['observed']:.1%} ({line['low']:.1%}-{line['high']:.1%})"
-    return f"{line['promised']:.1%}", observed, say("off") if is_off(line) else say("holds")
+    known = "quarter_low" in line and "quarter_high" in line
+    quarter = f"{line['quarter_low']:.1%}-{line['quarter_high']:.1%}" if known else "-"
+    return f"{line['promised']:.1%}", observed, quarter, say(verdict(line))
 
 
 def _truth(oracle: OracleFigures) -> tuple[str, str, str]:
@@ -232,7 +235,8 @@ def monitor_tables(report: MonitorReport, say: Voice = ENGLISH) -> Iterator[Tabl
     if not report["ripe"]:
         yield say("calibration: no month that was scored has ripe labels yet")
         return
-    columns = ("as-of date", "rows", "observed", "expected", "ROC AUC", "top decile: promised", "observed", "")
+    of_top = ("top decile: promised", "observed", "quarters", "")
+    columns = ("as-of date", "rows", "observed", "expected", "ROC AUC", *of_top)
     table = _table(say("What was promised, what came"), columns)
     for line in report["ripe"]:
         area = f"{line['roc_auc']:.3f}" if "roc_auc" in line else "-"

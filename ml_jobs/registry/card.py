@@ -9,12 +9,13 @@ from markupsafe import Markup
 
 from lakehouse.language import ENGLISH, NAMES, Language, Voice, words
 from lakehouse.pages import environment
-from ml_jobs.learning.calibration import Promise, is_off
+from ml_jobs.learning.calibration import Promise, verdict
 from ml_jobs.learning.classifier import Parameters
 from ml_jobs.learning.drift import Distribution
 from ml_jobs.learning.evaluation import GroupFigures, Rule
 from ml_jobs.learning.fairness import FairnessGaps
 from ml_jobs.learning.metrics import Figure
+from ml_jobs.learning.quarters import QuarterSpread
 from ml_jobs.learning.scorecard import Points, band_text
 from ml_jobs.learning.shapley import Importance
 from ml_jobs.learning.survival import HorizonFigures
@@ -106,6 +107,7 @@ class Card(TypedDict, total=False):
     figures_with_leaks: dict[str, Figure]
     before_calibration: dict[str, Figure]
     promises: list[Promise]  # by part of the list
+    quarters: dict[str, QuarterSpread]  # by part of the list; without those of too few quarters
     qini_curve: list[QiniPoint]
     horizons: list[HorizonFigures]
     line: tuple[float, ...]  # coefficients of a survival model
@@ -144,7 +146,7 @@ def html(card: Card, language: Language = "en", links: Sequence[tuple[str, Langu
     say, promises = Voice(language), card.get("promises", [])
     plot = qini_plot(card["qini_curve"], say) if "qini_curve" in card else calibration_plot(promises, say)
     templates = environment(TEMPLATE.parent)
-    templates.filters |= {"bounds": bounds, "figure": figure, "is_off": is_off, "percent": percent}
+    templates.filters |= {"bounds": bounds, "figure": figure, "percent": percent, "verdict": verdict}
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = {name: say(text) for name, text in FIGURES.items()}
@@ -216,7 +218,8 @@ def percent(share: float | None) -> str:
 def calibration_plot(lines: list[Promise], say: Voice = ENGLISH) -> Markup:
     """Observed against promised share of each decile as SVG; on the diagonal the probability is calibrated."""
     deciles = [line for line in lines if line["part"].startswith("decile")]
-    most = min(1.0, 1.08 * max([*(line["high"] for line in deciles), *(line["promised"] for line in deciles), 1e-6]))
+    highest = (max(line["promised"], line.get("quarter_high", line["high"])) for line in deciles)
+    most = min(1.0, 1.08 * max([*highest, 1e-6]))
 
     def x(rate: float) -> float:
         return MARGIN + (SIZE - MARGIN - 20) * rate / most
@@ -244,6 +247,9 @@ def calibration_plot(lines: list[Promise], say: Voice = ENGLISH) -> Markup:
     marks.append(f'<polyline points="{points}"/>')
     for line in deciles:
         at = f"{x(line['promised']):.1f}"
+        if "quarter_low" in line and "quarter_high" in line:
+            low, high = y(line["quarter_low"]), y(line["quarter_high"])
+            marks.append(f'<line class="reach quarter" x1="{at}" x2="{at}" y1="{low:.1f}" y2="{high:.1f}"/>')
         marks.append(f'<line class="reach" x1="{at}" x2="{at}" y1="{y(line["low"]):.1f}" y2="{y(line["high"]):.1f}"/>')
         marks.append(f'<circle cx="{at}" cy="{y(line["observed"]):.1f}" r="4"><title>{tip(line)}</title></circle>')
     marks.append(f'<text x="{(SIZE + MARGIN) / 2}" y="{SIZE - 6}" text-anchor="middle">{say("promised")}</text>')

@@ -18,13 +18,13 @@ from lakehouse import lake
 from lakehouse.catalog import MODEL_MONITORING
 from lakehouse.lake.model_files import Known, in_force, monitored_dates, monitoring_path, retraining_path, score_path
 from lakehouse.settings import Settings
-from ml_jobs.learning.calibration import TOP, Promise, Z, is_off, promises
+from ml_jobs.learning.calibration import TOP, Promise, Z, alarms, limit, promises
 from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, feature_drift
 from ml_jobs.learning.estimates import auc_interval, expected_auc
 from ml_jobs.learning.evaluation import band_names
 from ml_jobs.learning.metrics import auc
 from ml_jobs.learning.rows import Rows
-from ml_jobs.registry.model import Model
+from ml_jobs.registry.model import Model, load
 from ml_jobs.scores.data import labelled_months, read_labelled
 from ml_jobs.scores.months import LabelledMonth
 from ml_jobs.task_file import Task
@@ -124,14 +124,16 @@ def ripe_calibration(
         customer, label, probability, rank = (
             both[name].to_numpy() for name in ("customer_key", "label", "probability", "rank")
         )
+        version = scores["model_version"][0].as_py()
+        quarters = load(settings.lake / "models" / task.task / version, settings.token_secret).card.get("quarters", {})
         line: RipeMonth = {
             "as_of_date": month.as_of_date,
-            "model_version": scores["model_version"][0].as_py(),
+            "model_version": version,
             "rows": len(label),
             "positives": int(label.sum()),
             "observed": float(label.mean()),
             "expected": float(probability.mean()),
-            "promises": promises(task, label, -rank[None], probability[None], customer),
+            "promises": promises(task, label, -rank[None], probability[None], customer, quarters=quarters),
             "estimated_roc_auc": expected_auc(probability),
         }
         if 0 < label.sum() < len(label):
@@ -167,6 +169,8 @@ class _Line(_About):
     observed_rate: NotRequired[float]
     observed_low_rate: NotRequired[float]
     observed_high_rate: NotRequired[float]
+    quarter_low_rate: NotRequired[float]
+    quarter_high_rate: NotRequired[float]
 
 
 def _expected(task: Task, model: Model, rows: Rows, margin: np.ndarray, about: _About) -> Iterator[_Line]:
@@ -209,15 +213,17 @@ def _line(about: _About, measure: str, value: float, threshold: float, is_least:
 
 def _promise_line(about: _About, line: Promise) -> _Line:
     """A part of the list; only the top decile raises an alert, since one part in twenty is off by chance."""
-    gap = line["promised"] - line["observed"]
-    reach = line["high"] - line["observed"] if gap > 0 else line["observed"] - line["low"]
-    of_part = _line({**about, "feature": f"{SCORE} {line['part']}"}, "promise_gap", abs(gap), reach)
-    return {
+    gap = abs(line["promised"] - line["observed"])
+    of_part = _line({**about, "feature": f"{SCORE} {line['part']}"}, "promise_gap", gap, limit(line))
+    rates: _Line = {
         **of_part,
-        "is_alert": is_off(line) and line["part"] == TOP,
+        "is_alert": alarms(line) and line["part"] == TOP,
         "row_count": line["rows"],
         "promised_rate": line["promised"],
         "observed_rate": line["observed"],
         "observed_low_rate": line["low"],
         "observed_high_rate": line["high"],
     }
+    if "quarter_low" in line and "quarter_high" in line:
+        rates["quarter_low_rate"], rates["quarter_high_rate"] = line["quarter_low"], line["quarter_high"]
+    return rates

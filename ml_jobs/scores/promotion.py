@@ -149,7 +149,8 @@ def compare(settings: Settings, task: Task, known: Known, challenger: Model, inc
     challenging, used = (
         log_losses(rows.label, stated) for stated in (evaluation["model_probability"].to_numpy(), probability)
     )
-    lines = promises(task, rows.label, margin[None], probability[None], rows.customer, rows.as_of_date)
+    quarters = incumbent.card.get("quarters", {})
+    lines = promises(task, rows.label, margin[None], probability[None], rows.customer, rows.as_of_date, quarters)
     return {
         "log_loss_difference": figure(weighted_means(weights, challenging - used)),
         "incumbent_roc_auc": float(auc(rows.label, margin, weights[:1])[0]),

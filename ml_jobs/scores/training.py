@@ -18,13 +18,14 @@ from lakehouse.lake.model_files import Known, model_folder
 from lakehouse.language import ENGLISH
 from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
-from ml_jobs.learning.calibration import broken, top_decile
+from ml_jobs.learning.calibration import broken, quarter_spreads, top_decile
 from ml_jobs.learning.classifier import REGRESSION, TREES, Selection, select_model
 from ml_jobs.learning.drift import reference_distributions
 from ml_jobs.learning.evaluation import Predictions, evaluate_predictions, predict
 from ml_jobs.learning.folds import Fold
 from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
 from ml_jobs.learning.metrics import auc, bootstrap_weights, figure
+from ml_jobs.learning.quarters import QuarterSpread
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.scorecard import SCORECARD, fit_scorecard, point_table
 from ml_jobs.learning.shapley import importance
@@ -115,8 +116,9 @@ def _fit_and_evaluate(
         {name: scores[None] for name, scores in ranking.items()},
         {name: scores[None] for name, scores in probability.items()},
     )
+    quarters = _quarters(task, selection, development)
     evaluation = evaluate_predictions(
-        task, predictions, predictions.ranking["model"], _group_columns(settings, task, test)
+        task, predictions, predictions.ranking["model"], _group_columns(settings, task, test), quarters
     )
     card = {
         **card,
@@ -129,6 +131,7 @@ def _fit_and_evaluate(
         "leaks": [],
         "suspects": [],
         "capacity": task.capacity,
+        "quarters": quarters,
         **evaluation,
         **(_of_scorecard(selection, columns, predictions) if task.scorecard else {}),
         "warnings": broken(top_decile(evaluation["promises"])),
@@ -142,12 +145,13 @@ def _with_scorecard(task: Task, selection: Selection, development: Rows, fold: F
     """The selection with the scorecard as one more candidate, which scores where the task file says so."""
     if unknown := [name for name in task.scorecard if name not in development.columns]:
         raise CannotScore(f"scorecard: the feature table has no column {', '.join(unknown)}")
-    card = fit_scorecard(
+    card, unseen = fit_scorecard(
         task, development.columns, development.values, development.label, development.customer, (fold,)
     )
     candidates = {**selection.candidates, SCORECARD: card}
     is_chosen = task.algorithm == SCORECARD
-    return replace(selection, candidates=candidates, choice=SCORECARD if is_chosen else selection.choice)
+    choice = SCORECARD if is_chosen else selection.choice
+    return replace(selection, candidates=candidates, choice=choice, unseen=selection.unseen | {SCORECARD: unseen})
 
 
 def _of_scorecard(selection: Selection, columns: Sequence[str], predictions: Predictions) -> Card:
@@ -160,6 +164,13 @@ def _of_scorecard(selection: Selection, columns: Sequence[str], predictions: Pre
     }
     lost = {name: figure(2 * (area - areas[SCORECARD]), -2, 2) for name, area in areas.items() if name != SCORECARD}
     return {"points": point_table(trees, columns), "gini_above_scorecard": lost}
+
+
+def _quarters(task: Task, selection: Selection, development: Rows) -> dict[str, QuarterSpread]:
+    """How the development quarters differ from what the selected model promises, by part of the list."""
+    rows, margin = selection.unseen[selection.choice]
+    probability = selection.selected.probability(margin)
+    return quarter_spreads(task, development.label[rows], margin, probability, development.as_of_date[rows])
 
 
 def _train_uplift(task: Task, development: Rows, test: Rows, card: Card) -> tuple[Model, pa.Table]:

@@ -14,5 +14,7 @@ select
     promised_rate,
     observed_rate,
     observed_low_rate,
-    observed_high_rate
+    observed_high_rate,
+    quarter_low_rate,
+    quarter_high_rate
 from {{ ref('stg_lake__model_monitoring') }}

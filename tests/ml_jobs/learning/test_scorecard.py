@@ -36,7 +36,7 @@ def drawn():
 @pytest.fixture(scope="module")
 def fitted(drawn):
     folds = ((np.arange(4_000), np.arange(4_000, 5_000)),)
-    return fit_scorecard(TASK, COLUMNS, drawn[0][:5_000], drawn[1][:5_000], np.arange(5_000), folds)
+    return fit_scorecard(TASK, COLUMNS, drawn[0][:5_000], drawn[1][:5_000], np.arange(5_000), folds)[0]
 
 
 def rows(values):

@@ -13,6 +13,7 @@ from lakehouse.errors import Stop
 from lakehouse.lake.model_files import Known, model_folder
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.metrics import auc
+from ml_jobs.registry.card import html
 from ml_jobs.registry.model import load
 from ml_jobs.scores.data import feature_columns, read_labelled
 from ml_jobs.scores.training import train
@@ -80,6 +81,18 @@ def test_the_bank_may_score_by_points_and_sees_what_that_costs(rows, tmp_path):
     areas = [card["figures"][name]["roc_auc"]["value"] for name in ("hist_gradient_boosting", "scorecard")]
     assert lost["value"] == pytest.approx(2 * (areas[0] - areas[1]))
     assert lost["low"] <= lost["value"] <= lost["high"] < 0.1
+
+
+def test_the_promise_has_the_interval_of_the_sample_and_that_of_quarters(model):
+    months = model.card["months"]["development"]["as_of_dates"]
+    spread, top = model.card["quarters"]["decile 1"], model.card["promises"][0]
+    assert spread["quarters"] == pytest.approx((len(months) + 2) / 3)
+    assert 0 <= spread["deviation"] < 0.3 and 0 < spread["level_error"] < 0.3  # nothing moves these quarters
+    assert top["part"] == "decile 1"
+    assert top["quarter_low"] < top["low"] <= top["observed"] <= top["high"] < top["quarter_high"]
+    page = html(model.card)
+    assert "As quarters differ" in page and f"{top['quarter_low']:.1%}–{top['quarter_high']:.1%}" in page
+    assert "As quarters differ" not in html({**model.card, "quarters": {}})
 
 
 def test_training_again_elsewhere_gives_the_same_model(model, judged_rows, rows, tmp_path):

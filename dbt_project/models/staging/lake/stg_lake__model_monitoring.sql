@@ -22,7 +22,9 @@ renamed as (
         promised_rate,
         observed_rate,
         observed_low_rate,
-        observed_high_rate
+        observed_high_rate,
+        quarter_low_rate,
+        quarter_high_rate
     from source
 
 )
