@@ -71,6 +71,7 @@ class Settings(BaseSettings):
         VAR / "activation_secrets", description="the folder with a file for each secret of the activations"
     )
     alerts: File = Field(PROJECT / "alerts.yml", description="the file with the rules of alerts")
+    legal_holds: File = Field(VAR / "legal_holds.csv", description="the file that lists who must not be erased yet")
     memory_limit: str = Field(
         "6GB",
         pattern=r"(?i)^(-1|none|[0-9]*\.?[0-9]+ ?(%|b|[kmgt]i?b?|(kilo|mega|giga|tera)?bytes?))$",

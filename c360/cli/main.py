@@ -16,6 +16,7 @@ from c360.cli.alerts import alerts
 from c360.cli.api import api
 from c360.cli.app import app as workbench
 from c360.cli.bi import bi
+from c360.cli.erase import erase
 from c360.cli.evaluate import evaluate
 from c360.cli.export import export, relocate
 from c360.cli.identity import identity
@@ -62,6 +63,7 @@ app.add_typer(intraday, name="intraday")
 app.add_typer(api, name="api")
 app.add_typer(workbench, name="app")
 app.add_typer(bi, name="bi")
+app.add_typer(erase, name="erase")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(export, name="export")
 app.add_typer(metrics, name="metrics")

@@ -38,6 +38,8 @@ class Outcome:
     files: tuple[str, ...]
     lake_sha256: str | None = None  # of the lake file as it was written; None: by a version that kept none
     quarantine_sha256: str | None = None
+    rows_erased: int = 0  # delivered, and dropped for people who were erased
+    is_erased: bool = False  # the delivery as it landed holds people who were erased: landing must not keep it
 
     @property
     def delivery_id(self) -> str:

@@ -63,6 +63,7 @@ __all__ = [
     "reading",
     "record_publish",
     "relocate",
+    "remove_retired",
     "run_dbt",
     "show_live",
     "shown",
@@ -295,6 +296,11 @@ def export_snapshot(settings: Settings, path: Path, force: bool, progress: Calla
 def export_parquet(settings: Settings, folder: Path, force: bool, progress: Callable[[str], None]) -> Exported:
     """The store as Parquet files with a manifest; see `lakehouse.warehouse.exporting`."""
     return exporting.export_parquet(store_of(settings), settings, folder, force, progress)
+
+
+def remove_retired(settings: Settings) -> int:
+    """Remove what the store keeps for readers of earlier publishes; returns how many files."""
+    return store_of(settings).remove_retired(settings)
 
 
 def relocate(settings: Settings) -> int:

@@ -1,0 +1,364 @@
+"""A person is taken out of every file of the lake and the landing folder, so that a kill at any moment can be mended.
+
+First the folder ``.<lake>.erasure`` says whom it is about, in clear; then the record appears, from which on nothing of
+the person comes in; then file after file is written anew beside the lake, noted in a journal, and renamed. At the end
+the record has all of them, and the folder goes. A call that was killed is made again: it takes up the journal.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from lakehouse import lake, warehouse
+from lakehouse.contracts import load_feeds
+from lakehouse.erasure.holds import holds
+from lakehouse.erasure.rewriting import Replacing, holds as names_person, rewrite_parquet, rewrite_text
+from lakehouse.erasure.subject import Subject, find, of_entries, parties_of
+from lakehouse.errors import Stop
+from lakehouse.ingestion import rules
+from lakehouse.ingestion.erased import Effect, Erased
+from lakehouse.ingestion.landing import deliveries
+from lakehouse.lake.deliveries import read_outcome
+from lakehouse.lake.erasures import (
+    ERASED,
+    FOLDER,
+    ErasedFile,
+    Erasure,
+    ErasureKey,
+    pseudonym,
+    read_erasures,
+    work_folder,
+    write_erasure,
+)
+from lakehouse.lake.integrity import digest
+from lakehouse.lake.running import at_work
+from lakehouse.settings import Settings
+
+Progress = Callable[[str], None]
+_BINARY = (".skops", ".duckdb")  # models hold no rows; databases are built again
+_SIGNED = ("card.json", "signature")  # of models: figures of many
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an erasure would do; nothing was written."""
+
+    erasure_id: str
+    records: tuple[str, ...]  # party keys
+    held: tuple[str, ...]  # why it is refused; empty if it is not
+    rows: dict[str, int]  # feed -> rows about the person
+    rules: dict[str, str]  # feed -> what becomes of them, and why
+
+
+def look_at(settings: Settings, key: str) -> Plan:
+    """Whom a key means, what stands against an erasure, and what would become of the rows of each feed."""
+    subject = find(settings, parties_of(settings.lake, key))
+    signer = ErasureKey.of(settings.lake)
+    with duckdb.connect() as con:
+        erased = _list(con, settings, signer, subject.entries(signer))
+        rows = {
+            name: count
+            for name, feed in load_feeds().items()
+            if (count := sum(erased.count(feed, _source(path)) for path in _raw(settings.lake, name)))
+        }
+    return Plan(
+        _id(signer, subject.parties),
+        subject.parties,
+        tuple(holds(settings, subject, _today(settings))),
+        rows,
+        {name: _rule(name) for name in rows},
+    )
+
+
+def erase_from_lake(settings: Settings, key: str, by: str, reason: str, progress: Progress) -> Erasure:
+    """Take a person out of lake and landing folder; the build engine is dropped. `finish` signs the record.
+
+    Raises
+    ------
+    Stop
+        If no record has the key, something stands against it, a run is at work, or no name or reason is given.
+    """
+    if not (by.strip() and reason.strip()):
+        raise Stop("an erasure needs a name and a reason", "give --by and --reason")
+    with warehouse.exclusive(settings, wait=0):
+        if busy := at_work(settings.lake):
+            raise Stop(f"{busy[0].name} is at work on {settings.lake}", "wait until it has ended, and erase then")
+        signer = ErasureKey.of(settings.lake)
+        parties = parties_of(settings.lake, key)
+        erasure_id = _id(signer, parties)
+        folder = work_folder(settings.lake)
+        _require_own(folder, erasure_id)
+        begun = next((one for one in read_erasures(settings.lake) if one.erasure_id == erasure_id), None)
+        if begun and not folder.exists():
+            return begun  # the lake is done with it
+        subject = _kept(folder) or find(settings, parties)
+        if begun is None:
+            if against := holds(settings, subject, _today(settings)):
+                raise Stop(f"not to be erased yet: {'; '.join(against)}", "ask again when nothing of it is left")
+            _keep(folder, erasure_id, subject)
+            begun = _begin(settings, signer, erasure_id, subject, by, reason)
+        return _rewrite(settings, signer, begun, subject, progress)
+
+
+def replay(settings: Settings, erasures: list[Erasure], progress: Progress) -> list[Erasure]:
+    """Take everybody who was erased elsewhere out of a lake that was restored; returns the records as they are now."""
+    signer, done = ErasureKey.of(settings.lake), []
+    for erasure in erasures:
+        write_erasure(settings.lake, erasure)
+        if subject := of_entries(settings, erasure, signer):
+            _keep(work_folder(settings.lake), erasure.erasure_id, subject)
+            done.append(_rewrite(settings, signer, erasure, subject, progress))
+    return done
+
+
+def finish(settings: Settings, erasure: Erasure, publish_id: int | None) -> Erasure:
+    """Sign the record: nothing of the person is left, readers included."""
+    signed = ErasureKey.of(settings.lake).signed(replace(erasure, publish_id=publish_id))
+    write_erasure(settings.lake, signed)
+    return signed
+
+
+def _id(signer: ErasureKey, parties: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+    return f"e-{signer.entry('erasure', '|'.join(sorted(parties)))[:12]}"
+
+
+def _today(settings: Settings) -> date:
+    """The business date that readers see, or, before the first publish, the last that the lake knows."""
+    known = [outcome.cutoff_date for outcome in lake.read_outcomes(settings.lake)]
+    if not known:
+        raise Stop(f"{settings.lake} holds nothing", "there is nobody to erase")
+    return warehouse.published_date(settings) or max(known)
+
+
+def _begin(
+    settings: Settings, signer: ErasureKey, erasure_id: str, subject: Subject, by: str, reason: str
+) -> Erasure:
+    """Write the record: from here on nothing of the person comes in."""
+    feeds = {name: _rule(name) for name, feed in load_feeds().items() if feed.erasure}
+    begun = Erasure(
+        erasure_id,
+        _today(settings),
+        by.strip(),
+        reason.strip(),
+        subject.entries(signer),
+        subject.ties(signer),
+        feeds,
+    )
+    write_erasure(settings.lake, begun)
+    return begun
+
+
+def _rule(name: str) -> str:
+    """What the contract says of a feed's rows."""
+    rule = load_feeds()[name].erasure
+    if rule is None:
+        return "numbers of accounts and cards are replaced"
+    kept = f"rows stay without {', '.join(rule.blank)}" if rule.blank else "rows stay"
+    return f"{'rows go' if rule.drops_rows else kept}: {rule.because}"
+
+
+def _rewrite(
+    settings: Settings, signer: ErasureKey, erasure: Erasure, subject: Subject, progress: Progress
+) -> Erasure:
+    journal = _Journal(settings.lake)
+    with duckdb.connect() as con:
+        erased = _list(con, settings, signer, erasure.entries)
+        replacing = _replacing(con, signer, subject)
+        progress("files of the lake are written anew")
+        for file in _lake_files(settings.lake):
+            _rewrite_file(settings.lake, file, erased, replacing, journal)
+    for root in (settings.outbox, settings.lake.parent / "data_docs"):
+        for path in sorted(path for path in root.rglob("*") if path.is_file()):
+            _rewrite_one(root, path.relative_to(root), root.name, replacing, journal)
+    progress("landed files that hold the person are removed")
+    _remove_landed(settings, replacing, journal)
+    warehouse.drop_build(settings)
+    for broken in settings.build.parent.glob(f"{settings.build.name}*.broken"):
+        broken.unlink()
+    done = replace(erasure, files=(*erasure.files, *journal.files), signature="")
+    write_erasure(settings.lake, done)
+    shutil.rmtree(work_folder(settings.lake))
+    return done
+
+
+def _list(con: duckdb.DuckDBPyConnection, settings: Settings, signer: ErasureKey, entries: dict) -> Erased:
+    rules.create_token_macro(con, settings.token_secret)
+    return Erased(con, signer, entries)
+
+
+def _replacing(con: duckdb.DuckDBPyConnection, signer: ErasureKey, subject: Subject) -> Replacing:
+    """What takes the place of each text of the person; account numbers and their tokens have a pseudonym."""
+    texts = dict.fromkeys((*subject.texts, *subject.records), ERASED)
+    for number in subject.numbers["account_no"]:
+        other = pseudonym(signer.entry("account_no", number))
+        ((old, new),) = con.execute("select token($1), token($2)", [number, other]).fetchall()
+        texts |= {number: other, old: new}
+    return Replacing(texts)
+
+
+def _lake_files(root: Path) -> list[Path]:
+    """Every file of the lake, but for what is at work, and the records of erasures."""
+    files = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return sorted(file for file in files if not file.parts[0].startswith(".") and file.parts[0] != FOLDER)
+
+
+def _raw(root: Path, feed: str) -> list[Path]:
+    return sorted((root / "raw" / feed).rglob("[!.]*.parquet"))
+
+
+def _source(path: Path) -> str:
+    return f"read_parquet('{path}', hive_partitioning = false)"
+
+
+def _rewrite_file(root: Path, file: Path, erased: Erased, replacing: Replacing, journal: "_Journal") -> None:
+    feed = load_feeds().get(file.parts[1]) if file.parts[0] == "raw" else None
+    if feed is None:
+        if file.parts[0] not in ("models", "deliveries") or file.name not in _SIGNED:
+            _rewrite_one(root, file, "lake", replacing, journal)
+        return
+    target = journal.folder / "rows.parquet"
+    if effect := erased.rewrite(feed, root / file, target, replacing.in_text):
+        journal.replace(root, file, "lake", target, effect)
+
+
+def _rewrite_one(root: Path, file: Path, place: str, replacing: Replacing, journal: "_Journal") -> None:
+    """Any file that is no feed's."""
+    path, target = root / file, journal.folder / f"new{file.suffix}"
+    if path.suffix in _BINARY:
+        return
+    if path.suffix == ".parquet":
+        cells = rewrite_parquet(path, target, replacing)
+    else:
+        cells = int(rewrite_text(path, target, replacing))
+    if cells:
+        journal.replace(root, file, place, target, Effect(0, cells, {}))
+
+
+def _remove_landed(settings: Settings, replacing: Replacing, journal: "_Journal") -> None:
+    """Remove what was taken in and holds the person: the lake has the rows. What waits is filtered when it comes in."""
+    known = {(one.feed, one.period, one.version, one.source_hash): one for one in lake.read_outcomes(settings.lake)}
+    waiting, touched = set(), set()
+    for folder in sorted(path for path in settings.landing.glob("*") if path.is_dir()):
+        for delivery in deliveries(settings.landing, folder.name):
+            outcome = known.get((delivery.feed, delivery.period.text, delivery.version, delivery.declared_hash or ""))
+            named = [file.name for file in delivery.manifest.files] if delivery.manifest else []
+            files = {delivery.path, *(folder / name for name in named)}
+            if outcome is None:
+                waiting |= files
+            elif outcome.is_erased:
+                touched |= files
+    for path in sorted(path for path in settings.landing.rglob("*") if path.is_file()):
+        if path not in waiting and (path in touched or _names(path, settings.landing, replacing)):
+            journal.remove(settings.landing, path.relative_to(settings.landing), "landing")
+
+
+def _names(path: Path, landing: Path, replacing: Replacing) -> bool:
+    """Whether a landed file names the person."""
+    import gzip
+
+    feed = load_feeds().get(path.relative_to(landing).parts[0])
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError):
+            return True  # what cannot be read cannot be shown to hold nobody
+    return names_person(content, replacing, feed.encoding if feed else "UTF-8")
+
+
+def _require_own(folder: Path, erasure_id: str) -> None:
+    """Stop if an erasure of somebody else was cut short."""
+    if folder.exists() and (kept := json.loads((folder / "subject.json").read_text()))["erasure_id"] != erasure_id:
+        raise Stop(f"the erasure {kept['erasure_id']} was cut short", "erase with its key again, to finish it, first")
+
+
+def _keep(folder: Path, erasure_id: str, subject: Subject) -> None:
+    """Keep whom it is about until all files are written: their own would not tell any more."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lake.write_json(folder / "subject.json", asdict(subject) | {"erasure_id": erasure_id})
+    (folder / "subject.json").chmod(0o600)
+
+
+def _kept(folder: Path) -> Subject | None:
+    if not folder.exists():
+        return None
+    raw = json.loads((folder / "subject.json").read_text())
+    return Subject(
+        {kind: tuple(numbers) for kind, numbers in raw["numbers"].items()},
+        tuple(raw["texts"]),
+        tuple(raw["records"]),
+        tuple((*tie[:4], *(day and date.fromisoformat(day) for day in tie[4:])) for tie in raw["xref"]),
+    )
+
+
+class _Journal:
+    """What was replaced or removed: a line is on the disk before the file is renamed.
+
+    Records of deliveries follow: they have the digests and the counts of their files.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.folder, self._root = work_folder(root), root
+        self._path = self.folder / "journal.jsonl"
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        self.files = [ErasedFile(**json.loads(line)) for line in lines]
+        taken = [read_outcome(root, outcome.delivery_id) for outcome in lake.read_outcomes(root)]
+        self._delivery_of = {
+            name: outcome.delivery_id for outcome in taken for name in (outcome.lake_file, outcome.quarantine_file)
+        }
+        for entry in self.files:  # a killed call has renamed the last, and may not have told the record
+            self._settle(entry)
+
+    def replace(self, root: Path, file: Path, place: str, made: Path, effect: Effect) -> None:
+        """Put the new file in the place of the old one, and tell the record of its delivery."""
+        path = root / file
+        made.chmod(path.stat().st_mode & 0o777)
+        entry = ErasedFile(str(file), place, digest(path), digest(made), *_counts(effect))
+        self._write(entry)
+        with made.open("rb") as written:
+            os.fsync(written.fileno())
+        made.replace(path)
+        self._settle(entry)
+
+    def remove(self, root: Path, file: Path, place: str) -> None:
+        """Remove a file."""
+        self._write(ErasedFile(str(file), place, digest(root / file), None))
+        (root / file).unlink()
+
+    def _settle(self, entry: ErasedFile) -> None:
+        """Tell the record of a delivery of its file, once."""
+        delivery_id = self._delivery_of.get(entry.file)
+        if entry.place != "lake" or delivery_id is None or digest(self._root / entry.file) != entry.after:
+            return
+        outcome = read_outcome(self._root, delivery_id)
+        if entry.file == outcome.lake_file and outcome.lake_sha256 != entry.after:
+            outcome = replace(
+                outcome,
+                lake_sha256=entry.after,
+                rows_loaded=outcome.rows_loaded - entry.rows_dropped,
+                rows_erased=outcome.rows_erased + entry.rows_dropped,
+                is_erased=True,
+            )
+        elif entry.file == outcome.quarantine_file and outcome.quarantine_sha256 != entry.after:
+            outcome = replace(outcome, quarantine_sha256=entry.after, is_erased=True)
+        else:
+            return
+        lake.write_outcome(self._root, outcome)
+
+    def _write(self, entry: ErasedFile) -> None:
+        self.files = [*(known for known in self.files if (known.place, known.file) != (entry.place, entry.file)), entry]
+        with self._path.open("a") as journal:
+            journal.write(json.dumps(asdict(entry), default=str, ensure_ascii=False) + "\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+
+def _counts(effect: Effect) -> tuple[int, int, dict[str, str]]:
+    return effect.rows_dropped, effect.rows_blanked, dict(effect.control_sums)
+

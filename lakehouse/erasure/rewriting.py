@@ -1,0 +1,102 @@
+"""One way to write each kind of file anew without a person: rows of feeds, other Parquet, text.
+
+Each function writes the new content to a target and says whether there was anything to change; it never touches the
+file itself.
+"""
+
+import gzip
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lakehouse.lake.erasures import ERASED
+
+_WHOLE = ("raw_text", "_text")  # a refused row goes as a whole: its fields may stand in the wrong places
+
+
+@dataclass(frozen=True)
+class Replacing:
+    """Text -> what takes its place, wherever it stands; the longest first."""
+
+    texts: Mapping[str, str]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds any of them; a number within a longer one is another's."""
+        longest_first = sorted(self.texts, key=lambda text: (-len(text), text))
+        return re.compile("|".join(map(_alone, longest_first)) or r"(?!)")
+
+    def in_text(self, text: str) -> str:
+        """The text without the person."""
+        return self.pattern.sub(lambda found: self.texts[found[0]], text)
+
+    def is_in(self, text: str) -> bool:
+        """Whether the text names the person."""
+        return self.pattern.search(text) is not None
+
+
+def rewrite_parquet(path: Path, target: Path, replacing: Replacing) -> int | None:
+    """Write a Parquet file, of no feed, without the texts; how many cells changed, or None, and nothing is written."""
+    table = pq.read_table(path, partitioning=None)
+    changed = 0
+    for place, field in enumerate(table.schema):
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            continue
+        values = pc.unique(table[place]).to_pylist()
+        others = [value and _replaced(field.name, value, replacing) for value in values]
+        if others != values:
+            positions = pc.index_in(table[place], pa.array(values, field.type))
+            column = pc.take(pa.array(others, field.type), positions)
+            changed += pc.sum(pc.fill_null(pc.not_equal(column, table[place]), False)).as_py() or 0
+            table = table.set_column(place, field, column)
+    if not changed:
+        return None
+    pq.write_table(table, target, compression="zstd")
+    return changed
+
+
+def rewrite_text(path: Path, target: Path, replacing: Replacing) -> bool:
+    """Write a text file, packed or not, without the texts; whether it had any."""
+    is_packed = path.suffix == ".gz"
+    content = gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()
+    before = content.decode(errors="surrogateescape")
+    after = replacing.in_text(_escaped(before, replacing))
+    if after == before:
+        return False
+    data = after.encode(errors="surrogateescape")
+    target.write_bytes(gzip.compress(data, mtime=0) if is_packed else data)
+    return True
+
+
+def holds(content: bytes, replacing: Replacing, encoding: str = "UTF-8") -> bool:
+    """Whether the bytes of a file, in its encoding, name the person."""
+    return replacing.is_in(content.decode(encoding, errors="replace"))
+
+
+def _alone(text: str) -> str:
+    before = r"(?<![0-9A-Za-z])" if text[0].isascii() and text[0].isalnum() else ""
+    after = r"(?![0-9A-Za-z])" if text[-1].isascii() and text[-1].isalnum() else ""
+    return before + re.escape(text) + after
+
+
+def _replaced(column: str, value: str, replacing: Replacing) -> str:
+    if column in _WHOLE:
+        return ERASED if replacing.is_in(value) else value
+    return replacing.in_text(value)
+
+
+def _escaped(text: str, replacing: Replacing) -> str:
+    r"""Text in which JSON has written other letters as ``\uXXXX``: those of the person are replaced, too."""
+    if "\\u" not in text:
+        return text
+    for name, other in replacing.texts.items():
+        escaped = name.encode("unicode_escape").decode()
+        if escaped != name:
+            text = text.replace(escaped, other)
+    return text
