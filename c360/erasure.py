@@ -1,4 +1,4 @@
-"""A person is erased everywhere: from the lake, from what is built of it, and from what readers see; then it is signed."""
+"""A person is erased from the lake, from what is built of it, and from what readers see; then it is signed."""
 
 from collections.abc import Callable
 from datetime import date

@@ -28,7 +28,7 @@ def person(
     key: Annotated[str, typer.Argument(help="Customer key or party key.")],
     reason: Annotated[str, typer.Option(help="Why; it is kept in the proof.")] = "",
     by: Annotated[str, typer.Option(help="Who decides; it is kept in the proof.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go and what stays; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; write nothing.")] = False,
     target: Target = None,
     json_: Json = False,
 ) -> None:

@@ -6,9 +6,8 @@ the record has all of them, and the folder goes. A call that was killed is made 
 """
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -16,33 +15,32 @@ from pathlib import Path
 import duckdb
 
 from lakehouse import lake, warehouse
+from lakehouse.backup.known import known_vaults
 from lakehouse.contracts import load_feeds
 from lakehouse.erasure.holds import holds
-from lakehouse.erasure.rewriting import Replacing, holds as names_person, rewrite_parquet, rewrite_text
+from lakehouse.erasure.journal import Journal
+from lakehouse.erasure.rewriting import Replacing, Rewriter
 from lakehouse.erasure.subject import Subject, find, of_entries, parties_of
+from lakehouse.erasure.vaults import erase_from_vault
 from lakehouse.errors import Stop
 from lakehouse.ingestion import rules
-from lakehouse.ingestion.erased import Effect, Erased
+from lakehouse.ingestion.erased import Erased
 from lakehouse.ingestion.landing import deliveries
-from lakehouse.lake.deliveries import read_outcome
 from lakehouse.lake.erasures import (
     ERASED,
-    FOLDER,
-    ErasedFile,
     Erasure,
     ErasureKey,
+    Tie,
     pseudonym,
     read_erasures,
     work_folder,
     write_erasure,
 )
-from lakehouse.lake.integrity import digest
+from lakehouse.lake.erasures import FOLDER as ERASURES
 from lakehouse.lake.running import at_work
 from lakehouse.settings import Settings
 
 Progress = Callable[[str], None]
-_BINARY = (".skops", ".duckdb")  # models hold no rows; databases are built again
-_SIGNED = ("card.json", "signature")  # of models: figures of many
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def finish(settings: Settings, erasure: Erasure, publish_id: int | None) -> Eras
     return signed
 
 
-def _id(signer: ErasureKey, parties: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+def _id(signer: ErasureKey, parties: Iterable[str]) -> str:
     return f"e-{signer.entry('erasure', '|'.join(sorted(parties)))[:12]}"
 
 
@@ -136,9 +134,7 @@ def _today(settings: Settings) -> date:
     return warehouse.published_date(settings) or max(known)
 
 
-def _begin(
-    settings: Settings, signer: ErasureKey, erasure_id: str, subject: Subject, by: str, reason: str
-) -> Erasure:
+def _begin(settings: Settings, signer: ErasureKey, erasure_id: str, subject: Subject, by: str, reason: str) -> Erasure:
     """Write the record: from here on nothing of the person comes in."""
     feeds = {name: _rule(name) for name, feed in load_feeds().items() if feed.erasure}
     begun = Erasure(
@@ -163,31 +159,39 @@ def _rule(name: str) -> str:
     return f"{'rows go' if rule.drops_rows else kept}: {rule.because}"
 
 
-def _rewrite(
-    settings: Settings, signer: ErasureKey, erasure: Erasure, subject: Subject, progress: Progress
-) -> Erasure:
-    journal = _Journal(settings.lake)
+def _rewrite(settings: Settings, signer: ErasureKey, erasure: Erasure, subject: Subject, progress: Progress) -> Erasure:
+    journal = Journal(settings.lake)
     with duckdb.connect() as con:
-        erased = _list(con, settings, signer, erasure.entries)
-        replacing = _replacing(con, signer, subject)
+        rewriter = Rewriter(_list(con, settings, signer, erasure.entries), _replacing(con, signer, subject))
         progress("files of the lake are written anew")
-        for file in _lake_files(settings.lake):
-            _rewrite_file(settings.lake, file, erased, replacing, journal)
-    for root in (settings.outbox, settings.lake.parent / "data_docs"):
-        for path in sorted(path for path in root.rglob("*") if path.is_file()):
-            _rewrite_one(root, path.relative_to(root), root.name, replacing, journal)
-    progress("landed files that hold the person are removed")
-    _remove_landed(settings, replacing, journal)
+        for root, place in (
+            (settings.lake, "lake"),
+            (settings.outbox, "outbox"),
+            (settings.lake.parent / "data_docs", "data_docs"),
+        ):
+            for path in _files(root):
+                target = journal.folder / f"new{path.suffix}"
+                if effect := rewriter.write(path, path.relative_to(root), target):
+                    journal.replace(root, path.relative_to(root), place, target, effect)
+        progress("landed files that hold the person are removed")
+        _remove_landed(settings, rewriter, journal)
+        away = []
+        for folder in known_vaults(settings.lake):
+            progress(f"backups in {folder} are written anew")
+            if not erase_from_vault(folder, rewriter, journal):
+                away.append(str(folder))
     warehouse.drop_build(settings)
     for broken in settings.build.parent.glob(f"{settings.build.name}*.broken"):
         broken.unlink()
-    done = replace(erasure, files=(*erasure.files, *journal.files), signature="")
+    done = replace(erasure, files=(*erasure.files, *journal.files), not_reached=tuple(away), signature="")
     write_erasure(settings.lake, done)
     shutil.rmtree(work_folder(settings.lake))
     return done
 
 
-def _list(con: duckdb.DuckDBPyConnection, settings: Settings, signer: ErasureKey, entries: dict) -> Erased:
+def _list(
+    con: duckdb.DuckDBPyConnection, settings: Settings, signer: ErasureKey, entries: Mapping[str, tuple[str, ...]]
+) -> Erased:
     rules.create_token_macro(con, settings.token_secret)
     return Erased(con, signer, entries)
 
@@ -202,10 +206,11 @@ def _replacing(con: duckdb.DuckDBPyConnection, signer: ErasureKey, subject: Subj
     return Replacing(texts)
 
 
-def _lake_files(root: Path) -> list[Path]:
-    """Every file of the lake, but for what is at work, and the records of erasures."""
-    files = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    return sorted(file for file in files if not file.parts[0].startswith(".") and file.parts[0] != FOLDER)
+def _files(root: Path) -> list[Path]:
+    """Every file below a folder, but for what is at work, and the records of erasures."""
+    files = (path for path in root.rglob("*") if path.is_file())
+    parts = ((path, path.relative_to(root).parts) for path in files)
+    return sorted(path for path, (first, *_) in parts if not first.startswith(".") and first != ERASURES)
 
 
 def _raw(root: Path, feed: str) -> list[Path]:
@@ -216,31 +221,7 @@ def _source(path: Path) -> str:
     return f"read_parquet('{path}', hive_partitioning = false)"
 
 
-def _rewrite_file(root: Path, file: Path, erased: Erased, replacing: Replacing, journal: "_Journal") -> None:
-    feed = load_feeds().get(file.parts[1]) if file.parts[0] == "raw" else None
-    if feed is None:
-        if file.parts[0] not in ("models", "deliveries") or file.name not in _SIGNED:
-            _rewrite_one(root, file, "lake", replacing, journal)
-        return
-    target = journal.folder / "rows.parquet"
-    if effect := erased.rewrite(feed, root / file, target, replacing.in_text):
-        journal.replace(root, file, "lake", target, effect)
-
-
-def _rewrite_one(root: Path, file: Path, place: str, replacing: Replacing, journal: "_Journal") -> None:
-    """Any file that is no feed's."""
-    path, target = root / file, journal.folder / f"new{file.suffix}"
-    if path.suffix in _BINARY:
-        return
-    if path.suffix == ".parquet":
-        cells = rewrite_parquet(path, target, replacing)
-    else:
-        cells = int(rewrite_text(path, target, replacing))
-    if cells:
-        journal.replace(root, file, place, target, Effect(0, cells, {}))
-
-
-def _remove_landed(settings: Settings, replacing: Replacing, journal: "_Journal") -> None:
+def _remove_landed(settings: Settings, rewriter: Rewriter, journal: Journal) -> None:
     """Remove what was taken in and holds the person: the lake has the rows. What waits is filtered when it comes in."""
     known = {(one.feed, one.period, one.version, one.source_hash): one for one in lake.read_outcomes(settings.lake)}
     waiting, touched = set(), set()
@@ -253,23 +234,10 @@ def _remove_landed(settings: Settings, replacing: Replacing, journal: "_Journal"
                 waiting |= files
             elif outcome.is_erased:
                 touched |= files
-    for path in sorted(path for path in settings.landing.rglob("*") if path.is_file()):
-        if path not in waiting and (path in touched or _names(path, settings.landing, replacing)):
-            journal.remove(settings.landing, path.relative_to(settings.landing), "landing")
-
-
-def _names(path: Path, landing: Path, replacing: Replacing) -> bool:
-    """Whether a landed file names the person."""
-    import gzip
-
-    feed = load_feeds().get(path.relative_to(landing).parts[0])
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError):
-            return True  # what cannot be read cannot be shown to hold nobody
-    return names_person(content, replacing, feed.encoding if feed else "UTF-8")
+    for path in _files(settings.landing):
+        file = path.relative_to(settings.landing)
+        if path not in waiting and (path in touched or rewriter.is_named_in(path, file)):
+            journal.remove(settings.landing, file, "landing")
 
 
 def _require_own(folder: Path, erasure_id: str) -> None:
@@ -293,72 +261,5 @@ def _kept(folder: Path) -> Subject | None:
         {kind: tuple(numbers) for kind, numbers in raw["numbers"].items()},
         tuple(raw["texts"]),
         tuple(raw["records"]),
-        tuple((*tie[:4], *(day and date.fromisoformat(day) for day in tie[4:])) for tie in raw["xref"]),
+        tuple(map(Tie.from_json, raw["xref"])),
     )
-
-
-class _Journal:
-    """What was replaced or removed: a line is on the disk before the file is renamed.
-
-    Records of deliveries follow: they have the digests and the counts of their files.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.folder, self._root = work_folder(root), root
-        self._path = self.folder / "journal.jsonl"
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        self.files = [ErasedFile(**json.loads(line)) for line in lines]
-        taken = [read_outcome(root, outcome.delivery_id) for outcome in lake.read_outcomes(root)]
-        self._delivery_of = {
-            name: outcome.delivery_id for outcome in taken for name in (outcome.lake_file, outcome.quarantine_file)
-        }
-        for entry in self.files:  # a killed call has renamed the last, and may not have told the record
-            self._settle(entry)
-
-    def replace(self, root: Path, file: Path, place: str, made: Path, effect: Effect) -> None:
-        """Put the new file in the place of the old one, and tell the record of its delivery."""
-        path = root / file
-        made.chmod(path.stat().st_mode & 0o777)
-        entry = ErasedFile(str(file), place, digest(path), digest(made), *_counts(effect))
-        self._write(entry)
-        with made.open("rb") as written:
-            os.fsync(written.fileno())
-        made.replace(path)
-        self._settle(entry)
-
-    def remove(self, root: Path, file: Path, place: str) -> None:
-        """Remove a file."""
-        self._write(ErasedFile(str(file), place, digest(root / file), None))
-        (root / file).unlink()
-
-    def _settle(self, entry: ErasedFile) -> None:
-        """Tell the record of a delivery of its file, once."""
-        delivery_id = self._delivery_of.get(entry.file)
-        if entry.place != "lake" or delivery_id is None or digest(self._root / entry.file) != entry.after:
-            return
-        outcome = read_outcome(self._root, delivery_id)
-        if entry.file == outcome.lake_file and outcome.lake_sha256 != entry.after:
-            outcome = replace(
-                outcome,
-                lake_sha256=entry.after,
-                rows_loaded=outcome.rows_loaded - entry.rows_dropped,
-                rows_erased=outcome.rows_erased + entry.rows_dropped,
-                is_erased=True,
-            )
-        elif entry.file == outcome.quarantine_file and outcome.quarantine_sha256 != entry.after:
-            outcome = replace(outcome, quarantine_sha256=entry.after, is_erased=True)
-        else:
-            return
-        lake.write_outcome(self._root, outcome)
-
-    def _write(self, entry: ErasedFile) -> None:
-        self.files = [*(known for known in self.files if (known.place, known.file) != (entry.place, entry.file)), entry]
-        with self._path.open("a") as journal:
-            journal.write(json.dumps(asdict(entry), default=str, ensure_ascii=False) + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
-
-
-def _counts(effect: Effect) -> tuple[int, int, dict[str, str]]:
-    return effect.rows_dropped, effect.rows_blanked, dict(effect.control_sums)
-

@@ -41,8 +41,13 @@ def _open(settings: Settings, subject: Subject, business_date: date) -> list[str
         if not paths:
             continue
         rows = f"read_parquet([{', '.join(paths)}], hive_partitioning = false, union_by_name = true)"
-        newest = f"select * from {rows} qualify row_number() over (partition by {key} order by business_date desc, _known_date desc) = 1"
-        count = duckdb.sql(f"select count(*) from ({newest}) where customer_no in ({owners}) and {is_open}").fetchall()
+        newest = (
+            f"select * from {rows} "
+            f"qualify row_number() over (partition by {key} order by business_date desc, _known_date desc) = 1"
+        )
+        with duckdb.connect() as con:
+            select = f"select count(*) from ({newest}) where customer_no in ({owners}) and {is_open}"
+            count = con.execute(select).fetchall()
         if count[0][0]:
             found.append(f"{what} ({feed}, {count[0][0]})")
     return found
@@ -62,7 +67,9 @@ def _listed(settings: Settings, subject: Subject, business_date: date) -> list[s
         try:
             until = date.fromisoformat(row["until"]) if row["until"] else date.max
         except (ValueError, TypeError):
-            raise Stop(f"{path}: row {line}: column until is no date", "write YYYY-MM-DD, or nothing for no end") from None
+            raise Stop(
+                f"{path}: row {line}: column until is no date", "write YYYY-MM-DD, or nothing for no end"
+            ) from None
         if row["party_key"] in subject.parties and business_date < until:
             found.append(f"a legal hold ({path.name}, row {line})")
     return found

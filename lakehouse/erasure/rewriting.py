@@ -1,11 +1,11 @@
 """One way to write each kind of file anew without a person: rows of feeds, other Parquet, text.
 
-Each function writes the new content to a target and says whether there was anything to change; it never touches the
-file itself.
+Each writes the new content to a target and says what has changed; it never touches the file itself.
 """
 
 import gzip
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lakehouse.contracts import load_feeds
+from lakehouse.ingestion.erased import Effect, Erased
 from lakehouse.lake.erasures import ERASED
 
+_BINARY = (".skops", ".duckdb")  # models hold no rows; databases are built again
+_SIGNED = ("card.json", "signature")  # of models: figures of many
 _WHOLE = ("raw_text", "_text")  # a refused row goes as a whole: its fields may stand in the wrong places
 
 
@@ -41,6 +45,43 @@ class Replacing:
         return self.pattern.search(text) is not None
 
 
+@dataclass(frozen=True)
+class Rewriter:
+    """Writes any file of the bank without those who are on the list."""
+
+    erased: Erased
+    replacing: Replacing
+
+    def write(self, path: Path, file: Path, target: Path) -> Effect | None:
+        """Write a file of the lake, or of another folder; None, and nothing is written, if nobody is in it.
+
+        Parameters
+        ----------
+        file : Path
+            Where it belongs, below its folder: by it the kind is known.
+        """
+        feed = load_feeds().get(file.parts[1]) if file.parts[0] == "raw" else None
+        if feed:
+            return self.erased.rewrite(feed, path, target, self.replacing.in_text)
+        if file.suffix in _BINARY or (file.parts[0] == "models" and file.name in _SIGNED):
+            return None
+        if file.suffix == ".parquet":
+            cells = rewrite_parquet(path, target, self.replacing)
+        else:
+            cells = int(rewrite_text(path, file, target, self.replacing))
+        return Effect(0, cells, {}) if cells else None
+
+    def is_named_in(self, path: Path, file: Path) -> bool:
+        """Whether a landed file names the person."""
+        feed, content = load_feeds().get(file.parts[0]), path.read_bytes()
+        if file.suffix == ".gz":
+            try:
+                content = gzip.decompress(content)
+            except (OSError, EOFError, zlib.error):
+                return True  # what cannot be read cannot be shown to hold nobody
+        return self.replacing.is_in(content.decode(feed.encoding if feed else "UTF-8", errors="replace"))
+
+
 def rewrite_parquet(path: Path, target: Path, replacing: Replacing) -> int | None:
     """Write a Parquet file, of no feed, without the texts; how many cells changed, or None, and nothing is written."""
     table = pq.read_table(path, partitioning=None)
@@ -61,9 +102,9 @@ def rewrite_parquet(path: Path, target: Path, replacing: Replacing) -> int | Non
     return changed
 
 
-def rewrite_text(path: Path, target: Path, replacing: Replacing) -> bool:
+def rewrite_text(path: Path, file: Path, target: Path, replacing: Replacing) -> bool:
     """Write a text file, packed or not, without the texts; whether it had any."""
-    is_packed = path.suffix == ".gz"
+    is_packed = file.suffix == ".gz"
     content = gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()
     before = content.decode(errors="surrogateescape")
     after = replacing.in_text(_escaped(before, replacing))
@@ -72,11 +113,6 @@ def rewrite_text(path: Path, target: Path, replacing: Replacing) -> bool:
     data = after.encode(errors="surrogateescape")
     target.write_bytes(gzip.compress(data, mtime=0) if is_packed else data)
     return True
-
-
-def holds(content: bytes, replacing: Replacing, encoding: str = "UTF-8") -> bool:
-    """Whether the bytes of a file, in its encoding, name the person."""
-    return replacing.is_in(content.decode(encoding, errors="replace"))
 
 
 def _alone(text: str) -> str:

@@ -1,7 +1,7 @@
 """Who is erased: the records of one customer, their numbers, and the texts by which they could be found again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -30,7 +30,7 @@ class Subject:
     numbers: Mapping[str, tuple[str, ...]]  # kind -> numbers
     texts: tuple[str, ...]  # names, addresses, documents and numbers, as they were delivered
     records: tuple[str, ...]  # digests under which identity has compared the records
-    xref: tuple[tuple[str, str, str, float | None, object, object], ...]  # what tied the records, and when
+    xref: tuple[Tie, ...]  # what tied the records, and when; here with their keys
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -50,8 +50,8 @@ class Subject:
     def ties(self, key: ErasureKey) -> tuple[Tie, ...]:
         """What tied the records, without their keys."""
         return tuple(
-            Tie(key.entry("party_key", party), key.entry("party_key", customer), rule, weight, since, until)
-            for party, customer, rule, weight, since, until in self.xref
+            replace(tie, party=key.entry("party_key", tie.party), customer=key.entry("party_key", tie.customer))
+            for tie in self.xref
         )
 
 
@@ -72,8 +72,14 @@ def find(settings: Settings, parties: list[str]) -> Subject:
     """
     rows = _xref_rows(settings.lake)
     ties = tuple(
-        (row["party_key"], row["customer_key"], row["rule"].split(",")[0], row["match_weight"])
-        + (row["valid_from"], row["valid_to"])
+        Tie(
+            party=row["party_key"],
+            customer=row["customer_key"],
+            rule=row["rule"].split(",")[0],
+            weight=row["match_weight"],
+            since=row["valid_from"],
+            until=row["valid_to"],
+        )
         for row in rows
         if row["party_key"] in parties and row["customer_key"] in parties and row["party_key"] != row["customer_key"]
     )
@@ -93,7 +99,7 @@ def of_entries(settings: Settings, erasure: Erasure, key: ErasureKey) -> Subject
     return _subject(settings, parties, ()) if parties else None
 
 
-def _subject(settings: Settings, parties: list[str], ties: tuple) -> Subject:
+def _subject(settings: Settings, parties: list[str], ties: tuple[Tie, ...]) -> Subject:
     numbers: dict[str, tuple[str, ...]] = {"party_key": tuple(parties)}
     for source, kind in PARTY_KINDS.items():
         found = (party.removeprefix(f"{source}:") for party in parties if party.startswith(f"{source}:"))
@@ -153,9 +159,7 @@ def _rows(con: duckdb.DuckDBPyConnection, lake: Path, feed: str, kind: str, numb
     return con.execute(f"select count(*) from {rows} where {identifier(kind)} in {_in(numbers)}").fetchall()[0][0]
 
 
-def _texts(
-    con: duckdb.DuckDBPyConnection, lake: Path, feed: str, kind: str, numbers: tuple[str, ...]
-) -> set[str]:
+def _texts(con: duckdb.DuckDBPyConnection, lake: Path, feed: str, kind: str, numbers: tuple[str, ...]) -> set[str]:
     """What names the person in a feed: every personal text that its contract blanks."""
     rows, contract = _files(lake, feed), load_feeds()[feed]
     blank = contract.erasure.blank if contract.erasure else ()

@@ -311,9 +311,7 @@ def _collect_erased(con: duckdb.DuckDBPyConnection, lake: Path) -> None:
     if not any(erasure.ties for erasure in erasures):
         return
     create_token_macro(con, ErasureKey.of(lake).entries_secret, "entry")
-    con.execute(
-        "create temp table listed as select party_key, entry('party_key:' || party_key) as entry from parties"
-    )
+    con.execute("create temp table listed as select party_key, entry('party_key:' || party_key) as entry from parties")
     rows = [
         (tie.party, tie.customer, tie.rule, tie.weight, tie.since, tie.until or FOREVER)
         for erasure in erasures

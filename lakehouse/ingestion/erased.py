@@ -101,10 +101,19 @@ class Erased:
         """
         if not self:
             return "false"
-        pieces = f"coalesce({judged}._values, string_split(regexp_replace({judged}._text, '[|,;\\t\"]', '|', 'g'), '|'))"
-        writings = ("trim(piece)", "lower(trim(piece))", "upper(trim(piece))", "regexp_replace(piece, '[^0-9]', '', 'g')")
+        pieces = (
+            f"coalesce({judged}._values, string_split(regexp_replace({judged}._text, '[|,;\\t\"]', '|', 'g'), '|'))"
+        )
+        writings = (
+            "trim(piece)",
+            "lower(trim(piece))",
+            "upper(trim(piece))",
+            "regexp_replace(piece, '[^0-9]', '', 'g')",
+        )
         found = [
-            self._in(kind, writing) for kind in self._entries for writing in (writings if kind == "value" else writings[:1])
+            self._in(kind, writing)
+            for kind in self._entries
+            for writing in (writings if kind == "value" else writings[:1])
         ]
         return f"coalesce(list_bool_or(list_transform({pieces}, lambda piece: {' or '.join(found)})), false)"
 
@@ -139,7 +148,11 @@ class Erased:
         """Column -> free text that names somebody who was erased -> the text without."""
         found = {}
         for name in feed.erasure.texts if feed.erasure else ():
-            rows = self._con.execute(f"select distinct {identifier(name)} from {source}").fetchall() if name in names else []
+            rows = (
+                self._con.execute(f"select distinct {identifier(name)} from {source}").fetchall()
+                if name in names
+                else []
+            )
             others = {text: in_text(text) for (text,) in rows if text}
             if changed := {text: other for text, other in others.items() if other != text}:
                 found[name] = changed
@@ -152,7 +165,9 @@ class Erased:
         spans = {(one.start(), last.end()) for at, one in enumerate(words) for last in words[at : at + _MOST_WORDS]}
         for run in _HAN.finditer(text):
             places = range(run.start(), run.end())
-            spans |= {(at, at + size) for at in places for size in range(2, _LONGEST_NAME + 1) if at + size <= run.end()}
+            spans |= {
+                (at, at + size) for at in places for size in range(2, _LONGEST_NAME + 1) if at + size <= run.end()
+            }
         for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
             piece = text[start:end]
             if self._key and any(self._key.entry("value", one) in listed for one in {piece, piece.lower()}):

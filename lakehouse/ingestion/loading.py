@@ -265,6 +265,7 @@ def _quarantine_select(feed: Feed, delivery: Delivery, erased: Erased) -> str:
     """
     day = feed.business_date_column
     date_value = rules.typed(feed, day) if day else "cast(null as date)"
+    is_shown = f"{date_value} is not null and not is_named"
     nothing = "cast(null as varchar)"
     account = next((column for column in feed.columns if column.name == "account_no"), None)
     return f"""
@@ -275,7 +276,7 @@ def _quarantine_select(feed: Feed, delivery: Delivery, erased: Erased) -> str:
             split_part(problem, ' ', 1) as reason,
             case when is_named then {literal(ERASED)} else _text end as raw_text,
             {date_value} as business_date,
-            {f"case when {date_value} is not null and not is_named then {rules.token(account)} end" if account else nothing}
+            {f"case when {is_shown} then {rules.token(account)} end" if account else nothing}
                 as account_no_token
         from (select *, rowid as place, {erased.is_named("judged")} as is_named from judged where problem is not null)
         order by place"""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -39,6 +40,12 @@ class Tie:
     weight: float | None
     since: date
     until: date | None
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Tie":
+        """Read what `asdict` and JSON made of one."""
+        since, until = (raw[name] and date.fromisoformat(raw[name]) for name in ("since", "until"))
+        return cls(raw["party"], raw["customer"], raw["rule"], raw["weight"], since, until)
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,17 @@ class Erasure:
         """What is signed."""
         fields = asdict(replace(self, signature=""))
         return json.dumps(fields, default=str, sort_keys=True, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, text: str) -> "Erasure":
+        """Read a record as it is in its file."""
+        raw = json.loads(text)
+        raw["business_date"] = date.fromisoformat(raw["business_date"])
+        raw["entries"] = {kind: tuple(entries) for kind, entries in raw["entries"].items()}
+        raw["ties"] = tuple(map(Tie.from_json, raw["ties"]))
+        raw["files"] = tuple(ErasedFile(**file) for file in raw["files"])
+        raw["not_reached"] = tuple(raw["not_reached"])
+        return cls(**raw)
 
 
 class ErasureKey:
@@ -195,15 +213,6 @@ def _paths(lake: Path) -> list[Path]:
 
 def _read(path: Path) -> Erasure:
     try:
-        raw = json.loads(path.read_text())
-        raw["business_date"] = date.fromisoformat(raw["business_date"])
-        raw["entries"] = {kind: tuple(entries) for kind, entries in raw["entries"].items()}
-        raw["ties"] = tuple(
-            Tie(**tie | {name: tie[name] and date.fromisoformat(tie[name]) for name in ("since", "until")})
-            for tie in raw["ties"]
-        )
-        raw["files"] = tuple(ErasedFile(**file) for file in raw["files"])
-        raw["not_reached"] = tuple(raw["not_reached"])
-        return Erasure(**raw)
+        return Erasure.from_json(path.read_text())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Stop(f"{path}: the record of an erasure is damaged", "put it back from a backup") from error

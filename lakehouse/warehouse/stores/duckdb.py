@@ -295,7 +295,9 @@ def remove_retired(settings: Settings) -> int:
     if not settings.warehouse.exists():
         return 0
     with _reading(settings) as connection:
-        files = [settings.published / file for (file,) in connection.execute("select file from ops.retired_files").fetchall()]
+        files = [
+            settings.published / file for (file,) in connection.execute("select file from ops.retired_files").fetchall()
+        ]
     for path in files:
         path.unlink(missing_ok=True)
     return len(files)
