@@ -1,26 +1,18 @@
-"""The group ``erase``: a person's data out of every layer, and the proof of it."""
+"""The group ``erase``: a person out of every layer, and the proof of it."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.table import Table
-from typer.core import TyperGroup
 
-from c360.cli.output import Json, Target, console, labelled, progress, show
+from c360.cli.output import Json, Target, console, group_of, labelled, progress, show
 from lakehouse.errors import Stop
 
-
-class _KeyFirst(TyperGroup):
-    """``c360 erase KEY`` is short for ``c360 erase person KEY``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # the type is typer's alone
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = ["person", *args]
-        return super().parse_args(ctx, args)
-
-
-erase = typer.Typer(cls=_KeyFirst, no_args_is_help=True, help="Erase a person, and prove it (docs/PRIVACY.md).")
+erase = typer.Typer(
+    cls=group_of("person"), no_args_is_help=True, help="Erase a person, and prove it (docs/PRIVACY.md)."
+)
 
 
 @erase.command()
@@ -44,7 +36,7 @@ def person(
     if dry_run:
         plan = of_lake.look_at(settings, key)
 
-        def tables() -> Iterator[object]:
+        def tables() -> Iterator[RenderableType]:
             yield labelled("records", list(plan.records))
             yield labelled("stands against it", list(plan.held))
             table = Table("feed", "rows", "what becomes of them")
@@ -52,7 +44,7 @@ def person(
                 table.add_row(feed, f"{count:,}", plan.rules[feed])
             yield table
 
-        show(plan, json_, tables)  # type: ignore[arg-type]
+        show(plan, json_, tables)
         return
     done = erasure.erase(settings, key, by, reason, progress(settings.lake))
     show({"erasure": done.erasure_id, "files": len(done.files), "publish": done.publish_id}, json_)

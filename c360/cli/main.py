@@ -15,6 +15,7 @@ from c360.cli.activate import activate
 from c360.cli.alerts import alerts
 from c360.cli.api import api
 from c360.cli.app import app as workbench
+from c360.cli.backup import backup, restore
 from c360.cli.bi import bi
 from c360.cli.erase import erase
 from c360.cli.evaluate import evaluate
@@ -52,6 +53,7 @@ app.command()(reports.customer)
 app.command()(reports.handover)
 app.command()(reports.worklist)
 app.command()(relocate)
+app.command()(restore)
 app.command()(lineage)
 app.command()(reproduce)
 app.add_typer(sources.adapt, name="adapt")
@@ -62,6 +64,7 @@ app.add_typer(reports.report, name="report")
 app.add_typer(intraday, name="intraday")
 app.add_typer(api, name="api")
 app.add_typer(workbench, name="app")
+app.add_typer(backup, name="backup")
 app.add_typer(bi, name="bi")
 app.add_typer(erase, name="erase")
 app.add_typer(evaluate, name="evaluate")

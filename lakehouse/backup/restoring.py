@@ -8,6 +8,7 @@ from pathlib import Path
 from lakehouse import erasure, warehouse
 from lakehouse.backup.vault import Backup, Vault
 from lakehouse.errors import Stop
+from lakehouse.lake.copies import note_copy
 from lakehouse.lake.erasures import FOLDER as ERASURES
 from lakehouse.lake.erasures import Erasure, key_file, read_erasures
 from lakehouse.lake.integrity import verify
@@ -45,7 +46,9 @@ def restore(settings: Settings, folder: Path, into: Path, business_date: date | 
         name = place.warehouse.name if kept.place == "warehouse" else kept.file
         vault.restore(kept, roots[kept.place] / name)
     _bring_keys(settings, place)
-    erasures = _erasures(settings, vault)
+    if erasures := _erasures(settings, vault):
+        # it may have been away when somebody was erased: now it is reached
+        note_copy(place.lake, "vaults", vault.folder)
     replayed = erasure.replay(place, erasures, lambda _: None)
     verified = verify(place)
     if faults := (*verified.changed, *verified.lost):

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse import warehouse
-from lakehouse.backup.known import note_vault
 from lakehouse.backup.vault import Backup, Kept, Place, Vault
 from lakehouse.errors import Stop
+from lakehouse.lake.copies import note_copy
 from lakehouse.lake.erasures import work_folder
 from lakehouse.settings import Settings
 
@@ -38,7 +38,7 @@ def back_up(settings: Settings, folder: Path, with_landing: bool = False) -> Tak
         if work_folder(settings.lake).exists():
             raise Stop("an erasure was cut short", "c360 erase with the same key finishes it; back up then")
         vault.open()
-        note_vault(settings.lake, vault.folder)
+        note_copy(settings.lake, "vaults", vault.folder)
         earlier = vault.backups()
         known = {(kept.place, kept.file): kept for kept in (earlier[-1].files if earlier else ())}
         files, new_contents, new_bytes = [], 0, 0

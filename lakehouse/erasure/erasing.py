@@ -15,7 +15,6 @@ from pathlib import Path
 import duckdb
 
 from lakehouse import lake, warehouse
-from lakehouse.backup.known import known_vaults
 from lakehouse.contracts import load_feeds
 from lakehouse.erasure.holds import holds
 from lakehouse.erasure.journal import Journal
@@ -26,6 +25,7 @@ from lakehouse.errors import Stop
 from lakehouse.ingestion import rules
 from lakehouse.ingestion.erased import Erased
 from lakehouse.ingestion.landing import deliveries
+from lakehouse.lake.copies import known_copies
 from lakehouse.lake.erasures import (
     ERASED,
     Erasure,
@@ -105,13 +105,21 @@ def erase_from_lake(settings: Settings, key: str, by: str, reason: str, progress
 
 
 def replay(settings: Settings, erasures: list[Erasure], progress: Progress) -> list[Erasure]:
-    """Take everybody who was erased elsewhere out of a lake that was restored; returns the records as they are now."""
-    signer, done = ErasureKey.of(settings.lake), []
+    """Take everybody who was erased elsewhere out of a lake that was restored; returns the records that have changed.
+
+    Those have to be finished again.
+    """
     for erasure in erasures:
         write_erasure(settings.lake, erasure)
+    signer, done = ErasureKey.of(settings.lake), []
+    for erasure in erasures:
         if subject := of_entries(settings, erasure, signer):
             _keep(work_folder(settings.lake), erasure.erasure_id, subject)
-            done.append(_rewrite(settings, signer, erasure, subject, progress))
+            after = _rewrite(settings, signer, erasure, subject, progress)
+            if after.files == erasure.files:
+                write_erasure(settings.lake, erasure)  # nobody was in it: the proof stands as it was signed
+            else:
+                done.append(after)
     return done
 
 
@@ -145,6 +153,7 @@ def _begin(settings: Settings, signer: ErasureKey, erasure_id: str, subject: Sub
         subject.entries(signer),
         subject.ties(signer),
         feeds,
+        public_key=signer.public_key,
     )
     write_erasure(settings.lake, begun)
     return begun
@@ -175,8 +184,11 @@ def _rewrite(settings: Settings, signer: ErasureKey, erasure: Erasure, subject: 
                     journal.replace(root, path.relative_to(root), place, target, effect)
         progress("landed files that hold the person are removed")
         _remove_landed(settings, rewriter, journal)
+        for export in known_copies(settings.lake, "exports"):
+            for path in [export] if export.is_file() else sorted(path for path in export.rglob("*") if path.is_file()):
+                journal.remove(export.parent, path.relative_to(export.parent), "export")
         away = []
-        for folder in known_vaults(settings.lake):
+        for folder in known_copies(settings.lake, "vaults"):
             progress(f"backups in {folder} are written anew")
             if not erase_from_vault(folder, rewriter, journal):
                 away.append(str(folder))

@@ -69,13 +69,13 @@ class Erased:
         is_dropped = owns if feed.erasure and feed.erasure.drops_rows else "false"
         named = [f"{identifier(name)} in ({', '.join(map(literal, others))})" for name, others in texts.items()]
         is_touched = " or ".join([self._touches(feed), *(f"coalesce({condition}, false)" for condition in named)])
-        counts = only_row(
+        dropped, blanked = only_row(
             self._con.execute(
                 f"select count(*) filter (where is_dropped), count(*) filter (where is_touched and not is_dropped) "
                 f"from (select {is_dropped} as is_dropped, {is_touched} as is_touched from {source})"
             )
         )
-        if not any(counts):
+        if not (dropped or blanked):
             return None
         sums = ", ".join(["count(*)", *(f"coalesce(sum({identifier(name)}), 0)" for name in feed.control_sums)])
         _, *totals = only_row(self._con.execute(f"select {sums} from {source} where {is_dropped}"))
@@ -85,8 +85,8 @@ class Erased:
                 f"where not ({is_dropped})) to {literal(str(written))} "
                 "(format parquet, compression zstd, compression_level 1)"
             )
-        stated = dict(zip(feed.control_sums, map(str, totals), strict=True)) if counts[0] else {}
-        return Effect(*counts, stated)
+        stated = dict(zip(feed.control_sums, map(str, totals), strict=True)) if dropped else {}
+        return Effect(dropped, blanked, stated)
 
     def count(self, feed: Feed, rows: str) -> int:
         """Rows of the SQL ``rows``, which has the columns of the feed's lake files, in which something would change."""
@@ -148,11 +148,9 @@ class Erased:
         """Column -> free text that names somebody who was erased -> the text without."""
         found = {}
         for name in feed.erasure.texts if feed.erasure else ():
-            rows = (
-                self._con.execute(f"select distinct {identifier(name)} from {source}").fetchall()
-                if name in names
-                else []
-            )
+            if name not in names:
+                continue
+            rows = self._con.execute(f"select distinct {identifier(name)} from {source}").fetchall()
             others = {text: in_text(text) for (text,) in rows if text}
             if changed := {text: other for text, other in others.items() if other != text}:
                 found[name] = changed

@@ -53,7 +53,7 @@ class ErasedFile:
     """A file that an erasure wrote anew or removed: the one exception to "a lake file is never changed"."""
 
     file: str  # below the folder that `place` names
-    place: str  # "lake", "landing", "backup", "export"
+    place: str  # "lake", "landing", "outbox", "data_docs", "backup", "export"
     before: str  # SHA-256
     after: str | None  # None: it was removed
     rows_dropped: int = 0
@@ -75,7 +75,7 @@ class Erasure:
     files: tuple[ErasedFile, ...] = ()
     publish_id: int | None = None  # the first publish without the person
     not_reached: tuple[str, ...] = ()  # backups that were away: a restore replays the erasure
-    public_key: str = ""
+    public_key: str = ""  # of the key that made the entries, and signs
     signature: str = ""  # empty until nothing is left
 
     @property
@@ -115,14 +115,17 @@ class ErasureKey:
         Raises
         ------
         Stop
-            If people were erased from the lake and the key is gone: nobody could be recognised.
+            If people were erased from the lake and the key is gone, or another: nobody could be recognised.
         """
-        path = key_file(lake)
+        path, erasures = key_file(lake), read_erasures(lake)
         if not path.exists():
-            if any(_paths(lake)):
+            if erasures:
                 raise Stop(f"{path} is gone: who was erased could not be recognised", "put it back from your vault")
             write_secret(path, secrets.token_hex(32))
-        return cls(bytes.fromhex(path.read_text()))
+        key = cls(bytes.fromhex(path.read_text()))
+        if any(erasure.public_key != key.public_key for erasure in erasures):
+            raise Stop(f"{path} is another key: who was erased could not be recognised", "put its own back")
+        return key
 
     @property
     def public_key(self) -> str:
@@ -136,7 +139,7 @@ class ErasureKey:
 
     def signed(self, erasure: Erasure) -> Erasure:
         """The erasure with its signature: nothing is left."""
-        whole = replace(erasure, public_key=self.public_key, signature="")
+        whole = replace(erasure, signature="")
         return replace(whole, signature=self._signing.sign(whole.content).hex())
 
 
