@@ -1,11 +1,12 @@
 """The group ``backup``, and ``restore``: copies of lake and store that can be verified, and what comes back of them."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from c360.cli.output import Day, Json, Target, day_of, group_of, progress, show, writing
+from c360.cli.output import Json, Target, day_of, group_of, progress, show, writing
 from lakehouse.errors import Stop
 
 backup = typer.Typer(cls=group_of("take"), no_args_is_help=True, help="Back up lake and store, and verify backups.")
@@ -46,7 +47,10 @@ def verify(folder: Folder, json_: Json = False) -> None:
 def restore(
     folder: Folder,
     into: Annotated[Path, typer.Option(file_okay=False, help="Empty folder, for the restored installation.")],
-    date: Annotated[Day, typer.Option(help="Business date that readers see then; by default the newest.")] = None,
+    date: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Business date that readers see then; by default the newest."),
+    ] = None,
     target: Target = None,
     json_: Json = False,
 ) -> None:

@@ -10,7 +10,7 @@ from lakehouse.backup.vault import Backup, Vault
 from lakehouse.errors import Stop
 from lakehouse.lake.copies import note_copy
 from lakehouse.lake.erasures import FOLDER as ERASURES
-from lakehouse.lake.erasures import Erasure, key_file, read_erasures
+from lakehouse.lake.erasures import Erasure, bring_key, read_erasures
 from lakehouse.lake.integrity import verify
 from lakehouse.settings import Settings, secret_file, write_secret
 
@@ -92,12 +92,10 @@ def _chosen(vault: Vault, business_date: date | None) -> Backup:
 
 def _bring_keys(settings: Settings, place: Settings) -> None:
     """Keys are in no backup: this installation's go with the restored one, unless the bank has put some there."""
-    for here, there in (
-        (secret_file(settings.lake), secret_file(place.lake)),
-        (key_file(settings.lake), key_file(place.lake)),
-    ):
-        if here.exists() and not there.exists():
-            write_secret(there, here.read_text())
+    here, there = secret_file(settings.lake), secret_file(place.lake)
+    if here.exists() and not there.exists():
+        write_secret(there, here.read_text())
+    bring_key(settings.lake, place.lake)
 
 
 def _erasures(settings: Settings, vault: Vault) -> list[Erasure]:

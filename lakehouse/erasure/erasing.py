@@ -22,6 +22,7 @@ from lakehouse.erasure.rewriting import Replacing, Rewriter
 from lakehouse.erasure.subject import Subject, find, of_entries, parties_of
 from lakehouse.erasure.vaults import erase_from_vault
 from lakehouse.errors import Stop
+from lakehouse.identity import link
 from lakehouse.ingestion import rules
 from lakehouse.ingestion.erased import Erased
 from lakehouse.ingestion.landing import deliveries
@@ -37,6 +38,7 @@ from lakehouse.lake.erasures import (
     write_erasure,
 )
 from lakehouse.lake.erasures import FOLDER as ERASURES
+from lakehouse.lake.places import xref_file
 from lakehouse.lake.running import at_work
 from lakehouse.settings import Settings
 
@@ -87,10 +89,11 @@ def erase_from_lake(settings: Settings, key: str, by: str, reason: str, progress
     with warehouse.exclusive(settings, wait=0):
         if busy := at_work(settings.lake):
             raise Stop(f"{busy[0].name} is at work on {settings.lake}", "wait until it has ended, and erase then")
-        signer = ErasureKey.of(settings.lake)
+        signer, folder = ErasureKey.of(settings.lake), work_folder(settings.lake)
+        if not folder.exists():
+            _link(settings)
         parties = parties_of(settings.lake, key)
         erasure_id = _id(signer, parties)
-        folder = work_folder(settings.lake)
         _require_own(folder, erasure_id)
         begun = next((one for one in read_erasures(settings.lake) if one.erasure_id == erasure_id), None)
         if begun and not folder.exists():
@@ -140,6 +143,13 @@ def _today(settings: Settings) -> date:
     if not known:
         raise Stop(f"{settings.lake} holds nothing", "there is nobody to erase")
     return warehouse.published_date(settings) or max(known)
+
+
+def _link(settings: Settings) -> None:
+    """Join what has come in since the last build: a record that nobody has joined yet would stay."""
+    pin = lake.pin(settings.lake, max(one.cutoff_date for one in lake.read_outcomes(settings.lake)))
+    if not xref_file(settings.lake, pin).exists():
+        link(settings, pin)
 
 
 def _begin(settings: Settings, signer: ErasureKey, erasure_id: str, subject: Subject, by: str, reason: str) -> Erasure:
@@ -236,20 +246,23 @@ def _source(path: Path) -> str:
 def _remove_landed(settings: Settings, rewriter: Rewriter, journal: Journal) -> None:
     """Remove what was taken in and holds the person: the lake has the rows. What waits is filtered when it comes in."""
     known = {(one.feed, one.period, one.version, one.source_hash): one for one in lake.read_outcomes(settings.lake)}
-    waiting, touched = set(), set()
+    left = set(_files(settings.landing))
     for folder in sorted(path for path in settings.landing.glob("*") if path.is_dir()):
         for delivery in deliveries(settings.landing, folder.name):
-            outcome = known.get((delivery.feed, delivery.period.text, delivery.version, delivery.declared_hash or ""))
             named = [file.name for file in delivery.manifest.files] if delivery.manifest else []
-            files = {delivery.path, *(folder / name for name in named)}
-            if outcome is None:
-                waiting |= files
-            elif outcome.is_erased:
-                touched |= files
-    for path in _files(settings.landing):
-        file = path.relative_to(settings.landing)
-        if path not in waiting and (path in touched or rewriter.is_named_in(path, file)):
-            journal.remove(settings.landing, file, "landing")
+            files = [path for path in (delivery.path, *(folder / name for name in named)) if path in left]
+            left -= set(files)
+            outcome = known.get((delivery.feed, delivery.period.text, delivery.version, delivery.declared_hash or ""))
+            if outcome and (outcome.is_erased or any(_is_named_in(settings, rewriter, path) for path in files)):
+                for path in files:  # the manifest first: no half of a delivery is taken for one
+                    journal.remove(settings.landing, path.relative_to(settings.landing), "landing")
+    for path in sorted(left):
+        if _is_named_in(settings, rewriter, path):
+            journal.remove(settings.landing, path.relative_to(settings.landing), "landing")
+
+
+def _is_named_in(settings: Settings, rewriter: Rewriter, path: Path) -> bool:
+    return rewriter.is_named_in(path, path.relative_to(settings.landing))
 
 
 def _require_own(folder: Path, erasure_id: str) -> None:

@@ -46,19 +46,23 @@ def _without(vault: Vault, backup: Backup, rewriter: Rewriter, journal: Journal,
         made.append(kept if is_list else _rewritten(vault, kept, rewriter, journal, known))
     entries = {kept.file: entry for kept in rest if (entry := known.get((kept.file, kept.sha256)))}
     gone: set[str] = set()  # landed files of deliveries that held the person
+    told_files: list[list[str]] = []  # landed files by delivery: one that goes takes the others along
     for kept in records:
         before = outcome_of(vault.content(kept.sha256).read_text())
         told = _told(before, entries)
         made.append(kept if told == before else _record(vault, kept, told, journal))
-        if told.is_erased:
-            names = (*told.files, f"{told.feed}_{told.period}_v{told.version}.manifest.json")
-            gone |= {f"{told.feed}/{name}" for name in names}
-    made += [
-        kept
-        for kept in backup.of("landing")
-        if kept.file not in gone and not rewriter.is_named_in(vault.content(kept.sha256), Path(kept.file))
-    ]
+        names = (*told.files, f"{told.feed}_{told.period}_v{told.version}.manifest.json")
+        told_files.append([f"{told.feed}/{name}" for name in names])
+        gone |= set(told_files[-1]) if told.is_erased else set()
+    named = {kept.file for kept in backup.of("landing") if _is_named(vault, kept, rewriter)}
+    for files in told_files:
+        gone |= set(files) if named & set(files) else set()
+    made += [kept for kept in backup.of("landing") if kept.file not in gone | named]
     return replace(backup, files=tuple(made))
+
+
+def _is_named(vault: Vault, kept: Kept, rewriter: Rewriter) -> bool:
+    return rewriter.is_named_in(vault.content(kept.sha256), Path(kept.file))
 
 
 def _rewritten(vault: Vault, kept: Kept, rewriter: Rewriter, journal: Journal, known: Known) -> Kept:

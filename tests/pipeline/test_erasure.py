@@ -71,9 +71,13 @@ def add(landing: Path, feed: str, day: date, rows: list[dict]) -> None:
 
 
 def _first(landing: Path, feed: str, day: date) -> dict[str, str]:
+    """A row that the feed has delivered by the day."""
     contract = load_feeds()[feed]
-    lines = (landing / feed / f"{feed}_{day}_v1.dat").read_text(contract.encoding).splitlines()
-    return dict(zip(lines[0].split(contract.delimiter), lines[1].split(contract.delimiter), strict=True))
+    for path in sorted((landing / feed).glob("*.dat"), reverse=True):
+        header, *rows = path.read_text(contract.encoding).splitlines()
+        if rows and path.name <= f"{feed}_{day}_v1.dat":
+            return dict(zip(header.split(contract.delimiter), rows[0].split(contract.delimiter), strict=True))
+    raise AssertionError(f"{feed} has no row")
 
 
 def money(settings: Settings) -> list[dict]:
