@@ -90,7 +90,8 @@ def erase_from_lake(settings: Settings, key: str, by: str, reason: str, progress
         if busy := at_work(settings.lake):
             raise Stop(f"{busy[0].name} is at work on {settings.lake}", "wait until it has ended, and erase then")
         signer, folder = ErasureKey.of(settings.lake), work_folder(settings.lake)
-        if not folder.exists():
+        if not (folder / "subject.json").exists():  # a call that was killed had not begun, or was at its last step
+            shutil.rmtree(folder, ignore_errors=True)
             _link(settings)
         parties = parties_of(settings.lake, key)
         erasure_id = _id(signer, parties)
@@ -205,7 +206,8 @@ def _rewrite(settings: Settings, signer: ErasureKey, erasure: Erasure, subject: 
     warehouse.drop_build(settings)
     for broken in settings.build.parent.glob(f"{settings.build.name}*.broken"):
         broken.unlink()
-    done = replace(erasure, files=(*erasure.files, *journal.files), not_reached=tuple(away), signature="")
+    files = {(file.place, file.file): file for file in (*erasure.files, *journal.files)}
+    done = replace(erasure, files=tuple(files.values()), not_reached=tuple(away), signature="")
     write_erasure(settings.lake, done)
     shutil.rmtree(work_folder(settings.lake))
     return done
