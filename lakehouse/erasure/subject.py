@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ from lakehouse.identity.linkage import Linkage
 from lakehouse.ingestion import rules
 from lakehouse.lake import pin_of, read_outcomes
 from lakehouse.lake.erasures import PSEUDONYM, Erasure, ErasureKey, Tie
+from lakehouse.lake.places import xref_file
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal
 
@@ -123,8 +125,11 @@ def _subject(settings: Settings, parties: list[str], ties: tuple[Tie, ...]) -> S
 
 
 def _xref_rows(lake: Path) -> list[dict]:
-    """The newest cross-reference."""
-    path = max((lake / "identity").glob("[!.]*.parquet"), default=None)
+    """The cross-reference of all that is known; where it was not made, the one that was made last."""
+    outcomes = read_outcomes(lake)
+    known = xref_file(lake, pin_of(outcomes, max((one.cutoff_date for one in outcomes), default=date.min)))
+    made = (lake / "identity").glob("[!.]*.parquet")
+    path = known if known.exists() else max(made, key=lambda path: path.stat().st_mtime_ns, default=None)
     return pq.read_table(path).to_pylist() if path else []
 
 
