@@ -248,7 +248,8 @@ def run(
 
 def dates_to_run(settings: Settings, first: date | None, last: date | None) -> list[date]:
     """The landed business dates between ``first`` and ``last``, both included."""
-    landed = landed_dates(settings.landing, ingestion.dateless(lake.read_outcomes(settings.lake)))
+    outcomes = lake.read_outcomes(settings.lake)
+    landed = landed_dates(settings.landing, ingestion.dateless(outcomes), outcomes)
     published = warehouse.published_date(settings)
     if first is None and published is not None:
         first = min((day for day in landed if day > published), default=max(landed, default=None))

@@ -18,6 +18,8 @@ from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake import publishes, write_outcome
 from lakehouse.lake.deliveries import read_outcome
+from lakehouse.lake.erasures import FOLDER as ERASURES
+from lakehouse.lake.erasures import bring_key, read_erasures
 from lakehouse.lake.publishes import PublishRecord
 from lakehouse.lake.secret import fingerprint
 from lakehouse.settings import Settings
@@ -47,6 +49,7 @@ class Reproduction:
 
     record: PublishRecord
     tables: tuple[Comparison, ...]
+    erased_since: tuple[str, ...] = ()  # erasures that the publish had not seen: they explain a difference
 
     @property
     def is_equal(self) -> bool:
@@ -60,6 +63,7 @@ class Reproduction:
             "business_date": self.record.business_date,
             "run_id": self.record.run_id,
             "is_equal": self.is_equal,
+            "erased_since": self.erased_since,
             "tables": [{**vars(table), "is_equal": table.is_equal} for table in self.tables],
         }
 
@@ -112,7 +116,10 @@ def reproduce(
             progress(f"{name}: {day}, publish {record.publish_id}")
         made = published(place).publications
     hashes = {name: publication.content_hash for name, publication in made.items()}
-    return Reproduction(record, tuple(Comparison(name, record.tables[name], hashes.get(name)) for name in wanted))
+    tables = tuple(Comparison(name, record.tables[name], hashes.get(name)) for name in wanted)
+    unseen = record.publish_id + 1
+    erased = (one for one in read_erasures(settings.lake) if (one.publish_id or unseen) >= unseen)
+    return Reproduction(record, tables, tuple(one.erasure_id for one in erased))
 
 
 def _wanted(record: PublishRecord, table: str | None) -> list[str]:
@@ -140,6 +147,9 @@ def _lake_of(settings: Settings, record: PublishRecord) -> Generator[Settings]:
             _borrow(settings.lake, lake, outcome.quarantine_file)
             # one that was accepted, or retracted, since has another fate now
             write_outcome(lake, replace(outcome, outcome=fate, rows_loaded=0, lake_file=None))
+        if (settings.lake / ERASURES).exists():  # whom they are about stays one customer by them
+            shutil.copytree(settings.lake / ERASURES, lake / ERASURES)
+            bring_key(settings.lake, lake)
         for model in (settings.lake / "models").glob("*/*"):
             if model.name not in COMPUTED_ANEW:
                 shutil.copytree(model, lake / model.relative_to(settings.lake), copy_function=os.symlink)

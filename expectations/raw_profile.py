@@ -104,7 +104,7 @@ def _delivery_row(pin: Pin, feed: Feed, outcome: Outcome, is_required: bool) -> 
         "rows_delivered": delivered,
         "rows_loaded": outcome.rows_loaded,
         "rows_quarantined": outcome.rows_quarantined,
-        "rows_accounted": outcome.rows_loaded + outcome.rows_quarantined,
+        "rows_accounted": outcome.rows_loaded + outcome.rows_quarantined + outcome.rows_erased,
         "rejects_over_limit": outcome.rows_quarantined - tolerated,
         "late_rate": outcome.late_rows / outcome.rows_loaded if outcome.rows_loaded else 0.0,
         "usual_rows": usual,

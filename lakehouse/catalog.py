@@ -116,6 +116,8 @@ DELIVERY_OUTCOMES = Relation(
         Column("files", "varchar", "Landing files, comma separated"),
         Column("lake_sha256", "varchar", "Digest of the lake file as it was written"),
         Column("quarantine_sha256", "varchar", "Digest of the quarantine file as it was written"),
+        Column("rows_erased", "bigint", "Rows dropped for people who were erased"),
+        Column("is_erased", "boolean", "Rows of people who were erased were dropped or blanked"),
         Column("superseded_date", "date", SUPERSEDED),
     ),
     key=("delivery_id",),

@@ -1,6 +1,7 @@
 """The feed contracts under ``feeds/`` and the deployments under ``deployments/``, as small frozen objects."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta, timezone
 from decimal import Decimal
@@ -43,6 +44,24 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ErasureRule:
+    """What becomes of a feed's rows about a person who is erased; see docs/PRIVACY.md.
+
+    Numbers of accounts and cards are replaced wherever they stand, in rows of other customers, too.
+    """
+
+    by: Mapping[str, str]  # column that says whose the row is -> kind of number in it, one of `KINDS`
+    drops_rows: bool
+    blank: tuple[str, ...]  # columns that become null; with them, their tokens
+    because: str  # why the row goes, or what of it stays
+    texts: tuple[str, ...] = ()  # columns of free text: what names the person is replaced, in rows of others, too
+
+
+KINDS = ("customer_no", "user_id", "lead_id", "party_key", "account_no")
+ACCOUNT_NUMBERS, CARD_NUMBERS = ("account_no", "counterparty_account"), ("card_no", "bound_card_no")
+
+
+@dataclass(frozen=True)
 class Feed:
     """One contract: what is delivered, how it looks, and how much of it may be bad."""
 
@@ -65,6 +84,7 @@ class Feed:
     doubt_limit: float = DOUBT_LIMIT  # rate of rows that may disagree with other deliveries before a person is asked
     doubt_floor: int = DOUBT_FLOOR  # rows that may, however small the delivery is
     absent: frozenset[str] = frozenset()  # columns that the files at hand lack, though the contract has them
+    erasure: ErasureRule | None = None  # None: no row is about a person, or by a number alone
 
     @property
     def sent_columns(self) -> tuple[Column, ...]:
@@ -249,7 +269,20 @@ def _feed(contract: Any) -> Feed:
         doubt_limit=float(custom.get("doubtLimit", DOUBT_LIMIT)),
         doubt_floor=int(custom.get("doubtFloor", DOUBT_FLOOR)),
         latency_days=next(int(item.value) for item in contract.slaProperties if item.property == "latency"),
+        erasure=_erasure(custom["erasure"], [item.name for item in table.properties]) if "erasure" in custom else None,
     )
+
+
+def _erasure(raw: Mapping[str, Any], columns: list[str]) -> ErasureRule:
+    """What the contract says of erasure; a column or a kind that does not exist would erase nothing."""
+    by, blank, texts = dict(raw.get("by", {})), tuple(raw.get("blank", ())), tuple(raw.get("texts", ()))
+    if unknown := [name for name in (*by, *blank, *texts) if name not in columns]:
+        raise ValueError(f"erasure names {', '.join(unknown)}, which is no column")
+    if unknown := [kind for kind in by.values() if kind not in KINDS]:
+        raise ValueError(f"erasure goes by {', '.join(unknown)}: it may go by {', '.join(KINDS)}")
+    if raw["rows"] not in ("keep", "drop"):
+        raise ValueError("rows of erasure is neither keep nor drop")
+    return ErasureRule(by, raw["rows"] == "drop", blank, raw["because"], texts)
 
 
 def _column(item: Any, level_of_feed: str) -> Column:

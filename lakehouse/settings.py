@@ -76,6 +76,7 @@ class Settings(BaseSettings):
         pattern=r"^$|^stdout$|^https?://[^@\s]+$|^[^\s:]+$",
         description="a folder or an https:// address that keeps heads of the audit, stdout, or nothing",
     )
+    legal_holds: File = Field(VAR / "legal_holds.csv", description="the file that lists who must not be erased yet")
     memory_limit: str = Field(
         "6GB",
         pattern=r"(?i)^(-1|none|[0-9]*\.?[0-9]+ ?(%|b|[kmgt]i?b?|(kilo|mega|giga|tera)?bytes?))$",

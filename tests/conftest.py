@@ -37,6 +37,7 @@ def temporary_settings(folder: Path, **overrides: object) -> Settings:
         "api_tokens": folder / "api_tokens.json",
         "outbox": folder / "outbox",
         "activation_secrets": folder / "activation_secrets",
+        "legal_holds": folder / "legal_holds.csv",
     }
     defaults = {"target": "duckdb", "memory_limit": "2GB", "token_secret": SECRET}
     return Settings.from_env(**{**paths, **defaults, **overrides})

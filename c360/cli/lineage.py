@@ -99,4 +99,5 @@ def reproduce(
     show(done, json_, tables)
     differ = [each.table for each in done.tables if not each.is_equal]
     if differ:
-        raise Stop(f"publish {done.record.publish_id} is not what the lake gives: {', '.join(differ)} differ")
+        why = f"people were erased since: {', '.join(done.erased_since)}" if done.erased_since else ""
+        raise Stop(f"publish {done.record.publish_id} is not what the lake gives: {', '.join(differ)} differ", why)

@@ -16,7 +16,9 @@ from c360.cli.alerts import alerts
 from c360.cli.api import api
 from c360.cli.app import app as workbench
 from c360.cli.audit import audit
+from c360.cli.backup import backup, restore
 from c360.cli.bi import bi
+from c360.cli.erase import erase
 from c360.cli.evaluate import evaluate
 from c360.cli.export import export, relocate
 from c360.cli.identity import identity
@@ -57,6 +59,7 @@ app.command()(propose)
 app.command()(sign)
 app.command(name="proposals")(list_proposals)
 app.command()(relocate)
+app.command()(restore)
 app.command()(lineage)
 app.command()(reproduce)
 app.add_typer(sources.adapt, name="adapt")
@@ -68,7 +71,9 @@ app.add_typer(intraday, name="intraday")
 app.add_typer(api, name="api")
 app.add_typer(workbench, name="app")
 app.add_typer(audit, name="audit")
+app.add_typer(backup, name="backup")
 app.add_typer(bi, name="bi")
+app.add_typer(erase, name="erase")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(export, name="export")
 app.add_typer(metrics, name="metrics")

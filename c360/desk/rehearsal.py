@@ -26,6 +26,7 @@ from lakehouse.errors import Stop
 from lakehouse.identity import link
 from lakehouse.ingestion import additions
 from lakehouse.lake.deliveries import outcome_path
+from lakehouse.lake.erasures import bring_key
 from lakehouse.lake.model_files import Known, promotion_path
 from lakehouse.settings import Settings
 from lakehouse.warehouse.dbt import target_path
@@ -149,6 +150,7 @@ def _copy(settings: Settings, copy: Settings) -> None:
     copy.landing.mkdir()
     links = shutil.ignore_patterns(".*")  # locks, and what is not whole yet
     shutil.copytree(settings.lake, copy.lake, copy_function=os.symlink, ignore=links)
+    bring_key(settings.lake, copy.lake)
     for outcome in lake.read_outcomes(settings.lake):
         is_new = outcome.is_loaded and outcome.delivery_id not in state.deliveries
         if is_new and outcome.cutoff_date <= state.business_date:

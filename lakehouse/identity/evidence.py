@@ -9,7 +9,9 @@ import duckdb
 from lakehouse.contracts import load_feeds
 from lakehouse.identity.documents import create_document_macros
 from lakehouse.identity.linkage import Linkage
+from lakehouse.ingestion.rules import create_token_macro
 from lakehouse.lake import Pin
+from lakehouse.lake.erasures import ErasureKey, read_erasures
 
 FOREVER = date.max
 FEEDS = ("customers", "registrations", "social_leads", "cards", "identity_decisions")
@@ -292,13 +294,36 @@ def set_variables(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     create_document_macros(con, linkage)
 
 
-def collect(con: duckdb.DuckDBPyConnection) -> None:
+def collect(con: duckdb.DuckDBPyConnection, lake: Path) -> None:
     """Make ``parties``, ``edges`` and ``facts`` of all that is known; needs ``compared_pairs``.
 
-    The edges are documents, cards, leads, clerks' decisions, and the pairs that the model accepts.
+    The edges are documents, cards, leads, clerks' decisions, the pairs that the model accepts, and what tied the
+    records of people who were erased.
     """
     for statement in (PARTIES, EXACT_EDGES, SIMILAR, SIMILAR_EDGES, FACTS):
         con.execute(statement)
+    _collect_erased(con, lake)
+
+
+def _collect_erased(con: duckdb.DuckDBPyConnection, lake: Path) -> None:
+    """Keep together the records of who was erased: the values that tied them are gone, and nothing else may change."""
+    erasures = read_erasures(lake)
+    if not any(erasure.ties for erasure in erasures):
+        return
+    create_token_macro(con, ErasureKey.of(lake).entries_secret, "entry")
+    con.execute("create temp table listed as select party_key, entry('party_key:' || party_key) as entry from parties")
+    rows = [
+        (tie.party, tie.customer, tie.rule, tie.weight, tie.since, tie.until or FOREVER)
+        for erasure in erasures
+        for tie in erasure.ties
+    ]
+    con.executemany(
+        "insert into edges "
+        "select least(lefts.party_key, rights.party_key), greatest(lefts.party_key, rights.party_key), $3, "
+        "cast($5 as date), cast($6 as date), cast($4 as double), true, true, true, false "
+        "from listed as lefts, listed as rights where lefts.entry = $1 and rights.entry = $2",
+        rows,
+    )
 
 
 def of_changed(con: duckdb.DuckDBPyConnection) -> tuple[list[Party], list[Edge], list[Fact]]:

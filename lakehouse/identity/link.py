@@ -73,7 +73,7 @@ def link(settings: Settings, pin: Pin) -> Path:
     with opened(settings, pin, linkage) as con:
         compare(con, settings.lake, model)
         create_leftover_bits(con, model)
-        evidence.collect(con)
+        evidence.collect(con, settings.lake)
         create_xref(con, path)
         con.execute(REVIEW, {"business_date": pin.business_date, "accept": linkage.accept})
         with appearing(review_file(path)) as temporary:

@@ -13,6 +13,7 @@ import duckdb
 
 from lakehouse.contracts import Feed, load_feeds
 from lakehouse.errors import Stop
+from lakehouse.ingestion.erased import Erased
 from lakehouse.ingestion.landing import (
     Delivery,
     Landed,
@@ -23,6 +24,7 @@ from lakehouse.ingestion.landing import (
     deliveries,
     measure,
     misnamed,
+    remove,
 )
 from lakehouse.ingestion.loading import Figures, connection, load
 from lakehouse.ingestion.plausibility import Implausible, check_cutoff, check_encoding, check_shrunk
@@ -55,6 +57,7 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
     for path in misnamed(settings.landing, feed):
         log.warning("%s: ignored: a manifest is named %s_<period>_v<version>.manifest.json", path, feed)
     outcomes = read_outcomes(settings.lake, feed)
+    _remove_erased(settings, feed, outcomes)
     outcomes = [outcome for outcome in outcomes if not _is_to_be_taken_again(settings.lake, outcome)]
     waiting = [
         delivery
@@ -65,15 +68,27 @@ def ingest_feed(settings: Settings, feed: str, business_date: date) -> list[Outc
         return []
     taken = []
     with connection(settings) as con, ThreadPoolExecutor(1) as ahead:  # the next files are measured while one is parsed
+        erased = Erased.of(con, settings)
         for delivery, landed in zip(waiting, ahead.map(measure, waiting), strict=True):
             source_hash = delivery.source_hash(landed)
             if source_hash in _hashes(outcomes, delivery):
                 continue
-            outcome = _ingest(con, settings.lake, delivery, landed, source_hash, outcomes)
+            outcome = _ingest(con, settings.lake, delivery, landed, source_hash, outcomes, erased)
             write_outcome(settings.lake, outcome)
+            if outcome.is_erased:
+                remove(delivery)
             outcomes.append(outcome)
             taken.append(outcome)
     return taken
+
+
+def _remove_erased(settings: Settings, feed: str, outcomes: list[Outcome]) -> None:
+    """Take an old file out of the landing folder again, if it holds people who were erased: the lake has the rest."""
+    gone = {(outcome.period, outcome.version, outcome.source_hash) for outcome in outcomes if outcome.is_erased}
+    for delivery in deliveries(settings.landing, feed) if gone else ():
+        if (delivery.period.text, delivery.version, delivery.declared_hash) in gone:
+            remove(delivery)
+            log.warning("%s: removed: it holds people who were erased, and the lake has its rows", delivery.path)
 
 
 def _is_to_be_taken_again(lake: Path, outcome: Outcome) -> bool:
@@ -96,6 +111,7 @@ def _ingest(
     landed: dict[str, Landed],
     source_hash: str,
     earlier: list[Outcome],
+    erased: Erased,
 ) -> Outcome:
     feed = load_feeds().get(delivery.feed)
     loaded = [outcome for outcome in earlier if outcome.is_loaded]
@@ -114,7 +130,7 @@ def _ingest(
             if not is_as_meant:
                 check_cutoff(delivery, loaded)
                 check_encoding(feed, landed.values())
-            figures = load(con, lake, feed, delivery, list(landed.values()), name)
+            figures = load(con, lake, feed, delivery, list(landed.values()), name, erased)
         problem = figures.problem
         if not (problem or is_as_meant):
             check_shrunk(feed, delivery, figures.rows_loaded, loaded)
@@ -192,6 +208,8 @@ def _outcome(
         rows_delivered=figures.rows_delivered if figures else None,
         rows_loaded=figures.rows_loaded if figures else 0,
         rows_quarantined=figures.rows_quarantined if figures else 0,
+        rows_erased=figures.rows_erased if figures else 0,
+        is_erased=bool(figures and figures.is_touched),
         min_business_date=figures.min_business_date if figures else None,
         max_business_date=figures.max_business_date if figures else None,
         late_rows=figures.late_rows if figures else 0,

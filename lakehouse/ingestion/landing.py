@@ -166,6 +166,13 @@ def deliveries(landing: Path, feed: str) -> Iterator[Delivery]:
         yield Delivery(feed, period, version, path, manifest, problem)
 
 
+def remove(delivery: Delivery) -> None:
+    """Take a delivery out of the landing folder: its manifest first, so that no half of it is taken in."""
+    files = delivery.manifest.files if delivery.manifest else []
+    for path in (delivery.path, *(delivery.path.parent / file.name for file in files)):
+        path.unlink(missing_ok=True)
+
+
 def misnamed(landing: Path, feed: str) -> list[Path]:
     """Manifests whose names say neither period nor version, so that nothing can be recorded of them."""
     return sorted({*(landing / feed).glob("*.manifest.json")} - {path for _, _, path in _named(landing, feed)})

@@ -4,7 +4,7 @@ import logging
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +13,10 @@ import duckdb
 
 from lakehouse.contracts import Feed
 from lakehouse.ingestion import framing, rules
+from lakehouse.ingestion.erased import Effect, Erased
 from lakehouse.ingestion.landing import Delivery, Landed, Rejected
 from lakehouse.lake import appearing
+from lakehouse.lake.erasures import ERASED
 from lakehouse.lake.secret import require_same_secret
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal, only_row
@@ -37,6 +39,8 @@ class Figures:
     max_business_date: date | None = None
     late_rows: int = 0
     problem: str | None = None
+    rows_erased: int = 0  # dropped, for they are about people who were erased
+    is_touched: bool = False  # the delivery as it landed holds somebody who was erased
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,17 @@ def connection(settings: Settings) -> Generator[duckdb.DuckDBPyConnection]:
 
 
 def load(
-    con: duckdb.DuckDBPyConnection, lake: Path, feed: Feed, delivery: Delivery, landed: list[Landed], name: str
+    con: duckdb.DuckDBPyConnection,
+    lake: Path,
+    feed: Feed,
+    delivery: Delivery,
+    landed: list[Landed],
+    name: str,
+    erased: Erased,
 ) -> Figures:
     """Write ``raw/<name>`` if the delivery is good, and ``quarantine/<name>`` if rows of it were bad.
+
+    Nobody who was erased is in either: their rows are dropped or blanked as the contract says.
 
     Raises
     ------
@@ -97,7 +109,9 @@ def load(
     if feed.format == "delimited":
         feed = framing.as_sent(feed, landed)
     raw, quarantine = lake / "raw" / name, lake / "quarantine" / name
-    return _load_clean(con, feed, delivery, landed, raw) or _load_sifted(con, feed, delivery, landed, raw, quarantine)
+    return _load_clean(con, feed, delivery, landed, raw, erased) or _load_sifted(
+        con, feed, delivery, landed, raw, quarantine, erased
+    )
 
 
 def rehearse(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed]) -> Rehearsal:
@@ -127,7 +141,7 @@ def rehearse(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, lan
 
 
 def _load_clean(
-    con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], raw: Path
+    con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], raw: Path, erased: Erased
 ) -> Figures | None:
     """Read, judge and write in one pass that ends at the first fault; None, and nothing written, if there is one."""
     # DuckDB drops empty fields after the last column; then every value may stand in the wrong one
@@ -152,7 +166,8 @@ def _load_clean(
                 raise _NotClean("keys repeat")
             if problem := _control_sum_problem(con, delivery, f"(select *, false as is_unread from {written})"):
                 raise _NotClean(problem)
-        return Figures(loaded, loaded, 0, first, last, late)
+            effect = erased.rewrite(feed, path)
+        return _without(effect, Figures(loaded, loaded, 0, first, last, late))
     except (_NotClean, duckdb.InvalidInputException) as reason:
         # DuckDB's message would quote the row
         why = reason if isinstance(reason, _NotClean) else "a row is not well formed"
@@ -162,27 +177,46 @@ def _load_clean(
         con.unregister("incoming")
 
 
+def _without(effect: Effect | None, figures: Figures) -> Figures:
+    """The figures of a file from which people were erased."""
+    if effect is None:
+        return figures
+    left = figures.rows_loaded - effect.rows_dropped
+    return replace(figures, rows_loaded=left, rows_erased=effect.rows_dropped, is_touched=True)
+
+
 def _load_sifted(
-    con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed], raw: Path, quarantine: Path
+    con: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    delivery: Delivery,
+    landed: list[Landed],
+    raw: Path,
+    quarantine: Path,
+    erased: Erased,
 ) -> Figures:
     """Judge every row; write the bad ones, then, unless the whole delivery is rejected, the good ones."""
     _judge(con, feed, delivery, landed)
     delivered, bad = con.execute("select count(*), count(problem) from judged").fetchall()[0]
+    is_named = False
     if bad:
         with appearing(quarantine) as path:
-            _write(con, _quarantine_select(feed, delivery), path)
+            written = _write(con, _quarantine_select(feed, delivery, erased), path)
+            named = con.execute(f"select count(*) from {written} where raw_text = {literal(ERASED)}")
+            is_named = only_row(named)[0] > 0
     problem = (
         _row_count_problem(con, feed, delivery, landed, delivered)
         or _control_sum_problem(con, delivery, _control_values(feed, delivery))
         or _limit_problem(con, feed, delivered, bad)
     )
     if problem:
-        return Figures(delivered, 0, bad, problem=problem)
+        rows = f"(select {rules.lake_select(feed, delivery.readable_manifest.daily_cutoff)} from judged)"
+        return Figures(delivered, 0, bad, problem=problem, is_touched=is_named or erased.count(feed, rows) > 0)
     with appearing(raw) as path:
         selected = rules.lake_select(feed, delivery.readable_manifest.daily_cutoff)
         written = _write(con, f"select {selected} from judged where problem is null order by rowid", path)
         loaded, first, last, late = _summary(con, feed, delivery, written)
-    return Figures(delivered, loaded, bad, first, last, late)
+        effect = erased.rewrite(feed, path)
+    return _without(effect, Figures(delivered, loaded, bad, first, last, late, is_touched=is_named))
 
 
 def _judge(con: duckdb.DuckDBPyConnection, feed: Feed, delivery: Delivery, landed: list[Landed]) -> None:
@@ -224,10 +258,14 @@ def _write(con: duckdb.DuckDBPyConnection, select: str, path: Path) -> str:
     return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
 
 
-def _quarantine_select(feed: Feed, delivery: Delivery) -> str:
-    """Business date and account as far as they can be read, so that a break in the balances finds its reason."""
+def _quarantine_select(feed: Feed, delivery: Delivery, erased: Erased) -> str:
+    """Business date and account as far as they can be read, so that a break in the balances finds its reason.
+
+    Of a row that names somebody who was erased, only where it stood and what was wrong.
+    """
     day = feed.business_date_column
     date_value = rules.typed(feed, day) if day else "cast(null as date)"
+    is_shown = f"{date_value} is not null and not is_named"
     nothing = "cast(null as varchar)"
     account = next((column for column in feed.columns if column.name == "account_no"), None)
     return f"""
@@ -236,11 +274,12 @@ def _quarantine_select(feed: Feed, delivery: Delivery) -> str:
             cast(_file as varchar) as file, _row as row,
             nullif(substring(problem, length(split_part(problem, ' ', 1)) + 2), '') as column_name,
             split_part(problem, ' ', 1) as reason,
-            _text as raw_text,
+            case when is_named then {literal(ERASED)} else _text end as raw_text,
             {date_value} as business_date,
-            {f"case when {date_value} is not null then {rules.token(account)} end" if account else nothing}
+            {f"case when {is_shown} then {rules.token(account)} end" if account else nothing}
                 as account_no_token
-        from judged where problem is not null order by rowid"""
+        from (select *, rowid as place, {erased.is_named("judged")} as is_named from judged where problem is not null)
+        order by place"""
 
 
 def _summary(

@@ -20,8 +20,8 @@ _WIDTHS = {"date": len("2026-01-05"), "timestamp": len("2026-01-05 23:59:59")}
 _TEXT_TYPES = ("varchar", "date", "timestamp")
 
 
-def create_token_macro(con: duckdb.DuckDBPyConnection, secret: SecretStr) -> None:
-    """Define ``token(text)``: HMAC-SHA-256 (RFC 2104) as 64 hex digits; null stays null.
+def create_token_macro(con: duckdb.DuckDBPyConnection, secret: SecretStr, name: str = "token") -> None:
+    """Define ``token(text)``, or another name of it: HMAC-SHA-256 (RFC 2104) as 64 hex digits; null stays null.
 
     >>> with duckdb.connect() as con:
     ...     create_token_macro(con, SecretStr("secret"))
@@ -30,11 +30,11 @@ def create_token_macro(con: duckdb.DuckDBPyConnection, secret: SecretStr) -> Non
     """
     key = secret.get_secret_value().encode()
     key = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
-    con.execute("set variable inner_pad = $1", [bytes(byte ^ 0x36 for byte in key)])
-    con.execute("set variable outer_pad = $1", [bytes(byte ^ 0x5C for byte in key)])
+    con.execute(f"set variable {name}_inner_pad = $1", [bytes(byte ^ 0x36 for byte in key)])
+    con.execute(f"set variable {name}_outer_pad = $1", [bytes(byte ^ 0x5C for byte in key)])
     con.execute(
-        "create temp macro token(value) as "
-        "sha256(getvariable('outer_pad') || unhex(sha256(getvariable('inner_pad') || encode(value))))"
+        f"create temp macro {name}(value) as "
+        f"sha256(getvariable('{name}_outer_pad') || unhex(sha256(getvariable('{name}_inner_pad') || encode(value))))"
     )
 
 

@@ -5,24 +5,31 @@ All of it follows from the deliveries; a day on which the bank delivered nothing
 
 import json
 from calendar import monthrange
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
-from lakehouse.lake.deliveries import Pin
+from lakehouse.lake.deliveries import Outcome, Pin
 
 FEATURE_HISTORY = timedelta(days=180)
 
 
-def landed_dates(landing: Path, refused: Collection[tuple[str, date]] = ()) -> list[date]:
+def landed_dates(
+    landing: Path, refused: Collection[tuple[str, date]] = (), taken: Iterable[Outcome] = ()
+) -> list[date]:
     """The business dates of the landing folder, in order: the end of the initial load, and every daily cut-off.
 
     Parameters
     ----------
     refused : collection of tuple
         (name of the manifest, cut-off) of deliveries that make no business date.
+    taken : iterable of Outcome
+        Of the lake: what was loaded makes a business date when the landing folder has it no more, too.
     """
     loads: dict[str, set[date]] = {"initial": set(), "daily": set()}
+    for outcome in taken:
+        if outcome.is_loaded:
+            loads[outcome.load].add(outcome.cutoff_date)
     for path in landing.glob("*/*.manifest.json"):
         try:
             manifest = json.loads(path.read_text())

@@ -39,6 +39,8 @@ class Outcome:
     files: tuple[str, ...]
     lake_sha256: str | None = None  # of the lake file as it was written; None: by a version that kept none
     quarantine_sha256: str | None = None
+    rows_erased: int = 0  # delivered, and dropped for people who were erased
+    is_erased: bool = False  # the delivery as it landed holds people who were erased: landing must not keep it
 
     @property
     def delivery_id(self) -> str:
@@ -214,10 +216,15 @@ def _outcome(path: Path, _changed: int) -> Outcome:
         If the record cannot be read.
     """
     try:
-        raw: dict[str, Any] = json.loads(path.read_text())
+        return outcome_of(path.read_text())
     except ValueError as error:
         remedy = "put it back from a backup, or remove it: the delivery is taken in again from the landing folder"
         raise Stop(f"{path}: the record of a delivery is damaged", remedy) from error
+
+
+def outcome_of(text: str) -> Outcome:
+    """The record of a delivery as its file has it; raises `ValueError` if it is none."""
+    raw: dict[str, Any] = json.loads(text)
     for name in ("cutoff_date", "min_business_date", "max_business_date"):
         raw[name] = date.fromisoformat(raw[name]) if raw[name] else None
     raw["files"] = tuple(raw["files"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lakehouse.errors import Stop
 from lakehouse.lake.deliveries import Outcome, Pin, read_outcomes
+from lakehouse.lake.erasures import work_folder
 from lakehouse.lake.files import digest, write_json
 from lakehouse.settings import Settings
 
@@ -37,6 +38,8 @@ def require_intact(settings: Settings, pin: Pin) -> None:
     Tampered
         If a file was changed or lost; the message names it and what to do.
     """
+    if work_folder(settings.lake).exists():
+        raise Stop(f"an erasure from {settings.lake} was cut short", "c360 erase with the same key finishes it")
     path = settings.build.with_name(f"{settings.build.stem}.seen.json")
     seen: dict[str, list] = json.loads(path.read_text()) if path.exists() else {}
     now = {}

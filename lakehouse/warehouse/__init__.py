@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.lake import Pin
+from lakehouse.lake.copies import note_copy
 from lakehouse.lake.integrity import require_intact
 from lakehouse.lake.publishes import PublishRecord, write_publish
 from lakehouse.lake.secret import fingerprint
@@ -66,6 +67,7 @@ __all__ = [
     "reading",
     "record_publish",
     "relocate",
+    "remove_retired",
     "run_dbt",
     "show_live",
     "shown",
@@ -296,13 +298,22 @@ def shown(settings: Settings) -> AbstractContextManager[Shown]:
 
 
 def export_snapshot(settings: Settings, path: Path, force: bool, progress: Callable[[str], None]) -> Exported:
-    """The store as one DuckDB file that stands alone; see `lakehouse.warehouse.exporting`."""
-    return exporting.export_snapshot(store_of(settings), settings, path, force, progress)
+    """The store as one DuckDB file that stands alone; see `lakehouse.warehouse.exporting`. The lake notes where."""
+    done = exporting.export_snapshot(store_of(settings), settings, path, force, progress)
+    note_copy(settings.lake, "exports", path)
+    return done
 
 
 def export_parquet(settings: Settings, folder: Path, force: bool, progress: Callable[[str], None]) -> Exported:
-    """The store as Parquet files with a manifest; see `lakehouse.warehouse.exporting`."""
-    return exporting.export_parquet(store_of(settings), settings, folder, force, progress)
+    """The store as Parquet files with a manifest; see `lakehouse.warehouse.exporting`. The lake notes where."""
+    done = exporting.export_parquet(store_of(settings), settings, folder, force, progress)
+    note_copy(settings.lake, "exports", folder)
+    return done
+
+
+def remove_retired(settings: Settings) -> int:
+    """Remove what the store keeps for readers of earlier publishes; returns how many files."""
+    return store_of(settings).remove_retired(settings)
 
 
 def relocate(settings: Settings) -> int:

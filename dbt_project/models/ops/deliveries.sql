@@ -15,6 +15,7 @@ select
     rows_delivered,
     rows_loaded,
     rows_quarantined,
+    rows_erased,
     late_rows,
     min_business_date,
     max_business_date,

@@ -102,6 +102,9 @@ class Store(Protocol):
     def publishing(self, settings: Settings) -> AbstractContextManager[Publishing]:
         """Begin a publish; if the block ends without an error, readers see all of it, otherwise nothing of it."""
 
+    def remove_retired(self, settings: Settings) -> int:
+        """Remove what is kept for readers of earlier publishes; returns how many files. They read on what is open."""
+
     def show_live(
         self, settings: Settings, con: DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool
     ) -> None:

@@ -290,6 +290,19 @@ class DuckDBPublishing:
         self._definitions[name] = definition
 
 
+def remove_retired(settings: Settings) -> int:
+    """Remove what is kept for readers of earlier publishes; returns how many files."""
+    if not settings.warehouse.exists():
+        return 0
+    with _reading(settings) as connection:
+        files = [
+            settings.published / file for (file,) in connection.execute("select file from ops.retired_files").fetchall()
+        ]
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
+
+
 def show_live(
     settings: Settings, con: duckdb.DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool
 ) -> None:

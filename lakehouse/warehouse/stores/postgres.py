@@ -218,6 +218,11 @@ def look_at_rights(settings: Settings, rights: Rights) -> list[Found]:
         return postgres_rights.look_at(connection, rights)
 
 
+def remove_retired(settings: Settings) -> int:
+    """Nothing is kept for readers of earlier publishes: a transaction sees what it began with."""
+    return 0
+
+
 def show_live(
     settings: Settings, con: duckdb.DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool
 ) -> None:

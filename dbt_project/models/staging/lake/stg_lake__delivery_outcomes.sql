@@ -30,6 +30,8 @@ renamed as (
         files,
         lake_sha256,
         quarantine_sha256,
+        rows_erased,
+        is_erased,
         superseded_date
     from source
 

@@ -1,0 +1,1 @@
+"""Backups of lake, store and landing folder, and their restore; see docs/PRIVACY.md."""
