@@ -21,6 +21,7 @@ from c360.alerts.rules import load_alerts
 from c360.audit.anchoring import STDOUT
 from lakehouse.activation.contract import activation_of, secret_of
 from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
+from lakehouse.erasure.holds import read_holds
 from lakehouse.errors import Stop
 from lakehouse.intraday import brokers
 from lakehouse.lake.secret import fingerprint_file, require_same_secret
@@ -93,6 +94,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     yield _attempt("activation secrets", lambda: _activation_secrets(settings), "correct C360_ACTIVATION_SECRETS")
     yield _attempt("audit anchor", lambda: _anchor(settings), "correct C360_AUDIT_ANCHOR")
     yield _attempt("alerts", lambda: _alerts(settings), f"correct {settings.alerts}")
+    yield _attempt("legal holds", lambda: _legal_holds(settings), "correct C360_LEGAL_HOLDS")
     yield _attempt("api tokens", lambda: f"{len(read_grants(settings.api_tokens))} tokens", "correct C360_API_TOKENS")
     yield Finding("api rate", True, settings.api_rate)
     dsn = settings.postgres_dsn.get_secret_value()
@@ -153,6 +155,11 @@ def _activation_secrets(settings: Settings) -> str:
     for name in names:
         secret_of(settings, name)
     return f"{len(names)} secrets for {len(sent)} activations"
+
+
+def _legal_holds(settings: Settings) -> str:
+    """How many rows the list of legal holds has."""
+    return f"{len(read_holds(settings.legal_holds))} rows"
 
 
 def _alerts(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 from datetime import date
+from pathlib import Path
 
 import duckdb
 
@@ -53,8 +54,14 @@ def _open(settings: Settings, subject: Subject, business_date: date) -> list[str
     return found
 
 
-def _listed(settings: Settings, subject: Subject, business_date: date) -> list[str]:
-    path = settings.legal_holds
+def read_holds(path: Path) -> list[tuple[int, str, date]]:
+    """(row, party key, first day without the hold) of the list of legal holds; empty if there is none.
+
+    Raises
+    ------
+    Stop
+        If it cannot be read; the message names the row and the column.
+    """
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -65,11 +72,16 @@ def _listed(settings: Settings, subject: Subject, business_date: date) -> list[s
     found = []
     for line, row in rows:
         try:
-            until = date.fromisoformat(row["until"]) if row["until"] else date.max
+            found.append((line, row["party_key"], date.fromisoformat(row["until"]) if row["until"] else date.max))
         except (ValueError, TypeError):
-            raise Stop(
-                f"{path}: row {line}: column until is no date", "write YYYY-MM-DD, or nothing for no end"
-            ) from None
-        if row["party_key"] in subject.parties and business_date < until:
-            found.append(f"a legal hold ({path.name}, row {line})")
+            remedy = "write YYYY-MM-DD, or nothing for no end"
+            raise Stop(f"{path}: row {line}: column until is no date", remedy) from None
     return found
+
+
+def _listed(settings: Settings, subject: Subject, business_date: date) -> list[str]:
+    return [
+        f"a legal hold ({settings.legal_holds.name}, row {line})"
+        for line, party, until in read_holds(settings.legal_holds)
+        if party in subject.parties and business_date < until
+    ]

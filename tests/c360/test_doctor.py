@@ -46,6 +46,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "outbox": ("C360_OUTBOX", "{file}"),
     "activation secrets": ("C360_ACTIVATION_SECRETS", "{file}"),
     "alerts": ("C360_ALERTS", "{file}"),
+    "legal holds": ("C360_LEGAL_HOLDS", "{folder}"),
     "api rate": ("C360_API_RATE", "often"),
     "broker": ("C360_BROKER_URL", "redis://127.0.0.1:1/0"),
     "variables": ("C360_LANDNIG", "elsewhere"),
