@@ -55,7 +55,7 @@ def proof(
     erasure_id: Annotated[str, typer.Argument(help="Id of the erasure.")],
     json_: Json = False,
 ) -> None:
-    """Verify the signed proof of an erasure, and hold the lake's files against it; exit code 1 if it does not hold."""
+    """Verify the signature of an erasure's proof, and show what it says; exit code 1 if it does not fit."""
     from lakehouse.lake.erasures import is_genuine, read_erasure
     from lakehouse.settings import Settings
 

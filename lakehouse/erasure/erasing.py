@@ -26,6 +26,7 @@ from lakehouse.identity import link
 from lakehouse.ingestion import rules
 from lakehouse.ingestion.erased import Erased
 from lakehouse.ingestion.landing import deliveries
+from lakehouse.lake import audit
 from lakehouse.lake.copies import known_copies
 from lakehouse.lake.erasures import (
     ERASED,
@@ -43,6 +44,7 @@ from lakehouse.lake.running import at_work
 from lakehouse.settings import Settings
 
 Progress = Callable[[str], None]
+AUDIT = "audit"  # folder of the lake
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,7 @@ def _rule(name: str) -> str:
 
 def _rewrite(settings: Settings, signer: ErasureKey, erasure: Erasure, subject: Subject, progress: Progress) -> Erasure:
     journal = Journal(settings.lake)
+    broken = _broken_before(settings.lake, journal.folder, erasure.by)
     with duckdb.connect() as con:
         rewriter = Rewriter(_list(con, settings, signer, erasure.entries), _replacing(con, signer, subject))
         progress("files of the lake are written anew")
@@ -208,9 +211,19 @@ def _rewrite(settings: Settings, signer: ErasureKey, erasure: Erasure, subject: 
         broken.unlink()
     files = {(file.place, file.file): file for file in (*erasure.files, *journal.files)}
     done = replace(erasure, files=tuple(files.values()), not_reached=tuple(away), signature="")
+    audit.reseal(settings.lake, erasure.by, f"erasure {erasure.erasure_id}", broken)
     write_erasure(settings.lake, done)
     shutil.rmtree(work_folder(settings.lake))
     return done
+
+
+def _broken_before(root: Path, folder: Path, by: str) -> list[str]:
+    """What the audit finds wrong before anything is written anew: an erasure does not make it good."""
+    kept = folder / "broken.json"
+    if not kept.exists():  # a call that was killed has written some files already
+        audit.seal(root, by)
+        lake.write_json(kept, sorted({found.file for found in audit.verify(root).breaks}))
+    return json.loads(kept.read_text())
 
 
 def _list(
@@ -231,10 +244,13 @@ def _replacing(con: duckdb.DuckDBPyConnection, signer: ErasureKey, subject: Subj
 
 
 def _files(root: Path) -> list[Path]:
-    """Every file below a folder, but for what is at work, and the records of erasures."""
+    """Every file below a folder, but for what is at work, the records of erasures, and the chain of the audit.
+
+    The chain has digests, and names of staff.
+    """
     files = (path for path in root.rglob("*") if path.is_file())
     parts = ((path, path.relative_to(root).parts) for path in files)
-    return sorted(path for path, (first, *_) in parts if not first.startswith(".") and first != ERASURES)
+    return sorted(path for path, (first, *_) in parts if not first.startswith(".") and first not in (ERASURES, AUDIT))
 
 
 def _raw(root: Path, feed: str) -> list[Path]:

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import SecretStr
 
 from lakehouse.errors import Stop
-from lakehouse.lake.files import write_json
+from lakehouse.lake.audit import replacing
+from lakehouse.lake.files import json_text, write_json
 from lakehouse.settings import write_secret
 
 FOLDER = "erasures"
@@ -180,7 +181,9 @@ def pseudonym(entry: str) -> str:
 
 def write_erasure(lake: Path, erasure: Erasure) -> None:
     """Write or replace the record."""
-    write_json(erasure_path(lake, erasure.erasure_id), asdict(erasure))
+    path, content = erasure_path(lake, erasure.erasure_id), asdict(erasure)
+    replacing(lake, path, json_text(content), erasure.by, "what the erasure has done")
+    write_json(path, content)
 
 
 def erasure_path(lake: Path, erasure_id: str) -> Path:

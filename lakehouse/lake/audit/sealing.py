@@ -28,6 +28,7 @@ SEALED = {
     "activations/*/plans/*.json": "activation",
     "receipts/*/*.parquet": "receipts",
     "proposals/*.json": "proposal",
+    "erasures/*.json": "erasure",
 }
 OF_A_JOURNAL = "page views, bytes "
 JOURNALS = "page_views/*/*.jsonl"  # they grow: what is new of one is sealed

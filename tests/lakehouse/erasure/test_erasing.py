@@ -17,6 +17,7 @@ from lakehouse.contracts import ACCOUNT_NUMBERS, CARD_NUMBERS, load_feeds
 from lakehouse.erasure import erasing, journal
 from lakehouse.errors import Stop
 from lakehouse.identity import link
+from lakehouse.lake import audit
 from lakehouse.lake.erasures import (
     PSEUDONYM,
     ErasureKey,
@@ -27,6 +28,7 @@ from lakehouse.lake.erasures import (
     work_folder,
 )
 from lakehouse.lake.integrity import require_intact, verify
+from lakehouse.lake.linked import beginning, linked
 from lakehouse.lake.running import working
 from lakehouse.settings import Settings
 from tests.conftest import temporary_settings
@@ -64,9 +66,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     link(settings, lake.pin(settings.lake, END))
     views = settings.lake / "page_views" / DAY
     views.mkdir(parents=True)
-    (views / "server.jsonl").write_text(
-        json.dumps({"detail": f"asked for {NAME}", "customer_key": f"cif:{KEY}"}) + "\n"
-    )
+    event = {"detail": f"asked for {NAME}", "customer_key": f"cif:{KEY}"}
+    (views / "server.jsonl").write_text(linked(event, beginning("server.jsonl"))[0])
     (settings.lake / "runs" / "r").mkdir(parents=True)
     (settings.lake / "runs" / "r" / "build.json").write_text(json.dumps({"detail": NAME}))
     (settings.outbox / "crm").mkdir(parents=True)
@@ -86,6 +87,23 @@ def _ingest(bank: Bank) -> list[lake.Outcome]:
 
 def _erase(bank: Bank, key: str = f"cif:{KEY}") -> erasing.Erasure:
     return erasure.erase_from_lake(bank.settings, key, "S0042", "asked for it", lambda _: None)
+
+
+def test_the_audit_stays_whole_and_says_who_erased(bank: Bank) -> None:
+    audit.seal(bank.settings.lake)
+    done = _erase(bank)
+    assert audit.verify(bank.settings.lake).is_whole
+    replaced = {one["subject"]: one for one in audit.read(bank.settings.lake) if one["kind"] == "replaced"}
+    assert {f"page_views/{DAY}/server.jsonl", "runs/r/build.json"} <= set(replaced)
+    of_step = replaced["runs/r/build.json"]
+    assert of_step["by"] == "S0042" and done.erasure_id in of_step["detail"]
+
+
+def test_what_was_wrong_before_is_not_made_good(bank: Bank) -> None:
+    audit.seal(bank.settings.lake)
+    (bank.settings.lake / "runs" / "r" / "build.json").write_text(json.dumps({"detail": f"{NAME} once more"}))
+    _erase(bank)
+    assert [broken.file for broken in audit.verify(bank.settings.lake).breaks] == ["runs/r/build.json"]
 
 
 def _others(bank: Bank) -> dict[str, list[tuple]]:
