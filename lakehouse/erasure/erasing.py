@@ -183,7 +183,7 @@ def _rule(name: str) -> str:
 
 def _rewrite(settings: Settings, signer: ErasureKey, erasure: Erasure, subject: Subject, progress: Progress) -> Erasure:
     journal = Journal(settings.lake)
-    broken = _broken_before(settings.lake, journal.folder, erasure.by)
+    was_broken = _broken_before(settings.lake, journal.folder, erasure.by)
     with duckdb.connect() as con:
         rewriter = Rewriter(_list(con, settings, signer, erasure.entries), _replacing(con, signer, subject))
         progress("files of the lake are written anew")
@@ -211,7 +211,7 @@ def _rewrite(settings: Settings, signer: ErasureKey, erasure: Erasure, subject: 
         broken.unlink()
     files = {(file.place, file.file): file for file in (*erasure.files, *journal.files)}
     done = replace(erasure, files=tuple(files.values()), not_reached=tuple(away), signature="")
-    audit.reseal(settings.lake, erasure.by, f"erasure {erasure.erasure_id}", broken)
+    audit.reseal(settings.lake, erasure.by, f"erasure {erasure.erasure_id}", was_broken)
     write_erasure(settings.lake, done)
     shutil.rmtree(work_folder(settings.lake))
     return done
