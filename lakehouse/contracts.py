@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta, timezone
 from decimal import Decimal
 from functools import cache
@@ -18,6 +18,7 @@ from lakehouse.settings import PROJECT
 UTC = "+00:00"
 LEAST_SHARE_OF_LAST = 0.7  # of a snapshot, unless its contract says otherwise
 DOUBT_LIMIT, DOUBT_FLOOR = 0.01, 5  # unless the contract says otherwise
+SHOWN_DAYS = 92  # of page views, by ops.page_views
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CHANNELS = ("branch", "online", "reference", "feedback")
 LEVELS = ("general", "sensitive", "important")  # of security, lowest first; docs/CONTRACTS.md says what each means
@@ -150,6 +151,7 @@ class Deployment:
     activations: tuple[str, ...] = ()  # contracts below activations/ whose targets get what each date publishes
     alerts: tuple[str, ...] = ()  # receivers of alerts.yml who are told of alerts
     four_eyes: bool = True  # what overrides a rule, or changes one, needs two names
+    retention: Mapping[str, int] = field(default_factory=dict)  # landing, page_views or a feed -> days that it is kept
 
     @property
     def zone(self) -> timezone:
@@ -229,6 +231,12 @@ def load_deployment(path: Path) -> Deployment:
     four_eyes = raw.get("four_eyes", True)
     if not isinstance(four_eyes, bool):
         raise Stop(f"{path}: four_eyes is {four_eyes!r}", "write true, or false in a bank of one person")
+    retention = raw.get("retention", {})
+    if wrong := [name for name, days in retention.items() if not _is_kept_for(name, days)]:
+        raise Stop(
+            f"{path}: retention of {', '.join(map(str, wrong))}",
+            f"name landing, {SHOWN_DAYS} days or more of page_views, or a feed, and whole days from 1 on",
+        )
     return Deployment(
         name=raw["name"],
         currency=raw["currency"],
@@ -241,7 +249,13 @@ def load_deployment(path: Path) -> Deployment:
         activations=tuple(raw.get("activations", ())),
         alerts=tuple(raw.get("alerts", ())),
         four_eyes=four_eyes,
+        retention=retention,
     )
+
+
+def _is_kept_for(name: str, days: object) -> bool:
+    least = SHOWN_DAYS if name == "page_views" else 1
+    return (name in ("landing", "page_views") or name in load_feeds()) and isinstance(days, int) and days >= least
 
 
 def _feed(contract: Any) -> Feed:

@@ -29,6 +29,7 @@ from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, day_of, labelled, long_work, progress, show, spoken, tell
 from c360.cli.proposals import list_proposals, propose, sign
 from c360.cli.receipt import receipt
+from c360.cli.retain import retain
 from c360.cli.roles import roles
 from c360.cli.secret import secret
 from c360.cli.tags import tags
@@ -60,6 +61,7 @@ app.command()(sign)
 app.command(name="proposals")(list_proposals)
 app.command()(relocate)
 app.command()(restore)
+app.command()(retain)
 app.command()(lineage)
 app.command()(reproduce)
 app.add_typer(sources.adapt, name="adapt")

@@ -74,6 +74,14 @@ def test_a_deployment_that_names_receivers_of_alerts_has_a_dag_that_tells_them_e
     assert heavy == ""
 
 
+def test_a_deployment_that_keeps_files_for_a_time_has_a_dag_that_removes_them(tmp_path):
+    deployment = tmp_path / "kept.yml"
+    deployment.write_text(SIMULATED.read_text() + "retention: {landing: 90}\n")
+    _, dag_ids, heavy, tasks = imported(tmp_path, deployment)
+    assert "retain_files" in dag_ids and "retain_files.remove" in tasks
+    assert heavy == ""
+
+
 @pytest.fixture(scope="module")
 def dags(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:

@@ -47,6 +47,12 @@ NOT_HERE = {  # commands whose words the test of the code alone looks at, and wh
     "roles apply": "of Postgres",
     "roles verify": "of Postgres",
     "export snapshot": "prints paths alone",
+    "audit anchor": "prints a head",
+    "propose": "asks for a second name",
+    "sign": "wants a proposal",
+    "erase person": "takes somebody out of the bank",
+    "erase proof": "wants an erasure",
+    "restore": "makes an installation",
 }
 ENGLISH = re.compile(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}")  # three words in a row, as only a sentence has them
 
@@ -106,6 +112,14 @@ def calls_of(bank: Settings, folder: Path) -> dict[str, list[str]]:
         "metrics query": ["aum", "--by", "star_tier"],
         "ml evaluate": ["churn"],
         "ml monitor": ["churn"],
+        "ml scorecard": ["credit_warning"],
+        "audit verify": [],
+        "receipt show": [one("select min(action_id) as one from actions.worklist")],
+        "receipt verify": ["--date", one("select cast(max(business_date) as varchar) as one from actions.worklist")],
+        "proposals": [],
+        "backup take": [str(folder / "backups")],
+        "backup verify": [str(folder / "backups")],
+        "retain": ["--dry-run"],
         "tags list": [],
         "tags show": tag,
         "tags columns": [],

@@ -29,6 +29,7 @@ SEALED = {
     "receipts/*/*.parquet": "receipts",
     "proposals/*.json": "proposal",
     "erasures/*.json": "erasure",
+    "retentions/*.json": "retention",
 }
 OF_A_JOURNAL = "page views, bytes "
 JOURNALS = "page_views/*/*.jsonl"  # they grow: what is new of one is sealed
@@ -76,7 +77,8 @@ def reseal(lake: Path, by: str | None, why: str, broken: Collection[str] = ()) -
             continue
         now = _now(lake / name, kept)
         if now != kept.sha256:
-            detail = why if kept.size is None else f"{why}: {OF_A_JOURNAL}{(lake / name).stat().st_size}"
+            is_grown = now is not None and kept.size is not None
+            detail = f"{why}: {OF_A_JOURNAL}{(lake / name).stat().st_size}" if is_grown else why
             entries.append(entry("replaced", name, by, detail, kept.sha256, now))
     append(lake, entries)
     return len(entries)
