@@ -125,9 +125,8 @@ def _contents(path: Path) -> Iterator[bytes]:
 
 
 def _values(table: pa.Table) -> bytes:
-    return "\n".join(
-        str(value) for column in table.columns for value in column.unique().to_pylist() if value is not None
-    ).encode()
+    columns = (column if pa.types.is_nested(column.type) else column.unique() for column in table.columns)
+    return "\n".join(str(value) for values in columns for value in values.to_pylist() if value is not None).encode()
 
 
 def columns(settings: Settings, feed: str, what: str) -> list[tuple]:
