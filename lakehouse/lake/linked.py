@@ -29,7 +29,7 @@ def linked(content: Mapping[str, object], previous: str) -> tuple[str, str]:
     return text + _TAIL % own, own
 
 
-def follow(lines: Iterable[bytes], previous: str) -> Iterator[dict[str, Any]]:
+def follow(lines: Iterable[bytes], previous: str) -> Iterator[Mapping[str, Any]]:
     """The content of whole lines, with ``previous`` and ``hash``, as far as the links hold.
 
     Raises

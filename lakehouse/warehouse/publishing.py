@@ -56,17 +56,14 @@ def publish(
         for name in work.last.publications.keys() - kept.publications.keys() - {model.full_name for model in models}:
             work.drop(name)
         built = {model.full_name: work.columns(model.built_name) for model in models}
-        if levels:
-            check_columns(levels, built, models)
-            check_roles(levels, rights or Rights(()))
+        _check_levels(levels, rights, models, built)
         _check_privacy(work, settings, models, built, new.business_date)
         for model in models:
             columns = built[model.full_name]
             if model.is_view:
                 row_count, content = None, _replace_view(work, model, columns, now)
             else:
-                views = [view.full_name for view in models if view.is_view and model.full_name in view.reads]
-                now.partitions[model.full_name] = _replace_table(work, model, columns, views)
+                now.partitions[model.full_name] = _replace_table(work, model, columns, _views_of(model, models))
                 whole = publication.whole_of(columns, now.partitions[model.full_name])
                 row_count, content = whole.row_count, whole.content_hash
             now.publications[model.full_name] = replace(new, row_count=row_count, content_hash=content)
@@ -76,6 +73,16 @@ def publish(
             work.guard(rights, is_whole)
         work.note_published(now.publish_id, is_whole)
     return now.publish_id
+
+
+def _views_of(table: Model, models: list[Model]) -> list[str]:
+    return [view.full_name for view in models if view.is_view and table.full_name in view.reads]
+
+
+def _check_levels(levels: Levels | None, rights: Rights | None, models: list[Model], built: dict[str, Columns]) -> None:
+    if levels:
+        check_columns(levels, built, models)
+        check_roles(levels, rights or Rights(()))
 
 
 def _check_privacy(

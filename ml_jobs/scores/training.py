@@ -29,7 +29,15 @@ from ml_jobs.learning.quarters import QuarterSpread
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.scorecard import SCORECARD, fit_scorecard, point_table
 from ml_jobs.learning.shapley import importance
-from ml_jobs.learning.survival import MONTHS, QUARTER, FollowUp, evaluate_survival, fit_survival, follow_up
+from ml_jobs.learning.survival import (
+    MONTHS,
+    QUARTER,
+    FollowUp,
+    HorizonFigures,
+    evaluate_survival,
+    fit_survival,
+    follow_up,
+)
 from ml_jobs.learning.uplift import average_effect, effect_promises, fit_uplift, qini, qini_curve
 from ml_jobs.registry.card import Card, Months
 from ml_jobs.registry.model import Model, feature_version, library_versions, load, save
@@ -240,11 +248,7 @@ def _train_survival(settings: Settings, task: Task, trained_on: date, model_vers
         "base_rate": figures["left"] / figures["rows"],
         "figures": {"model": {"concordance": figures["concordance"]}},
         "horizons": figures["horizons"],
-        "warnings": [
-            text
-            for line in figures["horizons"]
-            for text in broken([line["top"]], ENGLISH(" within {days} days", days=line["days"]))
-        ],
+        "warnings": _broken_horizons(figures["horizons"]),
         "line": fitted.coefficients,
         "leaks": [],
         "suspects": [],
@@ -261,6 +265,12 @@ def _train_survival(settings: Settings, task: Task, trained_on: date, model_vers
     margin = backtest.risk.margin(rows.values[test])
     evaluation = {"customer_key": rows.customer[test], "as_of_date": rows.as_of_date[test], "model": margin}
     return Model(fitted.risk, card), pa.table(evaluation)
+
+
+def _broken_horizons(horizons: list[HorizonFigures]) -> list[str]:
+    return [
+        text for line in horizons for text in broken([line["top"]], ENGLISH(" within {days} days", days=line["days"]))
+    ]
 
 
 def _group_columns(settings: Settings, task: Task, test: Rows) -> dict[str, np.ndarray]:
