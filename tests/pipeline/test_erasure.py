@@ -94,7 +94,7 @@ def others(settings: Settings) -> list[dict]:
     """Whom readers see beside the person."""
     return warehouse.query_serving(
         settings,
-        f"select * exclude (published_at) from marts.customer_360 where customer_key <> 'cif:{KEY}' order by 1",
+        f"select * from marts.customer_360 where customer_key <> 'cif:{KEY}' order by 1",
     ).to_pylist()
 
 
