@@ -106,6 +106,8 @@ def group_of(default: str) -> type[TyperGroup]:
     """A group whose command ``default`` need not be named: ``c360 erase KEY`` is ``c360 erase person KEY``."""
 
     class Group(TyperGroup):
+        default_command = default
+
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # the type is typer's alone
             is_named = not args or args[0] in self.commands or args[0] == "--help"
             return super().parse_args(ctx, args if is_named else [default, *args])

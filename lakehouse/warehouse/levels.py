@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from lakehouse.catalog import ADDED_BY_INGESTION, step_relations
 from lakehouse.contracts import IMPORTANT, LEVELS, load_feeds
 from lakehouse.settings import Settings
-from lakehouse.warehouse.derivation import Lineage, read_lineage
 from lakehouse.warehouse.publication import SCHEMAS, CannotPublish, Columns, Model
 from lakehouse.warehouse.rights import Rights
+
+if TYPE_CHECKING:  # it loads sqlglot, for which what only reads does not wait
+    from lakehouse.warehouse.derivation import Lineage
 
 RULES = Path(__file__).with_suffix(".yml")
 GENERAL = LEVELS[0]
@@ -102,10 +105,12 @@ def read_levels(settings: Settings) -> Levels:
     lakehouse.errors.Stop
         If nothing is built yet, or the SQL of a model cannot be followed.
     """
+    from lakehouse.warehouse.derivation import read_lineage
+
     return levels_of(read_lineage(settings), load_rules())
 
 
-def levels_of(lineage: Lineage, rules: Rules) -> Levels:
+def levels_of(lineage: "Lineage", rules: Rules) -> Levels:
     """Carry the levels from the columns that no SQL makes to the published ones.
 
     A rule lowers a column where it is made, and so all that is made of it.
@@ -155,7 +160,7 @@ def check_roles(levels: Levels, rights: Rights) -> None:
                 )
 
 
-def _carried(lineage: Lineage, rules: Rules) -> dict[str, str]:
+def _carried(lineage: "Lineage", rules: Rules) -> dict[str, str]:
     """The level of every column that SQL makes; again until nothing rises, since a model may read itself."""
     roots = _root_levels()
     ranks = dict.fromkeys(lineage.direct, 0)
@@ -187,7 +192,7 @@ def _of_root(roots: Mapping[str, str], column: str) -> str:
     return GENERAL if is_general else roots.get(column, IMPORTANT)
 
 
-def _row(lineage: Lineage, rules: Rules, column: str, before: str, after: str) -> Row:
+def _row(lineage: "Lineage", rules: Rules, column: str, before: str, after: str) -> Row:
     schema, table, name = column.split(".")
     lowering = _rules_on_the_way(lineage, rules, column) if before != after else iter(())
     rule = next((shown for shown in rules.shown if shown.names(column)), next(lowering, None))
@@ -202,6 +207,6 @@ def _row(lineage: Lineage, rules: Rules, column: str, before: str, after: str) -
     }
 
 
-def _rules_on_the_way(lineage: Lineage, rules: Rules, column: str) -> Iterator[Rule]:
+def _rules_on_the_way(lineage: "Lineage", rules: Rules, column: str) -> Iterator[Rule]:
     """The rules that lower the column, or what it is made of; the nearest first."""
     return (rule for source in (column, *lineage.sources(column)) if (rule := rules.about(source)))

@@ -118,10 +118,13 @@ def test_commands_that_are_not_run_exist(block: Block) -> None:
 def assert_known(arguments: list[str]) -> None:
     """The command of ``c360`` exists, and has the options that it is given."""
     command, path = get_command(app), []
-    while arguments and arguments[0] in getattr(command, "commands", {}):
-        path.append(arguments[0])
-        command = command.commands[arguments[0]]
-        arguments = arguments[1:]
+    while below := getattr(command, "commands", {}):
+        is_named = bool(arguments) and arguments[0] in below
+        name = arguments[0] if is_named else getattr(command, "default_command", None)
+        if name is None:
+            break
+        path.append(name)
+        command, arguments = below[name], arguments[is_named:]
     help_page = CliRunner().invoke(app, [*path, "--help"])
     assert help_page.exit_code == 0
     options = {option for parameter in command.params for option in parameter.opts}

@@ -57,6 +57,10 @@ def publish(any_settings: Settings) -> Callable[[int], int]:
         columns = ", ".join(f"cast(null as varchar) as {name}" for name in names)
         built.model(resource.table, f"select {columns} limit 0", described=dict.fromkeys(names, "What it is"))
 
+    levels = ("schema_name", "table_name", "column_name", "security_level")
+    columns = ", ".join(f"cast(null as varchar) as {name}" for name in levels)
+    built.model("ops.column_levels", f"select {columns} limit 0", described=dict.fromkeys(levels, "What it is"))
+
     def publish(amount: int) -> int:
         rows = f"select date '{DAY}' as business_date, cast({amount} as bigint) as amount"
         described = dict.fromkeys(("business_date", "amount"), "What it is")
