@@ -231,10 +231,14 @@ def share_interval(label: np.ndarray, customer: np.ndarray, variance: float = 0.
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of so many independent rows."""
+    """Wilson's 95 % interval of a share of so many independent rows.
+
+    >>> wilson(0.0, 30)[0], wilson(1.0, 30)[1]
+    (0.0, 1.0)
+    """
     centre = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half_width = Z / (1 + Z**2 / count) * np.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
-    return float(centre - half_width), float(centre + half_width)
+    return max(0.0, float(centre - half_width)), min(1.0, float(centre + half_width))
 
 
 def _places(ranking: np.ndarray, day: np.ndarray | None) -> np.ndarray:
