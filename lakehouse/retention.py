@@ -80,14 +80,14 @@ def retain(settings: Settings, day: date, by: str) -> list[Aged]:
 
 def _landed(settings: Settings, deployment: Deployment, day: date) -> Iterator[Aged]:
     """Files of deliveries that the lake has judged; the manifest first, so no half of a delivery is taken for one."""
-    judged = {(one.feed, one.period, one.version, one.source_hash) for one in lake.read_outcomes(settings.lake)}
+    judged = {one.delivery_id for one in lake.read_outcomes(settings.lake)}
     for feed in load_feeds():
         days = deployment.retention.get(feed, deployment.retention.get(LANDING))
         if days is None:
             continue
         for delivery in deliveries(settings.landing, feed):
-            known = (delivery.feed, delivery.period.text, delivery.version, delivery.declared_hash or "")
-            if delivery.manifest and known in judged and delivery.cutoff_date < day - timedelta(days):
+            is_judged = delivery.id_of(delivery.declared_hash or "") in judged
+            if delivery.manifest and is_judged and delivery.cutoff_date < day - timedelta(days):
                 for name in (delivery.path.name, *(file.name for file in delivery.manifest.files)):
                     yield _aged(LANDING, settings.landing, settings.landing / feed / name, f"{feed}: {days} days")
 

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import psycopg
 
-from c360.api.prepared import Statements, found, name_of
+from c360.api.prepared import Statements, name_of, statements_of
 from c360.api.snapshot import Snapshot, published_id, write_store
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
@@ -122,4 +122,4 @@ def _file_of(settings: Settings) -> tuple[int, int] | None:
 
 if __name__ == "__main__":
     os.nice(NICE)
-    follow(Settings.from_env(), Path(sys.argv[1]), int(sys.argv[2]), found(sys.argv[3]))
+    follow(Settings.from_env(), Path(sys.argv[1]), int(sys.argv[2]), statements_of(sys.argv[3]))

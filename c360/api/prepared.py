@@ -21,7 +21,7 @@ Statements = Callable[[date], Mapping[str, str]]  # business date that is shown 
 
 
 class Prepared:
-    """The rows of every statement, by its name; those of one that has the column ``whose`` are found by it."""
+    """The rows of every statement, by its name; a statement with the column ``whose`` gives them by owner."""
 
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         self._rows = {name: table.drop_columns(WHOSE) if _is_owned(table) else table for name, table in tables.items()}
@@ -47,11 +47,11 @@ def prepare(shown: Shown, statements: Statements | None) -> dict[str, pa.Table]:
 
 
 def name_of(statements: Statements | None) -> str:
-    """How another process finds the function: see `found`."""
+    """How another process finds the function: see `statements_of`."""
     return f"{statements.__module__}:{statements.__qualname__}" if statements else ""
 
 
-def found(name: str) -> Statements | None:
+def statements_of(name: str) -> Statements | None:
     """The function of that name."""
     return resolve_name(name) if name else None
 

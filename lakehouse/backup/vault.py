@@ -15,7 +15,7 @@ from typing import Literal
 
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing, write_json
-from lakehouse.lake.integrity import digest
+from lakehouse.lake.files import digest
 
 Place = Literal["lake", "landing", "published", "warehouse"]
 OWNER_ENTERS, OWNER_READS = 0o700, 0o600

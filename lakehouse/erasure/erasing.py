@@ -263,14 +263,14 @@ def _source(path: Path) -> str:
 
 def _remove_landed(settings: Settings, rewriter: Rewriter, journal: Journal) -> None:
     """Remove what was taken in and holds the person: the lake has the rows. What waits is filtered when it comes in."""
-    known = {(one.feed, one.period, one.version, one.source_hash): one for one in lake.read_outcomes(settings.lake)}
+    known = {one.delivery_id: one for one in lake.read_outcomes(settings.lake)}
     left = set(_files(settings.landing))
     for folder in sorted(path for path in settings.landing.glob("*") if path.is_dir()):
         for delivery in deliveries(settings.landing, folder.name):
             named = [file.name for file in delivery.manifest.files] if delivery.manifest else []
             files = [path for path in (delivery.path, *(folder / name for name in named)) if path in left]
             left -= set(files)
-            outcome = known.get((delivery.feed, delivery.period.text, delivery.version, delivery.declared_hash or ""))
+            outcome = known.get(delivery.id_of(delivery.declared_hash or ""))
             if outcome and (outcome.is_erased or any(_is_named_in(settings, rewriter, path) for path in files)):
                 for path in files:  # the manifest first: no half of a delivery is taken for one
                     journal.remove(settings.landing, path.relative_to(settings.landing), "landing")

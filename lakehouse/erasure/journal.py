@@ -10,7 +10,7 @@ from lakehouse.ingestion.erased import Effect
 from lakehouse.lake import Outcome
 from lakehouse.lake.deliveries import read_outcome
 from lakehouse.lake.erasures import ErasedFile, work_folder
-from lakehouse.lake.integrity import digest
+from lakehouse.lake.files import digest
 
 
 class Journal:
