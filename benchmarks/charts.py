@@ -152,7 +152,7 @@ def copies_of(build: duckdb.DuckDBPyConnection, table: str, copies: int) -> str:
         return rows
     amounts = [name for name in columns if name.endswith("_amount")]
     sums = ", ".join(f"cast(sum({name}) as decimal(38, 2)) as {name}" for name in amounts)
-    return f"select * exclude ({', '.join(amounts)}), {sums} from ({rows}) group by all"
+    return f"select * exclude ({', '.join(amounts)}), {sums} from ({rows}) group by all order by business_date"
 
 
 def ask(session: Server, assets: Assets, turns: int) -> list[Timed]:
