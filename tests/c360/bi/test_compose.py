@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +22,7 @@ import yaml
 from psycopg import sql
 
 from c360.api.resources import RESOURCES
+from c360.app.preparing import statements
 from c360.bi.assets import make_assets
 from c360.bi.importing import Server
 from lakehouse import warehouse
@@ -129,8 +131,10 @@ def make_databases(server: str, deploy: Path) -> None:
 
 def fill(bank: Settings, owner: str) -> None:  # noqa: F811
     """Give the warehouse what is asked for of the bank, with its comments and the grants that a publish makes."""
-    asked = set(re.findall(r"\b(?:marts|scores|actions|ops)\.\w+", "".join(make_assets(bank).texts().values())))
-    asked |= {resource.table for resource in RESOURCES} | {"ops.publications", "ops.published_partitions"}
+    questions = [*make_assets(bank).texts().values(), *statements(date(2026, 1, 1)).values()]
+    asked = set(re.findall(r"\b(?:marts|features|scores|actions|ops)\.\w+", " ".join(questions)))
+    asked |= {resource.table for resource in RESOURCES}
+    asked |= {"ops.publications", "ops.published_partitions", "ops.column_levels"}
     with (
         warehouse.open_store(bank.warehouse) as store,
         warehouse.shown(bank) as shown,

@@ -229,6 +229,65 @@ def opened(page: Page, slug: str) -> tuple[Seen, dict[int, Response]]:
     return seen, charts
 
 
+# Before all others: a page writes down the colours of a dashboard only if nobody has opened it yet.
+def test_a_reader_sees_dashboards_and_changes_nothing(
+    browser: Browser, running: Running, bank: Settings, numbers: Mapping[int, Placed]
+) -> None:
+    password = (running.folder / "reader_password").read_text()
+    before = told(running)
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=running.address)
+    context.set_default_timeout(1000 * CHART_SECONDS)
+    reading = context.new_page()
+    written: list[str] = []
+    reading.on("request", lambda request: written.append(request.url) if request.method == "PUT" else None)
+    sign_in(reading, "reader", password)
+    for slug in ("board-en", "risk-zh"):
+        seen, charts = opened(reading, slug)
+        assert not seen.errors
+        assert len(charts) == CHARTS[slug.partition("-")[0]]
+        for number, answer in charts.items():
+            (query,) = answer.json()["result"]
+            assert_equal(bank, numbers[number].chart, numbers[number].keys, query["data"])
+    context.close()
+    assert any("/colors" in url for url in written)  # which the page does for whoever looks
+    assert told(running) == before
+    assert_changes_nothing(running, password)
+
+
+def told(running: Running) -> dict[int, str]:
+    """What Superset keeps of every dashboard beside its charts: its colours, among others."""
+    with Server(running.address, running.password) as admin:
+        numbers = sorted(admin.numbers("dashboard").values())
+        return {number: admin.ask("GET", f"dashboard/{number}")["result"]["json_metadata"] for number in numbers}
+
+
+def assert_changes_nothing(running: Running, password: str) -> None:
+    with Server(running.address, running.password) as admin:
+        dashboard, chart, dataset = (min(admin.numbers(kind).values()) for kind in KINDS)
+        (database,) = admin.ask("GET", "database/")["result"]
+        before = counts(admin)
+    title, made = {"dashboard_title": "changed"}, {"slice_name": "new", "datasource_id": dataset}
+    with Server(running.address, password, "reader") as reader:
+        assert counts(reader) == before
+        for method, path, given in (
+            ("PUT", f"dashboard/{dashboard}", title),
+            ("PUT", f"dashboard/{dashboard}/colors", {"label_colors": {"changed": "#000000"}}),
+            ("POST", "dashboard/", title),
+            ("DELETE", f"dashboard/{dashboard}", {}),
+            ("PUT", f"chart/{chart}", {"slice_name": "changed"}),
+            ("POST", "chart/", made | {"datasource_type": "table"}),
+            ("DELETE", f"chart/{chart}", {}),
+            ("PUT", f"dataset/{dataset}", {"sql": "select 1"}),
+            ("DELETE", f"dataset/{dataset}", {}),
+            ("POST", "sqllab/execute/", {"database_id": database["id"], "sql": "select 1", "client_id": "1"}),
+            ("POST", "assets/import/", {}),
+            ("GET", "database/", {}),
+            ("GET", "dashboard/export/?q=!(1)", {}),
+        ):
+            with pytest.raises(Stop, match=r": (403|404) "):
+                reader.ask(method, path, json=given)
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_dashboard_opens_without_an_error_and_shows_the_figures_of_the_store(
     page: Page, bank: Settings, numbers: Mapping[int, Placed], slug: str
@@ -258,54 +317,6 @@ def test_a_dashboard_opens_without_an_error_and_shows_the_figures_of_the_store(
         page.mouse.wheel(0, -10_000)
         page.wait_for_timeout(1000)
         page.screenshot(path=PICTURES / f"dashboard_{slug.replace('-', '_')}.png", full_page=True)
-
-
-def test_a_reader_sees_dashboards_and_changes_nothing(
-    browser: Browser, running: Running, bank: Settings, numbers: Mapping[int, Placed]
-) -> None:
-    password = (running.folder / "reader_password").read_text()
-    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=running.address)
-    context.set_default_timeout(1000 * CHART_SECONDS)
-    reading = context.new_page()
-    sign_in(reading, "reader", password)
-    for slug in ("board-en", "risk-zh"):
-        seen, charts = opened(reading, slug)
-        assert not seen.errors
-        assert len(charts) == CHARTS[slug.partition("-")[0]]
-        for number, answer in charts.items():
-            (query,) = answer.json()["result"]
-            assert_equal(bank, numbers[number].chart, numbers[number].keys, query["data"])
-    context.close()
-    assert_changes_nothing(running, password)
-
-
-def assert_changes_nothing(running: Running, password: str) -> None:
-    with Server(running.address, running.password) as admin:
-        dashboard, chart, dataset = (min(admin.numbers(kind).values()) for kind in KINDS)
-        (database,) = admin.ask("GET", "database/")["result"]
-        before, kept = counts(admin), admin.ask("GET", f"dashboard/{dashboard}")["result"]["json_metadata"]
-    title, made = {"dashboard_title": "changed"}, {"slice_name": "new", "datasource_id": dataset}
-    with Server(running.address, password, "reader") as reader:
-        assert counts(reader) == before
-        for method, path, given in (
-            ("PUT", f"dashboard/{dashboard}", title),
-            ("POST", "dashboard/", title),
-            ("DELETE", f"dashboard/{dashboard}", {}),
-            ("PUT", f"chart/{chart}", {"slice_name": "changed"}),
-            ("POST", "chart/", made | {"datasource_type": "table"}),
-            ("DELETE", f"chart/{chart}", {}),
-            ("PUT", f"dataset/{dataset}", {"sql": "select 1"}),
-            ("DELETE", f"dataset/{dataset}", {}),
-            ("POST", "sqllab/execute/", {"database_id": database["id"], "sql": "select 1", "client_id": "1"}),
-            ("POST", "assets/import/", {}),
-            ("GET", "database/", {}),
-            ("GET", "dashboard/export/?q=!(1)", {}),
-        ):
-            with pytest.raises(Stop, match=r": (403|404) "):
-                reader.ask(method, path, json=given)
-        reader.ask("PUT", f"dashboard/{dashboard}/colors", json={"label_colors": {"changed": "#000000"}})
-    with Server(running.address, running.password) as admin:
-        assert admin.ask("GET", f"dashboard/{dashboard}")["result"]["json_metadata"] == kept
 
 
 def assert_equal(bank: Settings, chart: Chart, keys: set[str], rows: list[dict[str, object]]) -> None:
