@@ -68,6 +68,8 @@ def test_figures_worked_out_by_hand(initial_bank: Bank) -> None:
         "login_change_rate_90d": 2,
         "days_since_online_login": 1,
         "close_account_view_count_30d": 1,
+        "transfer_page_share_180d": 1 / 4,
+        "balance_page_share_180d": 2 / 4,
         "wealth_visit_count_90d": 1,
         "days_since_visit": 6,
         "contact_count_90d": 2,
@@ -109,12 +111,31 @@ def test_figures_worked_out_by_hand(initial_bank: Bank) -> None:
     assert (month_after["days_since_arrears"], month_after["performing_loan_count"]) == (29, 1)
 
 
+def test_utilities_are_a_share_of_all_payments(initial_bank: Bank) -> None:
+    """They stay among what goes to merchants, in amounts and in counts."""
+    wu = features(initial_bank, "2024-08-31")["cif:8"]
+    assert wu["utility_outflow_share_180d"] == pytest.approx(2 / 3)
+    assert (wu["merchant_outflow_share_180d"], wu["merchant_outflow_rate_90d"]) == (1, 1)
+
+
+def test_interest_is_no_pace_of_money_in(initial_bank: Bank) -> None:
+    """Nobody has paid this customer for 30 days, although the bank has."""
+    assert features(initial_bank, "2024-08-31")["cif:8"]["inflow_pace_rate"] == 0
+
+
+def test_whoever_was_no_customer_had_no_tier(initial_bank: Bank) -> None:
+    new, old = (features(initial_bank, "2024-08-31")[f"cif:{number}"] for number in ("8", "1"))
+    assert (new["star_tier"], new["previous_star_tier"]) == (1, None)
+    assert old["previous_star_tier"] == 2
+
+
 def test_a_share_of_payments_is_measured_against_the_usual_of_persons_or_enterprises(initial_bank: Bank) -> None:
     """So what moves for everybody, such as the yields of outside funds, moves no score."""
     customers = list(features(initial_bank, "2024-08-31").values())
     for name, relative in (
         ("wallet_outflow_rate_90d", "wallet_outflow_rate_to_usual_90d"),
         ("cash_outflow_share_180d", "cash_outflow_share_to_usual_180d"),
+        ("utility_outflow_share_180d", "utility_outflow_share_to_usual_180d"),
         ("mobile_txn_share_180d", "mobile_txn_share_to_usual_180d"),
     ):
         for kind in (0, 1):

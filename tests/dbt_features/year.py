@@ -2,8 +2,8 @@
 
 Each customer is there for something: Wang (1) for figures that can be worked out by hand, Li (2) for corrections and
 for a second record (2b) that is found to be hers, Zhao (3) leaves, Qian (5) closes his account and is absorbed by
-Sun (6), Zhou (7) closes one account and opens another, Wu (8) leaves and nobody hears of it for weeks, the workshop (9)
-is an enterprise.
+Sun (6), Zhou (7) closes one account and opens another, Wu (8) is new, pays for utilities, and leaves without
+anybody hearing of it for weeks, the workshop (9) is an enterprise.
 """
 
 from typing import Any
@@ -35,7 +35,8 @@ def deliver_initial(bank: Bank) -> None:
         [dict(customer_no="1", rm_id="R1", valid_from="2024-08-01")],
         known="1900-01-01",
     )
-    _monthly(bank, "customers", [_customer(number) for number in ("1", "2", "2b", "3", "5", "6", "7", "8")])
+    _monthly(bank, "customers", [_customer(number) for number in ("1", "2", "2b", "3", "5", "6", "7")])
+    _monthly(bank, "customers", [_customer("8", opened_date="2024-06-15")], version=3)
     _monthly(bank, "customers", [_customer("9", party_type="E", monthly_income=90000)], version=2)
     _monthly(bank, "accounts", _accounts())
     _monthly(bank, "transactions", _transactions())
@@ -189,6 +190,11 @@ def _transactions() -> list[dict[str, Any]]:
         posting("b6", "A1", "2024-11-28", 77, txn_type="cash", channel="counter"),
         posting("b8", "A2", "2024-08-05", 55000, counterparty_bank="建设银行"),
         posting("b9", "A3", "2024-10-14", 400, counterparty_bank="建设银行"),
+        posting("c1", "A8", "2024-07-20", 900, direction="C", channel="batch", counterparty_bank="建设银行"),
+        posting("c2", "A8", "2024-08-21", 60, direction="C", channel="batch", txn_type="interest"),
+        posting("c3", "A8", "2024-07-25", 80, channel="batch", txn_type="utility"),
+        posting("c4", "A8", "2024-08-25", 80, channel="batch", txn_type="utility"),
+        posting("c5", "A8", "2024-08-26", 70, channel="pos", txn_type="purchase"),
     ]
 
 
@@ -223,6 +229,9 @@ def _app_events() -> list[dict[str, Any]]:
         _event("e2", "2024-07-15", "login"),
         _event("e3", "2024-08-30", "login"),
         _event("e4", "2024-08-30", "close_account_view"),
+        _event("e5", "2024-05-30", "transfer"),
+        _event("e6", "2024-05-30", "balance"),
+        _event("e7", "2024-08-30", "balance"),
     ]
 
 

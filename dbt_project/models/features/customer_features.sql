@@ -18,6 +18,9 @@
     {%- do divided.append((stem ~ '_share', '180d', 'flows.' ~ stem ~ '_count_180d', outflows)) -%}
 {%- endfor -%}
 {%- do divided.append((
+    'utility_outflow_share', '180d', 'flows.utility_outflow_count_180d', outflows
+)) -%}
+{%- do divided.append((
     'other_bank_outflow_rate', '30d', 'flows.other_bank_outflow_amount_30d', 'flows.outflow_amount_30d'
 )) -%}
 {%- for by in ['pos', 'mobile', 'counter'] -%}
@@ -163,7 +166,9 @@ select
         as investment_rate,
     cast(coalesce(measured.average_aum_amount_90d, 0) as double precision) as average_aum_amount_90d,
     cast(coalesce(measured.star_tier, 1) as double precision) as star_tier,
-    cast(coalesce(measured.previous_star_tier, 1) as double precision) as previous_star_tier,
+    cast(
+        case when profiles.tenure_days >= 90 then coalesce(measured.previous_star_tier, 1) end as double precision
+    ) as previous_star_tier,
     {{ features_ratio('measured.upper_amount - measured.average_aum_amount_90d', 'measured.upper_amount') }}
         as next_tier_gap_rate,
     {{ features_ratio('measured.average_aum_amount_90d - measured.lower_amount', 'measured.average_aum_amount_90d') }}
@@ -185,7 +190,10 @@ select
     ---------- money in and out
     cast(coalesce(flows.inflow_amount_90d, 0) as double precision) as inflow_amount_90d,
     cast(coalesce(flows.outflow_amount_90d, 0) as double precision) as outflow_amount_90d,
-    {{ features_ratio('3 * flows.inflow_amount_30d', 'flows.inflow_amount_90d') }} as inflow_pace_rate,
+    {{ features_ratio(
+        '3 * (flows.inflow_amount_30d - flows.bank_inflow_amount_30d)',
+        'flows.inflow_amount_90d - flows.bank_inflow_amount_90d'
+    ) }} as inflow_pace_rate,
     {{ features_ratio('3 * flows.outflow_amount_30d', 'flows.outflow_amount_90d') }} as outflow_pace_rate,
     {{ features_ratio('flows.inflow_amount_90d', 'flows.inflow_amount_previous_90d') }} as inflow_change_rate_90d,
     {{ features_ratio('flows.outflow_amount_90d', 'flows.outflow_amount_previous_90d') }} as outflow_change_rate_90d,
@@ -257,6 +265,10 @@ select
     cast(coalesce(activity.account_visit_count_90d, 0) as double precision) as account_visit_count_90d,
     cast(coalesce(activity.wealth_visit_count_90d, 0) as double precision) as wealth_visit_count_90d,
     {{ features_ratio('activity.help_count_180d', 'activity.page_view_count_180d') }} as help_page_share_180d,
+    {{ features_ratio('activity.transfer_view_count_180d', 'activity.page_view_count_180d') }}
+        as transfer_page_share_180d,
+    {{ features_ratio('activity.balance_view_count_180d', 'activity.page_view_count_180d') }}
+        as balance_page_share_180d,
     {{ features_ratio('activity.product_view_count_180d', 'activity.page_view_count_180d') }}
         as product_page_share_180d,
     {{ features_ratio('activity.application_count_180d', 'activity.page_view_count_180d') }}

@@ -86,6 +86,7 @@ days as (
         {%- endfor %}
         cast(count(*) filter (where direction = 'C' and counterparty_class <> 'within') as integer) as inflow_count,
         cast(count(*) filter (where txn_type = 'fee') as integer) as fee_count,
+        cast(count(*) filter (where direction = 'D' and txn_type = 'utility') as integer) as utility_outflow_count,
         cast(count(*) filter (where channel <> 'batch') as integer) as own_txn_count
     from postings
     group by account_no_token, business_date, known_date, superseded_date

@@ -2,18 +2,19 @@
 {% set counts = [
     'app_login', 'web_login', 'product_view', 'application', 'help', 'close_account_view', 'mall_order',
     'page_view', 'visit', 'account_visit', 'wealth_visit', 'complaint_visit', 'contact', 'retention_contact', 'touch',
-    'response', 'complaint',
+    'response', 'complaint', 'transfer_view', 'balance_view',
 ] %}
 {% for line in product_lines() %}{% do counts.append(line ~ '_page') %}{% endfor %}
+{% set half_year_only = ['complaint', 'page_view', 'complaint_visit', 'transfer_view', 'balance_view'] %}
 {% set windows = {
     '30d': {'stretches': 'stretch = 1', 'counts': ['app_login', 'close_account_view']},
     '90d': {
         'stretches': 'stretch <= 2',
-        'counts': counts | reject('in', ['complaint', 'page_view', 'complaint_visit']) | list,
+        'counts': counts | reject('in', half_year_only) | list,
     },
     '180d': {'stretches': 'stretch <= 3', 'counts': [
         'app_login', 'web_login', 'page_view', 'product_view', 'application', 'help', 'close_account_view',
-        'mall_order',
+        'mall_order', 'transfer_view', 'balance_view',
         'visit', 'complaint_visit', 'complaint', 'response',
     ]},
 } %}

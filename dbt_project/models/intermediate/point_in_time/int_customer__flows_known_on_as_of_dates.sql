@@ -5,9 +5,10 @@
 ] %}
 {% set classes = ['wallet_outflow', 'mmf_outflow', 'other_bank_outflow', 'merchant_outflow', 'cash_outflow'] %}
 {% set counts = ['own_txn', 'counter_txn', 'mobile_txn', 'pos_txn', 'wallet_txn'] %}
-{% set half_year_counts = classes + ['inflow', 'fee'] %}
+{% set half_year_counts = classes + ['utility_outflow', 'inflow', 'fee'] %}
+{% set month_amounts = ['inflow', 'outflow', 'other_bank_outflow', 'bank_inflow'] %}
 {% set windows = {
-    '30d': {'stretches': 'stretch = 1', 'amounts': ['inflow', 'outflow', 'other_bank_outflow'], 'counts': ['own_txn']},
+    '30d': {'stretches': 'stretch = 1', 'amounts': month_amounts, 'counts': ['own_txn']},
     '90d': {'stretches': 'stretch <= 2', 'amounts': amounts, 'counts': counts},
     '180d': {'stretches': 'stretch <= 3', 'amounts': ['inflow', 'outflow'], 'counts': counts + half_year_counts},
     'previous_90d': {'stretches': 'stretch = 3', 'amounts': ['inflow', 'outflow', 'salary'], 'counts': ['own_txn']},

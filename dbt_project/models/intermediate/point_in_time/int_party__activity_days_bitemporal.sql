@@ -11,6 +11,8 @@
         'product_view_count': "event_name = 'product_view'",
         'application_count': "event_name in ('apply_start', 'apply_finish')",
         'help_count': "event_name = 'help'",
+        'transfer_view_count': "event_name = 'transfer'",
+        'balance_view_count': "event_name = 'balance'",
         'close_account_view_count': "event_name = 'close_account_view'",
         'page_view_count': "event_name <> 'login'",
     },
