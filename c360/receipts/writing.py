@@ -69,6 +69,10 @@ def write_receipts(settings: Settings, publish_id: int, run_id: str, pin: Pin, p
     """
     path = path_of(settings.lake, pin.business_date, publish_id)
     compiled = compiled_sql(settings, read_manifest(settings))
+    with warehouse.reading(settings):
+        limits = warehouse.query(settings, f"select * from build_seeds.{LIMITS} order by threshold").to_pylist()
+        rows = warehouse.query(settings, _decisions(pin.business_date))
+        table = hashed(_with_models(settings, rows))
     about = About(
         publish_id=publish_id,
         business_date=str(pin.business_date),
@@ -78,11 +82,8 @@ def write_receipts(settings: Settings, publish_id: int, run_id: str, pin: Pin, p
         publish_sha256=digest(publish_path(settings.lake, publish_id)),
         bars_sql=_over_names(compiled[f"model.bank.{BARS}"]),
         policy_sql=_over_names(compiled["model.bank.contact_policy"]),
-        contact_limits=warehouse.query(settings, f"select * from build_seeds.{LIMITS} order by threshold").to_pylist(),
+        contact_limits=limits,
     )
-    with warehouse.reading(settings):
-        rows = warehouse.query(settings, _decisions(pin.business_date))
-        table = hashed(_with_models(settings, rows))
     receipts = Receipts(path, about, table)
     write(receipts)
     detail = f"{table.num_rows} receipts, root {receipts.root}"

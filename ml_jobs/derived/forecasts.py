@@ -123,7 +123,8 @@ def read_history(query: Callable[[str, Sequence[object]], pa.Table], marts: str,
 def _forecast(settings: Settings, business_date: date) -> dict[str, str]:
     try:
         require_entry(MODEL)
-        history = read_history(partial(warehouse.query, settings), "build_marts", business_date)
+        with warehouse.reading(settings):
+            history = read_history(partial(warehouse.query, settings), "build_marts", business_date)
         folder = settings.lake / lake.FORECASTS / f"{history.as_of_date}-{history.digest}"
         if not folder.exists():
             _write(folder, history)

@@ -70,21 +70,30 @@ def score(settings: Settings, task: str, known: Known) -> Scored | Abstained:
 
 def score_all(settings: Settings, known: Known) -> dict[str, Scored | Abstained]:
     """Score the date with every task, by name; where most need a model first, one process per core trains them."""
-    tasks = load_tasks()
-    waiting = sum(not promotion_path(settings, task, in_force(settings, task, known)).exists() for task in tasks)
+    tasks = list(load_tasks())
+    ready = [task for task in tasks if promotion_path(settings, task, in_force(settings, task, known)).exists()]
+    waiting = [task for task in tasks if task not in ready]
     # processes take seconds to start: too long for the scores alone, and for the few tasks that abstain on every date
-    jobs = min(waiting, os.cpu_count() or 1) if 2 * waiting > len(tasks) else 1
+    jobs = min(len(waiting), os.cpu_count() or 1) if 2 * len(waiting) > len(tasks) else 1
     outcomes: dict[str, Scored | Abstained] = {}
-    for task in tasks if jobs == 1 else ():
+
+    def score_next(task: str) -> None:
         part(task, len(outcomes) + 1, len(tasks))
         outcomes[task] = score(settings, task, known)
-    if jobs > 1:
+
+    if jobs == 1:
+        with warehouse.reading(settings):  # to open the engine takes as long as to score a small bank
+            for task in ready:
+                score_next(task)
+        for task in waiting:  # whoever trains holds up nobody who writes
+            score_next(task)
+    else:
         part("models are trained", 0, len(tasks))
         made = Parallel(n_jobs=jobs, return_as="generator")(delayed(score)(settings, task, known) for task in tasks)
         for task, outcome in zip(tasks, made, strict=True):
             outcomes[task] = outcome
             part("models are trained", len(outcomes), len(tasks))
-    return outcomes
+    return {task: outcomes[task] for task in tasks}
 
 
 def is_scored(settings: Settings, known: Known) -> bool:

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -13,36 +13,59 @@ from lakehouse.settings import PROJECT
 
 SIMULATED = PROJECT / "deployments" / "simulated.yml"
 IMPORT = """
-import sys, time
+import os, sys, time
 from airflow.dag_processing.dagbag import DagBag
-began = time.process_time()
-bag = DagBag(sys.argv[1])
-assert not bag.import_errors, bag.import_errors
-heavy = {"great_expectations", "duckdb", "sklearn", "pandas", "dbt"} & set(sys.modules)
-tasks = sorted(f"{dag.dag_id}.{task.task_id}" for dag in bag.dags.values() for task in dag.tasks)
-print(time.process_time() - began, ",".join(sorted(bag.dags)), ",".join(sorted(heavy)), ",".join(tasks), sep=";")
+for deployment in sys.argv[2:]:
+    os.environ["C360_DEPLOYMENT"] = deployment
+    for name in [name for name in sys.modules if name.startswith(("c360", "lakehouse", "unusual_prefix"))]:
+        del sys.modules[name]  # they have read the settings of the one before
+    began = time.process_time()
+    bag = DagBag(sys.argv[1])
+    assert not bag.import_errors, bag.import_errors
+    seconds = time.process_time() - began
+    heavy = {"great_expectations", "duckdb", "sklearn", "pandas", "dbt"} & set(sys.modules)
+    tasks = sorted(f"{dag.dag_id}.{task.task_id}" for dag in bag.dags.values() for task in dag.tasks)
+    print("imported", seconds, ",".join(sorted(bag.dags)), ",".join(sorted(heavy)), ",".join(tasks), sep=";")
 """
 
 
-def imported(tmp_path, deployment: Path) -> tuple[float, set[str], str, set[str]]:
-    """Seconds, DAG ids, heavy modules, tasks as dag.task: in a separate process, as in Airflow."""
+class Imported(NamedTuple):
+    """What Airflow reads of the DAG files for a deployment."""
+
+    seconds: float  # of processor time
+    dag_ids: set[str]
+    heavy: str  # libraries that were loaded, and should not be
+    tasks: set[str]  # as dag.task
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory) -> dict[str, Imported]:
+    """By deployment, in a process of its own, as in Airflow; the simulated one first, since what it loads stays."""
+    folder = tmp_path_factory.mktemp("imported")
+    deployments = {"simulated": SIMULATED, "berka": SIMULATED.with_name("berka.yml")}
+    for name, more in (("told", "alerts: [operations]"), ("kept", "retention: {landing: 90}")):
+        deployments[name] = folder / f"{name}.yml"
+        deployments[name].write_text(f"{SIMULATED.read_text()}{more}\n")
     environment = {
         "PATH": "/usr/bin:/bin",
-        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_HOME": str(folder),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-        "C360_DEPLOYMENT": str(deployment),
-        "C360_LAKE": str(tmp_path / "lake"),
+        "C360_LAKE": str(folder / "lake"),
     }
-    command = [sys.executable, "-c", IMPORT, str(PROJECT / "dags")]
+    command = [sys.executable, "-c", IMPORT, str(PROJECT / "dags"), *map(str, deployments.values())]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    seconds, dag_ids, heavy, tasks = done.stdout.splitlines()[-1].split(";")
-    return float(seconds), set(dag_ids.split(",")), heavy, set(tasks.split(","))
+    found = {}
+    lines = (line for line in done.stdout.splitlines() if line.startswith("imported;"))
+    for name, line in zip(deployments, lines, strict=True):
+        _, seconds, dag_ids, heavy, tasks = line.split(";")
+        found[name] = Imported(float(seconds), set(dag_ids.split(",")), heavy, set(tasks.split(",")))
+    return found
 
 
-def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
-    seconds, dag_ids, heavy, tasks = imported(tmp_path, SIMULATED)
+def test_all_dags_import_in_two_seconds_without_heavy_libraries(imported):
+    seconds, dag_ids, heavy, tasks = imported["simulated"]
     assert "score_customers.alert" not in tasks  # nobody is named
     assert dag_ids == {
         "ingest_branch",
@@ -56,8 +79,8 @@ def test_all_dags_import_in_two_seconds_without_heavy_libraries(tmp_path):
     assert heavy == ""
 
 
-def test_a_deployment_without_online_feeds_has_no_online_dag(tmp_path):
-    assert imported(tmp_path, SIMULATED.with_name("berka.yml"))[1] == {
+def test_a_deployment_without_online_feeds_has_no_online_dag(imported):
+    assert imported["berka"].dag_ids == {
         "ingest_branch",
         "build_customer_360",
         "score_customers",
@@ -66,20 +89,14 @@ def test_a_deployment_without_online_feeds_has_no_online_dag(tmp_path):
     }
 
 
-def test_a_deployment_that_names_receivers_of_alerts_has_a_dag_that_tells_them_every_hour(tmp_path):
-    deployment = tmp_path / "told.yml"
-    deployment.write_text(SIMULATED.read_text() + "alerts: [operations]\n")
-    _, dag_ids, heavy, tasks = imported(tmp_path, deployment)
-    assert "send_alerts" in dag_ids and "score_customers.alert" in tasks
-    assert heavy == ""
+def test_a_deployment_that_names_receivers_of_alerts_has_a_dag_that_tells_them_every_hour(imported):
+    assert "send_alerts" in imported["told"].dag_ids and "score_customers.alert" in imported["told"].tasks
+    assert imported["told"].heavy == ""
 
 
-def test_a_deployment_that_keeps_files_for_a_time_has_a_dag_that_removes_them(tmp_path):
-    deployment = tmp_path / "kept.yml"
-    deployment.write_text(SIMULATED.read_text() + "retention: {landing: 90}\n")
-    _, dag_ids, heavy, tasks = imported(tmp_path, deployment)
-    assert "retain_files" in dag_ids and "retain_files.remove" in tasks
-    assert heavy == ""
+def test_a_deployment_that_keeps_files_for_a_time_has_a_dag_that_removes_them(imported):
+    assert "retain_files" in imported["kept"].dag_ids and "retain_files.remove" in imported["kept"].tasks
+    assert imported["kept"].heavy == ""
 
 
 @pytest.fixture(scope="module")

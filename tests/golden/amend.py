@@ -15,21 +15,23 @@ from tests.golden import landed
 
 
 def amend(landing: Path, days: Sequence[date]) -> None:
-    """Change the deliveries of the last three days.
+    """Change the deliveries of the last two days.
 
-    - On the third day a posting of five weeks before arrives.
-    - The first day's postings are delivered again, known on the third day, one of them with a cent more.
-    - The second day tells a posting of the first once more.
-    - The third day tells the balances that follow from all this.
-    - A customer moves on the second day; of another, an older move becomes known on the third.
+    - On the second day a posting of five weeks before arrives.
+    - The first day tells a posting of the month before once more.
+    - The first day's postings are delivered again, known on the second day, one of them with a cent more.
+    - The second day tells the balances that follow from all this.
+    - A customer moves on the first day; of another, an older move becomes known on the second.
     """
-    first, second, third = days
-    con = landed.load(landing, third, token_secret="any secret, of 32 characters at least")
+    first, second = days
+    con = landed.load(landing, second, token_secret="any secret, of 32 characters at least")
     postings = _day(landing, "transactions", first)
-    corrected, repeated = postings.iloc[0], postings.iloc[[1]]
+    corrected = postings.iloc[0]
+    month = f"{first - timedelta(days=1):%Y-%m}"
+    repeated = _read(landing / "transactions" / f"transactions_{month}_v1.dat", "transactions")
     late_date, late_amount, cent = first - timedelta(days=35), Decimal("100.00"), Decimal("0.01")
     late = (
-        _day(landing, "transactions", third)
+        _day(landing, "transactions", second)
         .iloc[[0]]
         .assign(
             txn_id="late",
@@ -45,18 +47,18 @@ def amend(landing: Path, days: Sequence[date]) -> None:
         amount = rows["amount"].mask(rows["txn_id"] == corrected["txn_id"], str(Decimal(corrected["amount"]) + cent))
         return rows.assign(amount=amount)
 
-    _deliver(landing, "transactions", third, _adding(late))
-    _deliver(landing, "transactions", first, with_a_cent_more, version=2, known=third)
-    _deliver(landing, "transactions", second, _adding(repeated))
+    _deliver(landing, "transactions", second, _adding(late))
+    _deliver(landing, "transactions", first, _adding(repeated.iloc[[-1]]))
+    _deliver(landing, "transactions", first, with_a_cent_more, version=2, known=second)
     sign = 1 if corrected["direction"] == "C" else -1
     for account_no, since, delta in (
         (late["account_no"].item(), late_date, late_amount),
         (corrected["account_no"], first, sign * cent),
     ):
-        _deliver(landing, "balances", third, _adding(_balances_since(con, account_no, since, delta)))
+        _deliver(landing, "balances", second, _adding(_balances_since(con, account_no, since, delta)))
     persons = con.execute("select distinct customer_no from customers where party_type = 'P' order by 1 limit 2")
     for (customer_no,), day, moved in zip(
-        persons.fetchall(), (second, third), (second, first - timedelta(days=20)), strict=True
+        persons.fetchall(), (first, second), (first, first - timedelta(days=20)), strict=True
     ):
         record = _last_record(landing, customer_no).assign(business_date=str(moved), city="成都市")
         _deliver(landing, "customers", day, _adding(record))

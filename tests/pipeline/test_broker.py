@@ -13,7 +13,6 @@ import redis
 from confluent_kafka import Producer
 from pydantic import SecretStr
 
-from c360 import pipeline
 from c360.doctor import examine
 from lakehouse import intraday, warehouse
 from lakehouse.intraday import batches
@@ -23,7 +22,7 @@ from lakehouse.warehouse.live import FLOWS
 from simulator.intraday import replay, to_broker, to_landing
 from tests.brokers import KafkaServer, RedisServer, Server
 from tests.pipeline.bank import copy_of
-from tests.pipeline.conftest import D3, LAST_OF_HISTORY
+from tests.pipeline.conftest import D3
 
 Shown = dict[str, list[dict[str, object]]]  # rows by table
 UNSAID = {"transactions": None, "wallet_payments": None}  # by Redis before 7
@@ -44,7 +43,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 def bank(history: Settings, tmp_path: Path, server: Server) -> Settings:
     """The history is published; events come from the broker."""
     settings = copy_of(history, tmp_path / "bank")
-    pipeline.publish_ops(settings, LAST_OF_HISTORY, "copy")
     return settings.model_copy(update={"landing": tmp_path / "landing", "broker_url": server.url})
 
 
@@ -53,7 +51,6 @@ def by_files(history: Settings, landing: Path, tmp_path_factory: pytest.TempPath
     """The day as readers see it when its events come as files."""
     folder = tmp_path_factory.mktemp("files")
     settings = copy_of(history, folder / "bank").model_copy(update={"landing": folder / "landing"})
-    pipeline.publish_ops(settings, LAST_OF_HISTORY, "copy")
     replay(landing, D3, to_landing(settings.landing), rate=0, seconds=1)
     intraday.run(settings, every=0, seconds=0)
     shown = within_the_day(settings)

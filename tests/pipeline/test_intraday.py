@@ -29,7 +29,6 @@ def started(history: Settings, landing: Path, tmp_path_factory: pytest.TempPathF
     """The history is published; micro-batches will land in a folder of their own."""
     folder = tmp_path_factory.mktemp("intraday")
     settings = copy_of(history, folder)
-    pipeline.publish_ops(settings, LAST_OF_HISTORY, "copy")  # its views look into the copy's folders
     return settings.model_copy(update={"landing": folder / "landing"})
 
 

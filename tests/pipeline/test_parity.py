@@ -25,6 +25,7 @@ from c360.reports import customer
 from lakehouse import intraday, tags, warehouse
 from lakehouse.settings import Settings
 from lakehouse.tags.columns import offered
+from lakehouse.warehouse.stores import Shown
 from tests.conftest import create_database
 from tests.pipeline.bank import EMPTY, READER_SCHEMAS, RUN_COLUMNS, TAGS, deployment_at, send_events
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
@@ -214,12 +215,13 @@ def test_a_branch_reads_its_customers_of_every_table_and_no_others(postgres: Set
 def assert_equal(one: Settings, other: Settings) -> None:
     tables = published(one)
     assert published(other) == tables
-    for table in tables:
-        left = rows(one, table)
-        right = rows(other, table).cast(left.schema)
-        assert left.num_rows == right.num_rows and (left.num_rows > 0 or table in EMPTY), table
-        for name in left.column_names:
-            assert same(left[name], right[name]), (table, name)
+    with warehouse.shown(one) as here, warehouse.shown(other) as there:  # to open a store takes longer than most tables
+        for table in tables:
+            left = rows(here, table)
+            right = rows(there, table).cast(left.schema)
+            assert left.num_rows == right.num_rows and (left.num_rows > 0 or table in EMPTY), table
+            for name in left.column_names:
+                assert same(left[name], right[name]), (table, name)
 
 
 def published(settings: Settings) -> list[str]:
@@ -227,9 +229,9 @@ def published(settings: Settings) -> list[str]:
     return sorted(f"{row['schema_name']}.{row['table_name']}" for row in found if row["schema_name"] in READER_SCHEMAS)
 
 
-def rows(settings: Settings, table: str) -> pa.Table:
+def rows(shown: Shown, table: str) -> pa.Table:
     """All rows in one order: by what is exact, since floating-point figures may differ in the last digit."""
-    found = warehouse.query_serving(settings, f"select * from {table} {PART.get(table, '')}")
+    found = shown.query(f"select * from {table} {PART.get(table, '')}", ())
     kept = found.select(sorted(set(found.column_names) - set(RUN_COLUMNS)))
     exact = [field.name for field in kept.schema if not pa.types.is_floating(field.type)]
     return kept.sort_by([(name, "ascending") for name in exact])

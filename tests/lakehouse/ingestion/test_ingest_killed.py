@@ -67,7 +67,13 @@ def assert_made_good(bank: Bank, undisturbed: Bank) -> None:
     assert bank.ingest("transactions") == []
 
 
-@pytest.mark.parametrize("rename", range(1, RENAMES + 1))
+# the files of the second delivery appear as those of the first; its last one ends the run
+FEW = (1, 2, 3, RENAMES)
+
+
+@pytest.mark.parametrize(
+    "rename", [n if n in FEW else pytest.param(n, marks=pytest.mark.full) for n in range(1, RENAMES + 1)]
+)
 def test_killed_before_a_file_appears(next_bank: Callable[[], Bank], rename: int) -> None:
     undisturbed, bank = deliver(next_bank()), deliver(next_bank())
     undisturbed.ingest("transactions")

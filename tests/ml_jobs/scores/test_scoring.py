@@ -13,7 +13,9 @@ import yaml
 from lakehouse.errors import Stop
 from lakehouse.lake import pin
 from lakehouse.lake.model_files import Known
-from ml_jobs.scores.scoring import Abstained, Scored, is_scored, score
+from lakehouse.warehouse.engines import duckdb as engine
+from ml_jobs.scores import scoring
+from ml_jobs.scores.scoring import Abstained, Scored, is_scored, score, score_all
 from ml_jobs.task_file import load_tasks
 from tests.ml_jobs.made_up import BUSINESS_DATE, deliver, made_up_bank
 
@@ -73,6 +75,21 @@ def test_scoring_afresh_gives_the_same_scores(settings, scored_bank):
     shutil.rmtree(settings.lake / "models")
     again = pq.read_table(score(settings, "churn", Known.by(settings, BUSINESS_DATE)).path, partitioning=None)
     assert again.drop("scored_at") == kept.drop("scored_at")
+
+
+def test_scores_by_models_that_are_there_open_the_engine_once(settings, monkeypatch):
+    """It takes as long to open as to score a small bank."""
+    deliver(settings, NEXT_DAY, "2026-01-01")
+    monkeypatch.setattr(scoring, "load_tasks", lambda: {"churn": load_tasks()["churn"]})
+    opened, times = engine.opened, []
+
+    def counted(*arguments, **named):
+        times.append(arguments)
+        return opened(*arguments, **named)
+
+    monkeypatch.setattr(engine, "opened", counted)
+    assert isinstance(score_all(settings, Known.by(settings, NEXT_DAY))["churn"], Scored)
+    assert len(times) == 1
 
 
 def test_the_next_day_uses_the_months_model_and_its_own_pin(settings):
