@@ -125,7 +125,7 @@ def _append(
     pattern = dict(zip(names, _newest_row(landing / feed, contract).split(contract.delimiter), strict=True))
     for number, values in enumerate(rows):
         own = {names[0]: f"{pattern[names[0]][:-4]}9{number:03}", "business_date": str(day)}
-        lines.append(contract.delimiter.join((pattern | own | values)[column] for column in names))
+        lines.append(contract.delimiter.join({**pattern, **own, **values}[column] for column in names))
     path.write_bytes("\n".join([header, *lines, ""]).encode(contract.encoding) + garbled)
     if is_told:
         described, landed = json.loads(manifest.read_text()), measure_file(path, contract.delimiter)
@@ -173,7 +173,7 @@ def _fail_a_gate(bank: Bank, day: date) -> None:
 def _look_and_copy(bank: Bank, day: date) -> None:
     """What people do then: look, send, check a bad file, back up, hand on a copy."""
     spoilt = bank.settings.landing / "complaints" / f"complaints_{day}_v1.dat"
-    bank.c360("check", str(spoilt), "--feed", "complaints", "--date", str(day), fails=True, C360_LOG_FORMAT="json")
+    bank.c360("check", str(spoilt), "--feed", "complaints", "--date", str(day), C360_LOG_FORMAT="json")
     bank.c360("status", "--json")
     bank.c360("alerts", "list")
     bank.c360("alerts", "send", "--dry-run")

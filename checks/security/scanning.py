@@ -60,16 +60,17 @@ def scan(
     sizes = {size for size, _ in copied}
     finds: set[Find] = set()
     count = total = 0
-    for path in looked_at:
-        size = path.stat().st_size
-        if size in sizes and (size, digest(path)) in copied:
-            continue
-        count += 1
-        for content in contents(path):
-            total += len(content)
-            found = [name for name, written in needles.items() if any(one in content for one in written)]
-            found += [f"looks like {name}" for name in _shapes_in(content, shapes or {})]
-            finds |= {Find(str(path.relative_to(folder)), name) for name in found}
+    with duckdb.connect() as connection:
+        for path in looked_at:
+            size = path.stat().st_size
+            if size in sizes and (size, digest(path)) in copied:
+                continue
+            count += 1
+            for content in contents(path, connection):
+                total += len(content)
+                found = [name for name, written in needles.items() if any(one in content for one in written)]
+                found += [f"looks like {name}" for name in _shapes_in(content, shapes or {})]
+                finds |= {Find(str(path.relative_to(folder)), name) for name in found}
     return Scan(count, total, tuple(sorted(finds, key=lambda find: (find.path, find.value_name))))
 
 
@@ -104,8 +105,14 @@ def _shapes_in(content: bytes, shapes: Mapping[str, Callable[[str], bool]]) -> l
     return [name for name, is_in in shapes.items() if is_in(text)]
 
 
-def contents(path: Path) -> Iterator[bytes]:
-    """A file as it is; and what is packed in it: gzip, zip (models), the rows of Parquet and of a DuckDB store."""
+def contents(path: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[bytes]:
+    """A file as it is; and what is packed in it: gzip, zip (models), the rows of Parquet and of a DuckDB store.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        To read Parquet by: one for thousands of files.
+    """
     content = path.read_bytes()
     yield content
     if content[:2] == b"\x1f\x8b":
@@ -117,13 +124,12 @@ def contents(path: Path) -> Iterator[bytes]:
                 with packed.open(name) as file:
                     yield file.read(MOST_UNPACKED)
     elif content[:4] == b"PAR1":
-        yield from _texts(f"read_parquet({literal(str(path))})", duckdb.connect())
+        yield from _texts(f"read_parquet({literal(str(path))})", connection)
     elif content[8:12] == b"DUCK":
-        connection = duckdb.connect(str(path), read_only=True)
-        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
-        for schema, table in tables:
-            yield from _texts(f"{identifier(schema)}.{identifier(table)}", connection)
-        connection.close()
+        with duckdb.connect(str(path), read_only=True) as store:
+            tables = store.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+            for schema, table in tables:
+                yield from _texts(f"{identifier(schema)}.{identifier(table)}", store)
 
 
 def _texts(relation: str, connection: duckdb.DuckDBPyConnection) -> Iterator[bytes]:

@@ -17,12 +17,8 @@ ACCOUNTS = {
     "viewer": ("Viewer", "C360_AIRFLOW_VIEWER_PASSWORD_FILE"),
 }
 # Airflow makes up what of these is not given, anew at every start and in every container.
-KEYS = (
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
-    "AIRFLOW__CORE__FERNET_KEY",
-    "AIRFLOW__API_AUTH__JWT_SECRET",
-    "AIRFLOW__API__SECRET_KEY",
-)
+KEYS = ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY")
+DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"  # without it, SQLite in the container
 SHORTEST = 32  # characters of a password or key
 POOLS = Path(__file__).parents[1] / "pools.json"
 
@@ -30,7 +26,9 @@ POOLS = Path(__file__).parents[1] / "pools.json"
 def main() -> None:
     """Ask for the secrets first: nothing is made without them."""
     passwords = {name: _password(variable) for name, (_, variable) in ACCOUNTS.items()}
-    if missing := [name for name in KEYS if len(os.environ.get(name, "")) < SHORTEST]:
+    missing = [name for name in KEYS if len(os.environ.get(name, "")) < SHORTEST]
+    missing += [] if os.environ.get(DATABASE) else [DATABASE]
+    if missing:
         sys.exit(f"{', '.join(missing)}: not given, or too short: run deploy/new-secrets")
     for command in (["db", "migrate"], ["pools", "import", str(POOLS)]):
         subprocess.run([sys.executable, "-m", "airflow", *command], check=True)

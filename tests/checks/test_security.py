@@ -1,6 +1,7 @@
 """What `make security` measures, on planted faults: a value in each kind of file, a licence that may not be."""
 
 import gzip
+import time
 import zipfile
 from pathlib import Path
 
@@ -71,6 +72,13 @@ def test_what_looks_like_a_persons_is_found_though_nobody_knew_the_value(
     PACKERS[name](tmp_path / name, f"x {written} x")
     found = {find.value_name for find in scan(tmp_path, {}, shapes=SHAPES).finds}
     assert found == {f"looks like {shape}"}
+
+
+def test_a_page_without_spaces_takes_no_longer_than_another() -> None:
+    """A pattern that begins anew at each letter took minutes for what a page brings as one word."""
+    one_word, began = 2_000_000 * "a", time.process_time()
+    assert not any(is_in(one_word) for is_in in SHAPES.values())
+    assert time.process_time() - began < 5
 
 
 def test_a_copy_of_a_file_that_may_hold_values_may_hold_them_and_no_other_file(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A collector of OpenTelemetry on loopback: it takes metrics by OTLP over HTTP, and decodes them."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from threading import Event
@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from tests.loopback import LoopbackServer
 
+SILENCE = 120  # seconds after which even a collector that does not answer does
 Labels = frozenset[tuple[str, str]]
 
 
@@ -18,6 +19,7 @@ class Collected:
     """What arrived, and whether requests are answered at all."""
 
     requests: list[ExportMetricsServiceRequest] = field(default_factory=list)
+    asked: int = 0  # requests that came, answered or not
     status: int = 200
     answers: Event = field(default_factory=Event)  # unset: it takes a request, and says nothing
 
@@ -59,7 +61,7 @@ def labels(**attributes: str) -> Labels:
     return frozenset((f"c360.{name}", value) for name, value in attributes.items())
 
 
-def _labels(attributes) -> Labels:
+def _labels(attributes: Iterable) -> Labels:
     return frozenset((each.key, each.value.string_value) for each in attributes)
 
 
@@ -72,7 +74,8 @@ class Collector(LoopbackServer):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                collected.answers.wait(30)
+                collected.asked += 1
+                collected.answers.wait(SILENCE)
                 collected.requests.append(ExportMetricsServiceRequest.FromString(body))
                 self.send_response(collected.status)
                 self.send_header("Content-Length", "0")

@@ -30,7 +30,7 @@ def collector(server: tuple[Collected, str], monkeypatch: pytest.MonkeyPatch) ->
     """It has nothing yet, and the environment names it."""
     collected, url = server
     collected.requests.clear()
-    collected.status = 200
+    collected.asked, collected.status = 0, 200
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", url)
     monkeypatch.setattr(metrics, "COLLECTOR", metrics.Collector())
     yield collected
