@@ -14,13 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from lakehouse.settings import PROJECT
 from tests.c360.alerts.servers import free_port
 from tests.checks.test_deployment import values
 from tests.conftest import create_database
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
+full = pytest.mark.full  # what needs a database and a server: over a minute of a processor
+pytestmark = pytest.mark.timeout(600)
 
 PREPARE = PROJECT / "deploy" / "airflow" / "prepare.py"
 DAG = "send_alerts"  # it needs no business date
@@ -44,14 +46,14 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def deployed(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """With a database that is made, the accounts among what is in it, and the DAGs as Airflow reads them."""
+def given(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """What the containers are given: secrets, variables, and a database with nothing in it."""
     folder = tmp_path_factory.mktemp("deployed")
     (folder / "deploy").mkdir()
     shutil.copy(PROJECT / "deploy" / "new-secrets", folder / "deploy")
     subprocess.run([folder / "deploy" / "new-secrets"], check=True, capture_output=True)
     with create_database(postgres_server) as dsn:
-        parts = psycopg.conninfo.conninfo_to_dict(dsn)
+        parts = conninfo_to_dict(dsn)
         (socket,) = parse_qs(urlsplit(postgres_server).query)["host"]
 
         def here(text: str) -> str:
@@ -62,18 +64,22 @@ def deployed(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> 
             return re.sub(r"^/(data|airflow)(?=/|$)", rf"{folder}/\1", text)
 
         files = [PROJECT / "deploy" / name for name in ("airflow.env", "airflow-init.env")]
-        given = {"AIRFLOW_HOME": "/airflow", "HOME": str(folder)}
+        variables = {"AIRFLOW_HOME": "/airflow", "HOME": str(folder)}
         for file in (*files, folder / "deploy" / "secrets" / "airflow.env"):
-            given |= values(file)
-        environment = {name: here(value) for name, value in given.items()}
+            variables |= values(file)
+        environment = {name: here(value) for name, value in variables.items()}
         environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         environment["PYTHONPATH"] = f"{environment['PYTHONPATH']}:{PROJECT}"
-        made = Deployed(folder, dsn, environment)
-        done = made.run(sys.executable, str(PREPARE))
+        yield Deployed(folder, dsn, environment)
+
+
+@pytest.fixture(scope="module")
+def deployed(given: Deployed) -> Deployed:
+    """With the database made, the accounts among what is in it, and the DAGs as Airflow reads them."""
+    for words in ((sys.executable, str(PREPARE)), ("airflow", "dags", "reserialize")):
+        done = given.run(*words)
         assert done.returncode == 0, done.stderr[-3000:]
-        done = made.run("airflow", "dags", "reserialize")
-        assert done.returncode == 0, done.stderr[-3000:]
-        yield made
+    return given
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +124,7 @@ def start(client: httpx.Client) -> int:
     return client.post(f"/dags/{DAG}/dagRuns", json={"logical_date": None}).status_code
 
 
+@full
 def test_nobody_gets_in_without_an_account(deployed: Deployed, address: str) -> None:
     assert httpx.get(f"{address}/api/v2/dags", timeout=60).status_code == 401
     assert (
@@ -132,6 +139,7 @@ def test_nobody_gets_in_without_an_account(deployed: Deployed, address: str) -> 
         assert refused.status_code == 401, (name, refused.text)
 
 
+@full
 def test_a_viewer_sees_runs_and_starts_none(deployed: Deployed, address: str) -> None:
     with as_user(address, "viewer", deployed.secret("airflow_viewer_password")) as viewer:
         assert DAG in {dag["dag_id"] for dag in viewer.get("/dags", params={"limit": 100}).json()["dags"]}
@@ -142,11 +150,13 @@ def test_a_viewer_sees_runs_and_starts_none(deployed: Deployed, address: str) ->
         assert viewer.get(f"/dags/{DAG}/dagRuns").json()["total_entries"] == 0
 
 
+@full
 def test_an_administrator_starts_a_run(deployed: Deployed, address: str) -> None:
     with as_user(address, "admin", deployed.secret("airflow_password")) as admin:
         assert start(admin) == 200
 
 
+@full
 def test_the_database_has_hashes_and_a_new_password_takes_the_place_of_the_old(deployed: Deployed) -> None:
     def kept() -> dict[str, str]:
         with psycopg.connect(deployed.dsn) as connection:
@@ -174,6 +184,6 @@ def test_the_database_has_hashes_and_a_new_password_takes_the_place_of_the_old(d
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
     ],
 )
-def test_without_a_secret_nothing_starts(deployed: Deployed, missing: str) -> None:
-    done = deployed.run(sys.executable, str(PREPARE), without=missing)
+def test_without_a_secret_nothing_starts(given: Deployed, missing: str) -> None:
+    done = given.run(sys.executable, str(PREPARE), without=missing)
     assert done.returncode and missing in done.stderr and "deploy/new-secrets" in done.stderr
