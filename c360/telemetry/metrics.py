@@ -22,7 +22,7 @@ from lakehouse.lake.runs import read_records
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -91,22 +91,32 @@ def send(settings: Settings, points: Iterable[Point]) -> None:
     if not given or monotonic() < COLLECTOR.asked_again_at:
         return
     arrived: list[bool] = []
-    thread = Thread(target=_send, args=(settings, given, arrived), name="metrics", daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
+    with _going_on():
+        exporter, collected = _exporter(), _collected(_resource(settings), given)
+        # only the network is waited for: what is a thread's may go on, and ends with the process
+        thread = Thread(target=_export, args=(exporter, collected, arrived), name="metrics", daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
     if not (arrived and arrived[0]):
         COLLECTOR.asked_again_at = monotonic() + PAUSE
         log.warning("metrics did not reach the collector; it is asked again in %.0f seconds", PAUSE)
 
 
-def _send(settings: Settings, points: tuple[Point, ...], arrived: list[bool]) -> None:
+def _export(exporter: "MetricExporter", collected: "MetricsData", arrived: list[bool]) -> None:
+    from opentelemetry.sdk.metrics.export import MetricExportResult
+
     with _going_on():
-        arrived.append(_export(_exporter(), _resource(settings), points))
+        try:
+            result = exporter.export(collected, timeout_millis=PATIENCE * 1000)
+            arrived.append(result is MetricExportResult.SUCCESS)
+        finally:
+            exporter.shutdown()
 
 
-def _export(exporter: "MetricExporter", resource: Mapping[str, str], points: tuple[Point, ...]) -> bool:
+def _collected(resource: Mapping[str, str], points: tuple[Point, ...]) -> "MetricsData":
+    """The points as the protocol has them: a gauge for each metric."""
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExportResult
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.resources import Resource
 
     reader = InMemoryMetricReader()
@@ -117,15 +127,12 @@ def _export(exporter: "MetricExporter", resource: Mapping[str, str], points: tup
         for measure in dict.fromkeys(point.measure for point in points)
     }
     for point in points:
-        gauges[point.measure].set(point.value, dict(point.attributes))
+        gauges[point.measure].set(float(point.value), dict(point.attributes))
     collected = reader.get_metrics_data()
     provider.shutdown()
     if collected is None:
-        return False
-    try:
-        return exporter.export(collected, timeout_millis=PATIENCE * 1000) is MetricExportResult.SUCCESS
-    finally:
-        exporter.shutdown()
+        raise ValueError("nothing was collected")
+    return collected
 
 
 def _exporter() -> "MetricExporter":
