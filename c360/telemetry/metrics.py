@@ -147,6 +147,9 @@ def _exporter() -> "MetricExporter":
 
 
 def _resource(settings: Settings) -> dict[str, str]:
-    """Who sends; the environment's own name of the service wins."""
-    told = {"c360.deployment": load_deployment(settings.deployment).name, "c360.target": settings.target}
-    return told if os.environ.get("OTEL_SERVICE_NAME") else told | {"service.name": "c360"}
+    """Who sends; what the environment says of it wins. The installation is one instance, however many processes send."""
+    deployment = load_deployment(settings.deployment).name
+    told = {"c360.deployment": deployment, "c360.target": settings.target, "service.instance.id": deployment}
+    told |= {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "c360"}
+    given = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    return {name: value for name, value in told.items() if f"{name}=" not in given}

@@ -31,7 +31,7 @@ def test_a_step_sends_its_duration_rows_and_deliveries(bank: Bank, collector: Co
     ((key, seconds),) = collector.of("c360.step.duration").items()
     assert key == labels(**step, outcome="success") and 0 < seconds < 60
     assert record["detail"]["rows"] == {"loaded": 2, "quarantined": 5}
-    assert collector.resource["service.name"] == "c360"
+    assert (collector.resource["service.name"], collector.resource["service.instance.id"]) == ("c360", "simulated")
     assert (collector.resource["c360.deployment"], collector.resource["c360.target"]) == ("simulated", "duckdb")
     assert collector.units == {each.name: each.unit for each in measures.MEASURES if each.name in collector.units}
 
