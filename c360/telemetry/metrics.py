@@ -147,7 +147,7 @@ def _exporter() -> "MetricExporter":
 
 
 def _resource(settings: Settings) -> dict[str, str]:
-    """Who sends; what the environment says of it wins. The installation is one instance, however many processes send."""
+    """Who sends; what the environment says of it wins. An installation is one instance, whatever process sends."""
     deployment = load_deployment(settings.deployment).name
     told = {"c360.deployment": deployment, "c360.target": settings.target, "service.instance.id": deployment}
     told |= {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "c360"}
