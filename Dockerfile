@@ -1,5 +1,6 @@
 # One image for every part of the served deployment: the locked environment, and the project beside it.
-FROM python:3.11-slim-bookworm AS environment
+ARG PYTHON_IMAGE
+FROM ${PYTHON_IMAGE} AS environment
 COPY requirements/bootstrap.lock requirements/requirements.lock /requirements/
 RUN python -m venv /bootstrap \
     && /bootstrap/bin/pip install --no-cache-dir --no-deps --require-hashes -r /requirements/bootstrap.lock \
@@ -8,7 +9,7 @@ RUN python -m venv /bootstrap \
 COPY . /app
 RUN VIRTUAL_ENV=/opt/c360 /bootstrap/bin/uv pip install --no-cache --no-deps --no-build-isolation --editable /app
 
-FROM python:3.11-slim-bookworm
+FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --create-home c360 \
     && install --directory --owner c360 --group c360 /data /data/landing /data/store /airflow
 COPY --from=environment /opt/c360 /opt/c360

@@ -19,6 +19,7 @@ import psycopg
 from c360.access import read_grants
 from c360.alerts.rules import load_alerts
 from c360.audit.anchoring import STDOUT
+from c360.telemetry.logs import FORMAT
 from lakehouse.activation.contract import activation_of, secret_of
 from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.erasure.holds import read_holds
@@ -29,10 +30,11 @@ from lakehouse.settings import SECRETS, Settings, secret_file
 from lakehouse.warehouse.seeds import load_seeds
 
 ENOUGH_DISK = 5 * 2**30
-# Variables that are no settings: of Airflow, of docker-compose and its database, of dbt's profile, of the tests.
-OTHER_VARIABLES = {"C360_LAST_DATE", "C360_LANDING_FOLDER", "C360_WAREHOUSE_PASSWORD", "C360_FUZZ_SECONDS"}
+# Variables that are no settings: of logs, Airflow, docker-compose and its database, dbt's profile, the tests.
+OTHER_VARIABLES = {"C360_LAST_DATE", "C360_LANDING_FOLDER", "C360_WAREHOUSE_PASSWORD", "C360_FUZZ_SECONDS", FORMAT}
 OTHER_VARIABLES |= {f"C360_BI_{name}_FILE" for name in ("METADATA", "PASSWORD", "SECRET_KEY", "STORE")}
 OTHER_VARIABLES |= {"C360_BI_BIND", "C360_BI_TLS", "C360_BI_METADATA_PASSWORD", "C360_READER_PASSWORD"}
+OTHER_VARIABLES |= {f"C360_AIRFLOW_{name}_FILE" for name in ("PASSWORD", "VIEWER_PASSWORD")}
 OTHER_VARIABLES |= {f"C360_{name.upper()}_FILE" for name in SECRETS}
 OF_DBT = "C360_PG_"
 

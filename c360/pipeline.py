@@ -1,8 +1,9 @@
 """The steps of a business date: ingest, check, build, score, network, serve. DAG tasks and ``c360 run`` call them."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
 import ml_jobs.scores.scoring
@@ -14,6 +15,7 @@ from c360.outbound import activate, alert
 from c360.progress import stage_line
 from c360.receipts import write_receipts
 from c360.steps import step
+from c360.telemetry import metrics
 from expectations import gates
 from expectations.marts_profile import ExpectedScore
 from lakehouse import ingestion, lake, tags, warehouse
@@ -25,7 +27,7 @@ from lakehouse.lake.audit import seal
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.model_files import Known, abstention_path
 from lakehouse.lake.running import part
-from lakehouse.lake.runs import new_run_id, read_records, warnings_of
+from lakehouse.lake.runs import Detail, new_run_id, read_records, warnings_of
 from lakehouse.settings import Settings
 from lakehouse.warehouse import seeds
 from lakehouse.warehouse.changes import BuildState, as_of_dates_to_build, dirty_from
@@ -62,7 +64,8 @@ def check_delivered(settings: Settings, business_date: date, channels: Iterable[
         state = warehouse.read_state(settings)
         _require_feeds(settings, business_date, channels, state)
         pin = lake.pin(settings.lake, business_date)
-        checked = gates.check_raw(settings, pin, channels)
+        with _counted(detail):
+            checked = gates.check_raw(settings, pin, channels)
         doubts = ingestion.check_agreement(settings, pin, state.deliveries if state else {}, channels)
         detail.update(_summary(checked, doubts))
 
@@ -145,7 +148,8 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         with warehouse.reading(settings):
             scores = expected_scores(settings, pin)
             misfits = (f"tag {tag['tag']}: {tag['problem']}" for tag in tagged if tag["problem"])
-            said = _summary(gates.check_marts(settings, state.business_date, scores), misfits)
+            with _counted(detail):
+                said = _summary(gates.check_marts(settings, state.business_date, scores), misfits)
             detail.update(said)
         detail["tag_sizes"] = _tag_sizes(settings)
         levels = warehouse.read_levels(settings)
@@ -155,6 +159,8 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
         write_receipts(settings, publish_id, run_id, pin, state.project)
         detail["warnings"] = [*said["warnings"], *audit.close(settings, run_id)]
+    if metrics.is_on():
+        metrics.tell_published(settings)
 
 
 def rehearse(settings: Settings, business_date: date, progress: Callable[[str], None]) -> None:
@@ -213,6 +219,8 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
         warehouse.run_dbt(settings, "path:models/ops", variables)
         levels = warehouse.read_levels(settings)
         warehouse.publish(settings, pin.business_date, run_id, ("ops",), load_rights(settings), levels)
+    if metrics.is_on():
+        metrics.tell_published(settings)
 
 
 def run(
@@ -402,7 +410,24 @@ def _derive(settings: Settings) -> dict[str, str]:
 
 
 def _summary(result: gates.GateResult, doubts: Iterable[str] = ()) -> dict:
-    return {"checks": result.checks, "warnings": [*(str(finding) for finding in result.warnings), *doubts]}
+    warnings = [*(str(finding) for finding in result.warnings), *doubts]
+    return {"checks": result.checks, "gate": _tally(result), "warnings": warnings}
+
+
+@contextmanager
+def _counted(detail: Detail) -> Generator[None]:
+    """A gate; where it fails, the step's record has how many of its expectations did."""
+    try:
+        yield
+    except gates.GateFailed as failure:
+        detail["gate"] = _tally(failure.result)
+        raise
+
+
+def _tally(result: gates.GateResult) -> dict[str, int]:
+    """Expectations of a gate, by how they came out."""
+    warned, failed = len(result.warnings), len(result.failures)
+    return {"passed": result.checks - warned - failed, "warned": warned, "failed": failed}
 
 
 def _tag_conditions(settings: Settings, pin: Pin) -> list[tags.Rendered]:

@@ -90,6 +90,7 @@ class Message:
             "business_date": str(self.business_date),
             "subject": self.subject,
             "text": self.text,
+            "runbook": self.rule.what_to_do,
             "count": len(self.cases),
             "cases": [dict(zip(["case", *self._columns], row, strict=True)) for row in self.rows],
         }

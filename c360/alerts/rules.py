@@ -93,6 +93,12 @@ class Rule(_Part):
     at_most: int = Field(50, ge=1, le=1000)  # cases that a message lists; it counts all
     to: tuple[Name, ...] = Field(min_length=1)
     quiet_hours: QuietHours | None = None
+    runbook: str = ""  # where it says what to do; without it, the section of docs/RUNBOOKS.md with its name
+
+    @property
+    def what_to_do(self) -> str:
+        """Where it says what to do about a case."""
+        return self.runbook or f"docs/RUNBOOKS.md#{self.name}"
 
     @property
     def is_of_cases(self) -> bool:

@@ -41,10 +41,12 @@ app = typer.Typer(
 
 @app.callback()
 def enter() -> None:
-    """What a command writes, nobody else on the machine may read."""
+    """What a command writes, nobody else on the machine may read; what it logs has the form that is asked for."""
+    from c360.telemetry import logs
     from lakehouse.lake import close_files
 
     close_files()
+    logs.configure()
 
 
 app.command()(sources.check)

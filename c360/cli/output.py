@@ -1,6 +1,7 @@
 """What the commands share: printing, errors, and the options that several of them have."""
 
 import json
+import logging
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -19,8 +20,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 from typer.main import get_command
 
+from c360.telemetry import logs
 from lakehouse.errors import Stop
 from lakehouse.language import ENGLISH, Language, Voice
 
@@ -34,6 +37,7 @@ Target = Annotated[
     str | None, typer.Option(help="Engine and store: duckdb or postgres; by default C360_TARGET or duckdb.")
 ]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+log = logging.getLogger(__name__)
 _SPOKEN = ContextVar("spoken", default=ENGLISH)
 
 
@@ -64,14 +68,26 @@ class StoppingGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            errors.print(spoken()("stopped by Ctrl-C: what was not finished is left out; run it again to go on"))
+            _fail(spoken()("stopped by Ctrl-C: what was not finished is left out; run it again to go on"))
             raise typer.Exit(INTERRUPTED) from None
         except Stop as stop:
-            lines = [f"stopped: {stop}", *getattr(stop, "__notes__", ())]
-            errors.print("\n".join(lines), style="red", markup=False, highlight=False, soft_wrap=True)
+            _fail("\n".join([f"stopped: {stop}", *getattr(stop, "__notes__", ())]))
             raise typer.Exit(1) from stop
+        except Exception as failure:
+            if isinstance(failure, TyperException | typer.Exit | typer.Abort) or not logs.is_json():
+                raise
+            log.error("the command failed", exc_info=failure)
+            raise typer.Exit(1) from None
         finally:
             _ON_SCREEN.close()
+
+
+def _fail(text: str) -> None:
+    """Say why a command ends: in red, or as a line of the log."""
+    if logs.is_json():
+        log.error(text)
+    else:
+        errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _give_language(group: Any) -> None:
@@ -232,6 +248,8 @@ def progress(lake: Path | None = None) -> Callable[[str], None]:
     began = monotonic()
     if lake is not None:
         show_work(lake)
+    if logs.is_json():
+        return log.info
     return lambda line: errors.print(
         Text.assemble((f"{monotonic() - began:6.1f} s", "dim"), f" {line}"), highlight=False, soft_wrap=True
     )

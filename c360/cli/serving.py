@@ -25,6 +25,9 @@ def answer(app: "FastAPI", host: str, port: int, path: str, keep_alive: int) -> 
         Seconds after which a connection without a request is closed.
     """
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
+
+    from c360.telemetry import logs
 
     console.print(f"http://{host}:{port}{path}")
     uvicorn.run(
@@ -33,6 +36,7 @@ def answer(app: "FastAPI", host: str, port: int, path: str, keep_alive: int) -> 
         port=port,
         log_level="warning",
         access_log=False,
+        log_config=None if logs.is_json() else LOGGING_CONFIG,
         server_header=False,
         timeout_keep_alive=keep_alive,
     )

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from checks.security import licences
-from checks.security.scanning import scan
+from checks.security.scanning import open_to_others, scan
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import PROJECT
 
@@ -24,6 +24,8 @@ LOCKS = tuple(PROJECT / "requirements" / f"{name}.lock" for name in ("bootstrap"
 PROGRAMS = Path(sys.executable).parent
 MATRIX = ("tests/c360/test_rights.py", "tests/c360/test_api_sight.py", "tests/c360/app/test_access.py")
 LEAKS = ("tests/lakehouse/warehouse/test_levels.py", "tests/lakehouse/warehouse/test_transport.py")
+DATABASE = "PIP_AUDIT_VULNERABILITY_SERVICE"  # pip-audit's own variable
+ASK_ONE = f"Where one is in reach: pipx install pip-audit; {DATABASE}=osv make security"
 SHOWN = 5  # faults that are named
 FOLDER = PROJECT / "var" / "security"
 
@@ -68,22 +70,29 @@ def _tests(check: str, files: tuple[str, ...]) -> Row:
 
 
 def personal_values_in_files() -> Row:
-    """A small bank is run, and its personal values are looked for in every byte that it wrote."""
-    from checks.security.bank import IN_CLEAR, personal_values, run_bank
+    """A small bank is run, faults included; its personal values are looked for in every byte that it wrote."""
+    from checks.security.bank import CANARY, CLOSED, IN_CLEAR, personal_values, run_bank
+    from checks.security.shapes import SHAPES
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = run_bank(folder)
+        settings = run_bank(folder).settings
         values = personal_values(settings, max(landed_dates(settings.landing)))
-        clear = scan(folder / "lake" / "raw", values)
-        found = scan(folder, values, IN_CLEAR)
+        planted = {f"canary.{kind}": value for kind, value in CANARY.items()}
+        loaded = {find.value_name for find in scan(folder / "lake" / "raw", values | planted).finds}
+        refused = {find.value_name for find in scan(folder / "lake" / "quarantine", planted).finds}
+        found = scan(folder, values | planted, IN_CLEAR, SHAPES)
+        opened = open_to_others(folder, CLOSED)
     told = (
-        f"{len(values)} values, in {found.file_count:,} files and {found.byte_count / 1e6:,.0f} MB: "
-        f"{len(found.finds)} finds; where they may be: {len({find.value_name for find in clear.finds})} found"
+        f"{len(values)} values, {len(planted)} planted ones and {len(SHAPES)} shapes, in {found.file_count:,} files "
+        f"and {found.byte_count / 1e6:,.0f} MB: {len(found.finds)} finds; {len(opened)} files open to others; "
+        f"where they may be: {len(loaded)} found, {len(refused)} in refused rows"
     )
-    is_seeing = len({find.value_name for find in clear.finds}) == len(values)
     faults = tuple(f"{find.path}: {find.value_name}" for find in found.finds)
-    return Row("personal values in what a small bank wrote", told, bool(values) and is_seeing and not faults, faults)
+    faults += tuple(f"{path}: open to others" for path in opened)
+    is_seeing = len(loaded) == len(values) + len(planted) and len(refused) == len(planted)
+    is_fine = bool(values) and is_seeing and not faults
+    return Row("personal values in what a small bank wrote, faults included", told, is_fine, faults)
 
 
 def secrets() -> Row:
@@ -121,16 +130,17 @@ def allowed_licences() -> Row:
 
 
 def known_faults() -> Row:
-    """``pip-audit``, where it is installed and its database can be asked."""
+    """``pip-audit``, where it is installed and somebody has named a database that it may ask."""
     check, program = "known faults of libraries (pip-audit)", shutil.which("pip-audit")
-    if program is None:
-        return Row(check, "NOT MEASURED: pip-audit is not installed here; run it where its database is in reach", None)
+    if program is None or not os.environ.get(DATABASE):
+        lacking = "pip-audit is not installed" if program is None else "no database is named"
+        return Row(check, f"NOT MEASURED: {lacking}. {ASK_ONE}", None)
     command = [program, "--requirement", str(LOCKS[1]), "--no-deps", "--disable-pip", "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     try:
         told = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
-        return Row(check, "NOT MEASURED: the database cannot be asked from here", None)
+        return Row(check, f"NOT MEASURED: the database {os.environ[DATABASE]} did not answer. {ASK_ONE}", None)
     faults = tuple(f"{one['name']} {one['version']}: {fault['id']}" for one in told for fault in one.get("vulns", ()))
     return Row(check, f"{len(told)} libraries", not faults, faults)
 

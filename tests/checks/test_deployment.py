@@ -72,9 +72,59 @@ def test_who_runs_tasks_and_who_finds_customers_by_number_have_the_token_secret_
     assert secrets.stat().st_mode & 0o077 == 0
 
 
+IMAGES = values(PROJECT / ".env")
+
+
+def test_every_image_that_is_not_built_here_is_named_in_one_file() -> None:
+    dockerfiles = [PROJECT / "Dockerfile", PROJECT / "deploy" / "superset" / "Dockerfile"]
+    bases = {line for path in dockerfiles for line in path.read_text().splitlines() if line.startswith("FROM ")}
+    assert {line.split()[1] for line in bases} == {"${PYTHON_IMAGE}"}
+    named = {service["image"] for service in SERVICES.values()}
+    assert named == {"c360:0.1.0", "c360-superset:0.1.0", "${POSTGRES_IMAGE:?}"}
+    built = [service["build"]["args"] for service in SERVICES.values() if "build" in service]
+    assert all(args == {"PYTHON_IMAGE": "${PYTHON_IMAGE:?}"} for args in built)
+    assert IMAGES.keys() == {"PYTHON_IMAGE", "POSTGRES_IMAGE"}
+
+
+@pytest.mark.parametrize("answer", ["sha256:" + 64 * "a", "unknown"])
+def test_the_script_writes_the_digest_that_the_registry_shows_and_nothing_without_one(
+    tmp_path: Path, answer: str
+) -> None:
+    """There is no registry here: a program called docker answers, with what it was asked."""
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "bin").mkdir()
+    shutil.copy(PROJECT / "deploy" / "pin-images", tmp_path / "deploy")
+    before = (PROJECT / ".env").read_text().replace("bookworm\n", f"bookworm@sha256:{64 * 'b'}\n")
+    (tmp_path / ".env").write_text(before)
+    docker = tmp_path / "bin" / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\necho {answer}\n')
+    docker.chmod(0o755)
+    done = subprocess.run(
+        [tmp_path / "deploy" / "pin-images"],
+        env={"PATH": f"{docker.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer == "unknown":
+        assert done.returncode and (tmp_path / ".env").read_text() == before
+        return
+    assert done.returncode == 0, done.stderr
+    assert values(tmp_path / ".env") == {name: f"{image}@{answer}" for name, image in IMAGES.items()}
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == [
+        f"buildx imagetools inspect {image} --format {{{{.Manifest.Digest}}}}" for image in IMAGES.values()
+    ]
+    assert list(tmp_path.glob(".env.*")) == []
+
+
 def test_a_login_that_is_open_to_all_is_the_demonstrations_and_on_loopback(tmp_path: Path, secrets: Path) -> None:
     opened = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
     demonstration = configuration(tmp_path, 8080)
     assert demonstration[opened] == "True"
     assert demonstration["AIRFLOW__API__HOST"] == "127.0.0.1"
-    assert all(opened not in environment(name, secrets) for name in SERVICES)
+    for name in ("api-server", "scheduler", "dag-processor", "airflow-init"):
+        given = environment(name, secrets)
+        assert opened not in given
+        assert given["AIRFLOW__CORE__AUTH_MANAGER"].endswith("FabAuthManager")
+        assert not [variable for variable in given if "SIMPLE_AUTH" in variable or "AUTH_ROLE_PUBLIC" in variable]

@@ -1,6 +1,7 @@
 """What `make security` measures, on planted faults: a value in each kind of file, a licence that may not be."""
 
 import gzip
+import time
 import zipfile
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import duckdb
 import pytest
 
 from checks.security import licences
-from checks.security.__main__ import Row, bill_of_materials, lines_of
-from checks.security.scanning import scan
+from checks.security.__main__ import Row, bill_of_materials, known_faults, lines_of
+from checks.security.bank import CANARY
+from checks.security.scanning import open_to_others, scan
+from checks.security.shapes import SHAPES
 
 PLANTED = {"name": "欧阳卡娜丽", "phone": "19912345670"}
 
@@ -48,6 +51,56 @@ def test_a_planted_value_is_found_in_every_kind_of_file(tmp_path: Path, name: st
     assert scan(tmp_path, PLANTED, ["deep/*"]).file_count == 0
 
 
+@pytest.mark.parametrize("name", PACKERS)
+@pytest.mark.parametrize(
+    ("shape", "written"),
+    [
+        ("an identity number", CANARY["id_no"]),
+        ("a mobile number", CANARY["phone"]),
+        ("a card number", "6217000000000220"),
+        ("a mail address", CANARY["email"]),
+    ],
+)
+def test_what_looks_like_a_persons_is_found_though_nobody_knew_the_value(
+    tmp_path: Path, name: str, shape: str, written: str
+) -> None:
+    PACKERS[name](
+        tmp_path / name, " C100000012, 1773100800, 12345678901234567890, 310101199001011235, desk@bank.example "
+    )
+    assert scan(tmp_path, {}, shapes=SHAPES).finds == ()
+    (tmp_path / name).unlink()
+    PACKERS[name](tmp_path / name, f"x {written} x")
+    found = {find.value_name for find in scan(tmp_path, {}, shapes=SHAPES).finds}
+    assert found == {f"looks like {shape}"}
+
+
+def test_a_page_without_spaces_takes_no_longer_than_another() -> None:
+    """A pattern that begins anew at each letter took minutes for what a page brings as one word."""
+    one_word, began = 2_000_000 * "a", time.process_time()
+    assert not any(is_in(one_word) for is_in in SHAPES.values())
+    assert time.process_time() - began < 5
+
+
+def test_a_copy_of_a_file_that_may_hold_values_may_hold_them_and_no_other_file(tmp_path: Path) -> None:
+    for place in ("raw", "backups"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "one").write_text(PLANTED["phone"])
+    assert scan(tmp_path, PLANTED, ["raw/*"]).finds == ()
+    (tmp_path / "backups" / "one").write_text(PLANTED["phone"] + "\n")
+    assert [find.path for find in scan(tmp_path, PLANTED, ["raw/*"]).finds] == ["backups/one"]
+
+
+def test_a_file_that_others_can_read_is_named_unless_its_folder_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir(mode=0o755)
+    (tmp_path / "lake" / "rows").touch(mode=0o644)
+    assert open_to_others(tmp_path, ["lake/*"]) == ["lake/rows"]
+    (tmp_path / "lake").chmod(0o700)
+    assert open_to_others(tmp_path, ["lake/*"]) == []
+    (tmp_path / "lake").chmod(0o755)
+    (tmp_path / "lake" / "rows").chmod(0o600)
+    assert open_to_others(tmp_path, ["lake/*"]) == []
+
+
 def test_licences_that_nobody_has_allowed_are_named() -> None:
     policy = licences.Policy(allowed=["MIT", "Apache"], forbidden=["GPL"], reviewed={"reader": "unchanged"})
     said = {"good": "Apache-2.0", "odd": "Other", "silent": "", "bad": "MIT; GPL-3.0", "reader": "LGPL"}
@@ -77,6 +130,30 @@ def test_every_locked_library_may_be_used_and_no_review_is_idle() -> None:
 def test_the_list_of_libraries_is_whole() -> None:
     row = bill_of_materials()
     assert row.is_fine, row
+
+
+def test_without_a_database_known_faults_are_not_measured_and_it_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no database here: a program called pip-audit answers as the real one does."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program, how = tmp_path / "pip-audit", "PIP_AUDIT_VULNERABILITY_SERVICE=osv make security"
+
+    def answers(text: str) -> Row:
+        program.write_text(f"#!/bin/sh\necho '{text}'\nexit 1\n")
+        program.chmod(0o755)
+        return known_faults()
+
+    absent = known_faults()
+    assert absent.is_fine is None and "is not installed" in absent.measured and how in absent.measured
+    unnamed = answers("{}")
+    assert unnamed.is_fine is None and "no database is named" in unnamed.measured and how in unnamed.measured
+    monkeypatch.setenv("PIP_AUDIT_VULNERABILITY_SERVICE", "osv")
+    silent = answers("no route to host")
+    assert silent.is_fine is None and "osv did not answer" in silent.measured and how in silent.measured
+    fault = '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}]}'
+    assert answers(fault).faults == ("a 1: CVE-1",) and answers(fault).is_fine is False
+    assert answers('{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}').is_fine is True
 
 
 def test_a_table_names_faults_and_what_was_not_measured() -> None:

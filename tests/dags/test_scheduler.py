@@ -18,6 +18,7 @@ from demo.progress import follow
 from expectations.gates import GateFailed
 from lakehouse import warehouse
 from lakehouse.lake.dates import landed_dates
+from lakehouse.lake.runs import read_records
 from lakehouse.settings import PROJECT
 from simulator.intraday import replay, to_landing
 from tests.c360.alerts.servers import Hook, HookServer
@@ -170,6 +171,8 @@ def test_a_failed_gate_stops_publication_and_leaves_yesterday_readable(bank, air
     with pytest.raises(GateFailed, match="rows_loaded and rows_accounted"):
         pipeline.serve(settings, dates[-2], "a-posting-is-lost")
     assert warehouse.content_hash(settings, "marts.fct_transactions") == before
+    (record,) = read_records(settings.lake, "a-posting-is-lost")
+    assert record["detail"]["gate"]["failed"] > 0, "the metrics count what failed"
     assert warehouse.published_date(settings) == dates[-2]
     with duckdb.connect(settings.build) as engine:
         engine.execute("insert into build_marts.fct_transactions from raw.lost; drop table raw.lost")

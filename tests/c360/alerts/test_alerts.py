@@ -172,6 +172,8 @@ def test_a_mail_has_a_table_of_cases_as_text_and_as_a_page(office: Office) -> No
     assert text.index("- C2") < text.index("- C3"), "the largest first"
     assert "Amount: 7,000" in text and "more than usual, <C2>" in text and "C1" not in text
     assert "c360 alerts acknowledge outflow CASE --by NAME" in text
+    for part in (text, page.get_content()):
+        assert "What to do: " in part and "docs/RUNBOOKS.md#outflow" in part
     assert "<td" in page.get_content() and "more than usual, &lt;C2&gt;" in page.get_content()
 
 
@@ -184,6 +186,17 @@ def test_a_webhook_gets_the_same_in_its_language_under_an_idempotency_key(office
     assert body["count"] == 2
     assert body["cases"][0] == {"case": "C2", "branch_code": "B2", "amount": "7,000", "reason_zh": "高于平常 <C2>"}
     assert "网点 B2: 2" in body["text"] and "认领" in body["text"]
+    assert (
+        body["text"].endswith("\n处置手册: docs/RUNBOOKS.md#outflow\n")
+        and body["runbook"] == "docs/RUNBOOKS.md#outflow"
+    )
+
+
+def test_a_rule_of_the_banks_own_names_its_own_page(office: Office) -> None:
+    office.send(office.rules(runbook="https://wiki.bank.example/outflow"))
+    body = office.hook.bodies[0]
+    assert body["runbook"] == "https://wiki.bank.example/outflow" and body["runbook"] in body["text"]
+    assert "RUNBOOKS.md" not in body["text"]
 
 
 def test_in_quiet_hours_a_rule_waits_until_they_end_and_a_critical_one_does_not(office: Office) -> None:
