@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 CLOSE = 1e-9  # floats of two machines or engines may differ in their last bits
 SERVICE = frozenset({"deceased", "in collection", "closed", "unreachable"})
 MARKETING = SERVICE | {"opted out", "complaint", "recent contact", "other owner", "cap reached"}
+UNFAIR = "unfair score"  # its model is beyond a limit of fairness, and the bank withholds what it says
 DEAD = frozenset({"deceased"})
 # Which bars of the contact policy each list obeys, the first set in front, and what holds it back besides.
 LISTS: dict[str, tuple[tuple[frozenset[str], ...], frozenset[str]]] = {
-    "retention": ((MARKETING,), frozenset({"other action"})),
-    "next_best_offer": ((MARKETING,), frozenset({"other action"})),
+    "retention": ((MARKETING,), frozenset({"other action", UNFAIR})),
+    "next_best_offer": ((MARKETING,), frozenset({"other action", UNFAIR})),
     "lead_calls": ((MARKETING,), frozenset({"is a customer"})),
     "outflow_actions": ((SERVICE, MARKETING), frozenset({"spoken with since", "lent money"})),
-    "early_warning": ((DEAD,), frozenset({"no phone number", "unreachable"})),
+    "early_warning": ((DEAD,), frozenset({"no phone number", "unreachable", UNFAIR})),
     "collections": ((DEAD,), frozenset()),
 }
 SERIOUS_OUTFLOW = ((SERVICE,), frozenset({"spoken with since"}))
