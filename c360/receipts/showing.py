@@ -134,6 +134,8 @@ def _said(name: str, value: object, say: Voice) -> str:
     """A value in words."""
     if isinstance(value, bool):
         return say("yes") if value else say("no")
+    if isinstance(value, float):
+        return f"{value:.4f}"
     if name == "task":
         return task_said(str(value), say)
     return say.code(str(value)) if name in CODES else str(value)

@@ -15,7 +15,7 @@ from ml_jobs.errors import CannotScore
 from ml_jobs.registry.card import html
 from ml_jobs.registry.decision import refuse_unfair
 from ml_jobs.registry.fairness_limits import SEED, fairness_limits
-from ml_jobs.scores.promotion import champion
+from ml_jobs.scores.promotion import champion, decision
 from ml_jobs.scores.scoring import Abstained, Scored, score
 from ml_jobs.scores.training import train
 from ml_jobs.task_file import load_tasks
@@ -140,6 +140,15 @@ def test_a_fair_model_of_the_same_sample_is_promoted(tmp_path):
     assert not any(line["is_alert"] for line in lines)
 
 
+@pytest.mark.full  # above, one bank of each kind; the level over 400 samples is in tests/ml_jobs/learning
+@pytest.mark.parametrize("seed", range(2, 10))
+def test_whatever_the_draw_the_unfair_model_is_caught_and_the_fair_one_is_not(seed, tmp_path):
+    for is_unfair in (True, False):
+        settings = bank(tmp_path / str(is_unfair), seed, is_unfair)
+        decided = decision(settings, CHURN, Known.by(settings, BUSINESS_DATE))
+        assert (decided["champion"] is None, bool(decided.get("unfair"))) == (is_unfair, is_unfair), decided["why"]
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
@@ -149,7 +158,7 @@ def test_a_fair_model_of_the_same_sample_is_promoted(tmp_path):
         ({"attribute": "city"}, "needs one row for churn and gender"),
         ({"largest_found_gap": "5 %"}, "largest_found_gap is no number"),
         ({"largest_found_gap": "15"}, "largest_found_gap must be a share"),
-        ({"remedy": "witholds"}, "remedy must be one of refuse, withhold, without_proxies"),
+        ({"remedy": "punish"}, "remedy must be one of refuse, withhold, without_proxies"),
     ],
 )
 def test_without_a_readable_limit_there_is_no_score(anew, monkeypatch, tmp_path, changed, why):

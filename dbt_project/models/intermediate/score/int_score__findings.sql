@@ -1,6 +1,6 @@
 {{ config(tags=['serving']) }}
 -- Grain: score, model, attribute and measure. A gap between two groups that is beyond the bank's limit (the seed
--- fairness_limits): of the model in use by all that is kept of it, of another while it is news. Who judged and when is in
+-- fairness_limits): of the model in use by all that is kept of it, of another while it is news. What was measured is in
 -- ops.model_monitoring.
 {%- set today = date_literal(var('business_date')) %}
 with monitored as (
@@ -60,8 +60,10 @@ found as (
         limits.remedy,
         limits.finding_days,
         -- a limit that has become narrower finds a model later than its training; one month that came, too
-        case when alerted_date > first_date then alerted_date else cast(substring(gaps.model_version, 1, 10) as date) end
-            as found_date,
+        case
+            when alerted_date > first_date then alerted_date
+            else cast(substring(gaps.model_version, 1, 10) as date)
+        end as found_date,
         case
             when in_use.model_version is not null and limits.remedy = 'withhold' then 'withheld'
             when in_use.model_version is not null then 'in use'
