@@ -156,7 +156,7 @@ def evaluate_predictions(
         "segments": {name: _by_group(predictions, group, share) for name, group in segments.items()},
         "fairness": {name: _by_group(predictions, group, share) for name, group in fairness.items()},
         "group_gaps": {
-            name: group_gaps(predictions.label, probability, ranking, group, predictions.groups, share)
+            name: group_gaps(ranking, group, predictions.groups, share, (predictions.label, probability))
             for name, group in fairness.items()
         },
     }

@@ -53,27 +53,28 @@ class _Rate(NamedTuple):
 
 
 def group_gaps(
-    label: np.ndarray,
-    probability: np.ndarray,
     ranking: np.ndarray,
     group: np.ndarray,
     customer: np.ndarray,
     share: float,
+    came: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> list[GroupGap]:
     """The surest difference between two groups, by gap; none of a gap for which there are not two groups large enough.
 
     Parameters
     ----------
-    label, probability, ranking, group : (n,) arrays
+    ranking, group : (n,) arrays
     customer : (n,) array
         Whose rows are drawn together.
     share : float
         The top of the list by ``ranking`` that is selected.
+    came : pair of (n,) arrays, optional
+        Labels and the probabilities that were promised; before these are known there is the gap in what is selected.
     """
     names = group.astype(str)
     selected = ranking >= np.quantile(ranking, 1 - share)
     found: list[GroupGap] = []
-    for gap, rates in _rates(label, probability, selected, names, customer).items():
+    for gap, rates in _rates(selected, names, customer, came).items():
         if len(rates) > 1:
             width = _width(len(rates))
             pairs = [_pair(gap, one, other, rates, width) for one, other in combinations(rates, 2)]
@@ -82,15 +83,18 @@ def group_gaps(
 
 
 def _rates(
-    label: np.ndarray, probability: np.ndarray, selected: np.ndarray, names: np.ndarray, customer: np.ndarray
+    selected: np.ndarray, names: np.ndarray, customer: np.ndarray, came: tuple[np.ndarray, np.ndarray] | None
 ) -> Mapping[Gap, dict[str, _Rate]]:
     """The rates of every group that is large enough, by gap."""
     rates: dict[Gap, dict[str, _Rate]] = {gap: {} for gap in GAPS}
     large = [name for name in np.unique(names) if name != MISSING and (names == name).sum() >= LEAST_ROWS]
     for name in large:
         inside = names == name
-        positives = inside & (label == 1)
         rates["selection_gap"][name] = _rate(selected[inside], customer[inside])
+        if came is None:
+            continue
+        label, probability = came
+        positives = inside & (label == 1)
         if positives.sum() >= LEAST_FOUND:
             rates["found_gap"][name] = _rate(selected[positives], customer[positives])
         of_label = _rate(label[inside], customer[inside])

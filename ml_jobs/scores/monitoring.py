@@ -87,7 +87,10 @@ def write_monitoring(
         lines.append(_line(about, "stability_index", drift["stability_index"], ALERT))
         lines.append(_line(about, "missing_rise", drift["missing_rise"], MISSING_RISE))
     lines += _expected(task, model, rows, margin, _About(feature=SCORE, model_version=version, measured_date=today))
-    lines += [*_unfair_in_use(task, model.card), *_refused(settings, task, known), *_came(settings, task, today)]
+    lines += _unfair_in_use(task, model.card)
+    if (today + timedelta(1)).day == 1:  # profiles of all customers are read once a month
+        lines += _unfair_list(settings, task, model, rows, margin)
+    lines += [*_refused(settings, task, known), *_came(settings, task, today)]
     _keep(settings, task, known, lines)
 
 
@@ -193,7 +196,7 @@ def _group_gaps(settings: Settings, task: Task, scored: pa.Table, as_of_date: da
     place = {key: position for position, key in enumerate(rows.customer)}
     at = np.array([place[key] for key in customer])
     found = {
-        name: group_gaps(label, probability, -rank, band_names(column[at], edges), customer, task.capacity[-1])
+        name: group_gaps(-rank, band_names(column[at], edges), customer, task.capacity[-1], (label, probability))
         for (name, edges), column in ((item, groups[item[0]]) for item in task.fairness.items())
     }
     return compared(found, fairness_limits(task))
@@ -205,6 +208,18 @@ def _unfair_in_use(task: Task, card: Card) -> Iterator["_Line"]:
         judged = date.fromisoformat(card["months"]["test"]["as_of_dates"][-1])
         about = _About(feature=SCORE, model_version=card["model_version"], measured_date=judged)
         yield from (_fairness_line(about, gap) for gap in compared(card["group_gaps"], fairness_limits(task)))
+
+
+def _unfair_list(settings: Settings, task: Task, model: Model, rows: Rows, margin: np.ndarray) -> Iterator["_Line"]:
+    """Whom the list of the day selects, by groups, before outcomes are known."""
+    groups = read_group_columns(settings, tuple(task.fairness), rows)
+    found = {
+        name: group_gaps(margin, band_names(groups[name], edges), rows.customer, task.capacity[-1])
+        for name, edges in task.fairness.items()
+    }
+    day = rows.as_of_date[0].item()
+    about = _About(feature=SCORE, model_version=model.card["model_version"], measured_date=day)
+    yield from (_fairness_line(about, gap) for gap in compared(found, fairness_limits(task)))
 
 
 def _refused(settings: Settings, task: Task, known: Known) -> Iterator["_Line"]:

@@ -21,7 +21,7 @@ def sample(seed: int, customers: int = 1_500, months: int = 3, groups: int = 2, 
     group = np.repeat(random.integers(groups, size=customers), months)
     risk = np.repeat(random.normal(0, 1.2, customers), months) + random.normal(0, 0.3, customers * months) - 3
     label = (random.random(len(risk)) < expit(risk + level * (group == 0))).astype(int)
-    return label, expit(risk), risk + bias * (group == 0), NAMES[group], customer, SHARE
+    return risk + bias * (group == 0), NAMES[group], customer, SHARE, (label, expit(risk))
 
 
 @pytest.mark.parametrize("groups", [2, 5])
@@ -50,18 +50,18 @@ def test_what_differs_is_found_in_nearly_every_sample(planted, gap):
 
 def test_months_of_one_customer_are_no_new_evidence():
     """Ten copies of every row say what one says; as many customers would say more."""
-    label, probability, ranking, group, customer, share = sample(3, customers=600, months=1, bias=0.5)
-    once = group_gaps(label, probability, ranking, group, customer, share)
-    copied = [np.repeat(array, 10) for array in (label, probability, ranking, group)]
-    again = group_gaps(*copied, np.repeat(customer, 10), share)
-    others = group_gaps(*copied, np.arange(10 * len(customer)), share)
+    ranking, group, customer, share, came = sample(3, customers=600, months=1, bias=0.5)
+    once = group_gaps(ranking, group, customer, share, came)
+    ranking, group, label, probability = (np.repeat(array, 10) for array in (ranking, group, *came))
+    again = group_gaps(ranking, group, np.repeat(customer, 10), share, (label, probability))
+    others = group_gaps(ranking, group, np.arange(10 * len(customer)), share, (label, probability))
     for one, same, more in zip(once, again, others, strict=True):
         assert (same["low"], same["high"]) == pytest.approx((one["low"], one["high"]), abs=0.01)
         assert more["high"] - more["low"] < 0.5 * (one["high"] - one["low"])
 
 
 def test_rates_are_those_of_fairlearn():
-    label, _, ranking, group, _, _ = arguments = sample(5, groups=2, bias=1.0)
+    ranking, group, _, _, (label, _) = arguments = sample(5, groups=2, bias=1.0)
     selected = (ranking >= np.quantile(ranking, 1 - SHARE)).astype(int)
     metrics = {"selection_gap": selection_rate, "found_gap": true_positive_rate}
     frame = MetricFrame(metrics=metrics, y_true=label, y_pred=selected, sensitive_features=group)
@@ -72,11 +72,17 @@ def test_rates_are_those_of_fairlearn():
 
 
 def test_whom_nobody_knows_and_who_are_few_are_no_groups():
-    label, probability, ranking, group, customer, share = sample(1, bias=3.0)
+    ranking, group, customer, share, came = sample(1, bias=3.0)
     unknown = np.where(group == "north", "missing", group)
     few = np.where((group == "north") & (np.arange(len(group)) > 150), "south", group)
     for names in (unknown, few):
-        assert group_gaps(label, probability, ranking, names, customer, share) == []
+        assert group_gaps(ranking, names, customer, share, came) == []
+
+
+def test_before_outcomes_are_known_there_is_what_is_selected_alone():
+    *listed, came = sample(1, bias=3.0)
+    (alone,) = group_gaps(*listed)
+    assert alone == group_gaps(*listed, came)[0] and alone["gap"] == "selection_gap" and alone["low"] > 0.1
 
 
 def test_a_proxy_is_a_feature_that_tells_a_group_from_the_others():

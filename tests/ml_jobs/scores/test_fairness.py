@@ -115,6 +115,8 @@ def test_the_model_in_use_goes_on_where_its_challenger_is_unfair(fair_model):
     before = Known.by(fair_model, MONTH_BEFORE).model_version
     assert set(pq.read_table(scored.path)["model_version"].to_pylist()) == {before}
     alerts = {line["model_version"] for line in figures(fair_model, BUSINESS_DATE) if line["is_alert"]}
+    (listed,) = (line for line in figures(fair_model, BUSINESS_DATE) if line["measured_date"] == BUSINESS_DATE)
+    assert (listed["measure"], listed["is_alert"], listed["model_version"]) == ("selection_gap", True, before)
     assert alerts == {before, known.model_version}  # the one in use is beyond the narrow limit, too
 
 
@@ -137,6 +139,7 @@ def test_a_fair_model_of_the_same_sample_is_promoted(tmp_path):
     assert isinstance(score(fair, "churn", known), Scored)
     lines = figures(fair, BUSINESS_DATE)
     assert {line["measure"] for line in lines} == {"selection_gap", "found_gap", "calibration_gap_of_groups"}
+    assert [line["measure"] for line in lines if line["measured_date"] == BUSINESS_DATE] == ["selection_gap"]
     assert not any(line["is_alert"] for line in lines)
 
 
