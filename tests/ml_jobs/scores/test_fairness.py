@@ -179,6 +179,7 @@ def test_a_limit_of_an_attribute_that_is_not_compared_is_refused(monkeypatch):
 def test_every_score_that_compares_groups_has_its_limits():
     for task in load_tasks().values():
         assert set(fairness_limits(task)) == set(task.fairness)
+    assert {row["model"] for row in seeds.load_seeds()[SEED].rows()} <= set(load_tasks())
 
 
 def test_a_decision_against_the_challenger_keeps_its_own_reason():
