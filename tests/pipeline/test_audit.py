@@ -124,6 +124,8 @@ FORGED: dict[str, Callable] = {
     "bars_cap_reached": lambda value: not value,
     "policy_is_control": lambda value: not value,
     "is_allowed": lambda value: not value,
+    "rank": lambda value: value + 1_000,
+    "band": lambda value: "low" if value == "high" else "high",
 }
 
 
@@ -233,7 +235,7 @@ def test_a_publish_whose_run_was_killed_before_it_kept_its_receipts_gets_them_fr
     kept.path.rename(prepared_path(bank.lake))
     assert keep_receipts(bank) == kept.path
     again = read(kept.path)
-    assert (again.about, again.table) == (kept.about, kept.table)
+    assert (again.about, again.root) == (kept.about, kept.root)
     assert not prepared_path(bank.lake).exists() and not_in_audit(bank.lake, kept.path) is None
     assert keep_receipts(bank) is None and len(list(audit.read(bank.lake))) - audited <= 1
 
