@@ -13,7 +13,7 @@ from c360.elements import describe
 from c360.intake import ingest
 from c360.outbound import activate, alert
 from c360.progress import stage_line
-from c360.receipts import write_receipts
+from c360.receipts import keep_receipts, prepare_receipts
 from c360.steps import step
 from c360.telemetry import metrics
 from expectations import gates
@@ -143,6 +143,7 @@ def network(settings: Settings, business_date: date, run_id: str) -> None:
 def serve(settings: Settings, business_date: date, run_id: str) -> None:
     """Build what readers see, check it, and publish it; if the gate fails, readers keep yesterday's tables."""
     with step(settings, run_id, "serve", business_date) as detail, warehouse.exclusive(settings):
+        keep_receipts(settings)  # of a run that was killed after its publish
         seal(settings.lake, run_id)
         pin, state, tagged = _build_serving(settings)
         with warehouse.reading(settings):
@@ -153,11 +154,12 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
             detail.update(said)
         detail["tag_sizes"] = _tag_sizes(settings)
         levels = warehouse.read_levels(settings)
+        prepare_receipts(settings, run_id, pin, state.project)
         publish_id = warehouse.publish(
             settings, state.business_date, run_id, rights=load_rights(settings), levels=levels
         )
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
-        write_receipts(settings, publish_id, run_id, pin, state.project)
+        keep_receipts(settings)
         detail["warnings"] = [*said["warnings"], *audit.close(settings, run_id)]
     if metrics.is_on():
         metrics.tell_published(settings)
@@ -212,6 +214,7 @@ def publish_ops(settings: Settings, business_date: date, run_id: str) -> None:
         state = warehouse.read_state(settings)
         if state is None:
             return  # readers have nothing yet; `c360 status` reads the failure from the lake
+        keep_receipts(settings)
         pin = lake.pin(settings.lake, max(business_date, state.business_date))
         variables = _variables(settings, pin)
         seal(settings.lake, run_id)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from lakehouse import lake, warehouse
 from lakehouse.settings import Settings
 
-ALERTS = ("drifted_features", "missing_features", "drifted_score", "outcome_against_promise")
+ALERTS = ("drifted_features", "missing_features", "drifted_score", "outcome_against_promise", "unfair_groups")
 SCORED = """
     select task, horizon_days, count(*) as row_count, count(distinct customer_key) as customer_count
     from raw.scores
@@ -23,6 +23,7 @@ ALERTED = """
         task,
         case
             when measure = 'missing_rise' then 'missing_features'
+            when measure in ('selection_gap', 'found_gap', 'calibration_gap_of_groups') then 'unfair_groups'
             when measure <> 'stability_index' then 'outcome_against_promise'
             when feature = '(score)' then 'drifted_score'
             else 'drifted_features'

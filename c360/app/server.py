@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from c360.api import problems
 from c360.api.app import create_app
 from c360.api.following import Current
-from c360.app.pages import audit, brief, cases, customers, desk, entrance, status, tags, worklist
+from c360.app.pages import audit, brief, cases, customers, desk, entrance, receipts, status, tags, worklist
 from c360.app.preparing import statements
 from c360.app.reading import MovedOn, Reading
 from c360.app.workbench import Hidden, SignInFirst, Stale, Workbench, language_of
@@ -48,7 +48,7 @@ def create_workbench(settings: Settings) -> FastAPI:
             workbench.reading.close()
 
     app.router.lifespan_context = lifespan
-    for pages in (entrance, customers, worklist, brief, cases, desk, tags, status, audit):
+    for pages in (entrance, customers, worklist, receipts, brief, cases, desk, tags, status, audit):
         app.include_router(pages.routes(workbench), include_in_schema=False)
     _install_errors(app, workbench)
     add_moving_on(app, workbench.reading)

@@ -2,8 +2,22 @@
 
 from c360.receipts.files import Receipts, find, newest, read
 from c360.receipts.replaying import Replayed, replay
-from c360.receipts.showing import shown, tables
+from c360.receipts.showing import Kept, kept, shown, tables
 from c360.receipts.verification import verify
-from c360.receipts.writing import write_receipts
+from c360.receipts.writing import keep_receipts, prepare_receipts
 
-__all__ = ["Receipts", "Replayed", "find", "newest", "read", "replay", "shown", "tables", "verify", "write_receipts"]
+__all__ = [
+    "Kept",
+    "Receipts",
+    "Replayed",
+    "find",
+    "keep_receipts",
+    "kept",
+    "newest",
+    "prepare_receipts",
+    "read",
+    "replay",
+    "shown",
+    "tables",
+    "verify",
+]

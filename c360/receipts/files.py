@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakehouse.errors import Stop
-from lakehouse.lake import appearing
+from lakehouse.lake import appearing, audit
+from lakehouse.lake.files import digest
 
 HASH = "receipt_sha256"
 _ABOUT = b"c360 receipts"
@@ -31,7 +32,7 @@ class About(TypedDict):
     run_id: str
     project: str  # version of the dbt project
     pin: str  # hash of the deliveries that were known
-    publish_sha256: str  # of the record of the publish, which names every delivery
+    publish_sha256: str | None  # of the record of the publish, which names every delivery; None if it was lost
     bars_sql: str  # each bar of the contact policy, over `facts` and `contact_limits`
     policy_sql: str  # the policy, over `facts`, `bars` and `contact_limits`
     contact_limits: list[dict[str, Any]]
@@ -53,14 +54,23 @@ class Receipts:
         """One hash over the hashes of all receipts, in their order."""
         return hashlib.sha256("".join(self.table[HASH].to_pylist()).encode()).hexdigest()
 
-    def only(self, receipt_id: str) -> "Receipts":
-        """The receipt of that id alone."""
-        return Receipts(self.path, self.about, self.table.filter(pc.equal(self.table["receipt_id"], receipt_id)))
-
 
 def path_of(lake: Path, day: date, publish_id: int) -> Path:
     """Where the receipts of a publish lie."""
     return lake / "receipts" / f"business_date={day}" / f"{publish_id:08}.parquet"
+
+
+def prepared_path(lake: Path) -> Path:
+    """Where the receipts of a publish lie before it: those of one, since no two are made at once."""
+    return lake / "receipts" / "prepared.parquet"
+
+
+def not_in_audit(lake: Path, path: Path) -> str | None:
+    """Why a file of receipts is not the one that the audit knows; None if it is."""
+    name, now = str(path.relative_to(lake)), digest(path)
+    if any(one["subject"] == name and one["new"] == now for one in audit.read(lake)):
+        return None
+    return f"{name} is not the file that the audit knows"
 
 
 def hashed(table: pa.Table) -> pa.Table:
@@ -81,8 +91,8 @@ def write(receipts: Receipts) -> None:
         pq.write_table(kept, temporary, compression="zstd")
 
 
-def read(path: Path) -> Receipts:
-    """The receipts of a file.
+def read(path: Path, receipt_id: str | None = None) -> Receipts:
+    """The receipts of a file, or the one of that id alone.
 
     Raises
     ------
@@ -90,7 +100,8 @@ def read(path: Path) -> Receipts:
         If it cannot be read; whether it is what was written says the audit.
     """
     try:
-        table = pq.read_table(path, partitioning=None)
+        one = None if receipt_id is None else pc.field("receipt_id") == receipt_id
+        table = pq.read_table(path, partitioning=None, filters=one)
         return Receipts(path, json.loads(table.schema.metadata[_ABOUT]), table)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise Stop(
@@ -134,7 +145,7 @@ def find(lake: Path, receipt_id: str, day: date | None = None, publish_id: int |
     for path in files:
         ids = pq.read_table(path, columns=["receipt_id"], partitioning=None)["receipt_id"]
         if pc.any(pc.equal(ids, receipt_id)).as_py():
-            return read(path).only(receipt_id)
+            return read(path, receipt_id)
     raise Stop(
         f"there is no receipt {receipt_id}",
         "name an action_id of actions.worklist, or score:TASK:CUSTOMER of a score in the highest band",

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from c360.receipts.files import HASH, Receipt, Receipts, hash_of
 from c360.receipts.writing import OF_BARS, OF_FACTS
 from lakehouse.errors import Stop
+from lakehouse.lake.erasures import read_erasures
 from lakehouse.lake.files import digest
 from lakehouse.settings import Settings
-from ml_jobs.task_file import load_tasks
+from ml_jobs.learning.bands import bands_of
+from ml_jobs.task_file import Task, load_tasks
 
 if TYPE_CHECKING:
     from ml_jobs.registry.model import Model
@@ -21,14 +26,15 @@ if TYPE_CHECKING:
 CLOSE = 1e-9  # floats of two machines or engines may differ in their last bits
 SERVICE = frozenset({"deceased", "in collection", "closed", "unreachable"})
 MARKETING = SERVICE | {"opted out", "complaint", "recent contact", "other owner", "cap reached"}
+UNFAIR = "unfair score"  # its model is beyond a limit of fairness, and the bank withholds what it says
 DEAD = frozenset({"deceased"})
 # Which bars of the contact policy each list obeys, the first set in front, and what holds it back besides.
 LISTS: dict[str, tuple[tuple[frozenset[str], ...], frozenset[str]]] = {
-    "retention": ((MARKETING,), frozenset({"other action"})),
-    "next_best_offer": ((MARKETING,), frozenset({"other action"})),
+    "retention": ((MARKETING,), frozenset({"other action", UNFAIR})),
+    "next_best_offer": ((MARKETING,), frozenset({"other action", UNFAIR})),
     "lead_calls": ((MARKETING,), frozenset({"is a customer"})),
     "outflow_actions": ((SERVICE, MARKETING), frozenset({"spoken with since", "lent money"})),
-    "early_warning": ((DEAD,), frozenset({"no phone number", "unreachable"})),
+    "early_warning": ((DEAD,), frozenset({"no phone number", "unreachable", UNFAIR})),
     "collections": ((DEAD,), frozenset()),
 }
 SERIOUS_OUTFLOW = ((SERVICE,), frozenset({"spoken with since"}))
@@ -52,7 +58,8 @@ def replay(settings: Settings, receipts: Receipts) -> list[Replayed]:
     """Do receipts of one publish again, each by itself.
 
     The score is computed by the model of the hash that the receipt names, from the features that it keeps; each reason
-    must be a value of these features, and the score lower without it. The contact policy is its own SQL of that day,
+    must be a value of these features, and the score lower without it. Its place among all scores of the day, and the
+    band that follows, are those of the file of that hash. The contact policy is its own SQL of that day,
     over the facts and limits of that day. The hash of the receipt must be that of its values.
     """
     rows = receipts.table.to_pylist()
@@ -61,6 +68,7 @@ def replay(settings: Settings, receipts: Receipts) -> list[Replayed]:
         if hash_of(row) != row[HASH]:
             differences[row["receipt_id"]].append("the receipt is not what was written")
     scores = _scored_again(settings, rows, differences)
+    _placed_again(settings.lake, rows, differences)
     judged = _judged_again(receipts, rows, differences)
     for row in rows:
         if row["receipt_kind"] == "action" and (problem := _misfit(row, judged.get(row["customer_key"]))):
@@ -106,6 +114,70 @@ def _scored_again(settings: Settings, rows: list[Receipt], differences: dict[str
                 differences[row["receipt_id"]].append(f"the score is {row['score']:.9f}, and the model says {said:.9f}")
             differences[row["receipt_id"]] += [f"{code} is no reason for the score" for code in is_lower]
     return scores
+
+
+def _placed_again(lake: Path, rows: list[Receipt], differences: dict[str, list[str]]) -> None:
+    """Rank and band of every receipt of a score, from the file of all scores of its day; differences are added."""
+    files: dict[str, list[Receipt]] = {}
+    for row in rows:
+        if row.get("scores_file") is not None:  # receipts of before have none
+            files.setdefault(row["scores_file"], []).append(row)
+    for name, scored in files.items():
+        path = lake / name
+        sha256, dropped = _after_erasures(lake, name, scored[0]["scores_sha256"])
+        is_kept = path.exists() and digest(path) == sha256
+        places = _places(pq.read_table(path, partitioning=None), dropped) if is_kept else {}
+        for row in scored:
+            problems = differences[row["receipt_id"]]
+            if not is_kept or row["scores_sha256"] != scored[0]["scores_sha256"]:
+                problems.append(f"{name} is not the file of the day's scores any more")
+            else:
+                problems += _misplaced(row, places, load_tasks()[row["task"]])
+
+
+def _after_erasures(lake: Path, name: str, sha256: str) -> tuple[str | None, int]:
+    """The digest that a file of the lake has after the erasures since, and how many rows these took out of it."""
+    now, dropped = sha256, 0
+    for erasure in read_erasures(lake):
+        for file in erasure.files:
+            if (file.place, file.file, file.before) == ("lake", name, now):
+                now, dropped = file.after, dropped + file.rows_dropped
+    return now, dropped
+
+
+class _Place(NamedTuple):
+    first: int  # of those with the same probability
+    last: int
+    count: int  # of all on the list
+    erased: int  # rows that were on it besides, wherever
+
+
+def _places(scores: pa.Table, erased: int) -> dict[tuple[str, int], _Place]:
+    """Where the probability of each customer and horizon lies among all."""
+    places: dict[tuple[str, int], _Place] = {}
+    for horizon in pc.unique(scores["horizon_days"]).to_pylist():
+        listed = scores.filter(pc.equal(scores["horizon_days"], horizon))
+        probability = listed["probability"].to_numpy()
+        ascending = np.sort(probability)
+        above = len(ascending) - np.searchsorted(ascending, probability, side="right")
+        last = len(ascending) - np.searchsorted(ascending, probability, side="left")
+        for key, first, end in zip(listed["customer_key"].to_pylist(), above + 1, last, strict=True):
+            places[key, horizon] = _Place(int(first), int(end), len(ascending), erased)
+    return places
+
+
+def _misplaced(row: Receipt, places: Mapping[tuple[str, int], _Place], task: Task) -> Iterator[str]:
+    """What of a receipt's rank and band does not follow from the place of its score."""
+    place = places.get((row["scored_customer_key"], row["horizon_days"]))
+    if place is None:
+        yield "the customer is not on the day's list of scores"
+        return
+    if not place.first <= row["rank"] <= place.last + place.erased:
+        yield f"its rank is {row['rank']}, and by its score it lies from {place.first} to {place.last}"
+    ends = (place.count, place.count + place.erased)
+    bands = {str(bands_of(task.bands, np.array(row["rank"]), count)) for count in ends}
+    if row["band"] not in bands:
+        yield f"its band is {row['band']}, and that of its rank is {' or '.join(sorted(bands))}"
 
 
 def _model(settings: Settings, task: str, version: str, sha256: str) -> "Model | str":

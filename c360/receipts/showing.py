@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -13,20 +14,61 @@ from c360.receipts.replaying import Replayed, replay
 from c360.receipts.writing import OF_BARS, OF_FACTS
 from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
+from ml_jobs.task_file import load_tasks, phrases, task_said
 
 SHARED = ("publish_id", "business_date", "run_id", "project", "pin", "publish_sha256")
-DECIDED = ("source", "action_en", "reason_en", "amount_at_stake", "expected_amount", "channel", "owner", "due_date")
+DECIDED = ("source", "action", "reason", "amount_at_stake", "expected_amount", "channel", "owner", "due_date")
 BECAME = ("is_handed_out", "is_allowed", "block_reason", "arm")
 SCORED = ("task", "as_of_date", "horizon_days", "score", "band", "rank", "model_version", "model_sha256")
-SCORED += ("feature_version", "score_reason_en")
+SCORED += ("feature_version", "score_reason")
+BOTH = frozenset({"action", "reason", "score_reason"})  # there are two of them, one in each language
+CODES = frozenset({"source", "channel", "owner", "block_reason", "arm", "band", "preferred_channel"})
+Title = Literal["receipt_decision", "receipt_score", "receipt_facts"]
+SECTIONS: dict[Title, tuple[str, ...]] = {
+    "receipt_decision": (*SHARED, *DECIDED, *BECAME),
+    "receipt_score": SCORED,
+    "receipt_facts": OF_FACTS,
+}
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One receipt, with its features by name, and what came of doing it again."""
+class Kept:
+    """One receipt as it was written, with its features by name."""
 
     values: dict[str, object]  # of the receipt, with what its publish shares
     features: dict[str, float | None]
+
+    def section(self, title: Title, say: Voice) -> list[tuple[str, str]]:
+        """What it says under a title: names and values in words, without what has none."""
+        rows = []
+        for name in SECTIONS[title]:
+            told = f"{name}_{say.language}" if name in BOTH else name
+            value = self.values[f"fact_{name}" if title == "receipt_facts" else told]
+            if value is not None and not (title == "receipt_score" and self.values["score"] is None):
+                rows.append((say.column(name), _said(name, value, say)))
+        return rows
+
+    def bars(self, say: Voice) -> list[tuple[str, bool]]:
+        """Each bar of the contact policy, and whether it was up; none where the policy did not know the customer."""
+        if self.values["fact_business_date"] is None:
+            return []
+        return [(say.code(name.removeprefix("bars_").replace("_", " ")), bool(self.values[name])) for name in OF_BARS]
+
+    def named_features(self, say: Voice) -> list[tuple[str, str]]:
+        """The values of the features under the names that the bank gives them."""
+        task = load_tasks().get(str(self.values["task"]))
+        named = phrases(task) if task else {}
+        said = {name: (words.zh if say.language == "zh" else words.en) for name, words in named.items()}
+        return [
+            (said.get(name, name), say("no value") if value is None else f"{value:,.6g}")
+            for name, value in self.features.items()
+        ]
+
+
+@dataclass(frozen=True)
+class Shown(Kept):
+    """One receipt, and what came of doing it again."""
+
     again: Replayed
 
     def document(self) -> dict[str, object]:
@@ -43,11 +85,17 @@ class Shown:
 
 def shown(settings: Settings, found: Receipts) -> Shown:
     """The receipt that was found, done again."""
-    (row,) = found.table.to_pylist()
     (again,) = replay(settings, found)
+    one = kept(settings.lake, found)
+    return Shown(one.values, one.features, again)
+
+
+def kept(lake: Path, found: Receipts) -> Kept:
+    """The receipt that was found, as it was written: nothing is done again."""
+    (row,) = found.table.to_pylist()
     about = {name: value for name, value in found.about.items() if name in SHARED}
     values = about | {name: value for name, value in row.items() if name != "features"}
-    return Shown(values, _features(settings.lake, row["task"], row["model_version"], row["features"]), again)
+    return Kept(values, _features(lake, row["task"], row["model_version"], row["features"]))
 
 
 def _features(lake: Path, task: str, version: str, values: list[float] | None) -> dict[str, float | None]:
@@ -61,27 +109,36 @@ def _features(lake: Path, task: str, version: str, values: list[float] | None) -
 
 def tables(receipt: Shown, say: Voice = ENGLISH) -> Iterator[RenderableType]:
     """What was decided, by which score and which policy, and what came of doing it again."""
-    language = say.language
-    for title, names in (("receipt_decision", (*SHARED, *DECIDED, *BECAME)), ("receipt_score", SCORED)):
-        table = Table(show_header=False, title=say(title), title_justify="left")
-        for name in names:
-            value = receipt.values[name.removesuffix("_en") + f"_{language}" if name.endswith("_en") else name]
-            if value is not None:
-                table.add_row(say.column(name.removesuffix("_en")), str(value))
-        if table.row_count > 1 and (title == "receipt_decision" or receipt.values["score"] is not None):
-            yield table
+    for title in ("receipt_decision", "receipt_score"):
+        if rows := receipt.section(title, say):
+            yield _table(say(title), rows)
     policy = Table(say("receipt_bar"), say("receipt_kept"), say("receipt_again"), title=say("receipt_policy"))
     for name in OF_BARS if receipt.again.bars else ():
         now = (receipt.again.bars or {})[name]
         policy.add_row(say.code(name.removeprefix("bars_").replace("_", " ")), *map(_mark, (receipt.values[name], now)))
     if policy.row_count:
         yield policy
-    facts = Table(show_header=False, title=say("receipt_facts"), title_justify="left")
-    for name in OF_FACTS:
-        facts.add_row(say.column(name), str(receipt.values[f"fact_{name}"]))
-    yield facts
+    yield _table(say("receipt_facts"), receipt.section("receipt_facts", say))
     yield say("receipt_same" if receipt.again.is_same else "receipt_differs")
     yield from receipt.again.differences
+
+
+def _table(title: str, rows: list[tuple[str, str]]) -> Table:
+    table = Table(show_header=False, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _said(name: str, value: object, say: Voice) -> str:
+    """A value in words."""
+    if isinstance(value, bool):
+        return say("yes") if value else say("no")
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if name == "task":
+        return task_said(str(value), say)
+    return say.code(str(value)) if name in CODES else str(value)
 
 
 def _mark(is_up: object) -> str:

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-from c360.receipts.files import newest, read
+from c360.receipts.files import newest, not_in_audit, read
 from c360.receipts.replaying import Replayed, replay
 from lakehouse.errors import Stop
 from lakehouse.lake import audit
-from lakehouse.lake.files import digest
 from lakehouse.settings import Settings
 
 
@@ -45,11 +43,3 @@ def verify(settings: Settings, day: date, publish_id: int | None = None) -> Veri
     if problem is None and not any(detail.endswith(root) for detail in known):
         problem = f"{path.name}: the root of the receipts is not in the audit"
     return Verified(int(path.stem), replayed, problem)
-
-
-def not_in_audit(lake: Path, path: Path) -> str | None:
-    """Why a file of receipts is not the one that the audit knows; None if it is."""
-    name, now = str(path.relative_to(lake)), digest(path)
-    if any(one["subject"] == name and one["new"] == now for one in audit.read(lake)):
-        return None
-    return f"{name} is not the file that the audit knows"

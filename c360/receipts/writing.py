@@ -9,18 +9,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from c360.receipts.files import About, Receipts, hashed, path_of, write
+from c360.receipts.files import About, Receipts, hashed, not_in_audit, path_of, prepared_path, read, write
 from lakehouse import warehouse
+from lakehouse.catalog import SCORES
 from lakehouse.lake import Pin, audit
 from lakehouse.lake.files import digest
+from lakehouse.lake.model_files import current_scores
 from lakehouse.lake.publishes import publish_path
 from lakehouse.settings import Settings
 from lakehouse.sql import literal
 from lakehouse.warehouse.dbt import compiled_sql, read_manifest
-from ml_jobs.learning.shapley import REASONS
 from ml_jobs.scores.data import read_features_of
 from ml_jobs.task_file import load_tasks
 
+WORKLIST = "actions.worklist"
 BAND = "high"  # scores of this band leave a receipt, whatever becomes of them
 FACTS, BARS, LIMITS = "int_customer__contact_facts", "int_customer__contact_bars", "contact_limits"
 OF_FACTS = (
@@ -37,9 +39,7 @@ OF_ACTIONS = (
     *("expected_amount", "is_allowed", "block_reason", "channel", "owner", "rm_id", "branch_code", "due_date", "arm"),
     "is_handed_out",
 )
-REASON_COLUMNS = tuple(
-    f"reason_{place}_{part}" for place in range(1, REASONS + 1) for part in ("code", "value", "reference")
-)
+REASON_COLUMNS = tuple(column.name for column in SCORES.columns if column.name.startswith("reason_"))
 OF_SCORES = (
     "scored_customer_key",
     "as_of_date",
@@ -61,35 +61,69 @@ TASKS = """
 """
 
 
-def write_receipts(settings: Settings, publish_id: int, run_id: str, pin: Pin, project: str) -> Path:
-    """Leave a receipt of every action on the worklist, and of every score in the highest band; returns the file.
+def prepare_receipts(settings: Settings, run_id: str, pin: Pin, project: str) -> None:
+    """Write down, before a publish, the receipts that it is to leave: no publish can then be without.
 
-    A receipt has what its decision went by: the score with model, features and reasons, the facts that the contact
-    policy went by, each bar of the policy, and what came of it.
+    There is one of every action on the worklist, and of every score in the highest band. It has what its decision went
+    by: the score with model, features and reasons, the facts that the contact policy went by, each bar of the policy,
+    and what came of it.
     """
-    path = path_of(settings.lake, pin.business_date, publish_id)
     compiled = compiled_sql(settings, read_manifest(settings))
     with warehouse.reading(settings):
         limits = warehouse.query(settings, f"select * from build_seeds.{LIMITS} order by threshold").to_pylist()
         rows = warehouse.query(settings, _decisions(pin.business_date))
-        table = hashed(_with_models(settings, rows))
+        table = hashed(_with_lists(settings.lake, pin, _with_models(settings, rows)))
     about = About(
-        publish_id=publish_id,
+        publish_id=warehouse.published_snapshot(settings).publish_id + 1,
         business_date=str(pin.business_date),
         run_id=run_id,
         project=project,
         pin=pin.hash,
-        publish_sha256=digest(publish_path(settings.lake, publish_id)),
+        publish_sha256=None,
         bars_sql=_over_names(compiled[f"model.bank.{BARS}"]),
         policy_sql=_over_names(compiled["model.bank.contact_policy"]),
         contact_limits=limits,
     )
-    receipts = Receipts(path, about, table)
-    write(receipts)
-    detail = f"{table.num_rows} receipts, root {receipts.root}"
-    name = str(path.relative_to(settings.lake))
-    audit.append(settings.lake, [audit.entry("receipts", name, run_id, detail, new=digest(path))])
+    write(Receipts(prepared_path(settings.lake), about, table))
+
+
+def keep_receipts(settings: Settings) -> Path | None:
+    """Keep the prepared receipts as those of the publish that there was since, in the lake and in the audit.
+
+    After a run that was killed the next one does it: what was prepared for a publish that never was is thrown away.
+
+    Returns
+    -------
+    Path or None
+        Their file; None if there were none, or none of a publish.
+    """
+    prepared = prepared_path(settings.lake)
+    if not prepared.exists():
+        return None
+    found = read(prepared)
+    if not _is_published(settings, found.about):
+        prepared.unlink()
+        return None
+    about = found.about
+    record = publish_path(settings.lake, about["publish_id"])
+    path = path_of(settings.lake, date.fromisoformat(about["business_date"]), about["publish_id"])
+    if not path.exists():
+        about["publish_sha256"] = digest(record) if record.exists() else None
+        write(Receipts(path, about, found.table))
+    if not_in_audit(settings.lake, path):
+        detail = f"{found.table.num_rows} receipts, root {found.root}"
+        name = str(path.relative_to(settings.lake))
+        entry = audit.entry("receipts", name, about["run_id"], detail, new=digest(path))
+        audit.append(settings.lake, [entry])
+    prepared.unlink()
     return path
+
+
+def _is_published(settings: Settings, about: About) -> bool:
+    """Whether readers have what the receipts were prepared for; a later publish may have replaced ``ops`` alone."""
+    now = warehouse.published_snapshot(settings)
+    worklist = now.publications.get(WORKLIST)
+    return worklist is not None and worklist.run_id == about["run_id"] and now.publish_id >= about["publish_id"]
 
 
 def _over_names(statement: str) -> str:
@@ -133,6 +167,17 @@ def _decisions(day: date) -> str:
         left join build_actions.contact_policy as policy on decisions.customer_key = policy.customer_key
         order by decisions.receipt_id
     """
+
+
+def _with_lists(lake: Path, pin: Pin, rows: pa.Table) -> pa.Table:
+    """The rows with the file of all scores of the day, whose order gave each its rank and band."""
+    places = {(task, path.parent.name): path for task, path in current_scores(lake, pin)}
+    days = zip(rows["task"].to_pylist(), rows["as_of_date"].to_pylist(), strict=True)
+    found = [places.get((task, f"as_of_date={day}")) for task, day in days]
+    digests = {path: digest(path) for path in found if path}
+    files = [path and str(path.relative_to(lake)) for path in found]
+    rows = rows.append_column("scores_file", pa.array(files, pa.string()))
+    return rows.append_column("scores_sha256", pa.array([path and digests[path] for path in found], pa.string()))
 
 
 def _with_models(settings: Settings, rows: pa.Table) -> pa.Table:

@@ -60,6 +60,7 @@ __all__ = [
     "project_version",
     "publish",
     "published_date",
+    "published_snapshot",
     "query",
     "query_serving",
     "read_levels",
@@ -270,6 +271,11 @@ def show_live(
         Any row may have changed or gone; otherwise none has gone.
     """
     store_of(settings).show_live(settings, con, cycle, tables, afresh)
+
+
+def published_snapshot(settings: Settings) -> publication.Snapshot:
+    """What readers have now, by table; of a store without a publish, nothing under number 0."""
+    return store_of(settings).published(settings)
 
 
 def published_date(settings: Settings) -> date | None:

@@ -207,24 +207,35 @@ def in_top_decile(ranking: np.ndarray, day: np.ndarray | None = None) -> np.ndar
     return _places(ranking, day) <= 1 / DECILES
 
 
+def effective_count(label: np.ndarray, customer: np.ndarray) -> float:
+    """Of how many independent rows the share of positives would have the same variance (Korn and Graubard 1998).
+
+    Without a positive, or a negative, it is the number of customers.
+
+    >>> label = np.array([1, 1, 0, 0])
+    >>> effective_count(label, np.arange(4)), effective_count(label, np.arange(4) // 2)
+    (4.0, 2.0)
+    """
+    codes = np.unique(customer, return_inverse=True)[1]
+    rows, customers, share = len(label), codes.max() + 1, label.mean()
+    if not 0 < share < 1 or customers == 1:
+        return float(customers)
+    residual = np.bincount(codes, weights=label - share)
+    of_sample = (residual**2).sum() / rows**2
+    return min(float(rows), float(share * (1 - share) / of_sample)) if of_sample > 0 else float(rows)
+
+
 def share_interval(label: np.ndarray, customer: np.ndarray, variance: float = 0.0) -> tuple[float, float, float]:
     """The share of positives with its 95 % interval: Wilson's, at the effective number of rows.
 
-    Rows of one customer resemble each other, so they are fewer than their number says: the effective number is that
-    of independent rows whose share would have the same variance (Korn and Graubard 1998; Dean and Pagano 2015 for
-    Wilson's interval). Without a positive, or a negative, it is the number of customers. The interval holds the share.
-    What else moves the share, by its ``variance`` in log odds, leaves still fewer rows.
+    Rows of one customer resemble each other, so they are fewer than their number says (`effective_count`; Dean and
+    Pagano 2015 for Wilson's interval). The interval holds the share. What else moves the share, by its ``variance`` in
+    log odds, leaves still fewer rows.
 
     >>> [round(figure, 3) for figure in share_interval(np.array([1, 0, 0, 0]), np.arange(4))]
     [0.25, 0.046, 0.699]
     """
-    codes = np.unique(customer, return_inverse=True)[1]
-    rows, customers, share = len(label), codes.max() + 1, label.mean()
-    count = float(customers)
-    if 0 < share < 1 and customers > 1:
-        residual = np.bincount(codes, weights=label - share)
-        of_sample = (residual**2).sum() / rows**2
-        count = min(float(rows), share * (1 - share) / of_sample) if of_sample > 0 else float(rows)
+    share, count = label.mean(), effective_count(label, customer)
     centre = (share * count + Z**2 / 2) / (count + Z**2)  # is never 0 or 1, where log odds cannot move
     low, high = wilson(share, 1 / (1 / count + centre * (1 - centre) * variance))
     return float(share), min(float(share), low), max(float(share), high)

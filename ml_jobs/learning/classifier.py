@@ -164,10 +164,16 @@ def fit_trees(
     groups: np.ndarray,
     folds: Sequence[Fold],
     shape: Mapping[str, object] = MappingProxyType({}),
+    bound: Callable[[HistGradientBoostingClassifier], HistGradientBoostingClassifier] = lambda trees: trees,
 ) -> tuple[Candidate, np.ndarray, Unseen]:
     """Boosted trees, their margins of the validation rows, fold by fold, and those of the rows that calibrate.
 
-    ``shape``: hyperparameters, by the estimator's name for them, that no task and no search changes.
+    Parameters
+    ----------
+    shape : mapping of str to object, optional
+        Hyperparameters, by the estimator's name for them, that no task and no search changes.
+    bound : function of trees, optional
+        What is made of trees once they are fitted; those of all rows come last.
     """
     trials: list[Parameters] = [{}, *(alternative.model_dump(exclude_none=True) for alternative in task.search)]
     searched = [
@@ -184,7 +190,7 @@ def fit_trees(
 
     def fitted(rows: np.ndarray) -> HistGradientBoostingClassifier:
         trees = _trees(task, parameters | {"max_iter": iterations}, early_stopping=False)
-        return trees.fit(_fill_empty_features(values[rows]), label[rows])
+        return bound(trees.fit(_fill_empty_features(values[rows]), label[rows]))
 
     unseen = _unseen(fitted, values, label, groups, folds, validated)
     calibrator = fit_calibrator(unseen.margin, label[unseen.rows], groups[unseen.rows])

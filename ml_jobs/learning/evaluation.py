@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from lakehouse.errors import Stop
 from ml_jobs.learning.calibration import NO_QUARTERS, Promise, promises
 from ml_jobs.learning.classifier import Selection
-from ml_jobs.learning.fairness import FairnessGaps, gaps
+from ml_jobs.learning.fairness import GroupGap, group_gaps
 from ml_jobs.learning.leaks import Sign, best_rule
 from ml_jobs.learning.metrics import (
     SHARE,
@@ -59,7 +59,7 @@ class Evaluation(TypedDict):
     by_month: list[GroupFigures]
     segments: dict[str, list[GroupFigures]]
     fairness: dict[str, list[GroupFigures]]
-    fairness_gaps: dict[str, FairnessGaps | None]
+    group_gaps: dict[str, list[GroupGap]]
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def evaluate_predictions(
         {name: band_names(columns[name], edges) for name, edges in named.items()}
         for named in (task.segments, task.fairness)
     )
-    ranking = predictions.ranking["model"][0]
+    ranking, probability = (scores["model"][0] for scores in (predictions.ranking, predictions.probability))
     return {
         "figures": score_figures(predictions, task.capacity),
         "before_calibration": _before_calibration(predictions, margin),
@@ -155,7 +155,10 @@ def evaluate_predictions(
         "by_month": _by_month(predictions, share) if task.as_of_date else [],
         "segments": {name: _by_group(predictions, group, share) for name, group in segments.items()},
         "fairness": {name: _by_group(predictions, group, share) for name, group in fairness.items()},
-        "fairness_gaps": {name: gaps(predictions.label, ranking, group, share) for name, group in fairness.items()},
+        "group_gaps": {
+            name: group_gaps(ranking, group, predictions.groups, share, (predictions.label, probability))
+            for name, group in fairness.items()
+        },
     }
 
 

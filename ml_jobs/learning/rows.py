@@ -1,6 +1,7 @@
 """Rows of a feature table in memory."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -32,6 +33,12 @@ class Rows:
         if name not in self.columns:
             raise Stop(f"the feature table has no column {name}: correct the task file or the features model")
         return self.values[:, self.columns.index(name)]
+
+    def without(self, names: Collection[str]) -> "Rows":
+        """The same rows without these features."""
+        kept = [place for place, name in enumerate(self.columns) if name not in names]
+        columns = tuple(self.columns[place] for place in kept)
+        return replace(self, columns=columns, values=np.asfortranarray(self.values[:, kept]))
 
     def between(self, first: date, last: date) -> "Rows":
         """The rows from the first to the last as-of date, both included; views, not copies."""

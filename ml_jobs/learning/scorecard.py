@@ -3,13 +3,16 @@
 It is boosted trees of one split each, with a direction per feature: such a model is a sum of steps, one function per
 feature, so a table of points says all of it. Points are scaled as scorecards are: 20 points double the odds of a good
 outcome, and 600 points stand for odds of 50 to 1 (Siddiqi, Intelligent Credit Scoring, 2017). The points of a band are
-rounded, so their sum differs from the model by at most half a point per feature.
+rounded, so their sum differs from the model by at most half a point per feature. No value never earns more points than
+the best band that there is: nobody is safer for not being known.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 from math import log
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -20,18 +23,19 @@ from ml_jobs.learning.classifier import Candidate, Unseen, fit_trees
 from ml_jobs.learning.folds import Fold
 from ml_jobs.task_file import Task
 
-SCORECARD = "scorecard"
+SCORECARD, UNBOUND = "scorecard", "scorecard_unbound"
 BANDS = 8  # of a feature, at most
 POINTS_PER_LOG_ODDS = 20 / log(2)
 POINTS, ODDS = 600, 50.0
 
 
 class Band(TypedDict):
-    """A band of a feature, above ``low`` up to ``high`` (None: no bound; both None: no value), and its points."""
+    """A band of a feature, above ``low`` up to ``high`` (None: no bound), and its points; the last has no value."""
 
     low: float | None
     high: float | None
     points: int
+    is_known: NotRequired[bool]  # absent on cards of older models
 
 
 class Points(TypedDict):
@@ -60,8 +64,10 @@ class Change(TypedDict):
 
 def fit_scorecard(
     task: Task, columns: Sequence[str], values: np.ndarray, label: np.ndarray, groups: np.ndarray, folds: Sequence[Fold]
-) -> tuple[Candidate, Unseen]:
+) -> tuple[dict[str, Candidate], Unseen]:
     """The scorecard of the task's features, calibrated like every model, and the rows that calibrated it.
+
+    Where no value had to be held back, the scorecard before that stands beside it, to show what it costs.
 
     Parameters
     ----------
@@ -79,9 +85,49 @@ def fit_scorecard(
         "monotonic_cst": signs,
         "learning_rate": 0.1,
     }
+    free: list[HistGradientBoostingClassifier] = []
+
+    def bound(trees: HistGradientBoostingClassifier) -> HistGradientBoostingClassifier:
+        free.append(trees)
+        return hold_missing_back(trees)
+
     with threadpool_limits(1):  # trees of one split are too small for more
-        candidate, _, unseen = fit_trees(task, seen, label, groups, folds, shape)
-    return candidate, unseen
+        candidate, _, unseen = fit_trees(task, seen, label, groups, folds, shape, bound)
+    candidates = {SCORECARD: candidate}
+    if point_table(free[-1], columns) != point_table(_classifier(candidate), columns):
+        candidates[UNBOUND] = replace(candidate, estimator=free[-1])
+    return candidates, unseen
+
+
+def _classifier(candidate: Candidate) -> HistGradientBoostingClassifier:
+    assert isinstance(candidate.estimator, HistGradientBoostingClassifier)
+    return candidate.estimator
+
+
+def hold_missing_back(trees: HistGradientBoostingClassifier) -> HistGradientBoostingClassifier:
+    """The same trees of one split, in which no value lies in the least risky band of its feature if it lay below it."""
+    bound = deepcopy(trees)
+    stumps: dict[int, list[np.ndarray]] = {}
+    for (predictor,) in bound._predictors:  # noqa: SLF001  # pyrefly: ignore[missing-attribute]
+        if not predictor.nodes[0]["is_leaf"]:
+            stumps.setdefault(int(predictor.nodes[0]["feature_idx"]), []).append(predictor.nodes)
+    for splits in stumps.values():
+        ends = {True: _push(splits, -np.inf), False: _push(splits, float(np.finfo(float).max))}  # left of all splits
+        safest = min(ends, key=lambda is_left: ends[is_left])
+        if _push(splits, np.nan) < ends[safest]:
+            for nodes in splits:  # one without a threshold parts what is known, to the left, from what is not
+                nodes["missing_go_to_left"][0] = safest or np.isinf(nodes["num_threshold"][0])
+    return bound
+
+
+def _push(splits: Sequence[np.ndarray], value: float) -> float:
+    """What the splits of one feature add to the log odds of a value; nan is none."""
+    pushes = 0.0
+    for nodes in splits:
+        root = nodes[0]
+        is_left = root["missing_go_to_left"] if np.isnan(value) else value <= root["num_threshold"]
+        pushes += float(nodes["value"][root["left" if is_left else "right"]])
+    return pushes
 
 
 def point_table(trees: HistGradientBoostingClassifier, columns: Sequence[str]) -> Points:
@@ -107,22 +153,24 @@ def point_table(trees: HistGradientBoostingClassifier, columns: Sequence[str]) -
         steps.setdefault(columns[root["feature_idx"]], []).append((float(root["num_threshold"]), left, right, missing))
     features: dict[str, list[Band]] = {}
     for name in (name for name in columns if name in steps):
-        edges = [-np.inf, *sorted({threshold for threshold, *_ in steps[name]}), np.inf]
+        # A split without a threshold parts what is known from what is not: no band begins there.
+        edges = [-np.inf, *sorted({threshold for threshold, *_ in steps[name] if threshold < np.inf}), np.inf]
         bands = [
             (low, high, sum(left if high <= threshold else right for threshold, left, right, _ in steps[name]))
             for low, high in pairwise(edges)
         ]
-        bands.append((-np.inf, -np.inf, sum(missing for *_, missing in steps[name])))
-        riskiest = max(pushes for *_, pushes in bands)
+        unknown = sum(missing for *_, missing in steps[name])
+        riskiest = max(unknown, *(pushes for *_, pushes in bands))
         margin += riskiest
         features[name] = [_band(low, high, riskiest - pushes) for low, high, pushes in bands]
+        features[name].append({**_band(-np.inf, np.inf, riskiest - unknown), "is_known": False})
     return {"base": round(POINTS - POINTS_PER_LOG_ODDS * (log(ODDS) + margin)), "features": features}
 
 
 def _band(low: float, high: float, safer: float) -> Band:
     """``safer``: log odds below those of the riskiest band."""
     bounds = [None if np.isinf(bound) else bound for bound in (low, high)]
-    return {"low": bounds[0], "high": bounds[1], "points": round(POINTS_PER_LOG_ODDS * safer)}
+    return {"low": bounds[0], "high": bounds[1], "points": round(POINTS_PER_LOG_ODDS * safer), "is_known": True}
 
 
 def band_of(bands: Sequence[Band], value: float) -> Band:
@@ -189,4 +237,4 @@ def band_text(band: Band, say: Voice) -> str:
         return say("above {low}, up to {high}", low=low, high=high)
     if low or high:
         return say("above {low}", low=low) if low else say("up to {high}", high=high)
-    return say("no value")
+    return say("any value") if band.get("is_known") else say("no value")

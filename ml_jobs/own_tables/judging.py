@@ -9,6 +9,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from lakehouse.errors import Stop
+from lakehouse.language import ENGLISH
 from lakehouse.settings import Settings
 from ml_jobs.learning.calibration import broken, top_decile
 from ml_jobs.learning.classifier import select_model
@@ -231,7 +232,7 @@ def _warnings(figures: dict[str, dict[str, Figure]], aucs: dict[str, float], cal
 def _limits(task: Task) -> list[str]:
     limits = [
         "the data are taken as they came: whether a column was known on the day of the score is for their owner to say",
-        "groups of people are compared above; a difference is reported, not corrected",
+        ENGLISH("groups of people are compared above; a difference is reported, not corrected"),
     ]
     if not task.as_of_date:
         limits.insert(

@@ -19,6 +19,7 @@ from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.lake.proposals import signed
 from lakehouse.settings import Settings
+from ml_jobs.learning.bands import bands_of
 from ml_jobs.learning.calibration import top_decile
 from ml_jobs.learning.classifier import select_model
 from ml_jobs.learning.drift import reference_distributions
@@ -143,11 +144,10 @@ def score_rows(task: Task, model: Model, delivered: Delivered) -> tuple[pa.Table
     rank = np.arange(1, len(order) + 1)
     names, source = _sources(encoding)
     features, pushes_up = top_reasons(model.candidate.estimator, values, source)
-    bands = [rank <= task.bands.high * len(rank), rank <= task.bands.medium * len(rank)]
     columns: dict[str, Any] = {
         "entity": pa.array(entity[order], pa.string()),
         "probability": model.probability(margin[order]),
-        "band": np.select(bands, ["high", "medium"], "low"),
+        "band": bands_of(task.bands, rank, len(rank)),
         "rank": rank,
     }
     words = phrases(task)

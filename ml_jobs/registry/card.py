@@ -13,13 +13,14 @@ from ml_jobs.learning.calibration import Promise, verdict
 from ml_jobs.learning.classifier import Parameters
 from ml_jobs.learning.drift import Distribution
 from ml_jobs.learning.evaluation import GroupFigures, Rule
-from ml_jobs.learning.fairness import FairnessGaps
+from ml_jobs.learning.fairness import LEAST_ROWS, GroupGap
 from ml_jobs.learning.metrics import Figure
 from ml_jobs.learning.quarters import QuarterSpread
 from ml_jobs.learning.scorecard import Points, band_text
 from ml_jobs.learning.shapley import Importance
 from ml_jobs.learning.survival import HorizonFigures
 from ml_jobs.learning.uplift import QiniPoint
+from ml_jobs.registry.fairness_limits import Limit, Unfairness, compared, is_beyond, said
 from ml_jobs.task_file import task_said
 
 TEMPLATE = Path(__file__).with_name("card.html.j2")
@@ -38,6 +39,7 @@ SCORES = {
     "hist_gradient_boosting": "Boosted trees",
     "logistic_regression": "Logistic regression",
     "scorecard": "Scorecard",
+    "scorecard_unbound": "Scorecard, no value unbound",
     "rule": "One-line rule",
     "base_rate": "Base rate",
     "oracle": "Oracle",
@@ -114,7 +116,9 @@ class Card(TypedDict, total=False):
     by_month: list[GroupFigures]
     segments: dict[str, list[GroupFigures]]
     fairness: dict[str, list[GroupFigures]]
-    fairness_gaps: dict[str, FairnessGaps | None]
+    group_gaps: dict[str, list[GroupGap]]  # by column; cards of older models lack them
+    fairness_limits: dict[str, Limit]  # by column: the bank's, as they were when it was trained
+    unfairness: Unfairness  # of the model in whose place this one was fitted without proxies
     rule: Rule
     leaks: list[Leak]
     suspects: list[Leak]
@@ -147,6 +151,8 @@ def html(card: Card, language: Language = "en", links: Sequence[tuple[str, Langu
     plot = qini_plot(card["qini_curve"], say) if "qini_curve" in card else calibration_plot(promises, say)
     templates = environment(TEMPLATE.parent)
     templates.filters |= {"bounds": bounds, "figure": figure, "percent": percent, "verdict": verdict}
+    templates.filters |= {"is_beyond": is_beyond, "said": said}
+    gaps = compared(card.get("group_gaps", {}), card.get("fairness_limits", {}))
     lifts = [name for name in card["figures"]["model"] if name.startswith("lift")]
     precisions = [name for name in card["figures"]["model"] if name.startswith("precision")]
     names = {name: say(text) for name, text in FIGURES.items()}
@@ -166,6 +172,8 @@ def html(card: Card, language: Language = "en", links: Sequence[tuple[str, Langu
         score=lambda name: say(SCORES.get(name, name)),
         features={item["feature"]: item[language] or item["en"] for item in card.get("importance", [])},
         band_text=band_text,
+        limited={(gap["attribute"], gap["gap"]): gap for gap in gaps},
+        least_rows=LEAST_ROWS,
         part=partial(part_said, say=say),
         group=partial(group_said, say=say),
     )

@@ -1,10 +1,12 @@
 """Champion and challenger: what was decided, and the part of the rule that needs no comparison of the two."""
 
+from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 from ml_jobs.learning.calibration import Promise, broken, is_off, top_decile
 from ml_jobs.learning.metrics import Figure
 from ml_jobs.registry.card import Card
+from ml_jobs.registry.fairness_limits import Comparison, Limit, beyond, said
 from ml_jobs.task_file import Task
 
 
@@ -20,6 +22,7 @@ class Decision(TypedDict):
     log_loss_difference: NotRequired[Figure]  # challenger less incumbent
     top_decile: NotRequired[list[Promise]]  # of the challenger; one line, or none
     incumbent_top_decile: NotRequired[list[Promise]]
+    unfair: NotRequired[list[Comparison]]  # gaps of the challenger beyond the bank's limits, for which it is refused
 
 
 def decide_alone(task: Task, challenger: Card, incumbent: str | None) -> Decision:
@@ -39,6 +42,15 @@ def decide_alone(task: Task, challenger: Card, incumbent: str | None) -> Decisio
     if incumbent is None:
         return {**decision, "champion": version, "why": "; ".join(["there was no model in use", *broken(top)])}
     return decision
+
+
+def refuse_unfair(decision: Decision, challenger: Card, limits: Mapping[str, Limit]) -> Decision:
+    """The decision, or, of a challenger that treats groups too differently, that it does not take over."""
+    unfair = beyond(challenger.get("group_gaps", {}), limits)
+    if not unfair or decision.get("champion") != decision["challenger"]:
+        return decision
+    why = f"the challenger treats groups too differently: {'; '.join(map(said, unfair))}"
+    return {**decision, "champion": decision["incumbent"], "why": why, "unfair": unfair}
 
 
 def breaks_its_promise(challenger: list[Promise], incumbent: list[Promise], log_loss_difference: Figure) -> str | None:

@@ -1,6 +1,6 @@
 """Reading features and labels from the build engine, as of a date: only the columns and dates that are needed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -191,6 +191,13 @@ def count_customers(settings: Settings, task: Task, as_of_date: date) -> int:
         """,
     )
     return table["customers"][0].as_py()
+
+
+def read_group_columns(settings: Settings, names: Sequence[str], rows: Rows) -> dict[str, np.ndarray]:
+    """Columns that tell groups of rows apart, from the features or else from ``marts.dim_customer``."""
+    columns = {name: rows.column(name) for name in names if name in rows.columns}
+    profiles = tuple(dict.fromkeys(name for name in names if name not in rows.columns))
+    return columns | (read_profiles(settings, profiles, rows) if profiles else {})
 
 
 def read_profiles(settings: Settings, columns: tuple[str, ...], rows: Rows) -> dict[str, np.ndarray]:

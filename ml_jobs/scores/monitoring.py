@@ -5,6 +5,7 @@ the gate marts -> readers warns of its alerts. Alerts on the score itself lead t
 have become ripe since the training date; drift of a single feature is reported, and left to the monthly training.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from math import sqrt
@@ -16,16 +17,28 @@ import pyarrow.parquet as pq
 
 from lakehouse import lake
 from lakehouse.catalog import MODEL_MONITORING
-from lakehouse.lake.model_files import Known, in_force, monitored_dates, monitoring_path, retraining_path, score_path
+from lakehouse.lake.model_files import (
+    Known,
+    in_force,
+    monitored_dates,
+    monitoring_path,
+    promotion_path,
+    retraining_path,
+    score_path,
+)
 from lakehouse.settings import Settings
 from ml_jobs.learning.calibration import TOP, Promise, Z, alarms, limit, promises
 from ml_jobs.learning.drift import ALERT, MISSING_RISE, SCORE, feature_drift
 from ml_jobs.learning.estimates import auc_interval, expected_auc
 from ml_jobs.learning.evaluation import band_names
+from ml_jobs.learning.fairness import group_gaps
 from ml_jobs.learning.metrics import auc
 from ml_jobs.learning.rows import Rows
+from ml_jobs.registry.card import Card
+from ml_jobs.registry.decision import Decision
+from ml_jobs.registry.fairness_limits import Comparison, compared, fairness_limits, is_beyond
 from ml_jobs.registry.model import Model, load
-from ml_jobs.scores.data import labelled_months, read_labelled
+from ml_jobs.scores.data import feature_columns, labelled_months, read_features_of, read_group_columns, read_labelled
 from ml_jobs.scores.months import LabelledMonth
 from ml_jobs.task_file import Task
 
@@ -46,6 +59,7 @@ class RipeMonth(TypedDict):
     observed: float
     expected: float
     promises: list[Promise]  # by part of the list
+    group_gaps: list[Comparison]  # beside the bank's limits
     estimated_roc_auc: float  # by its probabilities alone, as it was said before there were outcomes
     roc_auc: NotRequired[float]
 
@@ -66,23 +80,48 @@ def write_monitoring(
     """
     spread = slice(None, None, -(-len(rows.customer) // ROWS))
     version, today = model.card["model_version"], known.business_date
-    lines = []
+    lines: list[_Line] = []
     drifts = feature_drift(model.card["reference"], model.columns, rows.values[spread], margin[spread])
     for drift in drifts:
         about = _About(feature=drift["feature"], model_version=version, measured_date=today)
         lines.append(_line(about, "stability_index", drift["stability_index"], ALERT))
         lines.append(_line(about, "missing_rise", drift["missing_rise"], MISSING_RISE))
     lines += _expected(task, model, rows, margin, _About(feature=SCORE, model_version=version, measured_date=today))
+    lines += _unfair_in_use(task, model.card)
+    if (today + timedelta(1)).day == 1:  # profiles of all customers are read once a month
+        lines += _unfair_list(settings, task, model, rows, margin)
+    lines += [*_refused(settings, task, known), *_came(settings, task, today)]
+    _keep(settings, task, known, lines)
+
+
+def write_refusal(settings: Settings, task: Task, known: Known) -> None:
+    """Write the figures of a date on which nothing scores, since its challenger was refused for unfairness.
+
+    Nothing is written where it was refused for something else.
+    """
+    refused = list(_refused(settings, task, known))
+    if refused and not monitoring_path(settings, task.task, known).exists():
+        _keep(settings, task, known, [*refused, *_came(settings, task, known.business_date)])
+
+
+def _came(settings: Settings, task: Task, today: date) -> Iterator["_Line"]:
+    """What came of the scores whose outcomes have become known, against what was promised."""
     for month in ripe_calibration(settings, task, today, _newly_ripe(settings, task, today)):
         about = _About(feature=SCORE, model_version=month["model_version"], measured_date=month["as_of_date"])
         error = sqrt(month["expected"] * (1 - month["expected"]) / month["rows"])
         gap = abs(month["observed"] - month["expected"])
-        lines.append(_line(about, "calibration_gap", gap, max(CALIBRATION_GAP, 3 * error)))
-        lines += [_promise_line(about, promise) for promise in month["promises"]]
+        yield _line(about, "calibration_gap", gap, max(CALIBRATION_GAP, 3 * error))
+        yield from (_promise_line(about, promise) for promise in month["promises"])
+        yield from (_fairness_line(about, gap) for gap in month["group_gaps"])
         if month["positives"] >= task.minimum.test_positives and "roc_auc" in month:
             least = task.promotion.minimum_roc_auc
-            lines.append(_line(about, "roc_auc", month["roc_auc"], least, is_least=True))
-            lines.append(_estimate_line(about, month["estimated_roc_auc"], month["roc_auc"], month))
+            yield _line(about, "roc_auc", month["roc_auc"], least, is_least=True)
+            yield _estimate_line(about, month["estimated_roc_auc"], month["roc_auc"], month)
+
+
+def _keep(settings: Settings, task: Task, known: Known, lines: list["_Line"]) -> None:
+    """Write the lines of a date, and the request for a retraining where alerts of the score ask for one."""
+    today = known.business_date
     alerts = [line for line in lines if line["is_alert"] and line["feature"].startswith(SCORE)]
     months = labelled_months(settings, task, today) if alerts else []
     news = [month for month in months if month.ripe_date > known.trained_on]
@@ -134,12 +173,75 @@ def ripe_calibration(
             "observed": float(label.mean()),
             "expected": float(probability.mean()),
             "promises": promises(task, label, -rank[None], probability[None], customer, quarters=quarters),
+            "group_gaps": _group_gaps(settings, task, both, month.as_of_date),
             "estimated_roc_auc": expected_auc(probability),
         }
         if 0 < label.sum() < len(label):
             line["roc_auc"] = float(auc(label, probability, np.ones((1, len(label))))[0])
         lines.append(line)
     return lines
+
+
+def _group_gaps(settings: Settings, task: Task, scored: pa.Table, as_of_date: date) -> list[Comparison]:
+    """The surest gaps between groups of one scored day, by the table of their scores, ranks and outcomes."""
+    if not task.fairness:
+        return []
+    customer, label, probability, rank = (
+        scored[name].to_numpy() for name in ("customer_key", "label", "probability", "rank")
+    )
+    built = feature_columns(settings, task)
+    told = tuple(name for name in task.fairness if name in built)
+    rows = read_features_of(settings, task, told, as_of_date, set(customer))
+    groups = read_group_columns(settings, tuple(task.fairness), rows)
+    place = {key: position for position, key in enumerate(rows.customer)}
+    at = np.array([place[key] for key in customer])
+    found = {
+        name: group_gaps(-rank, band_names(column[at], edges), customer, task.capacity[-1], (label, probability))
+        for (name, edges), column in ((item, groups[item[0]]) for item in task.fairness.items())
+    }
+    return compared(found, fairness_limits(task))
+
+
+def _unfair_in_use(task: Task, card: Card) -> Iterator["_Line"]:
+    """How the model in use treats groups, by the rows that judged it, beside the limits of today."""
+    if task.fairness and "group_gaps" in card:
+        judged = date.fromisoformat(card["months"]["test"]["as_of_dates"][-1])
+        about = _About(feature=SCORE, model_version=card["model_version"], measured_date=judged)
+        yield from (_fairness_line(about, gap) for gap in compared(card["group_gaps"], fairness_limits(task)))
+
+
+def _unfair_list(settings: Settings, task: Task, model: Model, rows: Rows, margin: np.ndarray) -> Iterator["_Line"]:
+    """Whom the list of the day selects, by groups, before outcomes are known."""
+    groups = read_group_columns(settings, tuple(task.fairness), rows)
+    found = {
+        name: group_gaps(margin, band_names(groups[name], edges), rows.customer, task.capacity[-1])
+        for name, edges in task.fairness.items()
+    }
+    day = rows.as_of_date[0].item()
+    about = _About(feature=SCORE, model_version=model.card["model_version"], measured_date=day)
+    yield from (_fairness_line(about, gap) for gap in compared(found, fairness_limits(task)))
+
+
+def _refused(settings: Settings, task: Task, known: Known) -> Iterator["_Line"]:
+    """The gaps for which the newest challenger was refused."""
+    known = in_force(settings, task.task, known)
+    path = promotion_path(settings, task.task, known)
+    decided: Decision | None = json.loads(path.read_text()) if path.exists() else None
+    if decided and decided["champion"] != decided["challenger"]:
+        challenger = _About(feature=SCORE, model_version=decided["challenger"], measured_date=known.trained_on)
+        yield from (_fairness_line(challenger, gap) for gap in decided.get("unfair", []))
+
+
+def _fairness_line(about: "_About", gap: Comparison) -> "_Line":
+    """A gap between two groups of an attribute; an alert where its whole interval lies beyond the limit."""
+    between: _About = {**about, "feature": f"{SCORE} {gap['attribute']} {gap['higher']} - {gap['lower']}"}
+    return {
+        **_line(between, gap["gap"], gap["value"], gap["limit"]),
+        "is_alert": is_beyond(gap),
+        "row_count": gap["rows"],
+        "observed_low_rate": gap["low"],
+        "observed_high_rate": gap["high"],
+    }
 
 
 def _newly_ripe(settings: Settings, task: Task, today: date) -> list[LabelledMonth]:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from lakehouse.catalog import SCORES
+from ml_jobs.learning.bands import bands_of
 from ml_jobs.learning.rows import Rows
 from ml_jobs.learning.shapley import REASONS
 from ml_jobs.learning.survival import survival_probabilities
@@ -30,9 +31,7 @@ def score_table(task: Task, model: Model, rows: Rows, margin: np.ndarray, saying
         "as_of_date": rows.as_of_date[order],
         "horizon_days": np.full(count, task.horizon_days),
         "probability": model.probability(margin[order]),
-        "band": np.select(
-            [rank <= task.bands.high * count, rank <= task.bands.medium * count], ["high", "medium"], "low"
-        ),
+        "band": bands_of(task.bands, rank, count),
         "rank": rank,
         "model_name": [model.card["model_name"]] * count,
         "model_version": [model.card["model_version"]] * count,

@@ -21,7 +21,8 @@ from lakehouse.settings import Settings
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.calibration import Promise, promises, top_decile
 from ml_jobs.learning.metrics import Figure, auc, bootstrap_weights, figure, log_losses, weighted_means
-from ml_jobs.registry.decision import Decision, breaks_its_promise, decide_alone
+from ml_jobs.registry.decision import Decision, breaks_its_promise, decide_alone, refuse_unfair
+from ml_jobs.registry.fairness_limits import fairness_limits
 from ml_jobs.registry.model import Model, load
 from ml_jobs.scores.data import read_labelled
 from ml_jobs.scores.training import train
@@ -90,7 +91,8 @@ def decision(settings: Settings, task: Task, known: Known) -> Decision:
     if not path.exists():
         challenger = train(settings, task, known.trained_on)
         incumbent = _incumbent(settings, task, known)
-        lake.write_json(path, _decide(settings, task, known, challenger, incumbent))
+        decided = _decide(settings, task, known, challenger, incumbent)
+        lake.write_json(path, refuse_unfair(decided, challenger.card, fairness_limits(task)))
     return json.loads(path.read_text())
 
 

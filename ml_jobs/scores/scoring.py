@@ -107,17 +107,23 @@ def is_scored(settings: Settings, known: Known) -> bool:
 
 def _write_scores(settings: Settings, task: Task, known: Known, path: Path) -> None:
     # scikit-learn takes seconds to import; the command line and the DAG files must start fast.
-    from ml_jobs.scores.monitoring import write_monitoring
+    from ml_jobs.registry.fairness_limits import fairness_limits
+    from ml_jobs.scores.monitoring import write_monitoring, write_refusal
     from ml_jobs.scores.prediction import score_table
     from ml_jobs.scores.promotion import champion
     from ml_jobs.scores.reasons import saying_columns
 
+    fairness_limits(task)  # a score without them is not computed
     with warehouse.reading(settings):
         columns = feature_columns(settings, task)
         rows = read_features(settings, task, columns, known.business_date)
     if task.activity is not None:
         _check_activity(task.activity, rows, known.business_date)
-    model = champion(settings, task, known)
+    try:
+        model = champion(settings, task, known)
+    except CannotScore:
+        write_refusal(settings, task, known)
+        raise
     with warehouse.reading(settings):  # to open the engine takes longer than what follows
         if model.columns != columns:
             rows = read_features(settings, task, model.columns, known.business_date)

@@ -5,7 +5,7 @@ more on all development months, and calibrated on them, each customer by a model
 evaluated on the test months, kept, and scores; it is not fitted again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -21,13 +21,14 @@ from ml_jobs.errors import CannotScore
 from ml_jobs.learning.calibration import broken, quarter_spreads, top_decile
 from ml_jobs.learning.classifier import REGRESSION, TREES, Selection, select_model
 from ml_jobs.learning.drift import reference_distributions
-from ml_jobs.learning.evaluation import Predictions, evaluate_predictions, predict
+from ml_jobs.learning.evaluation import Predictions, band_names, evaluate_predictions, predict
+from ml_jobs.learning.fairness import proxies
 from ml_jobs.learning.folds import Fold
 from ml_jobs.learning.leaks import find_leakage, single_feature_aucs
 from ml_jobs.learning.metrics import auc, bootstrap_weights, figure
 from ml_jobs.learning.quarters import QuarterSpread
 from ml_jobs.learning.rows import Rows
-from ml_jobs.learning.scorecard import SCORECARD, fit_scorecard, point_table
+from ml_jobs.learning.scorecard import SCORECARD, UNBOUND, fit_scorecard, point_table
 from ml_jobs.learning.shapley import importance
 from ml_jobs.learning.survival import (
     MONTHS,
@@ -40,8 +41,9 @@ from ml_jobs.learning.survival import (
 )
 from ml_jobs.learning.uplift import average_effect, effect_promises, fit_uplift, qini, qini_curve
 from ml_jobs.registry.card import Card, Months
+from ml_jobs.registry.fairness_limits import Comparison, beyond, fairness_limits, said
 from ml_jobs.registry.model import Model, feature_version, library_versions, load, save
-from ml_jobs.scores.data import feature_columns, labelled_months, read_labelled, read_month_ends, read_profiles
+from ml_jobs.scores.data import feature_columns, labelled_months, read_group_columns, read_labelled, read_month_ends
 from ml_jobs.scores.months import LabelledMonth, Split, split
 from ml_jobs.task_file import Task
 
@@ -103,12 +105,66 @@ def _train_classifier(settings: Settings, task: Task, trained_on: date, model_ve
     }
     if task.treatment:
         return _train_uplift(task, development, test, card)
-    return _fit_and_evaluate(settings, task, development, test, card, _fold(development, parts))
+    return _fit_fairly(settings, task, development, test, card, _fold(development, parts))
+
+
+def _fit_fairly(
+    settings: Settings, task: Task, development: Rows, test: Rows, card: Card, fold: Fold
+) -> tuple[Model, pa.Table]:
+    """A model; where it is beyond a limit of fairness and the bank asks for that, one without the groups' proxies."""
+    limits = fairness_limits(task)
+    groups = read_group_columns(settings, (*task.segments, *task.fairness), test)
+    model, evaluated = _fit_and_evaluate(task, development, test, card, fold, groups)
+    unfair = beyond(model.card["group_gaps"], limits)
+    told = _proxies(settings, task, development, [gap for gap in unfair if gap["remedy"] == "without_proxies"])
+    if told:
+        development, test = development.without(told), test.without(told)
+        card |= {
+            "features": development.columns,
+            "feature_version": feature_version(development.columns),
+            "unfairness": {
+                "proxies": {name: round(area, 4) for name, area in told.items()},
+                "before": unfair,
+                "roc_auc_before": model.card["figures"]["model"]["roc_auc"]["value"],
+            },
+        }
+        model, evaluated = _fit_and_evaluate(_on_fewer_features(task, told), development, test, card, fold, groups)
+        unfair = beyond(model.card["group_gaps"], limits)
+    model.card["fairness_limits"] = limits
+    model.card["warnings"] += list(map(said, unfair))
+    return model, evaluated
+
+
+def _proxies(settings: Settings, task: Task, development: Rows, gaps: Sequence[Comparison]) -> dict[str, float]:
+    """The features that tell apart the groups of those attributes, each with how well; none without such a gap."""
+    attributes = tuple(dict.fromkeys(gap["attribute"] for gap in gaps))
+    columns = read_group_columns(settings, attributes, development) if attributes else {}
+    told: dict[str, float] = {}
+    for attribute in attributes:
+        names = band_names(columns[attribute], task.fairness[attribute])
+        for feature, area in proxies(development.values, development.columns, names).items():
+            told[feature] = max(area, told.get(feature, 0.0))
+    return told
+
+
+def _on_fewer_features(task: Task, without: Collection[str]) -> Task:
+    """The task by its scorecard, or else by regression, both without these features."""
+    scorecard = {name: sign for name, sign in task.scorecard.items() if name not in without}
+    baseline = None if task.baseline is None or task.baseline.feature in without else task.baseline
+    algorithm = SCORECARD if scorecard else REGRESSION
+    return task.model_copy(update={"scorecard": scorecard, "baseline": baseline, "algorithm": algorithm})
 
 
 def _fit_and_evaluate(
-    settings: Settings, task: Task, development: Rows, test: Rows, card: Card, fold: Fold
+    task: Task, development: Rows, test: Rows, card: Card, fold: Fold, groups: Mapping[str, np.ndarray]
 ) -> tuple[Model, pa.Table]:
+    """A model of these rows, with its card, and its predictions of the test rows.
+
+    Parameters
+    ----------
+    groups : dict of str to (n,) array
+        Of the test rows, the columns of the task's segments and fairness groups.
+    """
     columns = development.columns
     selection = select_model(task, development.values, development.label, development.customer, (fold,))
     if task.scorecard:
@@ -125,9 +181,7 @@ def _fit_and_evaluate(
         {name: scores[None] for name, scores in probability.items()},
     )
     quarters = _quarters(task, selection, development)
-    evaluation = evaluate_predictions(
-        task, predictions, predictions.ranking["model"], _group_columns(settings, task, test), quarters
-    )
+    evaluation = evaluate_predictions(task, predictions, predictions.ranking["model"], groups, quarters)
     card = {
         **card,
         "model": selection.choice,
@@ -153,10 +207,10 @@ def _with_scorecard(task: Task, selection: Selection, development: Rows, fold: F
     """The selection with the scorecard as one more candidate, which scores where the task file says so."""
     if unknown := [name for name in task.scorecard if name not in development.columns]:
         raise CannotScore(f"scorecard: the feature table has no column {', '.join(unknown)}")
-    card, unseen = fit_scorecard(
+    scorecards, unseen = fit_scorecard(
         task, development.columns, development.values, development.label, development.customer, (fold,)
     )
-    candidates = {**selection.candidates, SCORECARD: card}
+    candidates = selection.candidates | scorecards
     is_chosen = task.algorithm == SCORECARD
     choice = SCORECARD if is_chosen else selection.choice
     return replace(selection, candidates=candidates, choice=choice, unseen=selection.unseen | {SCORECARD: unseen})
@@ -165,11 +219,10 @@ def _with_scorecard(task: Task, selection: Selection, development: Rows, fold: F
 def _of_scorecard(selection: Selection, columns: Sequence[str], predictions: Predictions) -> Card:
     """What a card says of the scorecard: its points, and how much better the other models rank, by ROC AUC."""
     trees = selection.candidates[SCORECARD].estimator
+    others = [name for name in (UNBOUND, TREES, REGRESSION) if name in predictions.ranking]
     assert isinstance(trees, HistGradientBoostingClassifier)
     weights = bootstrap_weights(predictions.groups)
-    areas = {
-        name: auc(predictions.label, predictions.ranking[name][0], weights) for name in (SCORECARD, TREES, REGRESSION)
-    }
+    areas = {name: auc(predictions.label, predictions.ranking[name][0], weights) for name in (SCORECARD, *others)}
     lost = {name: figure(2 * (area - areas[SCORECARD]), -2, 2) for name, area in areas.items() if name != SCORECARD}
     return {"points": point_table(trees, columns), "gini_above_scorecard": lost}
 
@@ -273,14 +326,6 @@ def _broken_horizons(horizons: list[HorizonFigures]) -> list[str]:
     ]
 
 
-def _group_columns(settings: Settings, task: Task, test: Rows) -> dict[str, np.ndarray]:
-    """The columns of the task's segments and fairness groups, from the features or from ``marts.dim_customer``."""
-    names = tuple(dict.fromkeys((*task.segments, *task.fairness)))
-    profiles = tuple(name for name in names if name not in test.columns)
-    columns = {name: test.column(name) for name in names if name in test.columns}
-    return columns | (read_profiles(settings, profiles, test) if profiles else {})
-
-
 def _fold(development: Rows, parts: Split) -> Fold:
     """Positions of the rows to fit, and of those to calibrate."""
     fit, calibrate = (
@@ -316,7 +361,7 @@ def _limits(task: Task, parts: Split) -> list[str]:
     return [
         history,
         ENGLISH(within, days=task.horizon_days),
-        ENGLISH("groups of people are compared above; a difference is reported, not corrected"),
+        ENGLISH("groups of people are compared above; a model beyond a limit of the bank is not promoted"),
     ]
 
 

@@ -137,13 +137,15 @@ def test_alerts_of_the_models_warn_and_name_the_feature(settings):
             ('churn', '2026-01-09', 'stability_index', 'aum_amount', 0.31, true),
             ('churn', '2026-01-09', 'missing_rise', 'aum_amount', 0.01, false),
             ('churn', '2026-01-08', 'missing_rise', 'aum_amount', 0.5, true),
-            ('tier_upgrade', '2026-01-09', 'calibration_gap', '(score)', 0.04, true)
+            ('tier_upgrade', '2026-01-09', 'calibration_gap', '(score)', 0.04, true),
+            ('churn', '2026-01-09', 'selection_gap', '(score) gender F - M', 0.2, true)
         """,
     )
     observed = {warning.subject: warning.observed for warning in check_marts(settings, DAY).warnings}
-    assert set(observed) == {"drifted_features", "outcome_against_promise"}
+    assert set(observed) == {"drifted_features", "outcome_against_promise", "unfair_groups"}
     assert "churn (drifted_features = aum_amount stability_index 0.31)" in observed["drifted_features"]
     assert "tier_upgrade" in observed["outcome_against_promise"]
+    assert "churn (unfair_groups = (score) gender F - M selection_gap 0.20)" in observed["unfair_groups"]
 
 
 def test_a_suite_that_asks_for_what_is_not_there_is_an_error_not_a_pass(settings):

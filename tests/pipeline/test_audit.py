@@ -1,6 +1,10 @@
 """What a bank's days leave in the audit, and every receipt of them done again."""
 
+import os
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +17,8 @@ from typer.testing import CliRunner
 import simulator
 from c360 import four_eyes, pipeline
 from c360.cli.main import app
-from c360.receipts import Receipts, find, newest, read, replay, verify
-from c360.receipts.files import HASH, hashed
-from c360.receipts.verification import not_in_audit
+from c360.receipts import Receipts, find, keep_receipts, newest, read, replay, verify
+from c360.receipts.files import HASH, hashed, not_in_audit, prepared_path, write
 from lakehouse import warehouse
 from lakehouse.lake import audit
 from lakehouse.lake.model_files import Known
@@ -121,6 +124,8 @@ FORGED: dict[str, Callable] = {
     "bars_cap_reached": lambda value: not value,
     "policy_is_control": lambda value: not value,
     "is_allowed": lambda value: not value,
+    "rank": lambda value: value + 1_000,
+    "band": lambda value: "low" if value == "high" else "high",
 }
 
 
@@ -218,3 +223,56 @@ def test_a_receipt_is_found_by_its_id(bank: Settings, receipts: Receipts) -> Non
     assert found.table.num_rows == 1
     assert found.path == receipts.path
     assert find(bank.lake, row["receipt_id"]).about["publish_id"] == receipts.about["publish_id"]
+
+
+def test_a_publish_whose_run_was_killed_before_it_kept_its_receipts_gets_them_from_the_next(
+    day_by_day: Undisturbed, tmp_path: Path
+) -> None:
+    bank = copy_of(day_by_day.settings, tmp_path)
+    shown = warehouse.published_snapshot(bank)
+    kept = read(newest(bank.lake, D3, shown.publish_id))
+    audited = len(list(audit.read(bank.lake)))
+    kept.path.rename(prepared_path(bank.lake))
+    assert keep_receipts(bank) == kept.path
+    again = read(kept.path)
+    assert (again.about, again.root) == (kept.about, kept.root)
+    assert not prepared_path(bank.lake).exists() and not_in_audit(bank.lake, kept.path) is None
+    assert keep_receipts(bank) is None and len(list(audit.read(bank.lake))) - audited <= 1
+
+
+def test_receipts_of_a_publish_that_never_was_are_no_receipts(day_by_day: Undisturbed, tmp_path: Path) -> None:
+    bank = copy_of(day_by_day.settings, tmp_path)
+    shown = warehouse.published_snapshot(bank)
+    kept = read(newest(bank.lake, D3, shown.publish_id))
+    killed: dict[str, object] = {"publish_id": shown.publish_id + 1, "run_id": "killed"}
+    for changed in (killed, {**killed, "run_id": kept.about["run_id"]}, {"run_id": "killed"}):
+        write(Receipts(prepared_path(bank.lake), kept.about | changed, kept.table))
+        assert keep_receipts(bank) is None
+        assert not prepared_path(bank.lake).exists()
+    assert newest(bank.lake) == kept.path
+
+
+KILLED = """
+import os, signal, sys
+from c360 import pipeline
+from lakehouse import warehouse
+from lakehouse.settings import Settings
+
+warehouse.record_publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+pipeline.serve(Settings.from_env(), warehouse.published_date(Settings.from_env()), "killed")
+"""
+
+
+@pytest.mark.full  # serves a date; above, what the next run does about it
+def test_a_kill_right_after_the_publish_leaves_receipts(day_by_day: Undisturbed, tmp_path: Path) -> None:
+    bank = copy_of(day_by_day.settings, tmp_path)
+    before = warehouse.published_snapshot(bank).publish_id
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED], env=os.environ | bank.environment(), cwd=PROJECT, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert warehouse.published_snapshot(bank).publish_id == before + 1
+    assert prepared_path(bank.lake).exists()
+    pipeline.publish_ops(bank, D3, "after")
+    found = verify(bank, D3, before + 1)
+    assert found.problem is None and len(found.replayed) > 0 and all(one.is_same for one in found.replayed)

@@ -26,12 +26,15 @@ from c360.app.preparing import statements
 from c360.app.server import create_workbench
 from c360.desk import decisions, doubtful_pairs
 from c360.desk.decisions import names_of
+from c360.receipts import find
 from c360.reports import customer
 from lakehouse import tags, warehouse
 from lakehouse.ingestion import ingest_feed
 from lakehouse.lake import read_outcomes
 from lakehouse.lake.page_views import Event, read_events
+from lakehouse.language import LANGUAGES, Voice
 from lakehouse.settings import Settings
+from ml_jobs.task_file import load_tasks, phrases, task_said
 from tests.pipeline.bank import copy_of
 from tests.pipeline.conftest import D1, D2, D3, LAST_OF_HISTORY, Undisturbed
 
@@ -49,7 +52,7 @@ PAGES = {  # page -> what it needs
 }
 WITHIN = {"/", "/sign-in", "/sign-out", "/customers/{customer_key}", "/worklist/outcomes"}  # reached from pages
 WITHIN |= {"/tags/{tag}", "/tags/{tag}/retire", "/desk/pair", "/desk/rehearse", "/desk/rehearsal", "/desk/decide"}
-WITHIN |= {"/cases/{case_id}", "/cases/events"}
+WITHIN |= {"/cases/{case_id}", "/cases/events", "/receipts/{receipt_id}"}
 TAG = {  # a form that chooses somebody
     "version": "0",
     "matching": "all",
@@ -205,6 +208,69 @@ def test_a_customer_is_shown_to_who_sees_them_and_each_look_is_written_down(
             assert event["customer_key"] == key
         if is_shown:
             assert f"{of_table['aum_amount']:,.0f}" in answer.text
+
+
+@pytest.mark.parametrize("name", load_roles())
+def test_a_receipt_is_shown_to_who_sees_its_action_or_its_customer_and_each_look_is_written_down(
+    bank: Settings, clients: dict[str, TestClient], place: dict[str, str], name: str
+) -> None:
+    client, who = clients[name], load_roles()[name]
+    named = "action_id, branch_code, rm_id, owner, is_handed_out"
+    asked = f"select {named} from actions.worklist where {{}} order by 1 limit 1"
+    conditions = (
+        f"rm_id = '{place['manager']}'",
+        f"branch_code <> '{place['branch']}' and not is_handed_out",
+        "owner = 'call_centre' and is_handed_out",
+    )
+    for action in (rows(bank, asked.format(condition))[0] for condition in conditions):
+        sees = {
+            "all": True,
+            "branch": action["branch_code"] == place["branch"],
+            "own": action["rm_id"] == place["manager"],
+            "listed": action["owner"] == "call_centre" and action["is_handed_out"],
+            "none": False,
+        }[who.sees]
+        expected = sees and {"actions:read", "scores:read"} <= who.may
+        before = len(journal(bank))
+        answer = client.get(f"/receipts/{quote(action['action_id'], safe='')}")
+        (event,) = journal(bank)[before:]
+        assert answer.status_code == (200 if expected else 404), (name, action)
+        assert (event["event_kind"], event["page"]) == ("view" if expected else "refusal", "receipt")
+        if expected:
+            assert event["detail"] == action["action_id"]
+    score = rows(bank, "select task, customer_key from scores.customer_scores where band = 'high' order by 1, 2")[0]
+    answer = client.get(f"/receipts/{quote('score:{task}:{customer_key}'.format(**score), safe='')}")
+    seen = client.get(f"/customers/{quote(score['customer_key'], safe='')}").status_code
+    assert answer.status_code == (seen if "actions:read" in who.may else 404)
+    assert client.get("/receipts/nothing").status_code == 404
+
+
+def test_a_receipt_says_in_both_languages_what_was_decided_by_which_score_and_policy(
+    bank: Settings, clients: dict[str, TestClient]
+) -> None:
+    (row,) = rows(
+        bank,
+        "select worklist.* from actions.worklist inner join actions.retention using (action_id) "
+        "where not worklist.is_allowed order by 1 limit 1",
+    )
+    kept = find(bank.lake, row["action_id"], D3)
+    (receipt,) = kept.table.to_pylist()
+    client, address = clients["auditor"], f"/receipts/{quote(row['action_id'], safe='')}"
+    for language in LANGUAGES:
+        say = Voice(language)
+        page = html.unescape(client.get(address, params={"lang": language}).text)
+        for text in (
+            *(say.column(name) for name in ("pin", "model_version", "rank", "block_reason")),
+            *(kept.about["pin"], receipt["model_version"], receipt["model_sha256"], str(receipt["rank"])),
+            *(say.code(receipt["block_reason"]), receipt[f"reason_{language}"], receipt[f"score_reason_{language}"]),
+            *(task_said(receipt["task"], say), say("receipt_policy"), say.code("recent contact")),
+            getattr(phrases(load_tasks()[receipt["task"]])["txn_count_90d"], language),
+        ):
+            assert text in page, (language, text)
+    link = f'href="{address}"'
+    assert link in client.get(f"/customers/{quote(row['customer_key'], safe='')}", params={"lang": "en"}).text
+    listed = client.get("/worklist", params={"show": "held_back"}).text
+    assert listed.count('href="/receipts/') == listed.count('<section class="card') > 0
 
 
 def test_what_is_prepared_for_everybody_is_what_each_customer_is_asked_for(bank: Settings) -> None:

@@ -15,7 +15,9 @@ from c360.access import Grant, read_grants
 from c360.api.sight import sees_case
 from c360.app.cases import FEED, LONGEST_REMARK, Case, choices, event_row, has_number, opened_row, plain, titles
 from c360.app.handing_in import working_day
+from c360.app.pages.worklist import cards
 from c360.app.workbench import Visit, Workbench
+from c360.reports import Row
 
 PAGE = 25
 SHOWN = ("open", "mine", "to_sign", "overdue", "closed")
@@ -126,6 +128,13 @@ def _place(case: Case) -> tuple[Decimal, date, str]:
     return -(case.row["amount_at_risk"] or Decimal(0)), case.due_date, case.id
 
 
+def _actions(workbench: Workbench, visit: Visit, customer_key: str | None) -> list[Row]:
+    """What the worklist says of the customer of a case; nothing to who may not read it."""
+    if customer_key is None or not visit.person.may("actions:read"):
+        return []
+    return [card.action for card in cards(workbench, visit, {"customer_key": customer_key})]
+
+
 def _page(workbench: Workbench, visit: Visit, case: Case, problem: str | None = None) -> Response:
     row, person = case.row, visit.person
     is_open, takes_in = case.state != "closed", workbench.deployment.takes_in(FEED)
@@ -135,6 +144,7 @@ def _page(workbench: Workbench, visit: Visit, case: Case, problem: str | None = 
         "case.html.j2",
         case=case,
         title=titles()[row["case_kind"]][visit.language == "zh"],
+        actions=_actions(workbench, visit, row["customer_key"]),
         steps=choices(row["subject_kind"], "steps"),
         outcomes=choices(row["case_kind"], "outcomes"),
         others=[one.name for one in _who_may(workbench, visit, case)],

@@ -19,7 +19,7 @@ from c360.app.pages.worklist import cards
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Query, customer
 from lakehouse.ingestion.rules import token_of
-from lakehouse.language import Language
+from lakehouse.language import Language, Voice
 from lakehouse.settings import Settings
 
 # how a number is hashed on its way into the lake: by the contract's column of that name
@@ -78,9 +78,9 @@ def routes(workbench: Workbench) -> APIRouter:
         content = drawn.once((visit.shown.publish_id, customer_key, visit.language), read)
         actions = cards(workbench, visit, {"customer_key": customer_key})
         found = open_cases(workbench, visit).get(customer_key, [])
-        return workbench.page(
-            visit, "customer_live.html.j2", actions=actions, cases=found, case_titles=titles(), **content
-        )
+        scores = _high_scores(visit, content)
+        live = {"actions": actions, "cases": found, "case_titles": titles(), "high_scores": scores}
+        return workbench.page(visit, "customer_live.html.j2", **live, **content)
 
     return router
 
@@ -122,6 +122,15 @@ def _group_address(kind: Kind, name: str, number: int) -> str:
 
 def _content(shown: Snapshot, key: str, zone: tzinfo, language: Language) -> dict[str, object]:
     return customer.content(read_customer(shown, key, zone), language)
+
+
+def _high_scores(visit: Visit, content: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Task and name of the scores in the highest band, of which there are receipts; none without the right."""
+    report = content["report"]
+    assert isinstance(report, customer.CustomerReport)
+    say = Voice(visit.language)
+    high = [row for row in report.scores if row["band"] == "high"] if visit.person.may("actions:read") else []
+    return [(row["task"], say.of(row, "task")) for row in high]
 
 
 def _keys(settings: Settings, query: Query, way: str, value: str) -> list[str]:

@@ -14,9 +14,17 @@ steps as (
     select * from {{ ref('credit_steps') }}
 ),
 
+withheld as (
+    select distinct task from {{ ref('int_score__findings') }}
+    where state = 'withheld'
+),
+
 taken as (
     select
         watched.*,
+        -- what a fact speaks for stands without the score
+        watched.main_trigger is null and (select count(*) from withheld where task = 'credit_warning') > 0
+            as is_withheld,
         steps.step,
         steps.action,
         steps.action_en,
@@ -67,13 +75,15 @@ select
     policies.rm_id,
     policies.branch_code,
     cast({{ dbt.dateadd('day', 'taken.valid_days', today) }} as date) as valid_until,
-    taken.owner_role = 'risk'
-    or case
+    not taken.is_withheld
+    and case
+        when taken.owner_role = 'risk' then true
         when taken.band = 'red' then coalesce(policies.has_phone, false)
         else policies.preferred_channel is not null
     end as is_allowed,
     cast(
         case
+            when taken.is_withheld then 'unfair score'
             when taken.owner_role = 'risk' then null
             when taken.band = 'red' and not coalesce(policies.has_phone, false) then 'no phone number'
             when taken.band <> 'red' and policies.preferred_channel is null then 'unreachable'

@@ -31,12 +31,20 @@ occupied as (
 
 ),
 
+withheld as (
+
+    select distinct task from {{ ref('int_score__findings') }}
+    where state = 'withheld'
+
+),
+
 offers as (
 
     select
         recommendations.*,
         policy.is_control,
         case
+            when policy.is_allowed and withheld.task is not null then 'unfair score'
             when policy.is_allowed and occupied.customer_key is not null then 'other action'
             else policy.block_reason
         end as block_reason,
@@ -46,6 +54,7 @@ offers as (
         policy.branch_code
     from recommendations
     inner join policy on recommendations.customer_key = policy.customer_key
+    left join withheld on 'propensity_' || recommendations.product_line = withheld.task
     left join occupied on recommendations.customer_key = occupied.customer_key
     where recommendations.expected_value_amount > 0
 

@@ -99,12 +99,20 @@ occupied as (
 
 ),
 
+withheld as (
+
+    select distinct task from {{ ref('int_score__findings') }}
+    where state = 'withheld'
+
+),
+
 valued as (
 
     select
         largest.*,
         policy.is_control,
         case
+            when policy.is_allowed and withheld.task is not null then 'unfair score'
             when policy.is_allowed and occupied.customer_key is not null then 'other action'
             else policy.block_reason
         end as block_reason,
@@ -123,6 +131,7 @@ valued as (
     from largest
     inner join policy on largest.customer_key = policy.customer_key
     inner join positions on largest.customer_key = positions.customer_key
+    left join withheld on largest.task = withheld.task
     left join occupied on largest.customer_key = occupied.customer_key
     left join uplifts on largest.customer_key = uplifts.customer_key and largest.as_of_date = uplifts.as_of_date
 

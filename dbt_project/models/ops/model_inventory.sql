@@ -63,6 +63,18 @@ monitored as (
 
 ),
 
+findings as (
+
+    select
+        task as model,
+        count(*) as open_finding_count,
+        min(due_date) as finding_due_date
+    from {{ ref('int_score__findings') }}
+    where state <> 'replaced'
+    group by task
+
+),
+
 judged as (
 
     select
@@ -75,11 +87,14 @@ judged as (
         monitored.model_version,
         monitored.estimated_roc_auc,
         coalesce(monitored.alert_count, 0) as alert_count,
+        coalesce(findings.open_finding_count, 0) as open_finding_count,
+        findings.finding_due_date,
         cast({{ dbt.dateadd('month', 'inventory.validation_months', 'inventory.validated_date') }} as date)
             as validation_due_date
     from inventory
     left join exposures on inventory.model = exposures.model
     left join monitored on inventory.model = monitored.model
+    left join findings on inventory.model = findings.model
     cross join bank
 
 ),
@@ -124,6 +139,8 @@ select
     cast(alert_count as bigint) as alert_count,
     findings_en,
     findings_zh,
+    cast(open_finding_count as bigint) as open_finding_count,
+    finding_due_date,
     limits_en,
     limits_zh
 from ranked

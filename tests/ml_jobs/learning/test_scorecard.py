@@ -5,11 +5,15 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
+from lakehouse.language import ENGLISH
 from ml_jobs.learning.scorecard import (
     BANDS,
     POINTS,
     POINTS_PER_LOG_ODDS,
+    SCORECARD,
+    UNBOUND,
     band_of,
+    band_text,
     changes,
     fit_scorecard,
     point_table,
@@ -36,7 +40,7 @@ def drawn():
 @pytest.fixture(scope="module")
 def fitted(drawn):
     folds = ((np.arange(4_000), np.arange(4_000, 5_000)),)
-    return fit_scorecard(TASK, COLUMNS, drawn[0][:5_000], drawn[1][:5_000], np.arange(5_000), folds)[0]
+    return fit_scorecard(TASK, COLUMNS, drawn[0][:5_000], drawn[1][:5_000], np.arange(5_000), folds)[0][SCORECARD]
 
 
 def rows(values):
@@ -79,3 +83,40 @@ def test_a_change_adds_the_points_that_it_says(drawn, fitted):
         moved = risky | {change["feature"]: high if high is not None else low + 1}
         assert score_of(table, moved) - score_of(table, risky) == change["gain"] >= 20
     assert changes(table, risky, 10_000) == []
+
+
+def test_no_value_earns_no_more_than_the_best_band_and_the_cost_is_shown(drawn):
+    values, label = drawn[0][:5_000].copy(), drawn[1][:5_000].copy()
+    unknown = np.isnan(values[:, 1])
+    label[unknown & (np.arange(5_000) % 20 > 0)] = 0  # who has no deposits on record is hardly ever late
+    folds = ((np.arange(4_000), np.arange(4_000, 5_000)),)
+    candidates, _ = fit_scorecard(TASK, COLUMNS, values, label, np.arange(5_000), folds)
+    bound, free = (point_table(candidates[name].estimator, COLUMNS)["features"] for name in (SCORECARD, UNBOUND))
+    best = max(band["points"] for band in free["deposits"][:-1])
+    assert free["deposits"][-1]["points"] > best + 20
+    for name, bands in bound.items():
+        assert bands[-1]["points"] <= max(band["points"] for band in bands[:-1]), name
+    assert bound["deposits"][-1] == free["deposits"][-1] | {"points": bound["deposits"][-2]["points"]}
+    areas = {name: roc_auc_score(label, candidate.margin(values)) for name, candidate in candidates.items()}
+    assert areas[SCORECARD] < areas[UNBOUND]
+    margin = candidates[SCORECARD].margin(values)
+    points = np.array([score_of({"base": 0, "features": bound}, row) for row in rows(values)])
+    assert np.ptp(points + POINTS_PER_LOG_ODDS * margin) <= 1 + len(bound)
+
+
+def test_what_is_known_is_one_band_where_only_that_matters(drawn):
+    """Whoever has no value is late; what the value is, says nothing in the direction that the task gives."""
+    values, label = drawn[0][:5_000], drawn[1][:5_000].copy()
+    label[np.isnan(values[:, 1]) & (np.arange(5_000) % 2 > 0)] = 1
+    task = TASK.model_copy(update={"scorecard": TASK.scorecard | {"deposits": 1}})
+    folds = ((np.arange(4_000), np.arange(4_000, 5_000)),)
+    candidates, _ = fit_scorecard(task, COLUMNS, values, label, np.arange(5_000), folds)
+    bands = point_table(candidates[SCORECARD].estimator, COLUMNS)["features"]["deposits"]
+    assert [band_text(band, ENGLISH) for band in bands] == ["any value", "no value"]
+    assert bands[0]["points"] > 20 and bands[1]["points"] == 0
+
+
+def test_where_no_value_is_no_safer_nothing_is_changed(drawn):
+    folds = ((np.arange(4_000), np.arange(4_000, 5_000)),)
+    candidates, _ = fit_scorecard(TASK, COLUMNS, drawn[0][:5_000], drawn[1][:5_000], np.arange(5_000), folds)
+    assert list(candidates) == [SCORECARD]
