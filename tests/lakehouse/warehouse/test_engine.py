@@ -99,6 +99,24 @@ def test_postgres_interrupts_a_run_that_lost_its_lock(postgres_settings):
         pass
 
 
+@pytest.mark.faults("connections")
+def test_postgres_interrupts_dbt_and_the_next_run_builds_and_publishes(postgres_settings, run_day):
+    bank.deliver(postgres_settings.lake, "transactions", DAY, [bank.posting(1, DAY)])
+
+    def build_for_ever():
+        while True:
+            run_day(postgres_settings, DAY, DAY)
+
+    loser = threading.Timer(2, end_lock, [postgres_settings])
+    loser.start()
+    with pytest.raises(warehouse.EngineLocked, match="was lost"), warehouse.exclusive(postgres_settings):
+        build_for_ever()
+    loser.join()
+    with warehouse.exclusive(postgres_settings, wait=5):
+        run_day(postgres_settings, DAY, DAY)
+    assert warehouse.published_date(postgres_settings) == DAY
+
+
 @pytest.mark.faults("zombie")
 def test_postgres_lets_nobody_who_lost_the_lock_write_state_or_publish(postgres_settings):
     refused, is_lost, has_retried = [], threading.Event(), threading.Event()
