@@ -105,20 +105,27 @@ def _counted(counts: Iterable[int]) -> str:
     return f"{total:,}" if (total := sum(counts)) else "–"
 
 
+def _run(chosen: Sequence[Row]) -> tuple[int, list[Measured]]:
+    """Run the tests that name these rows: pytest's exit code, and what they said."""
+    files = sorted(file for file, names in marks().items() if names & {row.name for row in chosen})
+    if not files:
+        return 0, []
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", *files, "-m", "faults", f"--junitxml={report}"]
+        command += [f"--fault-rows={','.join(row.name for row in chosen)}"]
+        command += ["--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+        ended = subprocess.run(command, cwd=PROJECT, check=False).returncode
+        return ended, read_report(report) if report.exists() else []
+
+
 def main() -> int:
     """Run the tests of the table, print it, and say by the exit code whether all of it was measured and holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="names of rows, separated by commas")
     asked = parser.parse_args()
     chosen = [row for row in ROWS if not asked.only or row.name in asked.only.split(",")]
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        files = sorted(file for file, names in marks().items() if names & {row.name for row in chosen})
-        command = [sys.executable, "-m", "pytest", *files, "-m", "faults", f"--junitxml={report}"]
-        command += [f"--fault-rows={','.join(row.name for row in chosen)}"]
-        command += ["--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
-        ended = subprocess.run(command, cwd=PROJECT, check=False).returncode
-        measured = read_report(report) if report.exists() else []
+    ended, measured = _run(chosen)
     lines = list(lines_of(chosen, measured))
     table = Table(*HEADS)
     for line in lines:
