@@ -54,6 +54,9 @@ fuzz: setup ## Files, manifests, events and tables spoilt at random, for ten min
 figures: setup ## Lines by folder, long functions, loose types, copied lines
 	$(PY) -m checks.figures
 
+faults: setup ## Plants every fault, on both stores, and prints what was measured (ONLY=row,row)
+	$(PY) -m checks.faults $(if $(ONLY),--only $(ONLY))
+
 security: setup | .git ## Who reads what, levels, TLS, personal values in all that a small bank writes, secrets, libraries, licences
 	$(PY) -m checks.security
 
@@ -99,5 +102,5 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures security bench bench-api bench-app bench-charts bench-readers bi \
-	test-bi test-app linkage lock clean
+.PHONY: help setup demo check test test-full fuzz figures faults security bench bench-api bench-app bench-charts \
+	bench-readers bi test-bi test-app linkage lock clean

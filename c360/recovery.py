@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from time import monotonic
 
 from c360 import pipeline
 from lakehouse import erasure, warehouse
 from lakehouse.backup.restoring import restore
+from lakehouse.backup.stages import Stage, Stopwatch
 from lakehouse.lake.runs import new_run_id
 from lakehouse.settings import Settings
 
@@ -23,8 +23,8 @@ class Recovery:
     backup: int
     business_date: date | None  # that readers see; None: nothing had been published
     erasures_replayed: int
-    restored_seconds: float  # files copied and verified, erasures replayed
     readable_seconds: float  # from the beginning until readers can read
+    stages: list[Stage]
 
 
 def recover(settings: Settings, folder: Path, into: Path, day: date | None, progress: Progress) -> Recovery:
@@ -38,17 +38,20 @@ def recover(settings: Settings, folder: Path, into: Path, day: date | None, prog
     Raises
     ------
     Stop
-        If there is no such backup, something of it is lost or damaged, ``into`` is not empty, or a key is lacking.
+        If there is no such backup, something of it is lost or damaged, ``into`` or the database is not empty, or a key
+        is lacking.
     """
-    began = monotonic()
+    watch = Stopwatch()
     progress(f"{into}: files are restored")
-    done = restore(settings, folder, into, day)
-    restored, shown = monotonic() - began, day or done.backup.business_date
+    done = restore(settings, folder, into, day, watch)
+    shown = day or done.backup.business_date
     if not done.has_store and shown:
         run_id = new_run_id(shown)
         for step in (pipeline.build, pipeline.score, pipeline.network, pipeline.serve):
             progress(f"{shown} {step.__name__}")
-            step(done.settings, shown, run_id)
+            with watch.stage(step.__name__) as stage:
+                step(done.settings, shown, run_id)
+                stage.rows = warehouse.published_rows(done.settings) if step is pipeline.serve else None
     for replayed in done.replayed:
         erasure.finish(done.settings, replayed, None)
     return Recovery(
@@ -56,6 +59,6 @@ def recover(settings: Settings, folder: Path, into: Path, day: date | None, prog
         backup=done.backup.number,
         business_date=warehouse.published_date(done.settings),
         erasures_replayed=len(done.replayed),
-        restored_seconds=round(restored, 1),
-        readable_seconds=round(monotonic() - began, 1),
+        readable_seconds=watch.seconds,
+        stages=watch.stages,
     )

@@ -24,6 +24,7 @@ from lakehouse.warehouse.derivation import keep_lineage
 from lakehouse.warehouse.stores.postgres_rights import PII_READER, READER
 
 SECRET = 2 * "secret of the tests "
+pytest_plugins = ("tests.faults_table",)
 
 
 def temporary_settings(folder: Path, **overrides: object) -> Settings:

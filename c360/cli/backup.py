@@ -1,12 +1,13 @@
 """The group ``backup``, and ``restore``: copies of lake and store that can be verified, and what comes back of them."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from c360.cli.output import Json, Target, day_of, group_of, progress, show, writing
+from c360.cli.output import Json, Target, day_of, group_of, labelled, progress, show, table_of, writing
 from lakehouse.errors import Stop
 
 backup = typer.Typer(cls=group_of("take"), no_args_is_help=True, help="Back up lake and store, and verify backups.")
@@ -54,13 +55,15 @@ def restore(
     target: Target = None,
     json_: Json = False,
 ) -> None:
-    """Restore a backup into another place, verified, without anybody who was erased since; says how long it took.
+    """Restore a backup into another place, verified, without anybody who was erased since; says how long stages took.
 
-    The store is restored, or, on Postgres or for another date than the backup's, built again from the lake.
+    The store is restored, or, on Postgres or for another date than the backup's, built again from the lake; on Postgres
+    C360_POSTGRES_DSN names an empty database for it.
     """
     from c360.recovery import recover
     from lakehouse.settings import Settings
 
     with writing(into):
-        done = recover(Settings.from_env(target=target), folder, into, day_of(date), progress())
-    show(done, json_)
+        done = asdict(recover(Settings.from_env(target=target), folder, into, day_of(date), progress()))
+    said = {name: value for name, value in done.items() if name != "stages"}
+    show(done, json_, lambda: [*(labelled(key, value) for key, value in said.items()), table_of(done["stages"])])

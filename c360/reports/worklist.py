@@ -15,6 +15,7 @@ from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.language import ENGLISH, Language, Voice
 from lakehouse.settings import Settings
+from lakehouse.spreadsheets import plain
 
 LEAST_SHOWN = 0.005  # of a probability: below it, whole percents say nought
 COLUMNS = (
@@ -177,9 +178,5 @@ def lines(report: WorklistReport) -> str:
     names = COLUMNS.split(", ")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_plain(row[name]) for name in names] for row in report.actions)
+    writer.writerows([plain(row[name]) for name in names] for row in report.actions)
     return out.getvalue()
-
-
-def _plain(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value

@@ -6,8 +6,10 @@ from datetime import date
 from pathlib import Path
 
 from lakehouse import erasure, warehouse
+from lakehouse.backup.stages import Stopwatch
 from lakehouse.backup.vault import Backup, Vault
 from lakehouse.errors import Stop
+from lakehouse.lake import read_outcomes
 from lakehouse.lake.copies import note_copy
 from lakehouse.lake.erasures import FOLDER as ERASURES
 from lakehouse.lake.erasures import Erasure, bring_key, read_erasures
@@ -25,8 +27,16 @@ class Restored:
     has_store: bool  # readers can read; else the store is to be built
 
 
-def restore(settings: Settings, folder: Path, into: Path, business_date: date | None = None) -> Restored:
+def restore(
+    settings: Settings,
+    folder: Path,
+    into: Path,
+    business_date: date | None = None,
+    watch: Stopwatch | None = None,
+) -> Restored:
     """Restore the newest backup, or the one with which a business date can be shown, below the folder ``into``.
+
+    On Postgres the settings name the database in which it is built afterwards; it has to be an empty one.
 
     Its contents are held against their SHA-256, and then the lake's files against the records of deliveries. Everybody
     who was erased, by this installation's list or by any in the backups, is taken out.
@@ -34,28 +44,42 @@ def restore(settings: Settings, folder: Path, into: Path, business_date: date | 
     Raises
     ------
     Stop
-        If ``into`` holds something, there is no such backup, a content is lost or damaged, or a key is lacking.
+        If ``into`` or the database holds something, there is no such backup, a content is lost or damaged, or a key is
+        lacking.
     """
+    watch = watch or Stopwatch()
     vault = Vault(folder.resolve())
     backup = _chosen(vault, business_date)
     if into.exists() and any(path.name not in ("token.secret", "erasure.key") for path in into.iterdir()):
         raise Stop(f"{into} is not empty", "name an empty folder")
     place = place_of(settings, into.resolve())
+    _require_empty_database(place)
     roots = {"lake": place.lake, "landing": place.landing, "published": place.published, "warehouse": into.resolve()}
-    for kept in backup.files:
-        name = place.warehouse.name if kept.place == "warehouse" else kept.file
-        vault.restore(kept, roots[kept.place] / name)
+    with watch.stage("copy") as stage:
+        for kept in backup.files:
+            name = place.warehouse.name if kept.place == "warehouse" else kept.file
+            vault.restore(kept, roots[kept.place] / name)
+        stage.files = len(backup.files)
     _bring_keys(settings, place)
-    if erasures := _erasures(settings, vault):
-        # it may have been away when somebody was erased: now it is reached
-        note_copy(place.lake, "vaults", vault.folder)
-    replayed = erasure.replay(place, erasures, lambda _: None)
-    verified = verify(place)
+    with watch.stage("erasures") as stage:
+        if erasures := _erasures(settings, vault):
+            # it may have been away when somebody was erased: now it is reached
+            note_copy(place.lake, "vaults", vault.folder)
+        replayed = erasure.replay(place, erasures, lambda _: None)
+        stage.files = sum(len(one.files) for one in replayed)
+    with watch.stage("verify") as stage:
+        verified = verify(place)
+        stage.files = verified.intact
+        stage.rows = sum(one.rows_loaded for one in read_outcomes(place.lake))
     if faults := (*verified.changed, *verified.lost):
         raise Stop(f"{place.lake / faults[0]} is not what its record says", "take another backup")
-    shows = backup.has_store and not replayed and business_date in (None, backup.business_date)
+    shows = (
+        place.target == "duckdb" and backup.has_store and not replayed and business_date in (None, backup.business_date)
+    )
     if shows:
-        warehouse.relocate(place)
+        with watch.stage("store") as stage:
+            stage.files = warehouse.relocate(place)
+            stage.rows = warehouse.published_rows(place)
     else:
         shutil.rmtree(place.published, ignore_errors=True)
         place.warehouse.unlink(missing_ok=True)
@@ -74,6 +98,14 @@ def place_of(settings: Settings, into: Path) -> Settings:
             "outbox": into / "outbox",
         }
     )
+
+
+def _require_empty_database(place: Settings) -> None:
+    """A restore beside a living installation must not publish over what its readers see."""
+    if place.target == "postgres" and (warehouse.read_state(place) or warehouse.published_date(place)):
+        raise Stop(
+            "the database of C360_POSTGRES_DSN holds an installation", "create an empty database, and name that instead"
+        )
 
 
 def _chosen(vault: Vault, business_date: date | None) -> Backup:

@@ -14,6 +14,7 @@ from lakehouse.errors import Stop
 from lakehouse.lake.files import appearing
 from lakehouse.lake.page_views import Event, Journal
 from lakehouse.settings import Settings
+from lakehouse.spreadsheets import plain
 from lakehouse.tags.changes import handed_in
 from lakehouse.tags.counting import counted_day
 from lakehouse.warehouse.stores import Shown
@@ -59,7 +60,7 @@ def export(settings: Settings, tag: str, path: Path, by: str) -> Exported:
     with appearing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(rows)
+        writer.writerows(map(plain, row) for row in rows)
     return Exported(tag, version, day, len(rows) + sum(left_out.values()), len(rows), left_out, path)
 
 

@@ -60,6 +60,7 @@ __all__ = [
     "project_version",
     "publish",
     "published_date",
+    "published_rows",
     "published_snapshot",
     "query",
     "query_serving",
@@ -282,6 +283,11 @@ def published_date(settings: Settings) -> date | None:
     """The business date of the marts that readers see, None if there are none; that of ``ops`` may be later."""
     publications = store_of(settings).published(settings).publications.items()
     return max((row.business_date for name, row in publications if not name.startswith("ops.")), default=None)
+
+
+def published_rows(settings: Settings) -> int:
+    """Rows of all tables that readers see; a view has none of its own."""
+    return sum(row.row_count or 0 for row in store_of(settings).published(settings).publications.values())
 
 
 def last_published(settings: Settings) -> date:

@@ -1,7 +1,9 @@
 """Reports speak English and Chinese, tables are shown whole, and nothing is printed as a program would."""
 
+import csv
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from io import StringIO
@@ -63,6 +65,14 @@ def made_worklist() -> worklist.WorklistReport:
         "action_state": "not reached",
     }
     return worklist.WorklistReport("branch B1", "B1", None, date(2026, 1, 3), [action], {"opted out": 3})
+
+
+@pytest.mark.faults("formulas")
+def test_a_worklist_for_a_spreadsheet_has_no_formula() -> None:
+    report = made_worklist()
+    planted = dict.fromkeys(worklist.COLUMNS.split(", ")) | report.actions[0] | {"reason_en": "=HYPERLINK(1)"}
+    (row,) = csv.DictReader(StringIO(worklist.lines(replace(report, actions=[planted]))))
+    assert row["reason_en"] == "'=HYPERLINK(1)" and row["amount_at_stake"] == "1000"
 
 
 def made_handover() -> handover.HandoverReport:

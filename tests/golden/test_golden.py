@@ -20,6 +20,7 @@ from c360.metrics import query_metrics
 from lakehouse import warehouse
 from lakehouse.settings import Settings
 from tests.conftest import parsed, temporary_settings
+from tests.faults_table import Fault
 from tests.golden import landed
 from tests.golden.amend import amend
 from tests.golden.questions import QUESTIONS, TABLES
@@ -69,6 +70,7 @@ def expected(landing: Path) -> duckdb.DuckDBPyConnection:
     return con
 
 
+@pytest.mark.faults("correction", store="duckdb", holds=("content",))
 @pytest.mark.parametrize("mart", MARTS)
 def test_published_equals_expected(settings: Settings, expected: duckdb.DuckDBPyConnection, mart: str) -> None:
     columns = ", ".join(name for name, *_ in expected.execute(f"describe {mart}").fetchall())
@@ -77,6 +79,13 @@ def test_published_equals_expected(settings: Settings, expected: duckdb.DuckDBPy
     lacking = expected.execute(f"select {columns} from {mart} except all select {columns} from published").df()
     assert surplus.empty and lacking.empty, f"only published:\n{_shown(surplus)}\nonly expected:\n{_shown(lacking)}"
     assert expected.execute("select count(*) > 100 from published").fetchone() == (True,)
+
+
+@pytest.mark.faults("correction", store="duckdb")
+def test_every_balance_and_every_row_is_accounted_for(settings: Settings, fault: Fault) -> None:
+    fault.balances(settings)
+    fault.accounts_for(settings)
+    assert fault.account_days > 1_000 and fault.rows > 1_000
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

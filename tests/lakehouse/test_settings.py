@@ -84,6 +84,7 @@ def test_a_secret_that_can_be_guessed_is_refused(tmp_path: Path, text: str) -> N
             temporary_settings(tmp_path, token_secret=text)
 
 
+@pytest.mark.faults("secret", store="lake")
 def test_secrets_come_by_file_and_nothing_starts_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = {
         "token_secret": "x" * 40,
@@ -120,6 +121,7 @@ def test_a_full_disk_leaves_no_secret(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(_secret_below(tmp_path)) == 64
 
 
+@pytest.mark.faults("secret", store="lake")
 def test_another_secret_is_noticed(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     require_same_secret(temporary_settings(tmp_path, lake=lake))

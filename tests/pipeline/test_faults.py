@@ -32,6 +32,7 @@ def read(settings: Settings, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.full  # tests of ingestion judge the same kinds of bad rows and files in every run
 def test_the_quarantine_is_the_list_of_planted_faults(faulty: tuple[Settings, Path]) -> None:
     settings, truth = faulty
     planted = duckdb.execute(
@@ -44,6 +45,7 @@ def test_the_quarantine_is_the_list_of_planted_faults(faulty: tuple[Settings, Pa
     )
 
 
+@pytest.mark.full
 def test_good_rows_of_the_faulty_file_are_loaded(faulty: tuple[Settings, Path]) -> None:
     settings, _ = faulty
     delivered, loaded, quarantined = read(
@@ -58,6 +60,7 @@ def test_good_rows_of_the_faulty_file_are_loaded(faulty: tuple[Settings, Path]) 
     assert quarantined > 0
 
 
+@pytest.mark.full
 def test_the_truncated_file_is_rejected_whole_and_the_day_goes_on(faulty: tuple[Settings, Path]) -> None:
     settings, _ = faulty
     rejected = read(settings, "select feed, rows_loaded, reason from ops.deliveries where outcome = 'rejected'")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -24,7 +23,7 @@ from lakehouse.settings import Settings
 from lakehouse.sql import only_row
 from lakehouse.warehouse import state
 from lakehouse.warehouse.changes import BuildState
-from lakehouse.warehouse.engines import EngineLocked
+from lakehouse.warehouse.engines import postgres_lock
 from lakehouse.warehouse.publication import BUILT_SCHEMAS
 from lakehouse.warehouse.relations import ATTACHED, LakeTable, SmallTable, attached_files, select
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     import adbc_driver_postgresql.dbapi as adbc
 
 BUILD_SCHEMAS = ("raw", "quarantine", "staging", "pii", "build_seeds", "build_intermediate", *BUILT_SCHEMAS)
-BUILD_LOCK = 360  # the advisory lock of a whole build
 BATCH_ROWS = 100_000
 PROFILE = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}  # of dbt
 OPTIONS = "-c client_connection_check_interval=1000 -c timezone=UTC"
@@ -77,6 +75,7 @@ def begin_build(settings: Settings) -> None:
 
 def write_state(settings: Settings, built: BuildState) -> None:
     with connect(settings) as connection:
+        postgres_lock.require_held(connection)
         connection.execute("create schema if not exists raw")
         connection.execute("drop table if exists raw._state")
         connection.execute("create table raw._state (state varchar not null, is_building boolean not null)")
@@ -117,22 +116,7 @@ def drop_build(settings: Settings) -> None:
 
 @contextmanager
 def exclusive(settings: Settings, wait: float) -> Generator[None]:
-    deadline = time.monotonic() + wait
-    with connect(settings, autocommit=True) as connection:
-        while not only_row(connection.execute("select pg_try_advisory_lock(%s)", [BUILD_LOCK]))[0]:
-            if time.monotonic() > deadline:
-                holder = connection.execute(
-                    "select pid, coalesce(host(client_addr), 'this machine'), backend_start "
-                    "from pg_locks join pg_stat_activity using (pid) "
-                    "where locktype = 'advisory' and objid = %s and granted and datname = current_database()",
-                    [BUILD_LOCK],
-                ).fetchone()
-                who = "backend {} (from {}, since {:%Y-%m-%d %H:%M} UTC)".format(*holder) if holder else "another run"
-                raise EngineLocked(
-                    f"the build in Postgres was held by {who} for {wait:.0f} s: "
-                    "wait until that run ends, or stop it, and run again"
-                )
-            time.sleep(0.1)
+    with connect(settings, autocommit=True) as connection, postgres_lock.held(connection, wait, BUILD_SCHEMAS):
         yield
 
 

@@ -17,6 +17,7 @@ from lakehouse.warehouse import publication
 from lakehouse.warehouse.canaries import BETWEEN, Texts
 from lakehouse.warehouse.comments import Comments, missing_statements
 from lakehouse.warehouse.engines import postgres as engine
+from lakehouse.warehouse.engines import postgres_lock
 from lakehouse.warehouse.engines.postgres import as_sql, connect, has_table
 from lakehouse.warehouse.live import LIVE, LiveTable, fund_flow_sql
 from lakehouse.warehouse.publication import (
@@ -75,6 +76,7 @@ def shown(settings: Settings) -> Generator[Shown]:
 def publishing(settings: Settings) -> Generator["PostgresPublishing"]:
     """Replace the changed partitions of the readers' tables, and note it in ``ops``, in one transaction."""
     with connect(settings) as connection:
+        postgres_lock.require_held(connection)
         connection.execute("select pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
         yield PostgresPublishing(connection)
 

@@ -8,6 +8,7 @@ import pytest
 
 from lakehouse import erasure, lake, warehouse
 from lakehouse.backup.restoring import restore
+from lakehouse.backup.stages import Stopwatch
 from lakehouse.backup.taking import back_up
 from lakehouse.backup.vault import Vault
 from lakehouse.errors import Stop
@@ -64,8 +65,13 @@ def test_only_what_is_new_is_copied(bank: Bank, tmp_path: Path) -> None:
 
 def test_it_comes_back_as_it_was(bank: Bank, tmp_path: Path) -> None:
     back_up(bank.settings, tmp_path / "vault", with_landing=True)
-    done = restore(bank.settings, tmp_path / "vault", tmp_path / "back")
+    watch = Stopwatch()
+    done = restore(bank.settings, tmp_path / "vault", tmp_path / "back", watch=watch)
     assert _contents(done.settings.lake) == _contents(bank.settings.lake)
+    copied, replayed, verified = watch.stages
+    assert [one.step for one in watch.stages] == ["copy", "erasures", "verify"] and watch.seconds >= copied.seconds > 0
+    assert copied.files == len(done.backup.files) > 0 and replayed.files == 0
+    assert verified.rows == sum(one.rows_loaded for one in lake.read_outcomes(bank.settings.lake)) > 0
     assert _contents(done.settings.landing) == _contents(bank.settings.landing)
     assert (done.replayed, done.has_store) == ((), False)
     with pytest.raises(Stop, match="is not empty"):
@@ -131,6 +137,17 @@ def test_a_date_that_no_backup_knows_is_refused(bank: Bank, tmp_path: Path) -> N
     (tmp_path / "other" / "letter.txt").touch()
     with pytest.raises(Stop, match="holds something else"):
         back_up(bank.settings, tmp_path / "other")
+
+
+def test_a_database_in_which_an_installation_lives_is_left_alone(bank: Bank, tmp_path: Path, postgres_dsn: str) -> None:
+    """Its readers would see the restored one: an older date, or a test of the backup."""
+    living = temporary_settings(tmp_path / "bank", target="postgres", postgres_dsn=postgres_dsn)
+    back_up(living, tmp_path / "vault")
+    pin = lake.pin(living.lake, END)
+    warehouse.write_state(living, warehouse.BuildState.of(pin, Path("identity/a.parquet"), "a project"))
+    with pytest.raises(Stop, match="holds an installation"):
+        restore(living, tmp_path / "vault", tmp_path / "back")
+    assert not (tmp_path / "back").exists()
 
 
 def test_a_backup_waits_for_a_run(bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

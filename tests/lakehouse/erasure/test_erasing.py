@@ -278,6 +278,7 @@ def test_a_dry_run_says_what_would_go_and_writes_nothing(bank: Bank) -> None:
     assert read_erasures(bank.settings.lake) == []
 
 
+@pytest.mark.faults("secret", store="lake")
 def test_without_the_key_nobody_could_be_recognised(bank: Bank) -> None:
     _erase(bank)
     key_file(bank.settings.lake).unlink()

@@ -1,6 +1,6 @@
 """A bank whose files land in a temporary folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -8,21 +8,27 @@ import pytest
 
 from lakehouse.settings import Settings
 from tests.conftest import SECRET
+from tests.faults_table import Fault
 from tests.lakehouse.ingestion.bank import Bank
 
 
 @pytest.fixture
-def bank(settings: Settings) -> Bank:
-    return Bank(settings)
+def bank(settings: Settings, fault: Fault | None) -> Iterator[Bank]:
+    yield Bank(settings)
+    if fault:
+        fault.accounts_for(settings)
 
 
 @pytest.fixture
-def next_bank(tmp_path: Path) -> Callable[[], Bank]:
+def next_bank(tmp_path: Path, fault: Fault | None) -> Iterator[Callable[[], Bank]]:
     """One empty bank after the other, for tests that draw many examples."""
-    numbers = count(1)
+    numbers, made = count(1), []
 
     def make() -> Bank:
         folder = tmp_path / f"bank{next(numbers)}"
-        return Bank(Settings.from_env(landing=folder / "landing", lake=folder / "lake", token_secret=SECRET))
+        made.append(Settings.from_env(landing=folder / "landing", lake=folder / "lake", token_secret=SECRET))
+        return Bank(made[-1])
 
-    return make
+    yield make
+    for settings in made if fault else ():
+        fault.accounts_for(settings)

@@ -65,6 +65,7 @@ REFERENCES: dict[str, tuple[str, Row, str, str, Row]] = {
 
 
 @pytest.mark.parametrize("what", REFERENCES)
+@pytest.mark.faults("keys", store="lake")
 def test_rows_about_what_nobody_delivered_wait(bank: Bank, what: str) -> None:
     feed, row, column, referenced, told = REFERENCES[what]
     key = load_feeds()[feed].key[0]
@@ -140,6 +141,7 @@ def pair(bank: Bank, feed: str, first: Row, second: Row) -> pa.Table:
 
 
 @pytest.mark.parametrize("change", [{"amount": "13.00"}, {"direction": "C"}, {"account_no": "A9"}], ids=str)
+@pytest.mark.faults("keys", store="lake")
 def test_a_number_that_is_told_again_otherwise_waits(bank: Bank, change: Row) -> None:
     repeats = pair(bank, "transactions", POSTING, POSTING | change | {"business_date": NEXT})
     with pytest.raises(Disagreement) as stop:
@@ -196,6 +198,7 @@ def require(bank: Bank, number: int) -> None:
 
 
 @pytest.mark.parametrize(("days", "missing"), [((0, 2), "2026-01-06"), ((0, 1, 4), "2026-01-07, 2026-01-08")])
+@pytest.mark.faults("missing_days", store="lake")
 def test_a_day_on_which_no_feed_delivered_waits(quiet: Quiet, days: tuple[int, ...], missing: str) -> None:
     bank = quiet(*days)
     with pytest.raises(pipeline.NotReady, match=f"no feed has delivered for {missing}; .*c360 accept DAY"):

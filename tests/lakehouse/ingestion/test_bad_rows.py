@@ -35,6 +35,7 @@ GOOD = [{}] * 3
         ("channel", "telepathy", "not_allowed"),
     ],
 )
+@pytest.mark.faults("impossible", store="lake")
 def test_a_value_that_breaks_its_rule(bank: Bank, column: str, text: str, reason: str) -> None:
     rows = postings({}, {column: text}, {})
     bank.deliver("transactions", rows)
@@ -76,6 +77,7 @@ def test_a_value_at_the_edge_of_its_rule_is_loaded(bank: Bank, column: str, text
         ("complaints", None, "severity", "99999999999", "invalid_type"),
     ],
 )
+@pytest.mark.faults("impossible", store="lake")
 def test_booleans_and_integers(bank: Bank, feed: str, row: dict | None, column: str, text: str, reason: str) -> None:
     complaint = {
         "complaint_id": "K1",
@@ -114,6 +116,7 @@ def test_quarantine_says_where_the_row_was_and_what_it_said(bank: Bank) -> None:
     ]
 
 
+@pytest.mark.faults("keys", store="lake")
 def test_the_first_of_equal_keys_stays_and_one_that_says_otherwise_is_told_from_a_repeat(bank: Bank) -> None:
     rows = postings({}, {"txn_id": "T1", "amount": "1.00"}, {}, {"txn_id": "T1", "direction": "X"}, {"txn_id": "T1"})
     bank.deliver("transactions", rows)
@@ -148,6 +151,7 @@ def test_a_row_that_ends_with_a_delimiter_is_judged_alike_whatever_its_neighbour
     assert outcome.rows_loaded == (1 if neighbour == "bad" else 2)
 
 
+@pytest.mark.faults("keys", store="lake")
 def test_a_bad_row_does_not_hold_its_key(bank: Bank) -> None:
     bank.deliver("transactions", postings({"direction": "X"}, {"txn_id": "T1"}))
     (outcome,) = bank.ingest("transactions")
@@ -186,6 +190,7 @@ def good_line(number: int) -> str:
         '"' + good_line(2),
     ],
 )
+@pytest.mark.faults("columns", store="lake")
 def test_a_line_with_the_wrong_shape_costs_only_itself(bank: Bank, broken: str) -> None:
     content = "\n".join([*delimited("transactions", []).decode().splitlines(), good_line(1), broken, good_line(3)])
     content += (
@@ -205,6 +210,7 @@ def test_a_line_with_the_wrong_shape_costs_only_itself(bank: Bank, broken: str) 
     assert raw[0] == broken
 
 
+@pytest.mark.faults("texts", store="lake")
 def test_two_broken_quotes_cost_two_rows(bank: Bank) -> None:
     rows = [good_line(number) for number in range(1, 8)]
     rows[1] += '"open'
@@ -216,6 +222,7 @@ def test_two_broken_quotes_cost_two_rows(bank: Bank) -> None:
     assert [row[1] for row in bank.read(outcome.lake_file, "txn_id, _row")] == [2, 4, 5, 7, 8]
 
 
+@pytest.mark.faults("texts", store="lake")
 def test_broken_quotes_in_a_file_of_many_blocks(bank: Bank) -> None:
     """Some 9 MB with records of several lines: those at the end of a block wait for the next, and rows stay right."""
     changes = [{"remark": f'{number} "x"\n|' * (number % 3) + "y" * 400} for number in range(20_000)]
@@ -234,6 +241,7 @@ def test_broken_quotes_in_a_file_of_many_blocks(bank: Bank) -> None:
     assert all(remark == changes[int(key[1:]) - 1]["remark"] for key, remark, _ in loaded)
 
 
+@pytest.mark.faults("texts", store="lake")
 def test_quotes_that_open_everywhere_cost_their_rows_and_no_time(bank: Bank) -> None:
     """Each line opens a quote that only doubled quotes follow."""
     rows = ['T|A|"' + 'x""y' * 10 for _ in range(20_000)]
@@ -244,6 +252,7 @@ def test_quotes_that_open_everywhere_cost_their_rows_and_no_time(bank: Bank) -> 
     assert bank.read(outcome.quarantine_file, "row, reason")[-1] == (20_002, "wrong_column_count")
 
 
+@pytest.mark.faults("texts", store="lake")
 def test_a_line_without_end_is_rejected(bank: Bank) -> None:
     content = delimited("transactions", postings({})) + b"x" * 25_000_000
     bank.deliver("transactions", content, rows=2, sums={"amount": "0"})
@@ -265,6 +274,7 @@ def test_a_broken_record_of_several_lines_rejects_the_delivery(bank: Bank) -> No
     ("feed", "encoding", "bad"),
     [("customers", "gb18030", b"\xff"), ("customers", "gb18030", b"\xb0\n"), ("accounts", "utf-8", b"\xc3\x28")],
 )
+@pytest.mark.faults("texts", store="lake")
 def test_bytes_that_are_no_text(bank: Bank, feed: str, encoding: str, bad: bytes) -> None:
     account = {
         "account_no": "A1",
@@ -288,6 +298,7 @@ def test_bytes_that_are_no_text(bank: Bank, feed: str, encoding: str, bad: bytes
     assert day == date(2026, 1, 5)
 
 
+@pytest.mark.faults("texts", store="lake")
 def test_a_nul_is_no_text(bank: Bank) -> None:
     """Postgres could not hold it."""
     content = delimited("transactions", postings({}, {"remark": "a\0b"}, {}))
@@ -305,6 +316,7 @@ def test_a_nul_is_no_text(bank: Bank) -> None:
         assert bank.quarantine(outcome) == [(row, None, "invalid_encoding")]
 
 
+@pytest.mark.faults("texts", store="lake")
 def test_carriage_returns_blank_lines_and_a_byte_order_mark_are_tolerated(bank: Bank) -> None:
     unix = delimited("transactions", postings({"remark": "a"}, {"remark": "b | c"}, {"remark": 'd\r\n"e'}))
     content = b"\xef\xbb\xbf" + unix.replace(b"\n", b"\r\n").replace(b"\r\r\n", b"\r\n")
@@ -400,3 +412,21 @@ def test_a_control_sum_holds_the_bad_rows_that_can_be_read(bank: Bank) -> None:
     first, second, third = bank.ingest("transactions")
     assert (first.outcome, second.outcome, third.outcome) == ("loaded", "rejected", "replaced")
     assert "12.50 expected by the manifest, 20.00 found" in second.reason
+
+
+@pytest.mark.faults("columns", store="lake")
+@pytest.mark.parametrize("text", ["CNY 12.50", "12,50", "0x0c"])
+def test_a_column_that_has_got_another_type_rejects_the_delivery(bank: Bank, text: str) -> None:
+    bank.deliver("transactions", postings(*[{"amount": text}] * 200), sums={"amount": "2500.00"})
+    (outcome,) = bank.ingest("transactions")
+    assert (outcome.outcome, outcome.rows_loaded) == ("rejected", 0)
+    assert "amount" in outcome.reason and text not in outcome.reason
+
+
+@pytest.mark.faults("texts", store="lake")
+@pytest.mark.parametrize("size", [1_000_000, 10_000_000])
+def test_a_field_of_ten_megabytes_harms_no_neighbour(bank: Bank, size: int) -> None:
+    bank.deliver("transactions", postings({}, {"remark": "x" * size}, {}))
+    (outcome,) = bank.ingest("transactions")
+    assert (outcome.outcome, outcome.rows_loaded + outcome.rows_quarantined) == ("loaded", 3)
+    assert {row[0] for row in bank.read(outcome.lake_file, "txn_id")} >= {"T1", "T3"}

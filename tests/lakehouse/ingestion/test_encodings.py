@@ -81,6 +81,7 @@ def test_whatever_is_written_in_gb18030_is_gb18030(tmp_path: Path, kind: str) ->
         ("Latin", "cp1252", "CP1252"),
     ],
 )
+@pytest.mark.faults("texts", store="lake")
 def test_text_of_another_encoding_is_told(tmp_path: Path, kind: str, encoding: str, name: str) -> None:
     file = written(tmp_path / "file", names(kind, 200), encoding)
     assert told(file, "GB18030") == told(file, "gbk") == name
@@ -88,6 +89,7 @@ def test_text_of_another_encoding_is_told(tmp_path: Path, kind: str, encoding: s
     assert told(file, "koi8-r") is None  # nothing is known of it
 
 
+@pytest.mark.faults("texts", store="lake")
 def test_chinese_in_a_file_of_another_contract_is_told(tmp_path: Path) -> None:
     file = written(tmp_path / "file", names("Chinese", 200), "gbk")
     assert {told(file, own) for own in ("big5", "shift_jis", "euc_kr", "cp1252")} == {"GB18030"}
@@ -96,6 +98,7 @@ def test_chinese_in_a_file_of_another_contract_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "encoding"), [("traditional", "big5"), ("Japanese", "shift_jis"), ("Korean", "euc_kr")]
 )
+@pytest.mark.faults("texts", store="lake")
 def test_a_delivery_in_another_encoding_is_rejected_until_somebody_accepts_it(
     bank: Bank, kind: str, encoding: str
 ) -> None:

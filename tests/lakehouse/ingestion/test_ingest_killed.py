@@ -74,6 +74,7 @@ FEW = (1, 2, 3, RENAMES)
 @pytest.mark.parametrize(
     "rename", [n if n in FEW else pytest.param(n, marks=pytest.mark.full) for n in range(1, RENAMES + 1)]
 )
+@pytest.mark.faults("kill_steps", store="lake", holds=("content",))
 def test_killed_before_a_file_appears(next_bank: Callable[[], Bank], rename: int) -> None:
     undisturbed, bank = deliver(next_bank()), deliver(next_bank())
     undisturbed.ingest("transactions")
@@ -83,6 +84,7 @@ def test_killed_before_a_file_appears(next_bank: Callable[[], Bank], rename: int
     assert_made_good(bank, undisturbed)
 
 
+@pytest.mark.faults("kill_moments", store="lake", holds=("content",))
 def test_killed_while_a_file_is_written(next_bank: Callable[[], Bank]) -> None:
     undisturbed, bank = deliver(next_bank()), deliver(next_bank())
     undisturbed.ingest("transactions")

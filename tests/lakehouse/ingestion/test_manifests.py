@@ -54,6 +54,7 @@ def test_a_good_delivery_becomes_one_typed_lake_file(bank: Bank) -> None:
     )
 
 
+@pytest.mark.faults("same_file", store="lake")
 def test_a_delivery_is_taken_once_and_only_when_its_cut_off_has_come(bank: Bank) -> None:
     bank.deliver("transactions", ROWS)
     assert bank.ingest("transactions", day="2026-01-04") == []
@@ -100,6 +101,7 @@ def test_data_without_a_manifest_is_not_there_yet(bank: Bank) -> None:
         ({"row_count": 4}, [f"transactions_{DAY}_v1.dat", "4 rows expected", "3 found", "again"]),
     ],
 )
+@pytest.mark.faults("manifest", store="lake")
 def test_a_manifest_that_does_not_fit_rejects_the_delivery(bank: Bank, change: dict, words: list[str]) -> None:
     data = bank.deliver("transactions", ROWS)
     manifest = data.with_name(f"{data.stem}.manifest.json")
@@ -108,6 +110,7 @@ def test_a_manifest_that_does_not_fit_rejects_the_delivery(bank: Bank, change: d
 
 
 @pytest.mark.parametrize("missing", ["feed", "period", "version", "load", "cutoff_at", "row_count", "files"])
+@pytest.mark.faults("manifest", store="lake")
 def test_an_incomplete_manifest_rejects_the_delivery(bank: Bank, missing: str) -> None:
     data = bank.deliver("transactions", ROWS)
     manifest = data.with_name(f"{data.stem}.manifest.json")
@@ -118,12 +121,14 @@ def test_an_incomplete_manifest_rejects_the_delivery(bank: Bank, missing: str) -
 
 
 @pytest.mark.parametrize("content", [b"", b'{"feed": "transac', b"\xff\xff", b"[]", b"null"])
+@pytest.mark.faults("manifest", store="lake")
 def test_an_unreadable_manifest_rejects_the_delivery(bank: Bank, content: bytes) -> None:
     data = bank.deliver("transactions", ROWS)
     data.with_name(f"{data.stem}.manifest.json").write_bytes(content)
     assert_rejected(bank, "transactions", "not a complete manifest")
 
 
+@pytest.mark.faults("manifest", store="lake")
 def test_a_truncated_file_is_rejected_and_loads_once_it_is_put_right(bank: Bank) -> None:
     data = bank.deliver("transactions", ROWS)
     whole = data.read_bytes()
@@ -138,12 +143,14 @@ def test_a_truncated_file_is_rejected_and_loads_once_it_is_put_right(bank: Bank)
     assert [outcome.outcome for outcome in read_outcomes(bank.settings.lake)].count("rejected") == 1
 
 
+@pytest.mark.faults("manifest", store="lake")
 def test_a_changed_byte_is_rejected(bank: Bank) -> None:
     data = bank.deliver("transactions", ROWS)
     data.write_bytes(data.read_bytes().replace(b"12.50", b"12.51"))
     assert_rejected(bank, "transactions", data.name, "sha256")
 
 
+@pytest.mark.faults("manifest", store="lake")
 def test_a_missing_file_is_rejected(bank: Bank) -> None:
     data = bank.deliver("transactions", ROWS)
     data.unlink()
@@ -180,10 +187,12 @@ def test_a_feed_is_a_plain_name(bank: Bank, name: str) -> None:
     [
         (lambda names: names[:-1], ["column remark is missing"]),
         (lambda names: [*names, "mood"], ["field 12 is no column of the contract"]),
+        (lambda names: ["number", *names[1:]], ["txn_id"]),  # renamed
         (lambda names: [names[1], names[0], *names[2:]], ["in another order than txn_id"]),
         (lambda names: [], ["no header row"]),
     ],
 )
+@pytest.mark.faults("columns", store="lake")
 def test_a_wrong_header_rejects_the_file(bank: Bank, header: Callable, words: list[str]) -> None:
     names = [column.name for column in load_feeds()["transactions"].columns]
     content = delimited("transactions", ROWS).split(b"\n", 1)[1]
@@ -191,6 +200,7 @@ def test_a_wrong_header_rejects_the_file(bank: Bank, header: Callable, words: li
     assert_rejected(bank, "transactions", f"transactions_{DAY}_v1.dat: row 1", *words)
 
 
+@pytest.mark.faults("missing_days", store="lake")
 def test_an_empty_file_has_no_header(bank: Bank) -> None:
     bank.deliver("transactions", b"", rows=0, sums={"amount": "0"})
     assert_rejected(bank, "transactions", "no header row")
@@ -206,6 +216,7 @@ def test_an_empty_file_has_no_header(bank: Bank) -> None:
         ("mall_orders", b"", {"amount": "0"}),
     ],
 )
+@pytest.mark.faults("missing_days", store="lake")
 def test_a_delta_with_nothing_to_say_is_loaded(bank: Bank, feed: str, content: bytes, sums: dict[str, str]) -> None:
     bank.deliver(feed, content, rows=0, sums=sums)
     (outcome,) = bank.ingest(feed)
@@ -213,11 +224,13 @@ def test_a_delta_with_nothing_to_say_is_loaded(bank: Bank, feed: str, content: b
     assert bank.read(outcome.lake_file) == []
 
 
+@pytest.mark.faults("manifest", store="lake")
 def test_rows_that_no_manifest_announced_are_rejected(bank: Bank) -> None:
     bank.deliver("transactions", ROWS, rows=0)
     assert_rejected(bank, "transactions", "0 rows expected", "3 found")
 
 
+@pytest.mark.faults("manifest", store="lake")
 def test_a_gzip_stream_that_ends_early_is_rejected_even_if_the_manifest_vouches_for_it(bank: Bank) -> None:
     content = json_lines(*({**ORDER, "order_id": f"O{number}"} for number in range(500)))
     bank.deliver("mall_orders", content[: len(content) // 2], rows=500, sums={"amount": "6250.00"})
@@ -245,6 +258,7 @@ def test_versions_that_land_together_go_in_their_order(bank: Bank) -> None:
     assert [(item.version, item.outcome) for item in bank.ingest("transactions")] == [(2, "loaded"), (10, "replaced")]
 
 
+@pytest.mark.faults("other_bytes", store="lake")
 def test_a_loaded_version_may_not_change(bank: Bank) -> None:
     bank.deliver("transactions", ROWS)
     (first,) = bank.ingest("transactions")
@@ -300,6 +314,7 @@ def test_several_files_make_one_delivery(bank: Bank) -> None:
     assert bank.read(outcome.quarantine_file, "file, row, reason") == [(second.name, 3, "conflicting_key")]
 
 
+@pytest.mark.faults("same_file", store="lake")
 def test_the_same_files_give_the_same_outcomes(bank: Bank, next_bank: Callable[[], Bank]) -> None:
     other = next_bank()
     for place in (bank, other):
@@ -314,6 +329,7 @@ def test_the_same_files_give_the_same_outcomes(bank: Bank, next_bank: Callable[[
 
 
 @pytest.mark.parametrize("told", ["", "900.10"])
+@pytest.mark.faults("columns", store="lake")
 def test_a_column_that_may_be_absent_is_null_where_it_is(bank: Bank, told: str) -> None:
     loan = {"loan_no": "L1", "business_date": DAY, "customer_no": "C1", "account_no": "A1", "product_code": "LN"}
     loan |= {"granted_date": DAY, "principal": "1000", "term_months": "10", "status": "running"}

@@ -23,6 +23,7 @@ def state_of(bank: Bank, feed: str) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("rows", [0, 10, 13])
+@pytest.mark.faults("missing_days", store="lake")
 def test_a_snapshot_that_has_shrunk_waits_for_a_person(bank: Bank, rows: int) -> None:
     bank.deliver("products", products(20))
     bank.deliver("products", products(rows), period="2026-01-06")
@@ -44,6 +45,7 @@ def test_a_snapshot_that_changes_as_snapshots_do_is_taken(bank: Bank, before: in
 
 
 @pytest.mark.parametrize("cutoff", ["2034-01-06", "2026-06-01", "9999-12-31"])
+@pytest.mark.faults("impossible", store="lake")
 def test_a_cutoff_far_ahead_makes_no_business_date(bank: Bank, cutoff: str) -> None:
     bank.deliver("transactions", ROWS)
     bank.ingest("transactions")
@@ -65,6 +67,7 @@ def test_another_encoding_than_the_contract_s_is_noticed(bank: Bank, encoding: s
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "1900-01-01", "1970-01-01"])
+@pytest.mark.faults("impossible", store="lake")
 def test_a_date_that_stands_for_none_costs_its_row(bank: Bank, day: str) -> None:
     bank.deliver("transactions", postings({}, {"business_date": day}))
     (outcome,) = bank.ingest("transactions")
@@ -105,6 +108,7 @@ def pinned(bank: Bank) -> tuple[lake.PinnedDelivery, ...]:
     return lake.pin(bank.settings.lake, date(2026, 2, 1)).of("products")
 
 
+@pytest.mark.faults("lake_file", store="lake")
 def test_a_lost_file_is_taken_in_again(bank: Bank) -> None:
     bank.deliver("transactions", ROWS)
     (outcome,) = bank.ingest("transactions")
@@ -114,6 +118,7 @@ def test_a_lost_file_is_taken_in_again(bank: Bank) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"feed": "transac'])
+@pytest.mark.faults("lake_file", store="lake")
 def test_a_torn_record_is_named(bank: Bank, text: str) -> None:
     bank.deliver("transactions", ROWS)
     bank.ingest("transactions")
@@ -121,6 +126,8 @@ def test_a_torn_record_is_named(bank: Bank, text: str) -> None:
     record.write_text(text)
     with pytest.raises(Stop, match=record.name):
         lake.pin(bank.settings.lake, date(2026, 2, 1))
+    record.unlink()  # as the message says
+    assert [outcome.outcome for outcome in bank.ingest("transactions")] == ["loaded"]
 
 
 def test_a_decision_needs_a_name_and_something_to_decide(bank: Bank) -> None:

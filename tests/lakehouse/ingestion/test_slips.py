@@ -176,6 +176,7 @@ MISCOUNTED: dict[str, tuple[list[str], int, str]] = {
 
 
 @pytest.mark.parametrize("what", MISCOUNTED)
+@pytest.mark.faults("manifest", store="lake")
 def test_another_row_count_names_its_likely_cause(bank: Bank, what: str) -> None:
     lines, rows, cause = MISCOUNTED[what]
     bank.deliver("transactions", ("\n".join(lines) + "\n").encode(), rows=rows, sums={"amount": "37.50"})
@@ -196,6 +197,7 @@ def test_another_delimiter_is_named_wherever_it_stands(bank: Bank, other: str, w
     assert f"divided by {other!r}" in rejected(bank)
 
 
+@pytest.mark.faults("texts", store="lake")
 def test_a_long_line_is_read_or_costs_itself(bank: Bank) -> None:
     rows = postings({"remark": "x" * 300_000}, {})
     bank.deliver("transactions", rows)
@@ -217,6 +219,7 @@ def test_a_digest_in_capitals_and_a_byte_order_mark_are_read(bank: Bank) -> None
 
 
 @pytest.mark.parametrize("amount", ["9999999999999999.99", "10000000000000.00", "99999999999999999.99"])
+@pytest.mark.faults("impossible", store="lake")
 def test_an_amount_that_no_sum_can_hold_costs_its_row(bank: Bank, amount: str) -> None:
     bank.deliver("transactions", postings({}, {"amount": amount}, {"amount": amount}))
     (outcome,) = bank.ingest("transactions")
@@ -234,6 +237,7 @@ def test_what_unpacks_without_end_is_rejected(bank: Bank, line: bytes, monkeypat
 
 
 @pytest.mark.parametrize("how", ["replaced", "rewritten", "cut short", "removed", "linked"])
+@pytest.mark.faults("manifest", store="lake")
 def test_a_file_that_changes_meanwhile_is_not_loaded(bank: Bank, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = bank.deliver("transactions", ROWS)
     other = data.read_bytes().replace(b"7.00", b"9.00")

@@ -74,6 +74,7 @@ def test_the_secret_is_not_in_the_lake(settings: Settings) -> None:
         assert bank.settings.token_secret.get_secret_value().encode() not in (settings.lake / file).read_bytes()
 
 
+@pytest.mark.faults("keys", store="lake")
 def test_a_required_number_of_blanks_is_missing_and_two_writings_are_one_key(bank: Bank) -> None:
     account = {"business_date": DAY, "customer_no": "C1", "product_code": "P1", "branch_code": "B1", "currency": "CNY"}
     account |= {"opened_date": DAY, "status": "open"}

@@ -40,6 +40,7 @@ def _spoil(path: Path, at: int = 10) -> None:
 
 @pytest.mark.parametrize("kind", ["raw", "quarantine"])
 @pytest.mark.parametrize("at", [0, 100, -1])
+@pytest.mark.faults("lake_file", store="lake")
 def test_a_changed_byte_is_found_and_the_file_is_named(bank: Bank, file: Path, kind: str, at: int) -> None:
     path = bank.settings.lake / kind / file.relative_to(bank.settings.lake / "raw")
     _spoil(path, at)
@@ -48,6 +49,7 @@ def test_a_changed_byte_is_found_and_the_file_is_named(bank: Bank, file: Path, k
     assert verify(bank.settings).changed == (str(path.relative_to(bank.settings.lake)),)
 
 
+@pytest.mark.faults("lake_file", store="lake")
 def test_another_file_of_the_same_size_and_time_is_found_by_verify(bank: Bank, file: Path) -> None:
     """A run does not read what looks as it did; the full verification does."""
     before = file.stat()
@@ -57,6 +59,7 @@ def test_another_file_of_the_same_size_and_time_is_found_by_verify(bank: Bank, f
     assert verify(bank.settings).changed
 
 
+@pytest.mark.faults("lake_file", store="lake")
 def test_a_longer_a_shorter_and_an_empty_file(bank: Bank, file: Path) -> None:
     whole = file.read_bytes()
     for content in (whole + b"x", whole[:-1], b""):
@@ -67,6 +70,7 @@ def test_a_longer_a_shorter_and_an_empty_file(bank: Bank, file: Path) -> None:
     _run(bank)
 
 
+@pytest.mark.faults("lake_file", store="lake")
 def test_a_lost_file_is_named_and_comes_again_from_landing(bank: Bank, file: Path) -> None:
     file.unlink()
     with pytest.raises(Tampered, match=f"{file} is gone"):

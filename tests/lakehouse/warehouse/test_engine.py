@@ -1,18 +1,24 @@
 """The build engine outlives kills, names who holds it, and forgets only when asked to."""
 
+import contextlib
+import dataclasses
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from lakehouse import lake, warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
+from lakehouse.warehouse.engines.postgres_lock import BUILD_LOCK
+from lakehouse.warehouse.stores import postgres as postgres_store
 from tests.lakehouse.warehouse import handmade_lake as bank
 
 DAY = date(2026, 3, 2)
@@ -56,6 +62,7 @@ def test_queries_bind_their_parameters_and_keep_money_exact(built):
     assert [str(value) for value in table.to_pylist()[0].values()] == ["o'clock; drop", "123456789012.10", "2"]
 
 
+@pytest.mark.faults("at_once")
 def test_two_runs_at_once_take_turns(built):
     with (
         warehouse.exclusive(built),
@@ -65,6 +72,91 @@ def test_two_runs_at_once_take_turns(built):
         pass
     with warehouse.exclusive(built, wait=0):
         pass
+
+
+def end_lock(settings):
+    """End the connection that holds the build, as a network does that drops it."""
+    with psycopg.connect(settings.postgres_dsn.get_secret_value(), autocommit=True) as connection:
+        ended = connection.execute(
+            "select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid) "
+            "where locktype = 'advisory' and objid = %s and granted and datname = current_database()",
+            [BUILD_LOCK],
+        ).fetchall()
+    assert ended == [(True,)]
+
+
+@pytest.mark.faults("connections")
+def test_postgres_interrupts_a_run_that_lost_its_lock(postgres_settings):
+    def lose():
+        end_lock(postgres_settings)
+        time.sleep(30)
+
+    began = time.monotonic()
+    with pytest.raises(warehouse.EngineLocked, match="was lost"), warehouse.exclusive(postgres_settings):
+        lose()
+    assert time.monotonic() - began < 15
+    with warehouse.exclusive(postgres_settings, wait=0):
+        pass
+
+
+@pytest.mark.faults("connections")
+def test_postgres_interrupts_dbt_and_the_next_run_builds_and_publishes(postgres_settings, run_day):
+    bank.deliver(postgres_settings.lake, "transactions", DAY, [bank.posting(1, DAY)])
+
+    def build_for_ever():
+        while True:
+            run_day(postgres_settings, DAY, DAY)
+
+    loser = threading.Timer(2, end_lock, [postgres_settings])
+    loser.start()
+    with pytest.raises(warehouse.EngineLocked, match="was lost"), warehouse.exclusive(postgres_settings):
+        build_for_ever()
+    loser.join()
+    with warehouse.exclusive(postgres_settings, wait=5):
+        run_day(postgres_settings, DAY, DAY)
+    assert warehouse.published_date(postgres_settings) == DAY
+
+
+@pytest.mark.faults("zombie")
+def test_postgres_lets_nobody_who_lost_the_lock_write_state_or_publish(postgres_settings):
+    refused, is_lost, has_retried = [], threading.Event(), threading.Event()
+    state = warehouse.BuildState.of(lake.pin(postgres_settings.lake, DAY), XREF, VERSION)
+
+    def zombie():  # not the main thread, so nothing interrupts it
+        with contextlib.suppress(warehouse.EngineLocked), warehouse.exclusive(postgres_settings):
+            end_lock(postgres_settings)
+            is_lost.set()
+            assert has_retried.wait(60)
+            for write in (
+                lambda: warehouse.write_state(postgres_settings, state),
+                lambda: postgres_store.publishing(postgres_settings).__enter__(),
+            ):
+                try:
+                    write()
+                except warehouse.EngineLocked as error:
+                    refused.append(str(error))
+
+    thread = threading.Thread(target=zombie)
+    thread.start()
+    assert is_lost.wait(60)
+    with warehouse.exclusive(postgres_settings, wait=30):
+        warehouse.write_state(postgres_settings, dataclasses.replace(state, project="of the retry"))
+        has_retried.set()
+        thread.join()
+    assert len(refused) == 2 and all("may have taken over" in text for text in refused)
+    assert warehouse.read_state(postgres_settings).project == "of the retry"
+
+
+@pytest.mark.faults("zombie")
+def test_postgres_ends_what_an_earlier_run_left_at_work_and_nobody_else(postgres_settings):
+    dsn = postgres_settings.postgres_dsn.get_secret_value()
+    warehouse.write_state(postgres_settings, warehouse.BuildState.of(lake.pin(postgres_settings.lake, DAY), XREF, "a"))
+    with psycopg.connect(dsn) as left, psycopg.connect(dsn) as reader:
+        left.execute("update raw._state set is_building = true")
+        reader.execute("select * from raw._state").fetchall()
+        with warehouse.exclusive(postgres_settings, wait=0), pytest.raises(psycopg.OperationalError):
+            left.execute("select 1")
+        assert reader.execute("select count(*) from raw._state where is_building").fetchone() == (0,)
 
 
 def test_duckdb_says_who_holds_the_file(settings):
@@ -133,7 +225,9 @@ while True:
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.full)])
-def test_a_writer_killed_at_any_moment_leaves_an_engine_that_opens(built, kills):
+@pytest.mark.faults("kill_moments", holds=("content",))
+def test_a_writer_killed_at_any_moment_leaves_an_engine_that_opens(built, kills, fault):
+    fault.injections = kills
     environment = os.environ | built.environment()
     moments = random.Random(7)
     expected = warehouse.read_state(built)

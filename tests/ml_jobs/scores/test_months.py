@@ -44,12 +44,14 @@ def test_outcome_windows_of_the_parts_do_not_overlap(count):
     assert all(month.as_of_date > first - timedelta(days=95) for month in unused)
 
 
+@pytest.mark.faults("labels", store="lake")
 def test_a_short_history_is_refused_with_the_reason():
     for count in (0, 1, 5, 8):
         with pytest.raises(CannotScore, match=rf"{count} month-ends have labels .* at least 3 are needed"):
             split(labelled(count), CHURN)
 
 
+@pytest.mark.faults("labels", store="lake")
 def test_too_few_outcomes_are_refused_part_by_part():
     rare = labelled(16, positives=5)
     with pytest.raises(CannotScore, match=r"fit months .* have \d+ customers with the outcome"):

@@ -50,6 +50,7 @@ def change_features(settings, sql: str) -> None:
         engine.sql(sql)
 
 
+@pytest.mark.faults("labels", store="lake")  # three features of the made-up bank are constant
 def test_scores_are_named_by_date_model_and_what_was_known(settings):
     known = pin(settings.lake, BUSINESS_DATE).hash
     outcome = score(settings, "churn", Known.by(settings, BUSINESS_DATE))
@@ -147,6 +148,7 @@ def test_an_extract_that_has_ended_abstains(settings):
     assert not files(settings, f"scores/churn/as_of_date={NEXT_DAY}/*")
 
 
+@pytest.mark.faults("labels", store="lake")
 def test_too_short_a_history_abstains(settings):
     early = date(2024, 12, 31)
     outcome = score(settings, "churn", Known.by(settings, early))
@@ -162,6 +164,7 @@ def test_features_that_are_not_built_are_an_error_and_no_abstention(settings):
     assert not files(settings, "models/churn/abstentions/*")
 
 
+@pytest.mark.faults("labels", store="lake")
 def test_a_score_about_people_whom_the_bank_does_not_have_abstains(settings, monkeypatch):
     change_features(
         settings, "create table build_features.prospect_features as from build_features.customer_features limit 0"
