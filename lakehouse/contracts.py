@@ -41,6 +41,7 @@ class Column:
     maximum: Decimal | None
     may_be_absent: bool = False  # a delimited file may lack it, header and all: it is null then
     references: str | None = None  # feed whose first key column tells its values
+    is_party_key: bool = False  # whose the row is: the key of a record of a person or an organisation
     level: str = IMPORTANT  # one of LEVELS
 
 
@@ -86,6 +87,7 @@ class Feed:
     doubt_floor: int = DOUBT_FLOOR  # rows that may, however small the delivery is
     absent: frozenset[str] = frozenset()  # columns that the files at hand lack, though the contract has them
     erasure: ErasureRule | None = None  # None: no row is about a person, or by a number alone
+    about_nobody: str | None = None  # why no row is about a customer; None: every row is about one
 
     @property
     def sent_columns(self) -> tuple[Column, ...]:
@@ -284,6 +286,7 @@ def _feed(contract: Any) -> Feed:
         doubt_floor=int(custom.get("doubtFloor", DOUBT_FLOOR)),
         latency_days=next(int(item.value) for item in contract.slaProperties if item.property == "latency"),
         erasure=_erasure(custom["erasure"], [item.name for item in table.properties]) if "erasure" in custom else None,
+        about_nobody=custom.get("aboutNobody"),
     )
 
 
@@ -319,6 +322,7 @@ def _column(item: Any, level_of_feed: str) -> Column:
         maximum=None if options.get("maximum") is None else Decimal(str(options["maximum"])),
         may_be_absent=bool(custom.get("mayBeAbsent")),
         references=custom.get("references"),
+        is_party_key=bool(custom.get("partyKey")),
         level=level,
     )
 
