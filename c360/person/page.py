@@ -20,6 +20,7 @@ FIRST: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "actions.worklist",
         ("source", "action", "reason", "is_handed_out", "arm", "block_reason", "channel", "due_date", "action_state"),
     ),
+    ("person_wishes", "marts.customer_wishes", ("purpose", "decision", "effective_date", "channel")),
     (
         "person_policy",
         "actions.contact_policy",
