@@ -32,6 +32,7 @@ from lakehouse.warehouse.seeds import load_seeds
 ENOUGH_DISK = 5 * 2**30
 # Variables that are no settings: of logs, Airflow, docker-compose and its database, dbt's profile, the tests.
 OTHER_VARIABLES = {"C360_LAST_DATE", "C360_LANDING_FOLDER", "C360_WAREHOUSE_PASSWORD", "C360_FUZZ_SECONDS", FORMAT}
+OTHER_VARIABLES |= {"C360_TOKEN"}  # of who asks for the record of a person
 OTHER_VARIABLES |= {f"C360_BI_{name}_FILE" for name in ("METADATA", "PASSWORD", "SECRET_KEY", "STORE")}
 OTHER_VARIABLES |= {"C360_BI_BIND", "C360_BI_TLS", "C360_BI_METADATA_PASSWORD", "C360_READER_PASSWORD"}
 OTHER_VARIABLES |= {f"C360_AIRFLOW_{name}_FILE" for name in ("PASSWORD", "VIEWER_PASSWORD")}

@@ -21,10 +21,10 @@ if DEPLOYMENT.retention:
 
         @task(pool="lake", execution_timeout=timedelta(hours=1), retries=2, retry_delay=timedelta(hours=1))
         def remove(*, dag_run: Any = None) -> int:
-            from lakehouse import retention, warehouse
+            from lakehouse import retention
 
             settings = Settings.from_env()
-            day = warehouse.published_date(settings)
+            day = retention.counted_from(settings)
             return len(retention.retain(settings, day, dag_run.run_id)) if day else 0
 
         remove()

@@ -20,6 +20,7 @@ from unnest(array[
     'c360_business_analyst',
     'c360_operator',
     'c360_risk_officer',
+    'c360_privacy_officer',
     'c360_auditor',
     'c360_scorer',
     'c360_analyst',

@@ -205,6 +205,17 @@ FEED_CONTRACTS = Relation(
     ),
     key=("feed",),
 )
+FEED_PURPOSES = Relation(
+    "feed_purposes",
+    "For which purposes the contracts let columns of feeds be used.",
+    (
+        Column("feed", "varchar", "Feed", level="general"),
+        Column("column_name", "varchar", "Its column", level="general"),
+        Column("purpose", "varchar", "Purpose of the seed purposes", level="general"),
+        Column("valid_from", "date", "Day from which it is used for it", level="general"),
+    ),
+    key=("feed", "column_name", "purpose"),
+)
 COLUMN_LINEAGE = Relation(
     "column_lineage",
     "The columns from which every published column derives, as `c360 lineage` has them.",
@@ -597,6 +608,7 @@ def step_relations() -> tuple[Relation, ...]:
         ACTIVATION_DEAD_LETTERS,
         ACTIVATION_CHANGES,
         FEED_CONTRACTS,
+        FEED_PURPOSES,
         COLUMN_LINEAGE,
         COLUMN_LEVELS,
         ELEMENT_CONTROLS,

@@ -41,6 +41,8 @@ class Column:
     maximum: Decimal | None
     may_be_absent: bool = False  # a delimited file may lack it, header and all: it is null then
     references: str | None = None  # feed whose first key column tells its values
+    purposes: tuple[str, ...] = ()  # for which it is used, of the seed purposes
+    is_party_key: bool = False  # whose the row is: the key of a record of a person or an organisation
     level: str = IMPORTANT  # one of LEVELS
 
 
@@ -86,6 +88,8 @@ class Feed:
     doubt_floor: int = DOUBT_FLOOR  # rows that may, however small the delivery is
     absent: frozenset[str] = frozenset()  # columns that the files at hand lack, though the contract has them
     erasure: ErasureRule | None = None  # None: no row is about a person, or by a number alone
+    purposes_since: date | None = None  # day from which the columns are used for their purposes
+    about_nobody: str | None = None  # why no row is about a customer; None: every row is about one
 
     @property
     def sent_columns(self) -> tuple[Column, ...]:
@@ -262,11 +266,14 @@ def _feed(contract: Any) -> Feed:
     """A feed from a contract that was checked; its library types every part of it as optional."""
     table = contract.schema_[0]
     custom = _custom(contract)
+    purposes = tuple(custom.get("purposes", ()))
+    if not (purposes or "aboutNobody" in custom):
+        raise ValueError("purposes are missing: data of people is used for what is said, and nothing else")
     return Feed(
         name=contract.id,
         description=contract.description.purpose,
         channel=custom["channel"],
-        columns=tuple(_column(item, custom["securityLevel"]) for item in table.properties),
+        columns=tuple(_column(item, custom["securityLevel"], purposes) for item in table.properties),
         key=tuple(
             item.name for item in sorted(table.properties, key=lambda p: p.primaryKeyPosition or 0) if item.primaryKey
         ),
@@ -284,6 +291,8 @@ def _feed(contract: Any) -> Feed:
         doubt_floor=int(custom.get("doubtFloor", DOUBT_FLOOR)),
         latency_days=next(int(item.value) for item in contract.slaProperties if item.property == "latency"),
         erasure=_erasure(custom["erasure"], [item.name for item in table.properties]) if "erasure" in custom else None,
+        purposes_since=date.fromisoformat(custom["purposesSince"]) if purposes else None,
+        about_nobody=custom.get("aboutNobody"),
     )
 
 
@@ -299,7 +308,7 @@ def _erasure(raw: Mapping[str, Any], columns: list[str]) -> ErasureRule:
     return ErasureRule(by, raw["rows"] == "drop", blank, raw["because"], texts)
 
 
-def _column(item: Any, level_of_feed: str) -> Column:
+def _column(item: Any, level_of_feed: str, purposes_of_feed: tuple[str, ...]) -> Column:
     options = item.logicalTypeOptions or {}
     custom = _custom(item)
     is_pii = item.classification == "pii"
@@ -319,6 +328,8 @@ def _column(item: Any, level_of_feed: str) -> Column:
         maximum=None if options.get("maximum") is None else Decimal(str(options["maximum"])),
         may_be_absent=bool(custom.get("mayBeAbsent")),
         references=custom.get("references"),
+        purposes=tuple(custom.get("purposes", purposes_of_feed)),
+        is_party_key=bool(custom.get("partyKey")),
         level=level,
     )
 

@@ -34,6 +34,11 @@ class Aged:
     rule: str
 
 
+def counted_from(settings: Settings, day: date | None = None) -> date | None:
+    """The business date by which ages count: a given one, else the one that readers see; None before the first."""
+    return day or warehouse.published_date(settings)
+
+
 def look_at(settings: Settings, day: date) -> list[Aged]:
     """The files that are too old on a business date; nothing is written."""
     deployment = load_deployment(settings.deployment)

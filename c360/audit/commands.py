@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from c360.access import Grant
 from lakehouse import warehouse
 from lakehouse.errors import Stop
 from lakehouse.lake import audit
 from lakehouse.lake.audit.chain import Kind
 from lakehouse.lake.page_views import Event, Journal
+from lakehouse.lake.page_views import Kind as Seen
 from lakehouse.settings import Settings
 
 ROLE = "command"  # in ops.page_views: whoever has an account on the machine
@@ -30,8 +32,22 @@ def note(settings: Settings, kind: Kind, subject: str, detail: str | None = None
     audit.append(settings.lake, [audit.entry(kind, subject, by or who(), detail)])
 
 
-def note_views(settings: Settings, page: str, customer_keys: Iterable[str], detail: str | None = None) -> None:
+def note_views(
+    settings: Settings,
+    page: str,
+    customer_keys: Iterable[str],
+    detail: str | None = None,
+    person: Grant | None = None,
+    kind: Seen = "view",
+) -> None:
     """Put whom a command is about to show into the journal of page views, an event per customer or party record.
+
+    Parameters
+    ----------
+    person : Grant, optional
+        Who has shown by a token who they are; by default the account of the machine.
+    kind : str
+        ``refusal`` where they are not shown.
 
     Raises
     ------
@@ -48,9 +64,9 @@ def note_views(settings: Settings, page: str, customer_keys: Iterable[str], deta
             happened_at=at,
             business_date=str(business_date),
             publish_id=publish_id,
-            user_name=who(),
-            role_name=ROLE,
-            event_kind="view",
+            user_name=person.name if person else who(),
+            role_name=person.role_name if person else ROLE,
+            event_kind=kind,
             page=page,
             customer_key=key,
             detail=detail,

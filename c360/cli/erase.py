@@ -53,9 +53,14 @@ def person(
 @erase.command()
 def proof(
     erasure_id: Annotated[str, typer.Argument(help="Id of the erasure.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Look through the files that it names, too.")] = False,
     json_: Json = False,
 ) -> None:
-    """Verify the signature of an erasure's proof, and show what it says; exit code 1 if it does not fit."""
+    """Verify the signature of an erasure's proof, and show what it says; exit code 1 if it does not fit.
+
+    With --verify, also if a file that it names still has a token, number or row of the person.
+    """
+    from lakehouse import erasure as of_lake
     from lakehouse.lake.erasures import is_genuine, read_erasure
     from lakehouse.settings import Settings
 
@@ -65,6 +70,7 @@ def proof(
         raise Stop(f"{erasure_id} is not finished", "c360 erase with the same key finishes it")
     if not is_genuine(record):
         raise Stop(f"{erasure_id}: the signature does not fit", "put the record back from a backup")
+    looked = of_lake.look_through(settings, record) if verify else None
     show(
         {
             "erasure": record.erasure_id,
@@ -76,9 +82,19 @@ def proof(
             "rows dropped": sum(file.rows_dropped for file in record.files),
             "public key": record.public_key,
             "signature": "fits",
-        },
+        }
+        | (
+            {"files looked through": looked.looked_at, "files gone": looked.gone, "files elsewhere": looked.not_reached}
+            if looked
+            else {}
+        ),
         json_,
     )
     if not json_:
         for feed, rule in record.rules.items():
             console.print(f"{feed}: {rule}", soft_wrap=True, highlight=False)
+    if looked and looked.left:
+        named = "; ".join(f"{one.place}/{one.file}: {one.what}" for one in looked.left)
+        raise Stop(f"{erasure_id}: what it names still tells of the person: {named}", "restore and erase again")
+    if looked and not looked.has_tokens:
+        raise Stop(f"{erasure_id} is of an earlier version, and has no hashes of tokens", "numbers and rows were found")

@@ -22,11 +22,11 @@ def retain(
     json_: Json = False,
 ) -> None:
     """Remove landed files and page views that are older than `retention` of the deployment file keeps them."""
-    from lakehouse import retention, warehouse
+    from lakehouse import retention
     from lakehouse.settings import Settings
 
     settings = Settings.from_env()
-    day = day_of(date) or warehouse.published_date(settings)
+    day = retention.counted_from(settings, day_of(date))
     if day is None:
         raise Stop("nothing is published", "give --date")
     if not (dry_run or by.strip()):

@@ -8,8 +8,9 @@ where task = '{{ task }}'
 {% endmacro %}
 
 {# The scores of the latest as-of date of a task (of each value of `kind`, a column), one per customer of today: of
-   records that have become one customer since, the highest probability (or other measure) stands. #}
-{% macro score_latest(task, kind="'one'", measure='probability') %}
+   records that have become one customer since, the highest probability (or other measure) stands. `use` is SQL of the
+   name in the seed purposes_of_use, by default the task's: whoever refuses its purpose has none. #}
+{% macro score_latest(task, kind="'one'", measure='probability', use=none) %}
 with scores as (
     select {{ kind }} as kind, history.* from {{ ref(task) }} as history
 ),
@@ -43,7 +44,7 @@ select
     today_customer_key as customer_key,
     {{ score_columns(without=['customer_key'], measure=measure) }}
 from resolved
-where place = 1
+where place = 1 and {{ is_not_refused('resolved.today_customer_key', 'score', use or "'" ~ task ~ "'") }}
 {% endmacro %}
 
 {% macro score_columns(without=[], measure='probability') -%}

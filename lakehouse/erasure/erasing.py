@@ -163,7 +163,7 @@ def _begin(settings: Settings, signer: ErasureKey, erasure_id: str, subject: Sub
         _today(settings),
         by.strip(),
         reason.strip(),
-        subject.entries(signer),
+        subject.entries(signer) | {"token": subject.tokens(settings.token_secret, signer)},
         subject.ties(signer),
         feeds,
         public_key=signer.public_key,

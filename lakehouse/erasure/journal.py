@@ -58,7 +58,7 @@ class Journal:
             return
         outcome = read_outcome(self._root, delivery_id)
         if (told := settled(outcome, entry)) != outcome:
-            lake.write_outcome(self._root, told)
+            lake.write_outcome(self._root, told, "people were erased from the delivery")
 
     def _write(self, entry: ErasedFile) -> None:
         """Note it; what a killed call has noted and not done is noted again."""

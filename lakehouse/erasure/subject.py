@@ -1,5 +1,6 @@
 """Who is erased: the records of one customer, their numbers, and the texts by which they could be found again."""
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
+from pydantic import SecretStr
 
 from lakehouse.contracts import CARD_NUMBERS, load_feeds
 from lakehouse.errors import Stop
@@ -48,6 +50,13 @@ class Subject:
             for kind, values in sorted(kinds.items())
             if values
         }
+
+    def tokens(self, secret: SecretStr, key: ErasureKey) -> tuple[str, ...]:
+        """Hashes of the tokens by which the system knew the numbers and texts: a proof can be held against files."""
+        writings = {writing for text in self.texts for writing in _writings(text)}
+        token_key = secret.get_secret_value().encode()
+        tokens = (hmac.digest(token_key, writing.encode(), "sha256").hex() for writing in writings)
+        return tuple(sorted(key.entry("token", token) for token in tokens))
 
     def ties(self, key: ErasureKey) -> tuple[Tie, ...]:
         """What tied the records, without their keys."""

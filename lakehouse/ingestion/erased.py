@@ -94,6 +94,14 @@ class Erased:
             return 0
         return only_row(self._con.execute(f"select count(*) from {rows} where {self._touches(feed)}"))[0]
 
+    def is_about(self, feed: Feed) -> str:
+        """SQL over a feed's columns as they came: whether a row is about somebody who was erased."""
+        return self._owns(feed)
+
+    def is_listed(self, kind: str, column: Column) -> str:
+        """SQL: whether a column as it came holds a number of somebody who was erased."""
+        return self._in(kind, rules.normalised(column))
+
     def is_named(self, judged: str) -> str:
         """SQL that is true of a bad row in ``judged`` that holds a number or text of somebody who was erased.
 

@@ -33,7 +33,7 @@ def create_token_macro(con: duckdb.DuckDBPyConnection, secret: SecretStr, name: 
     con.execute(f"set variable {name}_inner_pad = $1", [bytes(byte ^ 0x36 for byte in key)])
     con.execute(f"set variable {name}_outer_pad = $1", [bytes(byte ^ 0x5C for byte in key)])
     con.execute(
-        f"create temp macro {name}(value) as "
+        f"create or replace temp macro {name}(value) as "
         f"sha256(getvariable('{name}_outer_pad') || unhex(sha256(getvariable('{name}_inner_pad') || encode(value))))"
     )
 

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import duckdb
 
-from lakehouse.contracts import Column, Feed, load_feeds
+from lakehouse.contracts import ACCOUNT_NUMBERS, Column, Feed, load_feeds
 from lakehouse.ingestion import framing, rules
+from lakehouse.ingestion.erased import Erased
 from lakehouse.ingestion.landing import Landed, Period
 from lakehouse.lake import IntradayFile, appearing, current_files
+from lakehouse.lake.erasures import ERASED
 from lakehouse.settings import Settings
-from lakehouse.sql import identifier, literal
+from lakehouse.sql import identifier, literal, only_row
 
 FEEDS = ("transactions", "wallet_payments")
 MOST_BATCHES = 200  # that become one lake file: a backlog is worked off in steps
@@ -39,6 +41,7 @@ class Taken:
     batch_count: int
     event_count: int
     refused_count: int
+    erased_count: int  # of people who were erased: dropped
     path: Path | None  # the lake file; None if no event was good
 
 
@@ -78,7 +81,7 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
     quarantine = settings.lake / "quarantine" / "intraday" / feed
     whole = [path for path in batches if _is_whole(path, quarantine)]
     if not whole:
-        return Taken(feed, len(batches), 0, 0, None)
+        return Taken(feed, len(batches), 0, 0, 0, None)
     contract = event_feed(feed)
     damages: list[str] = []
     con.register(
@@ -88,6 +91,7 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
     rows = f"select *, {problem} as problem from ({rules.fields(contract, 'incoming')})"
     con.execute(f"create or replace temp table judged as {rows}")
     con.unregister("incoming")
+    erased = _without_erased(settings, con, contract)
     events, refused, day = con.execute(
         "select count(*) filter (where problem is null), count(problem), "
         "max(case when problem is null then cast(business_date as date) end) from judged"
@@ -108,7 +112,30 @@ def take(settings: Settings, con: duckdb.DuckDBPyConnection, feed: str, number: 
             _set_aside(path, quarantine)
         else:
             path.unlink()
-    return Taken(feed, len(batches), events, refused, target)
+    return Taken(feed, len(batches), events, refused, erased, target)
+
+
+def _without_erased(settings: Settings, con: duckdb.DuckDBPyConnection, contract: Feed) -> int:
+    """Drop events of people who were erased from the table ``judged``; returns how many.
+
+    An event of somebody else that names an account of theirs stays without it; a bad one stays without its text.
+    """
+    if not (erased := Erased.of(con, settings)):
+        return 0
+    others = [
+        column for column in contract.columns if column.name in ACCOUNT_NUMBERS and column.name not in contract.key
+    ]
+    dropped = only_row(con.execute(f"select count(*) from judged where {erased.is_about(contract)}"))[0]
+    con.execute(f"delete from judged where {erased.is_about(contract)}")
+    con.execute(
+        f"update judged set _text = {literal(ERASED)} where problem is not null and {erased.is_named('judged')}"
+    )
+    for column in others:
+        name = identifier(column.name)
+        con.execute(f"update judged set {name} = null where {erased.is_listed('account_no', column)}")
+    if dropped:
+        log.warning("%s: %d events of people who were erased were dropped", contract.name, dropped)
+    return dropped
 
 
 def _problem_of_time(moment: datetime) -> str:

@@ -135,7 +135,7 @@ class Loop:
                 new,
                 events - new - late,
                 late,
-                sum(took.refused_count for took in taken),
+                sum(took.refused_count + took.erased_count for took in taken),
                 sum(len(waiting(self.settings.landing, feed)) for feed in FEEDS),
                 *delays,
                 self.cycle,

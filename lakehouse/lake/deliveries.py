@@ -137,10 +137,16 @@ def _decision_file(lake: Path, kind: str, delivery_id: str) -> Path:
     return lake / kind / f"{delivery_id}.json"
 
 
-def write_outcome(lake: Path, outcome: Outcome) -> None:
-    """Write the record of one delivery, its last file to appear: a data file without a record does not count."""
+def write_outcome(lake: Path, outcome: Outcome, why: str = "the delivery was taken in again") -> None:
+    """Write the record of one delivery, its last file to appear: a data file without a record does not count.
+
+    Parameters
+    ----------
+    why : str
+        What the audit says where there is a record already.
+    """
     path, content = outcome_path(lake, outcome.delivery_id), asdict(outcome)
-    replacing(lake, path, json_text(content), None, "the delivery was taken in again")
+    replacing(lake, path, json_text(content), None, why)
     write_json(path, content)
 
 

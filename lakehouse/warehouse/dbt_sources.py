@@ -21,7 +21,7 @@ SOURCES = {"raw": "The pinned lake, by feed.", "quarantine": "Refused rows."}  #
 CURRENT, VERSIONS = "Current rows only.", "Every version that was ever known."
 VERSIONED = (
     *("accounts", "balances", "transactions", "holdings", "customers", "cards", "loans", "loan_repayments"),
-    *("branch_visits", "rm_contacts", "complaints", "registrations", "app_events", "mall_orders"),
+    *("branch_visits", "rm_contacts", "complaints", "consents", "registrations", "app_events", "mall_orders"),
     *("wallet_bindings", "wallet_payments", "campaign_touches", "campaign_responses", "action_outcomes"),
     *("products", "rm_assignments", "social_leads"),
 )

@@ -57,7 +57,7 @@ def export_snapshot(store: Store, settings: Settings, path: Path, force: bool, p
     Stop
         If the file is there and not to be replaced, or nothing is published.
     """
-    _refuse_to_replace(path, force)
+    refuse_to_replace(path, force)
     with store.shown(settings) as shown:
         with appearing(path) as temporary, duckdb.connect(temporary) as connection:
             temporary.chmod(OWNER_READS)
@@ -85,9 +85,9 @@ def export_parquet(store: Store, settings: Settings, folder: Path, force: bool, 
     Stop
         If the folder is there and not to be replaced, or nothing is published.
     """
-    _refuse_to_replace(folder, force)
+    refuse_to_replace(folder, force)
     with store.shown(settings) as shown:
-        with _appearing_in_place_of(folder) as temporary, duckdb.connect() as connection:
+        with appearing_in_place_of(folder) as temporary, duckdb.connect() as connection:
             tables: list[Table] = []
             for name in _names(shown):
                 tables.append(_write(connection, shown, name, temporary / f"{name}.parquet"))
@@ -104,7 +104,8 @@ def export_parquet(store: Store, settings: Settings, folder: Path, force: bool, 
         return Exported(folder, shown.publish_id, shown.business_date, len(tables), rows)
 
 
-def _refuse_to_replace(path: Path, force: bool) -> None:
+def refuse_to_replace(path: Path, force: bool) -> None:
+    """Raise `Stop` if something is there that is not to be replaced."""
     if path.exists() and not force:
         raise Stop(f"{path} is there already", "name another place, or replace it with --force")
 
@@ -151,7 +152,7 @@ def _write(connection: duckdb.DuckDBPyConnection, shown: Shown, name: str, path:
 
 
 @contextmanager
-def _appearing_in_place_of(folder: Path) -> Generator[Path]:
+def appearing_in_place_of(folder: Path) -> Generator[Path]:
     """A temporary folder beside ``folder`` that takes its name, whole, when the block ends."""
     temporary, old = (folder.with_name(f".{folder.name}.{uuid4().hex}.{kind}") for kind in ("tmp", "old"))
     temporary.mkdir(parents=True, mode=OWNER_ENTERS)

@@ -103,7 +103,7 @@ CYCLE = Relation(
         Column("new_count", "bigint", "Events that were new"),
         Column("repeated_count", "bigint", "Events that had come before"),
         Column("late_count", "bigint", "Events of a date that the daily batch had closed"),
-        Column("refused_count", "bigint", "Events against the contract"),
+        Column("refused_count", "bigint", "Events against the contract, or of people who were erased"),
         Column("waiting_count", "bigint", "Micro-batches that still waited at its end"),
         Column("delay_p50_seconds", "double precision", "Time from an event to its readers, median"),
         Column("delay_p99_seconds", "double precision", "The same, 99th percentile"),

@@ -208,11 +208,22 @@ def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
         SmallTable(catalog.DELIVERY_OUTCOMES, outcomes),
         SmallTable(catalog.RUN_STEPS, steps),
         SmallTable(catalog.FEED_CONTRACTS, contracts),
+        SmallTable(catalog.FEED_PURPOSES, _purposes()),
         SmallTable(catalog.ACTIVATION_PLANS, [_delivery(files) for files in all_plans(root)]),
         SmallTable(catalog.ACTIVATION_DEAD_LETTERS, read_dead_letters(root)),
         SmallTable(catalog.ALERT_MESSAGES, _messages(root)),
         SmallTable(catalog.ALERT_CASES, _cases(root)),
         *_segment_tables(root, pin),
+    ]
+
+
+def _purposes() -> list[dict[str, object]]:
+    """For which purposes the contracts let each column be used."""
+    return [
+        {"feed": feed.name, "column_name": column.name, "purpose": purpose, "valid_from": feed.purposes_since}
+        for feed in load_feeds().values()
+        for column in feed.columns
+        for purpose in column.purposes
     ]
 
 

@@ -36,6 +36,7 @@ from ml_jobs.learning.clustering import (
     silhouette,
     trait_values,
 )
+from ml_jobs.purposes import not_refused
 from ml_jobs.registry.model import UntrustedModel, library_versions, load_signed, save_signed
 
 TASK = "customer_segments"
@@ -43,8 +44,8 @@ STABILITY_MONTHS, STABILITY_ROWS = 6, 4_000
 
 _LONG_TAIL = """
     select customer_key{columns}
-    from build_features.customer_features
-    where as_of_date = $1 and has_rm = 0
+    from build_features.customer_features as features
+    where as_of_date = $1 and has_rm = 0 and {allowed}
 """
 
 
@@ -223,7 +224,8 @@ def _long_tail(settings: Settings, day: date) -> LongTail:
     columns = traits().features
     # Single precision leaves out the last bits, in which engines differ.
     reals = "".join(f", cast({name} as real) as {name}" for name in columns)
-    table = warehouse.query(settings, _LONG_TAIL.format(columns=reals), (day,)).sort_by("customer_key")
+    statement = _LONG_TAIL.format(columns=reals, allowed=not_refused(TASK, "features"))
+    table = warehouse.query(settings, statement, (day,)).sort_by("customer_key")
     values = np.column_stack([table[name].to_numpy() for name in columns])
     return LongTail(day, table["customer_key"].combine_chunks(), trait_values(traits(), values, columns))
 

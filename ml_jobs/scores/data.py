@@ -13,6 +13,7 @@ from lakehouse.settings import Settings
 from lakehouse.sql import literal
 from ml_jobs.errors import CannotScore
 from ml_jobs.learning.rows import NONE, Rows
+from ml_jobs.purposes import not_refused
 from ml_jobs.scores.months import LabelledMonth
 from ml_jobs.task_file import Task, said_by
 
@@ -54,7 +55,7 @@ def labelled_months(settings: Settings, task: Task, known_by: date) -> list[Labe
         from build_{task.labels} as labels
         {_features_of_labels(task) if task.population else ""}
         where labels.ripe_date <= {literal(known_by)} and labels.horizon_days = {task.horizon_days}
-            {_population(task)}
+            {_population(task) if task.population else f"and {not_refused(task.task, 'labels')}"}
         group by labels.as_of_date
         order by labels.as_of_date
         """,
@@ -141,6 +142,7 @@ def read_month_ends(settings: Settings, task: Task, columns: tuple[str, ...], kn
     """
     condition = f"""
         features.as_of_date <= {literal(known_by)}
+        and {not_refused(task.task, "features")}
         and extract(day from features.as_of_date + interval '1 day') = 1
         and not exists (
             select 1
@@ -264,11 +266,13 @@ def _is_sampled(share: float) -> str:
 
 
 def _population(task: Task) -> str:
+    """Who may be scored, and is in the task's population."""
+    allowed = f"and {not_refused(task.task, 'features')}"
     population = task.population_above
     if population is None:
-        return ""
+        return allowed
     feature, limit = population
-    return f'and features."{feature}" > {limit!r}'
+    return f'{allowed} and features."{feature}" > {limit!r}'
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -42,6 +42,7 @@ PEOPLE = {  # login -> role, branch, manager, customers
     "S-clerk": ("clerk", None, None, set()),
     "S-business_analyst": ("business_analyst", None, None, set()),
     "S-risk_officer": ("risk_officer", None, None, set(KEYS)),
+    "S-privacy_officer": ("privacy_officer", None, None, set(KEYS)),
     "S-auditor": ("auditor", None, None, set(KEYS)),
 }
 OF_CUSTOMERS = {"marts.customer_360", "marts.customer_changes", "marts.customer_handles", "marts.changed"}
@@ -63,6 +64,7 @@ for _role in CUT:
     READ[_role] = SHARED | OF_CUSTOMERS | {"scores.customer_scores", "actions.worklist"}
 READ["c360_branch_manager"] |= {"ops.runs"}
 READ["c360_risk_officer"] = READ["c360_branch_manager"] | OF_ALL
+READ["c360_privacy_officer"] = SHARED | OF_CUSTOMERS | OF_ALL
 READ["c360_auditor"] = READ["c360_risk_officer"] | {"ops.page_views", "ops.audit"}
 IMPORTANT = {"birth_year", "occupation", "user_name"}
 WITHOUT = {"c360_analyst": IMPORTANT}

@@ -72,6 +72,11 @@ def made_up_rows(customers: int = CUSTOMERS, seed: int = 1) -> tuple[pa.Table, p
     return features, labels.filter(pa.compute.less_equal(labels["ripe_date"], pa.scalar(BUSINESS_DATE)))
 
 
+NOBODY_REFUSES = """
+    create table if not exists build_features.refused_purposes (customer_key varchar, as_of_date date, purpose varchar)
+"""
+
+
 def made_up_bank(folder: Path, features: pa.Table, labels: pa.Table) -> Settings:
     """Settings of a bank under ``folder`` whose build engine holds these tables, and whose lake one delivery."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,6 +89,7 @@ def made_up_bank(folder: Path, features: pa.Table, labels: pa.Table) -> Settings
     with duckdb.connect(str(settings.build)) as engine:
         engine.sql("create schema if not exists build_features")
         engine.sql("create or replace table build_features.customer_features as from features")
+        engine.sql(NOBODY_REFUSES)
         for task in ("churn", "tier_upgrade", "tier_downgrade", "credit_warning"):
             engine.sql(f"create or replace table build_features.label_{task} as from labels")
         engine.sql("create schema if not exists build_marts")

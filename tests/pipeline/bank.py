@@ -11,6 +11,7 @@ from typing import Literal
 import duckdb
 
 from lakehouse import tags, warehouse
+from lakehouse.contracts import load_feeds
 from lakehouse.settings import Settings
 from lakehouse.warehouse.dbt import target_path
 from tests.conftest import temporary_settings
@@ -75,6 +76,41 @@ def define_tags(settings: Settings, first: date, last: date) -> None:
     tags.retire(settings, "taken_back", last, "S0043", "a mistake")
     save("either", ("star_tier >= 5",), ALL, date(2099, 12, 31))  # a correction of the same day: the first never counts
     save("either", *TAGS["either"][:2], date(2099, 12, 31), last)
+
+
+def customers_of(landing: Path) -> list[str]:
+    """The customer numbers that the branch has told by the end of the history, in order."""
+    numbers = set()
+    for path in (landing / "customers").glob("customers_????-??_v1.dat"):
+        header, *lines = path.read_text(load_feeds()["customers"].encoding).splitlines()
+        at = header.split("|").index("customer_no")
+        numbers |= {line.split("|")[at] for line in lines}
+    return sorted(numbers)
+
+
+def wishes_of(landing: Path) -> dict[str, list[str]]:
+    """Party keys by what they say on the first of the three days; `back` takes it back on the third."""
+    keys = [f"cif:{number}" for number in customers_of(landing)]
+    return {"profiling": keys[::40], "marketing": keys[1::40], "back": keys[2::80]}
+
+
+def deliver_wishes(landing: Path, first: date, last: date) -> None:
+    """Deliver what customers say of being profiled and of marketing."""
+    header = "|".join(column.name for column in load_feeds()["consents"].columns)
+    said = {
+        first: [
+            (key, "marketing" if wish == "marketing" else "profiling", "refused")
+            for wish, keys in wishes_of(landing).items()
+            for key in keys
+        ],
+        last: [(key, "profiling", "given") for key in wishes_of(landing)["back"]],
+    }
+    for day, words in said.items():
+        lines = [
+            f"W{day:%d}{number:04}|{day}|{key}|{purpose}|{decision}|{day}|{day} 09:00:00|mobile"
+            for number, (key, purpose, decision) in enumerate(words)
+        ]
+        send(landing, "consents", day, [header, *lines])
 
 
 def content(store: Path) -> dict[str, tuple[int, int]]:

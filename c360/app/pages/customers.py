@@ -17,19 +17,10 @@ from c360.app.keeping import Kept
 from c360.app.pages.cases import open_cases
 from c360.app.pages.worklist import cards
 from c360.app.workbench import Visit, Workbench
-from c360.reports import Query, customer
-from lakehouse.ingestion.rules import token_of
+from c360.finding import WAYS, keys_of
+from c360.reports import customer
 from lakehouse.language import Language, Voice
-from lakehouse.settings import Settings
 
-# how a number is hashed on its way into the lake: by the contract's column of that name
-HANDLES = {
-    "account": ("accounts", "account_no"),
-    "card": ("cards", "card_no"),
-    "phone": ("customers", "phone"),
-    "document": ("customers", "id_no"),
-}
-WAYS = ("key", *HANDLES)
 KEPT_PAGES = 256  # customers whose plots need not be drawn again; the oldest goes
 
 
@@ -59,7 +50,7 @@ def routes(workbench: Workbench) -> APIRouter:
     def find(visit: Annotated[Visit, workbench.may("find", "customers:read")]) -> Response:
         way, value = visit.form.get("way", ""), visit.form.get("value", "").strip()
         with workbench.reading.shown(visit.shown.publish_id) as shown:
-            found = _keys(workbench.settings, shown.query, way, value)
+            found = keys_of(workbench.settings, shown.query, way, value)
         seen = [key for key in found if sees_customer(visit.person, visit.shown, key)]
         if len(seen) == 1:
             workbench.note(visit, "view", "find", seen, f"by {way}")
@@ -131,15 +122,3 @@ def _high_scores(visit: Visit, content: Mapping[str, object]) -> list[tuple[str,
     say = Voice(visit.language)
     high = [row for row in report.scores if row["band"] == "high"] if visit.person.may("actions:read") else []
     return [(row["task"], say.of(row, "task")) for row in high]
-
-
-def _keys(settings: Settings, query: Query, way: str, value: str) -> list[str]:
-    """The customers that a number belongs to; it goes into the query as its token."""
-    if way == "key":
-        sql = "select distinct customer_key from marts.dim_party where customer_key = $1 or party_key = $1 order by 1"
-        return query(sql, (value,))["customer_key"].to_pylist()
-    number = "".join(value.split())  # people write numbers in groups
-    if way not in HANDLES or not (token := token_of(settings.token_secret, *HANDLES[way], number)):
-        return []
-    sql = "select customer_key from marts.customer_handles where handle_kind = $1 and handle_token = $2 order by 1"
-    return query(sql, (way, token))["customer_key"].to_pylist()

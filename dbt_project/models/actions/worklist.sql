@@ -64,6 +64,14 @@ reports as (
 
 ),
 
+-- who refuses marketing stands here as withheld, with the reason; of who refuses profiling there is nothing to say
+refused as (
+
+    select * from {{ ref('int_customer__refused_uses') }}
+    where use_kind = 'action' and purpose = 'profiling'
+
+),
+
 priorities as (
 
     select * from {{ ref('worklist_priorities') }}
@@ -104,3 +112,5 @@ left join reports
         -- what was said to a customer does not tell what was done inside the bank
         and coalesce(listed.channel, '') <> 'internal'
         and (listed.source <> 'outflow_actions' or reports.action_date >= listed.business_date)
+left join refused on listed.customer_key = refused.customer_key and listed.source = refused.use_name
+where refused.customer_key is null

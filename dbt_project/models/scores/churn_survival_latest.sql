@@ -39,4 +39,4 @@ select
     feature_version,
     scored_at
 from resolved
-where place = 1
+where place = 1 and {{ is_not_refused('resolved.customer_key', 'score', "'churn_survival'") }}

@@ -29,3 +29,4 @@ select
 from assigned
 inner join {{ ref('stg_lake__segment_groups') }} as named on assigned.segment_id = named.segment_id
 left join previous on assigned.customer_key = previous.customer_key
+where {{ is_not_refused('assigned.customer_key', 'score', "'customer_segments'") }}

@@ -8,4 +8,5 @@ select
     assigned.model_version
 from {{ ref('stg_lake__segments') }} as assigned
 inner join {{ ref('stg_lake__segment_groups') }} as named on assigned.segment_id = named.segment_id
-where assigned.as_of_date = cast({{ dbt.last_day('assigned.as_of_date', 'month') }} as date)
+where {{ is_not_refused('assigned.customer_key', 'score', "'customer_segments'") }}
+    and assigned.as_of_date = cast({{ dbt.last_day('assigned.as_of_date', 'month') }} as date)

@@ -1,1 +1,1 @@
-{{ score_latest('product_propensity', kind='product_line') }}
+{{ score_latest('product_propensity', kind='product_line', use="'propensity_' || resolved.kind") }}

@@ -52,6 +52,7 @@ likely as (
     left join propensities
         on candidates.customer_key = propensities.customer_key and candidates.product_line = propensities.product_line
     left join leaving on candidates.customer_key = leaving.customer_key
+    where {{ is_not_refused('candidates.customer_key', 'score', "'product_recommendations'") }}
 ),
 
 valued as (

@@ -23,6 +23,7 @@ SEEN = {  # by role
     "business_analyst": set(),
     "operator": set(),
     "risk_officer": {key for key, *_ in CUSTOMERS},
+    "privacy_officer": {key for key, *_ in CUSTOMERS},
     "auditor": {key for key, *_ in CUSTOMERS},
 }
 

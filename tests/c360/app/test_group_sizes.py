@@ -7,7 +7,7 @@ from c360.app.group_sizes import GroupSizes
 from lakehouse.language import Voice
 from tests.c360.app.test_access import person
 
-SEES_ALL = {"risk_officer", "auditor"}
+SEES_ALL = {"risk_officer", "privacy_officer", "auditor"}
 
 
 @pytest.mark.parametrize("role", load_roles())

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -17,6 +17,9 @@ from lakehouse.contracts import ACCOUNT_NUMBERS, CARD_NUMBERS, load_feeds
 from lakehouse.erasure import erasing, journal
 from lakehouse.errors import Stop
 from lakehouse.identity import link
+from lakehouse.ingestion import loading
+from lakehouse.ingestion.rules import token_of
+from lakehouse.intraday import batches
 from lakehouse.lake import audit
 from lakehouse.lake.erasures import (
     PSEUDONYM,
@@ -35,11 +38,13 @@ from tests.conftest import temporary_settings
 from tests.lakehouse.erasure.bank import (
     ACCOUNT,
     DAY,
+    EMAIL,
     FEEDS,
     KEY,
     LEAD,
     NAME,
     OTHER,
+    PHONE,
     PII,
     SENTINELS,
     USER,
@@ -47,7 +52,8 @@ from tests.lakehouse.erasure.bank import (
     fill,
     found,
 )  # fmt: skip
-from tests.lakehouse.ingestion.bank import Bank
+from tests.lakehouse.ingestion.bank import POSTING, Bank
+from tests.pipeline.bank import send_events
 
 END = date(2026, 12, 31)
 STAFF = {  # personal, and of employees
@@ -97,6 +103,8 @@ def test_the_audit_stays_whole_and_says_who_erased(bank: Bank) -> None:
     assert {f"page_views/{DAY}/server.jsonl", "runs/r/build.json"} <= set(replaced)
     of_step = replaced["runs/r/build.json"]
     assert of_step["by"] == "S0042" and done.erasure_id in of_step["detail"]
+    told = {one["detail"] for one in audit.read(bank.settings.lake) if one["subject"].startswith("deliveries/")}
+    assert told >= {"people were erased from the delivery"} and "the delivery was taken in again" not in told
 
 
 def test_what_was_wrong_before_is_not_made_good(bank: Bank) -> None:
@@ -296,3 +304,50 @@ def test_every_personal_column_has_its_rule(feed: str, column: object) -> None:
     assert rule, f"{feed} has the personal column {column.name} and says nothing of erasure"
     is_covered = rule.drops_rows or column.name in (*rule.blank, *rule.texts, *ACCOUNT_NUMBERS, *CARD_NUMBERS)
     assert is_covered or (feed, column.name) in STAFF
+
+
+def test_the_files_of_a_proof_are_looked_through(bank: Bank) -> None:
+    """A planted token, number or row is found; what the erasure has left is not."""
+    settings = bank.settings
+    token = token_of(settings.token_secret, "customers", "phone", PHONE)
+    record = erasure.finish(settings, _erase(bank), 7)
+    looked = erasure.look_through(settings, record)
+    assert (looked.left, looked.has_tokens) == ((), True)
+    assert looked.looked_at > 5 and looked.gone > 5
+    kept = settings.lake / "runs" / "r" / "build.json"
+    told = kept.read_text()
+    number = "a number or an address"
+    for planted, what in ((f"by {token}", "a token"), (f"called {PHONE}", number), (EMAIL, number)):
+        kept.write_text(told.replace("[erased]", planted))
+        left = erasure.look_through(settings, record).left
+        assert [(one.file, one.what) for one in left] == [("runs/r/build.json", what)]
+    kept.write_text(told)
+    (raw,) = (settings.lake / "raw" / "customers").rglob("*.parquet")
+    duckdb.sql(
+        f"copy (select * replace (case when customer_no = '{KEY}' then 'Li' else name end as name) "
+        f"from read_parquet('{raw}', hive_partitioning = false)) to '{raw}.new' (format parquet)"
+    )
+    Path(f"{raw}.new").replace(raw)
+    assert [one.what for one in erasure.look_through(settings, record).left] == ["1 rows of the person"]
+
+
+def test_an_event_within_the_day_of_somebody_who_was_erased_is_dropped_and_counted(bank: Bank) -> None:
+    settings = bank.settings
+    _erase(bank)
+    event = {**POSTING, "event_at": f"{DAY} 11:00:00", "business_date": DAY, "amount": 2.5}
+    event = {name: value for name, value in event.items() if value != ""}
+    rows = [
+        event | {"txn_id": "E1", "account_no": ACCOUNT},
+        event | {"txn_id": "E2", "counterparty_account": ACCOUNT, "remark": NAME},
+        event | {"txn_id": "E3"},
+        event | {"txn_id": "E4", "account_no": ACCOUNT, "amount": -1},
+        event | {"txn_id": "E5", "amount": -1, "counterparty_account": ACCOUNT},
+    ]
+    send_events(settings.landing, "one", *rows)
+    with loading.connection(settings) as con:
+        took = batches.take(settings, con, "transactions", 1, datetime(2026, 1, 5, 12))
+    assert (took.event_count, took.refused_count, took.erased_count) == (2, 1, 2)
+    kept = pq.read_table(took.path, partitioning=None).to_pylist()
+    assert [row["txn_id"] for row in kept] == ["E2", "E3"]
+    assert [row["counterparty_account_token"] for row in kept] == [None, None]
+    assert found(settings, (ACCOUNT, NAME)) == []

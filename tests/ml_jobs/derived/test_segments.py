@@ -15,7 +15,7 @@ from lakehouse.warehouse.relations import lake_tables, small_tables
 from ml_jobs.derived.segments import traits, write_segments
 from ml_jobs.registry.model import UntrustedModel
 from tests.conftest import temporary_settings
-from tests.ml_jobs.made_up import BUSINESS_DATE, FIRST_MONTH, deliver, month_ends
+from tests.ml_jobs.made_up import BUSINESS_DATE, FIRST_MONTH, NOBODY_REFUSES, deliver, month_ends
 
 NEXT_DAY = BUSINESS_DATE + timedelta(days=1)
 NEXT_MONTH_END = BUSINESS_DATE + timedelta(days=31)
@@ -39,6 +39,7 @@ def settings(tmp_path) -> Settings:
     with duckdb.connect(str(settings.build)) as engine:
         engine.register("rows", pd.concat(days))
         engine.execute("create schema build_features")
+        engine.execute(NOBODY_REFUSES)
         engine.execute(
             "create table build_features.customer_features as "
             "select * replace (cast(as_of_date as date) as as_of_date) from rows"

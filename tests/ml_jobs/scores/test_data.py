@@ -1,14 +1,16 @@
 """Both engines hand over the same rows in the same order, so they lead to the same model."""
 
 import adbc_driver_postgresql.dbapi
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from lakehouse.errors import Stop
 from ml_jobs.errors import CannotScore
-from ml_jobs.scores.data import feature_columns, labelled_months, read_features, read_labelled
+from ml_jobs.scores.data import count_customers, feature_columns, labelled_months, read_features, read_labelled
 from ml_jobs.task_file import load_tasks
-from tests.ml_jobs.made_up import BUSINESS_DATE, made_up_bank, made_up_rows
+from tests.ml_jobs.made_up import BUSINESS_DATE, NOBODY_REFUSES, made_up_bank, made_up_rows
 
 CHURN = load_tasks()["churn"]
 
@@ -46,6 +48,32 @@ def test_what_says_a_feature_is_learned_from_only_where_a_task_names_it(tmp_path
     assert feature_columns(settings, named) == ("pos_txn_share_180d", "pos_txn_share_to_usual_180d")
 
 
+def test_who_refuses_is_neither_scored_nor_learned_from_after_that_day(tmp_path):
+    settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
+    before = labelled_months(settings, CHURN, BUSINESS_DATE)
+    with duckdb.connect(str(settings.build)) as engine:
+        engine.sql(
+            "insert into build_features.refused_purposes select customer_key, as_of_date, 'profiling' "
+            "from build_features.customer_features "
+            f"where customer_key = 'cif:000001' and as_of_date > '{before[1].as_of_date}'"
+        )
+    months = labelled_months(settings, CHURN, BUSINESS_DATE)
+    assert [month.rows for month in months] == [
+        *(month.rows for month in before[:2]),
+        *(m.rows - 1 for m in before[2:]),
+    ]
+    dates = tuple(month.as_of_date for month in months)
+    learned = read_labelled(settings, CHURN, (), dates, BUSINESS_DATE)
+    days = learned.as_of_date[learned.customer == "cif:000001"].astype(object)
+    assert sorted(days) == list(dates[:2])
+    assert "cif:000001" not in read_features(settings, CHURN, (), BUSINESS_DATE).customer
+    assert count_customers(settings, CHURN, BUSINESS_DATE) == 59
+    credit = load_tasks()["credit_warning"].model_copy(update={"population": None})
+    assert "cif:000001" in read_features(settings, credit, (), BUSINESS_DATE).customer, "the loan contract asks for it"
+    with pytest.raises(Stop, match="does not say for which purpose the score gossip is"):
+        read_features(settings, CHURN.model_copy(update={"task": "gossip"}), (), BUSINESS_DATE)
+
+
 def test_nobody_in_the_population_is_no_score(tmp_path):
     settings = made_up_bank(tmp_path, *made_up_rows(customers=60))
     with pytest.raises(CannotScore, match=r"no customer .* with has_rm above 0"):
@@ -61,6 +89,7 @@ def test_postgres_reads_what_duckdb_reads(postgres_settings, tmp_path):
         connection.cursor() as cursor,
     ):
         cursor.execute("create schema build_features")
+        cursor.execute(NOBODY_REFUSES)
         for name, table in (("customer_features", features), ("label_churn", labels)):
             cursor.adbc_ingest(name, table, mode="create", db_schema_name="build_features")
         connection.commit()

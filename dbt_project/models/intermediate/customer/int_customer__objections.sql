@@ -1,6 +1,6 @@
 {%- set today = date_literal(var('business_date')) %}
--- Grain: customer who asked not to be contacted, in answer to a campaign or to an action, who was reported deceased, or
--- whose debt is being collected.
+-- Grain: customer who asked not to be contacted, by itself or in answer to a campaign or an action, who was reported
+-- deceased, or whose debt is being collected.
 with links as (
 
     select * from {{ ref('int_party__customers') }}
@@ -29,6 +29,16 @@ objections as (
     from {{ ref('stg_feedback__action_outcomes') }} as outcomes
     inner join links on outcomes.party_key = links.party_key
     where outcomes.outcome in ('opted_out', 'deceased') and outcomes.business_date <= {{ today }}
+
+    union all
+
+    select
+        customer_key,
+        1 as is_opted_out,
+        0 as is_deceased,
+        0 as is_in_collection
+    from {{ ref('int_customer__refused_purposes') }}
+    where purpose = 'marketing'
 
     union all
 

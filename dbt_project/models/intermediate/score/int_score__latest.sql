@@ -94,4 +94,4 @@ select
     {%- endfor %}
     model_version
 from resolved
-where place = 1
+where place = 1 and {{ is_not_refused('resolved.today_customer_key', 'score', 'resolved.task') }}

@@ -1,0 +1,34 @@
+-- What customers have said about purposes for which the bank uses their data: a consent, an objection, or a consent
+-- that is taken back. The last word counts, from its day on. Every version that was ever known.
+-- Written by `python -m lakehouse.warehouse.dbt_sources` from feeds/ and lakehouse/catalog.py: change those.
+with source as (
+
+    select * from {{ source('raw', 'consents') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        decision_id,
+        party_key,
+        ---------- texts
+        purpose,
+        decision,
+        channel,
+        ---------- dates and times
+        business_date,
+        effective_date,
+        decided_at,
+        ---------- lake
+        _file,
+        _row,
+        _known_date,
+        _delivery,
+        _superseded_date
+    from source
+
+)
+
+select * from renamed
