@@ -39,7 +39,9 @@ def test_what_is_judged_is_what_is_published(day_by_day: Undisturbed) -> None:
         from build_intermediate.int_recommendation__candidates as candidates
         left join build_scores.product_propensity_latest as propensities using (customer_key, as_of_date, product_line)
         left join build_scores.deposit_churn_latest as leaving using (customer_key, as_of_date)
-        where as_of_date = $1
+        where as_of_date = $1 and customer_key not in (
+            select customer_key from build_features.refused_purposes where purpose = 'profiling' and as_of_date = $1
+        )
         """,
         (D3,),
     ).to_pandas()

@@ -380,7 +380,11 @@ def test_drift_is_measured_on_the_rows_of_today(day_by_day: Undisturbed, bank: d
         "reference"
     ].keys() >= FROM_FILES.keys()
     bank.execute(f"""
-        create temp table features as from readers.features.customer_features where as_of_date = date '{D3}'
+        create temp table features as
+        from readers.features.customer_features anti join (
+            from readers.features.refused_purposes where purpose = 'profiling'
+        ) using (customer_key, as_of_date)
+        where as_of_date = date '{D3}'
     """)
     for (feature, _), (value, is_alert) in told.items():
         if feature == SCORE:

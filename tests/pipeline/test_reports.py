@@ -209,7 +209,8 @@ def test_the_long_tail_is_shown_in_groups_of_all_its_customers(day_by_day: Undis
     (tail,) = warehouse.query_serving(
         settings,
         "select count(*) as customers, cast(sum(aum_amount) as decimal(38,2)) as amount "
-        "from features.customer_features where has_rm = 0 and as_of_date = $1",
+        "from features.customer_features where has_rm = 0 and as_of_date = $1 and customer_key not in "
+        "(select customer_key from features.refused_purposes where purpose = 'profiling' and as_of_date = $1)",
         [D3],
     ).to_pylist()
     assert 5 <= len(profiles) <= 8

@@ -4,7 +4,7 @@ select
     {{ date_literal(var('business_date')) }} as business_date,
     cast(wishes.decision as varchar) as decision,
     wishes.effective_date,
-    cast(wishes.channel as varchar) as channel,
+    cast({{ channel_name('wishes.channel') }} as varchar) as channel,
     cast(purposes.title_en as varchar) as purpose_en,
     cast(purposes.title_zh as varchar) as purpose_zh
 from {{ ref('int_customer__wishes') }} as wishes
