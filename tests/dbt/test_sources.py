@@ -43,4 +43,6 @@ def test_personal_data_stays_out_of_what_is_published(full_bank: Bank) -> None:
         for table, column in columns
         if any(re.fullmatch(rf"(.*_)?{name}", column) for name in personal) and (table, column) not in allowed
     }
-    assert {leak for leak in leaks if not leak[1].endswith(("branch_name", "holiday_name", "event_name", "use_name"))} == set()
+    assert {
+        leak for leak in leaks if not leak[1].endswith(("branch_name", "holiday_name", "event_name", "use_name"))
+    } == set()
