@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, NoReturn, get_args
 from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi import Depends, Request
@@ -164,7 +164,7 @@ class Workbench:
         who = visit.person if visit else person
         self.journal.append(events_of(who, publish, kind, page, customer_keys, detail, delivered, event_id))
 
-    def refuse(self, visit: Visit, customer_key: str | None = None) -> None:
+    def refuse(self, visit: Visit, customer_key: str | None = None) -> NoReturn:
         """Write the refusal down, and say no more than of what does not exist."""
         self.note(visit, "refusal", visit.page, [customer_key], "no right, or no such customer")
         raise Hidden(visit)
