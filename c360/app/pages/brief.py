@@ -144,6 +144,14 @@ def read_brief(prepared: Prepared, column: str, value: str) -> dict[str, list[Ro
     }
 
 
+def waiting(visit: Visit) -> list[tuple[str, int]]:
+    """What the brief of the person begins with: the name of a text, and how many; nothing of the whole bank."""
+    if visit.person.sees is Sees.all:
+        return []
+    parts = read_brief(visit.shown.prepared, *_whose(visit, ()))
+    return [("{count} outflows", len(parts["money_moved"])), ("{count} mature soon", len(parts["matures"]))]
+
+
 def _name(column: str, part: str) -> str:
     return f"brief.{column}.{part}"
 

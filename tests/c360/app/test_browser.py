@@ -184,7 +184,7 @@ def test_a_branch_manager_goes_from_the_list_to_the_outcome(
 
 DESK = {
     "en": ("Clerk's desk", "Rehearse: same customer", "Records and their customers", "Decide: ", "Handed in"),
-    "zh": ("客户归并", "试算: 同一客户", "记录归属", "提交决定: ", "已提交"),
+    "zh": ("客户归并", "试算：同一客户", "记录归属", "提交决定：", "已提交"),
 }
 
 
