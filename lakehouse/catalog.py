@@ -261,6 +261,18 @@ ELEMENT_CONTROLS = Relation(
     ),
     key=("element", "control_kind", "control"),
 )
+ELEMENT_USES = Relation(
+    "element_uses",
+    "What readers see that is made of the critical data elements that people may adjust.",
+    (
+        Column("element", "varchar", "Published column, as schema.table.column"),
+        Column("report_kind", "varchar", "column, metric or dashboard"),
+        Column("report", "varchar", "Published column, as schema.table.column, or name of the metric or dashboard"),
+        Column("is_adjusted", "boolean", "Whether it has the adjustments in it; else it is the bank's own figure"),
+    ),
+    key=("element", "report_kind", "report"),
+)
+OF_THE_CODE = (COLUMN_LINEAGE, COLUMN_LEVELS, ELEMENT_CONTROLS, ELEMENT_USES)  # in the folder of its version
 RULE = "Rule of alerts.yml"
 ALERT_MESSAGES = Relation(
     "alert_messages",
@@ -612,6 +624,7 @@ def step_relations() -> tuple[Relation, ...]:
         COLUMN_LINEAGE,
         COLUMN_LEVELS,
         ELEMENT_CONTROLS,
+        ELEMENT_USES,
         PAGE_VIEWS,
         AUDIT,
         ALERT_MESSAGES,

@@ -112,7 +112,7 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None, lineage: Path | No
         LakeTable(catalog.SEGMENTS, _segments(root, pin)),
         *(
             LakeTable(relation, (LakeFile(lineage / f"{relation.name}.parquet"),) if lineage else ())
-            for relation in (catalog.COLUMN_LINEAGE, catalog.COLUMN_LEVELS, catalog.ELEMENT_CONTROLS)
+            for relation in catalog.OF_THE_CODE
         ),
         LakeTable(catalog.ACTIVATION_CHANGES, _present(*_sent(root, pin))),
         LakeTable(catalog.PAGE_VIEWS, _page_views(root, pin)),
