@@ -41,7 +41,7 @@ class Status:
     rejected: dict[str, str | None]  # delivery -> reason
     failed: list[Failure]  # the newest last
     warnings: dict[str, list[str]]  # step of the newest run -> what it said beside its work
-    adjustments: dict[str, int]  # counted, of these standing (no reversal, nor reversed), refused -> count; as published
+    adjustments: dict[str, int]  # by hand, as published: counted, of these standing, refused -> count
     steps: list[dict[str, Any]]  # fields of run records, the newest last
 
 

@@ -128,7 +128,8 @@ def branches_of(landing: Path) -> list[str]:
     (file, *_) = sorted((landing / "branches").glob("branches_*.dat"))
     contract = load_feeds()["branches"]
     header, *lines = file.read_text(contract.encoding).splitlines()
-    return sorted(line.split(contract.delimiter)[header.split(contract.delimiter).index("branch_code")] for line in lines)
+    at = header.split(contract.delimiter).index("branch_code")
+    return sorted(line.split(contract.delimiter)[at] for line in lines)
 
 
 def deliver_adjustments(landing: Path, first: date) -> None:

@@ -56,8 +56,8 @@ def test_a_figure_has_it_from_its_day_on_and_returns_when_it_is_taken_back(bank:
     ]
     own = rows(
         bank,
-        "select as_of_date, home_branch_code, sum(deposit_amount), sum(investment_amount) from marts.customer_positions "
-        "group by all order by all",
+        "select as_of_date, home_branch_code, sum(deposit_amount), sum(investment_amount) "
+        "from marts.customer_positions group by all order by all",
     )
     both = rows(
         bank,
@@ -68,12 +68,8 @@ def test_a_figure_has_it_from_its_day_on_and_returns_when_it_is_taken_back(bank:
 
 
 def test_every_report_that_it_touches_is_named_and_says_whether_it_is_in_the_figure(bank: Settings) -> None:
-    touched = {
-        report: is_adjusted
-        for report, is_adjusted in rows(
-            bank, "select report, is_adjusted from ops.adjustments_in_reports where adjustment_id = 'A1'"
-        )
-    }
+    of_one = "select report, is_adjusted from ops.adjustments_in_reports where adjustment_id = 'A1'"
+    touched: dict[str, bool] = dict(rows(bank, of_one))
     # read out of the SQL and the definitions by hand
     assert {name: touched.get(name) for name in ("deposits", "aum", "adjusted_deposits", "adjusted_aum", "board")} == {
         "deposits": False, "aum": False, "adjusted_deposits": True, "adjusted_aum": True, "board": True,
@@ -102,4 +98,5 @@ def test_its_amount_is_in_the_lineage_of_the_adjusted_figures_alone(bank: Settin
         "select distinct schema_name || '.' || table_name from ops.lineage "
         "where source_name = 'adjustments' and source_column = 'amount' order by all",
     )
-    assert found == [("marts.adjusted_assets",), ("ops.adjustments",), ("ops.adjustments_in_reports",), ("ops.critical_elements",)]  # noqa: E501
+    figures, listed = "marts.adjusted_assets", ("adjustments", "adjustments_in_reports", "critical_elements")
+    assert found == [(figures,), *((f"ops.{name}",) for name in listed)]

@@ -7,7 +7,17 @@ from decimal import Decimal
 import pytest
 
 from tests.conftest import SECRET
-from tests.lakehouse.ingestion.bank import ADJUSTMENT, CUSTOMER, DAY, ORDER, POSTING, Bank, delimited, json_lines, postings
+from tests.lakehouse.ingestion.bank import (
+    ADJUSTMENT,
+    CUSTOMER,
+    DAY,
+    ORDER,
+    POSTING,
+    Bank,
+    delimited,
+    json_lines,
+    postings,
+)
 
 GOOD = [{}] * 3
 
