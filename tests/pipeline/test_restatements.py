@@ -3,6 +3,7 @@
 import json
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from typer.testing import CliRunner
@@ -37,11 +38,11 @@ def test_a_restatement_leads_from_what_was_shown_to_what_is_shown(history: Setti
     assert restated(history) == {}
     moved = {key for key, value in before.items() if now.get(key) != value}
     assert (*POSTINGS, D1 - timedelta(days=2)) in moved
-    assert moved <= {key for key in told if key[2] <= LAST_OF_HISTORY} and all(key[2] < D2 for key in told)
+    assert moved <= {key for key in told if key[2] <= LAST_OF_HISTORY} and all(key[2] <= D2 for key in told)
     for key in moved:
         assert (told[key][0]["value_before"], told[key][-1]["value_after"]) == (before[key], now.get(key))
     for rows in told.values():
-        assert all(one["value_after"] == later["value_before"] for one, later in zip(rows, rows[1:], strict=False))
+        assert all(one["value_after"] == later["value_before"] for one, later in pairwise(rows))
 
 
 def test_it_names_the_late_and_the_corrected_delivery(day_by_day: Undisturbed, monkeypatch: pytest.MonkeyPatch) -> None:
