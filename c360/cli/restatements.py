@@ -1,14 +1,21 @@
 """``restatements``: what a publish changed of what an earlier one had shown of the past, and by which delivery."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from c360.cli.output import Day, Json, Target, day_of, show, table_of
+from c360.cli.output import Json, Target, day_of, show, table_of
+from lakehouse.errors import Stop
+
+TABLE = "ops.restatements"
 
 
 def restatements(
-    since: Annotated[Day, typer.Option(help="Restatements of dates from this day on; by default of all.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Restatements of dates from this day on; by default of all."),
+    ] = None,
     target: Target = None,
     json_: Json = False,
 ) -> None:
@@ -21,11 +28,13 @@ def restatements(
 
     settings = Settings.from_env(target=target)
     warehouse.last_published(settings)
+    if TABLE not in warehouse.published_snapshot(settings).publications:
+        raise Stop(f"the store was published before there was {TABLE}", "run a business date first (`c360 run`)")
     first = day_of(since)
     rows = warehouse.query_serving(
         settings,
         "select after_publish_id, figure_date, table_name, measure, value_before, value_after, deliveries "
-        f"from ops.restatements {'where figure_date >= $1' if first else ''} "
+        f"from {TABLE} {'where figure_date >= $1' if first else ''} "
         "order by after_publish_id, figure_date, table_name, measure",
         [first] if first else [],
     ).to_pylist()
