@@ -33,24 +33,48 @@ positions as (
 ),
 
 figures as (
-{%- for table, measures in {
-    'fct_balances_daily': ('balances', 'business_date', ['posting_count', 'posting_amount', 'balance_amount']),
-    'customer_360_monthly': ('positions', 'as_of_date', ['customer_count', 'deposit_amount', 'aum_amount']),
-}.items() %}
-    {%- set outer = loop %}
-    {%- for measure in measures[2] %}
 
     select
-        'marts.{{ table }}' as table_name,
-        '{{ measure }}' as measure,
-        {{ measures[1] }} as figure_date,
-        {{ measure }} as figure_value
-    from {{ measures[0] }}
-    {%- if not (loop.last and outer.last) %}
+        'marts.fct_balances_daily' as table_name,
+        'posting_count' as measure,
+        business_date as figure_date,
+        posting_count as figure_value
+    from balances
     union all
-    {%- endif %}
-    {%- endfor %}
-{%- endfor %}
+    select
+        'marts.fct_balances_daily' as table_name,
+        'posting_amount' as measure,
+        business_date as figure_date,
+        posting_amount as figure_value
+    from balances
+    union all
+    select
+        'marts.fct_balances_daily' as table_name,
+        'balance_amount' as measure,
+        business_date as figure_date,
+        balance_amount as figure_value
+    from balances
+    union all
+    select
+        'marts.customer_360_monthly' as table_name,
+        'customer_count' as measure,
+        as_of_date as figure_date,
+        customer_count as figure_value
+    from positions
+    union all
+    select
+        'marts.customer_360_monthly' as table_name,
+        'deposit_amount' as measure,
+        as_of_date as figure_date,
+        deposit_amount as figure_value
+    from positions
+    union all
+    select
+        'marts.customer_360_monthly' as table_name,
+        'aum_amount' as measure,
+        as_of_date as figure_date,
+        aum_amount as figure_value
+    from positions
 
 )
 
