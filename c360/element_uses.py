@@ -29,7 +29,8 @@ def uses_of(elements: Sequence[str], manifest: ManifestFile, lineage: Lineage) -
     adjusted = set(lineage.columns_from(ADJUSTED_BY))
     columns_of = _columns_of_metrics(manifest)
     for element in elements:
-        columns = {name for name in lineage.columns_from(element) if not name.startswith(NOT_REPORTS)} | {element}
+        columns = {element, *lineage.columns_from(_first_made(element, lineage))}
+        columns = {name for name in columns if not name.startswith(NOT_REPORTS)}
         metrics = {name: read & columns for name, read in columns_of.items() if read & columns}
         shown = {"column": {name: {name} for name in columns}, "metric": metrics, "dashboard": {}}
         for name, dashboard in read_dashboards().items():
@@ -44,6 +45,12 @@ def uses_of(elements: Sequence[str], manifest: ManifestFile, lineage: Lineage) -
                     "report": report,
                     "is_adjusted": bool(read & adjusted),
                 }
+
+
+def _first_made(element: str, lineage: Lineage) -> str:
+    """The farthest column of the element's name on its way: other tables have the figure from there, not from it."""
+    name = element.rpartition(".")[2]
+    return [element, *(source for source in lineage.sources(element) if source.rpartition(".")[2] == name)][-1]
 
 
 def _columns_of_metrics(manifest: ManifestFile) -> dict[str, set[str]]:
