@@ -85,11 +85,14 @@ def lines_of(status: Status, say: Voice = ENGLISH) -> Iterator[tuple[str, str]]:
     counts = [f"{count:,} {say.code(outcome)}" for outcome, count in status.deliveries.items()]
     yield say("deliveries so far"), say.listed(counts) or say("none")
     if any(status.adjustments.values()):
-        yield say("manual adjustments"), say(
-            "{standing} stand, {refused} refused; see {table}",
-            standing=status.adjustments["standing"],
-            refused=status.adjustments["refused"],
-            table=ADJUSTMENTS,
+        yield (
+            say("manual adjustments"),
+            say(
+                "{standing} stand, {refused} refused; see {table}",
+                standing=status.adjustments["standing"],
+                refused=status.adjustments["refused"],
+                table=ADJUSTMENTS,
+            ),
         )
     for delivery, reason in status.rejected.items():
         yield say("not taken in"), f"{delivery}: {reason}"
