@@ -42,6 +42,8 @@ class ManifestFile(TypedDict):
 
     nodes: dict[str, Any]
     sources: dict[str, Any]
+    metrics: dict[str, Any]
+    semantic_models: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,16 @@ from c360 import pipeline
 from lakehouse.lake import close_files
 from lakehouse.settings import PROJECT, Settings
 from tests.conftest import parsed
-from tests.pipeline.bank import content, copy_of, define_tags, deliver_wishes, deployment_at, lines_of, redeliver
+from tests.pipeline.bank import (
+    content,
+    copy_of,
+    define_tags,
+    deliver_adjustments,
+    deliver_wishes,
+    deployment_at,
+    lines_of,
+    redeliver,
+)
 
 CUSTOMERS, MONTHS, DAYS = 800, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
 START = date(2023, 9, 1)
@@ -85,6 +94,7 @@ def _deliver(folder: Path) -> None:
     redeliver(landing, "transactions", str(D1), 2, first[:-1], D3)
     define_tags(deployment_at(folder, landing), D1, D3)
     deliver_wishes(landing, D1, D3)
+    deliver_adjustments(landing, D1)
 
 
 def _enter() -> None:

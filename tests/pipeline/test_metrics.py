@@ -37,6 +37,13 @@ EXPECTED = {
     "customers": "select count(distinct customer_key) from marts.dim_account where status <> 'closed'",
     "aum": f"select ({BALANCES}) + ({HOLDINGS})",
     "deposits": BALANCES,
+    "aum_adjustments": "select sum(amount) from ops.adjustments where is_counted",
+    "adjusted_aum": f"select ({BALANCES}) + ({HOLDINGS}) + (select sum(amount) from ops.adjustments where is_counted)",
+    "adjusted_deposits": f"""
+        select ({BALANCES}) + (
+            select sum(amount) from ops.adjustments where is_counted and element like '%deposit_amount'
+        )
+    """,
     "money_at_risk": """
         select sum(aum_amount * probability) from marts.customer_360 inner join scores.churn_latest using (customer_key)
     """,
