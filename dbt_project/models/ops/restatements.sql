@@ -136,7 +136,9 @@ select
     restated.figure_date,
     cast(restated.value_before as decimal(38, 2)) as value_before,
     cast(restated.figure_value as decimal(38, 2)) as value_after,
-    cast(coalesce(restated.figure_value, 0) - coalesce(restated.value_before, 0) as decimal(38, 2)) as difference_amount,
+    cast(
+        coalesce(restated.figure_value, 0) - coalesce(restated.value_before, 0) as decimal(38, 2)
+    ) as difference_amount,
     cast(coalesce(causes.dated, causes.undated) as varchar) as deliveries
 from restated
 left join causes
