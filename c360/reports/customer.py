@@ -31,6 +31,8 @@ TOKEN = 6  # characters of a token by which people tell two accounts apart
 MONTHS = 12
 CLOSED_DAYS = 31  # how long the page still shows what was closed or came due
 SILENT_DAYS = 90  # after which a main payer's last date is told
+FLOW_DAYS = 90  # over which fund_chain_runway measures cover and pace
+COVER = "inflow covers {share} of outflow"
 
 # Whose rows: ``{of}`` stands after each customer_key, ``= $1`` for one of them or ``is not null`` for everybody.
 _ACCOUNTS = """
@@ -442,14 +444,17 @@ def runway_line(runway: Row, say: Voice = ENGLISH, payers: Sequence[Row] = ()) -
     if runway["chain_state"] == "left":
         return ""
     parts = []
+    is_past = _counts_overdue_payers(runway)
     if runway["inflow_cover_rate"] is not None:
-        parts.append(say("inflow covers {share} of outflow", share=say.percent(runway["inflow_cover_rate"])))
-    if (days := runway["runway_days"]) is not None:
+        text = "inflow covered {share} of outflow, overdue payers' money included" if is_past else COVER
+        parts.append(say(text, share=say.percent(runway["inflow_cover_rate"])))
+    if (days := runway["runway_days"]) is not None and not is_past:
         text = "lasts {days} days at this pace" if days < 3650 else "lasts more than ten years at this pace"
         parts.append(say(text, days=f"{days:,}"))
     if runway["main_payer_share"] is not None:
         share, count = say.percent(runway["main_payer_share"]), runway["payer_count"]
-        parts.append(say("main payer {share} of {count} payers' money", share=share, count=count))
+        several = say("main payer {share} of {count} payers' money", share=share, count=count)
+        parts.append(several if count > 1 else say("one payer alone"))
         last = next((row["last_date"] for row in payers), None)
         if last and (runway["as_of_date"] - last).days > SILENT_DAYS and not runway["broken_payer_count"]:
             parts.append(say("last paid on {date}", date=last))
@@ -457,6 +462,12 @@ def runway_line(runway: Row, say: Voice = ENGLISH, payers: Sequence[Row] = ()) -
         parts.append(say("payers overdue: {count}", count=runway["broken_payer_count"]))
         parts.append(say("the largest of them last paid on {date}", date=runway["broken_last_date"]))
     return say.listed(parts)
+
+
+def _counts_overdue_payers(runway: Row) -> bool:
+    """Whether the flows of the last days hold money of payers who broke the inflow: their pace is over."""
+    last = runway["broken_last_date"] if runway["chain_state"] == "inflow broken" else None
+    return last is not None and (runway["as_of_date"] - last).days < FLOW_DAYS
 
 
 def action_line(action: Row, say: Voice = ENGLISH) -> str:

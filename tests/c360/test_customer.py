@@ -14,6 +14,7 @@ from c360.reports.customer import (
     loans,
     manager_line,
     other_side,
+    page,
     runway_line,
     stage,
     touch_channel,
@@ -39,6 +40,41 @@ def test_the_line_of_the_fund_chain_says_since_when_a_payer_is_silent() -> None:
         "inflow covers 50 % of outflow, lasts 71 days at this pace, main payer 68 % of 3 payers' money, "
         "payers overdue: 1, the largest of them last paid on 2025-09-24"
     )
+
+
+def test_a_pace_that_counts_money_which_no_longer_comes_is_not_carried_on() -> None:
+    recent = RUNWAY | {"inflow_cover_rate": 1.0, "runway_days": 36_500, "broken_last_date": date(2025, 10, 15)}
+    line = runway_line(recent)
+    assert line.startswith("inflow covered 100% of outflow, overdue payers' money included, main payer 68%")
+    assert "lasts" not in line
+    assert "可支撑" not in runway_line(recent, Voice("zh"))
+    assert "lasts more than ten years" in runway_line(recent | {"chain_state": "holds"})  # a lesser payer
+
+
+def test_one_payer_is_not_the_main_one_of_several() -> None:
+    alone = RUNWAY | {"chain_state": "holds", "broken_payer_count": 0, "payer_count": 1, "main_payer_share": 1.0}
+    assert runway_line(alone) == "inflow covers 50% of outflow, lasts 71 days at this pace, one payer alone"
+    assert runway_line(alone, Voice("zh")).endswith("仅有一个付款方")
+
+
+class Row(dict):
+    """A row of which only what a test names is known."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+@pytest.mark.parametrize("actions", [[], [Row(source="retention", is_handed_out=True, action_state="open")]])
+def test_the_page_speaks_of_what_is_urgent_only_where_something_is_to_be_done(actions: list[Row]) -> None:
+    customer = Row(star_tier=1, current_star_tier=1, aum_amount=0, deposit_amount=0, investment_amount=0)
+    report = replace(reported([]), customer=customer, runway=None, leak=None, actions=actions)
+    for language, quiet, above in (
+        ("en", "No change of habits in half a year.", "What is urgent stands above."),
+        ("zh", "近半年习惯没有变化。", "紧急事项见上文。"),
+    ):
+        text = page(report, language)
+        assert quiet in text
+        assert (above in text) == bool(actions)
 
 
 def test_nobody_waits_for_the_payers_of_somebody_who_has_left() -> None:
