@@ -32,7 +32,6 @@ MONTHS = 12
 CLOSED_DAYS = 31  # how long the page still shows what was closed or came due
 SILENT_DAYS = 90  # after which a main payer's last date is told
 FLOW_DAYS = 90  # over which fund_chain_runway measures cover and pace
-COVER = "inflow covers {share} of outflow"
 
 # Whose rows: ``{of}`` stands after each customer_key, ``= $1`` for one of them or ``is not null`` for everybody.
 _ACCOUNTS = """
@@ -446,7 +445,9 @@ def runway_line(runway: Row, say: Voice = ENGLISH, payers: Sequence[Row] = ()) -
     parts = []
     is_past = _counts_overdue_payers(runway)
     if runway["inflow_cover_rate"] is not None:
-        text = "inflow covered {share} of outflow, overdue payers' money included" if is_past else COVER
+        text = "inflow covers {share} of outflow"
+        if is_past:
+            text = "inflow covered {share} of outflow, overdue payers' money included"
         parts.append(say(text, share=say.percent(runway["inflow_cover_rate"])))
     if (days := runway["runway_days"]) is not None and not is_past:
         text = "lasts {days} days at this pace" if days < 3650 else "lasts more than ten years at this pace"

@@ -45,7 +45,7 @@ def test_the_line_of_the_fund_chain_says_since_when_a_payer_is_silent() -> None:
 def test_a_pace_that_counts_money_which_no_longer_comes_is_not_carried_on() -> None:
     recent = RUNWAY | {"inflow_cover_rate": 1.0, "runway_days": 36_500, "broken_last_date": date(2025, 10, 15)}
     line = runway_line(recent)
-    assert line.startswith("inflow covered 100% of outflow, overdue payers' money included, main payer 68%")
+    assert line.startswith("inflow covered 100 % of outflow, overdue payers' money included, main payer 68 %")
     assert "lasts" not in line
     assert "可支撑" not in runway_line(recent, Voice("zh"))
     assert "lasts more than ten years" in runway_line(recent | {"chain_state": "holds"})  # a lesser payer
@@ -53,7 +53,7 @@ def test_a_pace_that_counts_money_which_no_longer_comes_is_not_carried_on() -> N
 
 def test_one_payer_is_not_the_main_one_of_several() -> None:
     alone = RUNWAY | {"chain_state": "holds", "broken_payer_count": 0, "payer_count": 1, "main_payer_share": 1.0}
-    assert runway_line(alone) == "inflow covers 50% of outflow, lasts 71 days at this pace, one payer alone"
+    assert runway_line(alone) == "inflow covers 50 % of outflow, lasts 71 days at this pace, one payer alone"
     assert runway_line(alone, Voice("zh")).endswith("仅有一个付款方")
 
 
