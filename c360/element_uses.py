@@ -29,8 +29,9 @@ def uses_of(elements: Sequence[str], manifest: ManifestFile, lineage: Lineage) -
     adjusted = set(lineage.columns_from(ADJUSTED_BY))
     columns_of = _columns_of_metrics(manifest)
     for element in elements:
-        columns = {element, *lineage.columns_from(_first_made(element, lineage))}
-        columns = {name for name in columns if not name.startswith(NOT_REPORTS)}
+        made = _made_as(element, lineage)
+        derived = {element}.union(*map(lineage.columns_from, made))
+        columns = {name for name in derived if not name.startswith(NOT_REPORTS)}
         metrics = {name: read & columns for name, read in columns_of.items() if read & columns}
         shown = {"column": {name: {name} for name in columns}, "metric": metrics, "dashboard": {}}
         for name, dashboard in read_dashboards().items():
@@ -47,10 +48,10 @@ def uses_of(elements: Sequence[str], manifest: ManifestFile, lineage: Lineage) -
                 }
 
 
-def _first_made(element: str, lineage: Lineage) -> str:
-    """The farthest column of the element's name on its way: other tables have the figure from there, not from it."""
+def _made_as(element: str, lineage: Lineage) -> set[str]:
+    """The element, and the columns of its name on its way: other tables have the figure from those, not from it."""
     name = element.rpartition(".")[2]
-    return [element, *(source for source in lineage.sources(element) if source.rpartition(".")[2] == name)][-1]
+    return {element, *(source for source in lineage.sources(element) if source.rpartition(".")[2] == name)}
 
 
 def _columns_of_metrics(manifest: ManifestFile) -> dict[str, set[str]]:

@@ -356,8 +356,8 @@ def test_an_action_shows_what_its_figures_are_and_never_a_rest_of_one(
 ) -> None:
     """An early warning tells a loss and no gain; where nothing is expected, what is at stake stands alone."""
     for condition, texts, without in (
-        ("source = 'early_warning'", ("expected_loss", "chance_early_warning"), ("expected",)),
-        ("source = 'retention'", ("expected", "chance_retention"), ("expected_loss",)),
+        ("source = 'early_warning' and expected_amount > 0", ("expected_loss", "chance_early_warning"), ("expected",)),
+        ("source = 'retention' and expected_amount > 0", ("expected", "chance_retention"), ("expected_loss",)),
         ("source = 'collections'", ("at_stake",), ("expected", "expected_loss")),
     ):
         found = f"select * from actions.worklist where {condition} and amount_at_stake is not null order by action_id"
