@@ -1,7 +1,7 @@
 """What readers see of a critical data element: published columns, metrics and dashboards that are made of it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from c360.bi import specs
@@ -16,21 +16,21 @@ LANGUAGES = ("en", "zh")
 Row = Mapping[str, str | bool | None]  # by column of `lakehouse.catalog.ELEMENT_USES`
 
 
-def uses_of(elements: Sequence[str], manifest: ManifestFile, lineage: Lineage) -> Iterator[Row]:
+def uses_of(elements: Mapping[str, str], manifest: ManifestFile, lineage: Lineage) -> Iterator[Row]:
     """The uses of each element.
 
     Parameters
     ----------
-    elements : sequence of str
-        Published columns, as ``schema.table.column``.
+    elements : mapping of str to str
+        Published column, as ``schema.table.column``, and the one that adds it up with others.
     manifest : dict
         dbt's.
     """
     adjusted = set(lineage.columns_from(ADJUSTED_BY))
     columns_of = _columns_of_metrics(manifest)
-    for element in elements:
-        made = _made_as(element, lineage)
-        derived = {element}.union(*map(lineage.columns_from, made))
+    for element, whole in elements.items():
+        made = _made_as(element, lineage) | _made_as(whole, lineage)
+        derived = {element, whole}.union(*map(lineage.columns_from, made))
         columns = {name for name in derived if not name.startswith(NOT_REPORTS)}
         metrics = {name: read & columns for name, read in columns_of.items() if read & columns}
         shown = {"column": {name: {name} for name in columns}, "metric": metrics, "dashboard": {}}
