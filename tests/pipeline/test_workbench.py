@@ -453,9 +453,9 @@ def test_the_brief_equals_sql(bank: Settings, clients: dict[str, TestClient], pl
             (select count(*) from marts.outflow_alerts join mine using (customer_key)
              where business_date between date '{D3}' - interval 6 days and date '{D3}') as moved,
             (select count(*) from marts.customer_tier_history join mine using (customer_key)
-             where valid_from > date '{D3}' - interval 7 days and star_tier > previous_star_tier) as rose,
+             where valid_from > date '{D3}' - interval 7 days and is_move and star_tier > previous_star_tier) as rose,
             (select count(*) from marts.customer_tier_history join mine using (customer_key)
-             where valid_from > date '{D3}' - interval 7 days and star_tier < previous_star_tier) as fell,
+             where valid_from > date '{D3}' - interval 7 days and is_move and star_tier < previous_star_tier) as fell,
             (select count(*) from marts.dim_account join mine using (customer_key)
              where maturity_date between date '{D3}' + interval 1 day and date '{D3}' + interval 7 days
                 and status <> 'closed')

@@ -63,7 +63,7 @@ _PARTS = {
             tiers.star_tier
         from marts.customer_tier_history as tiers
         inner join marts.customer_360 as customers on tiers.customer_key = customers.customer_key
-        where tiers.valid_from > {since} and tiers.previous_star_tier is not null
+        where tiers.valid_from > {since} and tiers.is_move
         order by tiers.valid_from desc, tiers.customer_key
     """,
     "complained": """
