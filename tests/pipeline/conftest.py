@@ -86,7 +86,7 @@ def landing(shared: Path) -> Path:
 
 
 def _deliver(folder: Path) -> None:
-    simulator.generate(CUSTOMERS, MONTHS, 11, folder, days=DAYS, start=START)
+    simulator.generate(CUSTOMERS, MONTHS, 12, folder, days=DAYS, start=START)
     landing = folder / "landing"
     second, first = (lines_of(landing, "transactions", str(day)) for day in (D2, D1))
     late = second[1].replace(str(D2), str(D1 - timedelta(days=2)))
