@@ -30,7 +30,7 @@ from tests.pipeline.bank import (
     redeliver,
 )
 
-CUSTOMERS, MONTHS, DAYS = 800, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
+CUSTOMERS, MONTHS, DAYS = 1_000, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
 START = date(2023, 9, 1)
 LAST_OF_HISTORY = date(2025, 2, 28)
 MADE_BY = ("c360", "dbt_project", "deployments", "expectations", "feeds", "lakehouse", "ml_jobs", "requirements")
@@ -86,7 +86,7 @@ def landing(shared: Path) -> Path:
 
 
 def _deliver(folder: Path) -> None:
-    simulator.generate(CUSTOMERS, MONTHS, 12, folder, days=DAYS, start=START)
+    simulator.generate(CUSTOMERS, MONTHS, 11, folder, days=DAYS, start=START)
     landing = folder / "landing"
     second, first = (lines_of(landing, "transactions", str(day)) for day in (D2, D1))
     late = second[1].replace(str(D2), str(D1 - timedelta(days=2)))
