@@ -17,9 +17,9 @@ from lakehouse.warehouse.dbt import target_path
 from tests.conftest import temporary_settings
 
 READER_SCHEMAS = ("marts", "features", "scores", "actions")
-ABSTAINS = tuple(  # few enterprises, hardly a lead who opens an account, few who leave or take their wealth away
+ABSTAINS = tuple(  # few enterprises, hardly a lead who opens an account, few months of calls
     f"scores.{task}{latest}"
-    for task in ("enterprise_liquidity", "lead_conversion", "uplift_retention", "wealth_churn")
+    for task in ("enterprise_liquidity", "lead_conversion", "uplift_retention")
     for latest in ("", "_latest")
 )
 EMPTY = (*ABSTAINS, "actions.case_events")  # nobody has worked on a case

@@ -354,9 +354,9 @@ def test_the_first_page_says_what_waits_as_the_pages_themselves_do(
 def test_an_action_shows_what_its_figures_are_and_never_a_rest_of_one(
     bank: Settings, clients: dict[str, TestClient]
 ) -> None:
-    """Where nothing is expected, what is at stake stands alone."""
+    """An early warning tells a loss and no gain; where nothing is expected, what is at stake stands alone."""
     for condition, texts, without in (
-        ("source = 'early_warning'", ("at_stake",), ("expected", "expected_loss")),  # this bank has no score of arrears
+        ("source = 'early_warning' and expected_amount > 0", ("expected_loss", "chance_early_warning"), ("expected",)),
         ("source = 'retention' and expected_amount > 0", ("expected", "chance_retention"), ("expected_loss",)),
         ("source = 'collections'", ("at_stake",), ("expected", "expected_loss")),
     ):
