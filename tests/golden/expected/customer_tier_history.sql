@@ -16,7 +16,7 @@ select
     star_tier,
     previous_star_tier,
     coalesce(
-        previous_date - 89 >= greatest(first_opened_date, (select min(business_date) from fct_balances_daily)), false
+        previous_date - 89 >= greatest(first_opened_date, (select min(business_date) from transactions)), false
     ) as is_move,
     as_of_date as valid_from,
     lead(as_of_date) over (partition by customer_key order by as_of_date) as valid_to
