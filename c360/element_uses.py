@@ -6,13 +6,13 @@ from pathlib import Path
 
 from c360.bi import specs
 from c360.bi.specs import Chart, read_dashboards
+from lakehouse.language import LANGUAGES
 from lakehouse.warehouse.dbt import ManifestFile
 from lakehouse.warehouse.derivation import Lineage, is_model, name_of
 
 ADJUSTED_BY = "adjustments.amount"  # what is made of it, too, has the adjustments in it
 MADE_FROM = (Path(__file__), *sorted(specs.FOLDER.glob("*.yml")), Path(specs.__file__))  # besides dbt's project
 NOT_REPORTS = "ops."  # tables about the figures, not the figures
-LANGUAGES = ("en", "zh")
 Row = Mapping[str, str | bool | None]  # by column of `lakehouse.catalog.ELEMENT_USES`
 
 

@@ -4,7 +4,6 @@ It is read from the code, once per version of it, and kept in the lake, from whi
 ``ops.column_levels``, ``ops.critical_elements`` and ``ops.adjustments_in_reports``.
 """
 
-import csv
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,7 +51,8 @@ def describe(settings: Settings, variables: Mapping[str, object]) -> Path:
     if not folder.exists():
         lineage = read_lineage(settings)
         controls = list(_controls(settings, lineage))
-        uses = list(element_uses.uses_of(_adjustable_elements(), read_manifest(settings), lineage))
+        wholes = {row["element"]: row["part_of"] for row in seeds.load_seeds()["adjustable_elements"].rows()}
+        uses = list(element_uses.uses_of(wholes, read_manifest(settings), lineage))
         with lake.appearing_folder(folder) as temporary:
             _write(temporary, COLUMN_LINEAGE, origins.rows(lineage))
             _write(temporary, COLUMN_LEVELS, levels.levels_of(lineage, levels.load_rules()).rows)
@@ -75,7 +75,7 @@ def _controls(settings: Settings, lineage: Lineage) -> Iterator[Row]:
     manifest = read_manifest(settings)
     gate, tests = mart_checks(manifest, settings.target), _data_tests(manifest)
     breaks = {BREAKS, *lineage.sources(BREAKS)}
-    for element in (row["element"] for row in _rows_of("critical_elements")):
+    for element in (row["element"] for row in seeds.load_seeds()["critical_elements"].rows()):
         way = {element, *lineage.sources(element)}
         if set(lineage.roots(element)) & set(lineage.roots(BREAKS)) & _of_feeds(breaks):
             way |= breaks
@@ -90,16 +90,6 @@ def _controls(settings: Settings, lineage: Lineage) -> Iterator[Row]:
 
 def _of_feeds(columns: Iterable[str]) -> set[str]:
     return {column for column in columns if column.rpartition(".")[0] in load_feeds()}
-
-
-def _adjustable_elements() -> dict[str, str]:
-    """Element that people may adjust -> the column that adds it up with others."""
-    return {row["element"]: row["part_of"] for row in _rows_of("adjustable_elements")}
-
-
-def _rows_of(seed: str) -> list[dict[str, str]]:
-    with seeds.load_seeds()[seed].path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _data_tests(manifest: ManifestFile) -> dict[str, set[str]]:

@@ -130,37 +130,32 @@ class _Drawing:
         ]
 
     def _count(self) -> str | Parameters:
-        return _adhoc("count(*)", self._unit(), "metric_count") if self.chart.unit else "row_count"
+        unit = self.chart.unit
+        return _adhoc("count(*)", unit.of(self.language), "metric_count") if unit else "row_count"
 
     def _sum(self, name: str) -> Parameters:
         column = self._known(name)
         label = self.dataset.by_name[column].words.of(self.language)
         return _adhoc(f"sum({column})", label, f"metric_sum_{column}")
 
-    def _unit(self) -> str:
-        """The unit of the figures, as metrics have it."""
+    def _units(self) -> list[str]:
+        """The units of the figures, as metrics have them."""
         if self.chart.unit:
-            return self.chart.unit.of(self.language)
+            return [self.chart.unit.of(self.language)]
         units = {figure.unit for figure in self.dataset.figures if figure.name in self.chart.metrics}
-        for found in (UNIT.search(self.dataset.by_name[name].description) for name in self.chart.sums):
-            units |= {found[1]} if found else set()
-        return ", ".join(sorted(units))
+        units |= {_unit_of(self.dataset.by_name[name].description) for name in self.chart.sums}
+        return sorted(units - {""})
 
     def _format(self) -> Parameters:
-        return {"y_axis_format": ".1%" if self._unit() == FRACTION else ",.0f"}
+        return {"y_axis_format": ".1%" if self._units() == [FRACTION] else ",.0f"}
 
     def _axis(self) -> Parameters:
         """The axis of the figures: its unit, and figures short enough to be read at a glance."""
-        say, unit = Voice(self.language), self._unit()
-        if unit == FRACTION:
+        say, units = Voice(self.language), self._units()
+        if units == [FRACTION]:
             return {"y_axis_title": "%", "y_axis_format": ".1%", **AXIS}
-        if unit == self.currency:
-            return {"y_axis_title": say.code(self.currency), "y_axis_format": "~s", **AXIS}
-        return {
-            "y_axis_title": say.listed([say.code(one) for one in unit.split(", ")]),
-            "y_axis_format": ",.0f",
-            **AXIS,
-        }
+        title = say.listed([say.code(unit) for unit in units])
+        return {"y_axis_title": title, "y_axis_format": "~s" if units == [self.currency] else ",.0f", **AXIS}
 
     def _number(self) -> Parameters:
         if self.chart.latest:
@@ -244,7 +239,8 @@ class _Drawing:
             return {"x_axis_sort": first, "x_axis_sort_asc": True}
         if has_series or len(self._figures()) > 1:
             return {"x_axis_sort": "sum", "x_axis_sort_asc": False}
-        return {"x_axis_sort": self._unit() if self.chart.counted else self.chart.metrics[0], "x_axis_sort_asc": False}
+        first_figure = self._units()[0] if self.chart.counted else self.chart.metrics[0]
+        return {"x_axis_sort": first_figure, "x_axis_sort_asc": False}
 
     def _table(self) -> Parameters:
         orders = [[name.lstrip("-"), not name.startswith("-")] for name in self.chart.order]
@@ -271,11 +267,10 @@ class _Drawing:
         formats: Parameters = {}
         for name in self.columns:
             column = self.dataset.by_name[name]
-            if "[1 = 100 %]" in column.description:
+            unit = _unit_of(column.description)
+            if unit == FRACTION:
                 formats[name] = {"d3NumberFormat": ".1%"}
-            elif isinstance(column, Column) and (
-                column.type == "DECIMAL" or f"[{self.currency}]" in column.description
-            ):
+            elif isinstance(column, Column) and (column.type == "DECIMAL" or unit == self.currency):
                 formats[name] = {"d3NumberFormat": ",.0f"}
             elif isinstance(column, Column) and column.type == "DOUBLE":
                 formats[name] = {"d3NumberFormat": ",.2f"}
@@ -285,6 +280,12 @@ class _Drawing:
 LONG = BRANCHES | {"task"}  # names that find no place below a bar
 AXIS: Mapping[str, object] = {"y_axis_title_margin": 15, "y_axis_title_position": "Top"}
 SMALL: Mapping[str, object] = {"header_font_size": 0.3, "subheader_font_size": 0.125}
+
+
+def _unit_of(description: str) -> str:
+    """The unit that the store's comment on a column ends with; empty without one."""
+    found = UNIT.search(description)
+    return found[1] if found else ""
 
 
 def _adhoc(expression: str, label: str, name: str) -> Parameters:
