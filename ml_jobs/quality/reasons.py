@@ -113,16 +113,13 @@ def _holds(model: Model, rows: Rows, heard: Rows, shown: list[Row], position: np
     instead = learned_from(rows, heard, position, feature, reference)
     other[np.arange(len(shown)), feature] = np.where(is_flag, 1 - value, instead)
     is_high = value > reference
-    margin, without = model.margin(rows.values)[position], model.margin(other)
-    # What is learned is known in proportion to what is heard: trees may not tell such a value from the customer's.
-    is_proportion = np.array([rows.columns[at] != heard.columns[at] for at in feature], dtype=bool)
     return {
         "value": position >= 0,
         "direction": np.array(
             [_says(row, "high" if high else "low") for row, high in zip(shown, is_high, strict=True)]
         ),
         "contribution": push[position, feature] > 0,
-        "comparison": (without < margin) | (is_proportion & (without == margin)),
+        "comparison": model.margin(other) < model.margin(rows.values)[position],
     }
 
 
