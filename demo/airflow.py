@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,38 @@ class LocalAirflow:
 
     home: Path
     url: str
-    processes: Mapping[str, subprocess.Popen]
+    environment: Mapping[str, str] = field(repr=False)
+    processes: dict[str, subprocess.Popen] = field(default_factory=dict)
+    sessions: set[int] = field(default_factory=set)  # of every component that was ever started: its tasks stay in it
+
+    def start(self, component: str) -> None:
+        """Start a component, or start it again after it has ended."""
+        command = _command(component, *(["--port", str(httpx.URL(self.url).port)] if component == "api-server" else []))
+        with (self.home / "logs" / f"{component}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, env=self.environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self.processes[component] = process
+        self.sessions.add(process.pid)
+
+    def end(self, *signals: signal.Signals) -> None:
+        """End every component and every task, by these signals one after the other.
+
+        A task starts a process group, but stays in the session of the component that started it.
+        """
+        for number in signals:
+            for process in (alive := self._members()):
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+            psutil.wait_procs(alive, timeout=8)
+
+    def _members(self) -> list[psutil.Process]:
+        processes = []
+        for process in psutil.process_iter():
+            with suppress(ProcessLookupError):
+                if os.getsid(process.pid) in self.sessions:
+                    processes.append(process)
+        return processes
 
     def require_alive(self) -> None:
         """Raise ``AirflowError`` if a component has ended; the message has the tail of its log."""
@@ -122,19 +153,14 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
     _run(home, environment, "db", "migrate")
     _let_readers_and_a_writer_work_at_once(home / METADATA)
     _run(home, environment, "pools", "import", str(PROJECT / "deploy" / "pools.json"))
-    processes: dict[str, subprocess.Popen] = {}
+    airflow = LocalAirflow(home, f"http://127.0.0.1:{port}", environment)
     try:
         for component in COMPONENTS:
-            command = _command(component, *(["--port", str(port)] if component == "api-server" else []))
-            with (home / "logs" / f"{component}.log").open("ab") as log:
-                processes[component] = subprocess.Popen(
-                    command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-                )
-        airflow = LocalAirflow(home, f"http://127.0.0.1:{port}", processes)
+            airflow.start(component)
         _wait_until_ready(airflow, dag_ids)
         yield airflow
     finally:
-        _end_sessions({process.pid for process in processes.values()})
+        airflow.end(signal.SIGTERM, signal.SIGKILL)
 
 
 def tail(log: Path, lines: int = 15) -> str:
@@ -209,21 +235,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _end_sessions(sessions: set[int]) -> None:
-    """End every process of the given sessions: a task starts a process group, but stays in its session."""
-
-    def members() -> list[psutil.Process]:
-        processes = []
-        for process in psutil.process_iter():
-            with suppress(ProcessLookupError):
-                if os.getsid(process.pid) in sessions:
-                    processes.append(process)
-        return processes
-
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for process in (alive := members()):
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-        psutil.wait_procs(alive, timeout=8)

@@ -73,6 +73,7 @@ class Fault:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fault-rows", default="", help="rows of the table of faults; other tests are left out")
+    parser.addoption("--kills", type=int, default=2, help="random moments at which each store's run is killed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

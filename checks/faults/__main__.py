@@ -105,7 +105,7 @@ def _counted(counts: Iterable[int]) -> str:
     return f"{total:,}" if (total := sum(counts)) else "–"
 
 
-def _run(chosen: Sequence[Row]) -> tuple[int, list[Measured]]:
+def _run(chosen: Sequence[Row], kills: int) -> tuple[int, list[Measured]]:
     """Run the tests that name these rows: pytest's exit code, and what they said."""
     files = sorted(file for file, names in marks().items() if names & {row.name for row in chosen})
     if not files:
@@ -113,7 +113,7 @@ def _run(chosen: Sequence[Row]) -> tuple[int, list[Measured]]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", *files, "-m", "faults", f"--junitxml={report}"]
-        command += [f"--fault-rows={','.join(row.name for row in chosen)}"]
+        command += [f"--fault-rows={','.join(row.name for row in chosen)}", f"--kills={kills}"]
         command += ["--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
         ended = subprocess.run(command, cwd=PROJECT, check=False).returncode
         return ended, read_report(report) if report.exists() else []
@@ -123,9 +123,10 @@ def main() -> int:
     """Run the tests of the table, print it, and say by the exit code whether all of it was measured and holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="names of rows, separated by commas")
+    parser.add_argument("--kills", type=int, default=34, help="random moments at which a run of each store is killed")
     asked = parser.parse_args()
     chosen = [row for row in ROWS if not asked.only or row.name in asked.only.split(",")]
-    ended, measured = _run(chosen)
+    ended, measured = _run(chosen, asked.kills)
     lines = list(lines_of(chosen, measured))
     table = Table(*HEADS)
     for line in lines:
