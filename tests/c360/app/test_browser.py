@@ -218,7 +218,7 @@ def test_a_clerk_goes_from_the_list_through_the_rehearsal_to_the_decision(
                 page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         said = page.locator("#decide .said").filter(has_text=Voice(language)(kind))
-        said.filter(has_text=handed_in).filter(has_text="S0004: papers compared").wait_for()
+        said.filter(has_text=handed_in).filter(has_text="S0004").filter(has_text="papers compared").wait_for()
         assert page.get_by_role("button", name=decide).count() == 3
     assert sorted(path.name for path in (bank.landing / IDENTITY_DECISIONS).glob("*.manifest.json"))
     assert not list(bank.build.parent.glob("*.rehearsal"))
