@@ -60,8 +60,8 @@ faults: setup ## Plants every fault, on both stores, and prints what was measure
 soak: setup ## 90 business dates in a row in one process, with 50 readers: memory, cost and waits stay flat (SOAK=--dates 20)
 	$(PY) -m benchmarks.soak $(SOAK)
 
-security: setup | .git ## Who reads what, levels, TLS, personal values in all that a small bank writes, secrets, libraries, licences
-	$(PY) -m checks.security
+security: setup | .git ## Rights, levels, TLS, personal values in all that a small bank writes, secrets, libraries (ADVISORIES=folder)
+	$(PY) -m checks.security $(if $(ADVISORIES),--advisories $(ADVISORIES))
 
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench
