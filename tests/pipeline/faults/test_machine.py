@@ -111,7 +111,8 @@ def _fails_when_full(installation: Installation, disk: Path, stage: str) -> bool
             os.killpg(process.pid, signal.SIGCONT)
             said = process.stderr.read()
     if process.returncode:
-        assert process.returncode == 1 and "Traceback" not in said and "o space left" in said, said
+        assert process.returncode == 1 and "Traceback" not in said, said
+        assert "stopped: no space is left on the disk of" in said and "free some" in said, said
     installation.sees(LAST_OF_HISTORY, D1)
     return bool(process.returncode)
 
