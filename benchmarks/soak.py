@@ -78,7 +78,7 @@ def main(
     customers: Annotated[int, typer.Option(min=50, help="Customers of the bank.")] = 100,
     readers: Annotated[int, typer.Option(min=1, help="Readers that ask all the time.")] = 50,
     read_dates: Annotated[int, typer.Option(min=1, help="Dates while which they ask.")] = 5,
-    pause: Annotated[float, typer.Option(min=0, help="Seconds between two questions of a reader.")] = 2.0,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds between two questions of a reader.")] = 10.0,
     report: Annotated[Path | None, typer.Option(help="File for the figures of every date, as JSON.")] = None,
 ) -> None:
     """Run the dates, print the table."""
