@@ -24,6 +24,7 @@ from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
 from lakehouse.warehouse.engines import LOCK_SECONDS, Engine, EngineLocked
 from lakehouse.warehouse.engines import duckdb as duckdb_engine
 from lakehouse.warehouse.engines import postgres as postgres_engine
+from lakehouse.warehouse.engines import spark as spark_engine
 from lakehouse.warehouse.exporting import Exported
 from lakehouse.warehouse.levels import Levels, read_levels
 from lakehouse.warehouse.live import LiveTable
@@ -76,7 +77,7 @@ __all__ = [
     "write_state",
 ]
 
-ENGINES: dict[str, Engine] = {"duckdb": duckdb_engine, "postgres": postgres_engine}
+ENGINES: dict[str, Engine] = {"duckdb": duckdb_engine, "postgres": postgres_engine, "spark": spark_engine}
 STORES: dict[str, Store] = {"duckdb": duckdb_store, "postgres": postgres_store}
 
 
@@ -111,7 +112,9 @@ def run_dbt(
     if variables.get("from_date"):
         touched = [variables["from_date"], *variables.get("as_of_dates", ())]
         engine_of(settings).mark_unpublished(settings, min(date.fromisoformat(str(day)) for day in touched))
-    return dbt.run_dbt(settings, selection, variables, progress, without)
+    nodes = dbt.run_dbt(settings, selection, variables, progress, without)
+    engine_of(settings).hand_over(settings)
+    return nodes
 
 
 def exclusive(settings: Settings, wait: float = LOCK_SECONDS) -> AbstractContextManager[None]:
@@ -234,7 +237,7 @@ def look_at_rights(settings: Settings, rights: Rights) -> list[Found]:
 
 
 def _require_roles(settings: Settings) -> None:
-    if settings.target != "postgres":
+    if settings.store != "postgres":
         raise Stop("the store is a file, which has no roles: who may open it sees all of it", "give it to few")
 
 
@@ -336,7 +339,7 @@ def relocate(settings: Settings) -> int:
     Stop
         If a file that it shows is missing, or the store is a server, which has no place of its own.
     """
-    if settings.target != "duckdb":
+    if settings.store != "duckdb":
         raise Stop(f"the store of target {settings.target} is a server: it has no file that could move")
     return duckdb_store.relocate(settings)
 
@@ -360,5 +363,5 @@ def engine_of(settings: Settings) -> Engine:
 
 
 def store_of(settings: Settings) -> Store:
-    """The serving store of the settings' target."""
-    return STORES[settings.target]
+    """The serving store of the settings."""
+    return STORES[settings.store]
