@@ -98,7 +98,7 @@ $(SPARK)/.installed: requirements/spark.lock $(LOCKS)
 		requirements/requirements.lock requirements/dev.lock requirements/spark.lock
 	touch $@
 
-test-spark: setup $(SPARK)/.installed ## The whole bank built by Spark, a local master, and every table held against DuckDB's
+test-spark: setup $(SPARK)/.installed ## A small bank built by Spark (a local master): every table held against DuckDB's
 	$(SPARK)/bin/python -m pytest tests/pipeline/test_spark.py -m spark --numprocesses 0 --capture=no
 
 linkage: setup ## Record linkage on the public sets that wheels bring (ABLATION=--ablation: without one rule at a time)

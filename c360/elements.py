@@ -69,7 +69,7 @@ def _controls(settings: Settings, lineage: Lineage) -> Iterator[Row]:
     from expectations.coverage import mart_checks, raw_checks
 
     manifest = read_manifest(settings)
-    gate, tests = mart_checks(manifest, settings.store), _data_tests(manifest)
+    gate, tests = mart_checks(manifest, settings.target), _data_tests(manifest)
     breaks = {BREAKS, *lineage.sources(BREAKS)}
     for element in _elements():
         way = {element, *lineage.sources(element)}

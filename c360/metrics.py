@@ -146,7 +146,7 @@ def _meta(metric: Any) -> Mapping[str, str]:  # the type is MetricFlow's alone
 def _engine(settings: Settings) -> _Engine:
     day = str(warehouse.last_published(settings))
     text = dbt.semantic_manifest(settings, {"business_date": day, "from_date": day, "as_of_dates": [day]})
-    return _engine_of(text, settings.store)
+    return _engine_of(text, settings.target)
 
 
 @cache

@@ -138,11 +138,6 @@ class Settings(BaseSettings):
         values = self.environment().items()
         return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values if name not in without)
 
-    @property
-    def store(self) -> Literal["duckdb", "postgres"]:
-        """The kind of store that readers have: what Spark builds is published to the file of DuckDB."""
-        return "postgres" if self.target == "postgres" else "duckdb"
-
     @field_validator("broker_url")
     @classmethod
     def _is_of_a_broker(cls, url: SecretStr) -> SecretStr:

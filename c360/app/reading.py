@@ -41,7 +41,7 @@ class Reading:
     @contextmanager
     def shown(self, publish_id: int) -> Generator[Shown]:
         """The publish of the page, for as long as the block lasts; raises `MovedOn` if it cannot be asked any more."""
-        if self._settings.store != "duckdb":  # to open Postgres is cheap, and a long transaction holds back vacuuming
+        if self._settings.target != "duckdb":  # to open Postgres is cheap, and a long transaction holds back vacuuming
             with warehouse.shown(self._settings) as shown:
                 if shown.publish_id != publish_id:
                     raise MovedOn
@@ -62,7 +62,7 @@ class Reading:
 
     def adopt(self, snapshot: Snapshot) -> bool:
         """Get ready to show a publish; False if the store shows another by now, which will be told, too."""
-        if self._settings.store == "duckdb" and not self._is_open(snapshot.publish_id):
+        if self._settings.target == "duckdb" and not self._is_open(snapshot.publish_id):
             return False
         self._make_ready(snapshot)
         return True

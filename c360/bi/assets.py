@@ -78,7 +78,7 @@ def make_assets(settings: Settings, dashboards: Mapping[str, Dashboard] | None =
     """
     datasets = Datasets(settings)
     currency = load_deployment(settings.deployment).currency
-    files = dict(make_database(settings.store).files)
+    files = dict(make_database(settings.target).files)
     for name, dashboard in (dashboards or read_dashboards()).items():
         for language in LANGUAGES:
             _Page(name, dashboard, language, currency).add_to(files, datasets)

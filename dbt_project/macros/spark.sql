@@ -134,13 +134,13 @@
    row falls, so one that is emptied is dropped before. A run that is killed between the two leaves the month as a run
    that is killed before it: to be built again, since the engine's state is written last. #}
 {% macro spark_replace_months(target_relation, new_rows, columns) %}
-    {%- set goes = 'coalesce(' ~ context['replaced_by_' ~ config.get('incremental_strategy')]() ~ ', false)' -%}
+    {%- set goes = context['replaced_by_' ~ config.get('incremental_strategy')]() -%}
     {%- set month = spark_month(spark_date_column()) -%}
     {%- set touched = run_query(
         'select _month, max(stays) as stays from ('
-        ~ 'select _month, case when ' ~ goes ~ ' then 1 else 0 end as goes, '
-        ~ 'case when ' ~ goes ~ ' then 0 else 1 end as stays from ' ~ target_relation ~ ' as standing '
-        ~ 'union all select ' ~ month ~ ' as _month, 1 as goes, 1 as stays from ' ~ new_rows
+        ~ 'select _month, goes, 1 - goes as stays from ('
+        ~ 'select _month, case when ' ~ goes ~ ' then 1 else 0 end as goes from ' ~ target_relation ~ ' as standing'
+        ~ ') as judged union all select ' ~ month ~ ' as _month, 1 as goes, 1 as stays from ' ~ new_rows
         ~ ') as months group by _month having max(goes) = 1'
     ).rows -%}
     {%- for row in touched if not row[1] -%}
@@ -157,7 +157,7 @@
             from (
                 select {{ columns | join(', ') }}, _month
                 from {{ target_relation }} as standing
-                where _month in ({{ kept | join(', ') }}) and not {{ goes }}
+                where _month in ({{ kept | join(', ') }}) and not coalesce({{ goes }}, false)
                 union all
                 select {{ columns | join(', ') }}, {{ month }} as _month
                 from {{ new_rows }}

@@ -54,14 +54,14 @@ def back_up(settings: Settings, folder: Path, with_landing: bool = False) -> Tak
             new_contents, new_bytes = new_contents + is_new, new_bytes + is_new * status.st_size
         day = warehouse.published_date(settings)
         number = earlier[-1].number + 1 if earlier else 1
-        vault.write(Backup(number, day, settings.store, tuple(files)))
+        vault.write(Backup(number, day, settings.target, tuple(files)))
     return Taken(number, str(day or "nothing published"), len(files), new_contents, new_bytes)
 
 
 def _files(settings: Settings, with_landing: bool) -> Iterator[tuple[Place, Path, Path]]:
     """(place, its folder, file) of all that is backed up; not what is at work."""
     places: list[tuple[Place, Path]] = [("lake", settings.lake)]
-    if settings.store == "duckdb":
+    if settings.target == "duckdb":
         places.append(("published", settings.published))
     if with_landing:
         places.append(("landing", settings.landing))
@@ -69,5 +69,5 @@ def _files(settings: Settings, with_landing: bool) -> Iterator[tuple[Place, Path
         for path in sorted(root.rglob("*")):
             if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts):
                 yield place, root, path
-    if settings.store == "duckdb" and settings.warehouse.exists():
+    if settings.target == "duckdb" and settings.warehouse.exists():
         yield "warehouse", settings.warehouse.parent, settings.warehouse

@@ -39,7 +39,7 @@ def count(settings: Settings, conditions: Sequence[Condition], matching: str = "
         If nothing is published, or a condition does not fit the published columns.
     """
     with warehouse.shown(settings) as shown:
-        return count_by(shown.query, settings.store, conditions, matching)
+        return count_by(shown.query, settings.target, conditions, matching)
 
 
 def counted_day(query: Query) -> date:

@@ -237,7 +237,7 @@ def look_at_rights(settings: Settings, rights: Rights) -> list[Found]:
 
 
 def _require_roles(settings: Settings) -> None:
-    if settings.store != "postgres":
+    if settings.target != "postgres":
         raise Stop("the store is a file, which has no roles: who may open it sees all of it", "give it to few")
 
 
@@ -339,7 +339,7 @@ def relocate(settings: Settings) -> int:
     Stop
         If a file that it shows is missing, or the store is a server, which has no place of its own.
     """
-    if settings.store != "duckdb":
+    if settings.target != "duckdb":
         raise Stop(f"the store of target {settings.target} is a server: it has no file that could move")
     return duckdb_store.relocate(settings)
 
@@ -363,5 +363,13 @@ def engine_of(settings: Settings) -> Engine:
 
 
 def store_of(settings: Settings) -> Store:
-    """The serving store of the settings."""
-    return STORES[settings.store]
+    """The serving store of the settings' target.
+
+    Raises
+    ------
+    Stop
+        If the target is Spark, of which nothing is published yet.
+    """
+    if settings.target not in STORES:
+        raise Stop(f"what {settings.target} builds is not published yet", "set C360_TARGET to duckdb or postgres")
+    return STORES[settings.target]

@@ -130,14 +130,14 @@ class Room:
     def judge(self, visit: Visit, draft: Draft) -> Judged:
         """What of a draft fits what is published."""
         occurring = partial(self.occurring, visit)
-        return judge(draft, self.day(visit), self.settings.store, visit.language, occurring)
+        return judge(draft, self.day(visit), self.settings.target, visit.language, occurring)
 
     def preview(self, visit: Visit, judged: Judged) -> tags.Preview | None:
         """What the conditions choose now; None if they do not fit."""
         if judged.conditions is None:
             return None
         with self.workbench.reading.shown(visit.shown.publish_id) as shown:
-            return tags.count_by(shown.query, self.settings.store, judged.conditions, judged.draft.matching)
+            return tags.count_by(shown.query, self.settings.target, judged.conditions, judged.draft.matching)
 
     def occurring(self, visit: Visit, column: Offered) -> Sequence[str] | None:
         """The values of a column, where they are few and name no customer."""

@@ -1,8 +1,7 @@
 """The build engine on Spark, for a bank that outgrows one machine: external tables over the lake, marts as Parquet.
 
 dbt builds by Spark, where the session's master is. All else reads through DuckDB: the build file has views over the
-files that Spark wrote, so that scores, gates and the store find the tables under the same names and in the same SQL. It
-also keeps the engine's state and its lock.
+files that Spark wrote, under the same names and in the same SQL. It also keeps the engine's state and its lock.
 """
 
 import os

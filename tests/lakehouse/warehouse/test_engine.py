@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from c360 import pipeline
 from lakehouse import lake, warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
@@ -211,6 +212,7 @@ WRITER = """
 import sys
 from datetime import date
 from pathlib import Path
+from c360 import pipeline
 from lakehouse import lake, warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
@@ -243,3 +245,12 @@ def test_a_writer_killed_at_any_moment_leaves_an_engine_that_opens(built, kills,
         count = warehouse.query(built, "select count(*) as n from raw.transactions").to_pylist()
         assert count == [{"n": 1}]
     assert not built.build.with_name("build.duckdb.broken").exists()
+
+
+def test_what_spark_builds_is_not_published_and_says_so(settings, monkeypatch):
+    target = settings.model_copy(update={"target": "spark"})
+    with pytest.raises(Stop, match="what spark builds is not published yet"):
+        pipeline.run(target, DAY, DAY)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(Stop, match=r"needs PySpark.*spark\.lock"):
+        warehouse.attach(target, lake.pin(settings.lake, DAY), None)
