@@ -57,10 +57,14 @@ SQL_SETTINGS = {
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.sources.partitionOverwriteMode": "dynamic",
+    # Derby answers no condition on dates of partitions; months are few
+    "spark.sql.hive.metastorePartitionPruningFallbackOnException": "true",
     "spark.sql.legacy.allowNonEmptyLocationInCTAS": "true",  # a killed run leaves files where its table was to be
 }
 PATH_CHARACTERS = "/:@!$&'()*+,;=-._~"  # that stand as they are in the path of a file's URI
 SPARK_TYPES = {"varchar": "string", "double precision": "double", "integer": "int"}
+# quick to start, with room for the code of some hundred statements
+JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 DUCKDB_TYPES = {"string": "varchar", "timestamp_ntz": "timestamp"}
 
 
@@ -80,7 +84,7 @@ def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[
             _attach(spark, table)
         else:
             columns = ", ".join(
-                f"cast(null as {_spark_type(type_)}) as {name}" for name, type_ in table.relation.typed_columns
+                f"cast(null as {_spark_type(type_)}) as `{name}`" for name, type_ in table.relation.typed_columns
             )
             spark.sql(f"create or replace view {table.relation.full_name} as select {columns} where false")
 
@@ -149,7 +153,7 @@ def _of_one_machine(settings: Settings) -> dict[str, str]:
     return {
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder / 'metastore'};create=true",
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder} -XX:TieredStopAtLevel=1",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder} {JVM}",
         "spark.driver.memory": "3g",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -175,10 +179,10 @@ def _attach(spark: "SparkSession", table: LakeTable) -> None:
     relation = table.relation
     files = f"{relation.schema}.{relation.name}__files"
     _make_external(spark, files, relation, _common_folder([file.path for file in table.files]))
-    columns = [f"files.{identifier(column.name)}" for column in relation.in_file]
+    columns = [f"files.`{column.name}`" for column in relation.in_file]
     rows = f"{files} as files"
     if relation.per_file:
-        columns += [f"attached.{identifier(column.name)}" for column in relation.per_file]
+        columns += [f"attached.`{column.name}`" for column in relation.per_file]
         rows += (
             f" inner join raw._attached as attached on attached.relation = {literal(relation.full_name)} "
             "and concat('file:', attached.file) = url_decode(replace(files._metadata.file_path, '+', '%2B'))"
@@ -192,7 +196,7 @@ def _attach(spark: "SparkSession", table: LakeTable) -> None:
 
 def _make_external(spark: "SparkSession", name: str, relation: Relation, folder: Path) -> None:
     """A table over all Parquet files below a folder; a column that a file is too old to have is null."""
-    columns = ", ".join(f"{identifier(column.name)} {_spark_type(column.type)}" for column in relation.in_file)
+    columns = ", ".join(f"`{column.name}` {_spark_type(column.type)}" for column in relation.in_file)
     spark.sql(f"drop table if exists {name}")
     spark.sql(
         f"create table {name} ({columns}) using parquet options (recursiveFileLookup 'true') "
