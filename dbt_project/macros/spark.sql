@@ -130,8 +130,8 @@
 {% endmacro %}
 
 
-{# Writes the months anew that have a row that goes or one that comes. Dynamic overwrite leaves a month alone in which no
-   row falls, so one that is emptied is dropped before. A run that is killed between the two leaves the month as a run
+{# Writes the months anew that have a row that goes or one that comes. Dynamic overwrite leaves a month alone in which
+   no row falls, so one that is emptied is dropped before. A run that is killed between the two leaves the month as a run
    that is killed before it: to be built again, since the engine's state is written last. #}
 {% macro spark_replace_months(target_relation, new_rows, columns) %}
     {%- set goes = context['replaced_by_' ~ config.get('incremental_strategy')]() -%}
@@ -218,7 +218,8 @@
 
 {# dbt-spark's own joins texts in no order. #}
 {% macro spark__listagg(measure, delimiter_text, order_by_clause, limit_num) -%}
-    listagg({{ measure }}, {{ delimiter_text }}) {% if order_by_clause %} within group ({{ order_by_clause }}) {% endif %}
+    listagg({{ measure }}, {{ delimiter_text }})
+    {%- if order_by_clause %} within group ({{ order_by_clause }}) {%- endif %}
 {%- endmacro %}
 
 {# A test that is a node of its own. #}

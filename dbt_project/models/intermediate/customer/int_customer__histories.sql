@@ -68,7 +68,8 @@ managers as (
         parties.customer_key,
         md5(
             {{ dbt.listagg(
-                "managers.rm_id || ':' || managers.valid_from || ':' || coalesce(cast(managers.valid_to as varchar), '')",
+                "managers.rm_id || ':' || managers.valid_from || ':'"
+                ~ " || coalesce(cast(managers.valid_to as varchar), '')",
                 "''", 'order by managers.valid_from, managers.rm_id'
             ) }}
         ) as managers_hash
