@@ -53,7 +53,7 @@ SCHEMAS = ("raw", "quarantine", "staging", "pii", *HANDED_OVER)
 MONTH = "_month"  # by which dbt_project/macros/spark.sql partitions an incremental table
 # what the SQL that the engines share takes for granted, and the writing of whole months
 SQL_SETTINGS = {
-    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+    "spark.sql.ansi.enabled": "false",  # as dbt-spark sets it with every statement: names stand in back-ticks
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.sources.partitionOverwriteMode": "dynamic",
