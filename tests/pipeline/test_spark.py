@@ -63,7 +63,7 @@ def assert_equal(duckdb: Settings, spark: Settings) -> None:
     differing, empty = {}, []
     for table, columns in tables.items():
         left = rows(duckdb, table, columns)
-        right = rows(spark, table, columns).cast(left.schema)
+        right = rows(spark, table, columns, left.schema)
         print(f"{table:70} {left.num_rows:>9,} rows")
         empty += [table] if left.num_rows == 0 else []
         if left.num_rows != right.num_rows:
@@ -87,8 +87,9 @@ def built(settings: Settings) -> dict[str, list[str]]:
     return columns
 
 
-def rows(settings: Settings, table: str, columns: list[str]) -> pa.Table:
-    """All rows in one order: by what is exact, since floating-point figures may differ in the last digit."""
+def rows(settings: Settings, table: str, columns: list[str], schema: pa.Schema | None = None) -> pa.Table:
+    """All rows in one order, as ``schema`` if given: by what is exact first, since floats differ in the last digit."""
     found = warehouse.query(settings, f"select * from {table}").select(columns)
-    exact = [field.name for field in found.schema if not pa.types.is_floating(field.type)]
-    return found.sort_by([(name, "ascending") for name in exact])
+    typed = found.cast(schema) if schema else found
+    ordered = sorted(typed.schema, key=lambda field: pa.types.is_floating(field.type))
+    return typed.sort_by([(field.name, "ascending") for field in ordered])
