@@ -1,10 +1,9 @@
 """What the project says of its published columns: where each comes from, its level, what checks the critical ones.
 
 It is read from the code, once per version of it, and kept in the lake, from which dbt makes ``ops.lineage``,
-``ops.column_levels`` and ``ops.critical_elements``.
+``ops.column_levels``, ``ops.critical_elements`` and ``ops.adjustments_in_reports``.
 """
 
-import csv
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import expectations
+from c360 import element_uses
 from lakehouse import catalog, lake
-from lakehouse.catalog import COLUMN_LEVELS, COLUMN_LINEAGE, ELEMENT_CONTROLS, Relation
+from lakehouse.catalog import COLUMN_LEVELS, COLUMN_LINEAGE, ELEMENT_CONTROLS, ELEMENT_USES, Relation
 from lakehouse.contracts import load_feeds
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import levels, origins, seeds
@@ -24,9 +24,10 @@ from lakehouse.warehouse.derivation import Lineage, keep_lineage, name_of, read_
 
 CHECKS = Path(expectations.__file__).parent  # its suites, and what their frames are made of
 CONTRACTS = PROJECT / "feeds"
+USES = element_uses.MADE_FROM
 BREAKS = "ops.reconciliation.break_amount"
 KEY_TESTS = ("unique", "has_unique_key")
-Row = Mapping[str, str | None]
+Row = Mapping[str, str | bool | None]
 
 
 def describe(settings: Settings, variables: Mapping[str, object]) -> Path:
@@ -44,16 +45,19 @@ def describe(settings: Settings, variables: Mapping[str, object]) -> Path:
     """
     digest = hashlib.sha256(keep_lineage(settings, variables).encode())
     levelled = (levels.RULES, Path(levels.__file__), Path(catalog.__file__), *CONTRACTS.glob("*/*.yml"))
-    for path in sorted([*CHECKS.glob("*.py"), *CHECKS.glob("suites/*.yml"), *levelled, Path(__file__)]):
+    for path in sorted([*CHECKS.glob("*.py"), *CHECKS.glob("suites/*.yml"), *levelled, *USES, Path(__file__)]):
         digest.update(path.read_bytes())
     folder = lake.lineage_folder(settings.lake, digest.hexdigest()[:16])
     if not folder.exists():
         lineage = read_lineage(settings)
         controls = list(_controls(settings, lineage))
+        wholes = {row["element"]: row["part_of"] for row in seeds.load_seeds()["adjustable_elements"].rows()}
+        uses = list(element_uses.uses_of(wholes, read_manifest(settings), lineage))
         with lake.appearing_folder(folder) as temporary:
             _write(temporary, COLUMN_LINEAGE, origins.rows(lineage))
             _write(temporary, COLUMN_LEVELS, levels.levels_of(lineage, levels.load_rules()).rows)
             _write(temporary, ELEMENT_CONTROLS, controls)
+            _write(temporary, ELEMENT_USES, uses)
     return folder
 
 
@@ -71,7 +75,7 @@ def _controls(settings: Settings, lineage: Lineage) -> Iterator[Row]:
     manifest = read_manifest(settings)
     gate, tests = mart_checks(manifest, settings.target), _data_tests(manifest)
     breaks = {BREAKS, *lineage.sources(BREAKS)}
-    for element in _elements():
+    for element in (row["element"] for row in seeds.load_seeds()["critical_elements"].rows()):
         way = {element, *lineage.sources(element)}
         if set(lineage.roots(element)) & set(lineage.roots(BREAKS)) & _of_feeds(breaks):
             way |= breaks
@@ -86,11 +90,6 @@ def _controls(settings: Settings, lineage: Lineage) -> Iterator[Row]:
 
 def _of_feeds(columns: Iterable[str]) -> set[str]:
     return {column for column in columns if column.rpartition(".")[0] in load_feeds()}
-
-
-def _elements() -> list[str]:
-    with seeds.load_seeds()["critical_elements"].path.open(encoding="utf-8", newline="") as file:
-        return [row["element"] for row in csv.DictReader(file)]
 
 
 def _data_tests(manifest: ManifestFile) -> dict[str, set[str]]:

@@ -25,6 +25,7 @@ from lakehouse.identity import link, unbelieved
 from lakehouse.lake import Pin
 from lakehouse.lake.audit import seal
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
+from lakehouse.lake.figures import causes_since_publish
 from lakehouse.lake.model_files import Known, abstention_path
 from lakehouse.lake.running import part
 from lakehouse.lake.runs import Detail, new_run_id, read_records, warnings_of
@@ -155,10 +156,12 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
         detail["tag_sizes"] = _tag_sizes(settings)
         levels = warehouse.read_levels(settings)
         prepare_receipts(settings, run_id, pin, state.project)
+        causes = causes_since_publish(settings.lake, pin)
         publish_id = warehouse.publish(
             settings, state.business_date, run_id, rights=load_rights(settings), levels=levels
         )
         warehouse.record_publish(settings, publish_id, run_id, pin, state.project)
+        warehouse.record_figures(settings, publish_id, pin.business_date, causes)
         keep_receipts(settings)
         detail["warnings"] = [*said["warnings"], *audit.close(settings, run_id)]
     if metrics.is_on():

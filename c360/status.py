@@ -15,6 +15,7 @@ from lakehouse.language import ENGLISH, Voice
 from lakehouse.settings import Settings
 
 LAST_STEPS = 12
+ADJUSTMENTS = "ops.adjustments"
 _GATE = re.compile(r"\bgate (?P<gate>\w+) for ")
 
 
@@ -40,6 +41,7 @@ class Status:
     rejected: dict[str, str | None]  # delivery -> reason
     failed: list[Failure]  # the newest last
     warnings: dict[str, list[str]]  # step of the newest run -> what it said beside its work
+    adjustments: dict[str, int]  # by hand, as published: counted, of these standing, refused -> count
     steps: list[dict[str, Any]]  # fields of run records, the newest last
 
 
@@ -62,6 +64,7 @@ def read_status(settings: Settings) -> Status:
         rejected={outcome.delivery_id: outcome.reason for outcome in outcomes if not outcome.is_loaded},
         failed=_failures(records),
         warnings={record["step"]: said for record in newest_run if (said := warnings_of(record))},
+        adjustments=_adjustments(settings),
         steps=[
             {"business_date": r["business_date"], "step": r["step"], "status": r["status"]}
             | {"ended_at": r["ended_at"], "error": r["error"]}
@@ -81,6 +84,16 @@ def lines_of(status: Status, say: Voice = ENGLISH) -> Iterator[tuple[str, str]]:
     yield say("published"), str(status.published or say("nothing yet"))
     counts = [f"{count:,} {say.code(outcome)}" for outcome, count in status.deliveries.items()]
     yield say("deliveries so far"), say.listed(counts) or say("none")
+    if any(status.adjustments.values()):
+        yield (
+            say("manual adjustments"),
+            say(
+                "{standing} stand, {refused} refused; see {table}",
+                standing=status.adjustments["standing"],
+                refused=status.adjustments["refused"],
+                table=ADJUSTMENTS,
+            ),
+        )
     for delivery, reason in status.rejected.items():
         yield say("not taken in"), f"{delivery}: {reason}"
     for step, said in status.warnings.items():
@@ -98,6 +111,19 @@ def steps_of(status: Status, zone: tzinfo, say: Voice = ENGLISH) -> Iterator[tup
             step_said(step["step"], say),
             say.code(step["status"]),
         )
+
+
+def _adjustments(settings: Settings) -> dict[str, int]:
+    """How many manual adjustments readers see; none of a store that was published before there were any."""
+    if ADJUSTMENTS not in warehouse.published_snapshot(settings).publications:
+        return {}
+    (counts,) = warehouse.query_serving(
+        settings,
+        "select count(case when is_counted then 1 end) as counted, count(case when is_counted "
+        "and reverses_adjustment_id is null and reversed_by_adjustment_id is null then 1 end) as standing, "
+        f"count(case when not is_counted then 1 end) as refused from {ADJUSTMENTS}",
+    ).to_pylist()
+    return counts
 
 
 def _failures(records: Sequence[Record]) -> list[Failure]:

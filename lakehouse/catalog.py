@@ -261,6 +261,43 @@ ELEMENT_CONTROLS = Relation(
     ),
     key=("element", "control_kind", "control"),
 )
+ELEMENT_USES = Relation(
+    "element_uses",
+    "What readers see that is made of the critical data elements that people may adjust.",
+    (
+        Column("element", "varchar", "Published column, as schema.table.column"),
+        Column("report_kind", "varchar", "column, metric or dashboard"),
+        Column("report", "varchar", "Published column, as schema.table.column, or name of the metric or dashboard"),
+        Column("is_adjusted", "boolean", "Whether it has the adjustments in it; else it is the bank's own figure"),
+    ),
+    key=("element", "report_kind", "report"),
+)
+FIGURE_TABLE, FIGURE_MEASURE, FIGURE_DATE = "Published table", "What is counted or added up", "Date of the figure"
+PUBLISHED_FIGURES = Relation(
+    "published_figures",
+    "The bank's main figures by date, as each publish showed them for the first time.",
+    (
+        Column("publish_id", "bigint", "Number of the publish"),
+        Column("published_date", "date", "Business date of the publish"),
+        Column("table_name", "varchar", FIGURE_TABLE),
+        Column("measure", "varchar", FIGURE_MEASURE),
+        Column("figure_date", "date", FIGURE_DATE),
+        Column("figure_value", "decimal(38,2)", "Value; null from the publish on that has none any more"),
+    ),
+    key=("publish_id", "table_name", "measure", "figure_date"),
+)
+RESTATEMENT_CAUSES = Relation(
+    "restatement_causes",
+    "Deliveries whose fate is another than at the publish before.",
+    (
+        Column("publish_id", "bigint", "Number of the publish; null of the one that is being built"),
+        Column("delivery_id", "varchar", DELIVERY),
+        Column("change", "varchar", "came or retracted"),
+        Column("first_date", "date", "Earliest date of its rows and of those that it replaced; null of a snapshot"),
+    ),
+    key=("publish_id", "delivery_id"),
+)
+OF_THE_CODE = (COLUMN_LINEAGE, COLUMN_LEVELS, ELEMENT_CONTROLS, ELEMENT_USES)  # in the folder of its version
 RULE = "Rule of alerts.yml"
 ALERT_MESSAGES = Relation(
     "alert_messages",
@@ -612,6 +649,9 @@ def step_relations() -> tuple[Relation, ...]:
         COLUMN_LINEAGE,
         COLUMN_LEVELS,
         ELEMENT_CONTROLS,
+        ELEMENT_USES,
+        PUBLISHED_FIGURES,
+        RESTATEMENT_CAUSES,
         PAGE_VIEWS,
         AUDIT,
         ALERT_MESSAGES,

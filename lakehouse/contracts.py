@@ -44,6 +44,7 @@ class Column:
     purposes: tuple[str, ...] = ()  # for which it is used, of the seed purposes
     is_party_key: bool = False  # whose the row is: the key of a record of a person or an organisation
     level: str = IMPORTANT  # one of LEVELS
+    differs_from: str | None = None  # column of the row that must say something else, whatever its case and blanks
 
 
 @dataclass(frozen=True)
@@ -266,6 +267,7 @@ def _feed(contract: Any) -> Feed:
     """A feed from a contract that was checked; its library types every part of it as optional."""
     table = contract.schema_[0]
     custom = _custom(contract)
+    columns = tuple(item.name for item in table.properties)
     purposes = tuple(custom.get("purposes", ()))
     if not (purposes or "aboutNobody" in custom):
         raise ValueError("purposes are missing: data of people is used for what is said, and nothing else")
@@ -273,7 +275,7 @@ def _feed(contract: Any) -> Feed:
         name=contract.id,
         description=contract.description.purpose,
         channel=custom["channel"],
-        columns=tuple(_column(item, custom["securityLevel"], purposes) for item in table.properties),
+        columns=tuple(_column(item, custom["securityLevel"], purposes, columns) for item in table.properties),
         key=tuple(
             item.name for item in sorted(table.properties, key=lambda p: p.primaryKeyPosition or 0) if item.primaryKey
         ),
@@ -290,13 +292,13 @@ def _feed(contract: Any) -> Feed:
         doubt_limit=float(custom.get("doubtLimit", DOUBT_LIMIT)),
         doubt_floor=int(custom.get("doubtFloor", DOUBT_FLOOR)),
         latency_days=next(int(item.value) for item in contract.slaProperties if item.property == "latency"),
-        erasure=_erasure(custom["erasure"], [item.name for item in table.properties]) if "erasure" in custom else None,
+        erasure=_erasure(custom["erasure"], columns) if "erasure" in custom else None,
         purposes_since=date.fromisoformat(custom["purposesSince"]) if purposes else None,
         about_nobody=custom.get("aboutNobody"),
     )
 
 
-def _erasure(raw: Mapping[str, Any], columns: list[str]) -> ErasureRule:
+def _erasure(raw: Mapping[str, Any], columns: tuple[str, ...]) -> ErasureRule:
     """What the contract says of erasure; a column or a kind that does not exist would erase nothing."""
     by, blank, texts = dict(raw.get("by", {})), tuple(raw.get("blank", ())), tuple(raw.get("texts", ()))
     if unknown := [name for name in (*by, *blank, *texts) if name not in columns]:
@@ -308,13 +310,16 @@ def _erasure(raw: Mapping[str, Any], columns: list[str]) -> ErasureRule:
     return ErasureRule(by, raw["rows"] == "drop", blank, raw["because"], texts)
 
 
-def _column(item: Any, level_of_feed: str, purposes_of_feed: tuple[str, ...]) -> Column:
+def _column(item: Any, level_of_feed: str, purposes_of_feed: tuple[str, ...], columns: tuple[str, ...]) -> Column:
     options = item.logicalTypeOptions or {}
     custom = _custom(item)
     is_pii = item.classification == "pii"
     level = custom.get("securityLevel", IMPORTANT if is_pii else level_of_feed)
     if level not in LEVELS or (is_pii and level != IMPORTANT):
         raise ValueError(f"{item.name}: securityLevel is one of {', '.join(LEVELS)}; of pii it is {IMPORTANT}")
+    other = custom.get("differsFrom")
+    if other is not None and other not in columns:
+        raise ValueError(f"{item.name}: differsFrom names {other}, which is no column")
     return Column(
         name=item.name,
         type=item.physicalType,
@@ -331,6 +336,7 @@ def _column(item: Any, level_of_feed: str, purposes_of_feed: tuple[str, ...]) ->
         purposes=tuple(custom.get("purposes", purposes_of_feed)),
         is_party_key=bool(custom.get("partyKey")),
         level=level,
+        differs_from=other,
     )
 
 

@@ -3,6 +3,7 @@
 import re
 
 _OF_THE_CODE = re.compile(r"(Catalog|Binder|Parser) Error|does not exist|syntax error at", re.IGNORECASE)
+_FILE = re.compile(r'file \\?"([^"\\]+)')  # as DuckDB names it, in JSON or not
 _VALUES = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|=\([^\n]*?\)|\d{6,}")
 
 
@@ -22,6 +23,28 @@ class Stop(Exception):
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(f"{message}: {remedy}" if remedy else message)
         self.remedy = remedy
+
+
+class Shortage(Stop):
+    """The machine has no room left on a disk, or too little memory."""
+
+
+def shortage_of(failure: BaseException) -> Shortage | None:
+    """What to say if a failure is the machine's, which Python, Arrow and DuckDB tell each in their own way.
+
+    >>> print(shortage_of(OSError(28, "No space left on device", "lake/raw/x.parquet")))
+    no space is left on the disk of lake/raw/x.parquet: free some, and run the date again; `c360 doctor` looks at disks
+    >>> shortage_of(OSError(2, "No such file or directory", "lake/raw/x.parquet"))
+    """
+    text = str(failure)
+    if "No space left on device" in text or "Disk quota exceeded" in text:
+        named = _FILE.search(text)
+        place = getattr(failure, "filename", None) or (named[1] if named else "the lake, the build engine or the store")
+        remedy = "free some, and run the date again; `c360 doctor` looks at disks"
+        return Shortage(f"no space is left on the disk of {place}", remedy)
+    if text.startswith("Out of Memory Error") or isinstance(failure, MemoryError):
+        return Shortage("the memory does not suffice", "raise C360_MEMORY_LIMIT, or run on a machine that has more")
+    return None
 
 
 def without_values(failure: BaseException) -> str:

@@ -7,6 +7,7 @@ language is given, it is the other's: a text is called by its English, a code by
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,9 +18,9 @@ Language = Literal["en", "zh"]
 Kind = Literal["texts", "codes", "names", "columns"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}  # each as its readers call it
-CODES = {  # within a sentence that SQL made; in Chinese every word of small letters that is known is one
+CODES = {  # within a sentence that SQL made; in Chinese every known word of small letters, and the currency of amounts
     "en": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)+(?![A-Za-z0-9_])"),
-    "zh": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)*(?![A-Za-z0-9_])"),
+    "zh": re.compile(r"(?<![A-Za-z0-9_])[a-z]+(?:_[a-z]+)*(?![A-Za-z0-9_])|(?<=\d )[A-Z]{3}(?![A-Za-z0-9_])"),
 }
 CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 LEAST_SAID = 12  # letters of a sentence beside its values: with fewer it would be found in many others
@@ -103,9 +104,9 @@ class Voice:
     def of(self, row: Mapping[str, Any], column: str) -> str:
         """What a row says in the language, in the column with its ending; names and codes within it, too.
 
-        >>> row = {"what_en": "Offer 债券基金, see term_deposit", "what_zh": "关注fund, fixed_term_wealth"}
+        >>> row = {"what_en": "Offer 债券基金, see term_deposit", "what_zh": "关注fund, fixed_term_wealth, 1,234 CNY"}
         >>> Voice().of(row, "what"), Voice("zh").of(row, "what")
-        ('Offer Bond fund, see term deposit', '关注基金, 定期理财')
+        ('Offer Bond fund, see term deposit', '关注基金, 定期理财, 1,234 元')
         """
         said = row[f"{column}_{self.language}"] or ""
         if self.language == "zh" or "_" in said:
@@ -113,6 +114,14 @@ class Voice:
         if self.language == "en" and not said.isascii():
             said = _names_within().sub(lambda found: self.name(found[0]), said)
         return said
+
+    def percent(self, share: float | Decimal | None, decimals: int = 0) -> str:
+        """A share in per cent; nothing of none.
+
+        >>> Voice().percent(0.431), Voice("zh").percent(0.0431, 1), Voice().percent(None)
+        ('43 %', '4.3%', '')
+        """
+        return "" if share is None else f"{100 * share:,.{decimals}f}{' ' if self.language == 'en' else ''}%"
 
     def listed(self, parts: list[str]) -> str:
         """Parts of a sentence, those that there are."""

@@ -62,7 +62,7 @@ class Channels:
 
     def _events(self, turn: Turn) -> None:
         people, moods, one = self.people, turn.moods, np.ones(len(self.people))
-        mean = np.where(turn.is_online, 2.1 * self.habit * np.exp(-0.7 * moods["drift"]), 0)
+        mean = np.where(turn.is_online, 2.1 * self.habit * np.exp(-1.0 * moods["drift"]), 0)
         who, number, day, stamp = self._occurrences(turn, "session", mean, "online")
         # Night owls: the day in Shanghai is then a day ahead of the date in UTC.
         stamp = np.where(self.draws.uniform("night", number) < 0.04, day * DAY + number % (7 * 3600) - SHANGHAI, stamp)
@@ -70,12 +70,12 @@ class Channels:
         session = np.repeat(np.arange(len(who)), 1 + more)
         step = np.arange(len(session)) - np.repeat(np.cumsum(1 + more) - 1 - more, 1 + more)
         odds = [
-            2.0 * np.exp(0.6 * moods["stress"]),
-            1.0 * np.exp(0.8 * moods["plans"]),
+            2.0 * np.exp(0.8 * moods["stress"]),
+            1.0 * np.exp(1.0 * moods["plans"]),
             2.4 * np.exp(1.0 * moods["windfall"]),
             0.25 * np.exp(1.0 * moods["plans"]),
             0.0 * one,
-            1.8 * np.exp(1.2 * moods["grievance"]),
+            1.5 * np.exp(1.6 * moods["grievance"]),
             0.06 * np.exp(0.9 * moods.score("churn")),
         ]
         kind = 1 + self._picks("event", odds, who[session], number[session], step)
@@ -102,15 +102,15 @@ class Channels:
 
     def _visits(self, turn: Turn) -> None:
         people, moods, one = self.people, turn.moods, np.ones(len(self.people))
-        mean = np.where(people.is_online, 0.4 * people.uses_branch, 1.1 * np.exp(-0.9 * moods["drift"]))
+        mean = np.where(people.is_online, 0.4 * people.uses_branch, 1.0 * np.exp(-1.25 * moods["drift"]))
         who, number, day, stamp = self._occurrences(turn, "visit", mean, "branch")
         odds = [
             3.5 * one,
             1.5 * one,
             1.5 * np.exp(1.0 * moods["windfall"]),
             0.8 * np.exp(1.0 * moods["plans"]),
-            0.6 * np.exp(1.1 * moods["grievance"]),
-            1.2 * np.exp(0.6 * moods["grievance"]),
+            0.5 * np.exp(1.4 * moods["grievance"]),
+            1.2 * np.exp(0.8 * moods["grievance"]),
         ]
         wait = 60 * (2 + self.draws.integers(48, "wait", number))
         took = 60 * (2 + self.draws.integers(28, "service time", number))
@@ -178,7 +178,7 @@ class Channels:
         )
 
     def _complaints(self, turn: Turn) -> None:
-        mean = 0.03 * np.exp(1.1 * turn.moods["grievance"])
+        mean = 0.019 * np.exp(1.5 * turn.moods["grievance"])
         who, number, day, stamp = self._occurrences(turn, "complaint", mean, "office")
         took = self.draws.integers(20, "resolution", number)
         channel = self.draws.choice([3, 4, 2, 1], "complaint channel", number)
@@ -206,7 +206,7 @@ class Channels:
         left, back = self.staff.left[people.manager[who]], self.staff.gap_ends[people.manager[who]]
         keeps = (left == NULL) | (day <= left) | (day >= back)
         who, number, day, stamp = who[keeps], number[keeps], day[keeps], stamp[keeps]
-        near = np.exp(-0.7 * turn.moods["distance"])
+        near = np.exp(-0.9 * turn.moods["distance"])
         outcome = self._picks("outcome", [4.0 * near, 3.0 * one, 0.8 * near, 1.0 / near, 0.5 * near], who, number)
         turn.deliveries.write(
             "rm_contacts",
@@ -226,7 +226,7 @@ class Channels:
         )
 
     def _orders(self, turn: Turn) -> None:
-        mean = np.where(turn.is_online, 0.25 * np.exp(-0.9 * turn.moods["distance"]), 0)
+        mean = np.where(turn.is_online, 0.18 * np.exp(-1.3 * turn.moods["distance"]), 0)
         who, number, day, stamp = self._occurrences(turn, "order", mean, "shop")
         goods = self.draws.integers(len(names.MALL_CATEGORIES), "goods", number)
         turn.deliveries.write(

@@ -31,7 +31,7 @@ def earn(turn: Turn, budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     insecurity = turn.moods["insecurity"]
     everyone = np.arange(len(people))
     # Who must fear for the income is paid less than declared, and later.
-    noise = np.exp(0.04 * turn.draws.normal("pay", people.index, month.index) - 0.10 * insecurity)
+    noise = np.exp(0.03 * turn.draws.normal("pay", people.index, month.index) - 0.13 * insecurity)
     cents = np.round(people.income * noise).astype(np.int64) * 100
     delay = np.minimum(turn.uniform("pay delay") * 4 * np.exp(0.6 * insecurity), 12).astype(np.int64)
     usual = _PAYDAYS[turn.draws.integers(4, "payday", np.where(people.employer >= 0, people.employer, people.index))]

@@ -426,7 +426,10 @@ FIGURES: dict[str, str] = {
 
 
 def measure(folder: Path) -> list[Row]:
-    """All figures of what ``generate`` wrote to ``folder``: (subject, figure, value); shares are between 0 and 1."""
+    """All figures of what ``generate`` wrote to ``folder``: (subject, figure, value); shares are between 0 and 1.
+
+    What a short history cannot tell is left out.
+    """
     con = duckdb.connect()
     con.execute("set threads = 2")
     days, names, is_workday = holidays()
@@ -442,7 +445,8 @@ def measure(folder: Path) -> list[Row]:
     lead_columns = "{lead_id: 'varchar', business_date: 'varchar'}"
     leads = f"read_json('{folder}/landing/social_leads/*.gz', columns = {lead_columns})"
     con.execute(f"create table lead_rows as from {leads}")
-    return [(subject, *row) for subject, sql in FIGURES.items() for row in con.execute(sql).fetchall()]
+    told = [(subject, *row) for subject, sql in FIGURES.items() for row in con.execute(sql).fetchall()]
+    return [row for row in told if row[-1] is not None]
 
 
 def main() -> None:

@@ -152,7 +152,7 @@ class Loans:
 
         regular = np.flatnonzero(falls_due & (self.missed_since < 0))
         self.last_delay, self.delay = self.delay, np.zeros(len(self.people), np.int64)
-        habit = np.minimum(self.late_habit[regular] * np.exp(0.8 * turn.moods["disorder"][regular]), 0.9)
+        habit = np.minimum(self.late_habit[regular] * np.exp(1.0 * turn.moods["disorder"][regular]), 0.9)
         is_late = turn.uniform("late", regular) < habit
         delay = is_late * (1 + (_LATEST_PAYMENT * turn.uniform("delay", regular)).astype(np.int64))
         self.delay[regular] = delay

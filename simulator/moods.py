@@ -26,7 +26,7 @@ PERSISTENCE = 0.985
 """Correlation of a factor with itself a month later."""
 RETURNING = 0.2
 """Share of large withdrawals that are only lent out."""
-UNREST_LOGIT, MONTHS_OF_UNREST = 3.8, 3
+UNREST_LOGIT, MONTHS_OF_UNREST = 4.6, 3
 """Added to the logit of churn after a large withdrawal, and the months for which it lasts: many close the account."""
 RELIEF = -1.5
 """What a large sum that came, or went, takes off the factor behind it."""
@@ -45,7 +45,7 @@ _WEIGHTS = {
 }
 # Logit of the monthly hazard: intercept and slope over the index.
 _LOGIT = {
-    "churn": (-5.25, 2.05),
+    "churn": (-5.3, 1.5),
     "windfall": (-4.8, 1.22),
     "outflow": (-2.85, 1.35),
     "delinquency": (-4.2, 1.7),

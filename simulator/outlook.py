@@ -18,7 +18,7 @@ from simulator.turn import Turn
 
 HORIZON, _MONTHS = 90, 3
 TIER_THRESHOLDS = np.array([0, 10_000, 50_000, 200_000, 500_000, 2_000_000, 6_000_000, np.inf])  # CNY
-FOLLOWING_LOGIT, ASLEEP_LOGIT = 1.5, -2.0
+FOLLOWING_LOGIT, ASLEEP_LOGIT = 1.5, -4.0
 """Added to the logit of churn in the months after the manager left, and while the accounts sleep."""
 LAST_DECISION = 4  # days into the month: by then who leaves in it has decided
 

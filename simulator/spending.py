@@ -28,7 +28,7 @@ _AT_THE_COUNTER = is_one_of("cash_counter", "transfer_counter", "mmf_counter")
 _TRANSFERS = is_one_of("transfer_mobile", "transfer_web", "transfer_counter")
 _FUNDS = is_one_of("mmf", "mmf_mobile", "mmf_counter")
 _FEE = 1_000  # cents
-YIELD_PULL = 0.3
+YIELD_PULL = 0.24
 """By what the logarithm of the pull of wallets and funds grows with the appeal of their yields."""
 
 
@@ -83,17 +83,17 @@ def _kinds(turn: Turn, who: np.ndarray, nth: np.ndarray) -> np.ndarray:
     # When outside funds yield more than we pay, they draw everybody.
     pull, near = np.exp(moods["pull"] + YIELD_PULL * turn.appeal), np.exp(-moods["distance"])
     online, firm, has_wallet = people.is_online, people.is_enterprise, people.wallet >= 0
-    cash = np.exp(1.0 * moods["plans"]) * (1 + turn.season.rush)
+    cash = np.exp(1.25 * moods["plans"]) * (1 + turn.season.rush)
     branch = people.uses_branch
     odds = [
-        np.where(firm, 0.3, 2.4) * near**0.7,
-        np.where(online, 1.2, 0) * near**0.7,
-        1.2 * np.exp(-0.9 * moods["grievance"]),
+        np.where(firm, 0.3, 2.4) * near**1.1,
+        np.where(online, 1.2, 0) * near**1.1,
+        1.2 * np.exp(-1.3 * moods["grievance"]),
         np.where(firm, 0.2, np.where(branch, 0.6, 0.75)) * cash,
         np.where(online, 0.3 * branch, 0.5) * cash,
-        np.where(firm, 3.0, 0.8) * near**-0.7 * np.where(has_wallet, 1, pull**0.8),
-        np.where(has_wallet, 1.4 * pull**0.9, 0),
-        np.where(online, 0.9, 0.5) * pull**1.1,
+        np.where(firm, 3.0, 0.8) * near**-1.1 * np.where(has_wallet, 1, pull**1.2),
+        np.where(has_wallet, 1.15 * pull**1.3, 0),
+        np.where(online, 0.75, 0.45) * pull**1.5,
         np.where(firm, 0.8, 0.0),
     ]
     total = reduce(np.add, odds)
@@ -205,7 +205,7 @@ def _write_wallet_payments(
 
 def _fees(turn: Turn, budget: np.ndarray) -> None:
     """Fees for what was overlooked."""
-    mean = np.minimum(0.6 * np.exp(1.0 * turn.moods["disorder"]), 5)
+    mean = np.minimum(0.45 * np.exp(1.3 * turn.moods["disorder"]), 5)
     who, nth = turn.several("fee", np.where(turn.active & (0.1 * budget > 8 * _FEE), mean, 0))
     day = turn.month.first + (turn.uniform("fee day", who, nth) * turn.month.length).astype(np.int64)
     turn.ledger.post(who, MAIN, day, 80_000 + nth, np.full(len(who), -_FEE), "fee")

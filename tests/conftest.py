@@ -123,7 +123,7 @@ class _OneFolderPerWorker(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.split("::")[0]
         folder = module.rpartition("/")[0]
-        return module if folder == "tests/pipeline" else folder
+        return module if folder.startswith("tests/pipeline") else folder
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

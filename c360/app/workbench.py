@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, NoReturn, get_args
 from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi import Depends, Request
@@ -28,11 +28,12 @@ from c360.app.reading import Reading
 from c360.app.sessions import COOKIE, Session, Sessions
 from c360.reports import Row
 from c360.reports import pages as reports
+from c360.reports.worklist import chance
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.page_views import Journal, Kind
 from lakehouse.language import LANGUAGES, NAMES, Language, Voice, words
 from lakehouse.language import Kind as Words
-from lakehouse.pages import LAYOUT
+from lakehouse.pages import LAYOUT, unbroken
 from lakehouse.settings import Settings
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -164,7 +165,7 @@ class Workbench:
         who = visit.person if visit else person
         self.journal.append(events_of(who, publish, kind, page, customer_keys, detail, delivered, event_id))
 
-    def refuse(self, visit: Visit, customer_key: str | None = None) -> None:
+    def refuse(self, visit: Visit, customer_key: str | None = None) -> NoReturn:
         """Write the refusal down, and say no more than of what does not exist."""
         self.note(visit, "refusal", visit.page, [customer_key], "no right, or no such customer")
         raise Hidden(visit)
@@ -198,13 +199,16 @@ class Workbench:
             (name, one, f"{path}?{urlencode(asked | {'lang': one})}") for one, name in NAMES.items() if one != language
         ]
         frame = {"visit": None, "navigation": ()} | dict(content)
+        say = Voice(language)
         text = self._templates.get_template(template).render(
             language=language,
-            t=Voice(language),
-            say=Voice(language),
+            t=say,
+            say=say,
             links=links,
             local=self._local,
-            currency=self.currency,
+            currency=say.code(self.currency),
+            colon=say("colon"),
+            amount=partial(reports.amount, currency=self.currency, say=say),
             here=path,
             asked=asked,
             **frame,
@@ -233,6 +237,7 @@ class Workbench:
         loader = ChoiceLoader([*loaders, PrefixLoader({"plain": FileSystemLoader(LAYOUT)})])
         made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
         made.filters |= {"money": reports.money, "words": _in_words, "path": _in_path, "term": _as_term}
+        made.filters |= {"unbroken": unbroken, "percent": _in_percent, "chance": _as_chance}
         return made
 
 
@@ -256,6 +261,19 @@ def _in_path(text: str) -> str:
 def _in_words(context: Context, code: str | None) -> str:
     """A code in the language of the page."""
     return context["say"].code(code)
+
+
+@pass_context
+def _in_percent(context: Context, share: float | None, decimals: int = 0) -> str:
+    """A share in per cent, as the language of the page writes it."""
+    voice: Voice = context["say"]
+    return voice.percent(share, decimals)
+
+
+@pass_context
+def _as_chance(context: Context, action: Row) -> str:
+    """How likely it is what an action is about, in the language of the page."""
+    return chance(action, context["say"])
 
 
 @pass_context

@@ -13,10 +13,10 @@ from uuid import UUID, uuid5
 
 import yaml
 
-from c360.bi.charts import Drawn, draw
+from c360.bi.charts import Drawn, draw, is_of_branches
 from c360.bi.datasets import Dataset, Datasets
 from c360.bi.specs import WIDTH, Chart, Dashboard, read_dashboards
-from lakehouse.contracts import load_deployment
+from c360.bi.wording import of_words
 from lakehouse.language import LANGUAGES, Language
 from lakehouse.settings import Settings
 from lakehouse.warehouse.comments import FRACTION
@@ -27,6 +27,7 @@ DATABASE = "c360"
 # The server knows where the store is, and who may open it: deploy/superset/superset_config.py.
 ADDRESSES = {"duckdb": "duckdb:///:memory:", "postgres": "postgresql+psycopg2://c360_store/"}
 HEIGHTS = {"number": 24, "line": 50, "bar": 50, "table": 50}  # of a row, in units of 8 pixels
+OF_BRANCHES = 75  # a bar for each of them
 HEADLINE = 8
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast where libyaml is
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -77,11 +78,10 @@ def make_assets(settings: Settings, dashboards: Mapping[str, Dashboard] | None =
         If nothing is published, or a dashboard asks for what the store does not have.
     """
     datasets = Datasets(settings)
-    currency = load_deployment(settings.deployment).currency
     files = dict(make_database(settings.target).files)
     for name, dashboard in (dashboards or read_dashboards()).items():
         for language in LANGUAGES:
-            _Page(name, dashboard, language, currency).add_to(files, datasets)
+            _Page(name, dashboard, language, datasets.currency).add_to(files, datasets)
     return Assets(files)
 
 
@@ -258,6 +258,7 @@ class _Page:
         filters: list[Asset] = []
         for name in self.dashboard.filters:
             dataset = next(one for one in datasets if name in one.by_name)
+            column = of_words(dataset, name)
             filters.append(
                 {
                     "id": f"NATIVE_FILTER-{name}",
@@ -266,7 +267,7 @@ class _Page:
                     "type": "NATIVE_FILTER",
                     "targets": [
                         {
-                            "column": {"name": name},
+                            "column": {"name": column},
                             "datasetUuid": identifier("dataset", dataset.name, self.language),
                         }
                     ],
@@ -297,4 +298,4 @@ def _row(name: str, children: list[str]) -> Asset:
 
 
 def _height(charts: tuple[Chart, ...]) -> int:
-    return max(HEIGHTS[chart.kind] for chart in charts)
+    return max(OF_BRANCHES if is_of_branches(chart) else HEIGHTS[chart.kind] for chart in charts)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from c360 import metrics
 from c360.bi.specs import Words
 from lakehouse import warehouse
+from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.language import Voice
 from lakehouse.settings import Settings
@@ -79,6 +80,7 @@ class Datasets:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.currency = load_deployment(settings.deployment).currency
         self._manifest = metrics.definitions(settings)
         self._metrics = {metric.name: metric for metric in metrics.list_metrics(settings)}
         with warehouse.shown(settings) as shown:
@@ -86,6 +88,12 @@ class Datasets:
         models = (_Model(model, self._manifest) for model in self._manifest.semantic_models)
         self._models = {model.name: model for model in models}
         self._tables: dict[str, Dataset] = {}
+
+    @cached_property
+    def products(self) -> Mapping[str, str]:
+        """The bank's name of each product, by its code."""
+        rows = warehouse.query_serving(self._settings, "select product_code, product_name from marts.dim_product")
+        return {row["product_code"]: row["product_name"] for row in rows.to_pylist()}
 
     def of_metrics(self, names: Sequence[str]) -> Dataset:
         """The dataset that has all of these metrics."""

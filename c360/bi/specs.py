@@ -48,6 +48,7 @@ class Chart(_Strict):
     sums: tuple[Name, ...] = ()  # columns of the table that are added up
     latest: Name | None = None  # a column of the table, of which the last value is shown
     counted: bool = False  # the table's rows are counted
+    unit: Words | None = None  # what the rows are that are counted
     by: tuple[str, ...] = ()
     over: Grain | None = None
     time: Name | None = None  # of a table, the column of `over`
@@ -56,6 +57,7 @@ class Chart(_Strict):
     order: tuple[Ordering, ...] = ()
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
     stacked: bool = False
+    from_zero: bool = True  # the axis of a line; without it a small range is seen on a large level
     width: Annotated[int, Field(ge=1, le=WIDTH)] | None = None  # without one, an equal share of the row
 
     @model_validator(mode="after")
@@ -69,6 +71,8 @@ class Chart(_Strict):
             raise ValueError("a table over time needs the column of its time")
         if of_table and not self.title:
             raise ValueError("a chart of a table needs a title")
+        if self.counted and self.kind != "number" and not self.unit:
+            raise ValueError("counted rows need a unit")
         return self
 
 

@@ -29,6 +29,7 @@ from c360.cli.ml import ml
 from c360.cli.output import Json, StoppingGroup, Target, day_of, labelled, long_work, progress, show, spoken, tell
 from c360.cli.proposals import list_proposals, propose, sign
 from c360.cli.receipt import receipt
+from c360.cli.restatements import restatements
 from c360.cli.retain import retain
 from c360.cli.roles import roles
 from c360.cli.secret import secret
@@ -66,6 +67,7 @@ app.command()(restore)
 app.command()(retain)
 app.command()(lineage)
 app.command()(reproduce)
+app.command()(restatements)
 app.add_typer(sources.adapt, name="adapt")
 app.add_typer(activate, name="activate")
 app.add_typer(alerts, name="alerts")

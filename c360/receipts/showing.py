@@ -17,17 +17,19 @@ from lakehouse.settings import Settings
 from ml_jobs.task_file import load_tasks, phrases, task_said
 
 SHARED = ("publish_id", "business_date", "run_id", "project", "pin", "publish_sha256")
+AMOUNTS = frozenset({"amount_at_stake", "expected_amount"})
 DECIDED = ("source", "action", "reason", "amount_at_stake", "expected_amount", "channel", "owner", "due_date")
 BECAME = ("is_handed_out", "is_allowed", "block_reason", "arm")
 SCORED = ("task", "as_of_date", "horizon_days", "score", "band", "rank", "model_version", "model_sha256")
 SCORED += ("feature_version", "score_reason")
 BOTH = frozenset({"action", "reason", "score_reason"})  # there are two of them, one in each language
 CODES = frozenset({"source", "channel", "owner", "block_reason", "arm", "band", "preferred_channel"})
-Title = Literal["receipt_decision", "receipt_score", "receipt_facts"]
+Title = Literal["receipt_decision", "receipt_score", "receipt_facts", "receipt_publish"]
 SECTIONS: dict[Title, tuple[str, ...]] = {
-    "receipt_decision": (*SHARED, *DECIDED, *BECAME),
+    "receipt_decision": (*DECIDED, *BECAME),
     "receipt_score": SCORED,
     "receipt_facts": OF_FACTS,
+    "receipt_publish": SHARED,
 }
 
 
@@ -42,11 +44,16 @@ class Kept:
         """What it says under a title: names and values in words, without what has none."""
         rows = []
         for name in SECTIONS[title]:
-            told = f"{name}_{say.language}" if name in BOTH else name
-            value = self.values[f"fact_{name}" if title == "receipt_facts" else told]
+            value = self._value(name, title, say)
             if value is not None and not (title == "receipt_score" and self.values["score"] is None):
-                rows.append((say.column(name), _said(name, value, say)))
+                is_loss = name == "expected_amount" and self.values["source"] == "early_warning"
+                rows.append((say.column("expected_loss_amount" if is_loss else name), _said(name, value, say)))
         return rows
+
+    def _value(self, name: str, title: Title, say: Voice) -> object:
+        if name not in BOTH:
+            return self.values[f"fact_{name}" if title == "receipt_facts" else name]
+        return None if self.values[f"{name}_{say.language}"] is None else say.of(self.values, name)
 
     def bars(self, say: Voice) -> list[tuple[str, bool]]:
         """Each bar of the contact policy, and whether it was up; none where the policy did not know the customer."""
@@ -109,7 +116,7 @@ def _features(lake: Path, task: str, version: str, values: list[float] | None) -
 
 def tables(receipt: Shown, say: Voice = ENGLISH) -> Iterator[RenderableType]:
     """What was decided, by which score and which policy, and what came of doing it again."""
-    for title in ("receipt_decision", "receipt_score"):
+    for title in ("receipt_decision", "receipt_publish", "receipt_score"):
         if rows := receipt.section(title, say):
             yield _table(say(title), rows)
     policy = Table(say("receipt_bar"), say("receipt_kept"), say("receipt_again"), title=say("receipt_policy"))
@@ -136,6 +143,8 @@ def _said(name: str, value: object, say: Voice) -> str:
         return say("yes") if value else say("no")
     if isinstance(value, float):
         return f"{value:.4f}"
+    if name in AMOUNTS:
+        return f"{value:,.2f}"
     if name == "task":
         return task_said(str(value), say)
     return say.code(str(value)) if name in CODES else str(value)

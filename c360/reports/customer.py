@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from c360.reports import WHOSE, Query, Row, drawing
-from c360.reports.pages import money, render
+from c360.reports.pages import amount, money, render
 from lakehouse import warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
@@ -23,9 +23,15 @@ from lakehouse.settings import PROJECT, Settings
 
 ACCENT, SOFT, WARN = "#0b5cad", "#8fb8de", "#c2560a"
 CLASSES = ("#0b5cad", "#c2560a", "#3a9679", "#8a5aa8", "#d4a017", "#5c6b7a", "#c3ccd6")  # of counterparties; all others
+ACTION = "action"  # kind of a touch: what was done about an action of the worklist
+BANDS = ("high", "medium", "low")
+HOUSEHOLD = {"lets use": "{key} may use their accounts", "may use": "may use the accounts of {key}"}
+OUTSIDE = "outside:"  # begins the key of an account that is no customer's; a token of it follows
+TOKEN = 6  # characters of a token by which people tell two accounts apart
 MONTHS = 12
 CLOSED_DAYS = 31  # how long the page still shows what was closed or came due
 SILENT_DAYS = 90  # after which a main payer's last date is told
+FLOW_DAYS = 90  # over which fund_chain_runway measures cover and pace
 
 # Whose rows: ``{of}`` stands after each customer_key, ``= $1`` for one of them or ``is not null`` for everybody.
 _ACCOUNTS = """
@@ -283,7 +289,7 @@ def tables(report: CustomerReport, language: Language = "en") -> list[Renderable
             say,
             say("Last touches"),
             ("Time", "Channel", "What"),
-            ((touch_time(row, report.zone), say.code(row["channel"]), touch_line(row, say)) for row in report.journey),
+            ((touch_time(row, report.zone), touch_channel(row, say), touch_line(row, say)) for row in report.journey),
         ),
     ]
 
@@ -300,12 +306,15 @@ def content(report: CustomerReport, language: Language = "en") -> dict[str, obje
         "report": report,
         "who": who(report, say),
         "tier_distance": tier_distance(report.customer, say),
-        "stage": stage(report, say),
+        "stage": since(report, say),
+        "scores": by_band(report.scores),
+        "other_side": lambda edge: other_side(edge, say),
         "runway_line": runway_line(report.runway, say, report.payers) if report.runway else None,
         "leak_line": leak_line(report.leak, report.customer["currency"], say) if report.leak else None,
         "closing_line": lambda row: closing_line(row, report.customer["currency"], say),
         "touch_line": lambda touch: touch_line(touch, say),
         "touch_time": lambda touch: touch_time(touch, report.zone),
+        "touch_channel": lambda touch: touch_channel(touch, say),
         "action_line": lambda action: action_line(action, say),
         "flow_rows": flow_by_class(report),
         "assets_plot": assets_plot(until_today(report), say) if report.months else None,
@@ -329,10 +338,7 @@ def who(report: CustomerReport, say: Voice = ENGLISH) -> str:
         say("with us since {date}", date=customer["first_opened_date"]) if customer["first_opened_date"] else "",
         say("risk {rating}", rating=customer["risk_rating"]) if customer["risk_rating"] else "",
         say("does not want marketing") if customer["is_marketing_opt_out"] else "",
-        *(
-            say("{relation} accounts: {key}", relation=say.code(row["relation"]), key=row["related_customer_key"])
-            for row in report.household
-        ),
+        *(say(HOUSEHOLD[row["relation"]], key=row["related_customer_key"]) for row in report.household),
     ]
     return say.listed(parts)
 
@@ -356,7 +362,7 @@ def loans(customer: Row, say: Voice = ENGLISH) -> str:
     """What is owed, and for how long it is overdue; empty without a loan."""
     if not customer["loan_amount"]:
         return ""
-    owed = f"{customer['currency']} {money(customer['loan_amount'])}"
+    owed = amount(customer["loan_amount"], customer["currency"], say)
     days = customer["days_past_due"]
     return say("owes {amount}", amount=owed) + (say(", {days} days past due", days=days) if days else "")
 
@@ -371,7 +377,8 @@ def closing_line(closing: Row, currency: str, say: Voice = ENGLISH) -> str:
         said = say("{product}: closed on {date}, before it was due on {due}", product=product, date=closed, due=due)
     else:
         said = say("{product}: came due on {date}", product=product, date=due)
-    return said + (say(", {paid} paid out", paid=f"{currency} {money(closing['amount'])}") if closing["amount"] else "")
+    paid = closing["amount"]
+    return said + (say(", {paid} paid out", paid=amount(paid, currency, say)) if paid else "")
 
 
 def leak_line(leak: Row, currency: str, say: Voice = ENGLISH) -> str:
@@ -379,12 +386,11 @@ def leak_line(leak: Row, currency: str, say: Voice = ENGLISH) -> str:
     if not leak["leak_30d_amount"]:
         return ""
     return say(
-        "{currency} {amount} went to outside funds and wallets in 30 days ({share} of what was there); "
-        "in the 30 days before {currency} {previous}",
-        currency=currency,
-        amount=money(leak["leak_30d_amount"]),
-        share=f"{leak['leak_rate'] or 0:.0%}",
-        previous=money(leak["previous_30d_amount"]),
+        "{amount} went to outside funds and wallets in 30 days ({share} of what was there); "
+        "in the 30 days before {previous}",
+        amount=amount(leak["leak_30d_amount"], currency, say),
+        share=say.percent(leak["leak_rate"] or 0),
+        previous=amount(leak["previous_30d_amount"], currency, say),
     )
 
 
@@ -396,26 +402,30 @@ def tier_distance(customer: Row, say: Voice = ENGLISH) -> str:
     if today != tier:
         parts.append(say("{tier} by today's assets alone", tier=today))
     if gap is not None and gap > 0:
-        parts.append(say("{currency} {gap} short of {tier} stars", currency=currency, gap=money(gap), tier=tier + 1))
+        parts.append(say("{gap} short of {tier} stars", gap=amount(gap, currency, say), tier=tier + 1))
     if tier > 1 and margin is not None:
         text = (
-            "{currency} {margin} above the threshold of {tier}"
+            "{margin} above the threshold of {tier}"
             if margin >= 0
-            else "{currency} {margin} below the threshold of {tier}, kept by contribution or grace"
+            else "{margin} below the threshold of {tier}, kept by contribution or grace"
         )
-        parts.append(say(text, currency=currency, margin=money(abs(margin)), tier=tier))
+        parts.append(say(text, margin=amount(abs(margin), currency, say), tier=tier))
     return say.listed(parts)
 
 
 def stage(report: CustomerReport, say: Voice = ENGLISH) -> str:
-    """Life-cycle stage of today, since when a month-end showed it, and why it is so today, however it began."""
-    now = say.code(report.customer["life_cycle_stage"])
-    last = next(iter(report.stages), None)
+    """Life-cycle stage of today, since when and why."""
+    now, begun = say.code(report.customer["life_cycle_stage"]), since(report, say)
+    return say("{stage} {since}", stage=now, since=begun) if begun else now
+
+
+def since(report: CustomerReport, say: Voice = ENGLISH) -> str:
+    """Since when a month-end showed today's stage, and why it is so today, however it began; empty where none did."""
+    now, last = say.code(report.customer["life_cycle_stage"]), next(iter(report.stages), None)
     if last is None or say.code(last["life_cycle_stage"]) != now:
-        return now
-    since = say("{stage} since {date}", stage=now, date=last["valid_from"])
+        return ""
     reason = say.of(_stage_reasons().get(report.customer["life_cycle_reason"], last), "reason")
-    return since + (say(": {why}", why=reason) if reason else "")
+    return say("since {date}", date=last["valid_from"]) + (say(": {why}", why=reason) if reason else "")
 
 
 @cache
@@ -433,14 +443,19 @@ def runway_line(runway: Row, say: Voice = ENGLISH, payers: Sequence[Row] = ()) -
     if runway["chain_state"] == "left":
         return ""
     parts = []
+    is_past = _counts_overdue_payers(runway)
     if runway["inflow_cover_rate"] is not None:
-        parts.append(say("inflow covers {share} of outflow", share=f"{runway['inflow_cover_rate']:,.0%}"))
-    if (days := runway["runway_days"]) is not None:
+        text = "inflow covers {share} of outflow"
+        if is_past:
+            text = "inflow covered {share} of outflow, overdue payers' money included"
+        parts.append(say(text, share=say.percent(runway["inflow_cover_rate"])))
+    if (days := runway["runway_days"]) is not None and not is_past:
         text = "lasts {days} days at this pace" if days < 3650 else "lasts more than ten years at this pace"
         parts.append(say(text, days=f"{days:,}"))
     if runway["main_payer_share"] is not None:
-        share, count = f"{runway['main_payer_share']:.0%}", runway["payer_count"]
-        parts.append(say("main payer {share} of {count} payers' money", share=share, count=count))
+        share, count = say.percent(runway["main_payer_share"]), runway["payer_count"]
+        several = say("main payer {share} of {count} payers' money", share=share, count=count)
+        parts.append(several if count > 1 else say("one payer alone"))
         last = next((row["last_date"] for row in payers), None)
         if last and (runway["as_of_date"] - last).days > SILENT_DAYS and not runway["broken_payer_count"]:
             parts.append(say("last paid on {date}", date=last))
@@ -448,6 +463,12 @@ def runway_line(runway: Row, say: Voice = ENGLISH, payers: Sequence[Row] = ()) -
         parts.append(say("payers overdue: {count}", count=runway["broken_payer_count"]))
         parts.append(say("the largest of them last paid on {date}", date=runway["broken_last_date"]))
     return say.listed(parts)
+
+
+def _counts_overdue_payers(runway: Row) -> bool:
+    """Whether the flows of the last days hold money of payers who broke the inflow: their pace is over."""
+    last = runway["broken_last_date"] if runway["chain_state"] == "inflow broken" else None
+    return last is not None and (runway["as_of_date"] - last).days < FLOW_DAYS
 
 
 def action_line(action: Row, say: Voice = ENGLISH) -> str:
@@ -478,10 +499,30 @@ def touch_line(touch: Row, say: Voice = ENGLISH) -> str:
     return say.listed(parts) + ("" if touch["is_own"] else say(" (by the bank)"))
 
 
+def touch_channel(touch: Row, say: Voice = ENGLISH) -> str:
+    """The channel; what was done about an action of the list is no campaign, by whichever channel it was."""
+    return say.code("worklist") if touch["touch_kind"] == ACTION else say.code(touch["channel"])
+
+
 def touch_time(touch: Row, zone: tzinfo) -> str:
-    """When it was, by the bank's clock."""
+    """When it was, by the bank's clock; of an action the day, which is all that is reported."""
     moment: datetime = touch["touched_at"]
+    if touch["touch_kind"] == ACTION:
+        return f"{moment:%Y-%m-%d}"
     return f"{moment.replace(tzinfo=UTC).astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def other_side(edge: Row, say: Voice = ENGLISH) -> str:
+    """Who pays or is paid: a customer's key, or an account outside by the beginning of its token."""
+    key: str = edge["other_key"]
+    if not key.startswith(OUTSIDE):
+        return key
+    return say("outside ({token})", token=key.removeprefix(OUTSIDE)[:TOKEN])
+
+
+def by_band(scores: list[Row]) -> list[Row]:
+    """The scores to look at first in front: by band, then the likeliest."""
+    return sorted(scores, key=lambda row: (BANDS.index(row["band"]), -row["score"], row["task"]))
 
 
 def flow_by_class(report: CustomerReport) -> list[ClassFlow]:
@@ -543,8 +584,8 @@ def _scores_table(report: CustomerReport, say: Voice) -> RenderableType:
         say("Scores"),
         ("Score", "Probability", "Band", "Because of"),
         (
-            (say.of(score, "task"), f"{score['score']:.1%}", say.code(score["band"]), say.of(score, "reason"))
-            for score in report.scores
+            (say.of(score, "task"), say.percent(score["score"], 1), say.code(score["band"]), say.of(score, "reason"))
+            for score in by_band(report.scores)
         ),
     )
 
@@ -579,9 +620,9 @@ def _chain_table(report: CustomerReport, say: Voice) -> RenderableType:
         (
             (
                 say(role),
-                row["other_key"][:28],
+                other_side(row, say),
                 say.code(row["relation"]),
-                f"{row['share'] or 0:.0%}",
+                say.percent(row["share"] or 0),
                 money(row["payment_amount"]),
                 row["last_date"],
             )

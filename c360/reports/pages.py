@@ -16,7 +16,8 @@ UNITS = {
 def render(template: str, say: Voice, **content: object) -> str:
     """The page that a template makes of the content, in a language; it needs no other file."""
     templates = environment(TEMPLATES)
-    templates.filters |= {"money": money, "words": say.code}
+    templates.filters |= {"money": money, "words": say.code, "percent": say.percent}
+    templates.filters["amount"] = lambda of, currency: amount(of, currency, say)
     return templates.get_template(template).render(content, say=say, language=say.language)
 
 
@@ -27,6 +28,15 @@ def money(amount: Decimal | float | None) -> str:
     '1,235'
     """
     return "" if amount is None else f"{amount:,.0f}"
+
+
+def amount(of: Decimal | float, currency: str, say: Voice) -> str:
+    """An amount in whole units with its currency, as the language writes it.
+
+    >>> amount(Decimal("1234.56"), "CNY", Voice()), amount(1234, "CNY", Voice("zh"))
+    ('CNY 1,235', '1,234 元')
+    """
+    return say("{currency} {amount}", currency=say.code(currency), amount=money(of))
 
 
 def readable(amount: Decimal | float, language: str = "en") -> str:

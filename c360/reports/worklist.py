@@ -1,4 +1,4 @@
-"""What is to be done today, once per action: for whom, why, how sure, for how much money, by whom, and by when."""
+"""What is to be done today, once per action: for whom, why, how likely, for how much money, by whom, and by when."""
 
 import csv
 import io
@@ -125,7 +125,7 @@ def actions_table(title: str, actions: list[Row], say: Voice = ENGLISH) -> Table
     table = Table(title=title, title_justify="left", title_style="bold", show_lines=True)
     table.add_column(say("Customer"), no_wrap=True)
     table.add_column(say("What, and why"), min_width=24)
-    table.add_column(say("Sure"), justify="right", no_wrap=True)
+    table.add_column(say("Chance"), justify="right", no_wrap=True)
     table.add_column(say("At stake,\nexpected"), justify="right", no_wrap=True)
     table.add_column(say("Who, over,\nuntil"), no_wrap=True)
     for row in actions:
@@ -134,25 +134,25 @@ def actions_table(title: str, actions: list[Row], say: Voice = ENGLISH) -> Table
         table.add_row(
             row["customer_key"],
             Text.assemble((say.of(row, "action") + state, "bold"), f"\n{why}"),
-            sure(row, say),
+            chance(row, say),
             f"{money(row['amount_at_stake'])}\n{money(row['expected_amount'])}",
             f"{owner(row, say)}\n{say.code(row['channel'])}\n{row['due_date']}",
         )
     return table
 
 
-def sure(action: Row, say: Voice = ENGLISH) -> str:
-    """How sure the reason is: a probability, or that it is a fact.
+def chance(action: Row, say: Voice = ENGLISH) -> str:
+    """How likely is what the list is about (arrears, leaving, buying, joining), or that it is a fact.
 
-    >>> [sure({"basis": "score", "probability": share}) for share in (0.001, 0.4, 0.999)]
-    ['<1%', '40%', '>99%']
+    >>> [chance({"basis": "score", "probability": share}) for share in (0.001, 0.4, 0.999)]
+    ['<1 %', '40 %', '>99 %']
     """
     share = action["probability"]
     if share is None:
         return say.code(action["basis"])
     if 0 < share < LEAST_SHOWN:
-        return "<1%"
-    return ">99%" if 1 - LEAST_SHOWN < share < 1 else f"{share:.0%}"
+        return f"<{say.percent(0.01)}"
+    return f">{say.percent(0.99)}" if 1 - LEAST_SHOWN < share < 1 else say.percent(share)
 
 
 def owner(action: Row, say: Voice = ENGLISH) -> str:
@@ -167,7 +167,7 @@ def page(report: WorklistReport, language: Language = "en") -> str:
         "worklist.html.j2",
         say,
         report=report,
-        sure=lambda action: sure(action, say),
+        chance=lambda action: chance(action, say),
         owner=lambda action: owner(action, say),
     )
 

@@ -18,7 +18,7 @@ case phrases.unit
         || '.' || cast(mod(abs({{ tenths }}), 10) as varchar)
     {%- for unit, names in lengths.items() %}
     when '{{ unit }}' then
-        cast({{ whole }} as varchar)
+        {{ thousands(whole) }}
         {%- if language == 'en' %} || case when {{ whole }} = 1 then ' {{ names[0] }}' else ' {{ names[0] }}s' end
         {%- else %} || '{{ names[1] }}'{% endif %}
         || case when {{ value }} >= phrases.capped_at then '{{ " or more" if language == "en" else "以上" }}' else '' end
@@ -28,7 +28,7 @@ case phrases.unit
         cast({{ whole }} as varchar) || case when {{ whole }} = 1 then ' star' else ' stars' end
         {%- else %} cast({{ whole }} as varchar) || '星'{% endif %}
     when 'risk' then 'R' || cast({{ whole }} as varchar)
-    else cast({{ whole }} as varchar)
+    else {{ thousands(whole) }}
 end
 {% endmacro %}
 

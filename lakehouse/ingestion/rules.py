@@ -105,6 +105,8 @@ def _checks(feed: Feed, column: Column, value: str, period: Period) -> list[tupl
         checks.append((_is_malformed(column), "invalid_type"))
     if column.allowed:
         checks.append((f"{name} not in ({', '.join(map(literal, column.allowed))})", "not_allowed"))
+    if column.differs_from:
+        checks.append((f"{_letters(name)} = {_letters(identifier(column.differs_from))}", "same_as_other"))
     if column.minimum is not None:
         checks.append((f"{_typed(column)} < {column.minimum}", "out_of_range"))
     if column.maximum is not None:
@@ -115,6 +117,11 @@ def _checks(feed: Feed, column: Column, value: str, period: Period) -> list[tupl
     if column.name == feed.business_date_column:
         checks.append((f"{_typed(column)} > date '{period.end}'", "outside_period"))
     return checks
+
+
+def _letters(name: str) -> str:
+    """SQL of a text without case, and without blanks and what nobody sees."""
+    return rf"lower(regexp_replace({name}, '[\s\pZ\pC]+', '', 'g'))"
 
 
 def _typed(column: Column) -> str:

@@ -1,6 +1,6 @@
 """The build engine and the serving store: attach the lake, run dbt, publish."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from lakehouse.contracts import load_deployment
 from lakehouse.errors import Stop
 from lakehouse.lake import Pin
 from lakehouse.lake.copies import note_copy
+from lakehouse.lake.figures import Cause, write_figures
 from lakehouse.lake.integrity import require_intact
 from lakehouse.lake.publishes import PublishRecord, write_publish
 from lakehouse.lake.secret import fingerprint
@@ -68,6 +69,7 @@ __all__ = [
     "read_levels",
     "read_state",
     "reading",
+    "record_figures",
     "record_publish",
     "relocate",
     "remove_retired",
@@ -258,6 +260,13 @@ def record_publish(settings: Settings, publish_id: int, run_id: str, pin: Pin, p
             tables={name: publication.content_hash for name, publication in sorted(seen.items())},
         ),
     )
+
+
+def record_figures(settings: Settings, publish_id: int, business_date: date, causes: Iterable[Cause]) -> None:
+    """Keep in the lake what the publish that readers have now shows of the main figures: later ones may restate it."""
+    rows = query_serving(settings, "select table_name, measure, figure_date, figure_value from marts.daily_figures")
+    shown = {(row["table_name"], row["measure"], row["figure_date"]): row["figure_value"] for row in rows.to_pylist()}
+    write_figures(settings.lake, publish_id, business_date, shown, causes)
 
 
 def show_live(

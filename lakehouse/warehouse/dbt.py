@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DBT_PROJECT = PROJECT / "dbt_project"
 PROFILES = PROJECT / "dbt_project"
 SOURCES = {".sql", ".yml", ".csv"}
-PARSED_FROM = "parsed_from"  # file beside the manifest: folder and version of the project that was parsed
+PARSED_FROM = "parsed_from"  # file beside the manifest: what was parsed, see `_source`
 CHECKED_AT_END = "test_type:generic,path:models,config.severity:ERROR"  # by macros/checks.sql, not by nodes
 _CHECKS = '{"checks"'  # begins the line that it logs
 FAILED = {"error", "fail", "runtime error", "partial success"}
@@ -42,6 +42,8 @@ class ManifestFile(TypedDict):
 
     nodes: dict[str, Any]
     sources: dict[str, Any]
+    metrics: dict[str, Any]
+    semantic_models: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -247,15 +249,24 @@ def _ensure_parsed(settings: Settings, variables: Mapping[str, Any]) -> Path:
     """The file of the parsed project; nothing of dbt is loaded if it is there already."""
     parsed = target_path(settings) / "partial_parse.msgpack"
     parsed_from = parsed.with_name(PARSED_FROM)
-    project = f"{DBT_PROJECT} {project_version()}"
-    if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == project):
+    source = _source(settings)
+    if not (parsed.exists() and parsed_from.exists() and parsed_from.read_text() == source):
         running.part("the models are read")
         parsed_from.unlink(missing_ok=True)
         outcome = _invoke(settings, ["parse", "--no-partial-parse"], variables)
         if not outcome.success:
             raise DbtFailed(str(outcome.exception)) from outcome.exception
-        parsed_from.write_text(project)
+        parsed_from.write_text(source)
     return parsed
+
+
+def _source(settings: Settings) -> str:
+    """What is parsed: folder and version of the project, and the database, whose name dbt writes into every relation's.
+
+    On DuckDB it is named after the build file, as the folder of what is parsed is.
+    """
+    database = f"{postgres.environment(settings).get('C360_PG_DATABASE')} " if settings.target == "postgres" else ""
+    return f"{DBT_PROJECT} {database}{project_version()}"
 
 
 def _invoke(

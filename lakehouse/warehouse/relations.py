@@ -14,6 +14,7 @@ from lakehouse.contracts import load_feeds
 from lakehouse.lake import audit
 from lakehouse.lake.activations import PlanFiles, all_plans, delivery_of, read_dead_letters
 from lakehouse.lake.alerts import read_log, read_state
+from lakehouse.lake.figures import Cause, causes_since_publish, read_figures
 from lakehouse.lake.model_files import current_monitoring, current_scores
 from lakehouse.lake.page_views import gather
 from lakehouse.lake.places import review_file
@@ -112,7 +113,7 @@ def lake_tables(root: Path, pin: lake.Pin, xref: Path | None, lineage: Path | No
         LakeTable(catalog.SEGMENTS, _segments(root, pin)),
         *(
             LakeTable(relation, (LakeFile(lineage / f"{relation.name}.parquet"),) if lineage else ())
-            for relation in (catalog.COLUMN_LINEAGE, catalog.COLUMN_LEVELS, catalog.ELEMENT_CONTROLS)
+            for relation in catalog.OF_THE_CODE
         ),
         LakeTable(catalog.ACTIVATION_CHANGES, _present(*_sent(root, pin))),
         LakeTable(catalog.PAGE_VIEWS, _page_views(root, pin)),
@@ -213,8 +214,25 @@ def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
         SmallTable(catalog.ACTIVATION_DEAD_LETTERS, read_dead_letters(root)),
         SmallTable(catalog.ALERT_MESSAGES, _messages(root)),
         SmallTable(catalog.ALERT_CASES, _cases(root)),
+        *_figures(root, pin),
         *_segment_tables(root, pin),
     ]
+
+
+def _figures(root: Path, pin: lake.Pin) -> list[SmallTable]:
+    """What each publish showed of the main figures, and which deliveries came or went before it."""
+    records = read_figures(root)
+    names = ("table_name", "measure", "figure_date")
+    shown = [
+        {"publish_id": record.publish_id, "published_date": record.business_date, "figure_value": value}
+        | dict(zip(names, key, strict=True))
+        for record in records
+        for key, value in record.changes.items()
+    ]
+    told: list[tuple[int | None, Iterable[Cause]]] = [(record.publish_id, record.causes) for record in records]
+    told.append((None, causes_since_publish(root, pin)))
+    causes = [{"publish_id": publish_id} | asdict(cause) for publish_id, known in told for cause in known]
+    return [SmallTable(catalog.PUBLISHED_FIGURES, shown), SmallTable(catalog.RESTATEMENT_CAUSES, causes)]
 
 
 def _purposes() -> list[dict[str, object]]:

@@ -148,7 +148,8 @@ def fit_survival(task: Task, rows: FollowUp) -> SurvivalModel:
         If too few customers left, or no feature says who does.
     """
     rows = rows.take(np.arange(len(rows.months))[:: -(-len(rows.months) // task.training_rows)])
-    whole = rows.take(np.flatnonzero(rows.has_left | (rows.months >= QUARTER)))
+    followed = np.flatnonzero(rows.has_left | (rows.months >= QUARTER))
+    whole = rows.take(followed)
     gone = (whole.has_left & (whole.months <= QUARTER)).astype(np.int8)
     if min(gone.sum(), len(gone) - gone.sum()) < task.minimum.positives:
         raise CannotScore(
@@ -156,10 +157,12 @@ def fit_survival(task: Task, rows: FollowUp) -> SurvivalModel:
             f"at least {task.minimum.positives} of each are needed (minimum.positives)"
         )
     folds = validation_folds(gone, whole.customer)
-    risk, _, _ = fit_regression(whole.values, gone, whole.customer, folds)
+    risk, _, unseen = fit_regression(whole.values, gone, whole.customer, folds)
     if risk.is_uninformative:
         raise CannotScore("nothing tells who leaves")
     margin = risk.margin(rows.values)
+    # Of the rows that it was fitted to, a risk is surer than it has reason to be: the hazard would be too steep.
+    margin[followed[unseen.rows]] = unseen.margin
     seen = np.minimum(rows.months, MONTHS)
     row = np.repeat(np.arange(len(seen)), seen)
     month = np.arange(len(row)) - np.repeat(np.cumsum(seen) - seen, seen) + 1

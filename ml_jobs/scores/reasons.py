@@ -131,13 +131,12 @@ def reasons(model: Model, rows: Rows, saying: Rows | None = None) -> Reasons:
         The `saying_columns` of the same customers in the same order; without them every feature is said by itself.
     """
     said = rows if saying is None else replace(rows, columns=_codes(rows.columns), values=_said(rows, saying))
-    similar = Similar.of(rows)
-    similar_said = similar if saying is None else Similar.of(said)
+    similar, usual = Similar.of(said), _usual(rows, said)
     parts = []
     for start in range(0, len(rows.values), CHUNK):
         part = slice(start, start + CHUNK)
-        heard, compared = said.values[part], similar_said.reference(part)
-        values, reference = rows.values[part], similar.reference(part)
+        heard, compared = said.values[part], similar.reference(part)
+        values, reference = rows.values[part], compared / usual[part]
         is_shown = _is_shown(said.columns, heard, compared) & ((heard > compared) == (values > reference))
         feature = _chosen(model, values, reference, is_shown, rows.columns)
         place = np.maximum(feature, 0)
@@ -194,6 +193,22 @@ def _said(rows: Rows, saying: Rows) -> np.ndarray:
         if code != name:
             values[:, position] = saying.column(code)
     return values
+
+
+def _usual(rows: Rows, said: Rows) -> np.ndarray:
+    """(n, columns) what people hear over what is learned, one for all of a kind; 1 where a feature says itself.
+
+    So the comparison that people hear is the one that the model is asked about, also where it is everybody's.
+    """
+    usual = np.ones(rows.values.shape)
+    kind = rows.column(KIND) if KIND in rows.columns else np.zeros(len(usual))
+    for column in (place for place, name in enumerate(rows.columns) if said.columns[place] != name):
+        heard, learned = said.values[:, column].astype(np.float64), rows.values[:, column]
+        for of_kind in np.unique(kind):
+            is_of = kind == of_kind
+            known = is_of & (heard > 0) & ~np.isnan(learned)
+            usual[is_of, column] = np.median(heard[known] / learned[known]) if known.any() else np.nan
+    return usual
 
 
 def _typical(values: np.ndarray, is_flag: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

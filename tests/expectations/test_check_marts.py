@@ -37,6 +37,7 @@ ENGINE = """
         select customer_key, as_of_date, cast(star_tier < 7 as integer) as next_tier_gap_rate,
             cast(aum_amount > 5000 as integer) as performing_loan_count
         from build_marts.customer_360;
+    create table build_features.refused_purposes (customer_key varchar, as_of_date date, purpose varchar);
     create table raw.scores (task varchar, customer_key varchar, as_of_date date, horizon_days integer);
     create table build_marts.fct_transactions as
         select i as txn_id, date '2026-01-09' as business_date from range(1000) as numbers(i);

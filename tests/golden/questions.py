@@ -25,6 +25,10 @@ _MOVES = f"""
         lag(home_branch_code) over earlier as branch_before, lag(rm_id) over earlier as rm_before
     from ({_DATES}) window earlier as (partition by customer_key order by as_of_date)
 """
+_TIER_MOVES = f"""
+    select moves.*, spells.is_move from ({_MOVES}) as moves left join customer_tier_history as spells
+        on moves.customer_key = spells.customer_key and moves.as_of_date = spells.valid_from
+"""
 _POSTINGS = """
     select *, cast(date_trunc('month', business_date) as date) as month from fct_transactions
     join (
@@ -112,8 +116,9 @@ QUESTIONS = {
         ("tier_rises", "tier_falls"),
         ("month",),
         f"""
-        select month, count(*) filter (where star_tier > tier_before), count(*) filter (where star_tier < tier_before)
-        from ({_MOVES}) group by all
+        select month, count(*) filter (where is_move and star_tier > tier_before),
+            count(*) filter (where is_move and star_tier < tier_before)
+        from ({_TIER_MOVES}) group by all
         """,
     ),
     "who left, by month, branch and tier that they had": Question(
@@ -139,9 +144,9 @@ QUESTIONS = {
         ("tier_rises", "tier_falls"),
         ("star_tier",),
         f"""
-        select tier_before, count(*) filter (where star_tier > tier_before),
-            count(*) filter (where star_tier < tier_before)
-        from ({_MOVES}) group by all
+        select tier_before, count(*) filter (where is_move and star_tier > tier_before),
+            count(*) filter (where is_move and star_tier < tier_before)
+        from ({_TIER_MOVES}) group by all
         """,
     ),
     "new money": Question(

@@ -68,6 +68,35 @@ def test_what_borrowers_and_complainants_hear_carries_a_date():
     assert load_tasks()["credit_warning"].dated_reasons
 
 
+def described() -> dict[str, str]:
+    """What the features' table says of each column."""
+    path = PROJECT / "dbt_project" / "models" / "features" / "_features__models.yml"
+    models = {model["name"]: model for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]}
+    return {column["name"]: column["description"] for column in models["customer_features"]["columns"]}
+
+
+def test_a_star_tier_by_average_assets_is_not_called_the_customers_own():
+    """Contribution and grace keep a tier that assets do not: the page shows that one beside the sentence."""
+    about = {code for code, text in described().items() if "tier" in code and "average" in text}
+    assert about == {"star_tier", "previous_star_tier", "next_tier_gap_rate", "lower_tier_margin_rate"}
+    for code in about:
+        for direction in ("high", "low"):
+            assert "average assets" in phrases()[code][f"{direction}_en"]
+            assert "日均资产" in phrases()[code][f"{direction}_zh"]
+
+
+def test_an_instalment_that_is_still_unpaid_is_not_said_to_be_paid():
+    late = {code for code, text in described().items() if "instalment" in code and "late" in text}
+    assert late == {"late_instalment_count", "late_instalment_rate"}
+    for code in late:
+        for direction in ("high", "low"):
+            assert "late now" in phrases()[code][f"{direction}_en"]
+            assert "逾期未还" in phrases()[code][f"{direction}_zh"]
+    planned = {code for code, text in described().items() if "onthly instalments over" in text}
+    assert planned == {"instalment_burden_rate", "instalment_to_inflow_rate_90d"}
+    assert not [code for code in planned if "goes to" in phrases()[code]["high_en"] + phrases()[code]["low_en"]]
+
+
 def test_the_day_of_the_month_and_the_age_of_records_are_no_reasons():
     silent = {code for code, line in phrases().items() if line["is_reason"] == "false"}
     assert {"mean_salary_day_180d", "tenure_days", "age_years", "lead_cost_amount"} <= silent

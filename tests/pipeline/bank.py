@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +17,9 @@ from lakehouse.warehouse.dbt import target_path
 from tests.conftest import temporary_settings
 
 READER_SCHEMAS = ("marts", "features", "scores", "actions")
-ABSTAINS = tuple(  # few enterprises, hardly a lead who opens an account, few who leave or take their wealth away
+ABSTAINS = tuple(  # few enterprises, hardly a lead who opens an account, few months of calls
     f"scores.{task}{latest}"
-    for task in ("enterprise_liquidity", "lead_conversion", "uplift_retention", "wealth_churn")
+    for task in ("enterprise_liquidity", "lead_conversion", "uplift_retention")
     for latest in ("", "_latest")
 )
 EMPTY = (*ABSTAINS, "actions.case_events")  # nobody has worked on a case
@@ -111,6 +111,39 @@ def deliver_wishes(landing: Path, first: date, last: date) -> None:
             for number, (key, purpose, decision) in enumerate(words)
         ]
         send(landing, "consents", day, [header, *lines])
+
+
+ADJUSTED = "marts.customer_360."
+ADJUSTMENTS = (  # day, number, effective, element, place of the branch in their order, amount, what it reverses
+    (0, "A1", -1, "deposit_amount", 0, "1000.50", ""),  # from the month-end before on
+    (0, "A2", 0, "investment_amount", 1, "-500.00", ""),
+    (0, "A3", 0, "deposit_amount", None, "7.00", ""),  # of a branch that nobody knows
+    (2, "R1", 1, "deposit_amount", 0, "-1000.50", "A1"),
+    (2, "R2", 2, "deposit_amount", 0, "-1000.50", "A1"),  # once is enough
+)
+
+
+def branches_of(landing: Path) -> list[str]:
+    """The codes of the branches that the bank has told of, in order."""
+    (file, *_) = sorted((landing / "branches").glob("branches_*.dat"))
+    contract = load_feeds()["branches"]
+    header, *lines = file.read_text(contract.encoding).splitlines()
+    at = header.split(contract.delimiter).index("branch_code")
+    return sorted(line.split(contract.delimiter)[at] for line in lines)
+
+
+def deliver_adjustments(landing: Path, first: date) -> None:
+    """Deliver what Finance adjusted by hand on the three days, each line with two names, `ADJUSTMENTS`."""
+    header, branches = "|".join(column.name for column in load_feeds()["adjustments"].columns), branches_of(landing)
+    for day in sorted({day for day, *_ in ADJUSTMENTS}):
+        told = first + timedelta(days=day)
+        lines = [
+            f"{number}|{told}|{first + timedelta(days=since)}|{ADJUSTED}{element}|"
+            f"{'B???' if at is None else branches[at]}|{amount}|counted twice|FIN-{number}|{reverses}|S0042|S0043"
+            for on, number, since, element, at, amount, reverses in ADJUSTMENTS
+            if on == day
+        ]
+        send(landing, "adjustments", told, [header, *lines])
 
 
 def content(store: Path) -> dict[str, tuple[int, int]]:

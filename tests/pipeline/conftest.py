@@ -19,9 +19,18 @@ from c360 import pipeline
 from lakehouse.lake import close_files
 from lakehouse.settings import PROJECT, Settings
 from tests.conftest import parsed
-from tests.pipeline.bank import content, copy_of, define_tags, deliver_wishes, deployment_at, lines_of, redeliver
+from tests.pipeline.bank import (
+    content,
+    copy_of,
+    define_tags,
+    deliver_adjustments,
+    deliver_wishes,
+    deployment_at,
+    lines_of,
+    redeliver,
+)
 
-CUSTOMERS, MONTHS, DAYS = 800, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
+CUSTOMERS, MONTHS, DAYS = 1_000, 18, 3  # enough for every score: fewer outcomes, or months, and it abstains
 START = date(2023, 9, 1)
 LAST_OF_HISTORY = date(2025, 2, 28)
 MADE_BY = ("c360", "dbt_project", "deployments", "expectations", "feeds", "lakehouse", "ml_jobs", "requirements")
@@ -81,6 +90,7 @@ def _deliver(folder: Path) -> None:
     change_days(folder / "landing")
     define_tags(deployment_at(folder, folder / "landing"), D1, D3)
     deliver_wishes(folder / "landing", D1, D3)
+    deliver_adjustments(folder / "landing", D1)
 
 
 def change_days(landing: Path) -> None:

@@ -16,9 +16,10 @@ from c360.bi.assets import Assets, make_assets
 from c360.bi.charts import Drawn, draw
 from c360.bi.datasets import DAYS_BEFORE_LAST, LAST_OF_MONTH, Datasets
 from c360.bi.specs import Chart, Words, read_dashboards
+from c360.bi.wording import BRANCHES, ENDING, codes
 from lakehouse import warehouse
 from lakehouse.errors import Stop
-from lakehouse.language import LANGUAGES, words
+from lakehouse.language import CHINESE, LANGUAGES, words
 from lakehouse.settings import Settings
 from lakehouse.warehouse import dbt
 from tests.pipeline.conftest import Undisturbed
@@ -27,6 +28,9 @@ from tests.pipeline.test_metrics import EXPECTED
 DASHBOARDS = ["board", "branch", "channels", "fund_flow", "risk", "campaigns", "quality"]
 SPECS = read_dashboards()
 TITLE = Words(en="Rows", zh="行")
+# Columns of text that are shown as they are: keys, files, sentences of the store, and names that a bank gives itself.
+AS_THEY_ARE = {"customer_key", "rm_id", "adjustment_id", "campaign_id", "source_file", "column_name"}
+SENTENCES = ("_en", "_zh", ENDING)
 SOURCE = re.compile(r"from \w+\.(\w+)")
 
 
@@ -162,6 +166,82 @@ def test_what_a_dashboard_shows_has_words_in_both_languages(datasets: Datasets, 
         assert all(figure.en and figure.zh != figure.en for figure in figures)
 
 
+def shown_texts(drawn: Drawn) -> set[str]:
+    """The columns of text that a chart shows, or divides by."""
+    parameters = drawn.parameters
+    names = {parameters.get("x_axis"), *parameters.get("groupby", []), *parameters.get("all_columns", [])} - {None}
+    return {name for name in names if drawn.dataset.by_name[name].type == "VARCHAR"}
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_no_chart_shows_a_code_without_its_words(
+    datasets: Datasets, store: duckdb.DuckDBPyConnection, name: str
+) -> None:
+    for chart in (chart for row in SPECS[name].rows for chart in row):
+        for language in LANGUAGES:
+            drawn = draw(chart, datasets, language)
+            shown = shown_texts(drawn)
+            assert not {text for text in shown - AS_THEY_ARE if not text.endswith(SENTENCES)}, drawn.title
+            coded = {text.removesuffix(ENDING) for text in shown if text.endswith(ENDING)} - BRANCHES - {"product_code"}
+            for column in coded:
+                known: dict[str | None, str] = {**codes(language)[column], None: "–"}
+                where = f"where {chart.where}" if chart.where else ""
+                rows = store.execute(
+                    f"select distinct {column}, {column}{ENDING} from ({drawn.dataset.statement}) {where}"
+                ).fetchall()
+                # why a figure was adjusted is a sentence of a person, why a row was refused a code
+                assert chart.table == "ops.adjustments" or all(said == known[code] for code, said in rows), column
+
+
+def test_codes_have_words_of_their_own_in_both_languages() -> None:
+    for column, said in codes("zh").items():
+        english = codes("en")[column]
+        assert said.keys() == english.keys()
+        assert not [code for code, text in said.items() if not CHINESE.search(text)], column
+        assert not [code for code, text in english.items() if CHINESE.search(text) or "_" in text], column
+        if column != "feature":  # of which a table shows each, and nothing is added up by them
+            assert len(set(said.values())) == len(set(english.values())) == len(said), column
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_the_axis_of_figures_says_their_unit(datasets: Datasets, name: str) -> None:
+    for chart in (chart for row in SPECS[name].rows for chart in row if chart.kind in {"line", "bar"}):
+        units = {language: draw(chart, datasets, language).parameters["y_axis_title"] for language in LANGUAGES}
+        assert units["en"] and (units["en"] == "%" or CHINESE.search(units["zh"])), chart
+
+
+def test_branches_and_products_are_named(datasets: Datasets, store: duckdb.DuckDBPyConnection) -> None:
+    for language in LANGUAGES:
+        positions = draw(Chart(kind="bar", metrics=("aum",), by=("home_branch_code",)), datasets, language).dataset
+        rows = store.execute(f"select home_branch_code, home_branch_code_words from ({positions.statement})").fetchall()
+        assert all(said == "–" if code is None else said.startswith(f"{code} ") for code, said in rows)
+        applied = draw(Chart(kind="bar", metrics=("applications",), by=("product_code",)), datasets, language).dataset
+        rows = store.execute(f"select product_code, product_code_words from ({applied.statement})").fetchall()
+        assert any(code for code, _ in rows)
+        assert all(said == "–" if code is None else said.startswith(f"{code} ") for code, said in rows)
+
+
+def test_a_forecast_goes_on_from_the_past_within_its_interval(
+    datasets: Datasets, store: duckdb.DuckDBPyConnection
+) -> None:
+    (chart,) = (chart for row in SPECS["board"].rows for chart in row if chart.sums)
+    drawn = draw(chart, datasets, "en")
+    assert drawn.visual == "echarts_timeseries_line" and drawn.parameters["truncateYAxis"]
+    rows = sorted(store.execute(statement(drawn)).fetchall())
+    history = store.execute(
+        "select week_end_date, sum(amount) from marts.balance_series_weekly where measure = 'deposit' group by all"
+    ).fetchall()
+    assert [(day, actual) for day, actual, *_ in rows if actual is not None] == sorted(history)
+    forecast = store.execute(
+        "select week_end_date, mean_amount, lower_80_amount, upper_80_amount from scores.forecast_balances "
+        "where measure = 'deposit' and series_level = 'bank' order by 1"
+    ).fetchall()
+    ahead = [(day, *expected) for day, actual, *expected in rows if actual is None]
+    assert ahead == forecast and len(forecast) == 13
+    (start,) = (row for row in rows if row[1] is not None and row[2] is not None)
+    assert start[0] == max(history)[0] and start[1] == start[2]
+
+
 def test_a_question_that_needs_no_customer_joins_none(datasets: Datasets, store: duckdb.DuckDBPyConnection) -> None:
     dataset = datasets.of_metrics(["applications"])
 
@@ -233,6 +313,10 @@ def test_a_chart_that_cannot_be_is_refused(datasets: Datasets, chart: Chart, sai
         ({"kind": "number"}, "a chart shows metrics, or"),
         ({"kind": "line", "metrics": ["aum"]}, "a line goes over"),
         ({"kind": "table", "table": "ops.freshness", "counted": True}, "needs a title"),
+        (
+            {"kind": "bar", "table": "ops.freshness", "counted": True, "by": ["feed"], "title": TITLE},
+            "counted rows need a unit",
+        ),
         ({"kind": "pie", "metrics": ["aum"]}, "kind"),
     ],
 )

@@ -6,26 +6,27 @@ from tests.pipeline.conftest import D3, Undisturbed
 
 TEXT = "delim = '|', all_varchar = true, header = true"
 LANDED = """
+    attach '{warehouse}' as readers (read_only);
     create view loans as
-        select loan_no, customer_no, status, cast(business_date as date) as day
-        from read_csv('{landing}/loans/*.dat', {text});
+        select loan_no, customer_key, status, cast(business_date as date) as day
+        from read_csv('{landing}/loans/*.dat', {text})
+        join readers.marts.dim_party on party_key = 'cif:' || customer_no;
     create view arrears as
-        select distinct customer_no, cast(repayments.business_date as date) as day
+        select distinct customer_key, cast(repayments.business_date as date) as day
         from read_csv('{landing}/loan_repayments/*.dat', {text}) as repayments
-        join (select distinct loan_no, customer_no from loans) using (loan_no)
+        join (select distinct loan_no, customer_key from loans) using (loan_no)
         where cast(days_past_due as integer) >= 30;
     create view unpaid as
-        select customer_no, min(due_date) as due_date
+        select customer_key, min(due_date) as due_date
         from (
             select loan_no, repayment_id, cast(any_value(due_date) as date) as due_date
             from read_csv('{landing}/loan_repayments/*.dat', {text})
             group by loan_no, repayment_id
             having count(paid_date) = 0
         )
-        join (select loan_no, customer_no, max_by(status, day) as status from loans group by all) using (loan_no)
+        join (select loan_no, customer_key, max_by(status, day) as status from loans group by all) using (loan_no)
         where status in ('running', 'in_arrears')
-        group by customer_no;
-    attach '{warehouse}' as readers (read_only);
+        group by customer_key;
 """
 
 
@@ -38,8 +39,8 @@ def landed(bank: Undisturbed) -> duckdb.DuckDBPyConnection:
 def running(day: str) -> str:
     """Customers whose loan was running on a day, by the rows that landed."""
     return f"""
-        select 'cif:' || customer_no as customer_key from loans where day <= {day}
-        group by loan_no, customer_no having max_by(status, day) = 'running'
+        select customer_key from loans where day <= {day}
+        group by loan_no, customer_key having max_by(status, day) = 'running'
     """
 
 
@@ -56,9 +57,9 @@ def test_the_label_is_thirty_days_past_due_within_ninety_days(day_by_day: Undist
                     customer_key,
                     cast(exists (
                         select 1 from arrears
-                        where 'cif:' || customer_no = customer_key and day > $day and day <= $day + 90
+                        where arrears.customer_key = running.customer_key and day > $day and day <= $day + 90
                     ) as integer)
-                from ({running("$day")})
+                from ({running("$day")}) as running
                 where customer_key in (
                     select customer_key from readers.features.customer_features where as_of_date = $day
                 )
@@ -74,9 +75,7 @@ def test_everybody_with_a_running_loan_is_watched_and_followed_up(day_by_day: Un
         watched = bank.sql("select customer_key, days_past_due, band from readers.marts.credit_watch").fetchall()
         borrowers = bank.sql(running("$day"), params={"day": D3}).fetchall()
         assert sorted(key for key, *_ in watched) == sorted(key for (key,) in borrowers)
-        days = dict(
-            bank.sql("select 'cif:' || customer_no, $day - due_date from unpaid", params={"day": D3}).fetchall()
-        )
+        days = dict(bank.sql("select customer_key, $day - due_date from unpaid", params={"day": D3}).fetchall())
         assert all(past_due == days.get(key, 0) for key, past_due, _ in watched)
         assert {band for key, _, band in watched if days.get(key, 0) >= 15} == {
             "red"

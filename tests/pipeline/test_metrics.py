@@ -32,11 +32,28 @@ HOLDINGS = """
         where parties.customer_key is not null
     ) as holdings where business_date = newest
 """
+TIER_MOVES = """
+    select star_tier, earlier from (
+        select customer_key, star_tier,
+            lag(star_tier) over (partition by customer_key order by as_of_date) as earlier,
+            lag(as_of_date) over (partition by customer_key order by as_of_date) as earlier_date
+        from marts.customer_positions
+    ) as months inner join (select customer_key, first_opened_date from marts.customer_360) as customers
+        using (customer_key)
+    where earlier_date - 89 >= greatest(first_opened_date, (select min(business_date) from marts.fct_balances_daily))
+"""
 # Each figure over all time, asked of other tables than those of the semantic models where there are others.
 EXPECTED = {
     "customers": "select count(distinct customer_key) from marts.dim_account where status <> 'closed'",
     "aum": f"select ({BALANCES}) + ({HOLDINGS})",
     "deposits": BALANCES,
+    "aum_adjustments": "select sum(amount) from ops.adjustments where is_counted",
+    "adjusted_aum": f"select ({BALANCES}) + ({HOLDINGS}) + (select sum(amount) from ops.adjustments where is_counted)",
+    "adjusted_deposits": f"""
+        select ({BALANCES}) + (
+            select sum(amount) from ops.adjustments where is_counted and element like '%deposit_amount'
+        )
+    """,
     "money_at_risk": """
         select sum(aum_amount * probability) from marts.customer_360 inner join scores.churn_latest using (customer_key)
     """,
@@ -54,18 +71,8 @@ EXPECTED = {
             from marts.customer_360_monthly
         ) where earlier not in {BEFORE}
     """,
-    "tier_rises": """
-        select count(*) from (
-            select star_tier, lag(star_tier) over (partition by customer_key order by as_of_date) as earlier
-            from marts.customer_positions
-        ) where star_tier > earlier
-    """,
-    "tier_falls": """
-        select count(*) from (
-            select star_tier, lag(star_tier) over (partition by customer_key order by as_of_date) as earlier
-            from marts.customer_positions
-        ) where star_tier < earlier
-    """,
+    "tier_rises": f"select count(*) from ({TIER_MOVES}) where star_tier > earlier",
+    "tier_falls": f"select count(*) from ({TIER_MOVES}) where star_tier < earlier",
     "net_new_money": """
         select sum(transactions.signed_amount)
         from marts.fct_transactions as transactions

@@ -16,8 +16,8 @@ from lakehouse import warehouse
 from lakehouse.contracts import load_deployment
 from lakehouse.lake.runs import new_run_id
 from lakehouse.settings import Settings
-from tests.pipeline.bank import deployment_at
-from tests.pipeline.conftest import D2, D3, LAST_OF_HISTORY, change_days
+from tests.pipeline.bank import define_tags, deliver_adjustments, deliver_wishes, deployment_at
+from tests.pipeline.conftest import D1, D2, D3, LAST_OF_HISTORY, change_days
 from tests.pipeline.test_parity import same
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(7200)]
@@ -29,9 +29,13 @@ SCHEMAS = ("build_seeds", "build_intermediate", "build_marts", "build_features",
 def engines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Settings]:
     """The bank of the end of its history on DuckDB and on Spark, each with a lake of its own."""
     folder = tmp_path_factory.mktemp("spark")
+    landing = folder / "landing"
     simulator.generate(CUSTOMERS, MONTHS, 11, folder, days=3, start=START)
-    change_days(folder / "landing")
-    made = tuple(deployment_at(folder / target, folder / "landing", target=target) for target in ("duckdb", "spark"))
+    change_days(landing)
+    made = tuple(deployment_at(folder / target, landing, target=target) for target in ("duckdb", "spark"))
+    define_tags(made[0], D1, D3)
+    deliver_wishes(landing, D1, D3)
+    deliver_adjustments(landing, D1)
     for settings in made:
         build(settings, LAST_OF_HISTORY)
     return made

@@ -262,11 +262,13 @@ def test_a_receipt_says_in_both_languages_what_was_decided_by_which_score_and_po
         for text in (
             *(say.column(name) for name in ("pin", "model_version", "rank", "block_reason")),
             *(kept.about["pin"], receipt["model_version"], receipt["model_sha256"], str(receipt["rank"])),
-            *(say.code(receipt["block_reason"]), receipt[f"reason_{language}"], receipt[f"score_reason_{language}"]),
+            *(say.code(receipt["block_reason"]), say.of(receipt, "reason"), say.of(receipt, "score_reason")),
+            *(f"{receipt[name]:,.2f}" for name in ("amount_at_stake", "expected_amount")),
             *(task_said(receipt["task"], say), say("receipt_policy"), say.code("recent contact")),
             getattr(phrases(load_tasks()[receipt["task"]])["txn_count_90d"], language),
         ):
             assert text in page, (language, text)
+        assert page.index(say.of(receipt, "reason")) < page.index(kept.about["pin"]), "what for people comes first"
     link = f'href="{address}"'
     assert link in client.get(f"/customers/{quote(row['customer_key'], safe='')}", params={"lang": "en"}).text
     listed = client.get("/worklist", params={"show": "held_back"}).text
@@ -313,6 +315,86 @@ def test_the_worklist_is_the_published_one_most_money_first(
             assert found == expected
     phone = rows(bank, "select count(*) as n from actions.worklist where is_handed_out and channel = 'phone'")
     assert f"{phone[0]['n']:,}</p>" in re.sub(r"\n.*", "</p>", _count(clients["auditor"], "channel=phone"))
+
+
+def test_the_first_page_says_what_waits_as_the_pages_themselves_do(
+    bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
+) -> None:
+    """Figures of one meaning: of SQL, and of the page that a tile leads to."""
+    handed_out = "select count(*) as n from actions.worklist where is_handed_out and {}"
+    left = (
+        "select count(*) as n from marts.outflow_alerts inner join marts.customer_360 using (customer_key) "
+        f"where {{}} and business_date > date '{D3}' - interval '7 days'"
+    )
+    for name, whose, customers in (
+        ("branch_manager", f"branch_code = '{place['branch']}'", f"home_branch_code = '{place['branch']}'"),
+        ("relationship_manager", f"rm_id = '{place['manager']}'", f"rm_id = '{place['manager']}'"),
+    ):
+        (to_do,), (urgent,), (outflows,) = (
+            rows(bank, sql)
+            for sql in (
+                handed_out.format(whose),
+                handed_out.format(f"{whose} and urgency = 'high'"),
+                left.format(customers),
+            )
+        )
+        client = clients[name]
+        page = html.unescape(client.get("/", params={"lang": "en"}).text)
+        assert f"{to_do['n']:,} to do, {urgent['n']} urgent" in page
+        assert f" of {to_do['n']:,}" in client.get("/worklist").text
+        assert f"{outflows['n']} outflows" in page
+        views = client.get("/cases").text
+        opened, overdue = (re.search(rf"{view} \(([\d,]+)\)", views)[1] for view in ("open", "overdue"))
+        assert f"{opened} open, {overdue} overdue" in page
+    of_all = clients["auditor"].get("/", params={"lang": "en"}).text
+    assert " to do, " in of_all and " outflows" not in of_all, "the bank as a whole has no brief"
+    assert " to do" not in clients["clerk"].get("/", params={"lang": "en"}).text
+
+
+def test_an_action_shows_what_its_figures_are_and_never_a_rest_of_one(
+    bank: Settings, clients: dict[str, TestClient]
+) -> None:
+    """An early warning tells a loss and no gain; where nothing is expected, what is at stake stands alone."""
+    for condition, texts, without in (
+        ("source = 'early_warning' and expected_amount > 0", ("expected_loss", "chance_early_warning"), ("expected",)),
+        ("source = 'retention' and expected_amount > 0", ("expected", "chance_retention"), ("expected_loss",)),
+        ("source = 'collections'", ("at_stake",), ("expected", "expected_loss")),
+    ):
+        found = f"select * from actions.worklist where {condition} and amount_at_stake is not null order by action_id"
+        (row,) = rows(bank, f"{found} limit 1")
+        for language in LANGUAGES:
+            say = Voice(language)
+            page = clients["auditor"].get(
+                f"/customers/{quote(row['customer_key'], safe='')}", params={"lang": language}
+            )
+            shown = html.unescape(re.split(r"</?section", page.text.partition(f'id="{row["action_id"]}"')[2])[0])
+            plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", shown))
+            share = "" if row["probability"] is None else say.percent(row["probability"])
+            for text in texts:
+                assert say(text, share=share) in plain
+            for text in without:
+                assert f" {say(text)} " not in plain
+            assert "> · <" not in shown and 'money"><span' not in shown
+            assert f"{row['expected_amount'] or row['amount_at_stake']:,.0f}" in plain
+            assert ("元" in plain) is (language == "zh") and ("CNY" in plain) is (language == "en")
+
+
+def test_the_views_of_cases_count_those_of_the_kind_that_is_asked_for(
+    bank: Settings, clients: dict[str, TestClient]
+) -> None:
+    kinds = rows(bank, "select case_kind, count(*) as n from actions.cases where state <> 'closed' group by 1")
+    assert len(kinds) > 1
+    for kind in kinds:
+        asked = {"kind": kind["case_kind"]}
+        page = clients["auditor"].get("/cases", params=asked | {"lang": "en"}).text
+        assert f"open ({kind['n']:,})" in page and f" of {kind['n']:,}" in page
+        of_models = load_tasks().keys() & set(re.findall(r"[a-z_]+_[a-z_]+", _titles(clients["auditor"], asked)))
+        assert not of_models, "a model is called by what it foresees"
+
+
+def _titles(client: TestClient, asked: dict[str, str]) -> str:
+    page = client.get("/cases", params=asked | {"lang": "zh"}).text
+    return " ".join(re.sub(r"<[^>]+>", "", title) for title in re.findall(r"<h2>.*?</h2>", page))
 
 
 def _count(client: TestClient, asked: str) -> str:
@@ -371,9 +453,9 @@ def test_the_brief_equals_sql(bank: Settings, clients: dict[str, TestClient], pl
             (select count(*) from marts.outflow_alerts join mine using (customer_key)
              where business_date between date '{D3}' - interval 6 days and date '{D3}') as moved,
             (select count(*) from marts.customer_tier_history join mine using (customer_key)
-             where valid_from > date '{D3}' - interval 7 days and star_tier > previous_star_tier) as rose,
+             where valid_from > date '{D3}' - interval 7 days and is_move and star_tier > previous_star_tier) as rose,
             (select count(*) from marts.customer_tier_history join mine using (customer_key)
-             where valid_from > date '{D3}' - interval 7 days and star_tier < previous_star_tier) as fell,
+             where valid_from > date '{D3}' - interval 7 days and is_move and star_tier < previous_star_tier) as fell,
             (select count(*) from marts.dim_account join mine using (customer_key)
              where maturity_date between date '{D3}' + interval 1 day and date '{D3}' + interval 7 days
                 and status <> 'closed')
@@ -383,7 +465,8 @@ def test_the_brief_equals_sql(bank: Settings, clients: dict[str, TestClient], pl
                 and business_date = date '{D3}' and market_value_amount <> 0) as matures
         """,
     )
-    shown = [int(counts[name]) for name in ("Unusual outflows", "Rose", "Fell", "Matures in seven days")]
+    parts = ("Large or unusual outflows", "Rose a star tier", "Fell a star tier", "Matures in seven days")
+    shown = [int(counts[name]) for name in parts]
     assert shown == list(expected.values())
     assert clients["branch_manager"].get("/brief?branch=B9999").status_code == 404
 
@@ -492,8 +575,8 @@ def test_a_tag_is_previewed_saved_as_a_delivery_changed_and_retired(
 def test_who_reads_tags_sees_those_in_their_sight_and_changes_nothing(
     bank: Settings, clients: dict[str, TestClient], place: dict[str, str]
 ) -> None:
-    nothing = clients["auditor"].get("/no-such-page")
     for name, client in clients.items():
+        nothing = client.get("/no-such-page")
         before = len(journal(bank))
         answer = client.get("/tags/at_work")
         events = journal(bank)[before:]
@@ -509,7 +592,8 @@ def test_who_reads_tags_sees_those_in_their_sight_and_changes_nothing(
             csrf = csrf_of(client.get("/"))
             assert client.post("/tag", data=TAG | {"csrf": csrf}).text == nothing.text
             assert client.post("/tags/at_work/retire", data={"csrf": csrf}).text == nothing.text
-    assert clients["auditor"].get("/tags/nobody_knows").text == nothing.text
+    auditor = clients["auditor"]
+    assert auditor.get("/tags/nobody_knows").text == auditor.get("/no-such-page").text
     (size,) = rows(bank, "select member_count from marts.tags where tag = 'at_work'")
     shown = clients["auditor"].get("/tags/at_work").text
     assert f"<b>{size['member_count']:,}</b>" in shown

@@ -27,6 +27,13 @@ def test_nobody_owns_the_bank_and_the_richest_hundredth_holds_its_share(figures:
     assert 0.35 <= values["top 1 %, share of assets"] <= 0.55
 
 
+def test_a_short_history_leaves_out_what_it_cannot_tell(tmp_path: Path) -> None:
+    generate(100, 3, 1, tmp_path)
+    told = measure(tmp_path)
+    assert "yields" not in {subject for subject, _, _ in told}
+    assert {type(value) for _, _, value in told} <= {float, int}
+
+
 @pytest.mark.parametrize(("customers", "months", "seed"), [(500, 12, 5), (2_000, 12, 23), (5_000, 12, 3)])
 def test_concentration_holds_for_other_sizes_and_seeds(tmp_path: Path, customers: int, months: int, seed: int) -> None:
     generate(customers, months, seed, tmp_path)

@@ -10,6 +10,7 @@ from c360.app.workbench import Visit, Workbench
 from lakehouse.lake.page_views import read_events
 
 MOST = 500  # events on the page, the newest first
+NAMED = frozenset({"receipt", "case", "tag", "tag_form"})  # pages whose detail is the name of what was shown
 
 
 def routes(workbench: Workbench) -> APIRouter:
@@ -22,6 +23,6 @@ def routes(workbench: Workbench) -> APIRouter:
         newest = sorted(events, key=lambda event: event["happened_at"], reverse=True)[:MOST]
         rows = [dict(event) | {"happened_at": datetime.fromisoformat(event["happened_at"])} for event in newest]
         workbench.note(visit, "view", "audit")
-        return workbench.page(visit, "audit.html.j2", events=rows, count=len(events))
+        return workbench.page(visit, "audit.html.j2", events=rows, count=len(events), named=NAMED)
 
     return router

@@ -63,7 +63,7 @@ _PARTS = {
             tiers.star_tier
         from marts.customer_tier_history as tiers
         inner join marts.customer_360 as customers on tiers.customer_key = customers.customer_key
-        where tiers.valid_from > {since} and tiers.previous_star_tier is not null
+        where tiers.valid_from > {since} and tiers.is_move
         order by tiers.valid_from desc, tiers.customer_key
     """,
     "complained": """
@@ -142,6 +142,14 @@ def read_brief(prepared: Prepared, column: str, value: str) -> dict[str, list[Ro
         "rose": [row for row in tiers if row["star_tier"] > row["previous_star_tier"]],
         "fell": [row for row in tiers if row["star_tier"] < row["previous_star_tier"]],
     }
+
+
+def waiting(visit: Visit) -> list[tuple[str, int]]:
+    """What the brief of the person begins with: the name of a text, and how many; nothing of the whole bank."""
+    if visit.person.sees is Sees.all:
+        return []
+    parts = read_brief(visit.shown.prepared, *_whose(visit, ()))
+    return [("{count} outflows", len(parts["money_moved"])), ("{count} mature soon", len(parts["matures"]))]
 
 
 def _name(column: str, part: str) -> str:

@@ -18,6 +18,8 @@ from c360.app.handing_in import working_day
 from c360.app.pages.worklist import cards
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Row
+from lakehouse.language import Voice
+from ml_jobs.task_file import task_said
 
 PAGE = 25
 SHOWN = ("open", "mine", "to_sign", "overdue", "closed")
@@ -34,7 +36,8 @@ def routes(workbench: Workbench) -> APIRouter:
     def listed(visit: Annotated[Visit, workbench.may("cases", "cases:read")]) -> Response:
         asked = visit.asked
         seen = _seen(workbench, visit)
-        found = sorted((case for case in seen if _is_asked(case, visit)), key=_place)
+        of_kind = [case for case in seen if _is_of_kind(case, visit)]
+        found = sorted((case for case in of_kind if _is_of(case, _view(visit), visit)), key=_place)
         number = visit.page_of(len(found), PAGE)
         shown = found[(number - 1) * PAGE : number * PAGE]
         keys = [case.row["customer_key"] for case in shown if case.row["customer_key"]]
@@ -47,10 +50,11 @@ def routes(workbench: Workbench) -> APIRouter:
             number=number,
             size=PAGE,
             views=SHOWN if visit.person.may("cases:write") else ("open", "overdue", "closed"),
-            counts={name: sum(_is_of(case, name, visit) for case in seen) for name in SHOWN},
+            counts={name: sum(_is_of(case, name, visit) for case in of_kind) for name in SHOWN},
             kinds=sorted({case.row["case_kind"] for case in seen}),
             branches=sorted({case.row["branch_code"] for case in seen if case.row["branch_code"]}),
             titles=titles(),
+            subject=_subject,
             page_link=lambda one: f"/cases?{urlencode(asked | {'page': str(one)})}",
         )
 
@@ -92,22 +96,33 @@ def open_cases(workbench: Workbench, visit: Visit) -> dict[str, list[Case]]:
     return found
 
 
+def waiting(workbench: Workbench, visit: Visit) -> list[tuple[str, int]]:
+    """The open cases that the person sees, and those overdue: the name of a text, and how many."""
+    seen = _seen(workbench, visit)
+    counts = {view: sum(_is_of(case, view, visit) for case in seen) for view in ("open", "overdue")}
+    return [("{count} open", counts["open"]), ("{count} overdue", counts["overdue"])]
+
+
 def _one(workbench: Workbench, visit: Visit, case_id: str) -> Case:
     """The case, if the person sees it; one that they do not see looks like none."""
     case = workbench.cases.of(visit.shown).get(case_id)
     if case is None or not sees_case(visit.person, visit.shown, case.row):
         workbench.refuse(visit, case.row["customer_key"] if case else None)
-    assert case is not None
     return case
 
 
-def _is_asked(case: Case, visit: Visit) -> bool:
+def _view(visit: Visit) -> str:
+    asked = visit.asked.get("show", "open")
+    return asked if asked in SHOWN else "open"
+
+
+def _is_of_kind(case: Case, visit: Visit) -> bool:
+    """Whether a case is of the kind and of the branch that are asked for."""
     asked = visit.asked
-    view = asked.get("show", "open")
-    return (
-        _is_of(case, view if view in SHOWN else "open", visit)
-        and asked.get("kind") in (None, "", case.row["case_kind"])
-        and asked.get("branch") in (None, "", case.row["branch_code"])
+    return asked.get("kind") in (None, "", case.row["case_kind"]) and asked.get("branch") in (
+        None,
+        "",
+        case.row["branch_code"],
     )
 
 
@@ -144,6 +159,7 @@ def _page(workbench: Workbench, visit: Visit, case: Case, problem: str | None = 
         "case.html.j2",
         case=case,
         title=titles()[row["case_kind"]][visit.language == "zh"],
+        subject=_subject,
         actions=_actions(workbench, visit, row["customer_key"]),
         steps=choices(row["subject_kind"], "steps"),
         outcomes=choices(row["case_kind"], "outcomes"),
@@ -155,6 +171,14 @@ def _page(workbench: Workbench, visit: Visit, case: Case, problem: str | None = 
         typed=visit.form if problem else {},
         longest=LONGEST_REMARK,
     )
+
+
+def _subject(row: Row, say: Voice) -> str:
+    """What a case is about: a customer's key, a feed, or a model by what it foresees."""
+    key: str = row["subject_key"]
+    if row["subject_kind"] == "model":
+        return task_said(key, say)
+    return key if row["subject_kind"] == "customer" else say.code(key)
 
 
 def _path(case: Case) -> str:

@@ -19,7 +19,7 @@ from c360.app.pages.worklist import cards
 from c360.app.workbench import Visit, Workbench
 from c360.finding import WAYS, keys_of
 from c360.reports import customer
-from lakehouse.language import Language, Voice
+from lakehouse.language import Language
 
 KEPT_PAGES = 256  # customers whose plots need not be drawn again; the oldest goes
 
@@ -69,8 +69,8 @@ def routes(workbench: Workbench) -> APIRouter:
         content = drawn.once((visit.shown.publish_id, customer_key, visit.language), read)
         actions = cards(workbench, visit, {"customer_key": customer_key})
         found = open_cases(workbench, visit).get(customer_key, [])
-        scores = _high_scores(visit, content)
-        live = {"actions": actions, "cases": found, "case_titles": titles(), "high_scores": scores}
+        receipts = _receipts_of(visit, content)
+        live = {"actions": actions, "cases": found, "case_titles": titles(), "receipts_of": receipts}
         return workbench.page(visit, "customer_live.html.j2", **live, **content)
 
     return router
@@ -115,10 +115,9 @@ def _content(shown: Snapshot, key: str, zone: tzinfo, language: Language) -> dic
     return customer.content(read_customer(shown, key, zone), language)
 
 
-def _high_scores(visit: Visit, content: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Task and name of the scores in the highest band, of which there are receipts; none without the right."""
+def _receipts_of(visit: Visit, content: Mapping[str, object]) -> frozenset[str]:
+    """The tasks whose score is in the highest band, of which there are receipts; none without the right."""
     report = content["report"]
     assert isinstance(report, customer.CustomerReport)
-    say = Voice(visit.language)
     high = [row for row in report.scores if row["band"] == "high"] if visit.person.may("actions:read") else []
-    return [(row["task"], say.of(row, "task")) for row in high]
+    return frozenset(row["task"] for row in high)

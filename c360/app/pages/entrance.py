@@ -1,6 +1,7 @@
 """The way in and out, and the first page, from which everything is reached."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from c360.access import hash_of
+from c360.app.pages import brief, cases, worklist
 from c360.app.sessions import COOKIE, LONGEST_SECONDS
 from c360.app.workbench import SIGN_INS, Visit, Workbench, form_of, language_of
 
@@ -54,9 +56,20 @@ def routes(workbench: Workbench) -> APIRouter:
 
     @router.get("/")
     def start(visit: Annotated[Visit, workbench.signed_in("start")]) -> Response:
-        return workbench.page(visit, "start.html.j2")
+        return workbench.page(visit, "start.html.j2", today=_today(workbench, visit))
 
     return router
+
+
+def _today(workbench: Workbench, visit: Visit) -> dict[str, list[str]]:
+    """Page -> what waits on it, in words, as its own figures have it."""
+    pages = {
+        "worklist": ("actions:read", worklist.waiting),
+        "brief": ("brief:read", brief.waiting),
+        "cases": ("cases:read", partial(cases.waiting, workbench)),
+    }
+    found = {name: count(visit) for name, (scope, count) in pages.items() if visit.person.may(scope)}
+    return {name: [visit.text(text, count=f"{count:,}") for text, count in figures] for name, figures in found.items()}
 
 
 def sign_in_path(request: Request) -> str:

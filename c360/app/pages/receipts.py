@@ -20,7 +20,6 @@ def routes(workbench: Workbench) -> APIRouter:
         found = _find(workbench, visit, receipt_id)
         if found is None or not _may_see(visit, found):
             workbench.refuse(visit)
-        assert found is not None
         key = str(found.values["customer_key"])
         workbench.note(visit, "view", "receipt", [key], receipt_id)
         return workbench.page(

@@ -17,7 +17,7 @@ from c360.app.keeping import Kept
 from c360.app.outcomes import FEED, RESULTS, outcome_row
 from c360.app.workbench import Visit, Workbench
 from c360.reports import Row
-from c360.reports.worklist import REACHED, sure
+from c360.reports.worklist import REACHED
 
 PAGE = 25
 KEPT_LISTS = 128  # of who sees the same and asks for the same
@@ -36,6 +36,9 @@ ORDERED = (
 )
 
 
+PLACED = ("branch_code", "rm_id", "owner", "is_handed_out")  # by which it is told who sees an action
+
+
 @dataclass(frozen=True)
 class Card:
     """An action, and what was handed in of it today."""
@@ -44,11 +47,6 @@ class Card:
     result: str | None  # button that was pressed
     reported_by: str | None
     may_report: bool
-
-    @property
-    def sure(self) -> str:
-        """How sure the reason is; empty for a fact."""
-        return "" if self.action["probability"] is None else sure(self.action)
 
 
 def routes(workbench: Workbench) -> APIRouter:
@@ -129,6 +127,14 @@ def _ordered(visit: Visit, fixed: dict[str, Any], is_by_money: bool) -> list[dic
         return row["action_state"] in REACHED, *order, row["action_id"]
 
     return [{name: row[name] for name in _NAMES} for row in sorted(rows, key=place)]
+
+
+def waiting(visit: Visit) -> list[tuple[str, int]]:
+    """What is on the person's list, and what of it is urgent: the name of a text, and how many."""
+    fixed = {"is_handed_out": True} | own_filter(visit.person)
+    rows = visit.shown.rows(WORKLIST, fixed, (*PLACED, "urgency"))
+    urgencies = [row["urgency"] for row in rows if sees_place(visit.person, row)]
+    return [("{count} to do", len(urgencies)), ("{count} urgent", urgencies.count("high"))]
 
 
 def _choices(visit: Visit) -> dict[str, list[str]]:

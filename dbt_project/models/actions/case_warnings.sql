@@ -78,9 +78,9 @@ found as (
             || ' are expected to be lost', ''
         )
         || '.' as evidence_en,
-        coalesce(reason_zh || '。', '') || '截至' || cast(as_of_date as varchar) || '贷款余额'
+        coalesce(reason_zh || '。', '') || '截至 ' || cast(as_of_date as varchar) || ' 贷款余额 '
         || {{ thousands('outstanding_amount') }} || ' {{ var("currency") }}'
-        || coalesce('，预期损失' || {{ thousands('expected_loss_amount') }} || ' {{ var("currency") }}', '')
+        || coalesce('，预期损失 ' || {{ thousands('expected_loss_amount') }} || ' {{ var("currency") }}', '')
         || '。' as evidence_zh
     from {{ ref('credit_watch') }}
     where band = 'red'
@@ -101,11 +101,11 @@ found as (
                 then ', with what left before it {{ var("currency") }} ' || {{ thousands('total_amount') }}
             else ''
         end || '.' as evidence_en,
-        cast(business_date as varchar) || '流出' || {{ thousands('amount') }} || ' {{ var("currency") }}'
-        || coalesce('，占资产' || cast(cast(floor(asset_share * 100 + 0.5) as bigint) as varchar) || '%', '')
+        cast(business_date as varchar) || ' 流出 ' || {{ thousands('amount') }} || ' {{ var("currency") }}'
+        || coalesce('，占资产 ' || cast(cast(floor(asset_share * 100 + 0.5) as bigint) as varchar) || '%', '')
         || case
             when total_amount > amount
-                then '，连同此前流出共' || {{ thousands('total_amount') }} || ' {{ var("currency") }}'
+                then '，连同此前流出共 ' || {{ thousands('total_amount') }} || ' {{ var("currency") }}'
             else ''
         end || '。' as evidence_zh
     from outflows

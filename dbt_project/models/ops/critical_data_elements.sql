@@ -100,6 +100,18 @@ held_against_the_bank as (
 
 ),
 
+adjusted as (
+
+    select
+        report as element,
+        count(*) as adjustment_count,
+        sum(amount) as adjustment_amount
+    from {{ ref('adjustments_in_reports') }}
+    where report_kind = 'column' and effective_date <= {{ date_literal(var('business_date')) }}
+    group by report
+
+),
+
 breaks as (
 
     select
@@ -130,6 +142,8 @@ select
     cast(case when held_against_the_bank.element is not null then breaks.break_count end as bigint) as break_count,
     cast(case when held_against_the_bank.element is not null then breaks.break_amount end as decimal(38, 2))
         as break_amount,
+    cast(coalesce(adjusted.adjustment_count, 0) as bigint) as adjustment_count,
+    cast(coalesce(adjusted.adjustment_amount, 0) as decimal(38, 2)) as adjustment_amount,
     feeds.days_since_delivery,
     cast(feeds.late_feeds as varchar) as late_feeds,
     cast(feeds.undelivered_feeds as varchar) as undelivered_feeds
@@ -138,5 +152,6 @@ inner join {{ ref('element_completeness') }} as completeness on elements.element
 left join feeds on elements.element = feeds.element
 left join source_columns on elements.element = source_columns.element
 left join controls on elements.element = controls.element
+left join adjusted on elements.element = adjusted.element
 left join held_against_the_bank on elements.element = held_against_the_bank.element
 cross join breaks

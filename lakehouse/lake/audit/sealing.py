@@ -20,6 +20,7 @@ SEALED = {
     "retractions/**/*.json": "retraction",
     "runs/*/*.json": "step of a run",
     "publishes/*.json": "publish",
+    "figures/*.json": "figures of a publish",
     "models/*/*/card.json": "model",
     "models/*/promotions/*.json": "promotion",
     "models/*/retrainings/*.json": "retraining",

@@ -333,7 +333,9 @@ remembered as (
         as_of_date - coalesce(last_activity_date, first_opened_date) as days_silent,
         (
             select past.average_aum_3m_amount from rated as past
-            where past.customer_key = rated.customer_key and past.as_of_date = last_day(rated.as_of_date - interval 3 month)
+            where past.customer_key = rated.customer_key and past.as_of_date = last_day(
+                rated.as_of_date - if(rated.as_of_date = last_day(rated.as_of_date), interval 3 month, interval 4 month)
+            )
                 and past.as_of_date - 89 >= greatest(first_opened_date, (select min(business_date) from transactions))
         ) as earlier
     from rated

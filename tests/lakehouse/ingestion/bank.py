@@ -40,6 +40,18 @@ CUSTOMER = {
     "home_branch_code": "B01",
     "opened_date": "2020-03-01",
 }
+ADJUSTMENT = {
+    "adjustment_id": "A1",
+    "business_date": DAY,
+    "effective_date": DAY,
+    "element": "marts.customer_360.deposit_amount",
+    "branch_code": "B01",
+    "amount": "-12.50",
+    "reason": "counted twice at the merger of two branches",
+    "evidence_reference": "FIN-2026-17",
+    "prepared_by": "S0042",
+    "approved_by": "S0043",
+}
 ORDER = {
     "order_id": "O1",
     "business_date": DAY,

@@ -7,7 +7,17 @@ from decimal import Decimal
 import pytest
 
 from tests.conftest import SECRET
-from tests.lakehouse.ingestion.bank import CUSTOMER, DAY, ORDER, POSTING, Bank, delimited, json_lines, postings
+from tests.lakehouse.ingestion.bank import (
+    ADJUSTMENT,
+    CUSTOMER,
+    DAY,
+    ORDER,
+    POSTING,
+    Bank,
+    delimited,
+    json_lines,
+    postings,
+)
 
 GOOD = [{}] * 3
 
@@ -65,6 +75,27 @@ def test_a_value_at_the_edge_of_its_rule_is_loaded(bank: Bank, column: str, text
     assert (outcome.outcome, outcome.rows_quarantined) == ("loaded", 0)
     if column == "remark":
         assert bank.read(outcome.lake_file, "remark") == [(text,)]
+
+
+@pytest.mark.parametrize(
+    ("given", "column", "reason"),
+    [
+        ({"approved_by": ""}, "approved_by", "missing_value"),
+        ({"prepared_by": ""}, "prepared_by", "missing_value"),
+        ({"approved_by": "S0042"}, "approved_by", "same_as_other"),
+        ({"approved_by": " s00\u200b42\u3000"}, "approved_by", "same_as_other"),
+        ({"element": "marts.customer_360.star_tier"}, "element", "not_allowed"),
+        ({"reason": ""}, "reason", "missing_value"),
+        ({"evidence_reference": ""}, "evidence_reference", "missing_value"),
+    ],
+)
+def test_an_adjustment_needs_two_people_a_reason_evidence_and_an_element_that_may_be_adjusted(
+    bank: Bank, given: dict, column: str, reason: str
+) -> None:
+    bank.deliver("adjustments", [ADJUSTMENT, ADJUSTMENT | {"adjustment_id": "A2"} | given])
+    (outcome,) = bank.ingest("adjustments")
+    assert bank.quarantine(outcome) == [(3, column, reason)]
+    assert bank.read(outcome.lake_file, "adjustment_id, prepared_by, _row") == [("A1", "S0042", 2)]
 
 
 @pytest.mark.parametrize(

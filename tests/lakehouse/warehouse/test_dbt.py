@@ -10,10 +10,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from lakehouse import lake, warehouse
-from lakehouse.settings import PROJECT
+from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
+from tests.conftest import create_database
 from tests.lakehouse.warehouse import handmade_lake as bank
 
 DAY = date(2026, 3, 2)
@@ -57,6 +59,19 @@ def test_a_selection_that_matches_nothing_is_an_error(settings, small_project, s
 def test_what_dbt_cannot_parse_is_an_error(settings, small_project):
     with pytest.raises(warehouse.DbtFailed, match="in macro dates_of_run"):
         warehouse.run_dbt(settings, "tag:staging", {"business_date": "{{ nothing"})
+
+
+def test_a_deployment_that_has_moved_to_another_database_is_built_there(
+    postgres_settings: Settings, postgres_server: str, small_project: None
+) -> None:
+    """What was parsed names the first database, and dbt would refuse it."""
+    bank.deliver(postgres_settings.lake, "transactions", DAY, [bank.posting(1, DAY)])
+    with create_database(postgres_server) as elsewhere:
+        for dsn in (postgres_settings.postgres_dsn, SecretStr(elsewhere)):
+            settings = postgres_settings.model_copy(update={"postgres_dsn": dsn})
+            warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+            nodes = warehouse.run_dbt(settings, "tag:staging tag:marts", VARIABLES)
+            assert "fct_transactions" in {node.name for node in nodes}
 
 
 SLOW_MODEL = {

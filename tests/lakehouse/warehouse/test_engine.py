@@ -14,7 +14,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from c360 import pipeline
 from lakehouse import lake, warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
@@ -212,7 +211,6 @@ WRITER = """
 import sys
 from datetime import date
 from pathlib import Path
-from c360 import pipeline
 from lakehouse import lake, warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
@@ -250,7 +248,7 @@ def test_a_writer_killed_at_any_moment_leaves_an_engine_that_opens(built, kills,
 def test_what_spark_builds_is_not_published_and_says_so(settings, monkeypatch):
     target = settings.model_copy(update={"target": "spark"})
     with pytest.raises(Stop, match="what spark builds is not published yet"):
-        pipeline.run(target, DAY, DAY)
+        warehouse.published_date(target)
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with pytest.raises(Stop, match=r"needs PySpark.*spark\.lock"):
         warehouse.attach(target, lake.pin(settings.lake, DAY), None)

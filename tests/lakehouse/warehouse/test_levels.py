@@ -82,9 +82,9 @@ def test_a_contract_cannot_call_personal_data_less_than_important(tmp_path: Path
         assert {column.level for column in feed.columns if column.is_pii} <= {"important"}, feed.name
         assert {column.level for column in feed.columns} <= set(LEVELS)
     text = (PROJECT / "feeds" / "branch" / "customers.yml").read_text()
-    address = "description: Postal address\n        classification: pii\n"
+    address = "description: Postal address\n        classification: pii\n        customProperties:\n"
     assert address in text
-    custom = "        customProperties:\n          - property: securityLevel\n            value: sensitive\n"
+    custom = "          - property: securityLevel\n            value: sensitive\n"
     own = "  - property: securityLevel\n    value: sensitive\n"
     faults = (text.replace(address, address + custom), text.replace(own, ""), text.replace(own, own[:-10] + "x\n"))
     for number, fault in enumerate(faults):

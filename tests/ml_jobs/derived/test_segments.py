@@ -48,6 +48,11 @@ def settings(tmp_path) -> Settings:
     return settings
 
 
+def test_who_has_but_a_credit_card_is_not_called_a_borrower() -> None:
+    (borrowing,) = (one for one in traits().all if one.features == ("loan_count", "credit_card_count"))
+    assert {"loan", "card"} <= set(borrowing.high.en.split())
+
+
 def segments_on(settings: Settings, day) -> tuple[dict[str, str], lake.Pin]:
     deliver(settings, day, str(day), "daily")
     pin = lake.pin(settings.lake, day)

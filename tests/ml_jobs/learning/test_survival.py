@@ -47,6 +47,18 @@ def test_a_planted_hazard_is_recovered_on_a_later_period(bank) -> None:
     assert np.corrcoef(half_year, truth)[0, 1] > 0.95
 
 
+def test_columns_that_say_nothing_do_not_make_it_surer(bank) -> None:
+    customer, month, values, hazard = bank
+    noise = np.random.default_rng(5).normal(size=(CUSTOMERS, 120)).astype(np.float32)[customer.astype(int)]
+    noisy = customer, month, np.column_stack([values, noise]), hazard
+    model = fit_survival(TASK.model_copy(update={"training_rows": 4000}), of(noisy, month < JUDGED, JUDGED))
+    margin = model.risk.margin(noisy[2][month == JUDGED])
+    top = margin >= np.quantile(margin, 0.9)
+    promised = 1 - model.survival(margin[top], (91,)).mean()
+    truth = (1 - (1 - hazard[month == JUDGED][top]) ** 3).mean()
+    assert promised == pytest.approx(truth, rel=0.2)
+
+
 def test_nobody_knows_what_comes_after_the_end(bank) -> None:
     rows = of(bank, bank[1] < JUDGED, JUDGED)
     assert rows.months.max() == JUDGED

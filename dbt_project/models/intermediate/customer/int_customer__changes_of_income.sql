@@ -59,13 +59,16 @@ due as (
 
 ),
 
-spells as (
+-- who closed every account before, and came back later, was not paid because there was nowhere to pay to
+open_then as (
 
-    select
-        customer_key,
-        max(coalesce(closed_date, {{ date_literal('9999-12-31') }})) as last_closed_date
-    from accounts
-    group by customer_key
+    select distinct
+        due.customer_key,
+        due.due_date
+    from due
+    inner join accounts on due.customer_key = accounts.customer_key
+    where accounts.opened_date <= due.due_date
+        and (accounts.closed_date is null or accounts.closed_date > due.due_date)
 
 )
 
@@ -81,8 +84,7 @@ select
     cast(null as integer) as previous_count,
     due.business_date as event_date
 from due
-inner join spells on due.customer_key = spells.customer_key
+inner join open_then on due.customer_key = open_then.customer_key and due.due_date = open_then.due_date
 where due.due_date <= {{ last }}
     and (due.next_date is null or due.next_date > due.due_date)
     and due.amount >= due.minimum_amount
-    and spells.last_closed_date > due.due_date

@@ -4,7 +4,8 @@
 ) }}
 {%- set first_date = date_literal(month_start(var('from_date'))) %}
 {%- set business_date = date_literal(var('business_date')) %}
-{%- set months_back = [var('won_back_months'), var('tier_grace_months'), 3] | max %}
+{%- set months_back = [var('won_back_months'), var('tier_grace_months'), 4] | max %}
+{%- set is_month_end = '(as_of_date = cast(' ~ dbt.last_day('as_of_date', 'month') ~ ' as date))' %}
 -- Grain: customer and as-of date (month-ends since the customer is known, and the business date), on today's identity.
 -- docs/DECISIONLOG.md explains tiers and stages. A customer whose history stands as it did is carried on from the last
 -- month-end before the run; any other is built from the first day.
@@ -321,10 +322,13 @@ dated as (
         deposit_amount + investment_amount as aum_amount,
         {{ days_between('first_opened_date', 'as_of_date') }} as days_since_opening,
         {{ days_between('coalesce(last_activity_date, first_opened_date)', 'as_of_date') }} as days_silent,
-        -- an average over days before there was money to see is lower than the customer's, and nobody has grown since
+        -- the two averages share no day: while a month runs, the earlier one is that of the fourth month-end before; an
+        -- average over days before there was money to see is lower than the customer's, and nobody has grown since
         case
-            when lag(as_of_date, 3) over by_date >= first_full_average_date
-                then lag(average_aum_3m_amount, 3) over by_date
+            {%- for condition, months in [(is_month_end, 3), ('not ' ~ is_month_end, 4)] %}
+            when {{ condition }} and lag(as_of_date, {{ months }}) over by_date >= first_full_average_date
+                then lag(average_aum_3m_amount, {{ months }}) over by_date
+            {%- endfor %}
         end as earlier_average_aum_amount,
         max(case when has_left then as_of_date end) over (
             partition by customer_key order by as_of_date

@@ -1,0 +1,1 @@
+"""Faults planted into whole runs of a small bank; `make faults` prints what was measured."""
