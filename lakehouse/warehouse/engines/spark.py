@@ -18,13 +18,13 @@ from lakehouse.catalog import Relation
 from lakehouse.errors import Stop
 from lakehouse.settings import Settings
 from lakehouse.sql import identifier, literal
+from lakehouse.warehouse.changes import BuildState
 from lakehouse.warehouse.engines import duckdb as notes
 from lakehouse.warehouse.engines.duckdb import (
     begin_build,
     exclusive,
     mark_unpublished,
     query,
-    read_state,
     reading,
     write_state,
 )
@@ -87,6 +87,19 @@ def attach(settings: Settings, lake_tables: list[LakeTable], small_tables: list[
                 f"cast(null as {_spark_type(type_)}) as `{name}`" for name, type_ in table.relation.typed_columns
             )
             spark.sql(f"create or replace view {table.relation.full_name} as select {columns} where false")
+
+
+def read_state(settings: Settings, wait: float) -> BuildState | None:
+    """None after a build that was cut short, too: all of history is built anew then.
+
+    Spark takes a month's files away before it puts the new ones there. What a kill between the two takes along of the
+    rows that were to stay, a run from its first date on would not bring back.
+    """
+    if settings.build.exists():
+        with notes.opened(settings, wait=wait) as connection:
+            if notes.is_building(connection):
+                return None
+    return notes.read_state(settings, wait)
 
 
 def hand_over(settings: Settings) -> None:

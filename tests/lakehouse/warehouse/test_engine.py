@@ -252,3 +252,15 @@ def test_what_spark_builds_is_not_published_and_says_so(settings, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with pytest.raises(Stop, match=r"needs PySpark.*spark\.lock"):
         warehouse.attach(target, lake.pin(settings.lake, DAY), None)
+
+
+def test_after_a_build_that_was_cut_short_spark_builds_all_of_history(settings):
+    state = warehouse.BuildState.of(lake.pin(settings.lake, DAY), XREF, VERSION)
+    spark = settings.model_copy(update={"target": "spark"})
+    warehouse.write_state(spark, state)
+    assert warehouse.read_state(spark) == state
+    warehouse.begin_build(spark)
+    assert warehouse.read_state(settings) == state  # DuckDB's tables change within transactions
+    assert warehouse.read_state(spark) is None
+    warehouse.write_state(spark, state)
+    assert warehouse.read_state(spark) == state
