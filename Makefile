@@ -58,8 +58,8 @@ figures: setup ## Lines by folder, long functions, loose types, copied lines
 faults: setup ## Plants every fault, on both stores, and prints what was measured (ONLY=row,row)
 	$(PY) -m checks.faults $(if $(ONLY),--only $(ONLY))
 
-security: setup | .git ## Who reads what, levels, TLS, personal values in all that a small bank writes, secrets, libraries, licences
-	$(PY) -m checks.security
+security: setup | .git ## Rights, levels, TLS, personal values in all that a small bank writes, secrets, libraries (ADVISORIES=folder)
+	$(PY) -m checks.security $(if $(ADVISORIES),--advisories $(ADVISORIES))
 
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench

@@ -34,6 +34,7 @@ from sqlalchemy.pool import NullPool
 from benchmarks.api import served
 from c360.access import SCOPES, add_token
 from c360.api.resources import RESOURCES
+from c360.api.snapshot import LEVELS
 from c360.bi.assets import ADDRESSES, make_database
 from c360.bi.importing import Server
 from c360.bi.serving import Place, serving
@@ -171,7 +172,7 @@ def _models(origin: Settings, settings: Settings) -> list[publication.Model]:
     models = publication.read_models(dbt.target_path(origin) / "manifest.json")
     if settings.target == "duckdb":
         return models
-    served = {resource.table for resource in RESOURCES}
+    served = {LEVELS} | {resource.table for resource in RESOURCES}
     return [replace(model, is_view=False) for model in models if model.full_name in served]
 
 

@@ -17,6 +17,11 @@ from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse.dbt import target_path
 
 SHOWN = ("model", "seed", "source")
+# dbt's page would ask for a picture by the name of its own placeholder, once per line of its menu, and for its favicon.
+PLACEHOLDERS = {
+    ' xlink:href="{{ getIcon(': ' ng-attr-xlink:href="{{ getIcon(',
+    "${require('./assets/favicons/favicon.ico')}": "data:,",
+}
 
 
 class DocsFailed(Stop):
@@ -60,7 +65,7 @@ def writing_dbt_docs(settings: Settings, business_date: date) -> Generator[Calla
     def finished() -> Path:
         if process.wait():
             raise DocsFailed(f"dbt docs: {log.read_text(errors='replace')[-2000:]}")
-        return _with_types(page)
+        return filled_in(page)
 
     try:
         yield finished
@@ -74,8 +79,11 @@ def docs_page(settings: Settings) -> Path:
     return settings.build.with_name("model_docs") / "static_index.html"
 
 
-def _with_types(written: Path) -> Path:
-    """The documentation with the types of columns: the models' own, so that dbt need not ask the database for them."""
+def filled_in(written: Path) -> Path:
+    """dbt's page with manifest and catalog within it, beside which they lie.
+
+    Types of columns are the models' own, so that dbt need not ask the database for them.
+    """
     folder = written.parent
     manifest, catalog = (json.loads((folder / f"{name}.json").read_text()) for name in ("manifest", "catalog"))
     for kind in ("nodes", "sources"):
@@ -83,6 +91,8 @@ def _with_types(written: Path) -> Path:
             name: _catalogued(node) for name, node in manifest[kind].items() if node["resource_type"] in SHOWN
         }
     page = (folder / "index.html").read_text(encoding="utf-8")
+    for placeholder, filled in PLACEHOLDERS.items():
+        page = page.replace(placeholder, filled)
     for name, content in (("MANIFEST", manifest), ("CATALOG", catalog)):
         page = page.replace(f'"{name}.JSON INLINE DATA"', json.dumps(content))
     with appearing(written) as temporary:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from lakehouse.errors import Stop
 from lakehouse.lake.running import part
 from simulator import reference
+from simulator.adjustments import write_adjustments
 from simulator.campaigns import Campaigns
 from simulator.channels import Channels
 from simulator.deliveries import COMMUNITY, Deliveries
@@ -31,6 +32,7 @@ from simulator.text import NULL, join
 from simulator.timeline import Month, Timeline, to_date
 from simulator.truth import DESTINATIONS, LARGE_AMOUNT, LARGE_SHARE, Truth, yuan
 from simulator.turn import Turn
+from simulator.wishes import Wishes
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def generate(
         raise Stop("faults are planted in the last daily delivery of all feeds: give days, and leave out only")
     bank = _Bank.of(seed, customers, Timeline.of(start, months, days), out, is_hard, only)
     _write_reference(bank)
+    write_adjustments(bank.deliveries, bank.draws, bank.timeline, bank.branches)
     step = -(-chunk // COMMUNITY) * COMMUNITY
     for first in range(0, customers, step):
         last = min(first + step, customers)
@@ -165,6 +168,7 @@ class _Chunk:
     records: Records
     channels: Channels
     campaigns: Campaigns
+    wishes: Wishes
     outlook: Outlook
 
     @classmethod
@@ -187,6 +191,7 @@ class _Chunk:
             Records.of(draws, population, timeline, bank.is_hard),
             Channels.of(draws, population, bank.staff),
             campaigns,
+            Wishes.of(draws, population, timeline),
             Outlook(money, moods, loans, campaigns, lives, strain, bank.staff),
         )
 
@@ -249,6 +254,7 @@ def _act(bank: _Bank, turn: Turn, chunk: _Chunk) -> None:
     events = money.month(turn)
     chunk.records.month(turn)
     chunk.channels.month(turn)
+    chunk.wishes.month(turn)
     called = chunk.campaigns.month(turn)
     bank.deliveries.flush(month)
     _write_truth(bank.truth, turn, outlook, events, start)

@@ -16,6 +16,8 @@ from lakehouse.errors import Stop
 from simulator.text import Values, concatenate, lines
 from simulator.timeline import Month, Timeline, to_date
 
+_BY_PEOPLE = ("identity_decisions", "action_outcomes", "tag_definitions", "case_events")
+"""Feeds of what the bank's people make of what they see: no simulated history has them (see ``staff``)."""
 COMMUNITY = 256
 """Customers with consecutive numbers who deal with each other; the unit of compression and the least chunk."""
 
@@ -60,10 +62,10 @@ class Deliveries:
         if unknown := set(only or ()) - set(feeds):
             raise Stop(f"no contract under feeds/ for {', '.join(sorted(unknown))}")
         self._timeline = timeline
-        self._feeds = {  # what people decide is no customer's doing
+        self._feeds = {
             name: feed.at_least
             for name, feed in feeds.items()
-            if feed.channel != "feedback" and (only is None or name in only)
+            if name not in _BY_PEOPLE and (only is None or name in only)
         }
         self._pending: dict[str, list[tuple[dict[str, Values], np.ndarray, np.ndarray]]] = {}
         self.files: dict[tuple[str, int], File] = {}

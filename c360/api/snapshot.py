@@ -28,7 +28,8 @@ from lakehouse.settings import Settings
 FEW = 16  # rows up to which cells are read one by one
 ABOUT, LEVEL = b"c360", b"c360_level"
 ABOUT_FILE = "about.json"
-LEVELS_SQL = "select schema_name, table_name, column_name, security_level from ops.column_levels"
+LEVELS = "ops.column_levels"  # which answers read beside the resources
+LEVELS_SQL = f"select schema_name, table_name, column_name, security_level from {LEVELS}"
 Made = TypeVar("Made")
 
 

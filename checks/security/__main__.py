@@ -1,5 +1,6 @@
 """Prints a table of what was measured; exit code 1 if something is amiss: ``python -m checks.security``."""
 
+import argparse
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from checks.security import licences
+from checks.security.advisories import look_up
 from checks.security.scanning import open_to_others, scan
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import PROJECT
@@ -25,7 +28,10 @@ PROGRAMS = Path(sys.executable).parent
 MATRIX = ("tests/c360/test_rights.py", "tests/c360/test_api_sight.py", "tests/c360/app/test_access.py")
 LEAKS = ("tests/lakehouse/warehouse/test_levels.py", "tests/lakehouse/warehouse/test_transport.py")
 DATABASE = "PIP_AUDIT_VULNERABILITY_SERVICE"  # pip-audit's own variable
-ASK_ONE = f"Where one is in reach: pipx install pip-audit; {DATABASE}=osv make security"
+ASK_ONE = (
+    "With a copy of github.com/pypa/advisory-database: make security ADVISORIES=FOLDER. "
+    f"Where a database is in reach: pipx install pip-audit; {DATABASE}=osv make security"
+)
 SHOWN = 5  # faults that are named
 FOLDER = PROJECT / "var" / "security"
 
@@ -129,8 +135,10 @@ def allowed_licences() -> Row:
     return Row("licences", f"{len(judged)} libraries: {told}", not faults, faults)
 
 
-def known_faults() -> Row:
-    """``pip-audit``, where it is installed and somebody has named a database that it may ask."""
+def known_faults(advisories: Path | None = None, today: date | None = None) -> Row:
+    """By a folder of advisories; else ``pip-audit``, where it is installed and a database is named that it may ask."""
+    if advisories:
+        return _listed_faults(advisories, today or date.today())  # noqa: DTZ011  the age of a list is a thing of today
     check, program = "known faults of libraries (pip-audit)", shutil.which("pip-audit")
     if program is None or not os.environ.get(DATABASE):
         lacking = "pip-audit is not installed" if program is None else "no database is named"
@@ -145,6 +153,17 @@ def known_faults() -> Row:
     return Row(check, f"{len(told)} libraries", not faults, faults)
 
 
+def _listed_faults(folder: Path, today: date) -> Row:
+    """An old list can say that something is wrong, and not that nothing is."""
+    libraries = licences.versions(LOCKS[1:2])
+    looked = look_up(libraries, folder)
+    told = f"{len(libraries)} libraries, {looked.count:,} advisories up to {looked.newest}: {len(looked.faults)} faults"
+    if looked.is_stale(today):
+        told = f"NOT MEASURED since: {told}. Get a new copy: git -C {folder} pull"
+    is_fine = None if looked.is_stale(today) and not looked.faults else not looked.faults
+    return Row("known faults of libraries (list of advisories)", told, is_fine, looked.faults)
+
+
 CHECKS: tuple[Callable[[], Row], ...] = (
     role_matrix,
     levels_and_transport,
@@ -152,7 +171,6 @@ CHECKS: tuple[Callable[[], Row], ...] = (
     secrets,
     bill_of_materials,
     allowed_licences,
-    known_faults,
 )
 
 
@@ -168,8 +186,11 @@ def lines_of(rows: list[Row]) -> Iterator[tuple[str, str, str]]:
 
 def main() -> int:
     """Measure, print, and say by the exit code whether all is as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--advisories", type=Path, help="folder of OSV files, as of github.com/pypa/advisory-database")
+    asked = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    rows = [check() for check in CHECKS]
+    rows = [*(check() for check in CHECKS), known_faults(asked.advisories)]
     table = Table("check", "measured", "result")
     for line in lines_of(rows):
         table.add_row(*line)

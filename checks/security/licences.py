@@ -41,7 +41,12 @@ def read_policy() -> Policy:
 
 def locked(locks: Iterable[Path]) -> list[str]:
     """The names in the locks, each once."""
-    return sorted({name for lock in locks for name, _ in LOCKED.findall(lock.read_text())})
+    return sorted(versions(locks))
+
+
+def versions(locks: Iterable[Path]) -> dict[str, str]:
+    """The names in the locks, and the version of each."""
+    return {name: version for lock in locks for name, version in LOCKED.findall(lock.read_text())}
 
 
 def licence_of(name: str) -> str:

@@ -1,7 +1,8 @@
 """A record in the lake of every whole publish: what it was made from, and the hashes of what readers saw of it.
 
 A record names the deliveries whose fate is new since the record before it, so it grows with the day and not with
-history; all of them are what the records up to it say. Records of before name all deliveries, and none before them.
+history; all of them are what the records up to it say, back to one that names all deliveries, and none before it: so
+does one in so many (`WHOLE_EVERY`).
 """
 
 import json
@@ -15,6 +16,7 @@ from lakehouse.errors import Stop
 from lakehouse.lake.files import write_json
 
 COUNTED = "counted"  # the fate of a delivery that was not refused
+WHOLE_EVERY = 32  # records: nobody reads more of them to know one
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,13 @@ class PublishRecord:
 def write_publish(lake: Path, record: PublishRecord) -> None:
     """Write the record of a publish that readers have; where those before it cannot be read, it stands alone."""
     previous = max((number for number in _numbers(lake) if number < record.publish_id), default=None)
-    before: dict[str, str] = {}
-    if previous is not None:
-        try:
-            before = _fates(lake, previous)
-        except Stop:
-            previous = None
+    try:
+        chain = [] if previous is None else _chain(lake, previous)
+    except Stop:
+        chain = []
+    if not 0 < len(chain) < WHOLE_EVERY:
+        previous, chain = None, []
+    before = _fates(chain)
     fates = _fates_of(record.deliveries, record.refused)
     new = {delivery: fate for delivery, fate in fates.items() if before.get(delivery) != fate}
     content = asdict(record) | {
@@ -66,7 +69,8 @@ def read_publish(lake: Path, publish_id: int | None = None) -> PublishRecord:
     number = known[-1] if publish_id is None else publish_id
     if number not in known:
         raise Stop(f"the lake has no record of publish {number}", f"name one of {', '.join(map(str, known[-20:]))}")
-    raw, fates = _read(lake, number), _fates(lake, number)
+    chain = _chain(lake, number)
+    raw, fates = chain[-1], _fates(chain)
     return PublishRecord(
         publish_id=raw["publish_id"],
         business_date=date.fromisoformat(raw["business_date"]),
@@ -84,15 +88,20 @@ def _fates_of(deliveries: Iterable[str], refused: Mapping[str, str]) -> dict[str
     return {**dict.fromkeys(deliveries, COUNTED), **refused}
 
 
-def _fates(lake: Path, number: int) -> dict[str, str]:
-    """What became of each delivery by a publish."""
+def _chain(lake: Path, number: int) -> list[dict[str, Any]]:
+    """The records that say together what became of each delivery by a publish; its own is the last."""
     chain = []
     following: int | None = number
     while following is not None:
         chain.append(raw := _read(lake, following))
         following = raw.get("previous")
+    return chain[::-1]
+
+
+def _fates(chain: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What became of each delivery by the last of the records."""
     fates: dict[str, str] = {}
-    for raw in reversed(chain):
+    for raw in chain:
         fates |= _fates_of(raw["deliveries"], raw["refused"])
         for delivery in raw.get("gone", ()):
             del fates[delivery]

@@ -14,7 +14,8 @@ from lakehouse.contracts import load_feeds
 from lakehouse.lake import audit
 from lakehouse.lake.activations import PlanFiles, all_plans, delivery_of, read_dead_letters
 from lakehouse.lake.alerts import read_log, read_state
-from lakehouse.lake.figures import Cause, causes_since_publish, read_figures
+from lakehouse.lake.figures import causes_since_publish
+from lakehouse.lake.figures import gather as gather_figures
 from lakehouse.lake.model_files import current_monitoring, current_scores
 from lakehouse.lake.page_views import gather
 from lakehouse.lake.places import review_file
@@ -63,10 +64,12 @@ class SmallTable:
 
     relation: Relation
     records: Sequence[Mapping[str, object]]  # by column
+    kept: pa.Table | None = None  # rows that stand before them, as the lake has them
 
     @property
     def rows(self) -> pa.Table:
-        return pa.Table.from_pylist(list(self.records), self.relation.arrow_schema)
+        made = pa.Table.from_pylist(list(self.records), self.relation.arrow_schema)
+        return made if self.kept is None else pa.concat_tables([self.kept.cast(made.schema), made])
 
 
 def lake_tables(root: Path, pin: lake.Pin, xref: Path | None, lineage: Path | None = None) -> list[LakeTable]:
@@ -221,18 +224,12 @@ def small_tables(root: Path, pin: lake.Pin) -> list[SmallTable]:
 
 def _figures(root: Path, pin: lake.Pin) -> list[SmallTable]:
     """What each publish showed of the main figures, and which deliveries came or went before it."""
-    records = read_figures(root)
-    names = ("table_name", "measure", "figure_date")
-    shown = [
-        {"publish_id": record.publish_id, "published_date": record.business_date, "figure_value": value}
-        | dict(zip(names, key, strict=True))
-        for record in records
-        for key, value in record.changes.items()
+    gathered = gather_figures(root)
+    now = [{"publish_id": None} | asdict(cause) for cause in causes_since_publish(root, pin)]
+    return [
+        SmallTable(catalog.PUBLISHED_FIGURES, (), gathered.shown),
+        SmallTable(catalog.RESTATEMENT_CAUSES, now, gathered.causes),
     ]
-    told: list[tuple[int | None, Iterable[Cause]]] = [(record.publish_id, record.causes) for record in records]
-    told.append((None, causes_since_publish(root, pin)))
-    causes = [{"publish_id": publish_id} | asdict(cause) for publish_id, known in told for cause in known]
-    return [SmallTable(catalog.PUBLISHED_FIGURES, shown), SmallTable(catalog.RESTATEMENT_CAUSES, causes)]
 
 
 def _purposes() -> list[dict[str, object]]:

@@ -3,12 +3,14 @@
 import gzip
 import time
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
+from packaging.version import Version
 
-from checks.security import licences
+from checks.security import advisories, licences
 from checks.security.__main__ import Row, bill_of_materials, known_faults, lines_of
 from checks.security.bank import CANARY
 from checks.security.scanning import open_to_others, scan
@@ -154,6 +156,54 @@ def test_without_a_database_known_faults_are_not_measured_and_it_says_how(
     fault = '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}]}'
     assert answers(fault).faults == ("a 1: CVE-1",) and answers(fault).is_fine is False
     assert answers('{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}').is_fine is True
+
+
+ADVISORY = """
+id: PYSEC-2026-1
+modified: "2026-11-20T00:00:00Z"
+affected:
+- package: {name: DuckDB, ecosystem: PyPI}
+  ranges:
+  - {type: GIT, events: [{introduced: "0"}]}
+  - {type: ECOSYSTEM, events: [{introduced: "0"}, {fixed: "%s"}]}
+"""
+
+
+def test_locked_libraries_are_held_against_a_list_of_advisories_on_this_machine(tmp_path: Path) -> None:
+    """Of the same file once before and once behind the locked version; an old list cannot say that nothing is wrong."""
+    fresh, later = date(2026, 11, 30), date(2026, 12, 31)
+    path = tmp_path / "vulns" / "duckdb" / "PYSEC-2026-1.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(ADVISORY % "99.0")
+    found = known_faults(tmp_path, fresh)
+    (fault,) = found.faults
+    assert fault.startswith("duckdb 2.") and fault.endswith("PYSEC-2026-1") and found.is_fine is False
+    assert known_faults(tmp_path, later).is_fine is False
+    path.write_text(ADVISORY % "1.0")
+    nothing = known_faults(tmp_path, fresh)
+    assert nothing.is_fine is True and "1 advisories up to 2026-11-20: 0 faults" in nothing.measured
+    old = known_faults(tmp_path, later)
+    assert old.is_fine is None and old.measured.startswith("NOT MEASURED since")
+    assert known_faults(tmp_path / "nothing", fresh).is_fine is None
+    path.write_text(ADVISORY % "99.0" + 'withdrawn: "2026-11-21T00:00:00Z"\n')
+    assert known_faults(tmp_path, fresh).is_fine is True
+
+
+def test_versions_are_affected_from_an_introduction_to_the_next_fix() -> None:
+    events: list[advisories.Event] = [
+        {"fixed": "1.5"},
+        {"introduced": "2.0"},
+        {"introduced": "1.0"},
+        {"last_affected": "2.2"},
+    ]
+    affected = advisories.Affected(
+        package={"name": "a", "ecosystem": "PyPI"},
+        ranges=[{"type": "ECOSYSTEM", "events": events}],
+        versions=["0.3", "2004d"],
+    )
+    wrong = [text for text in ("0.2", "0.3.0", "1.0", "1.4.9", "1.5", "1.9", "2.0rc1", "2.1", "2.2", "2.2.1")
+             if advisories.is_affected(Version(text), affected)]  # fmt: skip
+    assert wrong == ["0.3.0", "1.0", "1.4.9", "2.1", "2.2"]
 
 
 def test_a_table_names_faults_and_what_was_not_measured() -> None:

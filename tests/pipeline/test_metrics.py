@@ -32,6 +32,7 @@ HOLDINGS = """
         where parties.customer_key is not null
     ) as holdings where business_date = newest
 """
+ADJUSTMENTS = "select coalesce(sum(amount), 0) from ops.adjustments where is_counted"  # a bank may have none
 TIER_MOVES = """
     select star_tier, earlier from (
         select customer_key, star_tier,
@@ -47,13 +48,9 @@ EXPECTED = {
     "customers": "select count(distinct customer_key) from marts.dim_account where status <> 'closed'",
     "aum": f"select ({BALANCES}) + ({HOLDINGS})",
     "deposits": BALANCES,
-    "aum_adjustments": "select sum(amount) from ops.adjustments where is_counted",
-    "adjusted_aum": f"select ({BALANCES}) + ({HOLDINGS}) + (select sum(amount) from ops.adjustments where is_counted)",
-    "adjusted_deposits": f"""
-        select ({BALANCES}) + (
-            select sum(amount) from ops.adjustments where is_counted and element like '%deposit_amount'
-        )
-    """,
+    "aum_adjustments": ADJUSTMENTS,
+    "adjusted_aum": f"select ({BALANCES}) + ({HOLDINGS}) + ({ADJUSTMENTS})",
+    "adjusted_deposits": f"select ({BALANCES}) + ({ADJUSTMENTS} and element like '%deposit_amount')",
     "money_at_risk": """
         select sum(aum_amount * probability) from marts.customer_360 inner join scores.churn_latest using (customer_key)
     """,

@@ -131,7 +131,9 @@ def test_who_takes_it_back_is_scored_again_and_the_days_between_stay_as_they_wer
     since = f"{them} and as_of_date >= date '{D1}'"
     days = {row["day"] for row in rows(bank, f"select distinct as_of_date as day from scores.churn where {since}")}
     assert D3 in days and not {D1, D2} & days
-    assert rows(bank, f"select distinct decision from marts.customer_wishes where {them}") == [{"decision": "given"}]
+    of_profiling = f"{them} and purpose = 'profiling'"
+    said = rows(bank, f"select distinct decision from marts.customer_wishes where {of_profiling}")
+    assert said == [{"decision": "given"}]
 
 
 def test_who_refuses_marketing_is_still_scored_and_served(bank: Settings, wishes: dict[str, list[str]]) -> None:

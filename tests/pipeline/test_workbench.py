@@ -342,12 +342,12 @@ def test_the_first_page_says_what_waits_as_the_pages_themselves_do(
         page = html.unescape(client.get("/", params={"lang": "en"}).text)
         assert f"{to_do['n']:,} to do, {urgent['n']} urgent" in page
         assert f" of {to_do['n']:,}" in client.get("/worklist").text
-        assert f"{outflows['n']} outflows" in page
+        assert f"outflows: {outflows['n']}" in page
         views = client.get("/cases").text
         opened, overdue = (re.search(rf"{view} \(([\d,]+)\)", views)[1] for view in ("open", "overdue"))
         assert f"{opened} open, {overdue} overdue" in page
     of_all = clients["auditor"].get("/", params={"lang": "en"}).text
-    assert " to do, " in of_all and " outflows" not in of_all, "the bank as a whole has no brief"
+    assert " to do, " in of_all and "outflows: " not in of_all, "the bank as a whole has no brief"
     assert " to do" not in clients["clerk"].get("/", params={"lang": "en"}).text
 
 

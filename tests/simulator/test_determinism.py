@@ -2,11 +2,12 @@
 
 import hashlib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from lakehouse.errors import Stop
-from simulator import generate
+from simulator import adjustments, generate, wishes
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
@@ -33,3 +34,17 @@ def test_a_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
 def test_a_single_month_is_enough(tmp_path: Path) -> None:
     generate(50, 1, 1, tmp_path)
     assert list((tmp_path / "landing" / "transactions").glob("*.dat"))
+
+
+@pytest.mark.parametrize(
+    ("module", "changed", "feed"), [(wishes, "_REFUSE", "consents"), (adjustments, "_LEAST", "adjustments")]
+)
+def test_what_people_refuse_or_adjust_changes_no_byte_of_another_feed(
+    bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, changed: str, feed: str
+) -> None:
+    monkeypatch.setattr(module, changed, {"_REFUSE": (1.0, 1.0), "_LEAST": 90_000}[changed])
+    generate(700, 5, 11, tmp_path, days=2)
+    before, now = fingerprints(bank), fingerprints(tmp_path)
+    assert before.keys() == now.keys()
+    different = {name.split("/")[1] for name in before if before[name] != now[name]}
+    assert different == {feed}

@@ -52,13 +52,17 @@ deliveries as (
 drifts as (
 
     select
-        *,
+        moved.*,
+        coalesce(phrases.phrase_en, replace(moved.feature, '(score)', 'the score')) as feature_en,
+        coalesce(phrases.phrase_zh, replace(moved.feature, '(score)', '评分')) as feature_zh,
         row_number() over (
-            partition by task order by value / nullif(threshold, 0) desc nulls last, measure, feature
+            partition by moved.task
+            order by moved.value / nullif(moved.threshold, 0) desc nulls last, moved.measure, moved.feature
         ) as place,
-        count(*) over (partition by task) as drift_count
-    from {{ ref('stg_lake__model_monitoring') }}
-    where is_alert and as_of_date = {{ today }}
+        count(*) over (partition by moved.task) as drift_count
+    from {{ ref('stg_lake__model_monitoring') }} as moved
+    left join {{ ref('reason_phrases') }} as phrases on moved.feature = phrases.reason_code
+    where moved.is_alert and moved.as_of_date = {{ today }}
 
 ),
 
@@ -138,13 +142,13 @@ found as (
         cast(null as date) as trigger_date,
         as_of_date as first_date,
         null as amount,
-        measure || coalesce(' of ' || nullif(feature, ''), '') || ' is '
+        measure || coalesce(' of ' || nullif(feature_en, ''), '') || ' is '
         || cast(cast(value as decimal(18, 3)) as varchar)
         || ' on ' || cast(as_of_date as varchar) || ', beyond ' || cast(cast(threshold as decimal(18, 3)) as varchar)
         || case
             when drift_count > 1 then '; ' || cast(drift_count as varchar) || ' figures drift in all' else ''
         end || '.' as evidence_en,
-        cast(as_of_date as varchar) || ' ' || coalesce(nullif(feature, '') || '的', '') || measure || '为'
+        cast(as_of_date as varchar) || ' ' || coalesce(nullif(feature_zh, '') || '的', '') || measure || '为'
         || cast(cast(value as decimal(18, 3)) as varchar) || '，超过阈值'
         || cast(cast(threshold as decimal(18, 3)) as varchar)
         || case when drift_count > 1 then '；共' || cast(drift_count as varchar) || '项指标漂移' else '' end

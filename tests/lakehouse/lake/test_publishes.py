@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.errors import Stop
-from lakehouse.lake.publishes import PublishRecord, read_publish, write_publish
+from lakehouse.lake.publishes import WHOLE_EVERY, PublishRecord, read_publish, write_publish
 
 FIRST = PublishRecord(
     publish_id=1,
@@ -25,6 +25,10 @@ FIRST = PublishRecord(
 
 def file_of(lake: Path, number: int) -> Path:
     return lake / "publishes" / f"{number:08}.json"
+
+
+def previous_of(lake: Path, number: int) -> int | None:
+    return json.loads(file_of(lake, number).read_text())["previous"]
 
 
 def days(lake: Path, count: int) -> list[PublishRecord]:
@@ -52,6 +56,18 @@ def test_each_record_is_read_as_it_was_written_and_is_as_large_as_its_day(tmp_pa
     assert read_publish(tmp_path) == records[-1]
     sizes = [file_of(tmp_path, number).stat().st_size for number in (2, 40)]
     assert sizes[1] <= sizes[0] + 10  # digits of its numbers
+
+
+def test_one_record_in_so_many_names_all_deliveries_so_that_none_is_read_with_all_before_it(tmp_path: Path) -> None:
+    """The oldest are spoilt: who opened one would stop, or write a record that stands alone."""
+    records = days(tmp_path, 3 * WHOLE_EVERY)
+    for number in range(1, 2 * WHOLE_EVERY + 1):
+        file_of(tmp_path, number).write_text("{")
+    assert [read_publish(tmp_path, record.publish_id) for record in records[-WHOLE_EVERY:]] == records[-WHOLE_EVERY:]
+    alone = [
+        number for number in range(2 * WHOLE_EVERY + 1, 3 * WHOLE_EVERY + 1) if previous_of(tmp_path, number) is None
+    ]
+    assert alone == [2 * WHOLE_EVERY + 1]
 
 
 def test_a_delivery_may_be_accepted_retracted_or_go(tmp_path: Path) -> None:
