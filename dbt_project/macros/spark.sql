@@ -131,8 +131,8 @@
 
 
 {# Writes the months anew that have a row that goes or one that comes. Dynamic overwrite leaves a month alone in which
-   no row falls, so one that is emptied is dropped before. A killed run may leave a month without its files: the next one
-   builds all of history anew (`read_state` of the engine). #}
+   no row falls, so one that is emptied is dropped before. A killed run may leave a month without its files: the next
+   one builds all of history anew (`read_state` of the engine). #}
 {% macro spark_replace_months(target_relation, new_rows, columns) %}
     {%- set goes = context['replaced_by_' ~ config.get('incremental_strategy')]() -%}
     {%- set month = spark_month(spark_date_column()) -%}
