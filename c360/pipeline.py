@@ -120,7 +120,8 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
 def score(settings: Settings, business_date: date, run_id: str) -> None:
     """Score every task for the business date, and for the built dates that have no scores yet."""
     with step(settings, run_id, "score", business_date) as detail:
-        detail.update(_score(settings, business_date) | _derive(settings))
+        built = warehouse.built_state(settings).business_date
+        detail.update(_score(settings, built, business_date) | _derive(settings, built))
 
 
 def retrain(settings: Settings, business_date: date, run_id: str) -> None:
@@ -153,9 +154,9 @@ def serve(settings: Settings, business_date: date, run_id: str) -> None:
             with _counted(detail):
                 said = _summary(gates.check_marts(settings, state.business_date, scores), misfits)
             detail.update(said)
-        detail["tag_sizes"] = _tag_sizes(settings)
+            detail["tag_sizes"] = _tag_sizes(settings)
+            prepare_receipts(settings, run_id, pin, state.project)
         levels = warehouse.read_levels(settings)
-        prepare_receipts(settings, run_id, pin, state.project)
         causes = causes_since_publish(settings.lake, pin)
         publish_id = warehouse.publish(
             settings, state.business_date, run_id, rights=load_rights(settings), levels=levels
@@ -181,10 +182,10 @@ def rehearse(settings: Settings, business_date: date, progress: Callable[[str], 
 
 def _build_serving(settings: Settings) -> tuple[Pin, warehouse.BuildState, list[tags.Rendered]]:
     """Build what readers see, as the build engine stands; with it, what people define the active tags by."""
-    # A date may have been built since `score` and `network`: it is served, so it needs their files, too.
-    _score(settings)
-    _derive(settings)
     state = warehouse.built_state(settings)
+    # A date may have been built since `score` and `network`: it is served, so it needs their files, too.
+    _score(settings, state.business_date)
+    _derive(settings, state.business_date)
     pin = lake.pin(settings.lake, state.business_date)
     write_network(settings, pin)
     variables = _variables(settings, pin)
@@ -383,11 +384,11 @@ def _require_feeds(
             )
 
 
-def _score(settings: Settings, first: date = date.max) -> dict[str, str]:
-    """Score the dates from the first on, and those without scores; the outcome by task and date."""
+def _score(settings: Settings, built: date, first: date = date.max) -> dict[str, str]:
+    """Score the dates up to the built one from the first on, and those without scores; the outcome by task and date."""
     outcomes = lake.read_outcomes(settings.lake)
     due: list[Known] = []
-    for day in reversed(built_dates(lake.pin_of(outcomes, warehouse.built_state(settings).business_date))):
+    for day in reversed(built_dates(lake.pin_of(outcomes, built))):
         known = Known.of(lake.pin_of(outcomes, day))
         if day < first and ml_jobs.scores.scoring.is_scored(settings, known):
             break  # dates are scored in order: those before it have scores, too
@@ -399,13 +400,13 @@ def _score(settings: Settings, first: date = date.max) -> dict[str, str]:
     }
 
 
-def _derive(settings: Settings) -> dict[str, str]:
+def _derive(settings: Settings, built: date) -> dict[str, str]:
     """Write change-points, groups of the long tail and forecasts, as the build engine stands; the outcome of each."""
     from ml_jobs.derived.change_points import write_change_points
     from ml_jobs.derived.forecasts import write_forecasts  # scikit-learn takes seconds to import
     from ml_jobs.derived.segments import write_segments
 
-    pin = lake.pin(settings.lake, warehouse.built_state(settings).business_date)
+    pin = lake.pin(settings.lake, built)
     part("change points")
     made = {"change_points": write_change_points(settings, pin).name}
     part("groups of customers")

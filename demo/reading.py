@@ -13,6 +13,8 @@ from datetime import date
 from lakehouse import warehouse
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse.derivation import keep_lineage
+from lakehouse.warehouse.lineage import keep_personal
+from lakehouse.warehouse.publication import SCHEMAS
 
 
 @contextmanager
@@ -37,6 +39,7 @@ def main(business_date: date) -> None:
     variables = {"business_date": str(business_date), "from_date": str(business_date), "as_of_dates": []}
     with warehouse.exclusive(settings):
         keep_lineage(settings, variables)
+        keep_personal(settings, SCHEMAS)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from lakehouse.collector import SELDOM
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 from lakehouse.warehouse.derivation import keep_lineage
+from lakehouse.warehouse.lineage import keep_personal
+from lakehouse.warehouse.publication import SCHEMAS
 from lakehouse.warehouse.stores.postgres_rights import PII_READER, READER
 
 SECRET = 2 * "secret of the tests "
@@ -55,6 +57,7 @@ def parsed(settings: Settings) -> Settings:
             with tempfile.TemporaryDirectory() as folder:
                 made = temporary_settings(Path(folder))
                 keep_lineage(made, {"business_date": "2025-01-01", "from_date": "2025-01-01", "as_of_dates": []})
+                keep_personal(made, SCHEMAS)
                 shutil.copytree(dbt.target_path(made), kept.with_suffix(".part"))
             kept.with_suffix(".part").rename(kept)
         shutil.copytree(kept, dbt.target_path(settings), dirs_exist_ok=True)

@@ -33,6 +33,7 @@ _LEAST_DIGITS, _LONG_NUMBER, _LEAST_TEXT = 7, 10, 8
 _SIEVED = 20  # characters: many long ones would not fit into the automaton of a pattern
 _MOST_FOUND = 1000  # texts that are looked at one by one
 _END_BYTES = 2_000_000  # of a page that are read
+_TOGETHER_BYTES = 32_000_000  # of texts: a table alone may have more
 
 Texts = Callable[[Sequence[str]], pa.Table]  # of columns: the texts of each row in one, column `text`
 
@@ -68,6 +69,32 @@ class Canaries:
         _create_personal(self._con, settings.lake, self._pin)
         self._real: set[Canary] = set()  # found, and not by chance
 
+    def check_tables(self, tables: Iterable[tuple[Model, Columns, Texts]]) -> None:
+        """Refuse tables of which one shows a canary; small ones are looked at together.
+
+        Raises
+        ------
+        CannotPublish
+            The message names table, column and the source of the value, not the value.
+        """
+        waiting: list[tuple[Model, Columns, Texts]] = []
+        rows: list[pa.Table] = []
+        for model, columns, texts in tables:
+            if names := _text_columns(columns):
+                waiting.append((model, columns, texts))
+                rows.append(texts(names))
+            if sum(part.nbytes for part in rows) > _TOGETHER_BYTES:
+                self._check_together(waiting, pa.concat_tables(rows))
+                waiting, rows = [], []
+        if rows:
+            self._check_together(waiting, pa.concat_tables(rows))
+
+    def _check_together(self, tables: list[tuple[Model, Columns, Texts]], rows: pa.Table) -> None:
+        if self._shown(rows) is None:
+            return
+        for model, columns, texts in tables:
+            self.check_table(model, columns, texts)
+
     def check_table(self, model: Model, columns: Columns, texts: Texts) -> None:
         """Refuse a table that shows one.
 
@@ -76,7 +103,7 @@ class Canaries:
         CannotPublish
             The message names table, column and the source of the value, not the value.
         """
-        names = [name for name, type_ in columns if type_.lower().startswith(("varchar", "text", "char", "json"))]
+        names = _text_columns(columns)
         if not names or (canary := self._shown(texts(names))) is None:
             return
         shown = next((name for name in names if self._shown(texts([name]))), names[0])
@@ -101,26 +128,38 @@ class Canaries:
             for path in sorted(pages)
             if path.stat().st_mtime >= since
         }
-        if not self._found(pa.table({"text": pa.array(chain.from_iterable(lines.values()), pa.string())})):
+        if not self._written(chain.from_iterable(lines.values())):
             return
         for path, texts in lines.items():
-            if canary := self._found(pa.table({"text": pa.array(texts, pa.string())})):
+            if canary := self._written(texts):
                 raise CannotPublish(
                     f"{path} shows personal data: a value that came in {canary.source}",
                     "remove the file, and mend what wrote it",
                 )
 
-    def _shown(self, rows: pa.Table) -> Canary | None:
-        return self._whole_cell(rows) or self._found(rows)
+    def _written(self, lines: Iterable[str]) -> Canary | None:
+        """A canary within a line."""
+        self._take(pa.table({"text": pa.array(lines, pa.string())}))
+        return self._found()
 
-    def _whole_cell(self, rows: pa.Table) -> Canary | None:
-        """A cell that is one of all the day's personal values, and not by chance."""
+    def _shown(self, rows: pa.Table) -> Canary | None:
+        self._take(rows)
+        return self._whole_cell() or self._found()
+
+    def _take(self, rows: pa.Table) -> None:
+        """Look at the cells of these rows from now on, each once: to squeeze a text takes longer than to look at it."""
         self._con.register("rows", rows)
-        equal = self._con.sql(
-            f"select distinct personal.* from ({_cells('rows')}) join personal on squeezed = {_squeezing('cell')} "
-            "order by all"
-        ).to_arrow_table()
+        self._con.execute(
+            f"create or replace temp table cells as "
+            f"select cell, {_squeezing('cell')} as squeezed from ({_cells('rows')}) where cell is not null"
+        )
         self._con.unregister("rows")
+
+    def _whole_cell(self) -> Canary | None:
+        """A cell that is one of all the day's personal values, and not by chance."""
+        equal = self._con.sql(
+            "select distinct personal.* from cells inner join personal using (squeezed) order by all"
+        ).to_arrow_table()
         if not equal.num_rows:
             return None
         if seen := next((canary for canary in _canaries(equal) if canary in self._real), None):
@@ -147,21 +186,11 @@ class Canaries:
             self._con.unregister("equal")
         return equal
 
-    def _found(self, rows: pa.Table) -> Canary | None:
-        """The first canary that stands in one of the texts, and not by chance."""
-        while self._canaries and rows.num_rows:
-            needles = "|".join(sorted({re.escape(canary.needle) for canary in self._canaries}))
-            self._con.register("rows", rows)
-            texts = self._con.execute(
-                f"select distinct text from rows where regexp_matches({_squeezing('text')}, $1) limit {_MOST_FOUND}",
-                [needles],
-            ).fetchall()
-            self._con.unregister("rows")
-            squeezed_texts = ((text, _squeezed(text)) for (text,) in texts)
-            sieved = ((text, c) for text, squeezed in squeezed_texts for c in self._canaries if c.needle in squeezed)
-            found = {canary for text, canary in sieved if canary.is_in(text)}
+    def _found(self) -> Canary | None:
+        """The first canary that stands in one of the cells, and not by chance."""
+        while self._canaries:
             by_chance = set()
-            for canary in sorted(found, key=lambda canary: (canary.source, canary.value)):
+            for canary in sorted(self._seen(), key=lambda canary: (canary.source, canary.value)):
                 if canary not in self._real and self._is_known_otherwise(canary):
                     by_chance.add(canary)
                     continue
@@ -171,6 +200,18 @@ class Canaries:
                 return None
             self._canaries -= by_chance
         return None
+
+    def _seen(self) -> set[Canary]:
+        """Canaries that stand in one of the cells: of the first part of the cells in which one does."""
+        needles = "|".join(sorted({re.escape(canary.needle) for canary in self._canaries}))
+        sieved = self._con.execute(
+            "select cell, squeezed from cells where regexp_matches(squeezed, $1) order by cell", [needles]
+        )
+        while cells := sieved.fetchmany(_MOST_FOUND):
+            pairs = ((cell, canary) for cell, text in cells for canary in self._canaries if canary.needle in text)
+            if found := {canary for cell, canary in pairs if canary.is_in(cell)}:
+                return found
+        return set()
 
     def _is_known_otherwise(self, canary: Canary) -> bool:
         """Whether the same text also comes in a column that is not personal, or stands in the project's own texts."""
@@ -218,6 +259,10 @@ def _canaries(values: pa.Table) -> Iterator[Canary]:
 
 def _is_own(canary: Canary) -> bool:
     return canary.pattern is not None and any(canary.pattern.search(text) for text in _own_texts())
+
+
+def _text_columns(columns: Columns) -> list[str]:
+    return [name for name, type_ in columns if type_.lower().startswith(("varchar", "text", "char", "json"))]
 
 
 def _create_personal(con: duckdb.DuckDBPyConnection, lake: Path, known: Pin) -> None:

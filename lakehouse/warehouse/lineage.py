@@ -44,27 +44,38 @@ def load_rules(path: Path = RULES) -> Rules:
 def check_lineage(settings: Settings, schemas: Sequence[str]) -> None:
     """Refuse to publish while a column of the schemas derives from a personal one, other than as the rules allow.
 
-    What was found is kept beside dbt's results for as long as project, contracts and rules stay as they are.
-
     Raises
     ------
     CannotPublish
         The message names the column, and the personal column of a feed that it derives from.
     """
-    personal = personal_columns()
-    known = json.dumps([project_version(), str(sorted(personal.items())), RULES.read_text(), *schemas, settings.target])
-    path = target_path(settings) / f"lineage-{hashlib.sha256(known.encode()).hexdigest()[:16]}.json"
-    if path.exists():
-        shown = json.loads(path.read_text())
-    else:
-        manifest = read_manifest(settings)
-        found = published_sources(manifest, compiled_sql(settings, manifest), schemas, settings.target)
-        shown = {column: sorted(sources) for column, sources in found.items()}
-        write_json(path, shown)
+    shown = keep_personal(settings, schemas)
     if forbidden := sorted(shown.keys() - load_rules().exceptions.keys()):
         first = forbidden[0]
         more = f" (and {len(forbidden) - 1} more columns)" if len(forbidden) > 1 else ""
         raise CannotPublish(f"{first} derives from {', '.join(shown[first])}, which is personal data{more}", _REMEDY)
+
+
+def keep_personal(settings: Settings, schemas: Sequence[str]) -> dict[str, list[str]]:
+    """The published columns that show personal data, as `published_sources` has them of the project as it stands.
+
+    It is kept beside dbt's results for as long as project, contracts and rules stay as they are.
+
+    Raises
+    ------
+    CannotPublish
+        If the SQL of a model that reads personal data cannot be followed.
+    """
+    personal = personal_columns()
+    known = json.dumps([project_version(), str(sorted(personal.items())), RULES.read_text(), *schemas, settings.target])
+    path = target_path(settings) / f"lineage-{hashlib.sha256(known.encode()).hexdigest()[:16]}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    manifest = read_manifest(settings)
+    found = published_sources(manifest, compiled_sql(settings, manifest), schemas, settings.target)
+    shown = {column: sorted(sources) for column, sources in found.items()}
+    write_json(path, shown)
+    return shown
 
 
 def personal_columns() -> dict[str, Shown]:

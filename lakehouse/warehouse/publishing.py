@@ -89,12 +89,11 @@ def _check_privacy(
     work: Publishing, settings: Settings, models: list[Model], built: dict[str, Columns], business_date: date
 ) -> None:
     """Refuse tables, pages and logs that show a person, before any of it is written for readers."""
-    canaries = Canaries(settings, business_date)
     for model in models:
-        columns = built[model.full_name]
-        publication.check_columns(model, columns)
-        if not model.is_view:  # it shows what published tables show
-            canaries.check_table(model, columns, work.texts(model))
+        publication.check_columns(model, built[model.full_name])
+    tables = [model for model in models if not model.is_view]  # a view shows what published tables show
+    canaries = Canaries(settings, business_date)
+    canaries.check_tables((model, built[model.full_name], work.texts(model)) for model in tables)
     canaries.check_files(_last_published(work.last))
 
 

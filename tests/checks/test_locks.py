@@ -53,6 +53,14 @@ def test_the_locks_name_hashes_and_no_index() -> None:
         assert not re.findall(r"^[a-z0-9.-]+==\S+$", text, re.MULTILINE), "a requirement without a hash"
 
 
+def test_no_lock_has_what_every_process_would_wait_for() -> None:
+    """What is there is imported, wanted or not: a grammar that jsonschema compiles costs each process seconds."""
+    lines = (REQUIREMENTS / "overrides.txt").read_text().splitlines()
+    left_out = {line.partition(";")[0] for line in lines if line.endswith('sys_platform == "never"')}
+    assert "rfc3987-syntax" in left_out
+    assert not left_out & {name for path in REQUIREMENTS.glob("*.lock") for name in locked(path.name)}
+
+
 def test_what_runs_imports_only_what_is_locked_to_run() -> None:
     runtime = locked("requirements.lock")
     distributions = packages_distributions()

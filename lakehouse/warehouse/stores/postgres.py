@@ -104,7 +104,8 @@ class PostgresPublishing:
             statement = sql.SQL("select concat_ws({}, {}) from {} where {}").format(
                 BETWEEN, sql.SQL(", ").join(map(sql.Identifier, names)), _identifier(model.built_name), where
             )
-            return pa.table({"text": [text for (text,) in self._connection.execute(statement)]})
+            texts = [text for (text,) in self._connection.execute(statement)]
+            return pa.table({"text": pa.array(texts, pa.string())})
 
         return read
 

@@ -1,7 +1,8 @@
 """Whatever a column is called, and wherever a text is written: today's personal values are not published."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from hashlib import md5
 from itertools import product
@@ -123,11 +124,12 @@ COLUMNS: Columns = (("customer_key", "VARCHAR"), ("contact", "VARCHAR"), ("amoun
 
 def showing(*contacts: str) -> Callable[..., pa.Table]:
     """A table of customers, each with a contact."""
-    return lambda names: pa.table(
-        {"text": ["\x1f".join([*(["cif:C1"] if "customer_key" in names else []), text]) for text in contacts]}
-        if "contact" in names
-        else {"text": ["cif:C1"] * len(contacts)}
-    )
+
+    def texts(names: Sequence[str]) -> pa.Table:
+        rows = (["cif:C1"] * ("customer_key" in names) + [text] * ("contact" in names) for text in contacts)
+        return pa.table({"text": pa.array(["\x1f".join(row) for row in rows], pa.string())})
+
+    return texts
 
 
 @pytest.mark.parametrize("kind", PLANTED)
@@ -196,6 +198,23 @@ def test_cells_that_are_in_other_columns_as_well_come_by_chance(lake: Settings) 
         canaries.check_table(MODEL, COLUMNS, showing(*numbers, "13600136000"))
 
 
+def test_of_many_tables_the_one_that_shows_it_is_named(lake: Settings) -> None:
+    """Small ones are looked at together, whatever they hold."""
+    texts = {"empty": (), "good": HARMLESS, "people": ("nothing", "call 138-0013-8001"), "last": ("-",)}
+    tables = [(replace(MODEL, name=name), COLUMNS, showing(*contacts)) for name, contacts in texts.items()]
+    numbers = (replace(MODEL, name="numbers"), (("amount", "DECIMAL(18,2)"),), showing("of no text column"))
+    Canaries(lake, DAY).check_tables([numbers, *(table for table in tables if table[0].name != "people")])
+    with pytest.raises(CannotPublish, match=r"marts\.people, column contact, .* came in customers\.phone"):
+        Canaries(lake, DAY).check_tables([numbers, *tables])
+
+
+def test_no_number_of_texts_that_look_like_it_hides_a_canary(lake: Settings) -> None:
+    longer = [f"1{CUSTOMERS[1]['phone'][-11:]}{number:05}" for number in range(20_000)]
+    Canaries(lake, DAY).check_table(MODEL, COLUMNS, showing(*longer))
+    with pytest.raises(CannotPublish, match=r"customers\.phone"):
+        Canaries(lake, DAY).check_table(MODEL, COLUMNS, showing(*longer, "to 139 0013 9002"))
+
+
 def test_a_page_with_a_canary_stops_publication(lake: Settings) -> None:
     path = lake.lake.parent / "data_docs" / "marts" / "page.html"
     path.parent.mkdir(parents=True)
@@ -226,5 +245,6 @@ def test_postgres_refuses_it_too(postgres_settings: Settings) -> None:
     built.model(
         "marts.people", "select cast('欧阳小明' as varchar) as called, date '2026-03-01' as day", partition_by="day"
     )
+    built.model("marts.nobody", "select cast('' as varchar) as called where false")
     with pytest.raises(CannotPublish, match=r"people, column called"):
         warehouse.publish(postgres_settings, DAY, "run 1")
