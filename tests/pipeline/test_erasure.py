@@ -86,7 +86,7 @@ def money(settings: Settings) -> list[dict]:
         settings,
         "select branch_code, business_date, direction, count(*) as postings, sum(amount) as amount "
         "from marts.fct_transactions inner join marts.dim_account using (account_no_token) "
-        "group by all order by all",
+        "group by branch_code, business_date, direction order by branch_code, business_date, direction",
     ).to_pylist()
 
 
