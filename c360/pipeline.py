@@ -26,6 +26,7 @@ from lakehouse.lake import Pin
 from lakehouse.lake.audit import seal
 from lakehouse.lake.dates import as_of_grid, built_dates, landed_dates
 from lakehouse.lake.figures import causes_since_publish
+from lakehouse.lake.integrity import require_intact
 from lakehouse.lake.model_files import Known, abstention_path
 from lakehouse.lake.running import part
 from lakehouse.lake.runs import Detail, new_run_id, read_records, warnings_of
@@ -59,12 +60,14 @@ def check_delivered(settings: Settings, business_date: date, channels: Iterable[
         If a critical expectation is not met.
     lakehouse.ingestion.Disagreement
         If deliveries of the channels do not fit each other; `build` asks once more, across channels.
+    lakehouse.lake.integrity.Tampered
+        If a file of the lake is not what ingestion wrote: nothing is read of it.
     """
     channels = tuple(channels)
     with step(settings, run_id, "check_" + "_".join(channels), business_date) as detail:
         state = warehouse.read_state(settings)
         _require_feeds(settings, business_date, channels, state)
-        pin = lake.pin(settings.lake, business_date)
+        pin = _intact_pin(settings, business_date)
         with _counted(detail):
             checked = gates.check_raw(settings, pin, channels)
         doubts = ingestion.check_agreement(settings, pin, state.deliveries if state else {}, channels)
@@ -87,7 +90,7 @@ def build(settings: Settings, business_date: date, run_id: str) -> date:
             state = None
         target = max(business_date, state.business_date) if state else business_date
         _require_feeds(settings, target, CHANNELS, state)
-        pin = lake.pin(settings.lake, target)
+        pin = _intact_pin(settings, target)
         four_eyes.require_signed_rules(settings)
         audit.note_rules(settings, run_id)
         built = state.deliveries if state else {}
@@ -359,6 +362,13 @@ def _say_warnings(
             if warning not in said:
                 said.add(warning)
                 progress(f"{business_date} warning: {warning}")
+
+
+def _intact_pin(settings: Settings, business_date: date) -> Pin:
+    """What is known by a date, once every file of it is what ingestion wrote."""
+    pin = lake.pin(settings.lake, business_date)
+    require_intact(settings, pin)
+    return pin
 
 
 def _require_feeds(

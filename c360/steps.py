@@ -9,7 +9,7 @@ from datetime import date
 from c360.telemetry import metrics
 from c360.telemetry.logs import about
 from lakehouse.collector import seldom_collecting
-from lakehouse.errors import Stop, shortage_of, without_values
+from lakehouse.errors import Stop, stop_of, without_values
 from lakehouse.lake.running import usual_seconds
 from lakehouse.lake.runs import Detail, recorded
 from lakehouse.settings import Settings
@@ -35,7 +35,7 @@ def step(settings: Settings, run_id: str, name: str, business_date: date, feed: 
             log.info("step begins")
             # Within, for the record of the step; without, since the record itself may find no room.
             of_the_step = recorded(settings, run_id, name, business_date)
-            with _told_shortage(), of_the_step as detail, seldom_collecting(), _told_shortage():
+            with _told_what_to_do(), of_the_step as detail, seldom_collecting(), _told_what_to_do():
                 yield detail
             log.info("step ended")
         except BaseException as failure:
@@ -51,13 +51,13 @@ def step(settings: Settings, run_id: str, name: str, business_date: date, feed: 
 
 
 @contextmanager
-def _told_shortage() -> Generator[None]:
-    """Raise what the machine has too little of as a `Stop`, which says what to do: it is no fault of the code."""
+def _told_what_to_do() -> Generator[None]:
+    """Raise what the machine lacks, or the network, as a `Stop`, which says what to do: it is no fault of the code."""
     try:
         yield
     except Stop:
         raise
     except Exception as failure:
-        if short := shortage_of(failure):
-            raise short from failure
+        if stop := stop_of(failure):
+            raise stop from failure
         raise

@@ -3,6 +3,11 @@
 import re
 
 _OF_THE_CODE = re.compile(r"(Catalog|Binder|Parser) Error|does not exist|syntax error at", re.IGNORECASE)
+_OF_A_CONNECTION = {"OperationalError", "AdminShutdown", "CrashShutdown", "CannotConnectNow", "InterfaceError"}
+_BROKEN = re.compile(  # psycopg, ADBC and the server itself
+    "terminating connection|server closed the connection|no connection to the server|connection is (closed|lost)"
+    "|could not receive data from server|the database system is (starting up|shutting down|in recovery)"
+)
 _FILE = re.compile(r'file \\?"([^"\\]+)')  # as DuckDB names it, in JSON or not
 _VALUES = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|=\([^\n]*?\)|\d{6,}")
 
@@ -29,12 +34,16 @@ class Shortage(Stop):
     """The machine has no room left on a disk, or too little memory."""
 
 
-def shortage_of(failure: BaseException) -> Shortage | None:
-    """What to say if a failure is the machine's, which Python, Arrow and DuckDB tell each in their own way.
+class ConnectionLost(Stop):
+    """The database ended a connection, or the network dropped it."""
 
-    >>> print(shortage_of(OSError(28, "No space left on device", "lake/raw/x.parquet")))
+
+def stop_of(failure: BaseException) -> Stop | None:
+    """What to say if a failure is the machine's, which every library tells in its own way; None: it is the code's.
+
+    >>> print(stop_of(OSError(28, "No space left on device", "lake/raw/x.parquet")))
     no space is left on the disk of lake/raw/x.parquet: free some, and run the date again; `c360 doctor` looks at disks
-    >>> shortage_of(OSError(2, "No such file or directory", "lake/raw/x.parquet"))
+    >>> stop_of(OSError(2, "No such file or directory", "lake/raw/x.parquet"))
     """
     text = str(failure)
     if "No space left on device" in text or "Disk quota exceeded" in text:
@@ -44,6 +53,8 @@ def shortage_of(failure: BaseException) -> Shortage | None:
         return Shortage(f"no space is left on the disk of {place}", remedy)
     if text.startswith("Out of Memory Error") or isinstance(failure, MemoryError):
         return Shortage("the memory does not suffice", "raise C360_MEMORY_LIMIT, or run on a machine that has more")
+    if type(failure).__name__ in _OF_A_CONNECTION and _BROKEN.search(text):
+        return ConnectionLost("the connection to Postgres broke", "run it again once the server answers: `c360 doctor`")
     return None
 
 

@@ -24,7 +24,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from c360.telemetry import logs
-from lakehouse.errors import Stop
+from lakehouse.errors import Stop, stop_of
 from lakehouse.language import ENGLISH, Language, Voice
 
 # Without markup: a name or a message in brackets is text, and not a style that may not exist.
@@ -70,11 +70,13 @@ class StoppingGroup(TyperGroup):
         except KeyboardInterrupt:
             _fail(spoken()("stopped by Ctrl-C: what was not finished is left out; run it again to go on"))
             raise typer.Exit(INTERRUPTED) from None
-        except Stop as stop:
-            _fail("\n".join([f"stopped: {stop}", *getattr(stop, "__notes__", ())]))
-            raise typer.Exit(1) from stop
         except Exception as failure:
-            if isinstance(failure, TyperException | typer.Exit | typer.Abort) or not logs.is_json():
+            if isinstance(failure, TyperException | typer.Exit | typer.Abort):
+                raise
+            if stop := failure if isinstance(failure, Stop) else stop_of(failure):
+                _fail("\n".join([f"stopped: {stop}", *getattr(failure, "__notes__", ())]))
+                raise typer.Exit(1) from failure
+            if not logs.is_json():
                 raise
             log.error("the command failed", exc_info=failure)
             raise typer.Exit(1) from None

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from checks.security import licences
-from checks.security.advisories import look_up
+from checks.security.advisories import match_advisories
 from checks.security.scanning import open_to_others, scan
 from lakehouse.lake.dates import landed_dates
 from lakehouse.settings import PROJECT
@@ -156,12 +156,13 @@ def known_faults(advisories: Path | None = None, today: date | None = None) -> R
 def _listed_faults(folder: Path, today: date) -> Row:
     """An old list can say that something is wrong, and not that nothing is."""
     libraries = licences.versions(LOCKS[1:2])
-    looked = look_up(libraries, folder)
-    told = f"{len(libraries)} libraries, {looked.count:,} advisories up to {looked.newest}: {len(looked.faults)} faults"
-    if looked.is_stale(today):
-        told = f"NOT MEASURED since: {told}. Get a new copy: git -C {folder} pull"
-    is_fine = None if looked.is_stale(today) and not looked.faults else not looked.faults
-    return Row("known faults of libraries (list of advisories)", told, is_fine, looked.faults)
+    matches = match_advisories(libraries, folder)
+    faults = matches.faults
+    measured = f"{len(libraries)} libraries, {matches.count:,} advisories up to {matches.newest}: {len(faults)} faults"
+    if matches.is_stale(today):
+        measured = f"NOT MEASURED since: {measured}. Get a new copy: git -C {folder} pull"
+    is_fine = None if matches.is_stale(today) and not faults else not faults
+    return Row("known faults of libraries (list of advisories)", measured, is_fine, faults)
 
 
 CHECKS: tuple[Callable[[], Row], ...] = (

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 OF_PYTHON = "PyPI"
-STALE_DAYS = 30  # a list whose newest word is older says nothing of what was found since
+STALE_DAYS = 30  # a list whose newest advisory is older does not have the faults that were found after it
 SUFFIXES = (".yaml", ".yml", ".json")
 Event = Mapping[str, str]  # introduced, fixed or last_affected -> version
 
@@ -52,8 +52,8 @@ class Advisory(TypedDict):
 
 
 @dataclass(frozen=True)
-class Looked:
-    """How many advisories there are, of which day the newest is, and what they say of the libraries."""
+class Matches:
+    """How many advisories there are, of which day the newest is, and which libraries they name."""
 
     count: int
     newest: date | None
@@ -63,7 +63,7 @@ class Looked:
         return self.newest is None or (today - self.newest).days > STALE_DAYS
 
 
-def look_up(libraries: Mapping[str, str], folder: Path) -> Looked:
+def match_advisories(libraries: Mapping[str, str], folder: Path) -> Matches:
     """Hold libraries, name -> version, against every advisory below a folder that was not withdrawn."""
     locked = {canonicalize_name(name): Version(version) for name, version in libraries.items()}
     count, newest, faults = 0, None, set()
@@ -75,7 +75,7 @@ def look_up(libraries: Mapping[str, str], folder: Path) -> Looked:
             name = canonicalize_name(affected["package"]["name"])
             if affected["package"]["ecosystem"] == OF_PYTHON and name in locked and is_affected(locked[name], affected):
                 faults.add(f"{name} {locked[name]}: {advisory['id']}")
-    return Looked(count, newest, tuple(sorted(faults)))
+    return Matches(count, newest, tuple(sorted(faults)))
 
 
 def is_affected(version: Version, affected: Affected) -> bool:

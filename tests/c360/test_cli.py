@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer import Typer
 from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import simulator
 from c360.cli.main import app
-from c360.cli.output import writing
+from c360.cli.output import StoppingGroup, writing
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
+from lakehouse.warehouse.engines import postgres
 
 NOWHERE = "/nowhere/there"
 EXAMPLE = str(PROJECT / "ml_jobs" / "examples" / "loan_default.yml")
@@ -36,6 +38,24 @@ def test_every_command_explains_itself(command: str) -> None:
     shown = CliRunner().invoke(app, [*command.split(), "--help"])
     assert shown.exit_code == 0
     assert "Usage" in shown.output
+
+
+def test_a_connection_that_breaks_ends_a_command_without_a_traceback(
+    postgres_settings: Settings,
+) -> None:
+    lost = Typer(cls=StoppingGroup)
+
+    @lost.callback()
+    def of_more_than_one() -> None: ...
+
+    @lost.command()
+    def ask() -> None:
+        with postgres.connect(postgres_settings) as connection:
+            connection.execute("select pg_terminate_backend(pg_backend_pid())")
+
+    shown = CliRunner().invoke(lost, ["ask"])
+    assert shown.exit_code == 1 and isinstance(shown.exception, SystemExit)
+    assert "stopped: the connection to Postgres broke: run it again" in shown.output
 
 
 def test_an_empty_installation_has_a_status(installation: Settings) -> None:

@@ -2,16 +2,14 @@
 
 from lakehouse.lake.figures.causes import causes_since_publish
 from lakehouse.lake.figures.gathering import Gathered, gather
-from lakehouse.lake.figures.records import Cause, FigureRecord, Key, read_figures
+from lakehouse.lake.figures.records import Cause, Key
 from lakehouse.lake.figures.writing import write_figures
 
 __all__ = [
     "Cause",
-    "FigureRecord",
     "Gathered",
     "Key",
     "causes_since_publish",
     "gather",
-    "read_figures",
     "write_figures",
 ]

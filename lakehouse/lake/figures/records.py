@@ -53,11 +53,6 @@ def record_files(lake: Path) -> list[Path]:
     return sorted((lake / FOLDER).glob("[!.]*.json"))
 
 
-def read_figures(lake: Path) -> list[FigureRecord]:
-    """The records of all publishes, in their order."""
-    return [read_record(path) for path in record_files(lake)]
-
-
 def read_record(path: Path) -> FigureRecord:
     """The record in a file; raises `Stop` if it is damaged."""
     try:

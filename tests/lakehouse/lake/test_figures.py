@@ -11,13 +11,18 @@ import pytest
 from lakehouse import lake
 from lakehouse.errors import Stop
 from lakehouse.lake import write_outcome
-from lakehouse.lake.figures import Cause, Key, causes_since_publish, gather, read_figures, write_figures
+from lakehouse.lake.figures import Cause, Key, causes_since_publish, gather, write_figures
 from lakehouse.lake.figures.gathering import KEPT
+from lakehouse.lake.figures.records import FigureRecord, read_record, record_files
 from lakehouse.lake.publishes import PublishRecord, write_publish
 from tests.lakehouse.lake.test_deliveries import DELIVERY
 
 FIRST, SECOND = date(2026, 1, 5), date(2026, 1, 6)
 POSTINGS = "marts.t", "posting_count"
+
+
+def read_figures(lake: Path) -> list[FigureRecord]:
+    return [read_record(path) for path in record_files(lake)]
 
 
 def test_a_record_has_what_differs_and_what_is_gone(tmp_path: Path) -> None:

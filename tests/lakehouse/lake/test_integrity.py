@@ -4,11 +4,14 @@ import json
 import os
 import shutil
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from c360 import pipeline
 from lakehouse import lake, warehouse
+from lakehouse.contracts import CHANNELS
 from lakehouse.lake.integrity import Tampered, require_intact, verify
 from lakehouse.settings import Settings
 from tests.lakehouse.ingestion.bank import DAY, Bank, postings
@@ -68,6 +71,19 @@ def test_a_longer_a_shorter_and_an_empty_file(bank: Bank, file: Path) -> None:
             _run(bank)
     file.write_bytes(whole)
     _run(bank)
+
+
+@pytest.mark.faults("lake_file", store="lake")
+def test_a_torn_file_stops_the_first_step_that_reads_the_lake(bank: Bank, file: Path, tmp_path: Path) -> None:
+    """The gate landing -> raw reads figures out of the files themselves; a torn one has none."""
+    deployment = tmp_path / "one_feed.yml"
+    deployment.write_text("name: one_feed\ncurrency: CNY\nutc_offset: '+08:00'\nrequired: [transactions]\n")
+    settings = bank.settings.model_copy(update={"deployment": deployment})
+    check = partial(pipeline.check_delivered, settings, date.fromisoformat(DAY), CHANNELS)
+    check("a whole file")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(Tampered, match=f"{file} is not the file that ingestion wrote: put it back"):
+        check("a torn one")
 
 
 @pytest.mark.faults("lake_file", store="lake")

@@ -17,6 +17,7 @@ import pytest
 from lakehouse import lake, warehouse
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
+from lakehouse.warehouse.engines import postgres
 from lakehouse.warehouse.engines.postgres_lock import BUILD_LOCK
 from lakehouse.warehouse.stores import postgres as postgres_store
 from tests.lakehouse.warehouse import handmade_lake as bank
@@ -157,6 +158,17 @@ def test_postgres_ends_what_an_earlier_run_left_at_work_and_nobody_else(postgres
         with warehouse.exclusive(postgres_settings, wait=0), pytest.raises(psycopg.OperationalError):
             left.execute("select 1")
         assert reader.execute("select count(*) from raw._state where is_building").fetchone() == (0,)
+
+
+def test_postgres_joins_tables_for_dbt_as_wholes(postgres_settings, monkeypatch):
+    """Row by row, as its guess of one row would have it, a label of a thousand customers took it five minutes."""
+    dsn, asked = postgres_settings.postgres_dsn.get_secret_value(), "show enable_nestloop"
+    with postgres.connect(postgres_settings) as ours:
+        assert ours.execute(asked).fetchone() == ("on",)
+    for name, value in postgres.environment(postgres_settings).items():
+        monkeypatch.setenv(name, value)
+    with psycopg.connect(dsn) as as_dbt:  # libpq reads the environment for both
+        assert as_dbt.execute(asked).fetchone() == ("off",)
 
 
 def test_duckdb_says_who_holds_the_file(settings):
