@@ -99,7 +99,8 @@ $(SPARK)/.installed: requirements/spark.lock $(LOCKS)
 	touch $@
 
 test-spark: setup $(SPARK)/.installed ## A small bank built by Spark (a local master): every table held against DuckDB's
-	$(SPARK)/bin/python -m pytest tests/pipeline/test_spark.py -m spark --numprocesses 0 --capture=no
+	SPARK_CONF_DIR=$(CURDIR)/tests/spark $(SPARK)/bin/python -m pytest tests/pipeline/test_spark.py \
+		tests/lakehouse/warehouse/test_spark.py -m spark --numprocesses 0 --capture=no
 
 linkage: setup ## Record linkage on the public sets that wheels bring (ABLATION=--ablation: without one rule at a time)
 	$(PY) -m benchmarks.linkage $(ABLATION)

@@ -61,10 +61,23 @@
     {%- endif -%}
 {% endmacro %}
 
+{# The columns of a query; a null in one that the contract wants without stops. Parquet has no such constraint. #}
+{% macro spark_kept(columns) -%}
+    {%- for name in columns -%}
+        {%- set constraints = model.columns[name].constraints if config.get('contract').enforced else [] -%}
+        {%- if constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+            coalesce({{ name }}, raise_error('{{ this.identifier }}.{{ name }} is null')) as {{ name }}
+        {%- else -%}
+            {{ name }}
+        {%- endif -%}
+        {{ ', ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
 {# SQL that makes a table of a query's columns. #}
 {% macro spark_create_table(relation, columns, sql, date_column=none) -%}
     create table {{ relation }} using parquet {{ 'partitioned by (_month)' if date_column }} as
-    select {{ columns | join(', ') }} {%- if date_column %}, {{ spark_month(date_column) }} as _month {%- endif %}
+    select {{ spark_kept(columns) }} {%- if date_column %}, {{ spark_month(date_column) }} as _month {%- endif %}
     from ({{ sql }}) as rows {{ 'distribute by _month' if date_column }}
 {%- endmacro %}
 

@@ -64,7 +64,7 @@ SQL_SETTINGS = {
 PATH_CHARACTERS = "/:@!$&'()*+,;=-._~"  # that stand as they are in the path of a file's URI
 SPARK_TYPES = {"varchar": "string", "double precision": "double", "integer": "int"}
 # quick to start, with room for the code of some hundred statements
-JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
+JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 DUCKDB_TYPES = {"string": "varchar", "timestamp_ntz": "timestamp"}
 
 
@@ -171,6 +171,8 @@ def _of_one_machine(settings: Settings) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
+        "spark.sql.ui.explainMode": "simple",
+        "spark.sql.adaptive.enabled": "false",  # to plan again after every stage takes longer than small stages do
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "2",
     }
