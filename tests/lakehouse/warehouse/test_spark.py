@@ -116,5 +116,5 @@ def test_a_null_or_another_type_than_the_contract_has_stops_the_build(engine: Se
     contract.write_text(CONTRACT.replace("VAR", "bigint"))
     warehouse.drop_build(engine)
     warehouse.attach(engine, lake.pin(engine.lake, date(2026, 3, 31)), None)
-    with pytest.raises(DbtFailed, match=r"(?s)kept.*\bn\b.*(?i:bigint).*(?i:int)"):
+    with pytest.raises(DbtFailed, match=r"(?is)kept.*contract.*\bn\b.*bigint"):
         build(engine, "2026-03-01", [("2026-03-05", "a", "x", 1)])
