@@ -107,11 +107,11 @@ def hand_over(settings: Settings) -> None:
     rows: dict[str, str] = {}
     views: dict[str, str] = {}
     for schema in HANDED_OVER:
-        for table in spark.catalog.listTables(schema):
-            name = f"{schema}.{table.name}"
-            if table.tableType == "VIEW":
-                views[name] = _view_text(spark, name)
-            else:
+        shown = {row["viewName"] for row in spark.sql(f"show views in {schema}").collect()}
+        views |= {f"{schema}.{name}": _view_text(spark, f"{schema}.{name}") for name in shown}
+        for row in spark.sql(f"show tables in {schema}").collect():  # views, too
+            if row["tableName"] not in shown:
+                name = f"{schema}.{row['tableName']}"
                 rows[name] = _written(spark.table(name))
     with notes.opened(settings) as connection, notes.transaction(connection):
         for schema in HANDED_OVER:
