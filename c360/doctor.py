@@ -27,8 +27,9 @@ from lakehouse.erasure.holds import read_holds
 from lakehouse.errors import Stop
 from lakehouse.intraday import brokers
 from lakehouse.lake.secret import fingerprint_file, require_same_secret
+from lakehouse.language import ENGLISH
 from lakehouse.settings import SECRETS, Settings, secret_file
-from lakehouse.warehouse.seeds import load_seeds
+from lakehouse.warehouse.seeds import Seed, load_seeds
 
 ENOUGH_DISK = 5 * 2**30
 # Variables that are no settings: of logs, Airflow, docker-compose and its database, dbt's profile, the tests.
@@ -107,11 +108,11 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if settings.target == "postgres":
         yield _attempt("postgres", lambda: _server_version(dsn), "start it, or correct C360_POSTGRES_DSN")
     else:
-        yield Finding("postgres", True, "set, and not used by the target duckdb" if dsn else "not needed")
+        yield Finding("postgres", True, ENGLISH("set, and not used by the target duckdb") if dsn else "not needed")
     if settings.broker_url:
         yield _attempt("broker", brokers.connect(settings).server, "start it, or correct C360_BROKER_URL")
     else:
-        yield Finding("broker", True, "none: events within the day come as files")
+        yield Finding("broker", True, ENGLISH("none: events within the day come as files"))
 
 
 def _variables(settings: Settings) -> Iterator[Finding]:
@@ -121,7 +122,7 @@ def _variables(settings: Settings) -> Iterator[Finding]:
         name for name in os.environ if name.startswith("C360_") and name not in known and not name.startswith(OF_DBT)
     )
     known_ones = ", ".join(sorted(settings.environment()))
-    seen = f"no setting is called {', '.join(unknown)}" if unknown else "every C360_ variable is a setting"
+    seen = f"no setting is called {', '.join(unknown)}" if unknown else ENGLISH("every C360_ variable is a setting")
     yield _finding("variables", not unknown, seen, f"use one of {known_ones}")
     last = os.environ.get("C360_LAST_DATE")
     yield _attempt("last date", lambda: str(date.fromisoformat(last) if last else "none"), "write it as YYYY-MM-DD")
@@ -135,8 +136,8 @@ def _contracts(settings: Settings) -> Iterator[Finding]:
         "correct it, or set C360_DEPLOYMENT",
     )
     if deployment := _deployment(settings):
-        off = "off: one name is enough (four_eyes: false in the deployment)"
-        on = "on: overrides, changed rules, re-keys and new models need two names"
+        off = ENGLISH("off: one name is enough (four_eyes: false in the deployment)")
+        on = ENGLISH("on: overrides, changed rules, re-keys and new models need two names")
         yield Finding("four eyes", True, on if deployment.four_eyes else off)
 
 
@@ -149,7 +150,7 @@ def _anchor(settings: Settings) -> str:
     """A folder must take files and lie outside the lake; whether an address answers is seen at the next publish."""
     place = settings.audit_anchor
     if not place:
-        return "none: whoever can write the lake can write another audit"
+        return ENGLISH("none: whoever can write the lake can write another audit")
     if place == STDOUT or "://" in place:
         return place
     folder = Path(place).resolve()
@@ -165,7 +166,7 @@ def _activation_secrets(settings: Settings) -> str:
     names = sorted({name for one in sent if (name := getattr(one.target, "credential", None))})
     for name in names:
         secret_of(settings, name)
-    return f"{len(names)} secrets for {len(sent)} activations"
+    return ENGLISH("{count} secrets for {activations} activations", count=len(names), activations=len(sent))
 
 
 def _legal_holds(settings: Settings) -> str:
@@ -180,7 +181,12 @@ def _alerts(settings: Settings) -> str:
     names = sorted({name for one in named if (name := rules.receivers[one].target.credential)})
     for name in names:
         secret_of(settings, name)
-    return f"{len(rules.rules)} rules, {len(named)} receivers are told, {len(names)} secrets"
+    return ENGLISH(
+        "{rules} rules, {count} secrets, {told} receivers are told",
+        rules=len(rules.rules),
+        told=len(named),
+        count=len(names),
+    )
 
 
 def _seeds(settings: Settings) -> Iterator[Finding]:
@@ -192,9 +198,20 @@ def _seeds(settings: Settings) -> Iterator[Finding]:
             faults = seed.faults(currency)
         except (OSError, UnicodeDecodeError) as error:
             faults = [str(error)]
-        good = f"{len(seed.needed_by(currency))} rows that must be there are" if seed.key else "every value can be read"
-        shown = "; ".join(faults) or good + (f", for {currency}" if seed.is_by_currency else "")
+        shown = "; ".join(faults) or _said_of(seed, currency)
         yield _finding(f"seed {seed.name}", not faults, shown, f"correct dbt_project/seeds/{seed.path.name}")
+
+
+def _said_of(seed: Seed, currency: str) -> str:
+    """What is right about a seed without faults."""
+    needed = len(seed.needed_by(currency))
+    if seed.key and seed.is_by_currency:
+        return ENGLISH("{count} rows that must be there are, for {currency}", count=needed, currency=currency)
+    if seed.key:
+        return ENGLISH("{count} rows that must be there are", count=needed)
+    if seed.is_by_currency:
+        return ENGLISH("every value can be read, for {currency}", currency=currency)
+    return ENGLISH("every value can be read")
 
 
 def limits(_settings: Settings) -> Iterator[Finding]:
@@ -277,7 +294,7 @@ def _writable(folder: Path) -> str:
 def _database(path: Path) -> str:
     """A file of DuckDB, if there is one; one that a run holds open is fine."""
     if not path.exists():
-        return f"{_writable(path.parent)}/{path.name}, not made yet"
+        return ENGLISH("{path}, not made yet", path=f"{_writable(path.parent)}/{path.name}")
     try:
         duckdb.connect(path, read_only=True).close()
     except duckdb.IOException as error:
@@ -312,7 +329,7 @@ def _secret(settings: Settings) -> str:
         require_same_secret(settings)
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise Stop(f"{path} mode {stat.S_IMODE(path.stat().st_mode):o}", f"chmod 600 {path}")
-    return f"{path} mode 600" if path.exists() else "given by C360_TOKEN_SECRET"
+    return f"{path} mode 600" if path.exists() else ENGLISH("C360_TOKEN_SECRET gives it")
 
 
 def _closed(settings: Settings) -> str:
@@ -322,7 +339,7 @@ def _closed(settings: Settings) -> str:
         raise Stop(
             f"other users of the machine may read {raw}", f"chmod -R go= {settings.lake} {settings.build} and the logs"
         )
-    return "other users of the machine read nothing of the lake"
+    return ENGLISH("other users of the machine read nothing of the lake")
 
 
 def _server_version(dsn: str) -> str:

@@ -45,8 +45,9 @@ class Metric:
     name: str
     label_en: str
     label_zh: str
+    description_en: str
+    description_zh: str
     unit: str
-    description: str
     dimensions: tuple[str, ...]  # by which it can be divided, besides `TIMES`
 
 
@@ -75,8 +76,9 @@ def _described(settings: Settings, engine: _Engine) -> list[Metric]:
                 name=metric.name,
                 label_en=metric.label or metric.name,
                 label_zh=_meta(metric)["label_zh"],
+                description_en=(metric.description or "").strip(),
+                description_zh=_meta(metric)["description_zh"],
                 unit={CURRENCY: currency, SHARE: FRACTION}.get(_meta(metric)["unit"], _meta(metric)["unit"]),
-                description=(metric.description or "").strip(),
                 dimensions=tuple(sorted(engine.dimensions(metric.name))),
             )
         )

@@ -24,7 +24,8 @@ class _Steps:
             self._running += 1
             if self._running == 1:
                 self._usual = gc.get_threshold()
-                self._has_frozen = gc.get_freeze_count() == 0  # else the process has seen to it for itself
+                # Else the process has seen to it for itself. To count what is frozen takes a tenth of a second.
+                self._has_frozen = self._usual != SELDOM
                 if self._has_frozen:
                     gc.freeze()  # what is there already is not looked through
                 gc.set_threshold(*SELDOM)

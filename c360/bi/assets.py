@@ -147,7 +147,7 @@ def _dataset(dataset: Dataset, language: Language, currency: str) -> Asset:
                 "verbose_name": figure.words.of(language),
                 "metric_type": None,
                 "expression": figure.expression,
-                "description": f"{figure.description} [{figure.unit}]".strip(),
+                "description": f"{figure.description.of(language)} [{figure.unit}]".strip(),
                 "d3format": ".1%" if figure.unit == FRACTION else ",.0f",
                 **({"currency": {"symbol": currency, "symbolPosition": "prefix"}} if figure.unit == currency else {}),
             }

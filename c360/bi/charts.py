@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from c360.bi.datasets import DAYS_BEFORE_LAST, LAST_OF_MONTH, Column, Dataset, Datasets
+from c360.bi.datasets import DAYS_BEFORE_LAST, LAST_OF_MONTH, Column, Dataset, Datasets, Figure
 from c360.bi.specs import Chart, Grain, Words
 from c360.bi.wording import BRANCHES, of_words, worded
 from lakehouse.errors import Stop
@@ -91,8 +91,8 @@ class _Drawing:
         return name
 
     def _figure_note(self, name: str) -> str:
-        figure = self.dataset.by_name[name]
-        return f"{figure.words.of(self.language)} ({name}): {figure.description}"
+        figure = next(one for one in self.dataset.figures if one.name == name)
+        return f"{figure.words.of(self.language)} ({name}): {figure.description.of(self.language)}"
 
     def _title(self) -> str:
         if self.chart.title:
@@ -143,7 +143,7 @@ class _Drawing:
         if self.chart.unit:
             return [self.chart.unit.of(self.language)]
         units = {figure.unit for figure in self.dataset.figures if figure.name in self.chart.metrics}
-        units |= {_unit_of(self.dataset.by_name[name].description) for name in self.chart.sums}
+        units |= {_unit_of(self.dataset.by_name[name]) for name in self.chart.sums}
         return sorted(units - {""})
 
     def _format(self) -> Parameters:
@@ -267,7 +267,7 @@ class _Drawing:
         formats: Parameters = {}
         for name in self.columns:
             column = self.dataset.by_name[name]
-            unit = _unit_of(column.description)
+            unit = _unit_of(column)
             if unit == FRACTION:
                 formats[name] = {"d3NumberFormat": ".1%"}
             elif isinstance(column, Column) and (column.type == "DECIMAL" or unit == self.currency):
@@ -282,9 +282,11 @@ AXIS: Mapping[str, object] = {"y_axis_title_margin": 15, "y_axis_title_position"
 SMALL: Mapping[str, object] = {"header_font_size": 0.3, "subheader_font_size": 0.125}
 
 
-def _unit_of(description: str) -> str:
-    """The unit that the store's comment on a column ends with; empty without one."""
-    found = UNIT.search(description)
+def _unit_of(shown: Column | Figure) -> str:
+    """The unit of a figure, or that with which the store's comment on a column ends; empty without one."""
+    if isinstance(shown, Figure):
+        return shown.unit
+    found = UNIT.search(shown.description)
     return found[1] if found else ""
 
 

@@ -48,7 +48,7 @@ class Figure:
     name: str
     expression: str
     words: Words
-    description: str
+    description: Words
     unit: str
 
 
@@ -119,7 +119,7 @@ class Datasets:
             statement = f"select * from {table}"
             columns = self._columns(statement, {name: (table, name) for name in self._schema(statement).names})
             times = [column.name for column in columns if column.type == "DATE"]
-            count = Figure("row_count", "count(*)", COUNT, "", "rows")
+            count = Figure("row_count", "count(*)", COUNT, Words(en="", zh=""), "rows")
             self._tables[table] = Dataset(table, statement, columns, (count,), times[0] if times else None)
         return self._tables[table]
 
@@ -135,7 +135,7 @@ class Datasets:
                 name,
                 _expression(self._manifest, name),
                 Words(en=metric.label_en, zh=metric.label_zh),
-                metric.description,
+                Words(en=metric.description_en, zh=metric.description_zh),
                 metric.unit,
             )
             for name, metric in self._metrics.items()

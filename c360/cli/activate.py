@@ -33,7 +33,12 @@ def list_(target: Target = None, json_: Json = False) -> None:
         }
         for one in activation.load_activations().values()
     ]
-    show({"activations": found}, json_, lambda: [table_of(found)])
+    say = spoken()
+    show(
+        {"activations": found},
+        json_,
+        lambda: [table_of([one | {"last": say.again(str(one["last"]))} for one in found])],
+    )
 
 
 @activate.command()

@@ -156,6 +156,11 @@ def doctor(target: Target = None, json_: Json = False) -> None:
     findings = examine_environment(target)
     content = {finding.subject: finding.verdict for finding in findings}
     marks = {True: "OK", False: "FAIL"}
-    show(content, json_, lambda: [labelled(marks[f.is_fine], f"{f.subject}: {f.verdict}") for f in findings])
+    say = spoken()
+    show(
+        content,
+        json_,
+        lambda: [labelled(marks[one.is_fine], f"{one.subject}: {say.again(one.verdict)}") for one in findings],
+    )
     if not all(finding.is_fine for finding in findings):
         raise typer.Exit(1)

@@ -25,7 +25,7 @@ def list_(target: Target = None, json_: Json = False) -> None:
     def lines() -> Iterator[Text]:
         for metric in found:
             yield labelled(metric.name, f"{say.of(vars(metric), 'label')} [{say.code(metric.unit)}]")
-            yield Text(f"  {metric.description}")
+            yield Text(f"  {say.of(vars(metric), 'description')}")
             yield Text(
                 f"  {say('divided by {names}', names=', '.join([*module.TIMES, *metric.dimensions]))}", style="dim"
             )

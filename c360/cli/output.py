@@ -192,8 +192,13 @@ def table_of(rows: Sequence[Mapping[str, object]], *without: str) -> Table:
     names = [name for name in rows[0] if name not in without]
     table = Table(*names)
     for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in names))
+        table.add_row(*(_cell(row[name]) for name in names))
     return table
+
+
+def _cell(value: object) -> str:
+    """A value as it is; nothing of none, and what is true or not in words."""
+    return in_words(value, spoken()) if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def _print_whole(content: RenderableType) -> None:

@@ -72,15 +72,18 @@ def show_(tag: Tag, target: Target = None, json_: Json = False) -> None:
 @tags.command()
 def columns(json_: Json = False) -> None:
     """The columns by which customers may be chosen, and the operators that fit them."""
+    from c360.app.conditions import label
     from lakehouse.tags.columns import FIRST, offered
     from lakehouse.tags.definition import OPERATORS
 
+    say = spoken()
     found: list[dict[str, object]] = [
         {
             "column": column.name if column.table == FIRST else f"{column.table}.{column.name}",
             "type": column.kind,
             "operators": ", ".join(OPERATORS[column.kind]),
-            "meaning": column.description,
+            # descriptions are English, names are in both languages
+            "meaning": column.description if say.language == "en" else label(column.name, say),
         }
         for column in offered().values()
     ]

@@ -10,6 +10,7 @@ from lakehouse.lake.activations import (
     plans_of,
     read_dead_letters,
 )
+from lakehouse.language import ENGLISH
 from lakehouse.settings import Settings
 
 Row = dict[str, object]
@@ -24,10 +25,16 @@ def last_delivery(settings: Settings, name: str) -> str:
     """The last plan in a line."""
     plans = plans_of(activation_folder(settings.lake, name))
     if not plans:
-        return "nothing was sent yet"
+        return ENGLISH("nothing was sent yet")
     last = delivery_of(plans[-1])
     count = last["added"] + last["updated"] + last["deleted"]
-    return f"publish {last['publish_id']}: {last['delivered']} of {count} arrived, {last['refused']} refused"
+    return ENGLISH(
+        "publish {number}: {delivered} of {count} arrived, {refused} refused",
+        number=last["publish_id"],
+        delivered=last["delivered"],
+        count=count,
+        refused=last["refused"],
+    )
 
 
 def dead_letters(settings: Settings, name: str) -> list[Row]:
