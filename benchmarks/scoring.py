@@ -22,6 +22,7 @@ from ml_jobs.scores.prediction import score_table
 from ml_jobs.scores.promotion import champion
 from ml_jobs.task_file import load_tasks
 
+REFUSED = "features.refused_purposes"  # whose customers a score leaves out
 
 def main() -> None:
     """Print seconds, processor time and peak memory."""
@@ -56,17 +57,18 @@ def _repeat(source: Path, target: Path, table: str, day: date, customers: int) -
     with duckdb.connect(str(target)) as engine:
         engine.execute(f"attach '{source}' as bank (read_only)")
         engine.execute("create schema build_features")
-        engine.execute(
-            f"""
-            create table build_{table} as
-            select bank_rows.* replace (customer_key || ':' || round as customer_key)
-            from bank.build_{table} as bank_rows, range(1000) as rounds (round)
-            where as_of_date = ?
-            order by round
-            limit ?
-            """,
-            [day, customers],
-        )
+        for name in (table, REFUSED):
+            engine.execute(
+                f"""
+                create table build_{name} as
+                select bank_rows.* replace (customer_key || ':' || round as customer_key)
+                from bank.build_{name} as bank_rows, range(1000) as rounds (round)
+                where as_of_date = ?
+                order by round
+                limit ?
+                """,
+                [day, customers],
+            )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 from lakehouse import lake, warehouse
 from lakehouse.contracts import load_deployment
@@ -90,9 +91,12 @@ def score_all(settings: Settings, known: Known) -> dict[str, Scored | Abstained]
     else:
         part("models are trained", 0, len(tasks))
         made = Parallel(n_jobs=jobs, return_as="generator")(delayed(score)(settings, task, known) for task in tasks)
-        for task, outcome in zip(tasks, made, strict=True):
-            outcomes[task] = outcome
-            part("models are trained", len(outcomes), len(tasks))
+        try:
+            for task, outcome in zip(tasks, made, strict=True):
+                outcomes[task] = outcome
+                part("models are trained", len(outcomes), len(tasks))
+        finally:  # idle, they would keep their memory for five minutes, and as long hold up whoever waits for this one
+            get_reusable_executor().shutdown()
     return {task: outcomes[task] for task in tasks}
 
 

@@ -40,10 +40,35 @@ ripe_dates as (
     group by as_of_date, ripe_date
 ),
 
-flows as (
+-- by the identity of the ripe date
+judged as (
+    select
+        enterprises.customer_key,
+        enterprises.as_of_date,
+        outcomes.ripe_date,
+        outcomes.deposit_after_amount,
+        identity.customer_key as known_customer_key
+    from enterprises
+    inner join outcomes
+        on enterprises.customer_key = outcomes.customer_key and enterprises.as_of_date = outcomes.as_of_date
+    inner join identity
+        on outcomes.ripe_date = identity.ripe_date and enterprises.customer_key = identity.party_key
+),
+
+own_accounts as (
     select
         accounts.ripe_date,
-        accounts.customer_key,
+        accounts.account_no_token,
+        accounts.customer_key
+    from accounts
+    inner join (select distinct ripe_date, known_customer_key from judged) as owners
+        on accounts.ripe_date = owners.ripe_date and accounts.customer_key = owners.known_customer_key
+),
+
+flows as (
+    select
+        own_accounts.ripe_date,
+        own_accounts.customer_key,
         sum(
             case
                 when {{ is_after }} then days.inflow_amount - days.bank_inflow_amount + days.unnamed_inflow_amount
@@ -64,16 +89,16 @@ flows as (
             and days.business_date <= ripe_dates.ripe_date
             and days.known_date <= ripe_dates.ripe_date
             and (days.superseded_date is null or days.superseded_date > ripe_dates.ripe_date)
-    inner join accounts
-        on ripe_dates.ripe_date = accounts.ripe_date and days.account_no_token = accounts.account_no_token
-    group by accounts.ripe_date, accounts.customer_key
+    inner join own_accounts
+        on ripe_dates.ripe_date = own_accounts.ripe_date and days.account_no_token = own_accounts.account_no_token
+    group by own_accounts.ripe_date, own_accounts.customer_key
 ),
 
 -- of others, by account: before the month-end, after it, and lately
 counterparties as (
     select
-        accounts.ripe_date,
-        accounts.customer_key,
+        own_accounts.ripe_date,
+        own_accounts.customer_key,
         days.counterparty_account_token,
         sum(case when {{ is_after }} and days.direction = 'C' then days.within_amount else 0 end)
             as within_inflow_amount,
@@ -91,12 +116,12 @@ counterparties as (
             and days.business_date <= ripe_dates.ripe_date
             and days.known_date <= ripe_dates.ripe_date
             and (days.superseded_date is null or days.superseded_date > ripe_dates.ripe_date)
-    inner join accounts
-        on ripe_dates.ripe_date = accounts.ripe_date and days.account_no_token = accounts.account_no_token
+    inner join own_accounts
+        on ripe_dates.ripe_date = own_accounts.ripe_date and days.account_no_token = own_accounts.account_no_token
     left join accounts as others
         on ripe_dates.ripe_date = others.ripe_date and days.counterparty_in_bank_token = others.account_no_token
-    where others.customer_key is null or others.customer_key <> accounts.customer_key
-    group by accounts.ripe_date, accounts.customer_key, days.counterparty_account_token
+    where others.customer_key is null or others.customer_key <> own_accounts.customer_key
+    group by own_accounts.ripe_date, own_accounts.customer_key, days.counterparty_account_token
 ),
 
 chains as (
@@ -128,11 +153,11 @@ chains as (
 
 measured as (
     select
-        enterprises.customer_key,
-        enterprises.as_of_date,
-        outcomes.ripe_date,
+        judged.customer_key,
+        judged.as_of_date,
+        judged.ripe_date,
         {{ days_lasting(
-            'outcomes.deposit_after_amount',
+            'judged.deposit_after_amount',
             '(coalesce(flows.outflow_amount, 0) + coalesce(chains.outflow_amount, 0)'
             ~ ' - coalesce(flows.inflow_amount, 0) - coalesce(chains.inflow_amount, 0))',
         ) }} as runway_days,
@@ -141,13 +166,9 @@ measured as (
         >= {{ limit('money_thresholds', 'broken_share') }}
         * (coalesce(flows.inflow_before_amount, 0) + chains.inflow_before_amount)
             as is_main_inflow_broken
-    from enterprises
-    inner join outcomes
-        on enterprises.customer_key = outcomes.customer_key and enterprises.as_of_date = outcomes.as_of_date
-    inner join identity
-        on outcomes.ripe_date = identity.ripe_date and enterprises.customer_key = identity.party_key
-    left join flows on identity.ripe_date = flows.ripe_date and identity.customer_key = flows.customer_key
-    left join chains on identity.ripe_date = chains.ripe_date and identity.customer_key = chains.customer_key
+    from judged
+    left join flows on judged.ripe_date = flows.ripe_date and judged.known_customer_key = flows.customer_key
+    left join chains on judged.ripe_date = chains.ripe_date and judged.known_customer_key = chains.customer_key
 )
 
 select

@@ -150,10 +150,31 @@ profit_months as (
 
 ),
 
+-- of all products, before a month is counted for each of its as-of dates
+profits as (
+
+    select
+        profits.customer_key,
+        customers.built_from_date,
+        profits.as_of_date as profit_date,
+        sum(profits.profit_amount) as profit_amount,
+        sum(
+            case
+                when profits.product_family not in ('loan', 'service')
+                    then profits.net_interest_amount + profits.fee_amount
+                else 0
+            end
+        ) as asset_margin_amount
+    from {{ ref('int_customer__profits_monthly') }} as profits
+    inner join customers on profits.customer_key = customers.customer_key
+    group by profits.customer_key, customers.built_from_date, profits.as_of_date
+
+),
+
 profit_sums as (
 
     select
-        customers.customer_key,
+        profits.customer_key,
         profit_months.as_of_date,
         {% for measure in ['profit', 'asset_margin'] -%}
         sum(case when profit_months.is_whole = 1 then profits.{{ measure }}_amount else 0 end)
@@ -162,18 +183,11 @@ profit_sums as (
             ~ ' * profit_months.lacking_days', 'profit_months.days_of_month'
         ) }} as {{ measure }}_amount{{ ',' if not loop.last }}
         {% endfor %}
-    from (
-        select
-            *,
-            case when product_family not in ('loan', 'service') then net_interest_amount + fee_amount else 0 end
-                as asset_margin_amount
-        from {{ ref('int_customer__profits_monthly') }}
-    ) as profits
-    inner join profit_months on profits.as_of_date = profit_months.profit_date
-    inner join customers
-        on profits.customer_key = customers.customer_key and profit_months.as_of_date >= customers.built_from_date
+    from profits
+    inner join profit_months
+        on profits.profit_date = profit_months.profit_date and profit_months.as_of_date >= profits.built_from_date
     group by
-        customers.customer_key,
+        profits.customer_key,
         profit_months.as_of_date,
         profit_months.lacking_days,
         profit_months.days_of_month
