@@ -24,6 +24,7 @@ from ml_jobs.task_file import load_tasks
 
 REFUSED = "features.refused_purposes"  # whose customers a score leaves out
 
+
 def main() -> None:
     """Print seconds, processor time and peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
