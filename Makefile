@@ -3,6 +3,7 @@ VENV := .venv
 LOCKS := requirements/bootstrap.lock requirements/requirements.lock requirements/dev.lock
 PY := $(VENV)/bin/python
 BI := .venv-bi
+SPARK := .venv-spark
 SERVE ?=
 # Where it is set, every process would compile its libraries again: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
@@ -42,11 +43,11 @@ check: setup | .git ## Style, types, imports, dbt's rules, spelling, secrets: in
 
 test: setup | .git ## What every change must pass: the checks on all files, and the tests
 	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest -m "not full and not bi and not app" $(TWO_WORKERS)
+	$(PY) -m pytest -m "not full and not bi and not app and not spark" $(TWO_WORKERS)
 
 test-full: setup | .git ## Every test, the slow ones too: before a release
 	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest -m "not bi and not app" $(TWO_WORKERS)
+	$(PY) -m pytest -m "not bi and not app and not spark" $(TWO_WORKERS)
 
 fuzz: setup ## Files, manifests, events and tables spoilt at random, for ten minutes: no crash, hang, loss or leak
 	C360_FUZZ_SECONDS=300 $(PY) -m pytest $(wildcard tests/*/*/test_fuzz.py)
@@ -91,11 +92,21 @@ test-bi: setup $(BI)/.installed ## Every dashboard in a real Superset and browse
 test-app: setup ## The workbench in a real browser, on the demonstration's bank: flows, languages, widths, keyboard, axe
 	$(PY) -m pytest tests/c360/app -m app --numprocesses 0
 
+$(SPARK)/.installed: requirements/spark.lock $(LOCKS)
+	python3.11 -m venv --without-pip $(SPARK)
+	VIRTUAL_ENV=$(SPARK) $(VENV)/bin/uv pip sync --quiet --compile-bytecode --require-hashes \
+		requirements/requirements.lock requirements/dev.lock requirements/spark.lock
+	touch $@
+
+test-spark: setup $(SPARK)/.installed ## A small bank built by Spark (a local master): every table held against DuckDB's
+	SPARK_CONF_DIR=$(CURDIR)/tests/spark $(SPARK)/bin/python -m pytest tests/pipeline/test_spark.py \
+		tests/lakehouse/warehouse/test_spark.py -m spark --numprocesses 0 --capture=no
+
 linkage: setup ## Record linkage on the public sets that wheels bring (ABLATION=--ablation: without one rule at a time)
 	$(PY) -m benchmarks.linkage $(ABLATION)
 
 lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks, constrained by it) again
-	cd requirements && for name in bootstrap requirements dev superset; do \
+	cd requirements && for name in bootstrap requirements dev superset spark; do \
 		../$(VENV)/bin/uv pip compile $$name.in --override overrides.txt --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate --python-version 3.11 --quiet -o $$name.lock; done
 
@@ -103,4 +114,4 @@ clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
 .PHONY: help setup demo check test test-full fuzz figures faults security bench bench-api bench-app bench-charts \
-	bench-readers bi test-bi test-app linkage lock clean
+	bench-readers bi test-bi test-app test-spark linkage lock clean

@@ -20,6 +20,7 @@ from c360.access import read_grants
 from c360.alerts.rules import load_alerts
 from c360.audit.anchoring import STDOUT
 from c360.telemetry.logs import FORMAT
+from lakehouse import warehouse
 from lakehouse.activation.contract import activation_of, secret_of
 from lakehouse.contracts import Deployment, Feed, load_deployment, load_feeds
 from lakehouse.erasure.holds import read_holds
@@ -91,7 +92,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         remedy = f"set C360_{name.upper()} to a file of DuckDB, or to none, in a folder that may be written"
         yield _attempt(name, lambda name=name: _database(getattr(settings, name)), remedy)
     yield _attempt("closed files", lambda: _closed(settings), "")
-    yield Finding("target", True, settings.target)
+    yield _attempt("target", lambda: _target(settings), "")
+    used = settings.spark_master if settings.target == "spark" else "not needed"
+    yield Finding("spark master", True, used)
     yield _attempt("memory limit", lambda: _memory(settings), "set C360_MEMORY_LIMIT to less than the machine has")
     yield _attempt("token secret", lambda: _secret(settings), "")
     yield _attempt("outbox", lambda: _writable(settings.outbox), "correct C360_OUTBOX")
@@ -136,6 +139,11 @@ def _contracts(settings: Settings) -> Iterator[Finding]:
         off = ENGLISH("off: one name is enough (four_eyes: false in the deployment)")
         on = ENGLISH("on: overrides, changed rules, re-keys and new models need two names")
         yield Finding("four eyes", True, on if deployment.four_eyes else off)
+
+
+def _target(settings: Settings) -> str:
+    warehouse.store_of(settings)  # what Spark builds has none: a run would stop
+    return settings.target
 
 
 def _anchor(settings: Settings) -> str:

@@ -53,8 +53,13 @@ class Settings(BaseSettings):
     warehouse: File = Field(VAR / "warehouse.duckdb", description="the file that readers open")
     published: Folder = Field(VAR / "published", description="the folder of published versions")
     deployment: File = Field(PROJECT / "deployments" / "simulated.yml", description="a file of deployments/")
-    target: Literal["duckdb", "postgres"] = Field("duckdb", description="duckdb or postgres")
+    target: Literal["duckdb", "postgres", "spark"] = Field("duckdb", description="duckdb, postgres or spark")
     postgres_dsn: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:port/database")
+    spark_master: str = Field(
+        "local[2]",
+        pattern=r"^(local(\[(\d+|\*)\])?|spark://\S+|yarn|k8s://\S+)$",
+        description="local[CORES], or a cluster as Spark names it: spark://host:port, yarn, k8s://host:port",
+    )
     broker_url: SecretStr = Field(
         SecretStr(""),
         description="redis://host:port/0, rediss:// (TLS), unix://, kafka://host:port or kafkas:// (TLS), "

@@ -17,13 +17,18 @@
         {%- endfor -%}
         {%- set found = [] -%}
         {%- for model, tests in by_model.items() -%}
-            {%- for row in run_query(checks_of(graph.nodes[model], tests)).rows -%}
+            {%- for row in run_query(engine_sql(checks_of(graph.nodes[model], tests))).rows -%}
                 {%- do found.append([row[0], row[1] | int]) -%}
             {%- endfor -%}
         {%- endfor -%}
         {%- do log(tojson({'checks': found}), info=true) -%}
     {%- endif -%}
 {% endmacro %}
+
+{# SQL that the engines share, in the words of the one that builds. #}
+{% macro engine_sql(sql) -%} {{ return(adapter.dispatch('engine_sql')(sql)) }} {%- endmacro %}
+{% macro default__engine_sql(sql) -%} {{ return(sql) }} {%- endmacro %}
+{% macro spark__engine_sql(sql) -%} {{ return(spark_sql(sql)) }} {%- endmacro %}
 
 {# Whether a test is one of those. #}
 {% macro is_checked_at_end(test) %}

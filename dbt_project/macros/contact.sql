@@ -4,7 +4,7 @@
     (
         {%- for place in range(1, 5) %}
         {{ 16 ** (4 - place) }}
-            * (strpos('0123456789abcdef', substr(md5({{ key }}), {{ place }}, 1)) - 1) {{- ' +' if not loop.last }}
+            * (position(substr(md5({{ key }}), {{ place }}, 1) in '0123456789abcdef') - 1) {{- ' +' if not loop.last }}
         {%- endfor %}
     ) / 65536.0
 {%- endmacro %}

@@ -23,6 +23,15 @@
 {% macro default__days_between(first, last) -%} cast({{ last }} - {{ first }} as integer) {%- endmacro %}
 {% macro spark__days_between(first, last) -%} datediff({{ last }}, {{ first }}) {%- endmacro %}
 
+{# Seconds from one moment to another, a double. #}
+{% macro seconds_between(first, last) -%} {{ return(adapter.dispatch('seconds_between')(first, last)) }} {%- endmacro %}
+{% macro default__seconds_between(first, last) -%}
+    cast(extract(epoch from ({{ last }} - {{ first }})) as double precision)
+{%- endmacro %}
+{% macro spark__seconds_between(first, last) -%}
+    cast(timestampdiff(microsecond, {{ first }}, {{ last }}) as double) / 1000000
+{%- endmacro %}
+
 {# The date `days` days before another. #}
 {% macro days_before(day, days) -%} cast({{ dbt.dateadd('day', -days, day) }} as date) {%- endmacro %}
 

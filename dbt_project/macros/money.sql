@@ -23,11 +23,13 @@
 {% macro days_lasting(deposits, amount) -%}
     case
         when {{ amount }} > 0
-            then least(
-                    floor(
-                        cast(greatest({{ deposits }}, 0) as double precision) * 90
-                        / cast({{ amount }} as double precision)
-                    ), 36500
+            then cast(
+                    least(
+                        floor(
+                            cast(greatest({{ deposits }}, 0) as double precision) * 90
+                            / cast({{ amount }} as double precision)
+                        ), 36500
+                    ) as double precision
                 )
     end
 {%- endmacro %}

@@ -25,6 +25,7 @@ from lakehouse.warehouse.dbt import DbtFailed, Node, project_version
 from lakehouse.warehouse.engines import LOCK_SECONDS, Engine, EngineLocked
 from lakehouse.warehouse.engines import duckdb as duckdb_engine
 from lakehouse.warehouse.engines import postgres as postgres_engine
+from lakehouse.warehouse.engines import spark as spark_engine
 from lakehouse.warehouse.exporting import Exported
 from lakehouse.warehouse.levels import Levels, read_levels
 from lakehouse.warehouse.live import LiveTable
@@ -78,7 +79,7 @@ __all__ = [
     "write_state",
 ]
 
-ENGINES: dict[str, Engine] = {"duckdb": duckdb_engine, "postgres": postgres_engine}
+ENGINES: dict[str, Engine] = {"duckdb": duckdb_engine, "postgres": postgres_engine, "spark": spark_engine}
 STORES: dict[str, Store] = {"duckdb": duckdb_store, "postgres": postgres_store}
 
 
@@ -113,7 +114,9 @@ def run_dbt(
     if variables.get("from_date"):
         touched = [variables["from_date"], *variables.get("as_of_dates", ())]
         engine_of(settings).mark_unpublished(settings, min(date.fromisoformat(str(day)) for day in touched))
-    return dbt.run_dbt(settings, selection, variables, progress, without)
+    nodes = dbt.run_dbt(settings, selection, variables, progress, without)
+    engine_of(settings).hand_over(settings)
+    return nodes
 
 
 def exclusive(settings: Settings, wait: float = LOCK_SECONDS) -> AbstractContextManager[None]:
@@ -369,5 +372,13 @@ def engine_of(settings: Settings) -> Engine:
 
 
 def store_of(settings: Settings) -> Store:
-    """The serving store of the settings' target."""
+    """The serving store of the settings' target.
+
+    Raises
+    ------
+    Stop
+        If the target is Spark, of which nothing is published yet.
+    """
+    if settings.target not in STORES:
+        raise Stop(f"what {settings.target} builds is not published yet", "set C360_TARGET to duckdb or postgres")
     return STORES[settings.target]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from lakehouse.errors import Stop, stop_of
 from lakehouse.lake import running
 from lakehouse.settings import PROJECT, Settings
-from lakehouse.warehouse.engines import postgres
+from lakehouse.warehouse.engines import postgres, spark
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -319,6 +319,8 @@ def _connection(settings: Settings) -> Generator[None]:
     }
     if settings.target == "postgres":
         given |= postgres.environment(settings)
+    if settings.target == "spark":
+        spark.session(settings)  # dbt takes the one that the process has
     before = dict(os.environ)
     os.environ.update(given)
     try:

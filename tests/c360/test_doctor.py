@@ -40,6 +40,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "warehouse": ("C360_WAREHOUSE", "{folder}"),
     "deployment": ("C360_DEPLOYMENT", "{file}"),
     "target": ("C360_TARGET", "oracle"),
+    "spark master": ("C360_SPARK_MASTER", "localhost"),
     "memory limit": ("C360_MEMORY_LIMIT", "6000 TB"),
     "token secret": ("C360_TOKEN_SECRET", "short"),
     "api tokens": ("C360_API_TOKENS", "{file}"),
@@ -66,6 +67,16 @@ def test_a_wrong_setting_fails_by_name_and_the_others_are_tried(
     assert set(verdicts) == {subject}
     assert name in verdicts[subject] or subject in ("variables", "last date", "deployment")
     assert CliRunner().invoke(app, ["doctor"]).exit_code == 1
+
+
+def test_a_run_on_spark_would_stop_and_the_doctor_says_so(
+    installation: Settings, no_limits: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("C360_TARGET", "spark")
+    (verdict,) = failed().items()
+    assert verdict[0] == "target"
+    assert "not published yet" in verdict[1]
+    assert "C360_TARGET" in verdict[1]
 
 
 def test_the_secret_of_another_lake_fails(

@@ -143,11 +143,12 @@ def test_a_folder_is_no_file_and_a_file_no_folder(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize(
     ("name", "value", "remedy"),
     [
-        ("target", "oracle", "duckdb or postgres"),
+        ("target", "oracle", "duckdb, postgres or spark"),
         ("memory_limit", "6 gigs", "6GB"),
         ("broker_url", "amqp://c360:hidden@host", "redis://host:port/0"),
         ("landing", "a\0b", "the folder in which"),
         ("lake", "a\0b", "the folder of the lake"),
+        ("spark_master", "localhost", "spark://host:port"),
         ("lakes", "lake", "landing, lake, build"),
     ],
 )

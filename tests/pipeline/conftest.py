@@ -87,14 +87,18 @@ def landing(shared: Path) -> Path:
 
 def _deliver(folder: Path) -> None:
     simulator.generate(CUSTOMERS, MONTHS, 11, folder, days=DAYS, start=START)
-    landing = folder / "landing"
+    change_days(folder / "landing")
+    define_tags(deployment_at(folder, folder / "landing"), D1, D3)
+    deliver_wishes(folder / "landing", D1, D3)
+    deliver_adjustments(folder / "landing", D1)
+
+
+def change_days(landing: Path) -> None:
+    """Give the second day a late row; the third sends the first one again."""
     second, first = (lines_of(landing, "transactions", str(day)) for day in (D2, D1))
     late = second[1].replace(str(D2), str(D1 - timedelta(days=2)))
     redeliver(landing, "transactions", str(D2), 1, [second[0], late, *second[2:]], D2)
     redeliver(landing, "transactions", str(D1), 2, first[:-1], D3)
-    define_tags(deployment_at(folder, landing), D1, D3)
-    deliver_wishes(landing, D1, D3)
-    deliver_adjustments(landing, D1)
 
 
 def _enter() -> None:

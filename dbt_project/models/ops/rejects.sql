@@ -7,7 +7,7 @@ select
     period,
     version,
     file as source_file,
-    "row" as source_row,
+    {{ adapter.quote('row') }} as source_row,
     column_name,
     reason
 from rejects

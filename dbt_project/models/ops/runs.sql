@@ -20,7 +20,7 @@ select
     status,
     started_at,
     ended_at,
-    cast(extract(epoch from (ended_at - started_at)) as double precision) as duration_seconds,
+    {{ seconds_between('started_at', 'ended_at') }} as duration_seconds,
     error,
     detail,
     status = 'failed'

@@ -46,5 +46,8 @@ class Engine(Protocol):
     def reading(self, settings: Settings) -> AbstractContextManager[None]:
         """Let the queries of the block share what a query opens; nothing is written to the engine meanwhile."""
 
+    def hand_over(self, settings: Settings) -> None:
+        """Let queries and the store read what dbt has built, where it builds in another place."""
+
     def drop_build(self, settings: Settings) -> None:
         """Forget all that was built."""

@@ -265,3 +265,24 @@ def test_a_writer_killed_at_any_moment_leaves_an_engine_that_opens(built, kills,
         count = warehouse.query(built, "select count(*) as n from raw.transactions").to_pylist()
         assert count == [{"n": 1}]
     assert not built.build.with_name("build.duckdb.broken").exists()
+
+
+def test_what_spark_builds_is_not_published_and_says_so(settings, monkeypatch):
+    target = settings.model_copy(update={"target": "spark"})
+    with pytest.raises(Stop, match="what spark builds is not published yet"):
+        warehouse.published_date(target)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(Stop, match=r"needs PySpark.*spark\.lock"):
+        warehouse.attach(target, lake.pin(settings.lake, DAY), None)
+
+
+def test_after_a_build_that_was_cut_short_spark_builds_all_of_history(settings):
+    state = warehouse.BuildState.of(lake.pin(settings.lake, DAY), XREF, VERSION)
+    spark = settings.model_copy(update={"target": "spark"})
+    warehouse.write_state(spark, state)
+    assert warehouse.read_state(spark) == state
+    warehouse.begin_build(spark)
+    assert warehouse.read_state(settings) == state  # DuckDB's tables change within transactions
+    assert warehouse.read_state(spark) is None
+    warehouse.write_state(spark, state)
+    assert warehouse.read_state(spark) == state

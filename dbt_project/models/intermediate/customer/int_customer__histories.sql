@@ -6,7 +6,9 @@ with parties as (
     select
         customer_key,
         customer_since_date,
-        md5(string_agg(md5(party_key), '' order by md5(party_key)) || cast(customer_since_date as varchar))
+        md5(
+            {{ dbt.listagg('md5(party_key)', "''", 'order by md5(party_key)') }} || cast(customer_since_date as varchar)
+        )
             as identity_hash
     from {{ ref('int_party__customers') }}
     group by customer_key, customer_since_date
@@ -31,7 +33,7 @@ assets as (
     select
         customer_key,
         min(opened_date) as first_opened_date,
-        string_agg(asset_hash, '' order by asset_hash) as assets_hash
+        {{ dbt.listagg('asset_hash', "''", 'order by asset_hash') }} as assets_hash
     from owned
     group by customer_key
 
@@ -65,11 +67,11 @@ managers as (
     select
         parties.customer_key,
         md5(
-            string_agg(
-                managers.rm_id || ':' || managers.valid_from || ':'
-                || coalesce(cast(managers.valid_to as varchar), ''),
-                '' order by managers.valid_from, managers.rm_id
-            )
+            {{ dbt.listagg(
+                "managers.rm_id || ':' || managers.valid_from || ':'"
+                ~ " || coalesce(cast(managers.valid_to as varchar), '')",
+                "''", 'order by managers.valid_from, managers.rm_id'
+            ) }}
         ) as managers_hash
     from {{ ref('stg_reference__rm_assignments') }} as managers
     inner join {{ ref('int_party__customers') }} as parties on managers.party_key = parties.party_key
@@ -80,7 +82,8 @@ managers as (
 all_rules as (
 
     select
-        string_agg(md5(rule), '' order by md5(rule)) || '{{ var("tier_grace_months") }}:{{ var("won_back_months") }}'
+        {{ dbt.listagg('md5(rule)', "''", 'order by md5(rule)') }}
+        || '{{ var("tier_grace_months") }}:{{ var("won_back_months") }}'
         || coalesce(cast(max(history.first_date) as varchar), '') as rules_hash
     from rules
     cross join history

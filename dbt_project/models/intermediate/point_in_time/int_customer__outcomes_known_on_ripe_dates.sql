@@ -31,12 +31,15 @@ averages as (
         features.as_of_date,
         ripe_dates.ripe_date,
         open_accounts.customer_key is null as has_left,
-        coalesce(positions.aum_days_amount_previous_90d, 0) / 90 as average_aum_before_amount,
-        coalesce(positions.aum_days_amount_90d, 0) / 90 as average_aum_after_amount,
-        coalesce(positions.deposit_days_amount_previous_90d, 0) / 90 as average_deposit_before_amount,
+        cast(coalesce(positions.aum_days_amount_previous_90d, 0) as double precision) / 90 as average_aum_before_amount,
+        cast(coalesce(positions.aum_days_amount_90d, 0) as double precision) / 90 as average_aum_after_amount,
+        cast(coalesce(positions.deposit_days_amount_previous_90d, 0) as double precision) / 90
+            as average_deposit_before_amount,
         -- the difference of two averages would lose the last digit, and with it a customer at a threshold
-        (coalesce(positions.aum_days_amount_previous_90d, 0) - coalesce(positions.deposit_days_amount_previous_90d, 0))
-        / 90 as average_investment_before_amount,
+        cast(
+            coalesce(positions.aum_days_amount_previous_90d, 0)
+            - coalesce(positions.deposit_days_amount_previous_90d, 0) as double precision
+        ) / 90 as average_investment_before_amount,
         coalesce(positions.deposit_amount_0d_ago, 0) as deposit_after_amount,
         coalesce(positions.aum_amount_0d_ago, 0) as aum_after_amount
     from features

@@ -13,7 +13,7 @@ renamed as (
         period,
         version,
         file,
-        "row",
+        {{ adapter.quote('row') }},
         column_name,
         reason,
         raw_text,
