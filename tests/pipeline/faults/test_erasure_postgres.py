@@ -63,14 +63,20 @@ def _told(connection: psycopg.Connection, schema: str, table: str) -> tuple[bool
 
 
 def in_files(settings: Settings, server: Server) -> set[str]:
-    """``file: text`` in the files of the database: rows that were deleted leave their bytes there."""
-    name = psycopg.conninfo.conninfo_to_dict(dsn_of(settings))["dbname"]
+    """``table: text`` of every text in the files of the database: rows that were deleted leave their bytes there."""
+    with psycopg.connect(dsn_of(settings)) as connection:
+        tables = dict(connection.execute("select pg_relation_filenode(oid), cast(oid as regclass) from pg_class"))
+        (oid,) = connection.execute("select oid from pg_database where datname = current_database()").fetchone()
     with server.administrator() as connection:
         connection.execute("checkpoint")
-        (oid,) = connection.execute("select oid from pg_database where datname = %s", [name]).fetchone()
-    contents = {path.name: path.read_bytes() for path in (server.folder / "base" / str(oid)).iterdir()}
-    assert sum(map(len, contents.values())) > 10_000_000
-    return {f"{file}: {text}" for file, content in contents.items() for text in SENTINELS if text.encode() in content}
+    files = {path.name: path.read_bytes() for path in (server.folder / "base" / str(oid)).iterdir()}
+    assert sum(map(len, files.values())) > 10_000_000
+    return {
+        f"{tables.get(int(node), name) if (node := name.partition('.')[0]).isdigit() else name}: {text}"
+        for name, content in files.items()
+        for text in SENTINELS
+        if text.encode() in content
+    }
 
 
 def test_who_was_erased_is_in_no_row_nor_file_and_comes_back_by_no_backup(
