@@ -28,12 +28,9 @@ LOADING = """
     where datname = current_database() and relation = to_regclass('raw._attached')
         and mode = 'ExclusiveLock' and granted
 """
-BUILDING = """
-    select true from pg_stat_activity
-    where datname = current_database() and state = 'active'
-        and query like '/* {"app": "dbt"%' and query like '%insert into%'
-"""
+BUILDING = """select true from pg_stat_activity where datname = current_database() and query like '/* {"app": "dbt"%'"""
 MOMENTS = {"load": ("build", LOADING), "build": ("build", BUILDING), "before the publish": ("serve", BUILDING)}
+AT_WORK = 1  # seconds after dbt's first statement
 PATIENCE = 300  # seconds until a moment comes, on a busy machine
 
 
@@ -54,6 +51,7 @@ def test_the_server_is_killed(on_postgres: Install, server: Server, fault: Fault
                 if stage_of(line) == stage:
                     break
             wait_for(dsn, sign) if sign else wait_for_a_publish(dsn, until_its_end=moment == "commit")
+            time.sleep(AT_WORK if sign == BUILDING else 0)
             server.crash()
             said = process.stderr.read()
         server.start()
