@@ -8,6 +8,7 @@ _BROKEN = re.compile(  # psycopg, ADBC and the server itself
     "terminating connection|server closed the connection|no connection to the server|connection is (closed|lost)"
     "|could not receive data from server|the database system is (starting up|shutting down|in recovery)"
 )
+_NO_MEMORY = re.compile(r"^\s*Out of Memory Error", re.MULTILINE)  # DuckDB, and dbt of one of its nodes
 _FILE = re.compile(r'file \\?"([^"\\]+)')  # as DuckDB names it, in JSON or not
 _VALUES = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|=\([^\n]*?\)|\d{6,}")
 
@@ -51,9 +52,10 @@ def stop_of(failure: BaseException) -> Stop | None:
         place = getattr(failure, "filename", None) or (named[1] if named else "the lake, the build engine or the store")
         remedy = "free some, and run the date again; `c360 doctor` looks at disks"
         return Shortage(f"no space is left on the disk of {place}", remedy)
-    if text.startswith("Out of Memory Error") or isinstance(failure, MemoryError):
+    if _NO_MEMORY.search(text) or isinstance(failure, MemoryError):
         return Shortage("the memory does not suffice", "raise C360_MEMORY_LIMIT, or run on a machine that has more")
-    if type(failure).__name__ in _OF_A_CONNECTION and _BROKEN.search(text):
+    is_of_a_database = type(failure).__name__ in _OF_A_CONNECTION or getattr(failure, "is_of_a_database", False)
+    if is_of_a_database and _BROKEN.search(text):
         return ConnectionLost("the connection to Postgres broke", "run it again once the server answers: `c360 doctor`")
     return None
 

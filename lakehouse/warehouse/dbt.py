@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from lakehouse.errors import Stop
+from lakehouse.errors import Stop, stop_of
 from lakehouse.lake import running
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse.engines import postgres
@@ -93,6 +93,8 @@ def run_dbt(
     ------
     DbtFailed
         If a node failed, dbt itself did, or a part of the selection matches nothing.
+    Stop
+        If the machine or the network let it down: what to do about it.
     """
     checked: list[Node] = []
     count = running.counter("tables and their tests")
@@ -112,12 +114,18 @@ def run_dbt(
         outcome = _invoke(settings, arguments, asked, manifest, [report])
     nodes = (*_nodes(outcome), *checked)
     if failed := [node for node in nodes if node.status in FAILED]:
-        raise DbtFailed("\n".join(f"{node.name}: {node.status}: {node.message}" for node in failed))
+        raise _failure("\n".join(f"{node.name}: {node.status}: {node.message}" for node in failed))
     if not outcome.success:
-        raise DbtFailed(str(outcome.exception or "dbt stopped, and names no node that failed")) from outcome.exception
+        raise _failure(str(outcome.exception or "dbt stopped, and names no node that failed")) from outcome.exception
     if not nodes:
         raise DbtFailed(f"nothing in the dbt project matches {selection!r}")
     return nodes
+
+
+def _failure(told: str) -> Stop:
+    """What dbt told, or what to do if the machine let it down: dbt puts the reason among the names of its nodes."""
+    failed = DbtFailed(told)
+    return stop_of(failed) or failed
 
 
 def _arguments_of_build(selection: str, without: str) -> list[str]:
@@ -183,7 +191,7 @@ def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
         arguments = ["compile", "--select", " ".join(outdated), "--full-refresh", "--no-write-json"]
         outcome = _invoke(settings, arguments, variables, _parsed(settings, variables))
     if not outcome.success:
-        raise DbtFailed(str(outcome.exception or "dbt cannot compile a model")) from outcome.exception
+        raise _failure(str(outcome.exception or "dbt cannot compile a model")) from outcome.exception
 
 
 def project_version() -> str:
@@ -255,7 +263,7 @@ def _ensure_parsed(settings: Settings, variables: Mapping[str, Any]) -> Path:
         parsed_from.unlink(missing_ok=True)
         outcome = _invoke(settings, ["parse", "--no-partial-parse"], variables)
         if not outcome.success:
-            raise DbtFailed(str(outcome.exception)) from outcome.exception
+            raise _failure(str(outcome.exception)) from outcome.exception
         parsed_from.write_text(source)
     return parsed
 

@@ -12,6 +12,7 @@ from c360.steps import step
 from lakehouse.errors import ConnectionLost, Shortage, stop_of
 from lakehouse.lake.runs import read_records
 from lakehouse.settings import Settings
+from lakehouse.warehouse import DbtFailed
 from lakehouse.warehouse.engines import postgres
 
 DAY = date(2026, 3, 2)
@@ -38,7 +39,8 @@ def test_a_full_disk_is_told_with_what_to_do(settings: Settings) -> None:
 def test_the_file_is_named_as_duckdb_tells_it() -> None:
     told = (BY_DUCKDB, 'IO Error: Could not write file "lake/raw/a.parquet": No space left on device')
     for text in told:
-        assert "disk of lake/raw/a.parquet:" in str(stop_of(duckdb.IOException(text)))
+        for failure in (duckdb.IOException(text), DbtFailed(f"int_a: error: Runtime Error in model int_a\n  {text}")):
+            assert "disk of lake/raw/a.parquet:" in str(stop_of(failure))
 
 
 def test_too_little_memory_is_told_with_the_setting(settings: Settings) -> None:
@@ -46,6 +48,12 @@ def test_too_little_memory_is_told_with_the_setting(settings: Settings) -> None:
         many = "select count(distinct range * 7919 % 1000003) from range(3_000_000)"
         with pytest.raises(Shortage, match="C360_MEMORY_LIMIT"):
             stepped(settings, lambda: connection.execute(many))
+
+
+def test_a_connection_that_breaks_under_dbt_is_told_with_what_to_do() -> None:
+    told = "int_a: error: Database Error in model int_a\n  server closed the connection unexpectedly"
+    assert isinstance(stop_of(DbtFailed(told)), ConnectionLost)
+    assert stop_of(DbtFailed("int_a: error: Database Error\n  division by zero")) is None
 
 
 @pytest.mark.parametrize("connect", [postgres.connect, postgres.connect_arrow])

@@ -24,7 +24,7 @@ from lakehouse.warehouse.engines import LOCK_SECONDS, EngineLocked
 from lakehouse.warehouse.relations import LakeTable, SmallTable, attached_files, select
 
 MAGIC, MAGIC_AT = b"DUCK", 8  # of a database file
-NOT_BROKEN = ("Permission denied", "No space left", "Cannot open file")
+NOT_BROKEN = ("Permission denied", "No space left", "Out of Memory", "Cannot open file")
 LOG = logging.getLogger(__name__)
 _READING: ContextVar[Mapping[Path, duckdb.DuckDBPyConnection]] = ContextVar("reading", default=MappingProxyType({}))
 

@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from lakehouse import lake, warehouse
+from lakehouse.errors import Shortage
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse import dbt
 from tests.conftest import create_database
@@ -48,6 +49,13 @@ def test_a_failing_node_is_named_with_its_message(settings, small_project):
     warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
     with pytest.raises(warehouse.DbtFailed, match="assert_amounts_are_positive: fail: Got 5 results"):
         warehouse.run_dbt(settings, "tag:staging tag:marts", VARIABLES | {"failing": True})
+
+
+def test_too_little_memory_for_a_node_is_told_with_the_setting(settings, small_project):
+    bank.deliver(settings.lake, "transactions", DAY, [bank.posting(n, DAY) for n in range(5)])
+    warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+    with pytest.raises(Shortage, match="C360_MEMORY_LIMIT"):
+        warehouse.run_dbt(settings.model_copy(update={"memory_limit": "1MB"}), "tag:staging tag:marts", VARIABLES)
 
 
 @pytest.mark.parametrize("selection", ["tag:no_such", "tag:staging tag:no_such"])

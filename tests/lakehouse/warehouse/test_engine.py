@@ -13,11 +13,12 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import psycopg
 import pytest
 
 from lakehouse import lake, warehouse
-from lakehouse.errors import Stop
+from lakehouse.errors import Stop, stop_of
 from lakehouse.settings import PROJECT
 from lakehouse.warehouse.engines import postgres
 from lakehouse.warehouse.engines.postgres_lock import BUILD_LOCK, INTERRUPT
@@ -218,6 +219,15 @@ def test_a_refused_memory_limit_leaves_the_engine_alone(settings, limit):
     content = settings.build.read_bytes()
     with pytest.raises(Stop, match="C360_MEMORY_LIMIT"):
         warehouse.read_state(settings.model_copy(update={"memory_limit": limit}))
+    assert settings.build.read_bytes() == content
+
+
+def test_too_little_memory_to_open_it_leaves_the_engine_alone(settings):
+    warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+    content = settings.build.read_bytes()
+    with pytest.raises(duckdb.OutOfMemoryException) as failed:
+        warehouse.read_state(settings.model_copy(update={"memory_limit": "100KB"}))
+    assert "C360_MEMORY_LIMIT" in str(stop_of(failed.value))
     assert settings.build.read_bytes() == content
 
 

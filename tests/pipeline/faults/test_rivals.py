@@ -8,8 +8,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
+from lakehouse.settings import Settings
 from tests.faults_table import Fault
 from tests.pipeline.faults.conftest import Install
 from tests.pipeline.faults.installation import D1, LAST_OF_HISTORY, Installation, command_of, stage_of
@@ -19,21 +21,30 @@ PAUSES = 20
 
 
 @contextlib.contextmanager
-def standing_still(installation: Installation, stage: str, seconds: float) -> Iterator[subprocess.Popen]:
-    """A run that was stopped within a stage; whoever waits for it has to wake it."""
+def standing_still(installation: Installation, stage: str, is_holding: bool) -> Iterator[subprocess.Popen]:
+    """A run that was stopped within a stage, with the engine in its hands or not; who waits for it has to wake it."""
     process = command_of(installation.settings, D1)
     try:
         for line in process.stderr:
             if stage_of(line) == stage:
-                time.sleep(seconds)
                 break
         os.killpg(process.pid, signal.SIGSTOP)
+        while holds_engine(process, installation.settings) != is_holding:
+            os.killpg(process.pid, signal.SIGCONT)
+            time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGSTOP)
         assert process.poll() is None
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def holds_engine(process: subprocess.Popen, settings: Settings) -> bool:
+    """Whether it has the build file or its lock open."""
+    opened = {file.path for file in psutil.Process(process.pid).open_files()}
+    return bool({str(settings.build), f"{settings.build}.lock"} & opened)
 
 
 def woken(process: subprocess.Popen) -> str:
@@ -58,7 +69,7 @@ def test_a_date_twice_at_once(install: Install, fault: Fault) -> None:
 def test_a_run_that_wakes_after_its_retry(on_duckdb: Install, stage: str) -> None:
     """In `score` it holds nothing, so the retry passes it; in `build` it holds the engine, and the retry waits."""
     installation = on_duckdb()
-    with standing_still(installation, stage, 0.3) as zombie:
+    with standing_still(installation, stage, is_holding=stage == "build") as zombie:
         retry = command_of(installation.settings, D1)
         if stage == "build":
             for line in retry.stderr:
@@ -68,7 +79,8 @@ def test_a_run_that_wakes_after_its_retry(on_duckdb: Install, stage: str) -> Non
             assert retry.poll() is None
             installation.sees(LAST_OF_HISTORY, D1)
             os.killpg(zombie.pid, signal.SIGCONT)
-        assert (retry.communicate(timeout=900), retry.returncode)[1] == 0
+        said = retry.communicate(timeout=900)[1]
+        assert retry.returncode == 0, said
         installation.sees(LAST_OF_HISTORY, D1)
         said = woken(zombie)
         assert zombie.returncode == 0, said
