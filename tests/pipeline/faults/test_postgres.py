@@ -1,6 +1,8 @@
 """The database dies or hangs up while a date is loaded, built and published; a run that lost its lock is fenced off."""
 
+import os
 import random
+import signal
 import time
 
 import psycopg
@@ -30,7 +32,7 @@ LOADING = """
 """
 BUILDING = """select true from pg_stat_activity where datname = current_database() and query like '/* {"app": "dbt"%'"""
 MOMENTS = {"load": ("build", LOADING), "build": ("build", BUILDING), "before the publish": ("serve", BUILDING)}
-AT_WORK = 1  # seconds after dbt's first statement
+AT_WORK = 1  # seconds: dbt has said its first statement, a run has taken the lock
 PATIENCE = 300  # seconds until a moment comes, on a busy machine
 
 
@@ -107,7 +109,10 @@ def test_a_run_that_lost_its_lock_is_fenced_off(on_postgres: Install, stage: str
     """A run stands still, the network drops its lock, its retry ends; awake again, it changes nothing."""
     installation = on_postgres()
     dsn = installation.settings.postgres_dsn.get_secret_value()
-    with standing_still(installation, stage, 3) as zombie:
+    with standing_still(installation, stage, is_holding=True) as zombie:
+        os.killpg(zombie.pid, signal.SIGCONT)
+        time.sleep(AT_WORK)
+        os.killpg(zombie.pid, signal.SIGSTOP)
         with psycopg.connect(dsn, autocommit=True) as connection:
             dropped = connection.execute(
                 "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = %s and granted "
