@@ -33,12 +33,11 @@ def erase(settings: Settings, key: str, by: str, reason: str, progress: Progress
 def publish_without(settings: Settings, begun: Erasure, progress: Progress) -> Erasure:
     """Build and publish the date that readers see once more, from the lake as it is now, and sign the record."""
     day = warehouse.published_date(settings)
-    if day is None:
-        return erasure.finish(settings, begun, None)
-    _publish(settings, day, progress)
+    if day is not None:
+        _publish(settings, day, progress)
     removed = warehouse.remove_retired(settings)
-    progress(f"{removed} files of earlier publishes removed")
-    return erasure.finish(settings, begun, read_publish(settings.lake).publish_id)
+    progress(f"{removed} files or tables that held earlier publishes are removed or written anew")
+    return erasure.finish(settings, begun, read_publish(settings.lake).publish_id if day else None)
 
 
 def _publish(settings: Settings, day: date, progress: Progress) -> None:

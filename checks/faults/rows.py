@@ -42,6 +42,7 @@ ROWS = (
     Row("clock", "wrong clock", DUCKDB),
     Row("lake_file", "lake file changed, lost, torn", (*LAKE, *DUCKDB)),
     Row("secret", "secret lost", LAKE),
+    Row("machine_lost", "the machine lost: another one, from the backup", BOTH),
     Row("memory", "too little memory", DUCKDB),
     Row("slow_disk", "slow disk: a run that stands still again and again", BOTH),
 )

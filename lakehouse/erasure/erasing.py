@@ -30,6 +30,7 @@ from lakehouse.lake import audit
 from lakehouse.lake.copies import known_copies
 from lakehouse.lake.erasures import (
     ERASED,
+    ErasedFile,
     Erasure,
     ErasureKey,
     Tie,
@@ -121,11 +122,11 @@ def replay(settings: Settings, erasures: list[Erasure], progress: Progress) -> l
     for erasure in erasures:
         if subject := of_entries(settings, erasure, signer):
             _keep(work_folder(settings.lake), erasure.erasure_id, subject)
-            after = _rewrite(settings, signer, erasure, subject, progress)
-            if after.files == erasure.files:
-                write_erasure(settings.lake, erasure)  # nobody was in it: the proof stands as it was signed
+            after = _rewrite(settings, signer, replace(erasure, files=()), subject, progress)
+            if after.files:  # equal to those of the record, where another copy of the same backup was reached before
+                done.append(replace(after, files=_joined(erasure.files, after.files)))
             else:
-                done.append(after)
+                write_erasure(settings.lake, erasure)  # nobody was in it: the proof stands as it was signed
     return done
 
 
@@ -209,12 +210,17 @@ def _rewrite(settings: Settings, signer: ErasureKey, erasure: Erasure, subject: 
     warehouse.drop_build(settings)
     for broken in settings.build.parent.glob(f"{settings.build.name}*.broken"):
         broken.unlink()
-    files = {(file.place, file.file): file for file in (*erasure.files, *journal.files)}
-    done = replace(erasure, files=tuple(files.values()), not_reached=tuple(away), signature="")
+    files = _joined(erasure.files, journal.files)
+    done = replace(erasure, files=files, not_reached=tuple(away), signature="")
     audit.reseal(settings.lake, erasure.by, f"erasure {erasure.erasure_id}", was_broken)
     write_erasure(settings.lake, done)
     shutil.rmtree(work_folder(settings.lake))
     return done
+
+
+def _joined(files: Iterable[ErasedFile], later: Iterable[ErasedFile]) -> tuple[ErasedFile, ...]:
+    """Every file once, as it was written last."""
+    return tuple({(file.place, file.file): file for file in (*files, *later)}.values())
 
 
 def _broken_before(root: Path, folder: Path, by: str) -> list[str]:

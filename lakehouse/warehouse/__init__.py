@@ -336,7 +336,13 @@ def export_parquet(settings: Settings, folder: Path, force: bool, progress: Call
 
 
 def remove_retired(settings: Settings) -> int:
-    """Remove what the store keeps for readers of earlier publishes; returns how many files."""
+    """Leave no byte of earlier publishes in the store; returns how many files were removed, or tables written anew.
+
+    Raises
+    ------
+    Stop
+        If something cannot be overwritten: a table is being read, or the role does not own the database of Postgres.
+    """
     return store_of(settings).remove_retired(settings)
 
 

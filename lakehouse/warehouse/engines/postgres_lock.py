@@ -25,6 +25,7 @@ from lakehouse.warehouse.engines import EngineLocked
 
 BUILD_LOCK = 360  # the advisory lock of a whole build
 FENCE_LOCK = 362  # shared by transactions that need the build lock, taken once by whoever takes that
+INTERRUPT = signal.SIGUSR1  # a shell has its background jobs ignore SIGINT, and a task of Airflow dies of it unheard
 _HOLDER: ContextVar[int | None] = ContextVar("holder", default=None)  # backend that holds the lock for this run
 _LEFT_AT_WORK = """
     select pg_terminate_backend(locks.pid)
@@ -122,19 +123,23 @@ def _watched(connection: psycopg.Connection) -> Generator[None]:
             except psycopg.Error:
                 is_lost.set()
                 if is_main:
-                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                    signal.pthread_kill(threading.main_thread().ident or 0, INTERRUPT)
                 return
 
     watcher = threading.Thread(target=watch, name="build lock", daemon=True)
+    before = signal.signal(INTERRUPT, signal.default_int_handler) if is_main else None
     watcher.start()
     try:
-        yield
+        try:
+            yield
+        finally:
+            os.write(end, b"x")
+            watcher.join()
+            os.close(end)
+            os.close(ending)
+            if is_main:
+                signal.signal(INTERRUPT, before)
     except BaseException as error:
         if is_lost.is_set():
             raise _lost() from error
         raise
-    finally:
-        os.write(end, b"x")
-        watcher.join()
-        os.close(end)
-        os.close(ending)

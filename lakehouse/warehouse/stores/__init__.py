@@ -103,7 +103,10 @@ class Store(Protocol):
         """Begin a publish; if the block ends without an error, readers see all of it, otherwise nothing of it."""
 
     def remove_retired(self, settings: Settings) -> int:
-        """Remove what is kept for readers of earlier publishes; returns how many files. They read on what is open."""
+        """Leave no byte of earlier publishes; returns how many files were removed, or tables written anew.
+
+        Readers read on what is open. Raises `Stop` where something cannot be overwritten.
+        """
 
     def show_live(
         self, settings: Settings, con: DuckDBPyConnection, cycle: int, tables: Sequence[LiveTable], afresh: bool

@@ -35,6 +35,7 @@ from lakehouse.warehouse.stores import Shown, postgres_rights
 from lakehouse.warehouse.stores.postgres_rights import PII_READER, READER
 
 PUBLISH_LOCK = 361
+STEPS_ASIDE = "60s"  # for so long others wait behind what waits for a reader
 
 
 def query_serving(settings: Settings, statement: str, parameters: Sequence[object] = ()) -> pa.Table:
@@ -222,8 +223,35 @@ def look_at_rights(settings: Settings, rights: Rights) -> list[Found]:
 
 
 def remove_retired(settings: Settings) -> int:
-    """Nothing is kept for readers of earlier publishes: a transaction sees what it began with."""
-    return 0
+    """Write tables anew: neither a replaced row nor the planner's sample of a column leaves the files otherwise.
+
+    Readers of a table wait for as long as that takes.
+
+    Raises
+    ------
+    Stop
+        If a table is read for longer than `STEPS_ASIDE`, or the role does not own the database.
+    """
+    refused: list[str] = []
+    with connect(settings, autocommit=True) as connection:
+        connection.add_notice_handler(lambda notice: refused.append(str(notice.message_primary)))
+        connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(STEPS_ASIDE)))
+        tables = connection.execute(
+            "select schemaname, tablename from pg_tables where schemaname = any(%s) order by schemaname, tablename",
+            [[*publication.SCHEMAS, "intraday"]],
+        ).fetchall()
+        for table in (*tables, ("pg_catalog", "pg_statistic")):
+            try:
+                connection.execute(sql.SQL("vacuum (full) {}").format(sql.Identifier(*table)))
+            except psycopg.errors.LockNotAvailable as error:
+                what = f"{'.'.join(table)} is being read, so what it held before cannot be overwritten"
+                raise Stop(what, "call it again when the reader has ended") from error
+    if refused:
+        raise Stop(
+            f"what readers' tables held before cannot be overwritten: {refused[0]}",
+            "have an administrator run `alter database ... owner to` the role of C360_POSTGRES_DSN, and call it again",
+        )
+    return len(tables)
 
 
 def show_live(

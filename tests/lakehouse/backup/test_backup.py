@@ -111,12 +111,15 @@ def test_an_erasure_reaches_every_backup(bank: Bank, tmp_path: Path) -> None:
     assert not verify(done.settings).changed
 
 
-def test_what_was_away_when_somebody_was_erased_is_replayed(bank: Bank, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_copy", [False, True], ids=["moved", "a copy of one that is here"])
+def test_what_was_away_when_somebody_was_erased_is_replayed(bank: Bank, tmp_path: Path, is_copy: bool) -> None:
     back_up(bank.settings, tmp_path / "vault", with_landing=True)
-    (tmp_path / "vault").rename(tmp_path / "away")
+    shutil.copytree(tmp_path / "vault", tmp_path / "away")
+    if not is_copy:
+        shutil.rmtree(tmp_path / "vault")
     _erase(bank)
     (record,) = read_erasures(bank.settings.lake)
-    assert record.not_reached == (str(tmp_path / "vault"),)
+    assert record.not_reached == (() if is_copy else (str(tmp_path / "vault"),))
     done = restore(bank.settings, tmp_path / "away", tmp_path / "back")
     assert [one.erasure_id for one in done.replayed] == [record.erasure_id]
     assert found(bank.settings, folder=tmp_path) == []  # what was away is reached now, too

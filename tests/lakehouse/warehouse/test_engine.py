@@ -4,11 +4,13 @@ import contextlib
 import dataclasses
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -19,7 +21,7 @@ from lakehouse import lake, warehouse
 from lakehouse.errors import Stop, stop_of
 from lakehouse.settings import PROJECT
 from lakehouse.warehouse.engines import postgres
-from lakehouse.warehouse.engines.postgres_lock import BUILD_LOCK
+from lakehouse.warehouse.engines.postgres_lock import BUILD_LOCK, INTERRUPT
 from lakehouse.warehouse.stores import postgres as postgres_store
 from tests.lakehouse.warehouse import handmade_lake as bank
 
@@ -88,7 +90,15 @@ def end_lock(settings):
 
 
 @pytest.mark.faults("connections")
-def test_postgres_interrupts_a_run_that_lost_its_lock(postgres_settings):
+@pytest.mark.parametrize(
+    "interrupt",
+    [signal.default_int_handler, signal.SIG_IGN, signal.SIG_DFL],
+    ids=["from a terminal", "a background job of a shell", "a task of Airflow"],
+)
+def test_postgres_interrupts_a_run_that_lost_its_lock(postgres_settings, interrupt, request):
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, interrupt)))
+    before = signal.getsignal(INTERRUPT)
+
     def lose():
         end_lock(postgres_settings)
         time.sleep(30)
@@ -97,6 +107,7 @@ def test_postgres_interrupts_a_run_that_lost_its_lock(postgres_settings):
     with pytest.raises(warehouse.EngineLocked, match="was lost"), warehouse.exclusive(postgres_settings):
         lose()
     assert time.monotonic() - began < 15
+    assert signal.getsignal(INTERRUPT) == before
     with warehouse.exclusive(postgres_settings, wait=0):
         pass
 

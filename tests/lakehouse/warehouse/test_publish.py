@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -12,11 +13,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from lakehouse import lake, warehouse
+from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
 from lakehouse.warehouse.live import FLOW, LIVE
 from lakehouse.warehouse.publication import CannotPublish
+from lakehouse.warehouse.stores import postgres as postgres_store
 from tests.lakehouse.warehouse import handmade_lake as bank
 from tests.lakehouse.warehouse.built import Built
 
@@ -465,3 +469,47 @@ def test_a_publish_killed_at_any_moment_shows_all_or_nothing(built, kills, fault
     assert set(expected) <= {0, 2}
     warehouse.publish(settings, DAY, "run after")
     assert sums(settings) == 2 * (Decimal("88.75") + 7 * (kills - 1),)
+
+
+def test_postgres_keeps_no_byte_of_what_was_replaced_once_it_is_asked_to(postgres_settings, postgres_server):
+    """A replaced row stays in its file, and so does the planner's sample of a column, of a dropped table too."""
+    with psycopg.connect(postgres_settings.postgres_dsn.get_secret_value()) as ours:
+        for schema in ("marts", "raw"):
+            ours.execute(f"create schema {schema}")
+            ours.execute(f"create table {schema}.people as select '哨兵' || n as name from generate_series(1, 99) as n")
+            ours.execute(f"analyze {schema}.people")
+        ours.execute("drop schema raw cascade")
+        ours.execute("delete from marts.people where name = '哨兵7'")
+        ours.execute("analyze marts.people")
+    owner = administrator(postgres_settings, postgres_server)
+
+    def is_told():
+        with psycopg.connect(owner, autocommit=True) as connection:
+            connection.execute("checkpoint")
+            ((folder, oid),) = connection.execute(
+                "select current_setting('data_directory'), oid from pg_database where datname = current_database()"
+            )
+        return any(
+            re.search("哨兵7[^0-9]".encode(), path.read_bytes()) for path in Path(folder, "base", str(oid)).iterdir()
+        )
+
+    assert is_told()
+    assert warehouse.remove_retired(postgres_settings) == 1
+    assert not is_told()
+    assert warehouse.query(postgres_settings, "select count(*) as n from marts.people").to_pylist() == [{"n": 98}]
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(SQL("alter database {} owner to postgres").format(Identifier(connection.info.dbname)))
+    with pytest.raises(Stop, match=r"permission denied to vacuum .*: have an administrator run `alter database"):
+        warehouse.remove_retired(postgres_settings)
+
+
+def test_postgres_does_not_wait_behind_a_reader_for_ever(postgres_settings, monkeypatch):
+    monkeypatch.setattr(postgres_store, "STEPS_ASIDE", "100ms")
+    dsn = postgres_settings.postgres_dsn.get_secret_value()
+    with psycopg.connect(dsn) as reader:
+        reader.execute("create schema marts; create table marts.people as select 1 as n")
+        reader.commit()
+        reader.execute("select * from marts.people").fetchall()
+        with pytest.raises(Stop, match=r"marts.people is being read.*: call it again when the reader has ended"):
+            warehouse.remove_retired(postgres_settings)
+    assert warehouse.remove_retired(postgres_settings) == 1

@@ -65,9 +65,10 @@ def tasks(airflow: LocalAirflow, dag_id: str, task_id: str, day: date) -> list[d
 
 @pytest.mark.faults("airflow")
 def test_airflow_is_killed_and_forgets(on_duckdb: Install, fault: Fault) -> None:
+    """A worker, then the scheduler, then all of it at once; then its metadata are gone, and every date is run again."""
     installation, fault.injections = on_duckdb(), 4
     with started(installation) as airflow:
-        backfilled(airflow, D1, D2)
+        backfilled(airflow, D1, D1)
         worker = at_work(airflow, "build_customer_360", "build", D1)
         for process in (worker, *worker.children(recursive=True)):
             process.send_signal(signal.SIGKILL)
@@ -80,9 +81,9 @@ def test_airflow_is_killed_and_forgets(on_duckdb: Install, fault: Fault) -> None
         scheduler.wait()
         installation.sees(LAST_OF_HISTORY, D1)
         airflow.start("scheduler")
-        at_work(airflow, "score_customers", "serve", D2)
+        at_work(airflow, "score_customers", "serve", D1)
         airflow.end(signal.SIGKILL)
-    installation.sees(D1, D2)
+    installation.sees(LAST_OF_HISTORY, D1)
     for path in (installation.settings.lake.parent / "airflow").glob(f"{METADATA}*"):
         path.unlink()
     with started(installation) as airflow:

@@ -9,15 +9,21 @@ import time
 from collections.abc import Iterator
 
 import psutil
+import psycopg
 import pytest
 
 from lakehouse.settings import Settings
+from lakehouse.warehouse.engines.postgres_lock import BUILD_LOCK
 from tests.faults_table import Fault
 from tests.pipeline.faults.conftest import Install
 from tests.pipeline.faults.installation import D1, LAST_OF_HISTORY, Installation, command_of, stage_of
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3600)]
 PAUSES = 20
+HELD = """
+    select count(*) > 0 from pg_locks inner join pg_database on pg_locks.database = pg_database.oid
+    where datname = current_database() and locktype = 'advisory' and objid = %s and granted
+"""
 
 
 @contextlib.contextmanager
@@ -42,7 +48,10 @@ def standing_still(installation: Installation, stage: str, is_holding: bool) -> 
 
 
 def holds_engine(process: subprocess.Popen, settings: Settings) -> bool:
-    """Whether it has the build file or its lock open."""
+    """Whether it has the build file or its lock open, or somebody the lock in the database of the installation."""
+    if settings.target == "postgres":
+        with psycopg.connect(settings.postgres_dsn.get_secret_value()) as connection:
+            return connection.execute(HELD, [BUILD_LOCK]).fetchone() == (True,)
     opened = {file.path for file in psutil.Process(process.pid).open_files()}
     return bool({str(settings.build), f"{settings.build}.lock"} & opened)
 
