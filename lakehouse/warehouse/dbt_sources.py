@@ -122,7 +122,8 @@ def _added_columns(feed: Feed) -> list[str]:
 
 
 def _lake_sql(relation: Relation) -> str:
-    quoted = [f'"{column.name}"' if column.name in RESERVED else column.name for column in relation.columns]
+    names = [column.name for column in relation.columns]
+    quoted = [f"{{{{ adapter.quote('{name}') }}}}" if name in RESERVED else name for name in names]
     return _sql(relation.description, f"{{{{ source('{relation.schema}', '{relation.name}') }}}}", {"": quoted})
 
 
