@@ -136,8 +136,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("command", "environment", "code", "words"),
     [
-        ("status --target oracle", {}, 1, "duckdb or postgres"),
-        ("doctor", {"C360_TARGET": "oracle"}, 1, "duckdb or postgres"),
+        ("status --target oracle", {}, 1, "duckdb, postgres or spark"),
+        ("doctor", {"C360_TARGET": "oracle"}, 1, "duckdb, postgres or spark"),
         ("status", AWAY, 1, "Postgres cannot be reached"),
         ("run --landing {landing}", AWAY, 1, "Postgres cannot be reached"),
         ("customer cif:C1", AWAY, 1, "Postgres cannot be reached"),

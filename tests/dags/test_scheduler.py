@@ -28,6 +28,7 @@ DAGS = {"ingest_branch", "ingest_online", "build_customer_360", "score_customers
 
 
 HOURLY = "send_alerts"  # runs by the clock
+pytestmark = pytest.mark.timeout(1800)  # the first test waits for the back-fill: as long as the machine takes
 
 
 @pytest.fixture(scope="module")
