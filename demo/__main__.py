@@ -170,24 +170,25 @@ def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
 
 
 def _run(bank: Bank, say: Say) -> None:
-    """Back-fill the initial load, then the days after it, by Airflow; the other DAGs follow from the assets."""
+    """Back-fill the bank's dates by Airflow, the last one when the others are there; the other DAGs follow by assets.
+
+    While a date is built, the deliveries of the next are taken in already.
+    """
     initial, *days = bank.dates
     with reading_models(bank.settings, initial), _airflow(bank, say) as (airflow, dag_ids):
 
-        def backfill(what: str, *dates: date) -> None:
+        def backfill(what: str, dates: list[date]) -> None:
             say(f"back-fill of {what}: {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else ""))
             for dag_id in sorted(dag_ids & PRODUCERS):
                 airflow.backfill(dag_id, dates[0], dates[-1])
-            follow(airflow, dag_ids, list(dates), say)
+            follow(airflow, dag_ids, dates, say)
 
-        backfill("the initial load", initial)
+        backfill("the initial load, and the days after it" if days[:-1] else "the initial load", [initial, *days[:-1]])
         with writing_dbt_docs(bank.settings, bank.dates[-1]) as docs:
-            if days[:-1]:
-                backfill("the business days", *days[:-1])
             if days:
                 if bank.truth:
                     _live(bank, bank.truth, days[-1], say)
-                backfill("the last day", days[-1])
+                backfill("the last day", days[-1:])
             say("every DAG has succeeded for every date")
             docs()
 

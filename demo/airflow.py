@@ -1,5 +1,6 @@
 """A real Airflow on this machine for the time of a ``with`` block: SQLite, LocalExecutor, loopback only."""
 
+import json
 import os
 import secrets
 import signal
@@ -89,6 +90,13 @@ class LocalAirflow:
             raise AirflowError(f"{method} {path}: {response.status_code} {response.text}")
         return response.json()
 
+    def import_pools(self) -> None:
+        """Give Airflow the pools of a deployment, as ``airflow pools import deploy/pools.json`` does."""
+        described = json.loads((PROJECT / "deploy" / "pools.json").read_text())
+        entities = [{"name": name} | pool for name, pool in described.items()]
+        action = {"action": "create", "action_on_existence": "overwrite", "entities": entities}
+        self.ask("PATCH", "/pools", json={"actions": [action]})
+
     def backfill(self, dag_id: str, first: date, last: date) -> None:
         """Back-fill one DAG over a range of business dates, one run at a time."""
         body = {"dag_id": dag_id, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
@@ -152,12 +160,12 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
     _run(home, environment, "db", "migrate")
     _let_readers_and_a_writer_work_at_once(home / METADATA)
-    _run(home, environment, "pools", "import", str(PROJECT / "deploy" / "pools.json"))
     airflow = LocalAirflow(home, f"http://127.0.0.1:{port}", environment)
     try:
         for component in COMPONENTS:
             airflow.start(component)
         _wait_until_ready(airflow, dag_ids)
+        airflow.import_pools()
         yield airflow
     finally:
         airflow.end(signal.SIGTERM, signal.SIGKILL)

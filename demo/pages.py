@@ -105,40 +105,45 @@ def _reports(settings: Settings, folder: Path) -> list[Link]:
     key = todo.actions[0]["customer_key"] if todo.actions else _value(settings, _RICHEST)
     rm_id = _value(settings, _BUSIEST)
 
-    def of_customer(language: Language) -> str:
-        return customer.page(customer.read(settings, key), language)
-
-    def of_manager(language: Language) -> str:
-        return handover.page(handover.read(settings, rm_id), language)
-
     manager, made = both("Hand-over of {number}", number=rm_id), folder / "reports"
     of_tail, of_stay = both("customers without a manager"), both("how long customers stay")
     what = both("what is to be done, for whom and why")
     return [
-        _report(made / "worklist", both("Worklist"), what, partial(worklist.page, todo)),
-        _report(made / "customer", both("Customer {key}", key=key), both("one customer on one page"), of_customer),
-        _report(made / "handover", manager, both("what a manager who leaves hands on"), of_manager),
-        _report(made / "segments", both("Groups"), of_tail, lambda in_: segments.page(segments.read(settings), in_)),
-        _report(made / "survival", both("Survival"), of_stay, lambda in_: survival.page(survival.read(settings), in_)),
+        _report(made / "worklist", both("Worklist"), what, lambda: partial(worklist.page, todo)),
+        _report(
+            made / "customer",
+            both("Customer {key}", key=key),
+            both("one customer on one page"),
+            lambda: partial(customer.page, customer.read(settings, key)),
+        ),
+        _report(
+            made / "handover",
+            manager,
+            both("what a manager who leaves hands on"),
+            lambda: partial(handover.page, handover.read(settings, rm_id)),
+        ),
+        _report(made / "segments", both("Groups"), of_tail, lambda: partial(segments.page, segments.read(settings))),
+        _report(made / "survival", both("Survival"), of_stay, lambda: partial(survival.page, survival.read(settings))),
         _report(
             made / "forecast",
             both("Forecast"),
             both("balances by week"),
-            lambda in_: forecast.page(forecast.read(settings, {}), in_),
+            lambda: partial(forecast.page, forecast.read(settings, {})),
         ),
     ]
 
 
-def _report(place: Path, title: Said, about: Said, page: Callable[[Language], str]) -> Link:
-    """Write a report beside the others, in each language."""
+def _report(place: Path, title: Said, about: Said, read: Callable[[], Callable[[Language], str]]) -> Link:
+    """Read a report, and write it beside the others, in each language."""
     paths: dict[Language, Path] = {"en": place.with_suffix(".html"), "zh": place.with_name(f"{place.name}_zh.html")}
+    try:
+        page = read()
+        texts = {language: page(language) for language in LANGUAGES}
+    except Stop as none:
+        return Link(title, dict.fromkeys(LANGUAGES, str(none)), {})
     for language, path in paths.items():
-        try:
-            text = page(language)
-        except Stop as none:
-            return Link(title, dict.fromkeys(LANGUAGES, str(none)), {})
         with appearing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(texts[language], encoding="utf-8")
     return Link(title, about, {language: f"{place.parent.name}/{path.name}" for language, path in paths.items()})
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import great_expectations as gx
 import pyarrow as pa
-import yaml
 from great_expectations.data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
@@ -14,6 +13,7 @@ from great_expectations.expectations.row_conditions import Column
 
 from expectations import SUITES
 from expectations.overview import columns_of, limits, observed, subject
+from lakehouse.yaml_files import read_yaml
 
 EXAMPLES = 5
 logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs every class that it registers
@@ -77,7 +77,7 @@ def load_suite(name: str) -> gx.ExpectationSuite:
         If an expectation lacks a key: type, arguments, severity, why it is there and what to do if it is not met, both
         in Chinese, too.
     """
-    raw = yaml.safe_load((SUITES / f"{name}.yml").read_text())
+    raw = read_yaml(SUITES / f"{name}.yml")
     for item in raw["expectations"]:
         if missing := {"type", "kwargs", "severity", "why", "what_to_do", "zh"} - set(item):
             raise ValueError(f"suites/{name}.yml: {item.get('type')} lacks {', '.join(sorted(missing))}")

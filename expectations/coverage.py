@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import yaml
-
 from expectations import SUITES, marts_profile
 from expectations.overview import columns_of, subject
 from lakehouse.contracts import load_feeds
 from lakehouse.warehouse import derivation
 from lakehouse.warehouse.dbt import ManifestFile
 from lakehouse.warehouse.derivation import Reading, Relations
+from lakehouse.yaml_files import read_yaml
 
 OF_FEEDS, OF_OPTIONAL_COLUMNS = ("raw_feeds", "raw_deliveries"), ("raw_columns",)  # what a row of a frame is about
 
@@ -69,6 +68,6 @@ def mart_checks(manifest: ManifestFile, dialect: str) -> list[Check]:
 
 def _expected(suite: str) -> Iterator[tuple[str, list[str]]]:
     """What each expectation of a suite is about, in words and as columns of its frame."""
-    expectations: list[Mapping] = yaml.safe_load((SUITES / f"{suite}.yml").read_text())["expectations"]
+    expectations: list[Mapping] = read_yaml(SUITES / f"{suite}.yml")["expectations"]
     for expectation in expectations:
         yield subject(expectation["kwargs"]), columns_of(expectation["kwargs"])

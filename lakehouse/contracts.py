@@ -14,6 +14,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
+from lakehouse.yaml_files import read_yaml
 
 UTC = "+00:00"
 LEAST_SHARE_OF_LAST = 0.7  # of a snapshot, unless its contract says otherwise
@@ -200,7 +201,7 @@ def load_feeds(folder: Path = PROJECT / "feeds") -> dict[str, Feed]:
     feeds = {}
     for path in sorted(folder.glob("*/*.yml")):
         try:
-            feeds[path.stem] = _feed(OpenDataContractStandard.from_file(str(path)))
+            feeds[path.stem] = _feed(OpenDataContractStandard(**read_yaml(path)))
         except Exception as error:
             raise Stop(f"{path}: not a valid feed contract: {error}") from error
     return feeds
@@ -215,7 +216,7 @@ def load_deployment(path: Path) -> Deployment:
         If it declares a feed that has no contract, or lacks one of its keys.
     """
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = read_yaml(path)
     except (OSError, yaml.YAMLError) as error:
         raise Stop(
             f"{path} cannot be read: {error}", "set C360_DEPLOYMENT to a file such as those of deployments/"

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from lakehouse.yaml_files import read_yaml
 
 Language = Literal["en", "zh"]
 Kind = Literal["texts", "codes", "names", "columns"]
@@ -172,7 +172,7 @@ def words(kind: Kind) -> Mapping[str, Mapping[Language, str]]:
     """All words of a kind, by their names."""
     found: dict[str, Mapping[Language, str]] = {}
     for path in sorted(WORDS.glob("*.yml")):
-        for name, said in (yaml.safe_load(path.read_text("utf-8")).get(kind) or {}).items():
+        for name, said in (read_yaml(path).get(kind) or {}).items():
             found[name] = _entry(kind, name, said)
     return found
 

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from lakehouse.errors import Stop
 from lakehouse.language import Voice
 from lakehouse.settings import PROJECT
+from lakehouse.yaml_files import read_yaml
 
 TASK_NAME = r"^[a-z][a-z0-9_]*$"
 Name = Annotated[str, StringConstraints(pattern=TASK_NAME)]
@@ -257,7 +258,7 @@ def load_task(path: Path) -> Task:
         If it is not a valid task, or its name is not the task's; the message names file, key and remedy.
     """
     try:
-        task = Task.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        task = Task.model_validate(read_yaml(path))
     except yaml.YAMLError as error:
         raise Stop(f"{path}: not YAML: {error}") from error
     except ValidationError as error:

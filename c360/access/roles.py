@@ -6,10 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-import yaml
-
 from lakehouse.contracts import LEVELS
 from lakehouse.warehouse.seeds import load_seeds
+from lakehouse.yaml_files import read_yaml
 
 _TABLE = Path(__file__).with_name("roles.yml")
 
@@ -68,7 +67,7 @@ class Table(TypedDict):
 @cache
 def read_table() -> Table:
     """The file as it stands."""
-    return yaml.safe_load(_TABLE.read_text("utf-8"))
+    return read_yaml(_TABLE)
 
 
 SCOPES: tuple[str, ...] = tuple(read_table()["scopes"])

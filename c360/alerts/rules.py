@@ -15,6 +15,7 @@ from lakehouse.errors import Stop
 from lakehouse.language import Language
 from lakehouse.settings import PROJECT
 from lakehouse.warehouse.publication import SCHEMAS
+from lakehouse.yaml_files import read_yaml
 
 FILE = PROJECT / "alerts.yml"
 CASES = "actions.cases"  # its rows are worked on in the workbench
@@ -144,7 +145,7 @@ def load_alerts(path: Path = FILE) -> Alerts:
         If it is not valid; the message names the rule and what is wrong.
     """
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = read_yaml(path)
         rules = {name: {"name": name} | rule for name, rule in raw["rules"].items()}
         return Alerts.model_validate(raw | {"rules": rules})
     except ValidationError as error:

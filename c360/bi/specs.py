@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from lakehouse.errors import Stop
 from lakehouse.language import Language
+from lakehouse.yaml_files import read_yaml
 
 FOLDER = Path(__file__).with_name("dashboards")
 WIDTH = 12  # columns of a dashboard
@@ -96,7 +97,7 @@ def read_dashboards(folder: Path = FOLDER) -> dict[str, Dashboard]:
     found = {}
     for path in sorted(folder.glob("*.yml")):
         try:
-            found[path.stem.partition("_")[2]] = Dashboard.model_validate(yaml.safe_load(path.read_text("utf-8")))
+            found[path.stem.partition("_")[2]] = Dashboard.model_validate(read_yaml(path))
         except (ValidationError, yaml.YAMLError) as error:
             first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
             place = ".".join(map(str, first["loc"]))

@@ -5,13 +5,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from c360.bi.datasets import Column, Dataset
 from lakehouse.contracts import load_feeds
 from lakehouse.language import Language, Voice, words
 from lakehouse.sql import literal
 from lakehouse.warehouse.seeds import load_seeds
+from lakehouse.yaml_files import read_yaml
 from ml_jobs.task_file import load_tasks, task_said
 
 CODES = Path(__file__).with_name("codes.yml")
@@ -28,7 +27,7 @@ def codes(language: Language) -> Mapping[str, Mapping[str, str]]:
     ('赢回', 'money market fund')
     """
     say = Voice(language)
-    listed: Mapping[str, list[str]] = yaml.safe_load(CODES.read_text("utf-8"))
+    listed: Mapping[str, list[str]] = read_yaml(CODES)
     found = {column: {code: _said(code, say) for code in values} for column, values in listed.items()}
     found["feed"] = {feed: say.code(feed) for feed in load_feeds()}
     found["task"] = {task: task_said(task, say) for task in load_tasks()}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 
 from markupsafe import Markup
 from rich.console import RenderableType
@@ -217,7 +217,8 @@ def read(settings: Settings, key: str) -> CustomerReport:
     """
     if warehouse.published_date(settings) is None:
         raise NoSuchCustomer("nothing is published yet", "run c360 run")
-    return read_by(partial(warehouse.query_serving, settings), key, load_deployment(settings.deployment).zone)
+    with warehouse.shown(settings) as shown:
+        return read_by(shown.query, key, load_deployment(settings.deployment).zone)
 
 
 def read_by(query: Query, key: str, zone: tzinfo = UTC) -> CustomerReport:

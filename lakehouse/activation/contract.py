@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT, Settings
+from lakehouse.yaml_files import read_yaml
 
 FOLDER = PROJECT / "activations"
 SCHEMAS = ("marts", "scores", "actions")  # what may be sent; features are for models, and ops for people
@@ -151,7 +152,7 @@ def secret_of(settings: Settings, name: str) -> str:
 
 def _load(path: Path) -> Activation:
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = read_yaml(path)
         return Activation(name=path.stem, **(raw if isinstance(raw, dict) else {}))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-import yaml
+from lakehouse.yaml_files import read_yaml
 
 LINKAGE = Path(__file__).with_name("linkage.yml")
 DIFFERENT, NOT_FILLED = "different", "not filled"
@@ -45,7 +45,7 @@ class Linkage:
     @classmethod
     def read(cls, path: Path | None = None) -> "Linkage":
         """The settings of a file; by default ``linkage.yml``, as it is now."""
-        return cls(yaml.safe_load((path or LINKAGE).read_text()))
+        return cls(read_yaml(path or LINKAGE))
 
     @property
     def accept(self) -> float:

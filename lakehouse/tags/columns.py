@@ -10,12 +10,11 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal
 
-import yaml
-
 from lakehouse.contracts import load_feeds
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
 from lakehouse.tags.misfit import Misfit
+from lakehouse.yaml_files import read_yaml
 
 Kind = Literal["number", "text", "date", "boolean"]
 KEY = "customer_key"
@@ -91,14 +90,13 @@ def _refused() -> Mapping[str, str]:
 
 @cache
 def _project() -> Mapping[str, Any]:
-    return yaml.safe_load((_DBT / "dbt_project.yml").read_text())["vars"]
+    return read_yaml(_DBT / "dbt_project.yml")["vars"]
 
 
 def _model(schema: str, table: str) -> Mapping[str, Any]:
     """A model of that schema as its YAML has it."""
     for path in sorted((_DBT / "models" / schema).rglob("*__models.yml")):
-        text = path.read_text()
-        if f"name: {table}\n" in text:
-            models = yaml.load(text, Loader=yaml.CSafeLoader)["models"]  # the one in Python takes seconds
+        if f"name: {table}\n" in path.read_text():
+            models = read_yaml(path)["models"]
             return next(model for model in models if model["name"] == table)
     raise Stop(f"there is no model {schema}.{table}", "correct tag_tables in dbt_project/dbt_project.yml")

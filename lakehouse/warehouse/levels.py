@@ -13,13 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from lakehouse.catalog import ADDED_BY_INGESTION, step_relations
 from lakehouse.contracts import IMPORTANT, LEVELS, load_feeds
 from lakehouse.settings import Settings
 from lakehouse.warehouse.publication import SCHEMAS, CannotPublish, Columns, Model
 from lakehouse.warehouse.rights import Rights
+from lakehouse.yaml_files import read_yaml
 
 if TYPE_CHECKING:  # it loads sqlglot, for which what only reads does not wait
     from lakehouse.warehouse.derivation import Lineage
@@ -86,7 +85,7 @@ def rank(level: str) -> int:
 @cache
 def load_rules(path: Path = RULES) -> Rules:
     """The reviewed file as it stands."""
-    raw = yaml.safe_load(path.read_text())
+    raw = read_yaml(path)
     lowered, shown = (
         tuple(
             Rule(tuple(rule["columns"]), rule["reason"], rule["reviewer"], rule.get("level", IMPORTANT))

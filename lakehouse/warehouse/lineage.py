@@ -12,8 +12,6 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import yaml
-
 from lakehouse.catalog import REJECTS, feed_relation
 from lakehouse.contracts import load_feeds
 from lakehouse.lake import write_json
@@ -22,6 +20,7 @@ from lakehouse.warehouse import derivation
 from lakehouse.warehouse.dbt import ManifestFile, compiled_sql, project_version, read_manifest, target_path
 from lakehouse.warehouse.derivation import CannotFollow, Reading, Shown, Sources
 from lakehouse.warehouse.publication import CannotPublish
+from lakehouse.yaml_files import read_yaml
 
 RULES = Path(__file__).with_suffix(".yml")
 _REMEDY = "publish a token, a count or a year, or have the column reviewed and named in lakehouse/warehouse/lineage.yml"
@@ -38,7 +37,7 @@ class Rules:
 @cache
 def load_rules(path: Path = RULES) -> Rules:
     """The reviewed list."""
-    return Rules(**yaml.safe_load(path.read_text()))
+    return Rules(**read_yaml(path))
 
 
 def check_lineage(settings: Settings, schemas: Sequence[str]) -> None:

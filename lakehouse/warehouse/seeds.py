@@ -9,10 +9,9 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from lakehouse.errors import Stop
 from lakehouse.settings import PROJECT
+from lakehouse.yaml_files import read_yaml
 
 FOLDER = PROJECT / "dbt_project" / "seeds"
 _BOOLEANS = {"true": True, "false": False}
@@ -89,7 +88,7 @@ class Seed:
 @cache
 def load_seeds() -> dict[str, Seed]:
     """Every seed, by name."""
-    described = [seed for path in sorted(FOLDER.glob("*.yml")) for seed in yaml.safe_load(path.read_text())["seeds"]]
+    described = [seed for path in sorted(FOLDER.glob("*.yml")) for seed in read_yaml(path)["seeds"]]
     return {raw["name"]: _seed(raw) for raw in sorted(described, key=lambda raw: raw["name"])}
 
 

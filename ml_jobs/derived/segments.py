@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import yaml
 from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
 
@@ -22,6 +21,7 @@ from lakehouse.lake import Pin
 from lakehouse.lake.dates import built_dates, training_date
 from lakehouse.lake.model_files import Known, model_folder
 from lakehouse.settings import Settings
+from lakehouse.yaml_files import read_yaml
 from ml_jobs.errors import CannotScore
 from ml_jobs.inventory import require_entry
 from ml_jobs.learning.clustering import (
@@ -96,7 +96,7 @@ class SegmentsCard(TypedDict):
 @cache
 def traits() -> Traits:
     """The content of ``ml_jobs/derived/segments.yml``."""
-    return Traits.model_validate(yaml.safe_load(Path(__file__).with_name("segments.yml").read_text(encoding="utf-8")))
+    return Traits.model_validate(read_yaml(Path(__file__).with_name("segments.yml")))
 
 
 def write_segments(settings: Settings, pin: Pin) -> dict[str, str]:
