@@ -25,6 +25,7 @@ from lakehouse.settings import PROJECT, Settings
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 METADATA = "airflow.db"
 START_TIMEOUT = 120.0  # seconds
+UNKEPT = httpx.Limits(max_keepalive_connections=0)  # a component may be ended, and started again, between two calls
 
 
 class AirflowError(Stop):
@@ -38,6 +39,7 @@ class LocalAirflow:
     home: Path
     url: str
     environment: Mapping[str, str] = field(repr=False)
+    client: httpx.Client = field(repr=False)
     processes: dict[str, subprocess.Popen] = field(default_factory=dict)
     sessions: set[int] = field(default_factory=set)  # of every component that was ever started: its tasks stay in it
 
@@ -85,7 +87,7 @@ class LocalAirflow:
         AirflowError
             If it answers with an error.
         """
-        response = httpx.request(method, f"{self.url}/api/v2{path}", timeout=30, **arguments)
+        response = self.client.request(method, f"/api/v2{path}", **arguments)
         if response.is_error:
             raise AirflowError(f"{method} {path}: {response.status_code} {response.text}")
         return response.json()
@@ -160,7 +162,8 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each task is a process: without byte code it would compile anew
     _run(home, environment, "db", "migrate")
     _let_readers_and_a_writer_work_at_once(home / METADATA)
-    airflow = LocalAirflow(home, f"http://127.0.0.1:{port}", environment)
+    url = f"http://127.0.0.1:{port}"
+    airflow = LocalAirflow(home, url, environment, httpx.Client(base_url=url, timeout=30, limits=UNKEPT))
     try:
         for component in COMPONENTS:
             airflow.start(component)
@@ -168,6 +171,7 @@ def local_airflow(home: Path, settings: Settings, last_date: date, dag_ids: set[
         airflow.import_pools()
         yield airflow
     finally:
+        airflow.client.close()
         airflow.end(signal.SIGTERM, signal.SIGKILL)
 
 

@@ -1,8 +1,7 @@
-"""The documentation of the models, by dbt, as one HTML file."""
+"""The documentation of the models, by dbt, as one HTML file: ``python -m demo.docs 2026-01-01`` writes it."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -14,7 +13,7 @@ from typing import Any
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
 from lakehouse.settings import PROJECT, Settings
-from lakehouse.warehouse.dbt import target_path
+from lakehouse.warehouse.dbt import write_docs
 
 SHOWN = ("model", "seed", "source")
 # dbt's page would ask for a picture by the name of its own placeholder, once per line of its menu, and for its favicon.
@@ -32,8 +31,6 @@ class DocsFailed(Stop):
 def writing_dbt_docs(settings: Settings, business_date: date) -> Generator[Callable[[], Path]]:
     """Describe every model and column with its tests and lineage, by a process of its own beside the block.
 
-    dbt works in a folder of its own, on the manifest of the last run, so the bank's runs need not wait for it.
-
     Yields
     ------
     callable
@@ -45,22 +42,12 @@ def writing_dbt_docs(settings: Settings, business_date: date) -> Generator[Calla
         By the callable, if dbt fails; the message is the end of its output.
     """
     page = docs_page(settings)
-    folder = page.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(target_path(settings) / "manifest.json", folder / "manifest.json")
-    variables = {"business_date": str(business_date), "from_date": str(business_date)}
-    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "docs", "generate", "--static"]
-    command += ["--no-compile", "--empty-catalog", "--vars", json.dumps(variables), "--target", settings.target]
-    command += ["--project-dir", str(PROJECT / "dbt_project"), "--profiles-dir", str(PROJECT / "dbt_project")]
-    command += ["--target-path", str(folder), "--log-path", str(folder)]
-    environment = os.environ | {
-        "C360_TARGET": settings.target,
-        "C360_BUILD": str(settings.build),
-        "C360_MEMORY_LIMIT": settings.memory_limit,
-    }
-    log = folder / "docs.log"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "demo.docs", str(business_date)]
+    log = page.with_name("docs.log")
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        environment = os.environ | settings.environment()
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
     def finished() -> Path:
         if process.wait():
@@ -118,3 +105,14 @@ def _catalogued(node: Mapping[str, Any]) -> dict[str, object]:
         "columns": columns,
         "stats": {"has_stats": no_stats},
     }
+
+
+def main(business_date: date) -> None:
+    """Write dbt's page of the deployment of the environment; the bank's runs need not wait for it."""
+    settings = Settings.from_env()
+    variables = {"business_date": str(business_date), "from_date": str(business_date)}
+    write_docs(settings, variables, docs_page(settings).parent)
+
+
+if __name__ == "__main__":
+    main(date.fromisoformat(sys.argv[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -181,17 +182,40 @@ def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
     with _connection(settings):
         parsed = _ensure_parsed(settings, variables).stat().st_mtime
         nodes = read_manifest(settings)["nodes"]
+        paths = _compiled_paths(settings, nodes)
         outdated = [
             nodes[key]["name"]
-            for key, path in _compiled_paths(settings, nodes).items()
+            for key, path in paths.items()
             if nodes[key]["config"]["materialized"] == "incremental"
             or not path.exists()
             or path.stat().st_mtime < parsed
         ]
-        arguments = ["compile", "--select", " ".join(outdated), "--full-refresh", "--no-write-json"]
+        # dbt holds every node against every name that it is given: to name all takes seconds
+        selection = " ".join(outdated) if len(outdated) < len(paths) else "resource_type:model"
+        arguments = ["compile", "--select", selection, "--full-refresh", "--no-write-json"]
         outcome = _invoke(settings, arguments, variables, _parsed(settings, variables))
     if not outcome.success:
         raise _failure(str(outcome.exception or "dbt cannot compile a model")) from outcome.exception
+
+
+def write_docs(settings: Settings, variables: Mapping[str, Any], folder: Path) -> None:
+    """Write dbt's page of the models, and what it shows, into a folder that holds nothing else.
+
+    No database is asked: the catalog is empty.
+
+    Raises
+    ------
+    DbtFailed
+        If dbt cannot write it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _connection(settings):
+        manifest = _parsed(settings, variables)
+        shutil.copyfile(target_path(settings) / "manifest.json", folder / "manifest.json")
+        arguments = ["docs", "generate", "--static", "--no-compile", "--empty-catalog"]
+        outcome = _invoke(settings, arguments, variables, manifest, folder=folder)
+    if not outcome.success:
+        raise _failure(str(outcome.exception or "dbt cannot describe the models")) from outcome.exception
 
 
 def project_version() -> str:
@@ -283,6 +307,7 @@ def _invoke(
     variables: Mapping[str, Any],
     manifest: Manifest | None = None,
     callbacks: list[Callable[[Any], None]] | None = None,
+    folder: Path | None = None,  # what dbt writes goes there; by default beside the build file
 ) -> dbtRunnerResult:
     from dbt.adapters.duckdb import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
@@ -291,7 +316,7 @@ def _invoke(
 
     from lakehouse.warehouse.dbt_events import HeardEvents  # it loads dbt, too
 
-    target = target_path(settings)
+    target = folder or target_path(settings)
     arguments = [*arguments, "--vars", json.dumps(dict(variables), default=str), "--target", settings.target]
     arguments += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(PROFILES)]
     arguments += ["--target-path", str(target), "--log-path", str(target / "logs")]

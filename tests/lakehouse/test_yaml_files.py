@@ -1,4 +1,4 @@
-"""A key that is given twice in a file of ours is an error with its line, at any depth; by default its last would win."""
+"""A key that is given twice in a YAML file of ours is an error with its line: by default its last value would win."""
 
 from pathlib import Path
 
@@ -45,6 +45,6 @@ def test_contract_and_deployment_name_file_and_line(tmp_path: Path) -> None:
     assert f"line {len(contract.splitlines()) + 2}" in str(told.value)
     deployment = tmp_path / "bank.yml"
     deployment.write_text("name: bank\ncurrency: CNY\nrequired: [parties]\ncurrency: EUR\n")
-    with pytest.raises(Stop, match="bank.yml cannot be read: the key 'currency' is given twice") as told:
+    with pytest.raises(Stop, match=r"bank.yml cannot be read: the key 'currency' is given twice") as told:
         load_deployment(deployment)
     assert "line 4" in str(told.value)
