@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -49,7 +49,7 @@ class Bank:
     """A bank whose deliveries have landed."""
 
     settings: Settings
-    dates: list[date]  # the end of the initial load, then each day
+    dates: list[date]  # that are run: the initial load is taken in with the first
     truth: Path | None  # of a simulated bank
 
 
@@ -140,7 +140,8 @@ def _simulated(folder: Path, say: Say) -> Bank:
     say(f"{made.deliveries:,} deliveries with {made.rows:,} rows have landed")
     for line in correct(made.landing, *(made.last_date - timedelta(days=ago) for ago in (2, 1, 0))):
         say(line)
-    return _bank(folder, "simulated", made.truth)
+    bank = _bank(folder, "simulated", made.truth)
+    return replace(bank, dates=bank.dates[-DAYS:])
 
 
 def _berka(folder: Path, source: Path, say: Say) -> Bank:
@@ -174,21 +175,21 @@ def _run(bank: Bank, say: Say) -> None:
 
     While a date is built, the deliveries of the next are taken in already.
     """
-    initial, *days = bank.dates
-    with reading_models(bank.settings, initial), _airflow(bank, say) as (airflow, dag_ids):
+    *dates, last = bank.dates
+    with reading_models(bank.settings, bank.dates[0]), _airflow(bank, say) as (airflow, dag_ids):
 
-        def backfill(what: str, dates: list[date]) -> None:
-            say(f"back-fill of {what}: {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else ""))
+        def backfill(what: str, days: list[date]) -> None:
+            say(f"back-fill of {what}: {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else ""))
             for dag_id in sorted(dag_ids & PRODUCERS):
-                airflow.backfill(dag_id, dates[0], dates[-1])
-            follow(airflow, dag_ids, dates, say)
+                airflow.backfill(dag_id, days[0], days[-1])
+            follow(airflow, dag_ids, days, say)
 
-        backfill("the initial load, and the days after it" if days[:-1] else "the initial load", [initial, *days[:-1]])
-        with writing_dbt_docs(bank.settings, bank.dates[-1]) as docs:
-            if days:
+        backfill("the initial load, with the first days" if dates else "the initial load", dates or [last])
+        with writing_dbt_docs(bank.settings, last) as docs:
+            if dates:
                 if bank.truth:
-                    _live(bank, bank.truth, days[-1], say)
-                backfill("the last day", days[-1:])
+                    _live(bank, bank.truth, last, say)
+                backfill("the last day", [last])
             say("every DAG has succeeded for every date")
             docs()
 

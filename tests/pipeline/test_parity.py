@@ -31,7 +31,8 @@ from tests.pipeline.bank import EMPTY, READER_SCHEMAS, RUN_COLUMNS, TAGS, deploy
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
 OF_A_FILE = ("ops.store", "ops.retired_files")  # what the store in one file has besides
-pytestmark = pytest.mark.timeout(1800)  # the first test makes the bank on both engines
+# the first test makes the bank on both engines; in every run, tests/dbt/test_engines.py builds a small one on both
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 # A view of a row for every account and day, dear to read as a whole: the last days of the bank have what it can hold.
 PART = {"marts.balances_daily_dense": f"where business_date > '{LAST_OF_HISTORY - timedelta(days=31)}'"}
 
@@ -40,7 +41,7 @@ PART = {"marts.balances_daily_dense": f"where business_date > '{LAST_OF_HISTORY 
     scope="module",
     params=[
         pytest.param((D3,), id="at once"),
-        pytest.param((LAST_OF_HISTORY, D3), id="days on top", marks=pytest.mark.full),
+        pytest.param((LAST_OF_HISTORY, D3), id="days on top"),
     ],
 )
 def postgres(
@@ -124,7 +125,6 @@ def test_who_has_a_tag_is_the_same_and_so_is_its_preview(postgres: Settings, day
     assert len(keys) == sizes["either"][0] > 20
 
 
-@pytest.mark.full  # on DuckDB, every run compares a full build with the days (test_replay)
 def test_a_full_load_is_equal_with_models_of_its_own(
     landing: Path, day_by_day: Undisturbed, postgres_server: str, tmp_path: Path
 ) -> None:

@@ -37,7 +37,7 @@ def test_dates_out_of_order_change_nothing(history: Settings, day_by_day: Undist
     assert content(settings.warehouse) == day_by_day.content
 
 
-@pytest.mark.full  # in every run, a build at once equals the days on Postgres (test_parity) and on few rows (tests/dbt)
+@pytest.mark.full  # in every run, a build at once equals the days on few rows (tests/dbt/test_incremental.py)
 def test_a_full_refresh_after_a_change_of_the_models_equals_the_days(
     history: Settings, day_by_day: Undisturbed, tmp_path: Path
 ) -> None:
