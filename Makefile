@@ -42,11 +42,11 @@ check: setup | .git ## Style, types, imports, dbt's rules, spelling, secrets: in
 		$(VENV)/bin/pre-commit run $$hook --files $$files || exit 1; done; fi
 
 test: setup | .git ## What every change must pass: the checks on all files, and the tests
-	$(VENV)/bin/pre-commit run --all-files
-	$(PY) -m pytest -m "not full and not bi and not app and not spark" $(TWO_WORKERS)
+	SKIP=$(SLOW) $(VENV)/bin/pre-commit run --all-files
+	$(PY) -m pytest -m "not full and not airflow and not bi and not app and not spark" $(TWO_WORKERS)
 
 test-full: setup | .git ## Every test, the slow ones too: before a release
-	$(VENV)/bin/pre-commit run --all-files
+	SKIP=$(SLOW) $(VENV)/bin/pre-commit run --all-files
 	$(PY) -m pytest -m "not bi and not app and not spark" $(TWO_WORKERS)
 
 fuzz: setup ## Files, manifests, events and tables spoilt at random, for ten minutes: no crash, hang, loss or leak
@@ -86,6 +86,9 @@ bi: setup $(BI)/.installed ## Dashboards in Superset, on the store that C360_WAR
 	@if [ -z "$$C360_WAREHOUSE" ] && [ -f var/demo/env ]; then set -a; . var/demo/env; set +a; fi; \
 	exec $(PY) -m c360 bi serve --environment $(BI) $(SERVE)
 
+test-airflow: setup ## The DAGs of a small bank under a real Airflow scheduler: back-fill, assets, a day that fails
+	$(PY) -m pytest tests/dags -m airflow --numprocesses 0
+
 test-bi: setup $(BI)/.installed ## Every dashboard in a real Superset and browser, held against SQL; takes the pictures
 	$(PY) -m pytest tests/c360/bi -m bi --numprocesses 0
 
@@ -114,4 +117,4 @@ clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
 .PHONY: help setup demo check test test-full fuzz figures faults security bench bench-api bench-app bench-charts \
-	bench-readers bi test-bi test-app test-spark linkage lock clean
+	bench-readers bi test-airflow test-bi test-app test-spark linkage lock clean

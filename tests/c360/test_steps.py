@@ -65,7 +65,7 @@ def test_a_connection_that_the_server_ends_is_told_with_what_to_do(
             with postgres.connect(postgres_settings) as other:
                 other.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity "
-                    "where datname = current_database() and pid <> pg_backend_pid()"
+                    "where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()"
                 )
             cursor.execute("select 1")
 

@@ -31,7 +31,7 @@ def parties(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # of the others' kinds there are more persons in tests/lakehouse/identity/test_cases.py
 @pytest.mark.parametrize(
-    "case", [case if case in ("six_fillers", "nick") else pytest.param(case, marks=pytest.mark.full) for case in RIGHT]
+    "case", [case if case == "nick" else pytest.param(case, marks=pytest.mark.full) for case in RIGHT]
 )
 def test_records_of_a_person_are_one_customer(case: str) -> None:
     """Those that differ in a slip, an old number or a short name; strangers with one filler, father and son are two."""

@@ -1,6 +1,7 @@
 """Each check of `make check` fails on a planted violation, and says where and what."""
 
 import re
+import subprocess
 from collections.abc import Iterable
 
 import pytest
@@ -11,6 +12,7 @@ from tests.checks.conftest import Plant
 
 DOC = '"""Planted."""\n\n'
 MODELS = "dbt_project/models"
+SLOW = re.findall(r"^SLOW := (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)[0].split(",")
 
 
 def lines_like(pattern: str, text: str) -> list[str]:
@@ -47,6 +49,14 @@ PLANTED = {
 def test_a_hook_fails_on_a_planted_violation(plant: Plant, hook: str) -> None:
     name, text, message = PLANTED[hook]
     assert lines_like(message, plant(hook, {name: text}))
+
+
+@pytest.mark.parametrize("hook", SLOW)
+def test_every_file_passes_the_slow_hooks(hook: str) -> None:
+    """`make test` runs the quick ones first; these take a minute, beside the other tests."""
+    command = [".venv/bin/pre-commit", "run", hook, "--all-files"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_imports_run_downwards_alone(plant: Plant) -> None:

@@ -44,7 +44,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "landing"
 
 
-@pytest.fixture(scope="module", params=[pytest.param("one full run", marks=pytest.mark.full), "daily runs"])
+@pytest.fixture(scope="module", params=["one full run", pytest.param("daily runs", marks=pytest.mark.full)])
 def settings(request: pytest.FixtureRequest, landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The system after its runs: everything at once, or the history and then day by day."""
     settings = parsed(temporary_settings(tmp_path_factory.mktemp("run"), landing=landing))

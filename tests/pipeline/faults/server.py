@@ -82,6 +82,8 @@ class Server:
         """End every connection to a database; how many."""
         with self.administrator() as connection:
             rows = connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database]
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = %s and backend_type = 'client backend'",
+                [database],
             ).fetchall()
         return len(rows)
