@@ -243,9 +243,9 @@ class Money:
         at_hand = np.maximum(budget[who] - _LEAST_LEVEL * income, 0) * 0.95
         second = self.second[who]
         moment = turn.uniform("outflow day", who)
-        if turn.month.index < turn.timeline.history_months:
+        if turn.month.last <= turn.timeline.last:
             day = np.maximum(turn.season.day("branch", (8 + 7 * moment) / turn.month.length), turn.month.first + 8)
-        else:  # the few days after the history show what a whole month does
+        else:  # the few days of a month that is not delivered whole show what a whole one does
             day = turn.month.first + (moment * (turn.timeline.last - turn.month.first + 1)).astype(np.int64)
             # before this month's pay, and before what is parked comes back
             at_hand, freed = np.minimum(at_hand, 0.7 * self.main[who]), np.zeros_like(freed)

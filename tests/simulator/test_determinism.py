@@ -36,6 +36,11 @@ def test_a_single_month_is_enough(tmp_path: Path) -> None:
     assert list((tmp_path / "landing" / "transactions").glob("*.dat"))
 
 
+def test_days_may_go_on_for_months(tmp_path: Path) -> None:
+    generate(200, 1, 5, tmp_path, days=90)
+    assert len(list((tmp_path / "landing" / "transactions").glob("transactions_*_v1.dat"))) == 91
+
+
 @pytest.mark.parametrize(
     ("module", "changed", "feed"), [(wishes, "_REFUSE", "consents"), (adjustments, "_LEAST", "adjustments")]
 )
