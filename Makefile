@@ -12,6 +12,8 @@ SOURCE ?= simulated
 BERKA_DIR ?=
 SLOW := sqlfluff,secrets
 comma := ,
+# Where no store is named, that of the demonstration is meant.
+OR_DEMO = if [ -z "$$C360_WAREHOUSE" ] && [ -f var/demo/env ]; then set -a; . var/demo/env; set +a; fi;
 TWO_WORKERS := --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 help: ## Show this help
@@ -65,17 +67,17 @@ bench: setup ## 100,000 customers x 24 months against the straight-line script (
 	$(PY) -m benchmarks.bench
 
 bench-api: setup ## A minute of requests to the read API of the store that C360_WAREHOUSE names, while it is published
-	$(PY) -m benchmarks.api
+	@$(OR_DEMO) $(PY) -m benchmarks.api
 
 bench-app: setup ## A minute of ten people in the workbench on a copy of that store, while it is published
-	$(PY) -m benchmarks.app
+	@$(OR_DEMO) $(PY) -m benchmarks.app
 
 bench-charts: setup $(BI)/.installed ## Every chart asked of Superset over that store, enlarged to 100,000 customers
-	$(PY) -m benchmarks.charts --superset $(BI)
+	@$(OR_DEMO) $(PY) -m benchmarks.charts --superset $(BI)
 
 bench-readers: setup $(BI)/.installed ## A minute of API, pools and Superset on a copy of that store, while it is published
-	$(PY) -m benchmarks.readers --target duckdb --superset $(BI)
-	$(PY) -m benchmarks.readers --target postgres --superset $(BI)
+	@$(OR_DEMO) $(PY) -m benchmarks.readers --target duckdb --superset $(BI)
+	@$(OR_DEMO) $(PY) -m benchmarks.readers --target postgres --superset $(BI)
 
 $(BI)/.installed: requirements/superset.lock
 	python3.11 -m venv --without-pip $(BI)
@@ -83,8 +85,7 @@ $(BI)/.installed: requirements/superset.lock
 	touch $@
 
 bi: setup $(BI)/.installed ## Dashboards in Superset, on the store that C360_WAREHOUSE names or the demonstration's
-	@if [ -z "$$C360_WAREHOUSE" ] && [ -f var/demo/env ]; then set -a; . var/demo/env; set +a; fi; \
-	exec $(PY) -m c360 bi serve --environment $(BI) $(SERVE)
+	@$(OR_DEMO) exec $(PY) -m c360 bi serve --environment $(BI) $(SERVE)
 
 test-airflow: setup ## The DAGs of a small bank under a real Airflow scheduler: back-fill, assets, a day that fails
 	$(PY) -m pytest tests/dags -m airflow --numprocesses 0

@@ -137,6 +137,8 @@ def main(
 @contextmanager
 def copied(origin: Settings, target: str, folder: Path) -> Generator[Settings]:
     """A deployment of its own with the store's tables as what was built, from which they can be published."""
+    if not origin.build.exists():
+        raise Stop(f"there is no bank at {origin.build}", "name its settings, or run the demonstration: make demo")
     shutil.copytree(origin.lake, folder / "lake")
     places = {name: folder / name for name in ("lake", "published", "landing", "outbox")}
     places |= {"build": folder / "build.duckdb", "warehouse": folder / "warehouse.duckdb"}
