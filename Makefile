@@ -60,6 +60,9 @@ figures: setup ## Lines by folder, long functions, loose types, copied lines
 faults: setup ## Plants every fault, on both stores, and prints what was measured (ONLY=row,row KILLS=34)
 	$(PY) -m checks.faults $(if $(ONLY),--only $(ONLY)) $(if $(KILLS),--kills $(KILLS))
 
+soak: setup ## 90 business dates in a row in one process, with 50 readers: memory, cost and waits stay flat (SOAK=--dates 20)
+	$(PY) -m benchmarks.soak $(SOAK)
+
 security: setup | .git ## Rights, levels, TLS, personal values in all that a small bank writes, secrets, libraries (ADVISORIES=folder)
 	$(PY) -m checks.security $(if $(ADVISORIES),--advisories $(ADVISORIES))
 
@@ -117,5 +120,5 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures faults security bench bench-api bench-app bench-charts \
+.PHONY: help setup demo check test test-full fuzz figures faults soak security bench bench-api bench-app bench-charts \
 	bench-readers bi test-airflow test-bi test-app test-spark linkage lock clean

@@ -17,16 +17,13 @@ class _Steps:
 
     def __init__(self) -> None:
         self._lock, self._running, self._usual = Lock(), 0, gc.get_threshold()
-        self._has_frozen = False
 
     def begin(self) -> None:
         with self._lock:
             self._running += 1
             if self._running == 1:
                 self._usual = gc.get_threshold()
-                # Else the process has seen to it for itself. To count what is frozen takes a tenth of a second.
-                self._has_frozen = self._usual != SELDOM
-                if self._has_frozen:
+                if not gc.get_freeze_count():  # else the process, or a step before, has seen to it
                     gc.freeze()  # what is there already is not looked through
                 gc.set_threshold(*SELDOM)
 
@@ -35,8 +32,7 @@ class _Steps:
             self._running -= 1
             if self._running == 0:
                 gc.set_threshold(*self._usual)
-                if self._has_frozen:
-                    gc.unfreeze()
+                gc.collect()  # of what the step made, tens of megabytes refer to themselves
 
 
 _STEPS = _Steps()
