@@ -23,8 +23,7 @@ class _Steps:
             self._running += 1
             if self._running == 1:
                 self._usual = gc.get_threshold()
-                if not gc.get_freeze_count():  # else the process, or a step before, has seen to it
-                    gc.freeze()  # what is there already is not looked through
+                gc.freeze()  # what is there already is not looked through, now or when the step ends
                 gc.set_threshold(*SELDOM)
 
     def end(self) -> None:
@@ -32,7 +31,7 @@ class _Steps:
             self._running -= 1
             if self._running == 0:
                 gc.set_threshold(*self._usual)
-                gc.collect()  # of what the step made, tens of megabytes refer to themselves
+                gc.collect()  # of what it made, tens of megabytes refer to themselves; frozen, nobody would find them
 
 
 _STEPS = _Steps()
