@@ -123,10 +123,7 @@ def measure(folder: Path, customers: int, months: int, seed: int) -> Figures:
     ValueError
         If pipeline and straight line disagree on a figure, so that their times would say nothing.
     """
-    names = {name: folder / name for name in ("landing", "lake", "published")}
-    settings = Settings.from_env(
-        **names, build=folder / "build.duckdb", warehouse=folder / "warehouse.duckdb", target="duckdb"
-    )
+    settings = Settings.below(folder, target="duckdb")
     simulate, _ = _stage("simulate", simulator.generate, customers, months, seed, folder, days=1)
     initial, next_day = landed_dates(settings.landing)
     database = folder / "straight_line.duckdb"

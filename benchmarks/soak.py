@@ -56,7 +56,7 @@ class Day:
 
 @dataclass
 class Reads:
-    """What the readers found."""
+    """The questions that readers asked: how long each took, and what failed."""
 
     took: list[tuple[float, float]] = field(default_factory=list)  # when asked, seconds
     errors: list[str] = field(default_factory=list)
@@ -158,15 +158,7 @@ def _first(errors: Sequence[str]) -> str:
 def _bank(folder: Path, customers: int, dates: int) -> Settings:
     """A bank whose history is run, with so many dates to run."""
     simulator.generate(customers, MONTHS, SEED, folder, days=dates, start=START)
-    settings = Settings.from_env(
-        landing=folder / "landing",
-        lake=folder / "lake",
-        build=folder / "build.duckdb",
-        warehouse=folder / "warehouse.duckdb",
-        published=folder / "published",
-        outbox=folder / "outbox",
-        target="duckdb",
-    )
+    settings = Settings.below(folder, target="duckdb")
     _finished(_start(settings, "--to", str(LAST_OF_HISTORY)))
     return settings
 
@@ -214,7 +206,7 @@ def _run_dates(settings: Settings, reads: Reads, readers: int, read_dates: int, 
         reader.join()
     if process.wait():
         raise Stop(f"c360 run ended with {process.returncode}: {''.join(last_lines)[-1000:]}")
-    return days  # but the last date, whose end cannot be told from that of the process
+    return days  # without the last date: no line says when it ends
 
 
 def _processor_seconds(process: psutil.Process) -> float:

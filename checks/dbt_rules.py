@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from lakehouse.yaml_files import read_yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
 # Models ask for these while dbt parses; no date changes what the rules read.
@@ -169,7 +170,7 @@ def uncovered(manifest: dict[str, Any], rules: Rules) -> list[Breach]:
 
 def main() -> None:
     """Print every breach; exit with 1 if there is one."""
-    rules = Rules.model_validate(yaml.safe_load(Path(__file__).with_name("dbt_rules.yml").read_text()))
+    rules = Rules.model_validate(read_yaml(Path(__file__).with_name("dbt_rules.yml")))
     failed = uncovered(parse(PROJECT / "dbt_project"), rules)
     for rule in get_args(Rule):
         for breach in sorted((each for each in failed if each.rule == rule), key=lambda each: each.subject):

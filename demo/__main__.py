@@ -154,15 +154,9 @@ def _berka(folder: Path, source: Path, say: Say) -> Bank:
 
 
 def _bank(folder: Path, deployment: str, truth: Path | None) -> Bank:
-    settings = Settings.from_env(
-        landing=folder / "landing",
-        lake=folder / "lake",
-        build=folder / "build.duckdb",
-        warehouse=folder / "warehouse.duckdb",
-        published=folder / "published",
-        api_tokens=folder / "api_tokens.json",
-        outbox=folder / "outbox",
-        activation_secrets=folder / "activation_secrets",
+    settings = Settings.below(
+        folder,
+        legal_holds=None,  # the installation's own
         deployment=PROJECT / "deployments" / f"{deployment}.yml",
         target="duckdb",
     )

@@ -1,8 +1,6 @@
 """The documentation of the models, by dbt, as one HTML file: ``python -m demo.docs 2026-01-01`` writes it."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -10,9 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from demo.beside import beside
 from lakehouse.errors import Stop
 from lakehouse.lake import appearing
-from lakehouse.settings import PROJECT, Settings
+from lakehouse.settings import Settings
 from lakehouse.warehouse.dbt import write_docs
 
 SHOWN = ("model", "seed", "source")
@@ -43,22 +42,15 @@ def writing_dbt_docs(settings: Settings, business_date: date) -> Generator[Calla
     """
     page = docs_page(settings)
     page.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "demo.docs", str(business_date)]
     log = page.with_name("docs.log")
-    with log.open("wb") as output:
-        environment = os.environ | settings.environment()
-        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    with log.open("wb") as output, beside("demo.docs", settings, business_date, output) as process:
 
-    def finished() -> Path:
-        if process.wait():
-            raise DocsFailed(f"dbt docs: {log.read_text(errors='replace')[-2000:]}")
-        return filled_in(page)
+        def finished() -> Path:
+            if process.wait():
+                raise DocsFailed(f"dbt docs: {log.read_text(errors='replace')[-2000:]}")
+            return filled_in(page)
 
-    try:
         yield finished
-    finally:
-        process.kill()
-        process.wait()
 
 
 def docs_page(settings: Settings) -> Path:

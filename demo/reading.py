@@ -3,15 +3,14 @@
 ``python -m demo.reading 2026-01-01`` does it for the deployment of the environment.
 """
 
-import os
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date
 
+from demo.beside import beside
 from lakehouse import warehouse
-from lakehouse.settings import PROJECT, Settings
+from lakehouse.settings import Settings
 from lakehouse.warehouse.derivation import keep_lineage
 from lakehouse.warehouse.lineage import keep_personal
 from lakehouse.warehouse.publication import SCHEMAS
@@ -23,14 +22,8 @@ def reading_models(settings: Settings, business_date: date) -> Generator[None]:
 
     If it fails, the first build does the same, and says why it cannot.
     """
-    command = [sys.executable, "-m", "demo.reading", str(business_date)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=PROJECT, env=os.environ | settings.environment(), **quiet)
-    try:
+    with beside("demo.reading", settings, business_date):
         yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def main(business_date: date) -> None:

@@ -110,6 +110,17 @@ class Settings(BaseSettings):
             raise _refused(error.errors(include_url=False)[0]) from None
 
     @classmethod
+    def below(cls, folder: Path, **overrides: Any) -> "Settings":
+        """The same for a deployment whose files lie in one folder, by their usual names; keyword arguments win."""
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        places = {
+            name: folder / place.relative_to(VAR)
+            for name, place in defaults.items()
+            if isinstance(place, Path) and place.is_relative_to(VAR)
+        }
+        return cls.from_env(**{**places, **overrides})
+
+    @classmethod
     def refused(cls, **overrides: Any) -> dict[str, Stop]:
         """Every setting with a value that it may not have, and why; none of them is used."""
         given = _given(overrides)

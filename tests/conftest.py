@@ -31,19 +31,8 @@ pytest_plugins = ("tests.faults_table",)
 
 def temporary_settings(folder: Path, **overrides: object) -> Settings:
     """Settings whose every path lies below ``folder``; keyword arguments win over the defaults and the environment."""
-    paths = {
-        "landing": folder / "landing",
-        "lake": folder / "lake",
-        "build": folder / "build.duckdb",
-        "warehouse": folder / "warehouse.duckdb",
-        "published": folder / "published",
-        "api_tokens": folder / "api_tokens.json",
-        "outbox": folder / "outbox",
-        "activation_secrets": folder / "activation_secrets",
-        "legal_holds": folder / "legal_holds.csv",
-    }
     defaults = {"target": "duckdb", "memory_limit": "2GB", "token_secret": SECRET}
-    return Settings.from_env(**{**paths, **defaults, **overrides})
+    return Settings.below(folder, **{**defaults, **overrides})
 
 
 def parsed(settings: Settings) -> Settings:

@@ -91,9 +91,7 @@ def run_bank(folder: Path) -> Bank:
     """
     close_files()
     simulator.generate(CUSTOMERS, MONTHS, 7, folder, days=2, start=START, faults=True)
-    paths = {"landing": folder / "landing", "lake": folder / "lake", "published": folder / "published"}
-    files = {"build": folder / "build.duckdb", "warehouse": folder / "warehouse.duckdb"}
-    settings = Settings.from_env(**paths, **files, target="duckdb", outbox=folder / "outbox")
+    settings = Settings.below(folder, target="duckdb")
     bank = Bank(folder, settings)
     bank.log.parent.mkdir()
     *_, before, last = landed_dates(settings.landing)

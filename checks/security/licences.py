@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import TypedDict
 
-import yaml
+from lakehouse.yaml_files import read_yaml
 
 LIST = Path(__file__).with_suffix(".yml")
 LOCKED = re.compile(r"^([a-z0-9_.-]+)==([^ \\]+)", re.MULTILINE)
@@ -36,7 +36,7 @@ class Library:
 
 def read_policy() -> Policy:
     """The list as it stands."""
-    return yaml.safe_load(LIST.read_text())
+    return read_yaml(LIST)
 
 
 def locked(locks: Iterable[Path]) -> list[str]:

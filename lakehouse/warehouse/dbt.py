@@ -199,7 +199,7 @@ def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
 
 
 def write_docs(settings: Settings, variables: Mapping[str, Any], folder: Path) -> None:
-    """Write dbt's page of the models, and what it shows, into a folder that holds nothing else.
+    """Write dbt's page of the models, and what it shows, into a folder of its own.
 
     No database is asked: the catalog is empty.
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from lakehouse.errors import Stop
 from lakehouse.lake.secret import require_same_secret
-from lakehouse.settings import Settings
+from lakehouse.settings import VAR, Settings
 from tests.conftest import SECRET, temporary_settings
 
 
@@ -27,6 +27,18 @@ def test_a_keyword_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest
 def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert Settings.from_env(lake="lake").lake == tmp_path / "lake"
+
+
+def test_a_deployment_in_one_folder_has_every_file_of_its_own_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("C360_LEGAL_HOLDS", str(tmp_path / "kept" / "holds.csv"))
+    monkeypatch.setenv("C360_LAKE", str(tmp_path / "another"))
+    folder = tmp_path / "bank"
+    settings = Settings.below(folder, landing=tmp_path / "landing", legal_holds=None)
+    assert (settings.landing, settings.legal_holds) == (tmp_path / "landing", tmp_path / "kept" / "holds.csv")
+    assert (settings.lake, settings.build) == (folder / "lake", folder / "build.duckdb")
+    assert not [value for value in settings.environment().values() if value.startswith(str(VAR))]
 
 
 def test_settings_do_not_change_and_travel_between_processes(tmp_path: Path) -> None:
