@@ -28,7 +28,7 @@ def copy_raw(bank: Bank, dsn: str) -> None:
                     copy.write_row(row)
 
 
-@pytest.mark.full  # and tests/pipeline/test_parity.py compares a bank
+@pytest.mark.full  # as is tests/pipeline/test_parity.py, which compares all tables of a bank on both engines
 @pytest.mark.timeout(1800)  # eight builds, if this test is the first to need the bank
 def test_engines_agree(tmp_path: Path, postgres_settings: Settings, postgres_dsn: str, daily_bank: Bank) -> None:
     bank = Bank(tmp_path)

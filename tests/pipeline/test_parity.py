@@ -31,8 +31,7 @@ from tests.pipeline.bank import EMPTY, READER_SCHEMAS, RUN_COLUMNS, TAGS, deploy
 from tests.pipeline.conftest import D3, LAST_OF_HISTORY, Undisturbed
 
 OF_A_FILE = ("ops.store", "ops.retired_files")  # what the store in one file has besides
-# the first test makes the bank on both engines
-pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]  # the first test makes the bank on both engines
 # A view of a row for every account and day, dear to read as a whole: the last days of the bank have what it can hold.
 PART = {"marts.balances_daily_dense": f"where business_date > '{LAST_OF_HISTORY - timedelta(days=31)}'"}
 
