@@ -16,13 +16,13 @@ class _Steps:
     """How many of them run in this process: the first sets the limits, the last sets them back."""
 
     def __init__(self) -> None:
-        self._lock, self._running, self._usual = Lock(), 0, gc.get_threshold()
+        self._lock, self._running, self._usual, self._was_frozen = Lock(), 0, gc.get_threshold(), False
 
     def begin(self) -> None:
         with self._lock:
             self._running += 1
             if self._running == 1:
-                self._usual = gc.get_threshold()
+                self._usual, self._was_frozen = gc.get_threshold(), gc.get_freeze_count() > 0
                 gc.freeze()  # what is there already is not looked through, now or when the step ends
                 gc.set_threshold(*SELDOM)
 
@@ -31,7 +31,9 @@ class _Steps:
             self._running -= 1
             if self._running == 0:
                 gc.set_threshold(*self._usual)
-                gc.collect()  # of what it made, tens of megabytes refer to themselves; frozen, nobody would find them
+                gc.collect()  # of what it made, tens of megabytes refer to themselves
+                if not self._was_frozen:
+                    gc.unfreeze()  # what is frozen when Python ends, libraries report as leaks on standard error
 
 
 _STEPS = _Steps()
