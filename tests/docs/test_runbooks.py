@@ -36,3 +36,10 @@ def test_where_to_look_reads_the_table_that_the_rule_reads(name: str) -> None:
     """Or the command that shows the same; of what readers have, the command alone."""
     look = SECTIONS[name].split("**Look**")[1].split("**Do**")[0]
     assert RULES[name].table in look or (name, "c360 status" in look) == ("publication_late", True)
+
+
+def test_the_page_says_of_every_rule_by_which_test_it_was_tried() -> None:
+    written = (PROJECT / "tests" / "pipeline" / "test_runbooks.py").read_text("utf-8")
+    rows = [line.split("|")[1:3] for line in PAGE.path.read_text("utf-8").splitlines() if line.startswith("| `")]
+    assert sorted(rule for names, _ in rows for rule in re.findall(r"`(\w+)`", names)) == sorted(RULES)
+    assert all(f"def {test}(" in written for _, tests in rows for test in re.findall(r"`(test_\w+)`", tests))
