@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -38,7 +38,7 @@ class Report:
     comparisons: list[Comparison] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # what was not compared, and why
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """For a program to read."""
         return vars(self) | {"comparisons": [one.as_json() for one in self.comparisons]}
 
@@ -46,7 +46,7 @@ class Report:
 @app.command()
 def main(
     customers: Annotated[int, typer.Option(min=10, help="Customers of the bank.")] = 20_000,
-    months: Annotated[int, typer.Option(min=1, help="Months of history; a score needs 18.")] = 18,
+    months: Annotated[int, typer.Option(min=1, help="Months of history; a score needs 17.")] = 18,
     seed: int = 1,
     task: Annotated[str, typer.Option(help="The score that scikit-learn is compared on.")] = "churn",
     scratch: Annotated[Path | None, typer.Option(help="Folder to work in, and to keep; else a temporary one.")] = None,

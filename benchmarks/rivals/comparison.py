@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from rich.table import Table
 
@@ -65,7 +65,7 @@ class Comparison:
             return "UNEQUAL"
         return "ok" if self.goal.is_reached(self.ratio, self.gain) else "MISSED"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """All of it for a program to read."""
         return asdict(self) | {"goal": str(self.goal), "ratio": self.ratio, "verdict": self.verdict}
 

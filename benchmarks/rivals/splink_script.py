@@ -38,7 +38,7 @@ select
     sum(judged.records * (customers.records - 1) / 2) as found,
     any_value(persons.records * (persons.records - 1) / 2) as true_pairs,
     sum(judged.records * (judged.records - 1) / 2) as shared,
-    sum(judged.records) as records
+    any_value(persons.records) as records
 from judged join customers using (customer_key) join persons using (person_id)
 group by person_id
 order by person_id
@@ -96,8 +96,7 @@ def pairs_of_persons(clusters: str, truth: Path) -> np.ndarray:
     """
     sql = PAIRS_OF_PERSONS.format(clusters=clusters, truth=truth / "persons.parquet")
     with duckdb.connect() as con:
-        columns = con.execute(sql).fetchnumpy()
-    return np.stack([columns[name].astype(float) for name in ("found", "true_pairs", "shared", "records")], axis=1)
+        return np.array(con.execute(sql).fetchall(), dtype=float)
 
 
 def f1(pairs: np.ndarray, weights: np.ndarray) -> np.ndarray:

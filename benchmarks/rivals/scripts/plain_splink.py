@@ -4,6 +4,7 @@ One table of all records, without labels: expectation maximisation from two bloc
 pairs from a probability of 0.95 on.
 """
 
+import logging
 from pathlib import Path
 from time import perf_counter
 
@@ -26,7 +27,7 @@ def cluster(records: Path, clusters: Path) -> dict[str, float]:
         ``email``, ``city``.
     """
     marks = [perf_counter()]
-    linker = Linker(DuckDBAPI().register(pd.read_parquet(records)), _settings())
+    linker = Linker(DuckDBAPI().register(pd.read_parquet(records)), _settings(), log_level=logging.ERROR)
     linker.training.estimate_probability_two_random_records_match(
         [block_on("id_no"), block_on("name", "birth_date")], recall=RECALL
     )
