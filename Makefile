@@ -69,6 +69,9 @@ security: setup | .git ## Rights, levels, TLS, personal values in all that a sma
 bench: setup ## 100,000 customers x 24 months against the straight-line script (half an hour)
 	$(PY) -m benchmarks.bench
 
+bench-all: setup ## What people would use instead (pandas and to_sql, a dbt process per model, Splink, scikit-learn), against ours
+	$(PY) -m benchmarks.rivals $(BENCH)
+
 bench-api: setup ## A minute of requests to the read API of the store that C360_WAREHOUSE names, while it is published
 	@$(OR_DEMO) $(PY) -m benchmarks.api
 
@@ -120,5 +123,5 @@ lock: setup ## Resolve requirements.in (what runs) and dev.in (tests and checks,
 clean: ## Remove everything that a run wrote
 	rm -rf var dbt_project/target dbt_project/logs
 
-.PHONY: help setup demo check test test-full fuzz figures faults soak security bench bench-api bench-app bench-charts \
-	bench-readers bi test-airflow test-bi test-app test-spark linkage lock clean
+.PHONY: help setup demo check test test-full fuzz figures faults soak security bench bench-all bench-api bench-app \
+	bench-charts bench-readers bi test-airflow test-bi test-app test-spark linkage lock clean

@@ -11,6 +11,7 @@ from time import perf_counter
 import duckdb
 import typer
 
+LEDGER = "transactions/transactions_????-??_v1.dat"  # the files of the initial load, in the landing folder
 COLUMNS = (
     "{'txn_id': 'varchar', 'account_no': 'varchar', 'business_date': 'date', 'txn_at': 'timestamp', "
     "'amount': 'decimal(18, 2)', 'direction': 'varchar', 'channel': 'varchar', 'txn_type': 'varchar', "
@@ -58,7 +59,7 @@ STAGES = {
 
 def run(landing: Path, database: Path) -> dict[str, float]:
     """Load the initial load's ledger below ``landing`` and build the marts in a new ``database``; seconds per stage."""
-    files = sorted(str(path) for path in landing.glob("transactions/transactions_????-??_v1.dat"))
+    files = sorted(str(path) for path in landing.glob(LEDGER))
     con = duckdb.connect(str(database), config={"memory_limit": "8GB", "preserve_insertion_order": "false"})
     seconds = {}
     for stage, sql in STAGES.items():

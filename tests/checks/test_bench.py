@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bench import COMPARED_MARTS, measure, report
+from benchmarks.bench import measure, report
+from benchmarks.full_build import COMPARED_MARTS
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 

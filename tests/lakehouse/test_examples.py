@@ -1,4 +1,4 @@
-"""The examples in docstrings of the lakehouse and the simulator run, and give what they show."""
+"""The examples in docstrings of the lakehouse, the simulator and the benches run, and give what they show."""
 
 import doctest
 from importlib import import_module
@@ -10,7 +10,7 @@ from lakehouse.settings import PROJECT
 
 
 def modules_with_examples() -> list[str]:
-    files = [path for folder in ("lakehouse", "simulator") for path in (PROJECT / folder).rglob("*.py")]
+    files = [path for folder in ("lakehouse", "simulator", "benchmarks") for path in (PROJECT / folder).rglob("*.py")]
     return sorted(_name(path) for path in files if ">>> " in path.read_text(encoding="utf-8"))
 
 
