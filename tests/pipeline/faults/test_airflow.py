@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 
 import psutil
@@ -50,9 +50,10 @@ def at_work(airflow: LocalAirflow, dag_id: str, task_id: str, day: date) -> psut
     while time.monotonic() < deadline:
         instances = {task["id"] for task in tasks(airflow, dag_id, task_id, day)}
         for worker in psutil.Process(airflow.processes["scheduler"].pid).children():
-            if instances.intersection(" ".join(worker.cmdline()).split()):  # its title names the task
-                time.sleep(2)
-                return worker
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                if instances.intersection(" ".join(worker.cmdline()).split()):  # its title names the task
+                    time.sleep(2)
+                    return worker
         time.sleep(0.2)
     raise AssertionError(f"{dag_id}.{task_id} of {day} did not begin")
 
