@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from lakehouse.errors import Stop, stop_of
 from lakehouse.lake import running
 from lakehouse.settings import PROJECT, Settings
-from lakehouse.warehouse.engines import postgres, spark
+from lakehouse.warehouse.engines import duckdb, postgres, spark
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -112,7 +112,8 @@ def run_dbt(
         manifest = _parsed(settings, variables)
         arguments = _arguments_of_build(selection, f"tag:whole_history {_checked_at_end(manifest)} {without}".strip())
         asked = {**variables, "checks_at_end": "resource_type:test" not in without}
-        outcome = _invoke(settings, arguments, asked, manifest, [report])
+        with _engine_held(settings):
+            outcome = _invoke(settings, arguments, asked, manifest, [report])
     nodes = (*_nodes(outcome), *checked)
     if failed := [node for node in nodes if node.status in FAILED]:
         raise _failure("\n".join(f"{node.name}: {node.status}: {node.message}" for node in failed))
@@ -193,7 +194,9 @@ def compile_models(settings: Settings, variables: Mapping[str, Any]) -> None:
         # dbt holds every node against every name that it is given: to name all takes seconds
         selection = " ".join(outdated) if len(outdated) < len(paths) else "resource_type:model"
         arguments = ["compile", "--select", selection, "--full-refresh", "--no-write-json"]
-        outcome = _invoke(settings, arguments, variables, _parsed(settings, variables))
+        manifest = _parsed(settings, variables)
+        with _engine_held(settings):
+            outcome = _invoke(settings, arguments, variables, manifest)
     if not outcome.success:
         raise _failure(str(outcome.exception or "dbt cannot compile a model")) from outcome.exception
 
@@ -332,6 +335,11 @@ def _invoke(
     if isinstance(outcome.exception, KeyboardInterrupt):  # dbt takes it for an error of its own
         raise outcome.exception
     return outcome
+
+
+def _engine_held(settings: Settings) -> AbstractContextManager[None]:
+    """While dbt builds: a file has one writer, databases keep readers and writers apart themselves."""
+    return duckdb.held(settings) if settings.target == "duckdb" else nullcontext()
 
 
 @contextmanager

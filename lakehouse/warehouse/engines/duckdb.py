@@ -25,6 +25,7 @@ from lakehouse.warehouse.relations import LakeTable, SmallTable, attached_files,
 
 MAGIC, MAGIC_AT = b"DUCK", 8  # of a database file
 NOT_BROKEN = ("Permission denied", "No space left", "Out of Memory", "Cannot open file")
+DBT_OPTIONS = MappingProxyType({"preserve_insertion_order": False})  # as dbt_project/profiles.yml has them
 LOG = logging.getLogger(__name__)
 _READING: ContextVar[Mapping[Path, duckdb.DuckDBPyConnection]] = ContextVar("reading", default=MappingProxyType({}))
 
@@ -117,10 +118,25 @@ def exclusive(settings: Settings, wait: float) -> Generator[None]:
 
 
 @contextmanager
+def held(settings: Settings) -> Generator[None]:
+    """The build file is this process's for as long as dbt comes and goes, which itself waits for no reader of it."""
+    with opened(settings, options=DBT_OPTIONS):
+        yield
+
+
+@contextmanager
 def opened(
-    settings: Settings, read_only: bool = False, wait: float = LOCK_SECONDS
+    settings: Settings,
+    read_only: bool = False,
+    wait: float = LOCK_SECONDS,
+    options: Mapping[str, bool] = MappingProxyType({}),
 ) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection to the build file; what it wrote is in the file itself, not in a log beside it, when it closes.
+
+    Parameters
+    ----------
+    options : mapping
+        DuckDB's, beside the memory limit: those of one file must be equal in all connections of a process.
 
     Raises
     ------
@@ -134,7 +150,7 @@ def opened(
     deadline = time.monotonic() + wait
     while True:
         try:
-            connection = duckdb.connect(settings.build, read_only, {"memory_limit": settings.memory_limit})
+            connection = duckdb.connect(settings.build, read_only, {"memory_limit": settings.memory_limit, **options})
             break
         except duckdb.Error as error:
             if "lock on file" in str(error) or isinstance(error, duckdb.ConnectionException):

@@ -58,6 +58,35 @@ def test_too_little_memory_for_a_node_is_told_with_the_setting(settings, small_p
         warehouse.run_dbt(settings.model_copy(update={"memory_limit": "1MB"}), "tag:staging tag:marts", VARIABLES)
 
 
+READER = """
+from lakehouse import warehouse
+from lakehouse.settings import Settings
+
+with warehouse.reading(Settings.from_env()):
+    print("reads", flush=True)
+    input()
+"""
+
+
+def test_dbt_waits_for_a_step_of_another_run_that_reads_what_is_built(settings, small_project, monkeypatch):
+    bank.deliver(settings.lake, "transactions", DAY, [bank.posting(n, DAY) for n in range(5)])
+    warehouse.attach(settings, lake.pin(settings.lake, DAY), None)
+    command, environment = [sys.executable, "-c", READER], os.environ | settings.environment()
+    with subprocess.Popen(
+        command, env=environment, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdout.readline() == "reads\n"
+        waits = []
+
+        def let_it_end(seconds: float) -> None:
+            waits.append(seconds)
+            reader.communicate("\n")
+
+        monkeypatch.setattr(time, "sleep", let_it_end)
+        dbt.run_dbt(settings, "tag:staging tag:marts", VARIABLES)
+    assert len(waits) == 1 and reader.returncode == 0
+
+
 @pytest.mark.parametrize("selection", ["tag:no_such", "tag:staging tag:no_such"])
 def test_a_selection_that_matches_nothing_is_an_error(settings, small_project, selection):
     with pytest.raises(warehouse.DbtFailed, match="no_such"):
