@@ -61,17 +61,17 @@ def build(settings: Settings, business_date: date) -> dict[str, float]:
 def needed_nodes(settings: Settings) -> list[str]:
     """Unique ids of the compared marts and of all that they are made from, each after what it reads."""
     parents = json.loads((target_path(settings) / "manifest.json").read_text())["parent_map"]
-    found: dict[str, None] = {}
+    ordered: dict[str, None] = {}
 
     def visit(node: str) -> None:
-        if node not in found:
+        if node not in ordered:
             for parent in parents[node]:
                 visit(parent)
-            found[node] = None
+            ordered[node] = None
 
     for mart in COMPARED_MARTS:
         visit(f"model.bank.{mart}")
-    return list(found)
+    return list(ordered)
 
 
 def mart_figures(settings: Settings) -> dict[str, tuple]:

@@ -46,14 +46,14 @@ def compare(settings: Settings, folder: Path, ours: Side) -> Comparison:
         with_driver = make_url(address).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
         load, parts = run_stage("pandas and to_sql", pandas_to_sql.load, files, with_driver)
         models = build_marts(folder / "dbt_on_postgres", address)
-        found = figures_of(address)
+        their_figures = figures_of(address)
     return Comparison(
         "load and marts",
         f"pandas, to_sql (default method, chunks of {pandas_to_sql.CHUNK:,} rows), dbt on Postgres",
         Side(load.seconds + sum(models.values()), {**parts, **models}),
         ours,
         GOAL,
-        unequal=differences(mart_figures(settings), found),
+        unequal=differences(mart_figures(settings), their_figures),
     )
 
 
